@@ -1,0 +1,1 @@
+"""Airworthy: CI/CD for machine-learning models. Pure Python; it never imports Airflow."""

@@ -1,0 +1,195 @@
+"""What stages hand over to one another: small, typed, frozen, JSON-safe. Data itself goes through the lake.
+
+All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+TriggerReason = Literal["scheduled", "backfill", "manual", "api", "drift", "performance", "code_change"]
+Promote = Literal["auto", "always", "never"]
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+
+class Ref(BaseModel):
+    """Base of everything handed over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Window(Ref):
+    """``[start, end)`` in UTC, whole days; `end` is the run's `as_of`."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"a window's start must be before its end, got [{self.start}, {self.end})")
+        return self
+
+    @classmethod
+    def ending(cls, as_of: datetime, lookback: timedelta) -> Window:
+        """Return ``[as_of - lookback, as_of)``."""
+        return cls(start=as_of - lookback, end=as_of)
+
+    @property
+    def days(self) -> list[date]:
+        """The UTC days of the window, in order: its partitions."""
+        first = self.start.date()
+        return [first + timedelta(days=n) for n in range((self.end - self.start).days)]
+
+    def __str__(self) -> str:
+        """Return ``[2026-01-01, 2026-01-29)``."""
+        return f"[{self.start:%Y-%m-%d}, {self.end:%Y-%m-%d})"
+
+
+class RunRequest(Ref):
+    """Who asked for a run of which model, as of when and why."""
+
+    model: str
+    as_of: AwareDatetime
+    reason: TriggerReason
+    run_id: str
+    dag_id: str | None = None
+    requested_by: str = "unknown"
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    promote: Promote = "auto"
+
+
+class DatasetRef(Ref):
+    """An immutable, reproducible slice of the lake."""
+
+    model: str
+    table: str
+    version: int
+    window: Window
+    partitions: dict[str, str]
+    rows: int
+    quarantined: int
+    digest: str
+    partitions_read: int = 0
+
+    @property
+    def id(self) -> str:
+        """A short name for people: model, window's end and the digest's first twelve digits."""
+        return f"{self.model}/{self.window.end:%Y-%m-%d}/{self.digest[:12]}"
+
+
+class CheckResult(Ref):
+    """One expectation over every partition of a dataset, or one column's distribution."""
+
+    check: str
+    column: str | None
+    severity: Literal["critical", "warning"]
+    success: bool
+    failed_partitions: list[str] = Field(default_factory=list)
+    observed: str = ""
+
+
+class ValidationResult(Ref):
+    """The outcome of the validate stage; only a critical failure makes `success` false."""
+
+    success: bool
+    dataset_digest: str
+    checks: list[CheckResult]
+    evidence: str
+
+
+class Split(Ref):
+    """Where time cuts a dataset: train before `holdout_start`, holdout up to `end` (labels known by `as_of`)."""
+
+    start: AwareDatetime
+    holdout_start: AwareDatetime
+    end: AwareDatetime
+    train_rows: int
+    holdout_rows: int
+
+
+class ModelRef(Ref):
+    """A trained challenger: an MLflow run with its logged model and its bundle's digests."""
+
+    model: str
+    mlflow_run_id: str
+    model_uri: str
+    bundle_uri: str
+    model_sha256: str
+    bundle_digest: str
+    idempotency_key: str
+    split: Split
+    best_iteration: int
+    parameters: dict[str, JsonValue]
+
+
+class GateOutcome(Ref):
+    """One gate's result: what was measured, what was asked, and why the outcome is what it is."""
+
+    gate: str
+    outcome: Outcome
+    value: float | None
+    threshold: float | None
+    interval: tuple[float, float] | None = None
+    n: int
+    reason: str
+
+
+class Verdict(Ref):
+    """All gates of a run with values, thresholds, intervals and reasons."""
+
+    model: str
+    run_id: str
+    mlflow_run_id: str
+    dataset_digest: str
+    outcome: Outcome
+    releasable: bool
+    champion_version: str | None
+    metrics: dict[str, dict[str, float]]
+    slices: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
+    gates: list[GateOutcome]
+    holdout_rows: int
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the verdict is not a pass: the reason of every gate that did not pass."""
+        return [f"{gate.gate}: {gate.outcome}: {gate.reason}" for gate in self.gates if gate.outcome != "pass"]
+
+
+class VersionRef(Ref):
+    """A registered version of a model; the same idempotency key always gives the same one."""
+
+    model: str
+    version: str
+    model_uri: str
+    bundle_digest: str
+    validation_status: Literal["approved", "rejected"]
+    created: bool
+
+
+class ParityResult(Ref):
+    """How the staging server's answers compared with the offline predictions."""
+
+    version: str
+    rows: int
+    max_difference: float
+    tolerance: float
+    matched: bool
+    p50_ms: float
+    p99_ms: float
+
+
+class Deployment(Ref):
+    """What serving looks like after a release."""
+
+    model: str
+    version: str
+    previous_version: str | None
+    promoted: bool
+    served: bool
+    reason: str
+
+

@@ -1,0 +1,44 @@
+"""A job: what every stage is given. The model's spec, the environment, and the request that started the run."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from os import environ
+from pathlib import Path
+
+from airworthy.environment import Environment
+from airworthy.handover import RunRequest, Window
+from airworthy.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one model in one environment."""
+
+    spec: ModelSpec
+    environment: Environment
+    run: RunRequest
+
+    @property
+    def folder(self) -> Path:
+        """The model's own folder: ``model.yaml``, ``features.py``, ``behaviour.py``."""
+        return self.environment.models / self.spec.model
+
+    @property
+    def window(self) -> Window:
+        """``[as_of - lookback, as_of)``."""
+        return Window.ending(self.run.as_of, self.spec.train.lookback)
+
+
+@lru_cache(maxsize=4)
+def git_commit(project: Path) -> str:
+    """Return the project's git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` outside a checkout."""
+    if environ.get("AIRWORTHY_GIT_COMMIT"):
+        return environ["AIRWORTHY_GIT_COMMIT"]
+    command = ["git", "-C", str(project), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Airflow knowledge, and nothing else: operators, windows, the embedded stack."""
