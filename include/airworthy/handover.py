@@ -191,5 +191,3 @@ class Deployment(Ref):
     promoted: bool
     served: bool
     reason: str
-
-

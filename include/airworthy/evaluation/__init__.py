@@ -1,1 +1,1 @@
-"""."""
+"""Measuring models on the holdout: metrics, their uncertainty, slices and pictures."""

@@ -1,1 +1,1 @@
-"""."""
+"""Gates: the pure step from measurements to a verdict."""

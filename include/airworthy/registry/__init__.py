@@ -1,1 +1,1 @@
-"""."""
+"""The MLflow side: runs, logged models, registered versions and their aliases."""

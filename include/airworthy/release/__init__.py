@@ -1,1 +1,1 @@
-"""."""
+"""Release: from an approved version to one that serves."""

@@ -80,17 +80,21 @@ class Validate(Part):
     distribution: Distribution = Distribution()
 
 
+SearchRange = Annotated[list[float], Field(min_length=2, max_length=2)]
+_SEARCH_SPACE: dict[str, list[float]] = {
+    "max_depth": [3, 10],
+    "learning_rate": [0.02, 0.3],
+    "min_child_weight": [1, 20],
+    "subsample": [0.6, 1.0],
+    "colsample_bytree": [0.6, 1.0],
+}
+
+
 class Search(Part):
     """Optuna's search over XGBoost parameters, on the last part of the training rows."""
 
     trials: Annotated[int, Field(ge=1, le=1000)] = 20
-    space: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {
-        "max_depth": [3, 10],
-        "learning_rate": [0.02, 0.3],
-        "min_child_weight": [1, 20],
-        "subsample": [0.6, 1.0],
-        "colsample_bytree": [0.6, 1.0],
-    }
+    space: dict[str, SearchRange] = Field(default_factory=lambda: dict(_SEARCH_SPACE))
 
 
 class Baseline(Part):

@@ -19,7 +19,6 @@ from airworthy.handover import Ref, RunRequest
 from airworthy.job import Job
 from airworthy.spec import load_spec
 
-
 _Handed = TypeVar("_Handed", bound=Ref)
 
 

@@ -1,0 +1,207 @@
+"""``airworthy run``, ``stage``, ``serve`` and ``ledger``: the commands that do the work, without Airflow."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from airworthy.environment import Environment, load_environment
+from airworthy.errors import TerminalError
+
+REJECTED = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("run")(run)
+    app.command("stage")(stage)
+    app.command("serve")(serve)
+    app.command("ledger")(ledger)
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")] = None,
+    promote: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
+    release: Annotated[bool, typer.Option(help="Go on to release a version that passed its gates.")] = True,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")] = None,
+) -> None:
+    """Run every stage of MODEL in this process. Exits 3 when the challenger was rejected."""
+    _log_to_stderr()
+    request = {
+        "model": model, "as_of": _midnight(as_of).isoformat(), "reason": "manual", "promote": promote,
+        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": getpass.getuser(),
+        "parameters": _parameters(parameter or []),
+    }  # fmt: skip
+    payload = _run_stages({"run": request}, release)
+    _summarise(payload)
+    if not payload["verdict"]["releasable"]:
+        raise typer.Exit(REJECTED)
+
+
+def _run_stages(payload: dict[str, Any], release: bool) -> dict[str, Any]:
+    from airworthy.stages import STAGES, run_stage
+
+    for name in ("ingest", "validate", "train", "evaluate", "register"):
+        payload[STAGES[name].gives] = _timed(name, lambda name=name: run_stage(name, payload))
+    if release and payload["version"]["validation_status"] == "approved" and payload["run"]["promote"] != "never":
+        with _server(load_environment()):
+            for name in ("deploy_staging", "deploy_production"):
+                payload[STAGES[name].gives] = _timed(name, lambda name=name: run_stage(name, payload))
+    return payload
+
+
+def _timed(name: str, work: Any) -> dict[str, Any]:
+    import time
+
+    started = time.perf_counter()
+    result: dict[str, Any] = work()
+    logging.getLogger("airworthy.run").info("%s: %.1f s", name, time.perf_counter() - started)
+    return result
+
+
+@contextmanager
+def _server(environment: Environment) -> Iterator[None]:
+    """Make sure that a model server answers: the environment's, or a real one of our own for as long as it takes."""
+    import os
+
+    from airworthy.release.server import open_server
+
+    with open_server(environment) as known:
+        if known.is_up():
+            yield
+            return
+    from airworthy.serving.ephemeral import running_server
+
+    before = os.environ.get("AIRWORTHY_SERVER_URL")
+    with running_server(environment) as url:
+        os.environ["AIRWORTHY_SERVER_URL"] = url
+        try:
+            yield
+        finally:
+            os.environ.pop("AIRWORTHY_SERVER_URL")
+            if before is not None:
+                os.environ["AIRWORTHY_SERVER_URL"] = before
+
+
+def _summarise(payload: dict[str, Any]) -> None:
+    from airworthy.gates.report import verdict_table
+    from airworthy.handover import DatasetRef, Verdict
+
+    dataset = DatasetRef.model_validate(payload["dataset"])
+    deployment = payload.get("deployment")
+    typer.echo(f"dataset: {dataset.id}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions {dataset.window}")
+    typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
+    version = payload["version"]
+    typer.echo(f"version: {version['version']} ({version['validation_status']})")
+    if deployment:
+        typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help="The stage's name.")],
+    model: Annotated[str, typer.Option(help="The model's name.")],
+    as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day.")] = None,
+    reason: Annotated[str, typer.Option(help="Why this runs.")] = "manual",
+    run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
+    given: Annotated[
+        Path | None, typer.Option("--input", help="JSON file with what earlier stages handed over.")
+    ] = None,
+) -> None:
+    """Run one stage: JSON in (--input FILE, or - for standard input), JSON out (standard output), logs on stderr."""
+    from airworthy.stages import run_stage
+
+    _log_to_stderr()
+    payload = _read_payload(given)
+    default = {
+        "model": model, "as_of": _midnight(as_of).isoformat(), "reason": reason,
+        "run_id": run_id or f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": getpass.getuser(),
+    }  # fmt: skip
+    payload["run"] = {**default, **payload.get("run", {}), "model": model}
+    typer.echo(json.dumps(run_stage(name, payload)))
+
+
+def _read_payload(given: Path | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    try:
+        text = sys.stdin.read() if str(given) == "-" else given.read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise TerminalError(
+            "the stage's input cannot be read", received=f"{given}: {error}", allowed="a JSON object"
+        ) from None
+    if not isinstance(content, dict):
+        raise TerminalError("the stage's input is not an object", received=type(content).__name__, allowed="an object")
+    return content
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Run the model server."""
+    from airworthy.serving.main import serve as serve_models
+
+    serve_models(host, port)
+
+
+def ledger(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    verify: Annotated[bool, typer.Option(help="Check the hash chain instead of printing it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print every decision about MODEL, oldest first."""
+    from dataclasses import asdict
+
+    from airworthy.ledger import open_ledger
+
+    book = open_ledger(load_environment(), model)
+    if verify:
+        broken = book.broken_at()
+        if broken is not None:
+            raise TerminalError(
+                "the ledger was changed", model=model, received=f"entry {broken.sequence} ({broken.entry_id})",
+                allowed="an unbroken hash chain", next_step="compare with a backup of the ledger's table",
+            )  # fmt: skip
+        typer.echo(f"{model}: the ledger is whole: {len(book.entries())} entries")
+        return
+    for entry in book.entries():
+        line = f"{entry.sequence:>4}  {entry.time}  {entry.kind:<12}  {entry.who}  {entry.payload}"
+        typer.echo(json.dumps(asdict(entry)) if as_json else line)
+
+
+def _midnight(as_of: str | None) -> datetime:
+    if as_of is None:
+        return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        return datetime.strptime(as_of, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise TerminalError("as_of is not a day", received=as_of, allowed="YYYY-MM-DD, in UTC") from None
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise TerminalError("a parameter is NAME=VALUE", received=text, allowed="such as max_depth=8")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    return parameters
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("airworthy").setLevel(logging.INFO)

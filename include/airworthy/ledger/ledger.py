@@ -1,0 +1,126 @@
+"""A hash chain in an append-only Delta table, one per model.
+
+Each entry's hash is the SHA-256 of its own fields and of the previous entry's hash, so a changed, removed or inserted
+entry breaks the chain at that place. An entry has an id that says what it records; appending the same id again
+changes nothing, so a retried task leaves one entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from filelock import FileLock
+
+from airworthy.environment import Environment
+
+_SCHEMA = pl.Schema(
+    {
+        "sequence": pl.Int64, "entry_id": pl.String, "time": pl.String, "kind": pl.String, "model": pl.String,
+        "run_id": pl.String, "who": pl.String, "payload": pl.String, "previous_hash": pl.String, "hash": pl.String,
+    }
+)  # fmt: skip
+_FIRST = "0" * 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys."""
+
+    sequence: int
+    entry_id: str
+    time: str
+    kind: str
+    model: str
+    run_id: str
+    who: str
+    payload: str
+    previous_hash: str
+    hash: str
+
+    def expected_hash(self) -> str:
+        """Return the hash that these fields give."""
+        fields = asdict(self)
+        del fields["hash"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The payload as Python values."""
+        return dict(json.loads(self.payload))
+
+
+class Ledger:
+    """One model's ledger."""
+
+    def __init__(self, uri: str, model: str, lock: FileLock) -> None:
+        """Name the table and the lock that serialises appends; see `open_ledger`."""
+        self.uri = uri
+        self.model = model
+        self._lock = lock
+
+    def append(self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any]) -> Entry:
+        """Append an entry, unless one with this id is there; return the one that is there now."""
+        from deltalake import write_deltalake
+
+        with self._lock:
+            entries = self.entries()
+            for known in entries:
+                if known.entry_id == entry_id:
+                    return known
+            last = entries[-1] if entries else None
+            entry = self._entry(kind, entry_id, run_id, who, payload, last)
+            frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
+            write_deltalake(self.uri, frame, mode="append", configuration={"delta.appendOnly": "true"})
+            return entry
+
+    def _entry(
+        self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any], last: Entry | None
+    ) -> Entry:
+        unsealed = Entry(
+            sequence=last.sequence + 1 if last else 1,
+            entry_id=entry_id,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            kind=kind,
+            model=self.model,
+            run_id=run_id,
+            who=who,
+            payload=json.dumps(payload, sort_keys=True),
+            previous_hash=last.hash if last else _FIRST,
+            hash="",
+        )
+        return Entry(**{**asdict(unsealed), "hash": unsealed.expected_hash()})
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, oldest first; none when nothing was recorded yet."""
+        from deltalake import DeltaTable
+
+        if not DeltaTable.is_deltatable(self.uri):
+            return []
+        frame = pl.from_arrow(DeltaTable(self.uri).to_pyarrow_table())
+        assert isinstance(frame, pl.DataFrame)
+        return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
+
+    def broken_at(self) -> Entry | None:
+        """Return the first entry that does not fit the chain, or None when the ledger is whole."""
+        previous, sequence = _FIRST, 1
+        for entry in self.entries():
+            fits = entry.previous_hash == previous and entry.sequence == sequence
+            if not fits or entry.hash != entry.expected_hash():
+                return entry
+            previous, sequence = entry.hash, sequence + 1
+        return None
+
+
+def open_ledger(environment: Environment, model: str) -> Ledger:
+    """Return a model's ledger in this environment."""
+    environment.locks.mkdir(parents=True, exist_ok=True)
+    uri = f"{environment.lake}/{model}/ledger"
+    if "://" not in uri:
+        Path(uri).parent.mkdir(parents=True, exist_ok=True)
+    return Ledger(uri, model, FileLock(environment.locks / f"ledger-{model}.lock"))

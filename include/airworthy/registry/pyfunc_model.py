@@ -1,0 +1,41 @@
+"""The code of every logged model ("models from code", so that nothing is pickled).
+
+MLflow runs this file when it loads a model version anywhere: ``mlflow.pyfunc.load_model("models:/NAME@champion")``
+takes the same raw rows as the model server does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import polars as pl
+from mlflow.pyfunc import PythonModel
+
+from airworthy.bundle import ModelBundle
+from airworthy.features import polars_schema
+
+
+class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
+    """MLflow's python function around a model bundle."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the bundle that was logged with the model."""
+        self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints change MLflow's input
+        """Predict a pandas frame of raw rows; see `ModelBundle.predict` for what comes back."""
+        schema = polars_schema(self.bundle.manifest.inputs)
+        columns = {name: pl.Series(name, model_input[name], strict=False) for name in schema}
+        frame = pl.DataFrame(columns).select(_conform(name, kind) for name, kind in schema.items())
+        return self.bundle.predict(frame)
+
+
+def _conform(name: str, kind: pl.DataType) -> pl.Expr:
+    if isinstance(kind, pl.Datetime):
+        return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return pl.col(name).cast(kind)
+
+
+mlflow.models.set_model(BundleModel())

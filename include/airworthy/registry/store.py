@@ -1,0 +1,158 @@
+"""Registered versions: reading them, registering once per idempotency key, moving the champion alias.
+
+MLflow's registry is the record; a version's tags hold what Airworthy knows of it. `champion` and `challenger` are
+registry aliases.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.registry.tracking import connect
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+BUNDLE_ARTIFACT = "artifacts/bundle"
+
+
+class Registry:
+    """One environment's model registry."""
+
+    def __init__(self, environment: Environment, client: MlflowClient) -> None:
+        """Keep the client; see `open_registry`."""
+        self.environment = environment
+        self.client = client
+
+    def models(self) -> list[str]:
+        """Return the names of all registered models, sorted."""
+        return sorted(found.name for found in self.client.search_registered_models(max_results=1000))
+
+    def champion(self, model: str) -> str | None:
+        """Return the version that the champion alias names, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.get_model_version_by_alias(model, CHAMPION).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """Return a registered version.
+
+        Raises:
+            TerminalError: when there is none.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_model_version(model, version)
+        except MlflowException as error:
+            known = ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
+            raise TerminalError(
+                "there is no such version", model=model, received=version, allowed=known,
+                next_step="airworthy versions " + model,
+            ) from error  # fmt: skip
+
+    def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
+        """Return a model's versions, oldest first; only those with this idempotency key, when one is given."""
+        asked = f"name = '{model}'" + (f" and tag.`airworthy.idempotency_key` = '{key}'" if key else "")
+        return sorted(self.client.search_model_versions(asked, max_results=10_000), key=lambda v: int(v.version))
+
+    def bundle(self, model: str, version: str) -> tuple[Path, str]:
+        """Return the local folder of a version's bundle and the digest recorded at its registration."""
+        found = self.version(model, version)
+        return self.download(found.source, BUNDLE_ARTIFACT), str(found.tags["airworthy.bundle_digest"])
+
+    def example(self, model: str, version: str) -> dict[str, Any] | None:
+        """Return a body that the model server accepts, as it was logged with the model."""
+        path = self.download(self.version(model, version).source, "serving_input_example.json")
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def download(self, model_uri: str, artifact: str) -> Path:
+        """Return a local path of a logged model's artifact; nothing is copied when it is local already."""
+        import mlflow
+
+        root = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=self.environment.tracking_uri)
+        return Path(root) / artifact
+
+    def run_artifact(self, run_id: str, artifact: str) -> Path:
+        """Return a local path of a run's artifact."""
+        import mlflow
+
+        uri = f"runs:/{run_id}/{artifact}"
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.environment.tracking_uri))
+
+    def register(self, model: str, key: str, model_uri: str, run_id: str, tags: dict[str, str]) -> tuple[str, bool]:
+        """Register a logged model once per idempotency key.
+
+        Returns:
+            The version, and whether it was made now; a repeated key gives the version it made the first time.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self._lock(model, "register"):
+            known = self.versions(model, key)
+            if known:
+                return str(known[0].version), False
+            try:
+                self.client.create_registered_model(model)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self.client.create_model_version(
+                model, model_uri, run_id=run_id, tags={**tags, "airworthy.idempotency_key": key}
+            )
+            return str(made.version), True
+
+    def promote(self, model: str, version: str, expected: str | None) -> str | None:
+        """Move the champion alias to `version`, if it still names `expected`. Moving it twice changes nothing.
+
+        Returns:
+            The version that was champion before.
+
+        Raises:
+            TerminalError: when the version was rejected, or another version became champion meanwhile.
+        """
+        with self._lock(model, "champion"):
+            current = self.champion(model)
+            if current == version:
+                return expected
+            status = self.version(model, version).tags.get("airworthy.validation_status")
+            if status != "approved":
+                raise TerminalError(
+                    f"version {version} can never be champion", model=model, stage="release",
+                    received=f"validation_status={status}", allowed="validation_status=approved",
+                    next_step="train a new challenger",
+                )  # fmt: skip
+            if current != expected:
+                raise TerminalError(
+                    "another version became champion after the verdict was made", model=model, stage="release",
+                    received=f"champion is version {current}", allowed=f"champion is version {expected}",
+                    next_step="run the evaluation again, against the current champion",
+                )  # fmt: skip
+            self.client.set_registered_model_alias(model, CHAMPION, version)
+            return current
+
+    def _lock(self, model: str, purpose: str) -> FileLock:
+        self.environment.locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.environment.locks / f"{purpose}-{model}.lock")
+
+
+def open_registry(environment: Environment) -> Registry:
+    """Return the environment's registry.
+
+    Raises:
+        TransientError: when MLflow cannot be reached.
+    """
+    return Registry(environment, connect(environment))

@@ -1,0 +1,80 @@
+"""Reaching MLflow: tracking and registry addresses, and one experiment per model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from airworthy.environment import Environment
+from airworthy.errors import TransientError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# MLflow reports usage to its makers unless told otherwise; nothing here may leave the house unasked.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
+
+
+def connect(environment: Environment) -> MlflowClient:
+    """Point MLflow's fluent functions at the environment and return a client for it.
+
+    Raises:
+        TransientError: when the tracking server or its database cannot be reached.
+    """
+    import logging
+
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(environment.tracking_uri)
+    mlflow.set_registry_uri(environment.tracking_uri)
+    client = mlflow.MlflowClient(environment.tracking_uri, environment.tracking_uri)
+    if environment.tracking_uri.startswith("sqlite:"):
+        _make_tables(environment, client)
+    return client
+
+
+def _make_tables(environment: Environment, client: MlflowClient) -> None:
+    """Create the SQLite tables under a lock: two processes migrating an empty file at once break it."""
+    Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    environment.locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(environment.locks / "mlflow.lock"):
+        client.get_experiment_by_name("Default")
+
+
+def experiment_id(environment: Environment, client: MlflowClient, model: str) -> str:
+    """Return the id of the model's experiment, which is made when it is missing.
+
+    Raises:
+        TransientError: when MLflow cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(model)
+    if found is None:
+        location = artifact_location(environment, model)
+        try:
+            return str(client.create_experiment(model, artifact_location=location))
+        except MlflowException as error:
+            # Another run made it in between; anything else leaves it missing and is a fault of the connection.
+            found = client.get_experiment_by_name(model)
+            if found is None:
+                raise TransientError(
+                    f"the MLflow experiment cannot be made: {error.message}", model=model,
+                    received=environment.tracking_uri, next_step="check that MLflow is up, then retry",
+                ) from error  # fmt: skip
+    return str(found.experiment_id)
+
+
+def artifact_location(environment: Environment, model: str) -> str | None:
+    """Return where a model's artifacts go; None leaves the choice to a tracking server."""
+    if not environment.tracking_uri.startswith("sqlite:"):
+        return None
+    if "://" in environment.artifacts:
+        return f"{environment.artifacts}/{model}"
+    return (Path(environment.artifacts) / model).as_uri()

@@ -1,0 +1,77 @@
+"""Deploy to production: move ``champion``, swap the server, see that it answers, and write it all down."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from airworthy.errors import TerminalError
+from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
+from airworthy.job import Job
+from airworthy.ledger import open_ledger
+from airworthy.registry.store import Registry, open_registry
+from airworthy.release.server import open_server
+from airworthy.release.decision import reasons_against
+
+log = logging.getLogger("airworthy.release")
+
+
+def deploy_production(
+    job: Job, dataset: DatasetRef, verdict: Verdict, version: VersionRef, parity: ParityResult
+) -> Deployment:
+    """Promote an approved version, if nothing speaks against it. Running it again completes or changes nothing.
+
+    Returns:
+        What happened; ``promoted`` is false, with the reasons, when the version may not take over.
+
+    Raises:
+        TerminalError: when another version became champion after the verdict, or the server answers with another one.
+        TransientError: when MLflow or the server cannot be reached.
+    """
+    registry = open_registry(job.environment)
+    model = job.spec.model
+    against = refusal(job, registry, verdict, version)
+    if parity.version != version.version or not parity.matched:
+        against.append("its answers were not compared with the offline predictions")
+    if against:
+        log.warning("%s version %s is not released: %s", model, version.version, "; ".join(against))
+        return Deployment(
+            model=model, version=version.version, previous_version=verdict.champion_version, promoted=False,
+            served=False, reason="; ".join(against),
+        )  # fmt: skip
+    previous = registry.promote(model, version.version, expected=verdict.champion_version)
+    reason = f"{job.run.reason} run {job.run.run_id}: verdict {verdict.outcome}"
+    open_ledger(job.environment, model).append(
+        "alias_move", f"alias_move:{job.run.run_id}:{version.version}", job.run.run_id, job.run.requested_by,
+        {"alias": "champion", "from": previous, "to": version.version, "reason": reason,
+         "dataset_digest": dataset.digest, "bundle_digest": version.bundle_digest},
+    )  # fmt: skip
+    _swap(job, version)
+    log.info("%s: champion is version %s (was %s)", model, version.version, previous)
+    return Deployment(
+        model=model, version=version.version, previous_version=previous, promoted=True, served=True, reason=reason
+    )
+
+
+def refusal(job: Job, registry: Registry, verdict: Verdict, version: VersionRef) -> list[str]:
+    """Return why this version must not take over, against the champion of this moment."""
+    champion = registry.champion(job.spec.model)
+    seen = None
+    if champion not in (None, version.version):
+        seen = datetime.fromisoformat(registry.version(job.spec.model, str(champion)).tags["airworthy.as_of"])
+    return reasons_against(
+        job.run, releasable=verdict.releasable, gate_reasons=verdict.reasons, status=version.validation_status,
+        champion_as_of=seen,
+    )  # fmt: skip
+
+
+def _swap(job: Job, version: VersionRef) -> None:
+    with open_server(job.environment) as server:
+        server.swap(job.spec.model, version.version)
+        served = server.describe(job.spec.model)
+    if served["version"] != version.version:
+        raise TerminalError(
+            "the server answers with another version than the one released", model=job.spec.model, stage="release",
+            received=f"version {served['version']}", allowed=f"version {version.version}",
+            next_step="look at the model server's log",
+        )  # fmt: skip

@@ -1,0 +1,68 @@
+"""Register: one registered version per idempotency key, rejected candidates too, with the evidence as tags."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
+from airworthy.job import Job
+from airworthy.ledger import open_ledger
+from airworthy.registry.runs import run_tags
+from airworthy.registry.store import open_registry
+
+log = logging.getLogger("airworthy.register")
+
+
+def register(
+    job: Job, dataset: DatasetRef, validation: ValidationResult, challenger: ModelRef, verdict: Verdict
+) -> VersionRef:
+    """Register a candidate. A retry, or a repeated run, gives the version that it gave before.
+
+    Raises:
+        TransientError: when MLflow cannot be reached.
+    """
+    registry = open_registry(job.environment)
+    wanted: Literal["approved", "rejected"] = "approved" if verdict.releasable else "rejected"
+    tags = _tags(job, dataset, validation, challenger, verdict, wanted)
+    version, created = registry.register(
+        job.spec.model, challenger.idempotency_key, challenger.model_uri, challenger.mlflow_run_id, tags
+    )
+    known = registry.version(job.spec.model, version).tags
+    status: Literal["approved", "rejected"] = (
+        "approved" if known["airworthy.validation_status"] == "approved" else "rejected"
+    )
+    open_ledger(job.environment, job.spec.model).append(
+        "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
+        {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
+         "dataset_digest": dataset.digest, "reason": job.run.reason},
+    )  # fmt: skip
+    log.info(
+        "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"
+    )
+    return VersionRef(
+        model=job.spec.model, version=version, model_uri=f"models:/{job.spec.model}/{version}",
+        bundle_digest=known["airworthy.bundle_digest"], validation_status=status, created=created,
+    )  # fmt: skip
+
+
+def _tags(
+    job: Job, dataset: DatasetRef, validation: ValidationResult, challenger: ModelRef, verdict: Verdict, status: str
+) -> dict[str, str]:
+    """Return who, what, when, why, for people and for the stages that read it back."""
+    warnings = sum(not check.success for check in validation.checks)
+    return {
+        **run_tags(job, challenger.idempotency_key),
+        "airworthy.validation_status": status,
+        "airworthy.verdict": verdict.outcome,
+        "airworthy.reasons": "\n".join(verdict.reasons)[:4000],
+        "airworthy.bundle_digest": challenger.bundle_digest,
+        "airworthy.model_sha256": challenger.model_sha256,
+        "airworthy.dataset_id": dataset.id,
+        "airworthy.dataset_digest": dataset.digest,
+        "airworthy.dataset_version": str(dataset.version),
+        "airworthy.window_start": dataset.window.start.isoformat(),
+        "airworthy.window_end": dataset.window.end.isoformat(),
+        "airworthy.data_warnings": str(warnings),
+        **{f"metric.{name}": f"{value:.6g}" for name, value in verdict.metrics["challenger"].items()},
+    }

@@ -1,0 +1,169 @@
+"""Train: make a challenger and the baseline that it has to beat, from the rows whose labels were known."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from airworthy.bundle import MODEL_FILE, Manifest, bundle_digest, file_digest, write_bundle
+from airworthy.errors import TerminalError
+from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
+from airworthy.handover import DatasetRef, ModelRef, Split
+from airworthy.job import Job
+from airworthy.lake import Lake, open_lake
+from airworthy.monitoring.profile import make_profile
+from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
+from airworthy.training.baseline import BaselineModel, fit_baseline
+from airworthy.training.booster import Fitted, base_parameters, fit_booster
+from airworthy.training.identity import idempotency_key
+from airworthy.training.labels import find_classes
+from airworthy.training.rows import StoredRows, store_rows
+from airworthy.training.split import Boundaries, split_window
+
+log = logging.getLogger("airworthy.train")
+
+_SAMPLE_ROWS = 32
+
+
+def train(job: Job, dataset: DatasetRef) -> ModelRef:
+    """Train a challenger on a dataset version and log it to MLflow.
+
+    Returns:
+        The run, the logged model and its digests. The same data, code and parameters give the same digests.
+
+    Raises:
+        TerminalError: when there are too few rows, one class only, no labels, or a broken ``features.py``.
+        TransientError: when the lake or MLflow cannot be reached.
+    """
+    import mlflow
+
+    lake = open_lake(job.environment, job.spec.model)
+    bounds = split_window(job.spec, dataset.window)
+    learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
+    features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
+    key = idempotency_key(job, dataset.digest)
+    with training_run(job, key) as mlflow_run_id, tempfile.TemporaryDirectory() as scratch:
+        log_dataset(job, dataset)
+        fitted, counts = _fit(job, lake, dataset, bounds, features, classes, Path(scratch))
+        bundle = Path(scratch) / "bundle"
+        manifest = Manifest(
+            model=job.spec.model,
+            task=job.spec.task,
+            inputs=job.spec.inputs,
+            features=features.features,
+            classes=classes,
+        )
+        write_bundle(bundle, manifest, job.folder / "features.py", fitted.booster)
+        example = learning.select(list(job.spec.inputs)).head(3).collect()
+        model_uri = log_model(job, bundle, example)
+        baseline = _baseline(job, lake, dataset, bounds, features, classes)
+        log_json("baseline.json", baseline.model_dump(mode="json"))
+        log_json("profile.json", make_profile(learning, job.spec.inputs).model_dump(mode="json"))
+        mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
+        return ModelRef(
+            model=job.spec.model,
+            mlflow_run_id=mlflow_run_id,
+            model_uri=model_uri,
+            bundle_uri=f"{model_uri}/artifacts/bundle",
+            model_sha256=file_digest(bundle / MODEL_FILE),
+            bundle_digest=bundle_digest(bundle),
+            idempotency_key=key,
+            split=Split(
+                start=bounds.start, holdout_start=bounds.holdout_start, end=bounds.end,
+                train_rows=counts, holdout_rows=_labelled(job, lake.scan(dataset, bounds.holdout_start, bounds.end)),
+            ),
+            best_iteration=fitted.best_iteration,
+            parameters=fitted.parameters,
+        )  # fmt: skip
+
+
+def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> tuple[FeatureSet, list[str]]:
+    path = job.folder / "features.py"
+    expressions = load_expressions(path, job.spec.model)
+    types = check_expressions(expressions, job.spec.inputs, path)
+    mixed = row_dependent(expressions, learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect())
+    if mixed:
+        raise TerminalError(
+            "a feature looks at other rows, so that one request would not get the value it had in training",
+            model=job.spec.model, stage="train", received=", ".join(mixed),
+            allowed="expressions over one row at a time", next_step=f"edit {path}",
+        )  # fmt: skip
+    features = fit_features(expressions, types, [learning])
+    return FeatureSet(expressions, features), find_classes(job.spec, labelled)
+
+
+def _fit(
+    job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, features: FeatureSet, classes: list[str],
+    scratch: Path,
+) -> tuple[Fitted, int]:  # fmt: skip
+    stored: list[StoredRows] = []
+    for name, start, end in (
+        ("learning", bounds.start, bounds.tuning_start),
+        ("tuning", bounds.tuning_start, bounds.holdout_start),
+    ):
+        frames = _partitions(lake, dataset, start, end)
+        stored.append(store_rows(scratch / name, frames, features, job.spec.ingest.label, classes))
+    rows = sum(part.rows for part in stored)
+    _demand_rows(job, rows, all(part.rows for part in stored))
+    log.info("fitting on %d rows, tuning on %d, %d features", stored[0].rows, stored[1].rows, len(features.names))
+    parameters = base_parameters(job.spec, classes, job.run.parameters)
+    fitted = _fit_or_explain(job, parameters, stored)
+    log.info("best round %d of %d, tuning score %.5f", fitted.best_iteration + 1, job.spec.train.rounds, fitted.score)
+    return fitted, rows
+
+
+def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRows]) -> Fitted:
+    import xgboost
+
+    try:
+        return fit_booster(job.spec, parameters, stored[0], stored[1])
+    except xgboost.core.XGBoostError as error:
+        first_lines = " ".join(str(error).splitlines()[:3])
+        raise TerminalError(
+            f"XGBoost refused to train: {first_lines}", model=job.spec.model, stage="train", received=parameters,
+            allowed="XGBoost's own parameters", next_step="correct train.parameters or the run's parameters",
+        ) from error  # fmt: skip
+
+
+def _demand_rows(job: Job, rows: int, both: bool) -> None:
+    needed = job.spec.train.min_rows
+    if rows >= needed and both:
+        return
+    label = job.spec.ingest.label
+    raise TerminalError(
+        "there are too few labelled rows to learn from" if rows else f"no row has a label: every {label} is missing",
+        model=job.spec.model, stage="train", received=f"{rows} rows with a {label}",
+        allowed=f"at least {needed} rows, on at least two days",
+        next_step="raise train.lookback, lower train.min_rows, or look at the source's labels",
+    )  # fmt: skip
+
+
+def _partitions(lake: Lake, dataset: DatasetRef, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
+    for day in sorted(dataset.partitions):
+        if start.date() <= date.fromisoformat(day) < end.date():
+            yield lake.read_partition(dataset, date.fromisoformat(day))
+
+
+def _baseline(
+    job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, features: FeatureSet, classes: list[str]
+) -> BaselineModel:
+    by = job.spec.train.baseline.by
+    unknown = sorted(set(by) - set(features.names))
+    if unknown:
+        raise TerminalError(
+            "train.baseline.by names features that there are not", model=job.spec.model, stage="train",
+            received=", ".join(unknown), allowed=", ".join(features.names), next_step="airworthy check",
+        )  # fmt: skip
+    frames = _partitions(lake, dataset, bounds.start, bounds.holdout_start)
+    rows = ((features.values(frame), frame[job.spec.ingest.label]) for frame in frames)
+    return fit_baseline(job.spec.task, by, rows, classes)
+
+
+def _labelled(job: Job, rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.col(job.spec.ingest.label).count()).collect().item())

@@ -1,0 +1,111 @@
+"""Validate: is the data fit to learn from? Expectations on every partition, and the champion's data as a measure."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import date
+from typing import Any
+
+from airworthy.errors import TerminalError
+from airworthy.handover import CheckResult, DatasetRef, ValidationResult
+from airworthy.job import Job
+from airworthy.lake import open_lake
+from airworthy.monitoring.profile import Profile, stability_indices
+from airworthy.registry.store import Registry, open_registry
+from airworthy.validation.results import Remembered, suite_digest, summarise
+from airworthy.validation.suite import Suite, data_docs
+
+log = logging.getLogger("airworthy.validate")
+
+
+def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
+    """Validate a dataset version.
+
+    Returns:
+        Every check's result; warnings that failed are among them.
+
+    Raises:
+        TerminalError: when a critical check failed. The result is kept as evidence before.
+        TransientError: when the lake or MLflow cannot be reached.
+    """
+    checks = [*_expectations(job, dataset), *_distribution(job, dataset)]
+    broken = [check for check in checks if not check.success and check.severity == "critical"]
+    folder = job.environment.evidence / job.spec.model / job.run.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    result = ValidationResult(
+        success=not broken, dataset_digest=dataset.digest, checks=checks, evidence=str(folder / "validation.json")
+    )
+    (folder / "validation.json").write_text(json.dumps(result.model_dump(mode="json"), indent=1), encoding="utf-8")
+    for check in checks:
+        if not check.success:
+            log.warning("%s: %s", check.severity, _describe(check))
+    log.info("%d checks, %d of them failed", len(checks), sum(not check.success for check in checks))
+    if broken:
+        raise TerminalError(
+            f"{len(broken)} critical check(s) of the data failed", model=job.spec.model, stage="validate",
+            received="; ".join(_describe(check) for check in broken),
+            allowed="every critical check holds on every partition",
+            next_step=f"look at {result.evidence}, correct the source or the expectation, then run again",
+        )  # fmt: skip
+    return result
+
+
+def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
+    """Run the suite on the partitions that have no remembered result; one partition is in memory at a time."""
+    expectations = job.spec.validate_.expectations
+    if not expectations:
+        return []
+    remembered = Remembered(job.environment.evidence / job.spec.model / "partitions", suite_digest(expectations))
+    results: list[tuple[str, dict[str, Any]]] = []
+    suite: Suite | None = None
+    lake = open_lake(job.environment, job.spec.model)
+    for day, digest in sorted(dataset.partitions.items()):
+        known = remembered.get(day, digest)
+        if known is None:
+            suite = suite or Suite(job.spec.model, expectations)
+            found = suite.run(lake.read_partition(dataset, date.fromisoformat(day)))
+            known = dict(found.to_json_dict())
+            remembered.put(day, digest, known)
+            if not known["success"] or day == max(dataset.partitions):
+                remembered.path(day, digest, "html").write_text(data_docs(found), encoding="utf-8")
+            log.info("validated partition %s: %s", day, "pass" if known["success"] else "some checks failed")
+        results.append((day, known))
+    return summarise(expectations, results)
+
+
+def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
+    """Compare the newest part of the data, as long as a holdout, with what the champion was trained on."""
+    registry = open_registry(job.environment)
+    profile = _champion_profile(registry, job.spec.model)
+    if profile is None:
+        return []
+    rule = job.spec.validate_.distribution
+    known = [name for name in profile.columns if name in job.spec.inputs]
+    profile = Profile(rows=profile.rows, columns={name: profile.columns[name] for name in known})
+    newest = open_lake(job.environment, job.spec.model).scan(
+        dataset, dataset.window.end - job.spec.train.holdout, dataset.window.end
+    )
+    return [
+        CheckResult(
+            check="population_stability_index", column=name, severity=rule.severity, success=index <= rule.max_psi,
+            observed=f"{index:.3f}, at most {rule.max_psi:g} allowed",
+        )
+        for name, index in stability_indices(profile, newest).items()
+    ]  # fmt: skip
+
+
+def _champion_profile(registry: Registry, model: str) -> Profile | None:
+    champion = registry.champion(model)
+    if champion is None:
+        return None
+    run_id = registry.version(model, champion).run_id
+    path = registry.run_artifact(run_id, "profile.json")
+    return Profile.model_validate_json(path.read_bytes())
+
+
+def _describe(check: CheckResult) -> str:
+    where = f" on {', '.join(check.failed_partitions[:5])}" if check.failed_partitions else ""
+    more = f" and {len(check.failed_partitions) - 5} more" if len(check.failed_partitions) > 5 else ""
+    column = f"({check.column})" if check.column else ""
+    return f"{check.check}{column}{where}{more}: {check.observed}"

@@ -1,0 +1,35 @@
+"""What makes two trainings the same: data, code and parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from typing import Any
+
+from airworthy.bundle import file_digest
+from airworthy.job import Job
+
+
+def code_digest(job: Job) -> str:
+    """Return the SHA-256 over features, behaviour and the parts of the spec that shape the model and its verdict."""
+    parts: dict[str, Any] = {
+        "spec": job.spec.model_dump(
+            mode="json", by_alias=True, include={"model", "task", "ingest", "train", "evaluate"}
+        ),
+        "xgboost": version("xgboost"),
+    }
+    parts["spec"]["ingest"].pop("source")
+    for name in ("features.py", "behaviour.py"):
+        path = job.folder / name
+        parts[name] = file_digest(path) if path.is_file() else None
+    return _digest(parts)
+
+
+def idempotency_key(job: Job, dataset_digest: str) -> str:
+    """Return the key under which a candidate is registered: the same key is the same version."""
+    return _digest({"data": dataset_digest, "code": code_digest(job), "parameters": job.run.parameters})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

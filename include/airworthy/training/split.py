@@ -1,0 +1,47 @@
+"""Where time cuts a dataset. Never at random: a model is judged on days that come after those it learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airworthy.errors import TerminalError
+from airworthy.handover import Window
+from airworthy.spec import ModelSpec
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """``[start, tuning_start)`` is learned from, ``[tuning_start, holdout_start)`` stops the rounds early and steers
+    the search, ``[holdout_start, end)`` is the holdout. UTC midnights.
+    """
+
+    start: datetime
+    tuning_start: datetime
+    holdout_start: datetime
+    end: datetime
+
+
+def split_window(spec: ModelSpec, window: Window) -> Boundaries:
+    """Cut a window at UTC midnights.
+
+    Only rows whose label was known at the window's end may be used: the holdout ends `label_delay` (rounded up to
+    whole days) before it.
+
+    Raises:
+        TerminalError: when fewer than two days are left to learn from.
+    """
+    hidden = -(-spec.ingest.label_delay // DAY)
+    end = window.end - hidden * DAY
+    holdout_start = end - spec.train.holdout
+    days = (holdout_start - window.start) // DAY
+    if days < 2:
+        raise TerminalError(
+            "too few days are left to learn from", model=spec.model, stage="train",
+            received=f"{days} of {window}, less {spec.train.holdout.days} d of holdout and {hidden} d of label delay",
+            allowed="at least 2 days", next_step="raise train.lookback, or lower train.holdout",
+        )  # fmt: skip
+    tuning_days = max(1, round(days * spec.train.validation_share))
+    return Boundaries(window.start, holdout_start - tuning_days * DAY, holdout_start, end)
