@@ -1,0 +1,89 @@
+"""The operator under all others: builds a stage's input from the DAG run, runs the stage, translates its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airworthy.environment import load_environment
+from airworthy.errors import TerminalError, TransientError
+from airworthy.handover import RunRequest
+from airworthy.spec import load_spec
+from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+
+class StageOperator(BaseOperator):
+    """Runs one stage of `airworthy.stages` in this process.
+
+    Args:
+        model: The model's name.
+        handed: What earlier stages handed over, by the names that the stage knows: their operators' ``output``.
+    """
+
+    stage: ClassVar[str] = ""
+    doc: ClassVar[str] = ""
+    template_fields = ("handed",)
+    ui_color = "#e8f0f8"
+
+    def __init__(self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", 2)
+        kwargs.setdefault("retry_delay", timedelta(seconds=2))
+        kwargs.setdefault("retry_exponential_backoff", 2.0)
+        kwargs.setdefault("max_retry_delay", timedelta(minutes=1))
+        kwargs.setdefault("doc_md", self.doc)
+        super().__init__(**kwargs)
+        self.model = model
+        self.handed = dict(handed or {})
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the stage; what it hands over becomes the task's XCom.
+
+        Raises:
+            AirflowFailException: for a `TerminalError`: the task fails without a retry.
+            AirflowException: for a `TransientError`: the task is retried.
+        """
+        try:
+            run = request_of(context, self.model)
+            self.log.info("%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason)
+            return self.run_stage(run, context)
+        except TerminalError as error:
+            self.log.error("%s", error)
+            # The stage's own frames say nothing to the reader of a log that the message does not.
+            raise AirflowFailException(error.problem) from None
+        except TransientError as error:
+            self.log.warning("%s", error)
+            raise AirflowException(error.problem) from None
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Call the stage with the request and what was handed over; the context is for those that decide on it."""
+        from airworthy.stages import run_stage
+
+        return run_stage(self.stage, {"run": run.model_dump(mode="json"), **self.handed})
+
+
+def request_of(context: Mapping[str, Any], model: str) -> RunRequest:
+    """Build the request that every stage of a DAG run gets: the same one in every task and every retry.
+
+    Raises:
+        TerminalError: when the spec is broken or the run asks for something that cannot be.
+    """
+    environment = load_environment()
+    spec = load_spec(environment.models / model / "model.yaml")
+    facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
+    return RunRequest(
+        model=model,
+        as_of=resolve_as_of(facts, spec.start, spec.end, model),
+        reason=resolve_reason(facts),
+        run_id=run.run_id,
+        dag_id=run.dag_id,
+        requested_by=getattr(run, "triggering_user_name", None) or "airflow",
+        parameters=dict(params.get("parameters") or {}),
+        promote=params.get("promote") or "auto",
+    )

@@ -1,0 +1,42 @@
+"""The model specs as the DAG files want them."""
+
+from __future__ import annotations
+
+from airworthy.environment import load_environment
+from airworthy.errors import TerminalError
+from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
+
+
+class BrokenSpecs(TerminalError):
+    """One or more specs are broken; the message lists every fault of each."""
+
+    consequence = "these models have no DAGs until their specs are repaired; every other model's DAGs keep running."
+
+
+def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
+    """Return the specs whose ``<model>__<suffix>`` DAGs are wanted; broken specs are left out.
+
+    Args:
+        suffix: What follows ``__`` in the DAGs' ids.
+        only_dag_id: The DAG that a task's process runs: then only its spec is read. None: every one, by name.
+    """
+    models = load_environment().models
+    if only_dag_id is None:
+        return [found.spec for found in find_specs(models) if found.spec is not None]
+    model, found_suffix, rest = only_dag_id.partition(f"__{suffix}")
+    if not found_suffix or rest:
+        return []
+    try:
+        return [load_spec(models / model / "model.yaml")]
+    except SpecError:
+        return []
+
+
+def broken_specs_error() -> BrokenSpecs | None:
+    """Return the error that names every fault of every broken spec, or None."""
+    errors = [found.error for found in find_specs(load_environment().models) if found.error is not None]
+    if not errors:
+        return None
+    faults = "\n".join(error.problem for error in errors)
+    count = "one model spec is broken" if len(errors) == 1 else f"{len(errors)} model specs are broken"
+    return BrokenSpecs(f"{count}\n{faults}", next_step="airworthy check")

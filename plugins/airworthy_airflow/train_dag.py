@@ -1,0 +1,100 @@
+"""The train DAG of one model, built from its spec."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import UTC, datetime, time, timedelta
+from typing import get_args
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
+
+from airworthy.handover import Promote, TriggerReason
+from airworthy.spec import ModelSpec
+from airworthy_airflow.dag_docs import train_doc
+from airworthy_airflow.operators import (
+    DeployProductionOperator,
+    DeployStagingOperator,
+    EvaluateOperator,
+    IngestOperator,
+    RegisterOperator,
+    TrainOperator,
+    ValidateOperator,
+)
+
+PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="As of",
+        description="Exclusive end (UTC) of the data that the run sees. Empty: the run's data interval, or today.",
+    ),
+    "reason": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *get_args(TriggerReason)],
+        title="Reason",
+        description="Recorded with the version. Empty: scheduled, backfill or manual, by the kind of run.",
+    ),
+    "parameters": Param(
+        {},
+        type="object",
+        title="XGBoost parameters",
+        description='Override the spec\'s train.parameters for this run, for example {"max_depth": 8}.',
+    ),
+    "promote": Param(
+        "auto",
+        type="string",
+        enum=list(get_args(Promote)),
+        title="Promote",
+        description="auto: release when every gate passes, but never from a backfill. always: from a backfill too. "
+        "never: stop after registering. No choice overrules a gate.",
+    ),
+}
+
+
+def build_train_dag(spec: ModelSpec) -> DAG:
+    """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``."""
+    with DAG(
+        dag_id=f"{spec.model}__train",
+        description=spec.description or f"Trains, judges and releases {spec.model}.",
+        schedule=CronDataIntervalTimetable(spec.schedule, timezone="UTC") if spec.schedule else None,
+        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        end_date=_last_run(spec),
+        catchup=False,
+        max_active_runs=2,
+        tags={"airworthy", "train", spec.model, spec.task},
+        default_args={"owner": spec.owner},
+        doc_md=train_doc(spec),
+    ) as dag:
+        _tasks(spec.model)
+    # Given last: each operator would take deep copies, and each DAG would check the same schemas again. A task finds
+    # the DAG's parameters in its context all the same.
+    dag.params.update({name: copy(param) for name, param in PARAMS.items()})
+    return dag
+
+
+def _tasks(model: str) -> None:
+    ingest = IngestOperator(task_id="ingest", model=model)
+    dataset = {"dataset": ingest.output}
+    validate = ValidateOperator(task_id="validate", model=model, handed=dataset)
+    train = TrainOperator(task_id="train", model=model, handed=dataset)
+    trained = {**dataset, "challenger": train.output}
+    evaluate = EvaluateOperator(task_id="evaluate", model=model, handed=trained)
+    judged = {**trained, "validation": validate.output, "verdict": evaluate.output}
+    register = RegisterOperator(task_id="register", model=model, handed=judged)
+    registered = {**judged, "version": register.output}
+    with TaskGroup("release", tooltip="Parity in staging, then production") as release:
+        staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=registered)
+        handed = {**registered, "parity": staging.output}
+        DeployProductionOperator(task_id="deploy_production", model=model, handed=handed)
+    ingest >> validate >> train >> evaluate >> register >> release
+
+
+def _last_run(spec: ModelSpec) -> datetime | None:
+    """The last scheduled run sees the source's last day. Runs by hand of a model without a schedule know no end:
+    Airflow would leave them waiting for ever after it.
+    """
+    if spec.end is None or spec.schedule is None:
+        return None
+    return datetime.combine(spec.end + timedelta(days=1), time(), tzinfo=UTC)

@@ -1,0 +1,123 @@
+"""A DAG run -> the end of the data that it may see, and why it runs. Pure: the facts come in, nothing is looked up.
+
+A run's window is resolved here and nowhere else, because Airflow leaves ``logical_date``, ``ds`` and
+``data_interval_*`` out of the context of API-, asset- and operator-triggered runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, get_args
+
+from airworthy.errors import TerminalError
+from airworthy.handover import TriggerReason
+
+DAY = timedelta(days=1)
+_REASON_OF_RUN_TYPE: Mapping[str, TriggerReason] = {"scheduled": "scheduled", "backfill": "backfill"}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a DAG run. Times are timezone-aware; `interval` is absent or ``(start, end)``."""
+
+    run_type: str
+    run_after: datetime
+    interval: tuple[datetime, datetime] | None = None
+    as_of: str | None = None
+    reason: str | None = None
+
+
+def facts_of(context: Mapping[str, Any]) -> RunFacts:
+    """Take the facts out of a task's context, whose date keys may be missing."""
+    run, params = context["dag_run"], context.get("params") or {}
+    start, end = getattr(run, "data_interval_start", None), getattr(run, "data_interval_end", None)
+    return RunFacts(
+        run_type=str(getattr(run.run_type, "value", run.run_type)),
+        run_after=run.run_after,
+        interval=(start, end) if start is not None and end is not None else None,
+        as_of=params.get("as_of") or None,
+        reason=params.get("reason") or None,
+    )
+
+
+def resolve_as_of(facts: RunFacts, first_day: date, last_day: date | None, model: str | None = None) -> datetime:
+    """Return the exclusive end of the data that the run may see, a UTC midnight.
+
+    The explicit parameter wins, else the end of a data interval that is not empty, else `run_after`. Only what was
+    not asked for by name is moved back to the end of the source's data.
+
+    Args:
+        facts: The DAG run's facts.
+        first_day: The first UTC day with data.
+        last_day: The last UTC day with data; None when it goes on.
+        model: Named in errors.
+
+    Raises:
+        TerminalError: when there is no data before that time, or when the parameter is no date, lies beyond the last
+            day with data or in the run's future.
+    """
+    earliest = _midnight(first_day) + DAY
+    latest = _midnight(last_day) + DAY if last_day is not None else None
+    if facts.as_of is not None:
+        latest = min(latest or floor_day(facts.run_after), floor_day(facts.run_after))
+        as_of = floor_day(_parse(facts.as_of, model))
+    else:
+        as_of = floor_day(_implied_end(facts))
+        as_of = min(as_of, latest) if latest is not None else as_of
+    if as_of < earliest or (latest is not None and as_of > latest):
+        upper = f"to {latest:%Y-%m-%d}" if latest is not None else "or later"
+        raise TerminalError(
+            "the run would see no data, or days that are not complete", model=model,
+            received=f"as_of {as_of:%Y-%m-%d}", allowed=f"{earliest:%Y-%m-%d} {upper} (exclusive end, UTC)",
+            next_step="trigger again with another as_of, or change start and end in the model's spec",
+        )  # fmt: skip
+    return as_of
+
+
+def resolve_reason(facts: RunFacts) -> TriggerReason:
+    """Return why the run happens: the parameter, else by the run's type.
+
+    A task cannot tell a click in the UI from a call of the REST API (Airflow keeps ``triggered_by`` from tasks), so
+    both are ``manual`` unless the caller says ``"reason": "api"``.
+
+    Raises:
+        TerminalError: when the parameter is no known reason.
+    """
+    if facts.reason is None:
+        return _REASON_OF_RUN_TYPE.get(facts.run_type, "manual")
+    for reason in get_args(TriggerReason):
+        if facts.reason == reason:
+            known: TriggerReason = reason
+            return known
+    raise TerminalError(
+        "there is no such trigger reason", received=facts.reason, allowed=", ".join(get_args(TriggerReason)),
+        next_step="trigger again with another reason",
+    )  # fmt: skip
+
+
+def floor_day(moment: datetime) -> datetime:
+    """Return the last UTC midnight at or before `moment`; a naive `moment` is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return _midnight(aware.astimezone(UTC).date())
+
+
+def _implied_end(facts: RunFacts) -> datetime:
+    if facts.interval is not None and facts.interval[0] < facts.interval[1]:
+        return facts.interval[1]
+    return facts.run_after
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def _parse(text: str, model: str | None) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise TerminalError(
+            "as_of is not a date", model=model, received=repr(text), allowed="YYYY-MM-DD (UTC, exclusive end)",
+            next_step="trigger again with another as_of",
+        ) from None  # fmt: skip
