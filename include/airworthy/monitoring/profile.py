@@ -46,7 +46,7 @@ def make_profile(frame: pl.LazyFrame, inputs: dict[str, ColumnType]) -> Profile:
     rows = int(frame.select(pl.len()).collect().item())
     numbers = [name for name, kind in kinds.items() if kind in _NUMBERS]
     quantiles = [
-        pl.col(name).cast(pl.Float64).quantile(step / _BINS, "lower").alias(f"{name}|{step}")
+        _number(name).quantile(step / _BINS, "lower").alias(f"{name}|{step}")
         for name in numbers
         for step in range(1, _BINS)
     ]
@@ -68,11 +68,16 @@ def _profile_column(frame: pl.LazyFrame, name: str, edges: list[float] | None) -
 
 
 def _numeric_shares(frame: pl.LazyFrame, name: str, edges: list[float]) -> list[float]:
-    value = pl.col(name).cast(pl.Float64)
-    bins = [value.is_null() | value.is_nan()]
+    value = _number(name)
+    missing = value.is_null()
     bounds = [-math.inf, *edges, math.inf]
     inner = [(value > low) & (value <= high) for low, high in pairwise(bounds)]
-    return _shares(frame, [*inner, *bins])
+    return _shares(frame, [*inner, missing])
+
+
+def _number(name: str) -> pl.Expr:
+    """Return a column as numbers, NaN as missing: Polars orders NaN above every number."""
+    return pl.col(name).cast(pl.Float64).fill_nan(None)
 
 
 def _category_shares(frame: pl.LazyFrame, name: str, categories: list[str]) -> list[float]:

@@ -1,0 +1,27 @@
+"""What every test may rely on: its own state folder, and the bike-sharing file where it lies beside the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from airworthy.environment import Environment, load_environment
+
+PROJECT = Path(__file__).resolve().parents[1]
+BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
+
+# Before any import of these libraries: tests report nothing to anybody.
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+if BIKE_SHARING.is_dir():
+    os.environ.setdefault("AIRWORTHY_DOWNLOADS", str(BIKE_SHARING))
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """The local environment with its state in a fresh folder and no server at its address."""
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+    return load_environment()
