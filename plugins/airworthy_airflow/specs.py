@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
+from airworthy.spec.loading import FoundSpec
 
 
 class BrokenSpecs(TerminalError):
@@ -22,7 +26,7 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
     """
     models = load_environment().models
     if only_dag_id is None:
-        return [found.spec for found in find_specs(models) if found.spec is not None]
+        return [found.spec for found in _found_specs(models, _fingerprint(models)) if found.spec is not None]
     model, found_suffix, rest = only_dag_id.partition(f"__{suffix}")
     if not found_suffix or rest:
         return []
@@ -34,9 +38,21 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
 
 def broken_specs_error() -> BrokenSpecs | None:
     """Return the error that names every fault of every broken spec, or None."""
-    errors = [found.error for found in find_specs(load_environment().models) if found.error is not None]
+    models = load_environment().models
+    errors = [found.error for found in _found_specs(models, _fingerprint(models)) if found.error is not None]
     if not errors:
         return None
     faults = "\n".join(error.problem for error in errors)
     count = "one model spec is broken" if len(errors) == 1 else f"{len(errors)} model specs are broken"
     return BrokenSpecs(f"{count}\n{faults}", next_step="airworthy check")
+
+
+def _fingerprint(models: Path) -> tuple[tuple[str, int, int], ...]:
+    files = [(path, path.stat()) for path in sorted(models.glob("*/model.yaml"))]
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in files)
+
+
+@lru_cache(maxsize=1)
+def _found_specs(models: Path, fingerprint: tuple[tuple[str, int, int], ...]) -> list[FoundSpec]:
+    # Several DAG files ask for the same specs in one process: the unchanged ones are read once.
+    return find_specs(models)

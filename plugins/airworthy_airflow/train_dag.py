@@ -76,18 +76,20 @@ def build_train_dag(spec: ModelSpec) -> DAG:
 
 def _tasks(model: str) -> None:
     ingest = IngestOperator(task_id="ingest", model=model)
-    dataset = {"dataset": ingest.output}
-    validate = ValidateOperator(task_id="validate", model=model, handed=dataset)
-    train = TrainOperator(task_id="train", model=model, handed=dataset)
-    trained = {**dataset, "challenger": train.output}
+    dataset = ingest.output
+    validate = ValidateOperator(task_id="validate", model=model, handed={"dataset": dataset})
+    train = TrainOperator(task_id="train", model=model, handed={"dataset": dataset})
+    trained = {"dataset": dataset, "challenger": train.output}
     evaluate = EvaluateOperator(task_id="evaluate", model=model, handed=trained)
-    judged = {**trained, "validation": validate.output, "verdict": evaluate.output}
+    verdict = evaluate.output
+    judged = {**trained, "validation": validate.output, "verdict": verdict}
     register = RegisterOperator(task_id="register", model=model, handed=judged)
-    registered = {**judged, "version": register.output}
+    version = register.output
     with TaskGroup("release", tooltip="Parity in staging, then production") as release:
-        staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=registered)
-        handed = {**registered, "parity": staging.output}
-        DeployProductionOperator(task_id="deploy_production", model=model, handed=handed)
+        candidate = {**trained, "verdict": verdict, "version": version}
+        staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=candidate)
+        checked = {"dataset": dataset, "verdict": verdict, "version": version, "parity": staging.output}
+        DeployProductionOperator(task_id="deploy_production", model=model, handed=checked)
     ingest >> validate >> train >> evaluate >> register >> release
 
 
