@@ -1,16 +1,42 @@
-"""Turning pydantic's errors into faults that name file, key path, what was received and what is allowed."""
+"""Turning pydantic's errors into faults that name file, key path, what was received and what is allowed.
+
+What is allowed is read from the spec's JSON Schema at the key's place, so it cannot fall behind the spec.
+"""
 
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from airworthy.spec.model import ModelSpec
+Steps: TypeAlias = tuple[str | int, ...]
+
+_PROBLEMS = {
+    "missing": "this key is required",
+    "string_pattern_mismatch": "the text has the wrong form",
+    "literal_error": "this value is not one of the allowed ones",
+    "enum": "this value is not one of the allowed ones",
+    "too_short": "the list has too few entries",
+    "too_long": "the list has too many entries",
+    "finite_number": "the number must be finite",
+    "model_type": "this must be a mapping of keys",
+    "model_attributes_type": "this must be a mapping of keys",
+    "dict_type": "this must be a mapping of keys",
+    "list_type": "this must be a list",
+    "string_type": "this must be text",
+    "bool_type": "this must be true or false",
+    "bool_parsing": "this must be true or false",
+    "int_type": "this must be a whole number",
+    "int_parsing": "this must be a whole number",
+    "int_from_float": "this must be a whole number",
+    "float_type": "this must be a number",
+    "float_parsing": "this must be a number",
+}
 
 
 @dataclass(frozen=True)
@@ -26,64 +52,72 @@ class Fault:
     def __str__(self) -> str:
         """Return the fault as three lines: where and what, received, allowed."""
         where = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{where}: {self.problem}\n  received: {self.received}\n  allowed:  {self.allowed}"
+        text = f"{where}: {self.problem}\n  received: {self.received}\n  allowed:  {self.allowed}"
+        # A spec is anybody's text: control characters and half characters must not reach a terminal.
+        return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def faults_of(path: Path, error: ValidationError) -> list[Fault]:
-    """Return a fault for every error of a validation, in the order of the spec's keys."""
-    return [_fault(path, details) for details in error.errors()]
+    """Return the faults behind every error of a validation, in the order of the spec's keys."""
+    return [fault for details in error.errors() for fault in _faults(path, details)]
 
 
-def _fault(path: Path, details: ErrorDetails) -> Fault:
-    location = tuple(part for part in details["loc"] if part not in {"simulator", "files", "sql"})
-    key = _key(location)
-    kind, context = details["type"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = sorted(_keys_at(location[:-1]))
-        guess = difflib.get_close_matches(str(location[-1]), known, n=1)
-        problem = "unknown key" + (f"; did you mean {guess[0]!r}?" if guess else "")
-        return Fault(str(path), key, problem, _short(details["input"]), ", ".join(known) or "no such key")
-    if kind == "missing":
-        return Fault(str(path), key, "this key is required", "nothing", _expected(location))
-    if kind == "value_error":
-        return Fault(str(path), key, str(context.get("error", details["msg"])), _short(details["input"]), "see above")
-    return Fault(str(path), key, details["msg"], _short(details["input"]), context.get("expected", details["msg"]))
-
-
-def _key(location: tuple[int | str, ...]) -> str:
+def key_path(steps: Steps) -> str:
+    """Write a key's path as people do: ``evaluate.gates[0].metric``."""
     text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+def did_you_mean(received: object, known: list[str]) -> str:
+    """Return ``; did you mean 'x'?`` when something known is close, else nothing."""
+    guess = difflib.get_close_matches(str(received), known, n=1)
+    return f"; did you mean {guess[0]!r}?" if guess else ""
 
 
-def _expected(location: tuple[int | str, ...]) -> str:
-    return f"a value for {_key(location)}"
+def shorten(value: object, most: int = 120) -> str:
+    """Write a received value on one line of at most `most` characters, as YAML or JSON would."""
+    try:
+        text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else repr(value)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def _keys_at(location: tuple[int | str, ...]) -> set[str]:
-    """Return the keys that the part of a spec at this location may have."""
-    part: Any = ModelSpec
-    for step in location:
-        if isinstance(step, int) or not (isinstance(part, type) and issubclass(part, BaseModel)):
-            continue
-        field = next((f for name, f in part.model_fields.items() if step in (name, f.alias)), None)
-        part = _model_in(field.annotation) if field else None
-    if not (isinstance(part, type) and issubclass(part, BaseModel)):
-        return set()
-    return {field.alias or name for name, field in part.model_fields.items()}
+def _faults(path: Path, details: ErrorDetails) -> list[Fault]:
+    from airworthy.spec.allowed import Place
+
+    place = Place.at(details["loc"])
+    kind, context, received = details["type"], details.get("ctx", {}), details["input"]
+    if kind == "airworthy":
+        return [
+            Fault(str(path), key_path((*place.steps, *rule.key)), rule.problem, shorten(rule.received), rule.allowed)
+            for rule in context["wrong"]
+        ]
+    if kind == "extra_forbidden":
+        known = place.parent_keys
+        problem = f"unknown key{did_you_mean(place.steps[-1], known)}"
+        return [Fault(str(path), key_path(place.steps), problem, shorten(received), _listed(known, "no key"))]
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return [_untagged(path, place.steps, place.tags, received)]
+    problem = _PROBLEMS.get(kind, details["msg"][:1].lower() + details["msg"][1:])
+    if kind == "literal_error" and isinstance(received, str):
+        problem += did_you_mean(received, place.choices)
+    shown = "nothing" if kind == "missing" else shorten(received)
+    return [Fault(str(path), key_path(place.steps), problem, shown, place.allowed)]
 
 
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+def _untagged(path: Path, steps: Steps, tags: list[str], received: object) -> Fault:
+    key, allowed = key_path((*steps, "type")), _listed(tags, "no type")
+    if not isinstance(received, dict):
+        problem = f"this must be a mapping with a `type` of {allowed}"
+        return Fault(str(path), key_path(steps), problem, shorten(received), f"type: {' | '.join(tags)}, and its keys")
+    if "type" not in received:
+        return Fault(str(path), key, _PROBLEMS["missing"], "nothing", allowed)
+    given = received["type"]
+    return Fault(str(path), key, f"there is no such type{did_you_mean(given, tags)}", shorten(given), allowed)
+
+
+def _listed(names: list[str], otherwise: str) -> str:
+    return ", ".join(names) or otherwise

@@ -1,15 +1,44 @@
-"""Field types that several parts of a spec share: durations, column types, names."""
+"""Field types that several parts of a spec share: durations, dates, column types, names; and how a rule refuses."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"^(\d+)\s*([mhdw])$")
+_DURATION = re.compile(r"^([0-9]{1,6})\s*([mhdw])$")
+_DURATIONS_ALLOWED = "a whole number and one of m, h, d, w (at most 100 years), such as 28d, 12h or 30m"
+_LONGEST = timedelta(days=36_525)
+
+
+class Wrong(NamedTuple):
+    """One broken rule: the key's path below the validated part, and what a `Fault` says about it."""
+
+    key: tuple[str | int, ...]
+    problem: str
+    received: object
+    allowed: str
+
+
+def rejection(*wrong: Wrong) -> PydanticCustomError:
+    """Return broken rules as one pydantic error (a ``ValueError``) of type ``airworthy``; its context holds them."""
+    text = "; ".join(rule.problem for rule in wrong)
+    return PydanticCustomError("airworthy", "{text}", {"text": text, "wrong": list(wrong)})
+
+
+def refuse(wrong: Sequence[Wrong]) -> None:
+    """Do nothing when no rule is broken.
+
+    Raises:
+        PydanticCustomError: the `rejection` of all that are.
+    """
+    if wrong:
+        raise rejection(*wrong)
 
 
 def parse_duration(value: object) -> timedelta:
@@ -21,9 +50,10 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     match = _DURATION.match(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("a duration is a whole number and one of m, h, d, w, such as 28d or 12h")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+    if duration is None or duration > _LONGEST:
+        raise rejection(Wrong((), "this is not a duration", value, _DURATIONS_ALLOWED))
+    return duration
 
 
 def format_duration(value: timedelta) -> str:
@@ -35,16 +65,29 @@ def format_duration(value: timedelta) -> str:
     return f"{minutes}m"
 
 
+def _parse_day(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+        return value
+    raise rejection(Wrong((), "this is not a date", value, "a date that exists, year-month-day, such as 2025-01-31"))
+
+
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=str),
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,6}\s*[mhdw]$")]),
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"examples": ["28d", "12h"]}),
 ]
+Day = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=date)]
 
 ColumnType = Literal["float", "int", "bool", "category", "string", "datetime"]
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
+MODEL_NAME = r"^[a-z][a-z0-9_]{1,60}$"
+ModelName = Annotated[
+    str,
+    Field(
+        pattern=MODEL_NAME, description="lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
+    ),
+]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, faults_of
 from airworthy.spec.model import ModelSpec
+from airworthy.spec.reading import Unreadable, read_mapping
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SPEC_FILE = "model.yaml"
 
 
 class SpecError(TerminalError):
@@ -45,23 +44,28 @@ class FoundSpec:
 def load_spec(path: Path) -> ModelSpec:
     """Parse and check one ``model.yaml``.
 
+    Args:
+        path: The file. Only when it is called ``model.yaml`` must the model's name be its folder's.
+
     Raises:
         SpecError: listing every fault that was found.
     """
-    content = _read_yaml(path)
     try:
-        spec = ModelSpec.model_validate(content)
+        spec = ModelSpec.model_validate(read_mapping(path))
+    except Unreadable as error:
+        raise SpecError(path, error.faults) from None
     except ValidationError as error:
         raise SpecError(path, faults_of(path, error)) from None
-    if spec.model != path.parent.name:
-        fault = Fault(str(path), "model", "the model's name must be its folder's name", spec.model, path.parent.name)
-        raise SpecError(path, [fault])
+    folder = path.absolute().parent.name
+    if path.name == SPEC_FILE and spec.model != folder:
+        problem = "the model's name must be its folder's name"
+        raise SpecError(path, [Fault(str(path), "model", problem, spec.model, folder)])
     return spec
 
 
 def find_specs(models: Path) -> list[FoundSpec]:
     """Read every ``<models>/<name>/model.yaml``, in the order of their names; broken ones carry their error."""
-    return [_found(path) for path in sorted(models.glob("*/model.yaml"))]
+    return [_found(path) for path in sorted(models.glob(f"*/{SPEC_FILE}"))]
 
 
 def _found(path: Path) -> FoundSpec:
@@ -69,21 +73,3 @@ def _found(path: Path) -> FoundSpec:
         return FoundSpec(path, load_spec(path), None)
     except SpecError as error:
         return FoundSpec(path, None, error)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
-    except FileNotFoundError:
-        raise SpecError(path, [Fault(str(path), "", "there is no such spec", "nothing", "a model.yaml")]) from None
-    except UnicodeDecodeError as error:
-        raise SpecError(path, [Fault(str(path), "", "the file is not UTF-8 text", str(error), "UTF-8")]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise SpecError(path, [Fault(str(path), where, "the file is not valid YAML", problem, "YAML 1.1")]) from None
-    if not isinstance(content, dict):
-        received = type(content).__name__ if content is not None else "an empty file"
-        raise SpecError(path, [Fault(str(path), "", "a spec is a mapping of keys", received, "model: ...")])
-    return content

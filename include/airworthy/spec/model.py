@@ -6,15 +6,18 @@ JSON Schema for editors is made from them (``airworthy schema``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from airworthy.spec.fields import ColumnType, Duration, ModelName, Part, Share
+from airworthy.spec.fields import ColumnType, Day, Duration, ModelName, Part, Share, Wrong, format_duration, refuse
+from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources import Source
 
 Task = Literal["regression", "binary", "multiclass"]
+Severity = Literal["critical", "warning"]
 
 METRICS: dict[str, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
@@ -22,6 +25,12 @@ METRICS: dict[str, tuple[str, ...]] = {
     "multiclass": ("accuracy", "log_loss", "precision", "recall", "f1"),
 }
 LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss"})
+LABEL_TYPES: dict[str, tuple[ColumnType, ...]] = {
+    "regression": ("float", "int"),
+    "binary": ("bool", "int"),
+    "multiclass": ("category", "string"),
+}
+SLICE_TYPES: tuple[ColumnType, ...] = ("category", "string", "bool", "int")
 DAY = timedelta(days=1)
 
 
@@ -29,26 +38,37 @@ class Ingest(Part):
     """Where the rows come from and what each must look like."""
 
     source: Source
-    event_time: Annotated[str, Field(min_length=1)]
-    key: Annotated[list[str], Field(min_length=1)]
-    label: Annotated[str, Field(min_length=1)]
-    label_delay: Duration = timedelta(0)
+    event_time: Annotated[str, Field(min_length=1, description="The column, in UTC, that puts a row in its partition.")]
+    key: Annotated[list[str], Field(min_length=1, description="The columns that together name a row.")]
+    label: Annotated[str, Field(min_length=1, description="The column to predict.")]
+    label_delay: Duration = Field(default=timedelta(0), description="How long after the event its label is known.")
     restate: Duration = Field(
         default=timedelta(0), description="How long after its end the source may still change a partition."
     )
     max_bad_share: Share = Field(default=0.05, description="More quarantined rows than this share stop the run.")
-    columns: Annotated[dict[str, ColumnType], Field(min_length=1)]
+    columns: Annotated[
+        dict[str, ColumnType],
+        Field(min_length=1, description="Every column that is kept, with its type; the event time is always one more."),
+    ]
 
     @model_validator(mode="after")
     def _names_agree(self) -> Ingest:
-        for what, names in (("key", self.key), ("label", [self.label])):
-            unknown = [name for name in names if name not in self.columns]
-            if unknown:
-                raise ValueError(f"{what} {unknown} is not declared in `columns` ({', '.join(self.columns)})")
+        declared = ", ".join(self.columns)
+        problem = "this column is not declared in ingest.columns"
+        wrong = [
+            Wrong(("key", index), problem, name, declared)
+            for index, name in enumerate(self.key)
+            if name not in self.columns
+        ]
+        if self.label not in self.columns:
+            wrong.append(Wrong(("label",), problem, self.label, declared))
         if self.event_time in self.columns:
-            raise ValueError(f"`columns` must not repeat the event time {self.event_time!r}: it is always a datetime")
+            problem = "the event time is always a datetime and is not declared again"
+            wrong.append(Wrong(("columns", self.event_time), problem, self.columns[self.event_time], "no such column"))
         if self.label in self.key:
-            raise ValueError(f"the label {self.label!r} cannot be part of the key")
+            allowed = ", ".join(name for name in self.columns if name != self.label)
+            wrong.append(Wrong(("key", self.key.index(self.label)), "the label is no key", self.label, allowed))
+        refuse(wrong)
         return self
 
 
@@ -57,8 +77,17 @@ class Expectation(Part):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: Annotated[str, Field(pattern=r"^expect_[a-z0-9_]+$")]
-    severity: Literal["critical", "warning"] = "critical"
+    __pydantic_extra__: dict[str, JsonValue]
+
+    type: Annotated[
+        str,
+        Field(
+            pattern=r"^expect_[a-z0-9_]+$",
+            description="an expectation of Great Expectations by its own name",
+            examples=["expect_column_values_to_be_between", "expect_column_values_to_not_be_null"],
+        ),
+    ]
+    severity: Severity = Field(default="critical", description="A critical failure stops the run; a warning is noted.")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -70,7 +99,7 @@ class Distribution(Part):
     """How far a column may have moved from the champion's training data (population stability index)."""
 
     max_psi: Annotated[float, Field(gt=0)] = 0.25
-    severity: Literal["critical", "warning"] = "warning"
+    severity: Severity = "warning"
 
 
 class Validate(Part):
@@ -100,30 +129,41 @@ class Search(Part):
 class Baseline(Part):
     """The simple model to beat: the training mean (or class shares) within each group of these features."""
 
-    by: list[str] = Field(default_factory=list)
+    by: list[str] = Field(default_factory=list, description="Names of features; empty: one mean over all rows.")
 
 
 class Train(Part):
     """How a challenger is made."""
 
-    lookback: Duration
-    holdout: Duration
-    validation_share: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.15
-    min_rows: Annotated[int, Field(ge=10)] = 500
-    rounds: Annotated[int, Field(ge=1, le=100_000)] = 500
-    early_stopping_rounds: Annotated[int, Field(ge=1)] = 25
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    lookback: Duration = Field(description="How far back from `as_of` a run reads; whole days.")
+    holdout: Duration = Field(description="The last part of the lookback, kept for the evaluation; whole days.")
+    validation_share: Annotated[
+        float, Field(gt=0.0, lt=0.5, description="The last share of the training rows, for early stopping and search.")
+    ] = 0.15
+    min_rows: Annotated[int, Field(ge=10, description="Fewer training rows than this stop the run.")] = 500
+    rounds: Annotated[int, Field(ge=1, le=100_000, description="Boosting rounds, at most.")] = 500
+    early_stopping_rounds: Annotated[int, Field(ge=1, description="Rounds without a gain that end the training.")] = 25
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="XGBoost's parameters by its own names.",
+        examples=[{"max_depth": 6, "learning_rate": 0.1}],
+    )
     search: Search | None = None
     baseline: Baseline = Baseline()
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Of every source of chance.")] = 0
 
     @model_validator(mode="after")
     def _whole_days(self) -> Train:
-        for name, value in (("lookback", self.lookback), ("holdout", self.holdout)):
-            if value < DAY or value % DAY:
-                raise ValueError(f"{name} must be a whole number of days, at least 1d")
+        wrong = [
+            Wrong((name,), "this must be whole days", format_duration(value), "a whole number of days, at least 1d")
+            for name, value in (("lookback", self.lookback), ("holdout", self.holdout))
+            if value < DAY or value % DAY
+        ]
         if self.holdout >= self.lookback:
-            raise ValueError("holdout must be shorter than lookback, or nothing is left to train on")
+            allowed = f"less than the lookback, {format_duration(self.lookback)}"
+            problem = "nothing would be left to train on"
+            wrong.append(Wrong(("holdout",), problem, format_duration(self.holdout), allowed))
+        refuse(wrong)
         return self
 
 
@@ -146,19 +186,22 @@ class Gate(Part):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Gate:
-        bounds = self.min is not None or self.max is not None
-        wanted = {None: bounds, "champion": self.margin is not None, "baseline": self.better_by is not None}
-        if not wanted[self.against]:
-            need = {None: "`min` or `max`", "champion": "`margin`", "baseline": "`better_by`"}[self.against]
-            raise ValueError(f"this gate needs {need}")
-        if self.against is not None and bounds:
-            raise ValueError("`min`/`max` do not go with `against`: write two gates")
+        kind = f"with against: {self.against}" if self.against else "without `against`"
+        usable = {None: ("min", "max"), "champion": ("margin",), "baseline": ("better_by",)}[self.against]
+        given = [name for name in ("min", "max", "margin", "better_by") if getattr(self, name) is not None]
+        wrong = [
+            Wrong((name,), f"this threshold is of no use {kind}", getattr(self, name), " or ".join(usable))
+            for name in given
+            if name not in usable
+        ]
+        if not set(given) & set(usable):
+            keys = ", ".join(["metric", *given])
+            wrong.append(Wrong((), f"a gate {kind} needs `{'` or `'.join(usable)}`", keys, " or ".join(usable)))
         if self.against is not None and self.slice is not None:
-            raise ValueError("`slice` goes with `min`/`max` only")
-        if (self.against != "champion" and self.margin is not None) or (
-            self.against != "baseline" and self.better_by is not None
-        ):
-            raise ValueError("`margin` goes with `against: champion`, `better_by` with `against: baseline`")
+            wrong.append(Wrong(("slice",), f"a slice is of no use {kind}", self.slice, "slice with min or max"))
+        if self.min is not None and self.max is not None and self.min > self.max:
+            wrong.append(Wrong(("min",), "no value can pass this gate", self.min, f"at most the max, {self.max}"))
+        refuse(wrong)
         return self
 
     @property
@@ -171,11 +214,15 @@ class Gate(Part):
 class Evaluate(Part):
     """What is measured on the holdout, and what it takes to fly."""
 
-    slices: list[str] = Field(default_factory=list)
-    decision_threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
-    confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.95
-    resamples: Annotated[int, Field(ge=100, le=10_000)] = 300
-    inconclusive: Literal["reject", "release"] = "reject"
+    slices: list[str] = Field(default_factory=list, description="Columns by whose values the metrics are split.")
+    decision_threshold: Annotated[
+        float, Field(gt=0.0, lt=1.0, description="A binary model says yes from this probability on.")
+    ] = 0.5
+    confidence: Annotated[float, Field(ge=0.5, lt=1.0, description="Of the bootstrap's intervals.")] = 0.95
+    resamples: Annotated[int, Field(ge=100, le=10_000, description="Of the paired bootstrap.")] = 300
+    inconclusive: Literal["reject", "release"] = Field(
+        default="reject", description="What becomes of a challenger when a gate could not be decided."
+    )
     gates: Annotated[list[Gate], Field(min_length=1)]
 
 
@@ -197,11 +244,15 @@ class ModelSpec(Part):
 
     model: ModelName
     task: Task
-    owner: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1, description="The team that answers for the model.")]
     description: str = ""
-    schedule: str | None = Field(default=None, description="Cron expression in UTC; null: only by hand or by trigger.")
-    start: date = Field(default=date(2025, 1, 1), description="First day with data.")
-    end: date | None = Field(default=None, description="Last day with data; null: today and on.")
+    schedule: Schedule | None = Field(
+        default=None,
+        description="Cron expression in UTC; null: only by hand or by trigger.",
+        examples=["0 2 * * *", "@daily"],
+    )
+    start: Day = Field(default=date(2025, 1, 1), description="First day with data.")
+    end: Day | None = Field(default=None, description="Last day with data; null: today and on.")
     ingest: Ingest
     validate_: Validate = Field(default=Validate(), alias="validate")
     train: Train
@@ -210,32 +261,37 @@ class ModelSpec(Part):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:
-        metrics = METRICS[self.task]
-        for index, gate in enumerate(self.evaluate.gates):
-            if gate.metric not in metrics:
-                raise ValueError(
-                    f"evaluate.gates[{index}].metric: {gate.metric!r} is not a metric of a {self.task} task; "
-                    f"allowed: {', '.join(metrics)}"
-                )
-            if gate.slice is not None and gate.slice not in self.evaluate.slices:
-                raise ValueError(
-                    f"evaluate.gates[{index}].slice: {gate.slice!r} is not in evaluate.slices; "
-                    f"allowed: {', '.join(self.evaluate.slices) or 'none is declared'}"
-                )
-        for name in self.evaluate.slices:
-            if self.ingest.columns.get(name) not in {"category", "string", "bool", "int"}:
-                raise ValueError(
-                    f"evaluate.slices: {name!r} must be a declared column of type category, string, bool or int"
-                )
-        label_type = self.ingest.columns[self.ingest.label]
-        allowed = {"regression": ("float", "int"), "binary": ("bool", "int"), "multiclass": ("category", "string")}
-        if label_type not in allowed[self.task]:
-            raise ValueError(
-                f"ingest.label: a {self.task} label has type {' or '.join(allowed[self.task])}, not {label_type}"
-            )
-        if self.end is not None and self.end < self.start:
-            raise ValueError(f"end: {self.end} is before start {self.start}")
+        refuse([*self._wrong_gates(), *self._wrong_slices(), *self._wrong_label(), *self._wrong_days()])
         return self
+
+    def _wrong_gates(self) -> Iterator[Wrong]:
+        metrics, slices = METRICS[self.task], self.evaluate.slices
+        for index, gate in enumerate(self.evaluate.gates):
+            at = ("evaluate", "gates", index)
+            if gate.metric not in metrics:
+                yield Wrong((*at, "metric"), f"no metric of a {self.task} task", gate.metric, ", ".join(metrics))
+            if gate.slice is not None and gate.slice not in slices:
+                allowed = ", ".join(slices) or "nothing until evaluate.slices names it"
+                yield Wrong((*at, "slice"), "this slice is not in evaluate.slices", gate.slice, allowed)
+
+    def _wrong_slices(self) -> Iterator[Wrong]:
+        usable = [name for name, kind in self.ingest.columns.items() if kind in SLICE_TYPES]
+        for index, name in enumerate(self.evaluate.slices):
+            if name not in usable:
+                kind = self.ingest.columns.get(name)
+                problem = f"a column of type {kind} has no slices" if kind else "this column is not declared"
+                allowed = f"columns of type {', '.join(SLICE_TYPES)}: {', '.join(usable) or 'none is declared'}"
+                yield Wrong(("evaluate", "slices", index), problem, name, allowed)
+
+    def _wrong_label(self) -> Iterator[Wrong]:
+        kind, allowed = self.ingest.columns[self.ingest.label], LABEL_TYPES[self.task]
+        if kind not in allowed:
+            key = ("ingest", "columns", self.ingest.label)
+            yield Wrong(key, f"a {self.task} label cannot have this type", kind, ", ".join(allowed))
+
+    def _wrong_days(self) -> Iterator[Wrong]:
+        if self.end is not None and self.end < self.start:
+            yield Wrong(("end",), "the last day is before the first", str(self.end), f"{self.start} or later")
 
     @property
     def inputs(self) -> dict[str, ColumnType]:

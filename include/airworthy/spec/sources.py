@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from airworthy.spec.fields import Part, Share
+from airworthy.spec.fields import Day, Part, Share, Wrong, refuse, rejection
 
 
 class SimulatorSource(Part):
@@ -15,11 +15,11 @@ class SimulatorSource(Part):
 
     type: Literal["simulator"]
     scenario: Literal["deliveries"] = "deliveries"
-    rows_per_day: Annotated[int, Field(gt=0, le=50_000_000)] = 2000
+    rows_per_day: Annotated[int, Field(gt=0, le=50_000_000, description="Rows in one UTC day.")] = 2000
     seed: Annotated[int, Field(ge=0)] = 0
-    missing_share: Share = 0.01
-    bad_share: Share = 0.001
-    drift_from: date | None = None
+    missing_share: Share = Field(default=0.01, description="Share of values that are missing.")
+    bad_share: Share = Field(default=0.001, description="Share of rows that break the data's contract.")
+    drift_from: Day | None = Field(default=None, description="First day on which the world has changed.")
     drift_strength: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
 
 
@@ -33,8 +33,10 @@ class FilesSource(Part):
 
     type: Literal["files"]
     format: Literal["csv", "parquet"]
-    path: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    path: Annotated[str, Field(min_length=1, examples=["data/{yyyy}-{mm}-{dd}.parquet", "s3://bucket/day={dd}/*.csv"])]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 lower-case hexadecimal digits")] | None = (
+        None
+    )
     member: str | None = Field(default=None, description="The file to take from the archive when `path` is a .zip.")
     rename: dict[str, str] = Field(default_factory=dict, description="Source column -> declared column.")
     derive: dict[str, str] = Field(
@@ -45,9 +47,10 @@ class FilesSource(Part):
     @model_validator(mode="after")
     def _https_needs_checksum(self) -> FilesSource:
         if self.path.startswith("http://"):
-            raise ValueError("http:// is not allowed: use https:// with a sha256")
+            raise rejection(Wrong(("path",), "http:// can be changed on the way", self.path, "https:// with a sha256"))
         if self.path.startswith("https://") and self.sha256 is None:
-            raise ValueError("an https:// path needs `sha256`, so that a changed file is noticed")
+            problem = "an https:// path needs a checksum, so that a changed file is noticed"
+            raise rejection(Wrong(("sha256",), problem, None, "the file's SHA-256, 64 lower-case hexadecimal digits"))
         return self
 
 
@@ -59,16 +62,23 @@ class SqlSource(Part):
 
     type: Literal["sql"]
     query: Annotated[str, Field(min_length=1)]
-    url: str | None = None
-    connection: str | None = None
+    url: str | None = Field(
+        default=None, description="An SQLAlchemy URL; of the form dialect+driver://user@host/database."
+    )
+    connection: str | None = Field(default=None, description="The id of an Airflow connection.")
 
     @model_validator(mode="after")
     def _one_address_and_both_bounds(self) -> SqlSource:
+        wrong = []
         if (self.url is None) == (self.connection is None):
-            raise ValueError("give exactly one of `url` (SQLAlchemy) and `connection` (an Airflow connection id)")
-        missing = [bound for bound in (":start", ":end") if bound not in self.query]
+            given = "neither" if self.url is None else "both"
+            allowed = "exactly one of url (SQLAlchemy) and connection (an Airflow connection id)"
+            wrong.append(Wrong((), "one address is needed: `url` or `connection`", given, allowed))
+        missing = [bound for bound in (":start", ":end") if not re.search(rf"(?<!:){bound}\b", self.query)]
         if missing:
-            raise ValueError(f"the query must use :start and :end; missing: {', '.join(missing)}")
+            problem = f"the query does not use {' and '.join(missing)}, so it would read other days' rows"
+            wrong.append(Wrong(("query",), problem, self.query, "a query that uses both :start and :end"))
+        refuse(wrong)
         return self
 
 

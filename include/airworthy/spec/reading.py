@@ -1,0 +1,168 @@
+"""Reading a spec's YAML into plain JSON values, strictly, and quickly enough for every parse of Airflow's DAG files.
+
+Stricter than PyYAML, because what it lets pass hurts later: a key that appears twice (the last would win in silence),
+keys that are not text (an unquoted ``on`` is a boolean), tags, merge keys, and aliases that unfold without end.
+Dates stay text, so that a value means the same in YAML, in JSON and in the JSON Schema; ``1e-5`` is a number.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import JsonValue
+
+from airworthy.spec.faults import Fault, Steps, key_path
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 40
+MAX_VALUES = 20_000
+# libyaml's binding recurses without a check and crashes the process on deep nesting. A text nests at most as deep as
+# it has opening brackets and, in block style, twice as deep as its longest line has characters.
+_C_LOADER_DEPTH = 3_000
+
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FLOAT = re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
+
+
+def _json_like(loader: Any) -> Any:
+    """Return a kind of `loader` that leaves dates as text and reads ``1e-5`` as a number."""
+    resolvers = {
+        first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in loader.yaml_implicit_resolvers.items()
+    }
+    made = type("JsonLike", (loader,), {"yaml_implicit_resolvers": resolvers})
+    made.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))  # type: ignore[attr-defined]
+    return made
+
+
+_FAST, _SAFE = _json_like(_BaseLoader), _json_like(yaml.SafeLoader)
+
+
+class Unreadable(Exception):
+    """A text that is no spec at all; carries the faults."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        """Keep the faults."""
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+def read_mapping(path: Path) -> dict[str, JsonValue]:
+    """Read a YAML file whose top is a mapping.
+
+    Raises:
+        Unreadable: with every fault that was found.
+    """
+    node, loader = _compose(path, _text(path))
+    if not isinstance(node, yaml.MappingNode):
+        received = "an empty file" if node is None else f"a {node.id}"
+        raise _one(path, "", "a spec is a mapping of keys", received, "keys and values, such as model: delivery_eta")
+    walk = _Walk(str(path), loader)
+    content: dict[str, JsonValue] = walk.value(node, ())
+    if walk.faults:
+        raise Unreadable(walk.faults)
+    return content
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _one(path, "", "there is no such file", "nothing", "a model.yaml") from None
+    except OSError as error:
+        raise _one(path, "", "the file cannot be read", error.strerror or str(error), "a readable file") from None
+    if len(content) > MAX_BYTES:
+        raise _one(path, "", "the file is too long for a spec", f"more than {MAX_BYTES} bytes", f"{MAX_BYTES} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        received = f"byte 0x{content[error.start]:02x} at position {error.start}"
+        raise _one(path, "", "the file is not text in UTF-8", received, "UTF-8") from None
+
+
+def _compose(path: Path, text: str) -> tuple[Any, Any]:
+    bound = text.count("[") + text.count("{") + 2 * max(map(len, text.splitlines()), default=0)
+    kind = _FAST if bound <= _C_LOADER_DEPTH else _SAFE
+    try:
+        loader = kind(text)
+        return loader.get_single_node(), loader
+    except RecursionError:
+        raise _one(path, "", "the file nests too deep", "hundreds of levels", f"{MAX_DEPTH} levels") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        received = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
+        allowed = "YAML: `key: value` lines, indented with spaces, every quote and bracket closed"
+        raise _one(path, where, "the file is not valid YAML", received, allowed) from None
+
+
+def _one(path: Path, key: str, problem: str, received: object, allowed: str) -> Unreadable:
+    return Unreadable([Fault(str(path), key, problem, received, allowed)])
+
+
+class _Walk:
+    """One walk over the composed nodes: builds the values and collects the faults, each with its key path."""
+
+    def __init__(self, file: str, loader: Any) -> None:
+        self.file = file
+        self.faults: list[Fault] = []
+        self._values = 0
+        self._scalars = {
+            "tag:yaml.org,2002:str": lambda node: node.value,
+            "tag:yaml.org,2002:int": loader.construct_yaml_int,
+            "tag:yaml.org,2002:float": loader.construct_yaml_float,
+            "tag:yaml.org,2002:bool": loader.construct_yaml_bool,
+            "tag:yaml.org,2002:null": lambda node: None,
+        }
+
+    def value(self, node: Any, steps: Steps) -> Any:
+        self._values += 1
+        if self._values > MAX_VALUES or len(steps) > MAX_DEPTH:
+            if self._values <= MAX_VALUES:
+                self._fault(
+                    steps[:3], "nested too deep, or an alias that contains itself", "...", f"{MAX_DEPTH} levels"
+                )
+            elif self._values == MAX_VALUES + 1:
+                self._fault(steps[:3], "the file unfolds to too many values", "aliases of aliases", f"{MAX_VALUES}")
+            self._values = MAX_VALUES + 1
+            return None
+        if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
+            return self._mapping(node, steps)
+        if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
+            return [self.value(item, (*steps, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, steps)
+
+    def _mapping(self, node: Any, steps: Steps) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if key_node.tag != "tag:yaml.org,2002:str":
+                shown = key_node.value if isinstance(key_node, yaml.ScalarNode) else f"a {key_node.id}"
+                self._fault(steps, f"a key that is not text (line {line})", shown, "text; put it in quotes")
+                continue
+            key = key_node.value
+            if key in found:
+                received = f"on line {lines[key]} and on line {line}"
+                self._fault((*steps, key), "this key appears twice", received, "each key once")
+            lines[key] = line
+            found[key] = self.value(value_node, (*steps, key))
+        return found
+
+    def _scalar(self, node: Any, steps: Steps) -> Any:
+        construct = self._scalars.get(node.tag) if isinstance(node, yaml.ScalarNode) else None
+        if construct is None:
+            self._fault(steps, "a tag that a spec cannot have", node.tag, "plain values without a `!` tag")
+            return None
+        try:
+            return construct(node)
+        except (ValueError, KeyError, IndexError):
+            self._fault(steps, "not a value of its tag", f"{node.tag} {node.value[:60]!r}", "a plain value")
+            return None
+
+    def _fault(self, steps: Steps, problem: str, received: object, allowed: str) -> None:
+        self.faults.append(Fault(self.file, key_path(steps), problem, received, allowed))
