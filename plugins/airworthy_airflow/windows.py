@@ -80,12 +80,13 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
     """Return why the run happens: the parameter, else by the run's type.
 
     A task cannot tell a click in the UI from a call of the REST API (Airflow keeps ``triggered_by`` from tasks), so
-    both are ``manual`` unless the caller says ``"reason": "api"``.
+    both are ``manual`` unless the caller says ``"reason": "api"``. A backfill run is always a ``backfill``: under
+    another name it could take ``champion``.
 
     Raises:
         TerminalError: when the parameter is no known reason.
     """
-    if facts.reason is None:
+    if facts.reason is None or facts.run_type == "backfill":
         return _REASON_OF_RUN_TYPE.get(facts.run_type, "manual")
     for reason in get_args(TriggerReason):
         if facts.reason == reason:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airworthy.handover import RunRequest, Verdict
+from airworthy.handover import RunRequest, Verdict, VersionRef
+from airworthy.release.decision import reasons_against
 from airworthy_airflow.operators.stage import StageOperator
-from airworthy_airflow.release_policy import reasons_to_hold
-from airworthy_airflow.windows import facts_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,7 +32,14 @@ class DeployStagingOperator(StageOperator):
             AirflowSkipException: when the release is held; its message has every reason.
         """
         verdict = Verdict.model_validate(self.handed["verdict"])
-        held = reasons_to_hold(verdict, run, facts_of(context).run_type)
+        version = VersionRef.model_validate(self.handed["version"])
+        held = reasons_against(
+            run,
+            releasable=verdict.releasable,
+            gate_reasons=verdict.reasons,
+            status=version.validation_status,
+            champion_as_of=None,  # Production looks: it alone sees the champion of the moment.
+        )
         if held:
             message = "the release is held, the champion stays:\n" + "\n".join(f"  - {reason}" for reason in held)
             self.log.warning("%s: %s", self.model, message)
