@@ -1,0 +1,126 @@
+"""The model server's FastAPI app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+
+from airworthy.serving.administration import administration
+from airworthy.serving.door import ScoringDoor
+from airworthy.serving.fleet import Fleet
+from airworthy.serving.loaded import Limits
+from airworthy.serving.metrics import Metrics
+from airworthy.serving.refusals import RefusedError
+from airworthy.serving.registry import OpenRegistry
+from airworthy.serving.token import ReadToken, token_check
+
+
+def create_app(
+    open_registry: OpenRegistry,
+    read_token: ReadToken,
+    limits: Limits | None = None,
+    on_ready: Callable[[], None] | None = None,
+) -> FastAPI:
+    """Return the server's app.
+
+    Args:
+        open_registry: Opens the registry that the versions come from.
+        read_token: Returns administration's token; None closes administration.
+        limits: How much one request may ask for.
+        on_ready: Called once, when the champions have been loaded.
+    """
+    metrics = Metrics()
+    fleet = Fleet(open_registry, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(_load(fleet, on_ready))
+        yield
+        loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await loading
+
+    app = FastAPI(title="Airworthy model server", lifespan=lifespan)
+    check_token = token_check(read_token)
+    app.add_middleware(ScoringDoor, fleet=fleet, metrics=metrics, limits=limits or Limits(), check_token=check_token)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.include_router(administration(fleet, check_token))
+    _add_health(app, fleet, metrics)
+    _add_models(app, fleet)
+    return app
+
+
+async def _load(fleet: Fleet, on_ready: Callable[[], None] | None) -> None:
+    await fleet.load_champions()
+    if on_ready is not None:
+        on_ready()
+
+
+def _add_health(app: FastAPI, fleet: Fleet, metrics: Metrics) -> None:
+    @app.get("/health/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @app.get("/health/ready")
+    async def ready(response: Response) -> dict[str, Any]:
+        """The champions have been loaded; `failed` names those that could not be."""
+        response.status_code = 200 if fleet.ready else 503
+        return {"status": "ready" if fleet.ready else "loading", "models": fleet.models, "failed": fleet.failed}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """Metrics in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_models(app: FastAPI, fleet: Fleet) -> None:
+    @app.get("/models")
+    async def models() -> dict[str, Any]:
+        """Every model that is served, with its version."""
+        return {"models": {name: fleet.describe(name) for name in fleet.models}, "failed": fleet.failed}
+
+    @app.get("/models/{model}")
+    async def model_of(model: str) -> dict[str, Any]:
+        """A model's champion: version, digest, since when (UTC), inputs, and the candidates beside it."""
+        await fleet.champion(model)
+        return fleet.describe(model)
+
+    @app.get("/models/{model}/example")
+    async def example(model: str) -> Response:
+        """A body that ``POST /models/{model}/invocations`` accepts, as it is."""
+        found = await fleet.example(await fleet.champion(model))
+        return Response(orjson.dumps(found), media_type="application/json")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    refused = error if isinstance(error, RefusedError) else RefusedError(500, str(error))
+    return _reply(refused.status, refused.body)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else str(error)
+    received = f"{request.method} {request.url.path}"
+    return _reply(status, {"error": detail, "received": received, "next_step": "GET /docs lists what can be asked"})
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+    field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    return _reply(400, {"error": f"{field}: {first['msg']}", "field": field, "allowed": '{"version": "7"}'})
+
+
+def _reply(status: int, body: dict[str, Any]) -> Response:
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    return Response(orjson.dumps(body), status_code=status, headers=headers, media_type="application/json")

@@ -1,0 +1,132 @@
+"""One loaded version: a request's body in, predictions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from xgboost.core import XGBoostError
+
+from airworthy.bundle import ModelBundle
+from airworthy.errors import TerminalError
+from airworthy.features import polars_schema
+from airworthy.serving.columns import InputColumn
+from airworthy.serving.protocol import parse_body
+from airworthy.serving.refusals import RefusedError
+
+# Polars takes a few rows fastest as dictionaries, and more of them as columns.
+_FEW_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for, and from which size on it must not hold up the others."""
+
+    max_rows: int = 20_000
+    max_bytes: int = 16 * 1024 * 1024
+    inline_bytes: int = 64 * 1024
+
+
+class LoadedModel:
+    """A version whose digest was verified and that has answered once. Safe to use from several threads."""
+
+    def __init__(self, model: str, version: str, digest: str, bundle: ModelBundle) -> None:
+        """Prepare everything that requests share.
+
+        Args:
+            model: The registered model's name.
+            version: The registered version.
+            digest: The bundle's verified digest.
+            bundle: The loaded bundle.
+        """
+        self.model = model
+        self.version = version
+        self.digest = digest
+        self.bundle = bundle
+        self.since = datetime.now(UTC)
+        inputs = bundle.manifest.inputs
+        self._names = list(inputs)
+        # The first input is the event time, without which most features mean nothing.
+        self._columns = [InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())]
+        self._schema = polars_schema(inputs)
+
+    @classmethod
+    def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
+        """Read, verify and warm up a version's bundle.
+
+        Raises:
+            TerminalError: when the files are not those that were registered, or the model cannot predict.
+        """
+        try:
+            bundle = ModelBundle.load(folder, digest)
+        except (OSError, ValueError, XGBoostError) as error:
+            raise TerminalError(
+                f"the model files of version {version} cannot be read: {error}", model=model, received=folder,
+                allowed="a whole model bundle", next_step="restore the files, or release another version",
+            ) from error  # fmt: skip
+        # Requests run side by side: within one, handing a few rows to threads costs more than it saves.
+        bundle.booster.set_param({"nthread": 1})
+        loaded = cls(model, version, digest, bundle)
+        loaded._warm_up()
+        return loaded
+
+    def predict(self, body: bytes, limits: Limits) -> list[Any]:
+        """Return one prediction per row of a request's body.
+
+        Raises:
+            RefusedError: when the body is malformed, naming what is wrong.
+        """
+        values = parse_body(body, self._names, limits.max_rows)
+        frame = self._frame([column.read(given) for column, given in zip(self._columns, values, strict=True)])
+        try:
+            predicted: list[Any] = self.bundle.predict(frame).tolist()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
+            raise RefusedError(
+                400, f"the features of these rows cannot be computed: {str(error)[:300]}",
+                next_step="look for values that the model's feature expressions cannot take",
+            ) from error  # fmt: skip
+        return predicted
+
+    def _frame(self, columns: list[list[Any]]) -> pl.DataFrame:
+        if len(columns[0]) <= _FEW_ROWS:
+            records = [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
+            return pl.from_dicts(records, schema=self._schema)
+        kinds = self._schema.items()
+        series = zip(kinds, columns, strict=True)
+        return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
+
+    def _warm_up(self) -> None:
+        """Predict once, so that the first request does not pay for what libraries set up lazily."""
+        row = dict.fromkeys(self._names)
+        frame = pl.from_dicts([row | {self._names[0]: 0}], schema=self._schema)
+        try:
+            predicted = self.bundle.predict(frame)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError, ValueError) as error:
+            raise TerminalError(
+                f"version {self.version} cannot predict: {error}", model=self.model,
+                next_step="train and register a new version",
+            ) from error  # fmt: skip
+        expected = (1, len(self.bundle.manifest.classes)) if self.bundle.manifest.task == "multiclass" else (1,)
+        if np.shape(predicted) != expected:
+            raise TerminalError(
+                f"version {self.version} gives predictions of another shape than its task {self.bundle.manifest.task}",
+                model=self.model, received=np.shape(predicted), allowed=expected,
+                next_step="train and register a new version",
+            )  # fmt: skip
+
+    def describe(self) -> dict[str, Any]:
+        """Return what people ask about a version: times in UTC."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "digest": self.digest,
+            "since": self.since.isoformat(),
+            "task": self.bundle.manifest.task,
+            "inputs": self.bundle.manifest.inputs,
+            "classes": self.bundle.manifest.classes,
+            "example": f"/models/{self.model}/example",
+        }

@@ -1,0 +1,46 @@
+"""Serving an environment's champions: ``python -m airworthy serve``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_DRAIN_SECONDS = 20
+
+
+def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
+    """Return how the server runs: uvloop and httptools, no access log, and time to finish requests at the end."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); requests under way are answered first.
+
+    Raises:
+        TerminalError: when the environment file is wrong.
+    """
+    # One request is a few rows: Polars' threads would only get in the way of each other. It reads this when imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    from airworthy.environment import load_environment
+    from airworthy.registry.store import open_registry
+    from airworthy.serving.app import create_app
+    from airworthy.serving.token import token_in
+
+    environment = load_environment()
+    app = create_app(lambda: open_registry(environment), token_in(environment.server_token_file))
+    uvicorn.Server(server_config(app, host, port)).run()

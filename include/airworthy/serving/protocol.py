@@ -1,0 +1,144 @@
+"""MLflow's scoring protocol: a JSON body in one of its four forms becomes the columns of the model's inputs.
+
+``{"dataframe_split": {"columns": [...], "data": [[...], ...]}}``
+``{"dataframe_records": [{...}, ...]}``
+``{"inputs": {column: [...]}}`` or ``{"inputs": [{...}, ...]}``
+``{"instances": [{...}, ...]}`` or ``{"instances": {column: [...]}}``
+
+Columns that the model does not know are ignored, as MLflow does; one that it needs is never made up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from airworthy.serving.refusals import RefusedError, shown
+
+FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+_ONE_OF = "exactly one of " + ", ".join(FORMS)
+_COLUMNS_OR_ROWS = "{column: [value, ...], ...} or [{column: value, ...}, ...]"
+
+
+def parse_body(body: bytes, names: list[str], max_rows: int) -> list[list[Any]]:
+    """Return one list of values per name, in the order of `names`, all of the same length of 1 to `max_rows`.
+
+    Raises:
+        RefusedError: 400, naming what is malformed; 413 for too many rows.
+    """
+    form, content = _form_and_content(body)
+    if form == "dataframe_split":
+        return _from_split(content, names, max_rows)
+    if form == "dataframe_records" or isinstance(content, list):
+        return _from_records(content, names, form, max_rows)
+    return _from_columns(content, names, form, max_rows)
+
+
+def _form_and_content(body: bytes) -> tuple[str, Any]:
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(
+            400, f"the body is not valid JSON: {error}", allowed=f"a JSON object with {_ONE_OF}"
+        ) from None
+    if type(request) is not dict:
+        raise _malformed("the body", shown(request), f"a JSON object with {_ONE_OF}")
+    # MLflow's clients may add `params`; these models take none, so only an empty one changes nothing.
+    keys = [key for key in request if key != "params" or request[key]]
+    if len(keys) != 1 or keys[0] not in FORMS:
+        raise _malformed("the body", f"keys {', '.join(map(shown, keys)) or 'none'}"[:300], _ONE_OF)
+    return keys[0], request[keys[0]]
+
+
+def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]]:
+    if type(content) is not dict or type(content.get("columns")) is not list or type(content.get("data")) is not list:
+        raise _malformed("dataframe_split", shown(content), '{"columns": [name, ...], "data": [[value, ...], ...]}')
+    columns, rows = content["columns"], content["data"]
+    _check_count(len(rows), "dataframe_split", max_rows)
+    for row, values in enumerate(rows):
+        if type(values) is not list or len(values) != len(columns):
+            received = f"{len(values)} values" if type(values) is list else shown(values)
+            raise _malformed("dataframe_split.data", received, f"a list of {len(columns)} values", row)
+    return [[values[place] for values in rows] for place in _places(columns, names)]
+
+
+def _places(columns: list[Any], names: list[str]) -> list[int]:
+    places = []
+    for name in names:
+        if columns.count(name) != 1:
+            if name in columns:
+                raise _malformed("dataframe_split.columns", f"{name!r} {columns.count(name)} times", "each column once")
+            raise _missing(name, columns)
+        places.append(columns.index(name))
+    return places
+
+
+def _from_records(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
+    if type(content) is not list:
+        raise _malformed(form, shown(content), "[{column: value, ...}, ...]")
+    _check_count(len(content), form, max_rows)
+    try:
+        return [[record[name] for record in content] for name in names]
+    except (KeyError, TypeError, IndexError):
+        raise _bad_record(content, names, form) from None
+
+
+def _bad_record(records: list[Any], names: list[str], form: str) -> RefusedError:
+    """Return why the first wrong record is wrong."""
+    allowed = "[{column: value, ...}, ...]"
+    for row, record in enumerate(records):
+        if type(record) is not dict:
+            return _malformed(form, shown(record), allowed, row)
+        for name in names:
+            if name not in record:
+                return _missing(name, record, row)
+    return _malformed(form, shown(records), allowed)
+
+
+def _from_columns(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
+    if type(content) is not dict:
+        raise _malformed(form, shown(content), _COLUMNS_OR_ROWS)
+    columns = []
+    for name in names:
+        if name not in content:
+            raise _missing(name, content)
+        if type(content[name]) is not list:
+            raise _malformed(f"{form}.{name}", shown(content[name]), "a list of values, one per row")
+        columns.append(content[name])
+    lengths = {name: len(values) for name, values in content.items() if type(values) is list}
+    if len(set(lengths.values())) > 1:
+        received = ", ".join(f"{shown(name)}: {length}" for name, length in lengths.items())
+        raise _malformed(form, f"columns of different lengths ({received[:200]})", "columns of one length")
+    _check_count(len(columns[0]), form, max_rows)
+    return columns
+
+
+def _check_count(rows: int, form: str, max_rows: int) -> None:
+    if rows == 0:
+        raise _malformed(form, "no rows", f"1 to {max_rows} rows")
+    if rows > max_rows:
+        problem = f"{form}: received {rows} rows, allowed: 1 to {max_rows} rows"
+        raise RefusedError(
+            413, problem, field=form, received=f"{rows} rows", allowed=f"1 to {max_rows} rows",
+            next_step="send the rows in several requests",
+        )  # fmt: skip
+
+
+def _missing(name: str, found: Iterable[Any], row: int | None = None) -> RefusedError:
+    there = [column for column in found if isinstance(column, str)]
+    guess = difflib.get_close_matches(name, there[:200], n=1)
+    where = "" if row is None else f" (row {row})"
+    hint = f"; did you mean {name!r} by {guess[0]!r}?" if guess else ""
+    return RefusedError(
+        400, f"{name}: this column is missing{where}{hint}", field=name, row=row,
+        received=f"columns {', '.join(there)}"[:300], allowed="every input of the model; null where a value is unknown",
+    )  # fmt: skip
+
+
+def _malformed(field: str, received: str, allowed: str, row: int | None = None) -> RefusedError:
+    where = "" if row is None else f" (row {row})"
+    problem = f"{field}: received {received}{where}, allowed: {allowed}"
+    return RefusedError(400, problem, field=field, row=row, received=received, allowed=allowed)

@@ -1,0 +1,58 @@
+"""Administration's bearer token."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from airworthy.serving.refusals import RefusedError
+
+TokenCheck = Callable[[bytes | None], None]
+ReadToken = Callable[[], str | None]
+
+
+def token_in(path: Path) -> ReadToken:
+    """Return a function that reads the token from a file each time: it can be changed under a running server."""
+
+    def read() -> str | None:
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+    return read
+
+
+def ensure_token(path: Path) -> str:
+    """Return the token in a file, which is made with a random one, readable by its owner only, when missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(token)
+    return token
+
+
+def token_check(read_token: ReadToken) -> TokenCheck:
+    """Return a function that refuses an Authorization header which does not carry the token."""
+
+    def check(header: bytes | None) -> None:
+        token = read_token()
+        if token is None:
+            raise RefusedError(
+                403, "administration is closed: this server has no token", next_step="put a token into its token file"
+            )
+        if header is None or not header.lower().startswith(b"bearer "):
+            raise RefusedError(
+                401, "administration asks for a token", field="authorization", allowed="Authorization: Bearer <token>"
+            )
+        if not hmac.compare_digest(header[7:].strip(), token.encode()):
+            raise RefusedError(403, "this is not the administration's token", field="authorization")
+
+    return check
