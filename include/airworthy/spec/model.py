@@ -125,6 +125,13 @@ class Search(Part):
     trials: Annotated[int, Field(ge=1, le=1000)] = 20
     space: dict[str, SearchRange] = Field(default_factory=lambda: dict(_SEARCH_SPACE))
 
+    @model_validator(mode="after")
+    def _ranges_run_upwards(self) -> Search:
+        allowed, problem = "[low, high] with low below high", "the range must run upwards"
+        ranges = self.space.items()
+        refuse([Wrong(("space", name), problem, ends, allowed) for name, ends in ranges if ends[0] >= ends[1]])
+        return self
+
 
 class Baseline(Part):
     """The simple model to beat: the training mean (or class shares) within each group of these features."""
