@@ -1,0 +1,96 @@
+"""Commands about specs: ``check``, ``schema``, ``new-model``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class TaskChoice(StrEnum):
+    """What a new model predicts: a number, yes or no, one of several classes."""
+
+    regression = "regression"
+    binary = "binary"
+    multiclass = "multiclass"
+
+
+class SourceChoice(StrEnum):
+    """Where a new model's rows come from."""
+
+    simulator = "simulator"
+    files = "files"
+    sql = "sql"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the console command."""
+    app.command()(check)
+    app.command()(schema)
+    app.command("new-model")(new_model)
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Model folders, spec files, or folders of them. Default: every model of the project."),
+    ] = None,
+) -> None:
+    """Print every fault of every model spec; exit 1 when there is one."""
+    from airworthy.environment import load_environment
+    from airworthy.spec.checking import check_spec, specs_in
+
+    folders = paths or [load_environment().models]
+    specs = [spec for path in folders for spec in specs_in(path)]
+    if not specs:
+        looked_in = ", ".join(str(path) for path in folders)
+        typer.echo(f"there is no model spec in {looked_in}\n  next:     airworthy new-model NAME", err=True)
+        raise typer.Exit(1)
+    broken, faults = 0, 0
+    for path in specs:
+        checked = check_spec(path)
+        for fault in checked.faults:
+            typer.secho(str(fault), fg=typer.colors.RED, err=True)
+        if checked.spec is not None and not checked.faults:
+            typer.secho(f"{checked.spec.model}: ok ({path})", fg=typer.colors.GREEN)
+        broken += bool(checked.faults)
+        faults += len(checked.faults)
+    if faults:
+        typer.echo(f"{_count(faults, 'fault')} in {broken} of {_count(len(specs), 'spec')}", err=True)
+        raise typer.Exit(1)
+
+
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Write the schema file that specs refer to.")] = False,
+) -> None:
+    """Print the JSON Schema of model.yaml, which editors complete and check it with."""
+    from airworthy.spec.schema import schema_text, write_schema
+
+    if write:
+        typer.echo(f"wrote {write_schema()}")
+    else:
+        typer.echo(schema_text(), nl=False)
+
+
+def new_model(
+    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and _.")],
+    task: Annotated[TaskChoice, typer.Option(help="What it predicts.")] = TaskChoice.regression,
+    source: Annotated[SourceChoice, typer.Option(help="Where its rows come from.")] = SourceChoice.simulator,
+) -> None:
+    """Make a working model folder to start from."""
+    from airworthy.environment import load_environment
+    from airworthy.spec.scaffold import scaffold
+
+    folder = scaffold(load_environment().models, name, task.value, source.value)
+    typer.echo(f"made {folder}: model.yaml, features.py")
+    typer.echo("next:")
+    if source is not SourceChoice.simulator:
+        typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
+    typer.echo("  airworthy check")
+    typer.echo(f"  airworthy run {name} --as-of DATE    # the whole path in this process, without Airflow")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,140 @@
+"""Making a new model's folder: a spec that passes ``airworthy check`` as it is, and its features."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from string import Template
+
+from airworthy.errors import TerminalError
+from airworthy.spec.fields import MODEL_NAME
+from airworthy.spec.loading import SPEC_FILE
+from airworthy.spec.schema import SCHEMA_FILE
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+_DELIVERIES = {
+    "city": "category",
+    "vehicle": "category",
+    "weather": "category",
+    "distance_km": "float",
+    "stops": "int",
+    "parcel_kg": "float",
+    "courier_experience_days": "float",
+    "temperature_c": "float",
+    "promised_minutes": "float",
+}
+_DELIVERY_LABELS = {
+    "regression": ("minutes", "float"),
+    "binary": ("late", "bool"),
+    "multiclass": ("vehicle", "category"),
+}
+_OWN = {"amount": "float", "kind": "category"}
+_OWN_LABELS = {"regression": ("target", "float"), "binary": ("target", "bool"), "multiclass": ("target", "category")}
+_LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+_FURTHER_GATE = {
+    "regression": "# - {metric: rmse, max: 6.0}       # an absolute bound; with `slice:` in every value of that column",
+    "binary": "- {metric: auc, min: 0.6}             # an absolute bound; with `slice:` in every value of that column",
+    "multiclass": "# - {metric: accuracy, min: 0.6}   # an absolute bound; with `slice:` in every value of that column",
+}
+
+
+class ScaffoldError(TerminalError):
+    """No folder was made, and none was changed."""
+
+    consequence = ""
+
+
+def scaffold(models: Path, name: str, task: str, source: str) -> Path:
+    """Make ``<models>/<name>`` with a spec and features.
+
+    Args:
+        models: The folder of the model folders.
+        name: The model's name.
+        task: ``regression``, ``binary`` or ``multiclass``.
+        source: ``simulator`` (runs as it is), ``files`` or ``sql`` (the marked lines name your own data).
+
+    Returns:
+        The new folder.
+
+    Raises:
+        ScaffoldError: when the name is not allowed or taken, or the folder cannot be made.
+    """
+    if not re.fullmatch(MODEL_NAME, name):
+        allowed = "lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
+        raise ScaffoldError(
+            "this cannot be a model's name", received=repr(name), allowed=allowed,
+            next_step=f"airworthy new-model {_suggested(name)}",
+        )  # fmt: skip
+    folder = models / name
+    texts = {SPEC_FILE: _spec_text(folder, name, task, source), "features.py": _features_text(name, task, source)}
+    try:
+        folder.mkdir(parents=True)
+        for file, text in texts.items():
+            (folder / file).write_text(text, encoding="utf-8")
+    except FileExistsError:
+        raise ScaffoldError(
+            "there is something of this name already; nothing was changed", received=str(folder),
+            allowed="a name that is not taken", next_step=f"choose another name, or edit {folder / SPEC_FILE}",
+        ) from None  # fmt: skip
+    except OSError as error:
+        raise ScaffoldError("the folder cannot be made", received=f"{folder}: {error.strerror}") from None
+    return folder
+
+
+def _suggested(name: str) -> str:
+    cleaned = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")[:60]
+    return cleaned if re.fullmatch(MODEL_NAME, cleaned) else "my_model"
+
+
+def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
+    columns, label, label_type = _columns(task, source)
+    group = "kind" if source != "simulator" else "city"
+    declared = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
+    ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(declared))
+    return _fill(
+        "model.yaml.tmpl", schema=os.path.relpath(SCHEMA_FILE, folder), name=name, task=task, group=group,
+        ingest=ingest, expectations=_expectations(source, group), gates=_gates(task),
+    )  # fmt: skip
+
+
+def _columns(task: str, source: str) -> tuple[dict[str, str], str, str]:
+    simulated = source == "simulator"
+    label, label_type = (_DELIVERY_LABELS if simulated else _OWN_LABELS)[task]
+    columns = _DELIVERIES if simulated else _OWN
+    return {name: kind for name, kind in columns.items() if name != label}, label, label_type
+
+
+def _expectations(source: str, group: str) -> str:
+    number, most = ("distance_km", 200) if source == "simulator" else ("amount", 1000000)
+    return (
+        f"    - {{type: expect_column_values_to_not_be_null, column: {group}}}\n"
+        f"    - {{type: expect_column_values_to_be_between, column: {number}, min_value: 0, max_value: {most}, "
+        "mostly: 0.99, severity: warning}"
+    )
+
+
+def _gates(task: str) -> str:
+    return "\n".join(
+        f"    {gate}"
+        for gate in (
+            f"- {{metric: {_LOSS[task]}, against: baseline, better_by: 0.02}}     # a gain of at least 2 %",
+            f"- {{metric: {_LOSS[task]}, against: champion, margin: 0.02}}        # a loss of at most 2 %",
+            _FURTHER_GATE[task],
+        )
+    )
+
+
+def _features_text(name: str, task: str, source: str) -> str:
+    if source != "simulator":
+        return _fill("features_own.py.tmpl", name=name)
+    columns, _, _ = _columns(task, source)
+    return _fill(
+        "features_simulator.py.tmpl", name=name,
+        features="\n".join(f'    "{column}": pl.col("{column}"),' for column in columns),
+    )  # fmt: skip
+
+
+def _fill(template: str, **values: str) -> str:
+    return Template((_TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
