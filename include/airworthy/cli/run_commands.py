@@ -83,8 +83,8 @@ def _server(environment: Environment) -> Iterator[None]:
     from airworthy.serving.ephemeral import running_server
 
     before = os.environ.get("AIRWORTHY_SERVER_URL")
-    with running_server(environment) as url:
-        os.environ["AIRWORTHY_SERVER_URL"] = url
+    with running_server(environment) as running:
+        os.environ["AIRWORTHY_SERVER_URL"] = running.url
         try:
             yield
         finally:

@@ -61,7 +61,7 @@ class Registry:
             known = ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
             raise TerminalError(
                 "there is no such version", model=model, received=version, allowed=known,
-                next_step="airworthy versions " + model,
+                next_step=f"airworthy ledger {model}",
             ) from error  # fmt: skip
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:

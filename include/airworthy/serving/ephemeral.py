@@ -17,7 +17,7 @@ from airworthy.serving.app import create_app
 from airworthy.serving.loaded import Limits
 from airworthy.serving.main import server_config
 from airworthy.serving.registry import OpenRegistry
-from airworthy.serving.token import ReadToken
+from airworthy.serving.token import ReadToken, ensure_token
 
 READY_SECONDS = 60.0
 
@@ -39,7 +39,9 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
     """
     from airworthy.registry.store import open_registry
 
-    with serving(lambda: open_registry(environment)) as running:
+    # The token in the file is the one that other parts of this environment will send.
+    token = ensure_token(environment.server_token_file)
+    with serving(lambda: open_registry(environment), read_token=lambda: token) as running:
         yield running
 
 
@@ -48,7 +50,7 @@ def serving(
     open_registry: OpenRegistry, *, read_token: ReadToken | None = None, limits: Limits | None = None
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`. The token is a new one unless `read_token` gives it."""
-    token = secrets.token_urlsafe(32)
+    token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
     app = create_app(open_registry, read_token or (lambda: token), limits, on_ready=ready.set)
     with socket.create_server(("127.0.0.1", 0)) as listening:

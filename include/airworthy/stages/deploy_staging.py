@@ -34,12 +34,13 @@ def deploy_staging(job: Job, dataset: DatasetRef, challenger: ModelRef, version:
     with open_server(job.environment) as server:
         server.load_candidate(job.spec.model, version.version)
         served = server.predict_version(job.spec.model, version.version, rows)
-    difference = float(np.max(np.abs(np.asarray(served.predictions, dtype=np.float64) - offline)))
+        latency = server.measure_latency(job.spec.model, version.version, rows)
+    difference = float(np.max(np.abs(np.asarray(served, dtype=np.float64) - offline)))
     rule = job.spec.release.parity
     scale = max(1.0, float(np.max(np.abs(offline))))
     result = ParityResult(
         version=version.version, rows=rows.height, max_difference=difference, tolerance=rule.tolerance * scale,
-        matched=difference <= rule.tolerance * scale, p50_ms=served.p50_ms, p99_ms=served.p99_ms,
+        matched=difference <= rule.tolerance * scale, p50_ms=latency.p50_ms, p99_ms=latency.p99_ms,
     )  # fmt: skip
     log.info(
         "parity on %d rows: largest difference %.3g, at most %.3g allowed", rows.height, difference, result.tolerance
