@@ -1,0 +1,1 @@
+"""The embedded stack: Airflow, MLflow and the model server on one machine, under supervisord."""

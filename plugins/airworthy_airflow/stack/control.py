@@ -1,0 +1,139 @@
+"""Bringing the embedded stack up and down."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from airworthy.errors import TerminalError
+from airworthy_airflow.stack.health import health, port_taken
+from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
+from airworthy_airflow.stack.processes import end, members, read_record
+from airworthy_airflow.stack.progress import Tell, progress
+from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
+from airworthy_airflow.stack.settings import process_environment, user_environment
+from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
+
+HEALTHY_WITHIN_SECONDS = 240
+POLL_SECONDS = 0.5
+
+
+def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
+    """Start every part and wait until all are healthy; a stack that is up already is left as it is.
+
+    Raises:
+        TerminalError: when a port is taken, or a part fails or does not become healthy in time. Then, and after an
+            interruption, nothing of the stack is left running.
+    """
+    layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with FileLock(layout.folder / "up.lock", timeout=0):
+            _up(layout, console, inherited)
+    except Timeout:
+        raise TerminalError(
+            "another command is bringing this stack up", received=layout.state, next_step="wait for it, or: make down"
+        ) from None
+
+
+def down(layout: Layout) -> int:
+    """End every process of the stack, also what a crash left; return how many there were."""
+    supervisor = read_record(layout)
+    belonging = members(layout)
+    if supervisor is not None and supervisor.alive:
+        # It stops its parts in their own time; what it leaves is ended below.
+        end([process for process in belonging if process.pid == supervisor.pid], patience=45.0)
+    while left := members(layout):
+        end(left)
+    layout.record.unlink(missing_ok=True)
+    layout.socket.unlink(missing_ok=True)
+    return len(belonging)
+
+
+def addresses(layout: Layout) -> str:
+    """Return where to look and how to log in."""
+    secrets = ensure_secrets(layout)
+    return "\n".join(
+        [
+            f"Airflow       {layout.url('airflow')}   login: {USER} / {secrets.password}",
+            f"MLflow        {layout.url('mlflow')}",
+            f"model server  {layout.url('server')}/models",
+            f"state, logs   {layout.state}",
+            f"airflow CLI   source {shlex.quote(str(layout.env_file))}",
+        ]
+    )
+
+
+def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
+    supervisor = read_record(layout)
+    if supervisor is not None and supervisor.alive:
+        with progress(console, "The stack is up already; looking at its parts") as tell:
+            _wait_until_healthy(layout, tell)
+        return
+    down(layout)
+    _refuse_taken_ports(layout)
+    secrets = ensure_secrets(layout)
+    environment = process_environment(layout, secrets, inherited)
+    _write_env_file(layout, secrets)
+    try:
+        with progress(console, "Preparing Airflow's database (half a minute the first time)") as tell:
+            _migrate(layout, environment)
+            tell("Starting Airflow, MLflow and the model server")
+            process = start_supervisord(layout, environment)
+            _wait_until_healthy(layout, tell, process)
+    except BaseException:
+        down(layout)
+        raise
+
+
+def _refuse_taken_ports(layout: Layout) -> None:
+    for part, (variable, _) in PORT_VARIABLES.items():
+        if port_taken(layout.ports[part]):
+            raise TerminalError(
+                f"port {layout.ports[part]}, meant for {part}, is taken by another program",
+                received=f"{variable}={layout.ports[part]}", allowed="a free port",
+                next_step=f"end that program, or: {variable}=<free port> make up",
+            )  # fmt: skip
+
+
+def _migrate(layout: Layout, environment: dict[str, str]) -> None:
+    layout.airflow_home.mkdir(parents=True, exist_ok=True)
+    command = [str(Path(sys.executable).parent / "airflow"), "db", "migrate"]
+    done = subprocess.run(command, env=environment, cwd=layout.folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise TerminalError(
+            f"Airflow's database could not be prepared:\n{(done.stdout + done.stderr)[-3000:]}",
+            received=layout.airflow_home, next_step="read the message above",
+        )  # fmt: skip
+
+
+def _wait_until_healthy(layout: Layout, tell: Tell, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    while True:
+        found = health(layout)
+        waiting = {part: state for part, state in found.items() if state != "healthy"}
+        if not waiting:
+            return
+        states = part_states(layout)
+        failed = [part for part, state in states.items() if state == "FATAL"]
+        if failed or time.monotonic() > deadline or (process is not None and process.poll() is not None):
+            part = failed[0] if failed else next(iter(waiting))
+            raise TerminalError(
+                f"{part} {'stopped' if failed else waiting[part]}; the end of its log:\n{log_tail(layout, part)}",
+                received=", ".join(f"{name}: {state}" for name, state in waiting.items()),
+                allowed=f"every part healthy within {HEALTHY_WITHIN_SECONDS} s",
+                next_step=f"look into {layout.logs}, then: make up",
+            )
+        tell("Waiting for " + ", ".join(waiting))
+        time.sleep(POLL_SECONDS)
+
+
+def _write_env_file(layout: Layout, secrets: Secrets) -> None:
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in user_environment(layout, secrets).items()]
+    binaries = shlex.quote(str(Path(sys.executable).parent))
+    write_private(layout.env_file, "\n".join([*lines, f'export PATH={binaries}:"$PATH"', ""]))

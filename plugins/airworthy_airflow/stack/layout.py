@@ -1,0 +1,96 @@
+"""Where the embedded stack's parts listen and what files it keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from airworthy.environment import load_environment
+from airworthy.errors import TerminalError
+
+HOST = "127.0.0.1"
+PORT_VARIABLES = {
+    "airflow": ("AIRWORTHY_AIRFLOW_PORT", 8080),
+    "mlflow": ("AIRWORTHY_MLFLOW_PORT", 5000),
+    "server": ("AIRWORTHY_SERVER_PORT", 8000),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One stack: its project, its state folder (absolute), its ports on the loopback interface."""
+
+    project: Path
+    state: Path
+    models: Path
+    downloads: Path
+    artifacts: str
+    tracking_uri: str
+    token_file: Path
+    ports: Mapping[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """What the stack itself keeps: supervisord's files, secrets, logs."""
+        return self.state / "stack"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a part."""
+        return self.folder / "logs"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's database and task logs."""
+        return self.state / "airflow"
+
+    @property
+    def record(self) -> Path:
+        """Which supervisord runs this stack: pid and start time."""
+        return self.folder / "supervisord.json"
+
+    @property
+    def socket(self) -> Path:
+        """Supervisord's control socket. Not under `state`: a socket's path may have 107 characters at most."""
+        name = hashlib.sha256(str(self.state).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"airworthy-{os.getuid()}-{name}.sock"
+
+    @property
+    def env_file(self) -> Path:
+        """What a user's shell sources to reach this stack with the ``airflow`` command."""
+        return self.state / "env"
+
+    def url(self, part: str) -> str:
+        """Return the address of ``airflow``, ``mlflow`` or ``server``."""
+        return f"http://{HOST}:{self.ports[part]}"
+
+
+def load_layout() -> Layout:
+    """Return the stack that the environment describes.
+
+    Raises:
+        TerminalError: when a port's variable is no port, or the environment file is wrong.
+    """
+    ports = {part: _port(variable, default) for part, (variable, default) in PORT_VARIABLES.items()}
+    environment = load_environment()
+    return Layout(
+        project=environment.project,
+        state=environment.state,
+        models=environment.models,
+        downloads=environment.downloads,
+        artifacts=environment.artifacts,
+        tracking_uri=environment.tracking_uri,
+        token_file=environment.server_token_file,
+        ports=ports,
+    )
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise TerminalError("this is no port", received=f"{variable}={text}", allowed="1 to 65535")
+    return int(text)

@@ -1,0 +1,73 @@
+"""The stack's parts and supervisord's configuration of them."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import sys
+from pathlib import Path
+
+from airworthy_airflow.stack.layout import HOST, Layout
+
+_STOP_SECONDS = {"server": 25, "scheduler": 20}
+
+
+def commands(layout: Layout) -> dict[str, list[str]]:
+    """Return each part's command line, by its name."""
+    python, binaries = sys.executable, Path(sys.executable).parent
+    airflow = str(binaries / "airflow")
+    mlflow = [
+        str(binaries / "mlflow"), "server", "--host", HOST, "--port", str(layout.ports["mlflow"]), "--workers", "1",
+        "--backend-store-uri", layout.tracking_uri, "--default-artifact-root", layout.artifacts,
+        "--no-serve-artifacts",
+    ]  # fmt: skip
+    serve = [python, "-m", "airworthy", "serve", "--host", HOST, "--port", str(layout.ports["server"])]
+    return {
+        "api-server": [airflow, "api-server"],
+        "scheduler": [python, "-m", "airworthy_airflow.stack.scheduler", airflow],
+        "dag-processor": [airflow, "dag-processor"],
+        "triggerer": [airflow, "triggerer", "--skip-serve-logs"],
+        "mlflow": mlflow,
+        "server": serve,
+    }
+
+
+def supervisord_config(layout: Layout) -> str:
+    """Return supervisord's configuration file: every part restarted when it dies, its output in its own log."""
+    config = configparser.RawConfigParser()
+    config["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
+    config["supervisord"] = {
+        "nodaemon": "true",
+        "logfile": str(layout.logs / "supervisord.log"),
+        "pidfile": str(layout.folder / "supervisord.pid"),
+        "childlogdir": str(layout.logs),
+        "directory": str(layout.folder),
+        "umask": "077",
+    }
+    factory = "supervisor.rpcinterface:make_main_rpcinterface"
+    config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
+    for name, command in commands(layout).items():
+        config[f"program:{name}"] = _program(layout, name, command)
+    text = io.StringIO()
+    config.write(text)
+    return text.getvalue().replace("%", "%%")
+
+
+def _program(layout: Layout, name: str, command: list[str]) -> dict[str, str]:
+    return {
+        "command": " ".join(_quoted(part) for part in command),
+        "autorestart": "true",
+        "startsecs": "2",
+        "startretries": "3",
+        "stopwaitsecs": str(_STOP_SECONDS.get(name, 10)),
+        "stopasgroup": "true",
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": str(layout.logs / f"{name}.log"),
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": "2",
+    }
+
+
+def _quoted(part: str) -> str:
+    return f'"{part}"' if " " in part else part

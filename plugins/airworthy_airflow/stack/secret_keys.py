@@ -1,0 +1,52 @@
+"""The stack's secrets: made once, kept in files that only their owner may read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from airworthy_airflow.stack.layout import Layout
+
+USER = "admin"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Airflow's keys and the password of its one user."""
+
+    fernet_key: str
+    jwt_secret: str
+    secret_key: str
+    password: str
+
+
+def ensure_secrets(layout: Layout) -> Secrets:
+    """Return the stack's secrets, made at the first call; the password file and the server's token with them."""
+    path = layout.folder / "secrets.json"
+    if not path.exists():
+        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        made = Secrets(fernet, secrets.token_urlsafe(48), secrets.token_urlsafe(48), secrets.token_urlsafe(12))
+        write_private(path, json.dumps(made.__dict__))
+    found = Secrets(**json.loads(path.read_text(encoding="utf-8")))
+    write_private(password_file(layout), json.dumps({USER: found.password}))
+    if not layout.token_file.exists():
+        write_private(layout.token_file, secrets.token_urlsafe(32))
+    return found
+
+
+def password_file(layout: Layout) -> Path:
+    """Return the file that Airflow's simple auth manager reads."""
+    return layout.folder / "passwords.json"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    fresh.replace(path)

@@ -1,0 +1,101 @@
+"""What the stack's processes find in their environment. Pure: a layout and secrets in, variables out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from airworthy_airflow.stack.layout import HOST, Layout
+from airworthy_airflow.stack.secret_keys import USER, Secrets, password_file
+
+MARKER = "AIRWORTHY_STACK"
+"""Every process of a stack carries its state folder under this name: `down` finds them by it."""
+
+QUIET = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "SCARF_ANALYTICS": "false",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+
+
+def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
+    """Return Airflow's settings: SQLite, LocalExecutor, loopback, quick to notice changes and lost tasks."""
+    sections: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": layout.project / "dags",
+            "plugins_folder": layout.project / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            "parallelism": 4,
+            "fernet_key": secrets.fernet_key,
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": password_file(layout),
+            "execution_api_server_url": f"{layout.url('airflow')}/execution/",
+            "min_serialized_dag_update_interval": 5,
+            "dagbag_import_error_tracebacks": False,
+        },
+        "database": {
+            "sql_alchemy_conn": f"sqlite:///{layout.airflow_home / 'airflow.db'}",
+            "sql_alchemy_connect_args": "airworthy_airflow.stack.sqlite.CONNECT_ARGS",
+        },
+        "api": {
+            "base_url": layout.url("airflow"),
+            "host": HOST,
+            "port": layout.ports["airflow"],
+            "secret_key": secrets.secret_key,
+            "workers": 1,
+        },
+        "api_auth": {"jwt_secret": secrets.jwt_secret},
+        # LocalExecutor does not refresh a task's token: it must last as long as the longest task.
+        "execution_api": {"jwt_expiration_time": 7 * 24 * 3600},
+        "scheduler": {
+            # A chained task waits for the scheduler's next look, by default a second.
+            "scheduler_idle_sleep_time": 0.1,
+            # A killed scheduler's tasks are taken back this long after its last sign of life.
+            "scheduler_health_check_threshold": 15,
+            "orphaned_tasks_check_interval": 5,
+            "task_instance_heartbeat_timeout": 60,
+        },
+        "dag_processor": {
+            # A model's YAML is no DAG file: an edited one shows at the next look at the unchanged files.
+            "min_file_process_interval": 10,
+            "refresh_interval": 10,
+            "parsing_processes": 1,
+        },
+        "logging": {"base_log_folder": layout.airflow_home / "logs"},
+    }
+    flat = {f"AIRFLOW__{s.upper()}__{key.upper()}": str(v) for s, keys in sections.items() for key, v in keys.items()}
+    return {"AIRFLOW_HOME": str(layout.airflow_home), **flat, "AIRFLOW__API_AUTH__JWT_ISSUER": "airworthy"}
+
+
+def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
+    """Return what a shell needs to talk to this stack with ``airflow`` and ``airworthy``."""
+    project = layout.project
+    return {
+        **airflow_settings(layout, secrets),
+        **QUIET,
+        "AIRWORTHY_PROJECT": str(project),
+        "AIRWORTHY_STATE": str(layout.state),
+        "AIRWORTHY_MODELS": str(layout.models),
+        "AIRWORTHY_DOWNLOADS": str(layout.downloads),
+        "AIRWORTHY_SERVER_URL": layout.url("server"),
+        "AIRWORTHY_MLFLOW_URL": layout.url("mlflow"),
+        "PYTHONPATH": os.pathsep.join(str(project / p) for p in ("include", "plugins", "infra/airflow")),
+    }
+
+
+def process_environment(layout: Layout, secrets: Secrets, inherited: dict[str, str]) -> dict[str, str]:
+    """Return the whole environment of the stack's processes.
+
+    Args:
+        layout: The stack.
+        secrets: Its secrets.
+        inherited: The starting shell's variables: kept, but for Airflow's settings and what slows every import.
+    """
+    kept = {key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "MLFLOW_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return {**kept, **user_environment(layout, secrets), MARKER: str(layout.state), "PYTHONUNBUFFERED": "1"}

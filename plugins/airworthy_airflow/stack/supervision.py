@@ -1,0 +1,51 @@
+"""Starting supervisord and asking it about the parts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xmlrpc.client
+from http.client import HTTPException
+
+from airworthy_airflow.stack.layout import Layout
+from airworthy_airflow.stack.processes import write_record
+from airworthy_airflow.stack.programs import supervisord_config
+from airworthy_airflow.stack.secret_keys import write_private
+
+
+def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start supervisord as the leader of a new session, which its parts stay in, and record it."""
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    config = layout.folder / "supervisord.conf"
+    write_private(config, supervisord_config(layout))
+    with (layout.logs / "supervisord.out").open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
+            env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+    write_record(layout, process.pid)
+    return process
+
+
+def part_states(layout: Layout) -> dict[str, str]:
+    """Return supervisord's word for each part (RUNNING, BACKOFF, FATAL, ...); nothing when it does not answer."""
+    if not os.path.exists(layout.socket):  # noqa: PTH110 - a socket
+        return {}
+    from supervisor.xmlrpc import SupervisorTransport
+
+    transport = SupervisorTransport(None, None, serverurl=f"unix://{layout.socket}")
+    proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+    try:
+        states = proxy.supervisor.getAllProcessInfo()
+    except (OSError, HTTPException, xmlrpc.client.Error):
+        return {}
+    return {str(state["name"]): str(state["statename"]) for state in states}  # type: ignore[union-attr,index]
+
+
+def log_tail(layout: Layout, part: str, lines: int = 40) -> str:
+    """Return the last lines of a part's log."""
+    path = layout.logs / f"{part}.log"
+    if not path.exists():
+        return "(no log)"
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
