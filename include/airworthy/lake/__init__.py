@@ -1,1 +1,1 @@
-"""."""
+"""The lake: a model's source data as Delta tables, one atomic commit per partition, with content digests."""

@@ -1,1 +1,25 @@
-"""."""
+"""Sources of raw rows behind one small protocol: simulator, files, sql."""
+
+from __future__ import annotations
+
+from airworthy.job import Job
+from airworthy.lake.sources.base import Source
+from airworthy.spec.sources import FilesSource, SimulatorSource
+
+__all__ = ["Source", "open_source"]
+
+
+def open_source(job: Job) -> Source:
+    """Return the source that a job's spec declares; nothing is read before the first `read`."""
+    declared = job.spec.ingest.source
+    if isinstance(declared, SimulatorSource):
+        from airworthy.lake.sources.simulator import Simulator
+
+        return Simulator(declared)
+    if isinstance(declared, FilesSource):
+        from airworthy.lake.sources.files import Files
+
+        return Files(declared, job.spec.ingest, job.folder, job.environment.downloads)
+    from airworthy.lake.sources.sql import Sql
+
+    return Sql(declared, job.folder)

@@ -1,0 +1,128 @@
+"""Conforming a partition: raw rows in, declared columns out, and what could not be used beside them with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from airworthy.errors import TerminalError
+from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.spec.fields import ColumnType
+from airworthy.spec.model import Ingest
+
+PARTITION = "partition"
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """A partition ready for the lake.
+
+    Attributes:
+        rows: The declared columns (event time first), unique by key, sorted by key and event time.
+        quarantine: Columns `reason` and `row` (the raw row as JSON), one line per row that could not be used.
+        duplicates: How many rows were dropped because a later one has the same key.
+    """
+
+    rows: pl.DataFrame
+    quarantine: pl.DataFrame
+    duplicates: int
+
+
+def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
+    """Return the lake's columns in their order: the event time, then those of ``ingest.columns``."""
+    columns: dict[str, ColumnType] = {ingest.event_time: "datetime"}
+    return columns | ingest.columns
+
+
+def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> Conformed:
+    """Cast, check, dedupe and sort the raw rows of one UTC day.
+
+    Of several rows with one key the one with the latest event time stays, and of those the last in the source's order.
+
+    Raises:
+        TerminalError: when a declared column is missing, none of a column's cells can be read as its type, or more
+            rows than ``ingest.max_bad_share`` cannot be used.
+    """
+    columns = declared_columns(ingest)
+    _refuse_missing_columns(raw, columns)
+    given = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    cast = pl.DataFrame([cast_column(given[name], kind).alias(name) for name, kind in columns.items()])
+    lost = [name for name in columns if cast[name].null_count() > given[name].null_count()]
+    unparsable = {name: given[name].is_not_null() & cast[name].is_null() for name in lost}
+    _refuse_unparsable_columns(given, unparsable, columns)
+    bad = _bad_rows(cast, unparsable, ingest, day)
+    if bad is None:
+        rows, quarantine = cast, _quarantined(raw.clear(), pl.Series("reason", [], dtype=pl.String))
+    else:
+        rows = cast.filter(bad.is_null())
+        quarantine = _quarantined(raw.filter(bad.is_not_null()), bad.drop_nulls())
+    _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
+    unique = _sorted_unique(rows, ingest)
+    return Conformed(unique, quarantine, rows.height - unique.height)
+
+
+def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:
+    missing = [name for name in columns if name not in raw.columns]
+    if missing:
+        raise TerminalError(
+            f"the source has no column {', '.join(map(repr, missing))}",
+            received=", ".join(raw.columns), allowed=", ".join(columns),
+            next_step="correct ingest.columns, or give the source's name for it in ingest.source.rename or derive",
+        )  # fmt: skip
+
+
+def _refuse_unparsable_columns(
+    given: pl.DataFrame, unparsable: dict[str, pl.Series], columns: dict[str, ColumnType]
+) -> None:
+    for name, mask in unparsable.items():
+        present = given.height - given[name].null_count()
+        if mask.sum() == present and present > 1:
+            raise TerminalError(
+                f"no cell of column {name!r} can be read as {columns[name]}",
+                received=f"{given[name].dtype}, such as {given[name].drop_nulls()[0]!r}", allowed=columns[name],
+                next_step=f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
+            )  # fmt: skip
+
+
+def _bad_rows(cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date) -> pl.Series | None:
+    """Return each row's reason to be quarantined (null: none), or None when every row is good."""
+    time = cast[ingest.event_time]
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
+    checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
+    checks["null event time"] = time.is_null()
+    checks["event time outside the partition"] = ~time.is_between(start, start + timedelta(days=1), closed="left")
+    checks |= {f"infinite {name}": cast[name].is_infinite() for name in cast.columns if cast[name].dtype == pl.Float64}
+    reason: pl.Series | None = None
+    for text, mask in checks.items():
+        if not mask.any():
+            continue
+        found = pl.select(pl.when(mask.fill_null(value=False)).then(pl.lit(text)).alias("reason")).to_series()
+        reason = found if reason is None else reason.zip_with(reason.is_not_null(), found)
+    return reason
+
+
+def _quarantined(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
+    texts = raw.select(pl.all().cast(pl.String, strict=False))
+    return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
+
+
+def _refuse_too_many_bad_rows(quarantine: pl.DataFrame, total: int, ingest: Ingest, day: date) -> None:
+    if quarantine.height <= ingest.max_bad_share * total:
+        return
+    counts = quarantine["reason"].value_counts(sort=True)
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.iter_rows())
+    raise TerminalError(
+        f"too many rows of {day} cannot be used: {reasons}; the lake was not touched",
+        received=f"{quarantine.height} of {total} rows ({quarantine.height / total:.2%})",
+        allowed=f"at most {ingest.max_bad_share:.2%} (ingest.max_bad_share)",
+        next_step="correct the source, or raise ingest.max_bad_share",
+    )
+
+
+def _sorted_unique(rows: pl.DataFrame, ingest: Ingest) -> pl.DataFrame:
+    ordered = rows.sort([*ingest.key, ingest.event_time], maintain_order=True)
+    followed = pl.all_horizontal(pl.col(name).eq(pl.col(name).shift(-1)) for name in ingest.key)
+    return ordered.filter(~followed.fill_null(value=False))

@@ -1,0 +1,115 @@
+"""Delta tables through delta-rs: opening, creating, and committing so that two writers can never both win.
+
+A commit is tried exactly once, at the version after the one that was looked at. If another writer was quicker, nothing
+was written, and the caller looks again before it decides again: plain optimistic concurrency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError, TableNotFoundError
+
+from airworthy.errors import TerminalError, TransientError
+from airworthy.lake.conform import PARTITION
+
+# Commits are the lake's memory: they, and the files of older versions, must never expire.
+CONFIGURATION: dict[str, str | None] = {
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+}
+ONE_FILE = 1 << 40
+ATTEMPTS = 25
+
+
+class LostRace(Exception):
+    """Another writer committed first."""
+
+
+@contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn what delta-rs raises into the two kinds of error that Airworthy knows.
+
+    Raises:
+        LostRace: when another writer committed first.
+        TerminalError: when the table has another schema.
+        TransientError: when the table cannot be reached, is locked, or fails otherwise.
+    """
+    try:
+        yield
+    except CommitFailedError as error:
+        raise LostRace from error
+    except SchemaMismatchError as error:
+        raise TerminalError(f"the table {uri} has another schema", received=error) from error
+    except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+        raise TransientError(
+            f"the lake cannot be used at {uri}", received=f"{type(error).__name__}: {error}",
+            next_step="check that the address exists, can be written to and is not full, then run again",
+        ) from error  # fmt: skip
+
+
+def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+    """Open a table, now or as it was at a version; None when there is none."""
+    with explained(uri):
+        try:
+            return DeltaTable(uri, version=version)
+        except TableNotFoundError:
+            return None
+
+
+def open_or_create(uri: str, schema: pl.Schema) -> DeltaTable:
+    """Open a table; make it, partitioned by ``partition``, when there is none."""
+    table = open_table(uri)
+    if table is not None:
+        return table
+    arrow = pl.DataFrame(schema=schema).to_arrow().schema
+    with explained(uri):
+        return DeltaTable.create(
+            uri, schema=Schema.from_arrow(arrow), partition_by=[PARTITION], configuration=CONFIGURATION,
+            commit_properties=CommitProperties(custom_metadata={"kind": "created"}, max_commit_retries=0),
+        )  # fmt: skip
+
+
+def replace_partition(table: DeltaTable, frame: pl.DataFrame, partition: str, metadata: dict[str, str]) -> None:
+    """Replace one partition's rows in one atomic commit at the version after `table`'s.
+
+    Raises:
+        LostRace: when another writer committed first; nothing was changed.
+    """
+    with explained(table.table_uri):
+        write_deltalake(
+            table, frame.with_columns(pl.lit(partition).alias(PARTITION)), mode="overwrite", schema_mode="merge",
+            predicate=f"{PARTITION} = '{partition}'", target_file_size=ONE_FILE,
+            writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )  # fmt: skip
+
+
+def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
+    """Commit metadata alone, without a row.
+
+    Raises:
+        LostRace: when another writer committed first; nothing was changed.
+    """
+    with explained(table.table_uri):
+        table.create_write_transaction(
+            actions=[], mode="append", schema=table.schema(), partition_by=[PARTITION],
+            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )  # fmt: skip
+
+
+def history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the newest commits, oldest first.
+
+    delta-rs numbers them down from the opened table's version, yet lists those made since as well: their `version`
+    does not hold. Writers put the version that they commit at into the metadata, as `at_version`.
+    """
+    with explained(table.table_uri):
+        return list(reversed(table.history(limit)))

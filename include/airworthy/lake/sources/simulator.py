@@ -1,0 +1,26 @@
+"""The simulator source: generated rows, so that everything can be tried without data of one's own."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.spec.sources import SimulatorSource
+
+
+class Simulator:
+    """A seeded generator behind the `Source` protocol."""
+
+    def __init__(self, source: SimulatorSource) -> None:
+        """Keep what to generate."""
+        self._source = source
+
+    def read(self, day: date) -> pl.DataFrame:
+        """Return the day's rows: the same ones for ever."""
+        return generate_deliveries(self._source, day)
+
+    def describe(self) -> str:
+        """Return scenario, seed and size."""
+        return f"simulator {self._source.scenario} (seed {self._source.seed}, {self._source.rows_per_day} rows a day)"

@@ -1,0 +1,24 @@
+"""What the model sees of a delivery, one named expression a line; each looks at one row at a time."""
+
+import polars as pl
+
+picked_up = pl.col("picked_up_at")
+hour = picked_up.dt.hour() + picked_up.dt.minute() / 60
+
+FEATURES = {
+    "city": pl.col("city"),
+    "vehicle": pl.col("vehicle"),
+    "weather": pl.col("weather"),
+    "distance_km": pl.col("distance_km"),
+    "stops": pl.col("stops"),
+    "parcel_kg": pl.col("parcel_kg"),
+    "courier_experience_days": pl.col("courier_experience_days"),
+    "temperature_c": pl.col("temperature_c"),
+    "hour": hour,
+    "weekday": picked_up.dt.weekday(),
+    "rush_hour": hour.is_between(7, 9.5) | hour.is_between(16, 19),
+    "weekend": picked_up.dt.weekday() >= 6,
+    "freezing": pl.col("temperature_c") < 1.0,
+    "km_per_stop": pl.col("distance_km") / pl.col("stops"),
+    "heavy_kg": (pl.col("parcel_kg") - 10.0).clip(0.0, None),
+}
