@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airworthy.handover import RunRequest, Verdict
+from airworthy_airflow.links import MlflowRunLink
 from airworthy_airflow.operators.stage import StageOperator
 from airworthy_airflow.verdict_table import verdict_table
 
@@ -22,6 +23,7 @@ class EvaluateOperator(StageOperator):
         "its release is skipped."
     )
     ui_color = "#fbe6d4"
+    operator_extra_links = (MlflowRunLink(),)
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Run the stage and log its verdict."""

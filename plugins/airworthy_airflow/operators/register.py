@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.stage import StageOperator
 
 
@@ -16,3 +17,4 @@ class RegisterOperator(StageOperator):
         "candidate is registered too, and can never take an alias."
     )
     ui_color = "#ece4f7"
+    operator_extra_links = (MlflowVersionLink(),)

@@ -41,6 +41,7 @@ class StageOperator(BaseOperator):
         super().__init__(**kwargs)
         self.model = model
         self.handed = dict(handed or {})
+        self.handed_over: dict[str, Any] = {}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; what it hands over becomes the task's XCom.
@@ -52,7 +53,8 @@ class StageOperator(BaseOperator):
         try:
             run = request_of(context, self.model)
             self.log.info("%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason)
-            return self.run_stage(run, context)
+            self.handed_over = self.run_stage(run, context)
+            return self.handed_over
         except TerminalError as error:
             self.log.error("%s", error)
             # The stage's own frames say nothing to the reader of a log that the message does not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from airworthy_airflow.links import MlflowRunLink
 from airworthy_airflow.operators.stage import StageOperator
 
 
@@ -16,3 +17,4 @@ class TrainOperator(StageOperator):
         "The same data, code and parameters give the same model, bit for bit."
     )
     ui_color = "#fdf3d8"
+    operator_extra_links = (MlflowRunLink(),)

@@ -14,6 +14,7 @@ from rich.console import Console
 from airworthy.errors import TerminalError
 from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
+from airworthy_airflow.stack.prepare import prepare_databases
 from airworthy_airflow.stack.processes import end, members, read_record
 from airworthy_airflow.stack.progress import Tell, progress
 from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
@@ -81,8 +82,8 @@ def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
     environment = process_environment(layout, secrets, inherited)
     _write_env_file(layout, secrets)
     try:
-        with progress(console, "Preparing Airflow's database (half a minute the first time)") as tell:
-            _migrate(layout, environment)
+        with progress(console, "Preparing the databases (a quarter of a minute the first time)") as tell:
+            prepare_databases(layout, environment)
             tell("Starting Airflow, MLflow and the model server")
             process = start_supervisord(layout, environment)
             _wait_until_healthy(layout, tell, process)
@@ -99,17 +100,6 @@ def _refuse_taken_ports(layout: Layout) -> None:
                 received=f"{variable}={layout.ports[part]}", allowed="a free port",
                 next_step=f"end that program, or: {variable}=<free port> make up",
             )  # fmt: skip
-
-
-def _migrate(layout: Layout, environment: dict[str, str]) -> None:
-    layout.airflow_home.mkdir(parents=True, exist_ok=True)
-    command = [str(Path(sys.executable).parent / "airflow"), "db", "migrate"]
-    done = subprocess.run(command, env=environment, cwd=layout.folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise TerminalError(
-            f"Airflow's database could not be prepared:\n{(done.stdout + done.stderr)[-3000:]}",
-            received=layout.airflow_home, next_step="read the message above",
-        )  # fmt: skip
 
 
 def _wait_until_healthy(layout: Layout, tell: Tell, process: subprocess.Popen[bytes] | None = None) -> None:
