@@ -23,6 +23,8 @@ _PROBLEMS = {
     "enum": "this value is not one of the allowed ones",
     "too_short": "the list has too few entries",
     "too_long": "the list has too many entries",
+    "date_from_datetime_parsing": "there is no such date",
+    "date_parsing": "there is no such date",
     "finite_number": "the number must be finite",
     "model_type": "this must be a mapping of keys",
     "model_attributes_type": "this must be a mapping of keys",
@@ -66,7 +68,8 @@ def key_path(steps: Steps) -> str:
     """Write a key's path as people do: ``evaluate.gates[0].metric``."""
     text = ""
     for step in steps:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+        name = f"[{step}]" if isinstance(step, int) else step or "''"  # a key may be an empty text
+        text += name if isinstance(step, int) or not text else f".{name}"
     return text
 
 

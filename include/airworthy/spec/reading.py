@@ -127,7 +127,12 @@ class _Walk:
                     steps[:3], "nested too deep, or an alias that contains itself", "...", f"{MAX_DEPTH} levels"
                 )
             elif self._values == MAX_VALUES + 1:
-                self._fault(steps[:3], "the file unfolds to too many values", "aliases of aliases", f"{MAX_VALUES}")
+                self._fault(
+                    steps[:3],
+                    "the file unfolds to too many values",
+                    "aliases of aliases",
+                    f"at most {MAX_VALUES} values",
+                )
             self._values = MAX_VALUES + 1
             return None
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":

@@ -1,0 +1,5 @@
+"""A feature file with one fault."""
+
+import polars as pl
+
+FEATURES = {"id": pl.col("delivery_id")}
