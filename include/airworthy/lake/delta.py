@@ -6,9 +6,10 @@ was written, and the caller looks again before it decides again: plain optimisti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, WriterProperties, write_deltalake
@@ -62,12 +63,12 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
             return None
 
 
-def open_or_create(uri: str, schema: pl.Schema) -> DeltaTable:
+def open_or_create(uri: str, schema: Mapping[str, pl.DataType]) -> DeltaTable:
     """Open a table; make it, partitioned by ``partition``, when there is none."""
     table = open_table(uri)
     if table is not None:
         return table
-    arrow = pl.DataFrame(schema=schema).to_arrow().schema
+    arrow = pl.DataFrame(schema=dict(schema)).to_arrow().schema
     with explained(uri):
         return DeltaTable.create(
             uri, schema=Schema.from_arrow(arrow), partition_by=[PARTITION], configuration=CONFIGURATION,
@@ -113,3 +114,12 @@ def history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]
     """
     with explained(table.table_uri):
         return list(reversed(table.history(limit)))
+
+
+def files_by_partition(table: DeltaTable) -> dict[str, list[str]]:
+    """Return a table's files by partition, in order, as Polars takes them: local paths without percent-encoding."""
+    files: dict[str, list[str]] = {}
+    for uri in sorted(table.file_uris()):
+        path = uri if "://" in uri else unquote(uri)
+        files.setdefault(path.rsplit(f"{PARTITION}=", 1)[1].split("/", 1)[0], []).append(path)
+    return files

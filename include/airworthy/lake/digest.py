@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -66,7 +66,7 @@ def _text(digest: _Hash, text: str) -> None:
 def _nulls(digest: _Hash, column: pl.Series) -> None:
     digest.update(column.null_count().to_bytes(8, "little"))
     if column.null_count():
-        digest.update(np.packbits(column.is_null().to_numpy()))
+        digest.update(np.packbits(column.is_null().to_numpy()).data)
 
 
 def _values(digest: _Hash, column: pl.Series) -> None:
@@ -74,15 +74,15 @@ def _values(digest: _Hash, column: pl.Series) -> None:
     if isinstance(kind, pl.String | pl.Categorical | pl.Enum):
         texts = column.cast(pl.String)
         lengths = texts.str.len_bytes().fill_null(0).cast(pl.UInt64).to_numpy()
-        digest.update(np.ascontiguousarray(lengths, dtype="<u8"))
+        digest.update(np.ascontiguousarray(lengths, dtype="<u8").data)
         digest.update((texts.str.join("", ignore_nulls=True).item() or "").encode())
     elif kind.is_float():
-        digest.update(_canonical_floats(column))
+        digest.update(_canonical_floats(column).data)
     elif kind == pl.Boolean:
-        digest.update(np.packbits(column.fill_null(value=False).to_numpy()))
+        digest.update(np.packbits(column.fill_null(value=False).to_numpy()).data)
     elif kind.is_integer() or kind.is_temporal():
         whole = column.to_physical().fill_null(0).to_numpy()
-        digest.update(np.ascontiguousarray(whole, dtype=whole.dtype.newbyteorder("<")))
+        digest.update(np.ascontiguousarray(whole, dtype=whole.dtype.newbyteorder("<")).data)
     elif kind != pl.Null:
         raise TerminalError(
             f"column {column.name!r} has a type that no content digest is defined for",
@@ -90,7 +90,7 @@ def _values(digest: _Hash, column: pl.Series) -> None:
         )  # fmt: skip
 
 
-def _canonical_floats(column: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.floating]]:
+def _canonical_floats(column: pl.Series) -> np.ndarray[Any, np.dtype[Any]]:
     values = column.fill_null(0.0).to_numpy()
     canonical = values + values.dtype.type(0.0)  # -0.0 + 0.0 is 0.0, and the sum is a copy that may be changed
     canonical[np.isnan(canonical)] = np.nan

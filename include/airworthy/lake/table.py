@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import unquote
 
 import polars as pl
+from deltalake import DeltaTable
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
@@ -26,9 +26,9 @@ from airworthy.lake.conform import PARTITION
 from airworthy.lake.records import PartitionRecord, Reading, Records
 
 T = TypeVar("T")
-QUARANTINE_SCHEMA = pl.Schema(
-    {"reason": pl.String, "row": pl.String, "read_at": pl.Datetime("us", "UTC"), PARTITION: pl.String}
-)
+QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
+    "reason": pl.String(), "row": pl.String(), "read_at": pl.Datetime("us", "UTC"), PARTITION: pl.String(),
+}  # fmt: skip
 
 
 def open_lake(environment: Environment, model: str) -> Lake:
@@ -80,7 +80,7 @@ class Lake:
         self._replace_quarantine(quarantine, record)
 
         def attempt() -> PartitionRecord:
-            table = delta.open_or_create(self.data_uri, pl.Schema({**rows.schema, PARTITION: pl.String}))
+            table = delta.open_or_create(self.data_uri, {**rows.schema, PARTITION: pl.String()})
             self._catch_up(table)
             current = self._records.partitions.get(record.partition)
             if current is not None and _as_good(current, record):
@@ -134,10 +134,14 @@ class Lake:
     def quarantine(self) -> pl.DataFrame:
         """Return the rows that could not be used: reason, row (JSON), read_at, partition."""
         table = delta.open_table(self.quarantine_uri)
-        if table is None or not table.file_uris():
+        if table is None:
             return pl.DataFrame(schema=QUARANTINE_SCHEMA)
+        parts = [
+            pl.scan_parquet(paths, glob=False, hive_partitioning=False).with_columns(pl.lit(day).alias(PARTITION))
+            for day, paths in delta.files_by_partition(table).items()
+        ]
         with delta.explained(self.quarantine_uri):
-            return pl.read_delta(table).select(QUARANTINE_SCHEMA.names()).sort(PARTITION, maintain_order=True)
+            return pl.concat([pl.LazyFrame(schema=QUARANTINE_SCHEMA), *parts], how="vertical").collect()
 
     def restatements(self) -> pl.DataFrame:
         """Return every replacement of a partition by other content, in the order in which they were made."""
@@ -151,7 +155,7 @@ class Lake:
         """Return the columns of a dataset version with their Polars types."""
         return self._pinned(dataset.version)[1]
 
-    def _catch_up(self, table: delta.DeltaTable) -> None:
+    def _catch_up(self, table: DeltaTable) -> None:
         behind = table.version() - self._records.version
         if behind <= 0:
             return
@@ -169,9 +173,7 @@ class Lake:
                 f"the lake holds no table {self.data_uri}", model=self.model, received=f"version {version}",
                 next_step=f"airworthy stage ingest --model {self.model}",
             )  # fmt: skip
-        files: dict[str, list[str]] = {}
-        for uri in sorted(map(_readable, table.file_uris())):
-            files.setdefault(_partition_of(uri), []).append(uri)
+        files = delta.files_by_partition(table)
         records = Records()
         records.add(delta.history(table), up_to=version)
         newest = max(records.partitions.values(), key=lambda record: record.version)
@@ -183,7 +185,7 @@ class Lake:
             return pl.LazyFrame(schema=columns)
         return pl.scan_parquet(files, glob=False, hive_partitioning=False, extra_columns="ignore").select(*columns)
 
-    def _refuse_changed_types(self, table: delta.DeltaTable, rows: pl.DataFrame) -> None:
+    def _refuse_changed_types(self, table: DeltaTable, rows: pl.DataFrame) -> None:
         held = {field.name: str(field.type.type) for field in table.schema().fields if hasattr(field.type, "type")}
         wanted = {name: _DELTA_TYPES[kind.base_type()] for name, kind in rows.schema.items()}
         changed = [f"{name}: {held[name]} -> {kind}" for name, kind in wanted.items() if held.get(name, kind) != kind]
@@ -238,12 +240,3 @@ def _following(new: PartitionRecord, current: PartitionRecord | None, version: i
     cause = "restated" if current.preprocessing == new.preprocessing else "preprocessing"
     previous = {"previous_digest": current.digest, "previous_rows": current.rows}
     return new.model_copy(update={"version": version, "cause": cause, **previous})
-
-
-def _partition_of(uri: str) -> str:
-    return uri.rsplit(f"{PARTITION}=", 1)[1].split("/", 1)[0]
-
-
-def _readable(uri: str) -> str:
-    """Undo the percent-encoding that delta-rs gives the paths of local files: Polars takes them as they are."""
-    return uri if "://" in uri else unquote(uri)

@@ -96,7 +96,8 @@ def _draw_trips(rng: np.random.Generator, source: SimulatorSource, day: date, dr
 def _choose(rng: np.random.Generator, weights: Array, n: int) -> Array:
     """Draw `n` codes by cumulative weight: much quicker than ``rng.choice`` with probabilities."""
     shares = np.cumsum(weights / weights.sum())
-    return np.minimum(np.searchsorted(shares, rng.random(n), side="right"), weights.size - 1)
+    codes: Array = np.minimum(np.searchsorted(shares, rng.random(n), side="right"), weights.size - 1)
+    return codes
 
 
 def _vehicles(rng: np.random.Generator, distance: Array, hills: Array) -> Array:
@@ -150,7 +151,8 @@ def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -
     cold = np.where(bike, 0.02 * np.maximum(3.0 - trips.temperature, 0.0), 0.0)
     noise = rng.lognormal(0.0, 0.09, trips.distance.size)
     total = (3.0 + driving * (1 + cold) + stopping + 2.0 * drift * (trips.stops - 1)) * noise
-    return np.maximum(total + rng.normal(0.0, 1.2, total.size), 2.0).round(2)
+    minutes: Array = np.maximum(total + rng.normal(0.0, 1.2, total.size), 2.0).round(2)
+    return minutes
 
 
 def _frame(
