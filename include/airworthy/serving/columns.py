@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airworthy.serving.refusals import RefusedError, shown
@@ -11,7 +11,6 @@ from airworthy.spec.fields import ColumnType
 
 _NONE = type(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _INT64 = 2**63
 
 # The JSON types that need no further look at each value, and what is allowed in words.
@@ -92,4 +91,5 @@ def _microseconds(value: Any) -> int:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

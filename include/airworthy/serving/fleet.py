@@ -80,6 +80,8 @@ class Fleet:
             try:
                 for model in await self._registry.ask(lambda registry: registry.models()):
                     await self._load_first(model)
+                # What had no champion at the start may get one at any moment.
+                self._refused.clear()
                 self.ready = True
             except TransientError as error:
                 log.warning("the champions cannot be loaded yet: %s", error.problem)

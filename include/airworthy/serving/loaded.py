@@ -14,6 +14,7 @@ from xgboost.core import XGBoostError
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
+from airworthy.serving.booster import DirectPredictor
 from airworthy.serving.columns import InputColumn
 from airworthy.serving.protocol import parse_body
 from airworthy.serving.refusals import RefusedError
@@ -53,6 +54,7 @@ class LoadedModel:
         # The first input is the event time, without which most features mean nothing.
         self._columns = [InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())]
         self._schema = polars_schema(inputs)
+        self._predictor = DirectPredictor(bundle.booster)
 
     @classmethod
     def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
@@ -83,13 +85,12 @@ class LoadedModel:
         values = parse_body(body, self._names, limits.max_rows)
         frame = self._frame([column.read(given) for column, given in zip(self._columns, values, strict=True)])
         try:
-            predicted: list[Any] = self.bundle.predict(frame).tolist()
+            return self._predictor.predict(self.bundle.features.matrix(frame))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
             raise RefusedError(
                 400, f"the features of these rows cannot be computed: {str(error)[:300]}",
                 next_step="look for values that the model's feature expressions cannot take",
             ) from error  # fmt: skip
-        return predicted
 
     def _frame(self, columns: list[list[Any]]) -> pl.DataFrame:
         if len(columns[0]) <= _FEW_ROWS:
@@ -100,17 +101,27 @@ class LoadedModel:
         return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
 
     def _warm_up(self) -> None:
-        """Predict once, so that the first request does not pay for what libraries set up lazily."""
+        """Predict once, both ways: the first request does not pay for what libraries set up lazily.
+
+        Raises:
+            TerminalError: when the version cannot predict, or not as its bundle does.
+        """
         row = dict.fromkeys(self._names)
         frame = pl.from_dicts([row | {self._names[0]: 0}], schema=self._schema)
         try:
             predicted = self.bundle.predict(frame)
+            direct = self._predictor.predict(self.bundle.features.matrix(frame))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError, ValueError) as error:
             raise TerminalError(
                 f"version {self.version} cannot predict: {error}", model=self.model,
                 next_step="train and register a new version",
             ) from error  # fmt: skip
         expected = (1, len(self.bundle.manifest.classes)) if self.bundle.manifest.task == "multiclass" else (1,)
+        if not np.array_equal(predicted, np.asarray(direct, dtype=np.float32), equal_nan=True):
+            raise TerminalError(
+                f"version {self.version} answers differently in the server", model=self.model, received=direct,
+                allowed=predicted.tolist(), next_step="install the locked version of xgboost",
+            )  # fmt: skip
         if np.shape(predicted) != expected:
             raise TerminalError(
                 f"version {self.version} gives predictions of another shape than its task {self.bundle.manifest.task}",

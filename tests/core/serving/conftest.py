@@ -1,0 +1,199 @@
+"""A folder-based registry of real bundles, and a real server on a loopback port."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+import pytest
+import xgboost
+
+from airworthy.bundle import Manifest, ModelBundle, bundle_digest, write_bundle
+from airworthy.errors import TerminalError
+from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
+from airworthy.release.client import ServerClient, split_body
+from airworthy.serving.ephemeral import RunningServer, serving
+
+FEATURES = """
+import polars as pl
+
+hour = pl.col("picked_up_at").dt.hour()
+FEATURES = {
+    "distance_km": pl.col("distance_km"),
+    "log_distance": pl.col("distance_km").log1p(),
+    "parcels": pl.col("parcels"),
+    "city": pl.col("city"),
+    "express": pl.col("express"),
+    "hour": hour,
+    "rush": hour.is_between(7, 9) | hour.is_between(16, 18),
+    "note_length": pl.col("note").str.len_chars(),
+}
+"""
+INPUTS: dict[str, Any] = {
+    "picked_up_at": "datetime",
+    "distance_km": "float",
+    "parcels": "int",
+    "city": "category",
+    "express": "bool",
+    "note": "string",
+}
+CLASSES = {"regression": [], "binary": [], "multiclass": ["early", "late", "on_time"]}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "regression": {"objective": "reg:squarederror"},
+    "binary": {"objective": "binary:logistic"},
+    "multiclass": {"objective": "multi:softprob", "num_class": 3},
+}
+
+
+def make_rows(count: int, seed: int = 0) -> pl.DataFrame:
+    """Return raw rows with some values missing, as the lake would hold them."""
+    rng = np.random.default_rng(seed)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = {
+        "picked_up_at": [start + timedelta(minutes=int(m)) for m in rng.integers(0, 40_000, count)],
+        "distance_km": rng.gamma(2.0, 4.0, count).tolist(),
+        "parcels": rng.integers(1, 9, count).tolist(),
+        "city": rng.choice(["Bern", "Oslo", "Rome"], count).tolist(),
+        "express": (rng.random(count) < 0.3).tolist(),
+        "note": rng.choice(["", "ring twice", "ünïcode ☂"], count).tolist(),
+    }
+    for name in list(rows)[1:]:
+        rows[name] = [None if lost else value for lost, value in zip(rng.random(count) < 0.1, rows[name], strict=True)]
+    return pl.DataFrame(rows, schema=polars_schema(INPUTS))
+
+
+class FolderRegistry:
+    """Versions in ``<root>/<model>/<version>/``; ``registry.json`` has digests, examples and champions."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = root / "registry.json"
+        if not self.file.exists():
+            self._write({"models": {}, "champions": {}})
+
+    def add(self, model: str, version: str, task: str = "regression", seed: int = 0, shift: float = 0.0) -> ModelBundle:
+        """Train and register a version."""
+        source = self.root / "features.py"
+        source.write_text(FEATURES, encoding="utf-8")
+        rows = make_rows(600, seed)
+        expressions = load_expressions(source)
+        features = fit_features(expressions, check_expressions(expressions, INPUTS, source), [rows.lazy()])
+        encoder = FeatureSet(expressions, features)
+        data = xgboost.DMatrix(
+            encoder.matrix(rows), _labels(rows, task) + shift, feature_names=encoder.names,
+            feature_types=encoder.types, enable_categorical=True,
+        )  # fmt: skip
+        booster = xgboost.train({"max_depth": 4, "nthread": 1, **OBJECTIVES[task]}, data, 15)
+        folder = self.root / model / version
+        manifest = Manifest(model=model, task=task, inputs=INPUTS, features=features, classes=CLASSES[task])
+        write_bundle(folder, manifest, source, booster)
+        content = self._read()
+        example = json.loads(split_body(rows[:2]))
+        content["models"].setdefault(model, {})[version] = {"digest": bundle_digest(folder), "example": example}
+        self._write(content)
+        return ModelBundle.load(folder)
+
+    def promote(self, model: str, version: str) -> None:
+        """Make a version the champion."""
+        content = self._read()
+        content["champions"][model] = version
+        self._write(content)
+
+    def models(self) -> list[str]:
+        """Return all names."""
+        return sorted(self._read()["models"])
+
+    def champion(self, model: str) -> str | None:
+        """Return the champion's version."""
+        found: str | None = self._read()["champions"].get(model)
+        return found
+
+    def bundle(self, model: str, version: str) -> tuple[Path, str]:
+        """Return folder and digest."""
+        return self.root / model / version, self._entry(model, version)["digest"]
+
+    def example(self, model: str, version: str) -> dict[str, Any] | None:
+        """Return the logged example."""
+        found: dict[str, Any] | None = self._entry(model, version)["example"]
+        return found
+
+    def _entry(self, model: str, version: str) -> dict[str, Any]:
+        versions = self._read()["models"].get(model, {})
+        if version not in versions:
+            raise TerminalError("there is no such version", model=model, received=version, allowed=", ".join(versions))
+        return dict(versions[version])
+
+    def _read(self) -> dict[str, Any]:
+        return dict(json.loads(self.file.read_text(encoding="utf-8")))
+
+    def _write(self, content: dict[str, Any]) -> None:
+        self.file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _labels(rows: pl.DataFrame, task: str) -> np.ndarray[Any, Any]:
+    distance = rows["distance_km"].fill_null(8.0).to_numpy()
+    if task == "regression":
+        return distance * 2.0
+    return np.digitize(distance, [6.0] if task == "binary" else [5.0, 10.0]).astype(float)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> FolderRegistry:
+    """Three models with a champion each, one without; eta has a second version beside its champion."""
+    made = FolderRegistry(tmp_path_factory.mktemp("registry"))
+    for model, task in (("eta", "regression"), ("late", "binary"), ("status", "multiclass")):
+        made.add(model, "1", task)
+        made.promote(model, "1")
+    made.add("eta", "2", seed=5, shift=1000.0)
+    made.add("unreleased", "1")
+    return made
+
+
+@pytest.fixture(scope="session")
+def server(registry: FolderRegistry) -> Iterator[RunningServer]:
+    """A server whose state no test changes."""
+    with serving(lambda: registry) as running:
+        yield running
+
+
+@pytest.fixture
+def http(server: RunningServer) -> Iterator[httpx.Client]:
+    """A plain HTTP client of `server`."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def own_registry(tmp_path: Path) -> FolderRegistry:
+    """One model with versions 1 (champion) and 2, for a test that changes things; version 2 is far from version 1."""
+    made = FolderRegistry(tmp_path)
+    made.add("eta", "1")
+    made.add("eta", "2", seed=5, shift=1000.0)
+    made.promote("eta", "1")
+    return made
+
+
+@pytest.fixture
+def own_server(own_registry: FolderRegistry) -> Iterator[RunningServer]:
+    """A server for one test."""
+    with serving(lambda: own_registry) as running:
+        yield running
+
+
+@pytest.fixture
+def client(own_server: RunningServer) -> Iterator[ServerClient]:
+    """The release stage's client of `own_server`."""
+    with ServerClient(own_server.url, own_server.token) as opened:
+        yield opened
+
+
+@pytest.fixture
+def rows() -> pl.DataFrame:
+    """Forty raw rows that no model was trained on."""
+    return make_rows(40, seed=99)

@@ -1,0 +1,130 @@
+"""What the server tells about itself, and how it follows the registry."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from airworthy.bundle import ModelBundle
+from airworthy.release.client import split_body
+from airworthy.serving.app import create_app
+from airworthy.serving.booster import DirectPredictor
+from airworthy.serving.ephemeral import serving
+
+JSON = {"content-type": "application/json"}
+
+
+def test_a_model_describes_itself_and_its_example_can_be_posted(http, registry) -> None:
+    """Version, digest, since (UTC), task, inputs and classes are those registered; the linked example is accepted."""
+    told = http.get("/models/status").json()
+    assert (told["version"], told["digest"]) == ("1", registry.bundle("status", "1")[1])
+    assert (told["task"], told["classes"]) == ("multiclass", ["early", "late", "on_time"])
+    assert told["inputs"]["picked_up_at"] == "datetime"
+    since = datetime.fromisoformat(told["since"])
+    assert since.utcoffset() == datetime.now(UTC).utcoffset()
+    example = http.get(told["example"])
+    reply = http.post("/models/status/invocations", content=example.content, headers=JSON)
+    assert reply.status_code == 200
+    assert len(reply.json()["predictions"][0]) == 3
+
+
+def test_models_are_listed(http) -> None:
+    """Every model with a champion is listed with its version."""
+    listed = http.get("/models").json()["models"]
+    assert {name: told["version"] for name, told in listed.items()} == {"eta": "1", "late": "1", "status": "1"}
+
+
+@pytest.mark.parametrize("path", ["/models/nope", "/models/nope/example", "/models/nope/invocations"])
+def test_an_unknown_model_is_a_404_that_names_the_others(http, path) -> None:
+    """A misspelt model's reply lists those that there are."""
+    method = "POST" if path.endswith("invocations") else "GET"
+    for _ in range(2):
+        reply = http.request(method, path, headers=JSON)
+        assert reply.status_code == 404
+        assert "there is no model 'nope'" in reply.json()["error"]
+        assert {"eta", "late", "status"} <= set(reply.json()["allowed"].split(", "))
+
+
+def test_a_model_without_a_champion_says_what_to_do(http) -> None:
+    """A registered model that nothing was released of is a 503 with the next command."""
+    reply = http.get("/models/unreleased")
+    assert reply.status_code == 503
+    assert reply.json()["next_step"].endswith("airworthy run unreleased")
+
+
+def test_a_path_that_is_not_there_is_a_404_in_json(http) -> None:
+    """Errors are JSON with a message everywhere, also for a wrong method."""
+    assert http.get("/nope").json()["error"] == "Not Found"
+    assert http.delete("/models").status_code == 405
+
+
+def test_metrics_count_requests_rows_and_versions(own_registry, rows) -> None:
+    """Prometheus sees requests by status, rows, latency, loaded versions and swaps."""
+    with serving(lambda: own_registry) as running:
+        url = f"{running.url}/models/eta/invocations"
+        for _ in range(3):
+            httpx.post(url, content=split_body(rows), headers=JSON)
+        httpx.post(url, json={"inputs": []})
+        bearer = {"authorization": f"Bearer {running.token}"}
+        httpx.put(f"{running.url}/models/eta/champion", json={"version": "2"}, headers=bearer)
+        text = httpx.get(f"{running.url}/metrics").text
+    digest = own_registry.bundle("eta", "2")[1]
+    for line in (
+        'airworthy_requests_total{model="eta",status="200",version="1"} 3.0',
+        'airworthy_requests_total{model="eta",status="400",version="1"} 1.0',
+        f'airworthy_rows_total{{model="eta",version="1"}} {rows.height * 3.0}',
+        'airworthy_request_seconds_count{model="eta",version="1"} 3.0',
+        f'airworthy_version_info{{digest="{digest}",model="eta",role="champion",version="2"}} 1.0',
+        'airworthy_swaps_total{model="eta"} 1.0',
+    ):
+        assert line in text
+    assert 'role="champion",version="1"' not in text
+
+
+def test_a_first_release_is_served_without_a_restart(own_registry, rows) -> None:
+    """A model that gets its first champion after the start is found when it is asked for."""
+    own_registry.add("new", "1")
+    with serving(lambda: own_registry) as running:
+        assert httpx.get(f"{running.url}/health/ready").json()["models"] == ["eta"]
+        own_registry.promote("new", "1")
+        reply = httpx.post(f"{running.url}/models/new/invocations", content=split_body(rows), headers=JSON)
+        assert (reply.status_code, reply.json()["version"]) == (200, "1")
+
+
+def test_the_server_lives_before_its_registry_is_there(own_registry) -> None:
+    """A registry that comes up late delays readiness, not liveness, and is taken as soon as it answers."""
+    asked, there, ready = threading.Event(), threading.Event(), threading.Event()
+
+    def open_late() -> Any:
+        if not asked.is_set():
+            asked.set()
+            raise ConnectionError("not yet")
+        assert there.wait(30)
+        return own_registry
+
+    with TestClient(create_app(open_late, lambda: None, on_ready=ready.set)) as client:
+        assert asked.wait(30)
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").status_code == 503
+        there.set()
+        assert ready.wait(30)
+        assert client.get("/health/ready").json() == {"status": "ready", "models": ["eta"], "failed": {}}
+
+
+@pytest.mark.parametrize("model", ["eta", "late", "status"])
+def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) -> None:
+    """The server's short way to XGBoost gives the very same numbers, and refuses what would be read wrongly."""
+    bundle = ModelBundle.load(*registry.bundle(model, "1"))
+    matrix = bundle.features.matrix(rows)
+    predictor = DirectPredictor(bundle.booster)
+    for part in (matrix, matrix[:1], matrix[5:9]):
+        assert np.array_equal(np.asarray(predictor.predict(part), np.float32), bundle.booster.inplace_predict(part))
+    for wrong in (matrix[:, 1:], np.asfortranarray(matrix), matrix.astype(np.float64), matrix[0]):
+        with pytest.raises(ValueError, match="allowed: float32"):
+            predictor.predict(wrong)
