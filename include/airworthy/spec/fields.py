@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -77,6 +77,8 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"examples": ["28d", "12h"]}),
 ]
+# What the JSON Schema says of a duration whose default is none: in the spec's own way of writing it.
+NO_TIME: dict[str, JsonValue] = {"default": "0d", "examples": ["1d", "12h"]}
 Day = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=date)]
 
 ColumnType = Literal["float", "int", "bool", "category", "string", "datetime"]

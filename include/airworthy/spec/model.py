@@ -12,7 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from airworthy.spec.fields import ColumnType, Day, Duration, ModelName, Part, Share, Wrong, format_duration, refuse
+from airworthy.spec.fields import (
+    NO_TIME,
+    ColumnType,
+    Day,
+    Duration,
+    ModelName,
+    Part,
+    Share,
+    Wrong,
+    format_duration,
+    refuse,
+)
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources import Source
 
@@ -41,9 +52,15 @@ class Ingest(Part):
     event_time: Annotated[str, Field(min_length=1, description="The column, in UTC, that puts a row in its partition.")]
     key: Annotated[list[str], Field(min_length=1, description="The columns that together name a row.")]
     label: Annotated[str, Field(min_length=1, description="The column to predict.")]
-    label_delay: Duration = Field(default=timedelta(0), description="How long after the event its label is known.")
+    label_delay: Duration = Field(
+        default=timedelta(0),
+        description="How long after the event its label is known.",
+        json_schema_extra=NO_TIME,
+    )
     restate: Duration = Field(
-        default=timedelta(0), description="How long after its end the source may still change a partition."
+        default=timedelta(0),
+        description="How long after its end the source may still change a partition.",
+        json_schema_extra=NO_TIME,
     )
     max_bad_share: Share = Field(default=0.05, description="More quarantined rows than this share stop the run.")
     columns: Annotated[
@@ -250,7 +267,7 @@ class ModelSpec(Part):
     """One model: everything Airworthy needs to build, judge and release it."""
 
     model: ModelName
-    task: Task
+    task: Task = Field(description="What the label is: a number, yes or no, one of several classes.")
     owner: Annotated[str, Field(min_length=1, description="The team that answers for the model.")]
     description: str = ""
     schedule: Schedule | None = Field(

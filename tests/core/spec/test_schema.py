@@ -1,0 +1,102 @@
+"""The JSON Schema that editors use says what the spec's classes say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.core.spec.broken_specs import BROKEN
+from typer.testing import CliRunner
+
+from airworthy.cli.main import app
+from airworthy.environment import project_folder
+from airworthy.spec import SpecError, load_spec
+from airworthy.spec.reading import Unreadable, read_mapping
+from airworthy.spec.schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
+
+SHIPPED = sorted((project_folder() / "include" / "models").glob("*/model.yaml"))
+VALIDATOR = jsonschema.Draft202012Validator(spec_schema(), format_checker=jsonschema.FormatChecker())
+
+
+def test_the_committed_schema_is_the_generated_one():
+    """Nobody can change a spec's classes and forget the schema: `airworthy schema --write` has been run."""
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_schema_is_itself_valid_and_is_what_the_command_prints(tmp_path: Path):
+    """`airworthy schema` prints a valid draft 2020-12 schema, and --write's file has the same text."""
+    jsonschema.Draft202012Validator.check_schema(spec_schema())
+
+    result = CliRunner().invoke(app, ["schema"])
+
+    assert result.exit_code == 0
+    assert result.stdout == schema_text()
+    assert write_schema(tmp_path / "written.json").read_text(encoding="utf-8") == result.stdout
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_shipped_specs_fit_the_schema_and_name_it(path: Path):
+    """An editor shows no fault in a spec that ships, and finds the schema by the spec's first line."""
+    VALIDATOR.validate(read_mapping(path))
+
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    marker = "# yaml-language-server: $schema="
+    assert first.startswith(marker)
+    assert (path.parent / first.removeprefix(marker)).resolve() == SCHEMA_FILE.resolve()
+
+
+def test_there_are_shipped_specs():
+    """The test above has something to look at."""
+    assert SHIPPED
+
+
+def _fits(path: Path) -> bool:
+    try:
+        return VALIDATOR.is_valid(read_mapping(path))
+    except Unreadable:
+        return False
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown_key", "missing_key", "wrong_choice", "bad_model_name", "bad_duration", "date_as_number",
+             "unknown_source", "unknown_source_key", "number_out_of_range", "unknown_column_type", "no_gates",
+             "mapping_expected", "text_for_a_number"],
+)  # fmt: skip
+def test_the_schema_refuses_what_an_editor_can_see(name: str):
+    """Faults of form are underlined while typing: the schema refuses the same specs as the classes."""
+    path = Path(__file__).with_name("broken") / f"{name}.yaml"
+
+    assert path.name in BROKEN
+    assert not _fits(path)
+    with pytest.raises(SpecError):
+        load_spec(path)
+    assert _fits(Path(__file__).with_name("valid.yaml"))
+
+
+def _parts() -> dict[str, dict[str, Any]]:
+    schema = spec_schema()
+    return {"ModelSpec": schema, **{name: part for name, part in schema["$defs"].items() if "properties" in part}}
+
+
+def test_every_part_is_described():
+    """An editor shows what a part of the spec is for when one points at it."""
+    assert [name for name, part in _parts().items() if not part.get("description")] == []
+
+
+def _defaults_and_examples() -> Iterator[tuple[dict[str, Any], Any]]:
+    for part in _parts().values():
+        for schema in part["properties"].values():
+            values = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+            yield from ((schema, value) for value in values)
+
+
+def test_what_an_editor_would_fill_in_is_allowed():
+    """Every default and example of the schema fits the schema, in the spec's own way of writing it."""
+    shown = list(_defaults_and_examples())
+    refused = [value for schema, value in shown if not VALIDATOR.evolve(schema=schema).is_valid(value)]
+
+    assert len(shown) > 20
+    assert refused == []
