@@ -45,6 +45,7 @@ class Lake:
         self.data_uri = f"{root.rstrip('/')}/{model}/data"
         self.quarantine_uri = f"{root.rstrip('/')}/{model}/quarantine"
         self._records = Records()
+        self._table: DeltaTable | None = None
         self._pinned = lru_cache(maxsize=4)(self._pin)
 
     def refresh(self) -> Records:
@@ -53,9 +54,9 @@ class Lake:
         Raises:
             TransientError: when the lake cannot be reached.
         """
-        table = delta.open_table(self.data_uri)
-        if table is not None:
-            self._catch_up(table)
+        self._table = delta.open_table(self.data_uri)
+        if self._table is not None:
+            self._catch_up(self._table)
         return self._records
 
     def partitions(self) -> dict[str, PartitionRecord]:
@@ -80,14 +81,16 @@ class Lake:
         self._replace_quarantine(quarantine, record)
 
         def attempt() -> PartitionRecord:
-            table = delta.open_or_create(self.data_uri, {**rows.schema, PARTITION: pl.String()})
-            self._catch_up(table)
+            if self._table is None:
+                self._table = delta.open_or_create(self.data_uri, {**rows.schema, PARTITION: pl.String()})
+            self._catch_up(self._table)
             current = self._records.partitions.get(record.partition)
             if current is not None and _as_good(current, record):
                 return current
-            self._refuse_changed_types(table, rows)
-            new = _following(record, current, table.version() + 1)
-            delta.replace_partition(table, rows, record.partition, new.metadata())
+            self._refuse_changed_types(self._table, rows)
+            new = _following(record, current, self._table.version() + 1)
+            delta.replace_partition(self._table, rows, record.partition, new.metadata())
+            self._records.add([new.metadata()])
             return new
 
         return self._persist(attempt)
@@ -216,7 +219,7 @@ class Lake:
             try:
                 return attempt()
             except delta.LostRace:
-                continue
+                self._table = None  # what was known is out of date: look again
         raise TransientError(
             f"other writers kept committing to {self.data_uri} first", model=self.model, stage="ingest",
             received=f"{delta.ATTEMPTS} lost races", next_step="run again when the other runs are done",

@@ -1,4 +1,4 @@
-"""Files from elsewhere, brought to local disk: downloads kept by their checksum, archives opened, checksums verified."""
+"""Files brought to local disk: downloads kept by their checksum, archives opened, checksums verified."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy.spec.sources import FilesSource
@@ -58,7 +59,7 @@ def downloaded(source: FilesSource, downloads: Path) -> Path:
 
 def _keep(fetched: Path, kept: Path) -> Path:
     """Move a verified file into the cache in one step, so that another process never sees half of it."""
-    part = kept.with_name(f".{kept.name}.{next(tempfile._get_candidate_names())}")
+    part = kept.with_name(f".{kept.name}.{uuid4().hex}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(fetched, part)

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from glob import glob, has_magic
+from glob import has_magic
 from pathlib import Path
 
 import polars as pl
@@ -75,8 +75,7 @@ class Files:
         if address.startswith("https://"):
             return [self._fetched(address, folder)]
         if "://" not in address:
-            found = sorted(glob(address, recursive=True)) if has_magic(address) else [address]
-            return [self._opened(Path(path), path, folder) for path in found if Path(path).is_file()]
+            return [self._opened(path, str(path), folder) for path in _local_matches(Path(address)) if path.is_file()]
         return [
             self._opened(fetch(path, _subfolder(folder, number)), path, folder)
             for number, path in enumerate(_remote_files(address))
@@ -140,6 +139,12 @@ class Files:
 
 def _dated(path: str, day: date) -> str:
     return path.replace("{yyyy}", f"{day:%Y}").replace("{mm}", f"{day:%m}").replace("{dd}", f"{day:%d}")
+
+
+def _local_matches(path: Path) -> list[Path]:
+    """Return the files that a local glob stands for, in order; a path without a glob stands for itself."""
+    first = next((n for n, part in enumerate(path.parts) if has_magic(part)), None)
+    return [path] if first is None else sorted(Path(*path.parts[:first]).glob("/".join(path.parts[first:])))
 
 
 def _subfolder(folder: Path, number: int) -> Path:
@@ -216,7 +221,7 @@ def _by_day(target: Path, address: str) -> dict[str, list[Path]]:
     if undated and not days:
         raise TerminalError(
             f"no row of {address} has an event time that can be read", received=f"{len(undated)} file(s)",
-            allowed="ISO 8601, such as 2026-01-31 13:45:00", next_step="correct ingest.event_time or ingest.source.derive",
+            allowed="ISO 8601, such as 2026-01-31 13:45:00", next_step="correct ingest.event_time or derive it",
         )  # fmt: skip
     if undated:
         first = min(days)
