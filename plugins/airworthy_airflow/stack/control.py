@@ -15,13 +15,14 @@ from airworthy.errors import TerminalError
 from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
 from airworthy_airflow.stack.prepare import prepare_databases
-from airworthy_airflow.stack.processes import end, members, read_record
+from airworthy_airflow.stack.processes import end, members, read_record, stop_supervisord
 from airworthy_airflow.stack.progress import Tell, progress
 from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
 from airworthy_airflow.stack.settings import process_environment, user_environment
 from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
 
 HEALTHY_WITHIN_SECONDS = 240
+STOPPED_WITHIN_SECONDS = 45
 POLL_SECONDS = 0.5
 
 
@@ -47,8 +48,7 @@ def down(layout: Layout) -> int:
     supervisor = read_record(layout)
     belonging = members(layout)
     if supervisor is not None and supervisor.alive:
-        # It stops its parts in their own time; what it leaves is ended below.
-        end([process for process in belonging if process.pid == supervisor.pid], patience=45.0)
+        stop_supervisord(supervisor, STOPPED_WITHIN_SECONDS)
     while left := members(layout):
         end(left)
     layout.record.unlink(missing_ok=True)

@@ -74,6 +74,21 @@ def orphans(layout: Layout) -> list[psutil.Process]:
     return list(found.values())
 
 
+def stop_supervisord(supervisor: Supervisor, patience: float) -> None:
+    """Let a supervisord and its parts finish in their own time; what is then left is for `end`.
+
+    Supervisord stops its parts one after another. Once it is told to stop it restarts none, so all are told at once.
+    """
+    try:
+        leader = psutil.Process(supervisor.pid)
+        parts = leader.children()
+    except psutil.Error:
+        return
+    for process in (leader, *parts):
+        _send(process.terminate)
+    psutil.wait_procs([leader], timeout=patience)
+
+
 def end(processes: list[psutil.Process], patience: float = 10.0) -> list[int]:
     """End processes, first politely, then by force; return the pids of those that were ended."""
     for process in processes:

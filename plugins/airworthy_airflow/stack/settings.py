@@ -23,6 +23,12 @@ QUIET = {
 }
 
 
+SHARED_CORES = {
+    # Threads that spin while they wait make two trainings on a small machine many times slower than one.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
 def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
     """Return Airflow's settings: SQLite, LocalExecutor, loopback, quick to notice changes and lost tasks."""
     sections: dict[str, dict[str, object]] = {
@@ -79,6 +85,7 @@ def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
     return {
         **airflow_settings(layout, secrets),
         **QUIET,
+        **SHARED_CORES,
         "AIRWORTHY_PROJECT": str(project),
         "AIRWORTHY_STATE": str(layout.state),
         "AIRWORTHY_MODELS": str(layout.models),

@@ -1,0 +1,1 @@
+"""The demo: from nothing to a served model, on the real parts."""
