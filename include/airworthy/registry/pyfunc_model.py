@@ -12,6 +12,7 @@ from typing import Any
 import mlflow
 import polars as pl
 from mlflow.pyfunc import PythonModel
+from mlflow.types.type_hints import TypeFromExample
 
 from airworthy.bundle import ModelBundle
 from airworthy.features import polars_schema
@@ -24,7 +25,8 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
         """Load the bundle that was logged with the model."""
         self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints change MLflow's input
+    # The hint makes MLflow hand over rows as the input example has them: a pandas frame.
+    def predict(self, context: Any, model_input: TypeFromExample, params: dict[str, Any] | None = None) -> Any:
         """Predict a pandas frame of raw rows; see `ModelBundle.predict` for what comes back."""
         schema = polars_schema(self.bundle.manifest.inputs)
         columns = {name: pl.Series(name, model_input[name], strict=False) for name in schema}

@@ -10,8 +10,8 @@ from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, Ve
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import Registry, open_registry
-from airworthy.release.server import open_server
 from airworthy.release.decision import reasons_against
+from airworthy.release.server import open_server
 
 log = logging.getLogger("airworthy.release")
 

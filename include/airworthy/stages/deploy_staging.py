@@ -12,7 +12,7 @@ from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ParityResult, VersionRef
 from airworthy.job import Job
-from airworthy.lake import open_lake
+from airworthy.lake.table import open_lake
 from airworthy.registry.store import open_registry
 from airworthy.release.server import open_server
 

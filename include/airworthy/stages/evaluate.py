@@ -17,7 +17,7 @@ from airworthy.gates.decide import Measured, decide, overall
 from airworthy.gates.report import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
-from airworthy.lake import open_lake
+from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
 from airworthy.training.baseline import BaselineModel

@@ -16,7 +16,7 @@ from airworthy.errors import TerminalError
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job
-from airworthy.lake import Lake, open_lake
+from airworthy.lake.table import Lake, open_lake
 from airworthy.monitoring.profile import make_profile
 from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
 from airworthy.training.baseline import BaselineModel, fit_baseline

@@ -10,7 +10,7 @@ from typing import Any
 from airworthy.errors import TerminalError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
 from airworthy.job import Job
-from airworthy.lake import open_lake
+from airworthy.lake.table import open_lake
 from airworthy.monitoring.profile import Profile, stability_indices
 from airworthy.registry.store import Registry, open_registry
 from airworthy.validation.results import Remembered, suite_digest, summarise

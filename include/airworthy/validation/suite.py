@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ class Suite:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
+        # It warns of the temporary folder that an ephemeral context keeps its site in.
+        logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.ERROR)
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self.suite = gx.ExpectationSuite(name=model)
@@ -61,4 +64,9 @@ def data_docs(result: Any) -> str:
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
+    for single in result.results:
+        seen = single.result.get("observed_value")
+        if hasattr(seen, "item"):
+            # Great Expectations' page cannot print a NumPy scalar.
+            single.result["observed_value"] = seen.item()
     return str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))

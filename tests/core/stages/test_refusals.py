@@ -1,0 +1,139 @@
+"""What training and validation refuse, in words that say what to change."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from airworthy.errors import TerminalError
+
+from .conftest import MakeModel, RunStages, small_spec
+
+LAST_DAY = date(2026, 3, 19)
+
+
+def from_files(tmp_path: Path, label: pl.Series | None, **ingest: Any) -> dict[str, Any]:
+    """A source of eight daily CSV files with fifty rows each, whose label column is `label`."""
+    folder = tmp_path / "models" / "small_model" / "data"
+    folder.mkdir(parents=True)
+    for day in (LAST_DAY - timedelta(days=n) for n in range(8)):
+        rows = pl.DataFrame({"delivery_id": range(50), "distance_km": [float(n) for n in range(50)]})
+        rows = rows.with_columns(label.alias("y"), picked_up_at=pl.lit(f"{day}T12:00:00Z"))
+        rows.write_csv(folder / f"{day}.csv")
+    return {
+        "source": {"type": "files", "format": "csv", "path": "data/{yyyy}-{mm}-{dd}.csv"},
+        "event_time": "picked_up_at", "key": ["delivery_id"], "label": "y",
+        "columns": {"delivery_id": "int", "distance_km": "float", "y": "int"}, **ingest,
+    }  # fmt: skip
+
+
+FEATURES = "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
+GATES = {"gates": [{"metric": "accuracy", "min": 0.1}]}
+TRAIN = {"lookback": "8d", "holdout": "2d", "rounds": 5, "min_rows": 100}
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (pl.Series([1] * 50), "one class only"),
+        (pl.Series([0, 7] * 25), "a binary label is 0 or 1"),
+        (pl.Series([None] * 50, dtype=pl.Int64), "one class only"),
+    ],
+)
+def test_labels_that_teach_nothing(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages, label: pl.Series, message: str
+) -> None:
+    """One class, a foreign value, or no label at all: the run stops and names the label column."""
+    ingest = from_files(tmp_path, label)
+    model = make_model(task="binary", features=FEATURES, ingest=ingest, train=TRAIN, evaluate=GATES)
+    with pytest.raises(TerminalError, match=message) as caught:
+        run_stages(model, last="train")
+    assert "y" in str(caught.value)
+
+
+def test_missing_regression_labels(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+    """An all-null label of a regression says so, instead of training on nothing."""
+    ingest = from_files(tmp_path, pl.Series([None] * 50, dtype=pl.Int64))
+    model = make_model(
+        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+    )
+    with pytest.raises(TerminalError, match="no row has a label"):
+        run_stages(model, last="train")
+
+
+def test_too_few_rows(make_model: MakeModel, run_stages: RunStages) -> None:
+    """Fewer rows than train.min_rows: the count, the bound and the keys to change."""
+    model = make_model(train={**small_spec("m")["train"], "min_rows": 1_000_000})
+    with pytest.raises(TerminalError, match="too few labelled rows") as caught:
+        run_stages(model, last="train")
+    assert "1000000" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("pl.col('distance_km') - pl.col('distance_km').mean()", "looks at other rows"),
+        ("pl.col('minutes')", "a column that a prediction does not have"),
+        ("pl.col('picked_up_at')", "a type that a model cannot take"),
+    ],
+)
+def test_features_that_serving_could_not_compute(
+    make_model: MakeModel, run_stages: RunStages, expression: str, message: str
+) -> None:
+    """A feature over other rows, over the label, or of no usable type is refused by name before training."""
+    model = make_model(features=f"import polars as pl\nFEATURES = {{'bad_one': {expression}}}\n")
+    with pytest.raises(TerminalError, match=message) as caught:
+        run_stages(model, last="train")
+    assert "bad_one" in str(caught.value)
+
+
+def test_parameter_that_xgboost_refuses(make_model: MakeModel, run_stages: RunStages) -> None:
+    """XGBoost's own complaint reaches the reader in one line, with the parameters."""
+    with pytest.raises(TerminalError, match="XGBoost refused to train"):
+        run_stages(make_model(), last="train", parameters={"max_depth": -3})
+
+
+def expectation(severity: str) -> dict[str, Any]:
+    """An expectation that the simulated data cannot meet."""
+    wrong = {
+        "type": "expect_column_values_to_be_between",
+        "column": "distance_km",
+        "min_value": 1e6,
+        "severity": severity,
+    }
+    return {"expectations": [wrong]}
+
+
+def test_critical_expectation_stops_the_run(make_model: MakeModel, run_stages: RunStages) -> None:
+    """A critical failure stops the run, naming expectation, column, partitions and what was seen."""
+    model = make_model(validate=expectation("critical"))
+    with pytest.raises(TerminalError, match="1 critical check") as caught:
+        run_stages(model, last="validate")
+    for word in ("expect_column_values_to_be_between(distance_km)", "2026-03-12", "3 more", "rows, such as"):
+        assert word in str(caught.value)
+
+
+def test_warning_is_recorded_and_goes_on(make_model: MakeModel, run_stages: RunStages) -> None:
+    """A warning leaves the run alone and is in the result."""
+    found = run_stages(make_model(validate=expectation("warning")), last="validate")["validation"]
+    assert found["success"] is True
+    assert [check["success"] for check in found["checks"]] == [False]
+
+
+def test_validated_partition_is_not_validated_again(
+    environment: Any, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """The next night validates the new partition only; the others' results are read back, unchanged."""
+    model = make_model()
+    run_stages(model, last="validate")
+    folder = environment.evidence / model / "partitions"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    run_stages(model, last="validate", as_of="2026-03-21")
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    assert len(before) == 8
+    assert {name: time for name, time in after.items() if name in before} == before
+    assert [name[:10] for name in sorted(set(after) - set(before))] == ["2026-03-20"]
