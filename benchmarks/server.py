@@ -1,0 +1,362 @@
+"""The model server against ``mlflow models serve`` with the same model, and against XGBoost in process.
+
+    python benchmarks/server.py                          a model built for the purpose
+    python benchmarks/server.py --registered MODEL       the champion of a model in the environment's registry
+
+Both servers run side by side, one worker each, and are measured in turns, so that whatever else the machine does
+meets both. Ratios hold from machine to machine; requests/s do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[1]
+TURNS, TURN_SECONDS, WARM_SECONDS = 3, 0.8, 0.2
+CASES = ((1, 1), (1, 8), (100, 1), (100, 8))  # rows a request, clients
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is served: a bundle for our server, and the same bundle as a logged model for MLflow's."""
+
+    bundle: Path
+    mlflow_model: str
+    row: dict[str, Any]
+
+
+@dataclass
+class Measured:
+    """Latencies in seconds, and for how long they were collected."""
+
+    latencies: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Requests answered a second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds within which this share of requests was answered."""
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
+
+
+class Caller(asyncio.Protocol):
+    """One keep-alive connection that sends the same request again as soon as it is answered."""
+
+    def __init__(self, request: bytes, until: float, into: list[float], done: asyncio.Future[None]) -> None:
+        """Prepare one client."""
+        self.request, self.until, self.into, self.done = request, until, into, done
+        self.received = b""
+
+    def connection_made(self, transport: Any) -> None:
+        """Send the first request."""
+        self.transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """Send the next request when the answer is whole."""
+        self.received += data
+        head, found, body = self.received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        now = time.perf_counter()
+        self.into.append(now - self.sent)
+        if b" 200 " not in head[:15]:
+            self._finish(RuntimeError(f"the server answered: {self.received[:500]!r}"))
+        elif now >= self.until:
+            self._finish(None)
+        else:
+            self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail when the server ended the connection."""
+        self._finish(error or ConnectionError("the server closed the connection"))
+
+    def _send(self) -> None:
+        self.received = b""
+        self.sent = time.perf_counter()
+        self.transport.write(self.request)
+
+    def _finish(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(error) if error else self.done.set_result(None)
+            self.transport.close()
+
+
+async def drive(port: int, path: str, body: bytes, clients: int, seconds: float) -> Measured:
+    """Send requests from `clients` connections for `seconds`."""
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    request = head.encode() + b"\r\n\r\n" + body
+    loop = asyncio.get_running_loop()
+    measured, started = Measured(), time.perf_counter()
+    ends = []
+    for _ in range(clients):
+        end = loop.create_future()
+        ends.append(end)
+        caller = Caller(request, started + seconds, measured.latencies, end)
+        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", port)
+    await asyncio.gather(*ends)
+    measured.seconds = time.perf_counter() - started
+    return measured
+
+
+def measure(ports: dict[str, tuple[int, str]], row: dict[str, Any]) -> dict[tuple[str, int, int], Measured]:
+    """Measure every server in every case, in turns."""
+    import uvloop
+
+    found: dict[tuple[str, int, int], Measured] = {}
+    for rows, clients in CASES:
+        split = {"columns": list(row), "data": [list(row.values())] * rows}
+        body = json.dumps({"dataframe_split": split}).encode()
+        for turn in range(TURNS):
+            for name in sorted(ports, reverse=bool(turn % 2)):
+                port, path = ports[name]
+                uvloop.run(drive(port, path, body, clients, WARM_SECONDS))
+                part = uvloop.run(drive(port, path, body, clients, TURN_SECONDS))
+                whole = found.setdefault((name, rows, clients), Measured())
+                whole.latencies += part.latencies
+                whole.seconds += part.seconds
+    return found
+
+
+def in_process(case: Case, rows: int) -> dict[str, Measured]:
+    """Measure the same rows without any server: `inplace_predict` alone, and with the features before it."""
+    import polars as pl
+
+    from airworthy.bundle import ModelBundle
+    from airworthy.serving.columns import InputColumn
+
+    bundle = ModelBundle.load(case.bundle)
+    bundle.booster.set_param({"nthread": 1})
+    inputs = bundle.manifest.inputs
+    columns = {name: InputColumn(name, kind, True).read([case.row[name]] * rows) for name, kind in inputs.items()}
+    from airworthy.features import polars_schema
+
+    frame = pl.DataFrame([pl.Series(name, columns[name], dtype=kind) for name, kind in polars_schema(inputs).items()])
+    matrix = bundle.features.matrix(frame)
+    return {
+        "inplace_predict": _timed(lambda: bundle.booster.inplace_predict(matrix)),
+        "features + inplace_predict": _timed(lambda: bundle.predict(frame)),
+    }
+
+
+def _timed(call: Callable[[], object]) -> Measured:
+    measured, started = Measured(), time.perf_counter()
+    while measured.seconds < TURN_SECONDS:
+        before = time.perf_counter()
+        call()
+        measured.latencies.append(time.perf_counter() - before)
+        measured.seconds = time.perf_counter() - started
+    return measured
+
+
+@contextmanager
+def process(command: list[str], health: str, log: Path) -> Iterator[None]:
+    """Run a server until the block ends; wait until it is healthy."""
+    environ = {**os.environ, "PYTHONPATH": str(PROJECT / "include"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with log.open("wb") as output:
+        started = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
+        try:
+            _wait_until_healthy(started, health, log)
+            yield
+        finally:
+            # Servers have children of their own: the whole session that was started here ends.
+            os.killpg(started.pid, signal.SIGTERM)
+            try:
+                started.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(started.pid, signal.SIGKILL)
+                started.wait()
+
+
+def _wait_until_healthy(started: subprocess.Popen[bytes], health: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and started.poll() is None:
+        try:
+            with urllib.request.urlopen(health, timeout=2) as reply:  # noqa: S310 - a loopback address
+                if reply.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"a server did not come up: {log.read_text(errors='replace')[-2000:]}")
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def built_case(folder: Path) -> Case:
+    """Train a model of 200 trees on the inputs and features of ``delivery_eta``, and log it for MLflow."""
+    import numpy as np
+    import polars as pl
+    import xgboost
+
+    from airworthy.bundle import Manifest, write_bundle
+    from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
+    from airworthy.spec import load_spec
+
+    model = PROJECT / "include" / "models" / "delivery_eta"
+    inputs = load_spec(model / "model.yaml").inputs
+    random = np.random.default_rng(0)
+    number = 4000
+    values: dict[str, Any] = {
+        "float": random.gamma(2.0, 4.0, number),
+        "int": random.integers(1, 12, number),
+        "bool": random.random(number) < 0.5,
+        "category": random.choice(["amber", "blue", "clear", "dusk"], number),
+        "string": random.choice(["short", "a longer text"], number),
+        "datetime": 1_767_225_600_000_000 + random.integers(0, 30 * 86_400, number) * 1_000_000,
+    }
+    schema = polars_schema(inputs)
+    frame = pl.DataFrame([pl.Series(n, random.permutation(values[k]).tolist(), schema[n]) for n, k in inputs.items()])
+    expressions = load_expressions(model / "features.py")
+    types = check_expressions(expressions, inputs, model / "features.py")
+    features = fit_features(expressions, types, [frame.lazy()])
+    encoder = FeatureSet(expressions, features)
+    matrix = encoder.matrix(frame)
+    label = np.nan_to_num(matrix).sum(axis=1) + random.normal(0, 1, number)
+    data = xgboost.DMatrix(matrix, label, feature_types=encoder.types, enable_categorical=True)
+    booster = xgboost.train({"max_depth": 6, "nthread": 2}, data, 200)
+    manifest = Manifest(model="delivery_eta", task="regression", inputs=inputs, features=features)
+    write_bundle(folder / "bundle", manifest, model / "features.py", booster)
+    # Times without a zone: MLflow's signatures know no other, and both servers take them as UTC.
+    plain = frame.head(3).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
+    row = {name: v.isoformat() if hasattr(v, "isoformat") else v for name, v in plain.row(0, named=True).items()}
+    return Case(folder / "bundle", _logged(folder, dict(inputs), plain.to_pandas()), row)
+
+
+def _logged(folder: Path, inputs: dict[str, str], example: Any) -> str:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+    kinds = {"float": "double", "int": "long", "bool": "boolean", "datetime": "datetime"}
+    columns = Schema([ColSpec(kinds.get(kind, "string"), name, required=False) for name, kind in inputs.items()])
+    code = PROJECT / "include" / "airworthy" / "registry" / "pyfunc_model.py"
+    mlflow.pyfunc.save_model(
+        str(folder / "logged"),
+        python_model=str(code),
+        artifacts={"bundle": str(folder / "bundle")},
+        signature=ModelSignature(inputs=columns),
+        input_example=example,
+        pip_requirements=["xgboost"],
+    )
+    return str(folder / "logged")
+
+
+def registered_case(model: str) -> Case:
+    """Take the champion of a model in the environment's registry."""
+    from airworthy.environment import load_environment
+    from airworthy.registry.store import open_registry
+
+    environment = load_environment()
+    registry = open_registry(environment)
+    version = registry.champion(model)
+    example = registry.example(model, version) if version else None
+    if version is None or example is None or "dataframe_split" not in example:
+        raise SystemExit(f"{model} has no champion with an example: run it first (airworthy run {model})")
+    os.environ["MLFLOW_TRACKING_URI"] = environment.tracking_uri
+    split = example["dataframe_split"]
+    row = dict(zip(split["columns"], split["data"][0], strict=True))
+    return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
+
+
+def serve_bundle(folder: Path, port: int) -> None:
+    """Serve one bundle with our server: what the child process runs."""
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    import uvicorn
+
+    from airworthy.bundle import bundle_digest
+    from airworthy.serving.app import create_app
+    from airworthy.serving.main import server_config
+
+    class OneBundle:
+        """A registry that holds one version of one model."""
+
+        def models(self) -> list[str]:
+            return ["benchmark"]
+
+        def champion(self, model: str) -> str | None:
+            return "1"
+
+        def bundle(self, model: str, version: str) -> tuple[Path, str]:
+            return folder, bundle_digest(folder)
+
+        def example(self, model: str, version: str) -> dict[str, Any] | None:
+            return None
+
+    uvicorn.Server(server_config(create_app(OneBundle, lambda: None), port=port)).run()
+
+
+def compare(case: Case, logs: Path) -> None:
+    """Start both servers, measure, and print the table."""
+    ours, theirs = free_port(), free_port()
+    serve = [sys.executable, __file__, "--serve-bundle", str(case.bundle), "--port", str(ours)]
+    mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", case.mlflow_model, "--env-manager", "local"]
+    mlflow += ["-h", "127.0.0.1", "-p", str(theirs), "--workers", "1"]
+    with ExitStack() as running:
+        running.enter_context(process(serve, f"http://127.0.0.1:{ours}/health/ready", logs / "ours.log"))
+        running.enter_context(process(mlflow, f"http://127.0.0.1:{theirs}/ping", logs / "mlflow.log"))
+        ports = {"airworthy": (ours, "/models/benchmark/invocations"), "mlflow models serve": (theirs, "/invocations")}
+        found = measure(ports, case.row)
+    _print(found, case)
+
+
+def _print(found: dict[tuple[str, int, int], Measured], case: Case) -> None:
+    print(f"{'':28}{'rows':>5}{'clients':>9}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    for (name, rows, clients), measured in found.items():
+        _line(name, rows, str(clients), measured)
+    for rows in (1, 100):
+        for name, measured in in_process(case, rows).items():
+            _line(name, rows, "-", measured)
+    print()
+    for rows, clients in CASES:
+        ours, theirs = found["airworthy", rows, clients], found["mlflow models serve", rows, clients]
+        ratio = ours.per_second / theirs.per_second
+        print(f"airworthy / mlflow models serve, {rows:>3} rows, {clients} clients: {ratio:6.1f}x requests/s")
+
+
+def _line(name: str, rows: int, clients: str, measured: Measured) -> None:
+    p50, p99 = measured.percentile(0.5), measured.percentile(0.99)
+    print(f"{name:28}{rows:>5}{clients:>9}{measured.per_second:>10.0f}{p50:>9.2f}{p99:>9.2f}")
+
+
+def main() -> None:
+    """Run the benchmark, or one server for it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--registered", metavar="MODEL", help="measure this model's champion")
+    parser.add_argument("--serve-bundle", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve_bundle:
+        serve_bundle(asked.serve_bundle, asked.port)
+        return
+    with tempfile.TemporaryDirectory() as made:
+        compare(registered_case(asked.registered) if asked.registered else built_case(Path(made)), Path(made))
+
+
+if __name__ == "__main__":
+    main()
