@@ -58,8 +58,9 @@ def summarise(expectations: list[Expectation], results: Iterable[tuple[str, dict
     failed: list[list[str]] = [[] for _ in expectations]
     observed = [""] * len(expectations)
     for day, result in results:
-        for number, single in enumerate(result["results"]):
+        for single in result["results"]:
             if not single["success"]:
+                number = single["expectation_config"]["meta"]["number"]
                 failed[number].append(day)
                 observed[number] = _observed(single)
     return [

@@ -49,7 +49,11 @@ def _build(model: str, number: int, expectation: Expectation) -> Any:
 
     try:
         return ExpectationConfiguration(
-            type=expectation.type, kwargs=expectation.arguments, severity=expectation.severity
+            type=expectation.type,
+            kwargs=expectation.arguments,
+            severity=expectation.severity,
+            # Results come back in an order of their own; this says which expectation each belongs to.
+            meta={"number": number},
         ).to_domain_obj()
     except Exception as error:
         raise TerminalError(

@@ -137,3 +137,13 @@ def test_validated_partition_is_not_validated_again(
     assert len(before) == 8
     assert {name: time for name, time in after.items() if name in before} == before
     assert [name[:10] for name in sorted(set(after) - set(before))] == ["2026-03-20"]
+
+
+def test_failure_is_put_to_the_expectation_that_failed(make_model: MakeModel, run_stages: RunStages) -> None:
+    """With many expectations of many kinds, the one that fails is the one that is named."""
+    good = [{"type": "expect_column_values_to_not_be_null", "column": name} for name in ("city", "vehicle", "weather")]
+    bad = {"type": "expect_table_row_count_to_be_between", "max_value": 1, "severity": "warning"}
+    more = [{"type": "expect_column_values_to_be_between", "column": "stops", "min_value": 0}]
+    model = make_model(validate={"expectations": [*good, bad, *more]})
+    checks = run_stages(model, last="validate")["validation"]["checks"]
+    assert [check["check"] for check in checks if not check["success"]] == [bad["type"]]
