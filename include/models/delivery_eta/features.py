@@ -3,7 +3,8 @@
 import polars as pl
 
 picked_up = pl.col("picked_up_at")
-hour = picked_up.dt.hour() + picked_up.dt.minute() / 60
+# In whole minutes: a division by a constant may round otherwise for many rows than for one.
+minute_of_day = picked_up.dt.hour().cast(pl.Int32) * 60 + picked_up.dt.minute()
 
 FEATURES = {
     "city": pl.col("city"),
@@ -14,9 +15,9 @@ FEATURES = {
     "parcel_kg": pl.col("parcel_kg"),
     "courier_experience_days": pl.col("courier_experience_days"),
     "temperature_c": pl.col("temperature_c"),
-    "hour": hour,
+    "minute_of_day": minute_of_day,
     "weekday": picked_up.dt.weekday(),
-    "rush_hour": hour.is_between(7, 9.5) | hour.is_between(16, 19),
+    "rush_hour": minute_of_day.is_between(420, 570) | minute_of_day.is_between(960, 1140),
     "weekend": picked_up.dt.weekday() >= 6,
     "freezing": pl.col("temperature_c") < 1.0,
     "km_per_stop": pl.col("distance_km") / pl.col("stops"),
