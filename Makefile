@@ -51,7 +51,7 @@ bench: $(STAMP) ## Print the speed ratios (see benchmarks/)
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 lock: $(STAMP) ## Make requirements.txt from requirements.in, for every Python and platform
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate requirements.in -o requirements.txt
 
 clean: down ## Stop everything and remove state and environment
 	@rm -rf .airworthy $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
-from airworthy.spec.model import Gate
+from airworthy.spec.gates import Gate
 
 
 def train_doc(spec: ModelSpec) -> str:

@@ -92,6 +92,11 @@ class AirflowClient:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._answer("GET", f"{path}?deserialize=false")["value"]
 
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
+        """Return the addresses behind a task's buttons, by the buttons' names."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
+        return dict(self._answer("GET", path)["extra_links"])
+
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
         """Return a task's log as text, one event a line."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/logs/{try_number}"

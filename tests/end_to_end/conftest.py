@@ -1,0 +1,151 @@
+"""A real stack for the tests of this folder: its own state, its own free ports, small models."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from airworthy_airflow.rest import AirflowClient
+from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
+from airworthy_airflow.stack.processes import members
+from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "airworthy_airflow.stack")
+RUN_SECONDS = 180.0
+
+
+def wait_until(what: str, found: Callable[[], Any], within_seconds: float = 60.0) -> Any:
+    """Return the first true answer; fail, naming what was waited for, when none comes in time."""
+    deadline = time.monotonic() + within_seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"waited {within_seconds} s for {what}"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is up, seen as its users see it: by command, REST, HTTP and its processes."""
+
+    layout: Layout
+    airflow: AirflowClient
+    environment: dict[str, str]
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run ``up``, ``down`` or ``status`` on it."""
+        return subprocess.run([*COMMAND, name], env=self.environment, capture_output=True, text=True, check=False)
+
+    def start(self, model: str, **conf: Any) -> str:
+        """Start the model's train DAG by hand; return the run's id."""
+        dag_id = f"{model}__train"
+        wait_until(f"{dag_id} to be read", lambda: self.airflow.dag(dag_id))
+        run_id = self.airflow.trigger(dag_id, conf)
+        self.airflow.unpause(dag_id)
+        return run_id
+
+    def finish(self, model: str, run_id: str) -> str:
+        """Wait for a run's end; return its state, with the failed tasks' logs in the assertion's message."""
+        dag_id = f"{model}__train"
+        state = self.airflow.wait_for_run(dag_id, run_id, within_seconds=RUN_SECONDS)
+        failed = [t for t in self.airflow.tasks(dag_id, run_id) if t["state"] == "failed"]
+        logs = [self.airflow.log(dag_id, run_id, t["task_id"], t["try_number"]) for t in failed]
+        assert not failed, "\n".join(logs)
+        return state
+
+    def states(self, model: str, run_id: str) -> dict[str, str]:
+        """Return the state of every task of a run."""
+        return {task["task_id"]: task["state"] for task in self.airflow.tasks(f"{model}__train", run_id)}
+
+    def task(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """Return one task instance."""
+        return next(t for t in self.airflow.tasks(f"{model}__train", run_id) if t["task_id"] == task_id)
+
+    def running_pid(self, model: str, run_id: str, task_id: str) -> int:
+        """Wait until a task runs; return its process id."""
+
+        def pid() -> int | None:
+            task = self.task(model, run_id, task_id)
+            return task["pid"] if task["state"] == "running" else None
+
+        return int(wait_until(f"{task_id} to run", pid, RUN_SECONDS))
+
+    def handed_over(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """Return what a task handed over."""
+        found: dict[str, Any] = self.airflow.xcom(f"{model}__train", run_id, task_id)
+        return found
+
+    def served_version(self, model: str) -> str | None:
+        """Return the version that the model server answers with; None when it has none."""
+        answer = httpx.get(f"{self.layout.url('server')}/models/{model}", trust_env=False)
+        return str(answer.json()["version"]) if answer.status_code == 200 else None
+
+    def versions(self, model: str) -> list[dict[str, Any]]:
+        """Return the model's registered versions, as MLflow's server lists them."""
+        address = f"{self.layout.url('mlflow')}/api/2.0/mlflow/model-versions/search"
+        answer = httpx.get(address, params={"filter": f"name='{model}'"}, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json().get("model_versions", [])
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every living process of the stack."""
+        return members(self.layout)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that is up, with two models: ``eta`` trains in a second, ``slow`` in many."""
+    folder = tmp_path_factory.mktemp("stack")
+    write_model(folder / "models", "eta")
+    slow = {"rounds": 4000, "early_stopping_rounds": 4000, "parameters": {"learning_rate": 0.001, "max_depth": 8}}
+    write_model(folder / "models", "slow", slow)
+    variables = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
+    variables |= {name: str(port) for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(3), strict=True)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        layout, environment = load_layout(), dict(os.environ)
+        done = subprocess.run([*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False)
+        try:
+            assert done.returncode == 0, done.stdout + done.stderr
+            with AirflowClient(layout.url("airflow"), USER, ensure_secrets(layout).password) as airflow:
+                yield Stack(layout, airflow, environment)
+        finally:
+            subprocess.run([*COMMAND, "down"], env=environment, check=True, capture_output=True)
+
+
+def write_model(models: Path, name: str, train: dict[str, Any] | None = None) -> None:
+    """Copy the shipped ``delivery_eta`` under another name, with few rows."""
+    shipped = PROJECT / "include" / "models" / "delivery_eta"
+    shutil.copytree(shipped, models / name)
+    spec = yaml.safe_load((shipped / "model.yaml").read_text(encoding="utf-8"))
+    spec["model"] = name
+    spec["ingest"]["source"]["rows_per_day"] = 400
+    spec["train"].update(lookback="14d", **(train or {}))
+    spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
+    (models / name / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -1,0 +1,141 @@
+"""The whole path on the real parts: scheduler, API server, MLflow, model server. Tests run in the order written."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+
+from airworthy_airflow.stack.health import port_taken
+
+if TYPE_CHECKING:
+    from .conftest import Stack
+
+AS_OF = "2026-03-20"
+TASKS = {
+    "ingest", "validate", "train", "evaluate", "register", "release.deploy_staging", "release.deploy_production",
+}  # fmt: skip
+
+
+def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> None:
+    """A POST to Airflow is enough: minutes later the model server predicts with the version that the run made."""
+    run_id = stack.start("eta", as_of=AS_OF, reason="api")
+    assert stack.finish("eta", run_id) == "success"
+    assert stack.states("eta", run_id) == dict.fromkeys(TASKS, "success")
+    made = stack.handed_over("eta", run_id, "register")["version"]
+    server = f"{stack.layout.url('server')}/models/eta"
+    example = httpx.get(f"{server}/example", trust_env=False)
+    answer = httpx.post(f"{server}/invocations", content=example.content, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["predictions"]) > 0
+    assert stack.served_version("eta") == made
+    tags = {tag["key"]: tag["value"] for tag in stack.versions("eta")[0]["tags"]}
+    assert tags["validation_status"] == "approved"
+
+
+def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
+    """An operator gets from a task's page to the run and the version with one click."""
+    run_id = stack.airflow.runs("eta__train")[0]["dag_run_id"]
+    run = stack.handed_over("eta", run_id, "train")["mlflow_run_id"]
+    version = stack.handed_over("eta", run_id, "register")["version"]
+    mlflow = stack.layout.url("mlflow")
+    assert stack.airflow.links("eta__train", run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
+    expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
+    assert stack.airflow.links("eta__train", run_id, "register") == expected
+
+
+def test_two_manual_runs_of_one_day_give_one_dataset_one_model_one_version(stack: Stack) -> None:
+    """A run repeated is the same run: digest, model bytes and version do not change, and nothing is in the way."""
+    first, second = (stack.start("eta", as_of=AS_OF, reason="manual") for _ in range(2))
+    assert [stack.finish("eta", run_id) for run_id in (first, second)] == ["success", "success"]
+    for task, key in (("ingest", "digest"), ("train", "model_sha256"), ("register", "version")):
+        found = [stack.handed_over("eta", run_id, task)[key] for run_id in (first, second)]
+        assert found[0] == found[1], f"{task} {key}"
+    assert len(stack.versions("eta")) == 1
+
+
+def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stack: Stack) -> None:
+    """A backfill over three days gives three runs, each as of its interval's end; what is served stays."""
+    before = stack.served_version("eta")
+    stack.airflow.backfill("eta__train", "2026-02-01T00:00:00Z", "2026-02-03T23:59:59Z")
+    runs = [run for run in stack.airflow.runs("eta__train") if run["run_type"] == "backfill"]
+    assert len(runs) == 3
+    seen = set()
+    for run in runs:
+        assert stack.finish("eta", run["dag_run_id"]) == "success"
+        states = stack.states("eta", run["dag_run_id"])
+        assert {task for task, state in states.items() if state == "skipped"} == {
+            "release.deploy_staging", "release.deploy_production",
+        }  # fmt: skip
+        window = stack.handed_over("eta", run["dag_run_id"], "ingest")["window"]
+        end = datetime.fromisoformat(run["data_interval_end"]).date()
+        assert datetime.fromisoformat(window["end"]) == datetime(end.year, end.month, end.day, tzinfo=UTC)
+        seen.add(window["end"])
+    assert len(seen) == 3
+    assert stack.served_version("eta") == before
+    log = stack.airflow.log("eta__train", runs[0]["dag_run_id"], "release.deploy_staging", 1)
+    assert "backfill" in log
+
+
+def test_a_killed_train_task_is_tried_again_and_registers_once(stack: Stack) -> None:
+    """SIGKILL in the middle of training costs a retry: the run completes with one registered version."""
+    run_id = stack.start("slow", as_of=AS_OF)
+    psutil.Process(stack.running_pid("slow", run_id, "train")).send_signal(signal.SIGKILL)
+    assert stack.finish("slow", run_id) == "success"
+    assert stack.task("slow", run_id, "train")["try_number"] == 2
+    assert len(stack.versions("slow")) == 1
+    assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+
+
+def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> None:
+    """SIGKILL of the scheduler in the middle of training: it restarts, no task runs twice at once, the run ends."""
+    day = datetime.fromisoformat(AS_OF) + timedelta(days=1)
+    run_id = stack.start("slow", as_of=f"{day:%Y-%m-%d}")
+    task = psutil.Process(stack.running_pid("slow", run_id, "train"))
+    scheduler = next(p for p in stack.processes() if p.cmdline()[-2:] == ["scheduler", "--skip-serve-logs"])
+    scheduler.send_signal(signal.SIGKILL)
+    assert stack.finish("slow", run_id) == "success"
+    assert not task.is_running()
+    assert "ended processes that an earlier scheduler left" in (stack.layout.logs / "scheduler.log").read_text()
+    assert len(stack.versions("slow")) == 2
+    assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+
+
+def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
+    """Bringing up what is up prints the addresses, ends 0 and starts nothing."""
+    before = {process.pid for process in stack.processes()}
+    done = stack.command("up")
+    assert done.returncode == 0, done.stderr
+    assert stack.layout.url("airflow") in done.stdout
+    assert {process.pid for process in stack.processes()} <= before
+
+
+def test_secrets_can_be_read_by_their_owner_only(stack: Stack) -> None:
+    """Nobody else on the machine can read the passwords, keys and tokens that a stack makes."""
+    files = [stack.layout.env_file, stack.layout.token_file, *stack.layout.folder.glob("*.json")]
+    assert {oct(Path(file).stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_a_users_shell_reaches_the_stack(stack: Stack) -> None:
+    """After sourcing the stack's env file, the `airflow` command talks to this stack."""
+    command = f"source {stack.layout.env_file} && airflow dags list -o json"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"eta__train"' in done.stdout
+
+
+def test_down_after_a_crash_leaves_no_process(stack: Stack) -> None:
+    """Even when supervisord itself was killed, `down` ends every process and frees every port."""
+    everyone = stack.processes()
+    supervisord = next(p for p in everyone if "supervisor.supervisord" in p.cmdline())
+    supervisord.send_signal(signal.SIGKILL)
+    done = stack.command("down")
+    assert done.returncode == 0, done.stderr
+    _, alive = psutil.wait_procs(everyone, timeout=10)
+    assert alive == []
+    assert not any(port_taken(port) for port in stack.layout.ports.values())

@@ -1,0 +1,131 @@
+"""The operators: what they hand to a stage, and what Airflow does with a stage's errors and a held release."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.api.datamodels._generated import DagRun
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from airworthy.environment import Environment
+from airworthy.errors import TransientError
+from airworthy.handover import RunRequest
+from airworthy_airflow.operators import DeployStagingOperator, IngestOperator
+from airworthy_airflow.operators.stage import StageOperator, request_of
+
+MODEL = "delivery_eta"
+GATE = {
+    "gate": "rmse", "outcome": "fail", "value": 9.0, "threshold": 6.0, "n": 500, "reason": "9 (at most 6 allowed)",
+}  # fmt: skip
+VERDICT: dict[str, Any] = {
+    "model": MODEL, "run_id": "r", "mlflow_run_id": "m", "dataset_digest": "d", "outcome": "pass", "releasable": True,
+    "champion_version": None, "metrics": {"challenger": {"rmse": 1.0}}, "gates": [], "holdout_rows": 500,
+}  # fmt: skip
+VERSION = {
+    "model": MODEL, "version": "3", "model_uri": "u", "bundle_digest": "b", "validation_status": "approved",
+    "created": True,
+}  # fmt: skip
+
+
+def context(run_type: str = "manual", **params: Any) -> dict[str, Any]:
+    """What a task of a run without a logical date finds."""
+    moment = datetime(2026, 3, 20, 8, tzinfo=UTC)
+    run = DagRun.model_validate(
+        {
+            "dag_id": f"{MODEL}__train",
+            "run_id": "run-1",
+            "logical_date": None,
+            "data_interval_start": None,
+            "data_interval_end": None,
+            "run_after": moment,
+            "start_date": moment,
+            "end_date": None,
+            "run_type": run_type,
+            "state": "running",
+            "triggering_user_name": "ada",
+            "consumed_asset_events": [],
+            "partition_key": None,
+        }
+    )
+    return {"dag_run": run, "params": {"as_of": None, "reason": None, "parameters": {}, "promote": "auto", **params}}
+
+
+def staging(**changes: Any) -> DeployStagingOperator:
+    """A staging operator that was handed an approved version and a verdict with changes."""
+    handed = {"verdict": {**VERDICT, **changes}, "version": VERSION}
+    return DeployStagingOperator(task_id="deploy_staging", model=MODEL, handed=handed)
+
+
+def test_the_request_says_who_asked_for_what_and_why(environment: Environment) -> None:
+    """Every stage gets the run's id, its day, its reason, its user and its overrides; the same in each task."""
+    given = context(as_of="2026-03-01", reason="api", parameters={"max_depth": 3}, promote="never")
+    request = request_of(given, MODEL)
+    assert request == RunRequest(
+        model=MODEL, as_of=datetime(2026, 3, 1, tzinfo=UTC), reason="api", run_id="run-1", dag_id=f"{MODEL}__train",
+        requested_by="ada", parameters={"max_depth": 3}, promote="never",
+    )  # fmt: skip
+    assert request_of(given, MODEL) == request
+
+
+def test_bad_input_fails_without_a_retry_and_without_a_traceback(environment: Environment) -> None:
+    """A terminal error becomes the exception that Airflow does not retry; the stage's frames stay out of the log."""
+    operator = IngestOperator(task_id="ingest", model=MODEL)
+    with pytest.raises(AirflowFailException, match="no data, or days that are not complete") as failure:
+        operator.execute(context(as_of="2001-01-01"))
+    assert failure.value.__cause__ is None
+    assert failure.value.__suppress_context__
+
+
+def test_a_broken_spec_fails_the_task_with_its_faults(environment: Environment, tmp_path: Path, monkeypatch) -> None:
+    """A spec that was broken after the DAG was read is reported by the task, by key."""
+    (tmp_path / "models" / MODEL).mkdir(parents=True)
+    (tmp_path / "models" / MODEL / "model.yaml").write_text(f"model: {MODEL}\nfly: true\n", encoding="utf-8")
+    monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))
+    with pytest.raises(AirflowFailException, match="fly"):
+        IngestOperator(task_id="ingest", model=MODEL).execute(context())
+
+
+def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Environment) -> None:
+    """A transient error becomes a plain AirflowException, and the operator asks for retries."""
+
+    class Unreachable(StageOperator):
+        stage = "ingest"
+
+        def run_stage(self, run: RunRequest, context: Any) -> dict[str, Any]:
+            raise TransientError("the source does not answer", model=run.model, stage="ingest")
+
+    operator = Unreachable(task_id="ingest", model=MODEL)
+    with pytest.raises(AirflowException, match="does not answer") as failure:
+        operator.execute(context())
+    assert not isinstance(failure.value, AirflowFailException)
+    assert operator.retries == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "reason"),
+    [
+        ({"releasable": False, "outcome": "fail", "gates": [GATE]}, context(), "9 (at most 6 allowed)"),
+        ({}, context(promote="never"), "never"),
+        ({}, context("backfill"), "backfill"),
+        ({}, context("backfill", reason="manual"), "backfill"),
+        ({"releasable": False, "outcome": "fail", "gates": [GATE]}, context(promote="always"), "9 (at most 6 allowed)"),
+    ],
+    ids=["failed gate", "never", "backfill", "backfill in disguise", "always does not overrule a gate"],
+)
+def test_a_held_release_is_skipped_with_its_reason(
+    environment: Environment, changes: dict[str, Any], given: dict[str, Any], reason: str
+) -> None:
+    """A release that must not happen is a skip, so the run ends well, and the skip says why."""
+    with pytest.raises(AirflowSkipException) as skip:
+        staging(**changes).execute(given)
+    assert reason in str(skip.value)
+
+
+@pytest.mark.parametrize("given", [context(), context("backfill", promote="always")], ids=["auto", "asked backfill"])
+def test_a_release_that_may_happen_reaches_the_stage(environment: Environment, given: dict[str, Any]) -> None:
+    """A passing verdict goes on to the stage, which here misses the dataset that it was not handed."""
+    with pytest.raises(AirflowFailException, match="lacks 'dataset'"):
+        staging().execute(given)
