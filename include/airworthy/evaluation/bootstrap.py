@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from airworthy.spec.model import LOWER_IS_BETTER, Task
+from airworthy.spec.gates import LOWER_IS_BETTER, Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array], Array]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from airworthy.spec.model import Task
+from airworthy.spec.gates import Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

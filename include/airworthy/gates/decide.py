@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airworthy.handover import GateOutcome, Outcome
-from airworthy.spec.model import Gate
+from airworthy.spec.gates import Gate
 
 Slices = dict[str, dict[str, dict[str, float]]]
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from airworthy.spec.model import Task
+from airworthy.spec.gates import Task
 from airworthy.training.labels import encode_labels
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from airworthy.evaluation.bootstrap import _score, relative_loss
 from airworthy.evaluation.metrics import measure
-from airworthy.spec.model import METRICS, Task
+from airworthy.spec.gates import METRICS, Task
 
 COMMON = {"threshold": 0.5, "confidence": 0.95, "resamples": 400, "seed": 3}
 

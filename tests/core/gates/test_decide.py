@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.gates.decide import Measured, decide, overall
-from airworthy.spec.model import Gate
+from airworthy.spec.gates import Gate
 
 SMALL = st.floats(-2, 2, allow_nan=False)
 

@@ -15,7 +15,7 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import open_registry
-from airworthy.spec.model import METRICS
+from airworthy.spec.gates import METRICS
 
 from .conftest import MakeModel, RunStages, small_spec
 
