@@ -141,6 +141,7 @@ class FeatureSet:
         """Bind each feature's encoding to its expression."""
         self.features = features
         self.names = [feature.name for feature in features]
+        self.expressions = {name: expressions[name] for name in self.names}
         self.types = ["c" if feature.kind == "category" else "q" for feature in features]
         self._encoded = [feature.encode(expressions[feature.name]) for feature in features]
         self._plain = [expressions[feature.name].alias(feature.name) for feature in features]

@@ -18,9 +18,7 @@ from airworthy.serving.booster import DirectPredictor
 from airworthy.serving.columns import InputColumn
 from airworthy.serving.protocol import parse_body
 from airworthy.serving.refusals import RefusedError
-
-# Polars takes a few rows fastest as dictionaries, and more of them as columns.
-_FEW_ROWS = 4
+from airworthy.serving.single_row import SingleRow
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class LoadedModel:
         # The first input is the event time, without which most features mean nothing.
         self._columns = [InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())]
         self._schema = polars_schema(inputs)
+        self._single = SingleRow(bundle.features, self._schema)
         self._predictor = DirectPredictor(bundle.booster)
 
     @classmethod
@@ -83,22 +82,21 @@ class LoadedModel:
             RefusedError: when the body is malformed, naming what is wrong.
         """
         values = parse_body(body, self._names, limits.max_rows)
-        frame = self._frame([column.read(given) for column, given in zip(self._columns, values, strict=True)])
+        columns = [column.read(given) for column, given in zip(self._columns, values, strict=True)]
         try:
-            return self._predictor.predict(self.bundle.features.matrix(frame))
+            return self._predictor.predict(self._matrix(columns))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
             raise RefusedError(
                 400, f"the features of these rows cannot be computed: {str(error)[:300]}",
                 next_step="look for values that the model's feature expressions cannot take",
             ) from error  # fmt: skip
 
-    def _frame(self, columns: list[list[Any]]) -> pl.DataFrame:
-        if len(columns[0]) <= _FEW_ROWS:
-            records = [dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True)]
-            return pl.from_dicts(records, schema=self._schema)
-        kinds = self._schema.items()
-        series = zip(kinds, columns, strict=True)
-        return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
+    def _matrix(self, columns: list[list[Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        if len(columns[0]) == 1:
+            return self._single.matrix({name: values[0] for name, values in zip(self._names, columns, strict=True)})
+        series = zip(self._schema.items(), columns, strict=True)
+        frame = pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
+        return self.bundle.features.matrix(frame)
 
     def _warm_up(self) -> None:
         """Predict once, both ways: the first request does not pay for what libraries set up lazily.
@@ -106,11 +104,11 @@ class LoadedModel:
         Raises:
             TerminalError: when the version cannot predict, or not as its bundle does.
         """
-        row = dict.fromkeys(self._names)
-        frame = pl.from_dicts([row | {self._names[0]: 0}], schema=self._schema)
+        row = dict.fromkeys(self._names) | {self._names[0]: 0}
+        frame = pl.from_dicts([row], schema=self._schema)
         try:
             predicted = self.bundle.predict(frame)
-            direct = self._predictor.predict(self.bundle.features.matrix(frame))
+            direct = self._predictor.predict(self._single.matrix(row))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError, ValueError) as error:
             raise TerminalError(
                 f"version {self.version} cannot predict: {error}", model=self.model,

@@ -8,16 +8,25 @@ from typing import Any
 
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from airworthy.bundle import ModelBundle
+from airworthy.features import polars_schema
 from airworthy.release.client import split_body
 from airworthy.serving.app import create_app
 from airworthy.serving.booster import DirectPredictor
 from airworthy.serving.ephemeral import serving
+from airworthy.serving.single_row import SingleRow
 
 JSON = {"content-type": "application/json"}
+INPUTS = {
+    "picked_up_at": "datetime", "distance_km": "float", "parcels": "int", "city": "category", "express": "bool",
+    "note": "string",
+}  # fmt: skip
 
 
 def test_a_model_describes_itself_and_its_example_can_be_posted(http, registry) -> None:
@@ -128,3 +137,26 @@ def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) 
     for wrong in (matrix[:, 1:], np.asfortranarray(matrix), matrix.astype(np.float64), matrix[0]):
         with pytest.raises(ValueError, match="allowed: float32"):
             predictor.predict(wrong)
+
+
+@given(
+    row=st.fixed_dictionaries(
+        {
+            "picked_up_at": st.integers(-(2**55), 2**55),
+            "distance_km": st.none() | st.floats(allow_nan=False) | st.integers(-(2**70), 2**70),
+            "parcels": st.none() | st.integers(-(2**63), 2**63 - 1),
+            "city": st.none() | st.sampled_from(["Bern", "Oslo", "Rome", ""]) | st.text(max_size=5),
+            "express": st.none() | st.booleans(),
+            "note": st.none() | st.text(max_size=5),
+        }
+    )
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_row_has_the_features_that_training_would_give_it(registry, row) -> None:
+    """The short way for a single row gives bit for bit what the feature expressions give in a batch."""
+    features = ModelBundle.load(*registry.bundle("eta", "1")).features
+    schema = polars_schema(INPUTS)
+    expected = features.matrix(pl.from_dicts([row] * 3, schema=schema))[:1]
+    found = SingleRow(features, schema).matrix(row)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, expected, equal_nan=True)
