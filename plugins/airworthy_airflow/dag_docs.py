@@ -15,6 +15,7 @@ def train_doc(spec: ModelSpec) -> str:
         f"A **{spec.task}** model of *{spec.owner}*: predicts `{spec.ingest.label}` from {len(spec.inputs)} columns "
         f"of a `{spec.ingest.source.type}` source. Each run sees the {format_duration(spec.train.lookback)} of data "
         f"before its *as of* day (UTC) and holds out the last {format_duration(spec.train.holdout)} with known labels.",
+        _end_of_data(spec),
         "`ingest >> validate >> train >> evaluate >> register >> release`",
         "**Gates**",
         "\n".join(f"- {gate_text(gate)}" for gate in spec.evaluate.gates),
@@ -27,6 +28,10 @@ def train_doc(spec: ModelSpec) -> str:
         f"- the declaration: `include/models/{spec.model}/model.yaml`",
     ]
     return "\n\n".join(line for line in lines if line)
+
+
+def _end_of_data(spec: ModelSpec) -> str:
+    return f"The data end with {spec.end}: a run after that sees the last window with data." if spec.end else ""
 
 
 def gate_text(gate: Gate) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import get_args
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
@@ -54,13 +54,16 @@ PARAMS = {
 
 
 def build_train_dag(spec: ModelSpec) -> DAG:
-    """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``."""
+    """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``.
+
+    The DAG has no end even when the source's data have: Airflow ends a run by hand after a DAG's end at once, as a
+    success without a single task. Such runs see the last window with data (`airworthy_airflow.windows`).
+    """
     with DAG(
         dag_id=f"{spec.model}__train",
         description=spec.description or f"Trains, judges and releases {spec.model}.",
         schedule=CronDataIntervalTimetable(spec.schedule, timezone="UTC") if spec.schedule else None,
         start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
-        end_date=_last_run(spec),
         catchup=False,
         max_active_runs=2,
         tags={"airworthy", "train", spec.model, spec.task},
@@ -91,12 +94,3 @@ def _tasks(model: str) -> None:
         checked = {"dataset": dataset, "verdict": verdict, "version": version, "parity": staging.output}
         DeployProductionOperator(task_id="deploy_production", model=model, handed=checked)
     ingest >> validate >> train >> evaluate >> register >> release
-
-
-def _last_run(spec: ModelSpec) -> datetime | None:
-    """The last scheduled run sees the source's last day. Runs by hand of a model without a schedule know no end:
-    Airflow would leave them waiting for ever after it.
-    """
-    if spec.end is None or spec.schedule is None:
-        return None
-    return datetime.combine(spec.end + timedelta(days=1), time(), tzinfo=UTC)

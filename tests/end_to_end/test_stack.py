@@ -30,7 +30,7 @@ def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> Non
     made = stack.handed_over("eta", run_id, "register")["version"]
     server = f"{stack.layout.url('server')}/models/eta"
     example = httpx.get(f"{server}/example", trust_env=False)
-    answer = httpx.post(f"{server}/invocations", content=example.content, trust_env=False)
+    answer = httpx.post(f"{server}/invocations", json=example.json(), trust_env=False)
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["predictions"]) > 0
     assert stack.served_version("eta") == made

@@ -1,0 +1,67 @@
+"""DAG files are read and run in processes of their own, with an Airflow home that is thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+DAGS = PROJECT / "dags"
+SHIPPED = PROJECT / "include" / "models"
+
+Parse = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def airflow_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of a process with its own Airflow, its database ready."""
+    home = tmp_path_factory.mktemp("airflow-home")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")}
+    environment = {
+        **kept,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+    }
+    airflow = str(Path(sys.executable).parent / "airflow")
+    subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True)
+    return environment
+
+
+@pytest.fixture
+def parse(airflow_environment: dict[str, str], tmp_path: Path) -> Parse:
+    """Read the DAG files against a folder of models, in a fresh process."""
+
+    def run(models: Path = SHIPPED, dags: Path = DAGS, **variables: str) -> dict[str, Any]:
+        environment = {**airflow_environment, "AIRWORTHY_STATE": str(tmp_path), "AIRWORTHY_MODELS": str(models)}
+        return run_script("parse.py", {**environment, **variables}, str(dags))
+
+    return run
+
+
+def run_script(script: str, environment: dict[str, str], *arguments: str) -> dict[str, Any]:
+    """Run a script of this folder and return the JSON on its last line."""
+    command = [sys.executable, str(HERE / script), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def copy_models(folder: Path, names: list[str]) -> None:
+    """Make models of these names from the shipped ``delivery_eta``."""
+    for name in names:
+        shutil.copytree(SHIPPED / "delivery_eta", folder / name)
+        spec = folder / name / "model.yaml"
+        text = spec.read_text(encoding="utf-8").replace("model: delivery_eta", f"model: {name}", 1)
+        spec.write_text(text, encoding="utf-8")

@@ -1,0 +1,106 @@
+"""Reading the DAG files: cheap, complete, and one broken spec harms nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import SHIPPED, copy_models
+
+if TYPE_CHECKING:
+    from .conftest import Parse
+
+MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
+RELEASE = ["release.deploy_production"]
+CHAIN = {
+    "ingest": "validate",
+    "validate": "train",
+    "train": "evaluate",
+    "evaluate": "register",
+    "register": "release.deploy_staging",
+    "release.deploy_staging": "release.deploy_production",
+}
+
+
+def test_the_shipped_models_have_their_dags_and_no_heavy_library_is_imported(parse: Parse) -> None:
+    """Parsing costs what Airflow costs: none of the libraries that tasks need is imported for it."""
+    found = parse()
+    assert found["errors"] == {}
+    assert sorted(found["dags"]) == [f"{model}__train" for model in MODELS]
+    assert found["heavy"] == []
+
+
+def test_every_dag_delivers_in_the_documented_order(parse: Parse) -> None:
+    """Ingest >> validate >> train >> evaluate >> register >> release, each with retries and a page of its own."""
+    for dag_id, dag in parse()["dags"].items():
+        assert set(dag["tasks"]) == {*CHAIN, *RELEASE}, dag_id
+        for task, following in CHAIN.items():
+            assert following in dag["tasks"][task], f"{dag_id}: {task}"
+        assert dag["retries"] == [2]
+        assert dag["documented"]
+        assert dag["catchup"] is False
+
+
+def test_a_dag_tells_what_its_spec_says(parse: Parse) -> None:
+    """Owner, tags, gates, schedule and form in Airflow's UI come from the spec."""
+    dag = parse()["dags"]["delivery_eta__train"]
+    assert dag["owner"] == "logistics-ml"
+    assert dag["tags"] == ["airworthy", "delivery_eta", "regression", "train"]
+    assert dag["schedule"] == "CronDataIntervalTimetable"
+    assert "`rmse` at most 6" in dag["doc"]
+    assert dag["params"] == {"as_of": None, "reason": None, "parameters": {}, "promote": "auto"}
+
+
+def test_a_hundred_models_give_a_hundred_dags(parse: Parse, tmp_path: Path) -> None:
+    """One small file makes every model's DAG, however many there are, without a heavy import."""
+    copy_models(tmp_path / "models", [f"model_{number:03d}" for number in range(100)])
+    found = parse(tmp_path / "models")
+    assert found["errors"] == {}
+    assert len(found["dags"]) == 100
+    assert found["heavy"] == []
+
+
+def test_a_task_reads_its_own_model_only(parse: Parse, tmp_path: Path) -> None:
+    """The process of one DAG's task builds that DAG and no other."""
+    copy_models(tmp_path / "models", ["first", "second"])
+    found = parse(tmp_path / "models", _AIRFLOW_PARSING_CONTEXT_DAG_ID="second__train")
+    assert list(found["dags"]) == ["second__train"]
+
+
+BREAKS = {
+    "not yaml": ("model: {", "not valid YAML"),
+    "empty": ("", "a spec is a mapping"),
+    "unknown key": ("model: second\nflies: true\n", "flies"),
+    "another's name": (None, "folder"),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_a_broken_spec_is_named_and_leaves_the_others_standing(parse: Parse, tmp_path: Path, broken: str) -> None:
+    """The import error names file, fault and what is allowed; every healthy model keeps its DAG."""
+    copy_models(tmp_path / "models", ["first", "second", "third"])
+    content, told = BREAKS[broken]
+    spec = tmp_path / "models" / "second" / "model.yaml"
+    spec.write_text(spec.read_text().replace("model: second", "model: other") if content is None else content)
+    found = parse(tmp_path / "models")
+    assert sorted(found["dags"]) == ["first__train", "third__train"]
+    [(path, error)] = found["errors"].items()
+    assert path.endswith("broken_specs.py")
+    assert str(spec) in error
+    assert told in error
+    assert "received" in error
+    assert "allowed" in error
+
+
+def test_every_broken_spec_is_listed_at_once(parse: Parse, tmp_path: Path) -> None:
+    """Somebody who broke three specs sees three, not the first."""
+    copy_models(tmp_path / "models", ["first", "second", "third", "fourth"])
+    for name in ("first", "second", "third"):
+        (tmp_path / "models" / name / "model.yaml").write_text(f"model: {name}\n", encoding="utf-8")
+    found = parse(tmp_path / "models")
+    assert list(found["dags"]) == ["fourth__train"]
+    [error] = found["errors"].values()
+    assert "3 model specs are broken" in error
+    assert all(f"{name}/model.yaml" in error for name in ("first", "second", "third"))

@@ -1,0 +1,46 @@
+"""Every generated DAG is executed, with the real stages, lake, MLflow and model server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import DAGS, SHIPPED, copy_models, run_script
+
+CONF = {"bike_demand": {"as_of": "2011-07-01"}}
+MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
+
+
+def run_dag(environment: dict[str, str], state: Path, dag_id: str, conf: dict[str, Any], **more: str) -> dict[str, Any]:
+    """Run a DAG on a fresh state folder."""
+    variables = {**environment, "AIRWORTHY_STATE": str(state), **more}
+    return run_script("run_dag.py", variables, str(DAGS), dag_id, json.dumps(conf))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_shipped_models_dag_runs_to_a_release(
+    airflow_environment: dict[str, str], tmp_path: Path, model: str
+) -> None:
+    """A fresh clone's models all pass their own gates and are released."""
+    conf = CONF.get(model, {"as_of": "2026-03-20"})
+    found = run_dag(airflow_environment, tmp_path, f"{model}__train", conf)
+    assert found["state"] == "success"
+    assert set(found["tasks"].values()) == {"success"}
+
+
+def test_a_failed_gate_skips_the_release_and_ends_well(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+    """A challenger that misses a gate is registered, its release skipped; the run is no failure."""
+    copy_models(tmp_path / "models", ["hopeless"])
+    spec = tmp_path / "models" / "hopeless" / "model.yaml"
+    spec.write_text(spec.read_text().replace("{metric: rmse, max: 6.0}", "{metric: rmse, max: 0.001}"))
+    models = str(tmp_path / "models")
+    found = run_dag(
+        airflow_environment, tmp_path / "state", "hopeless__train", {"as_of": "2026-03-20"}, AIRWORTHY_MODELS=models
+    )
+    assert found["state"] == "success"
+    assert found["tasks"]["register"] == "success"
+    assert found["tasks"]["release.deploy_staging"] == "skipped"
+    assert found["tasks"]["release.deploy_production"] == "skipped"
