@@ -70,10 +70,15 @@ def open_or_create(uri: str, schema: Mapping[str, pl.DataType]) -> DeltaTable:
         return table
     arrow = pl.DataFrame(schema=dict(schema)).to_arrow().schema
     with explained(uri):
-        return DeltaTable.create(
-            uri, schema=Schema.from_arrow(arrow), partition_by=[PARTITION], configuration=CONFIGURATION,
-            commit_properties=CommitProperties(custom_metadata={"kind": "created"}, max_commit_retries=0),
-        )  # fmt: skip
+        try:
+            return DeltaTable.create(
+                uri, schema=Schema.from_arrow(arrow), partition_by=[PARTITION], configuration=CONFIGURATION,
+                commit_properties=CommitProperties(custom_metadata={"kind": "created"}, max_commit_retries=0),
+            )  # fmt: skip
+        except DeltaError as error:
+            if DeltaTable.is_deltatable(uri):  # another writer made it since
+                raise LostRace from error
+            raise
 
 
 def replace_partition(table: DeltaTable, frame: pl.DataFrame, partition: str, metadata: dict[str, str]) -> None:

@@ -1,0 +1,270 @@
+"""Ingest makes sure that a window is in the lake, reads no more than it must, and never leaves half a partition."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.handover import RunRequest
+from airworthy.job import Job
+from airworthy.lake import open_lake
+from airworthy.lake.digest import frame_digest
+from airworthy.spec import ModelSpec
+from airworthy.stages.ingest import ingest
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> Callable[..., Job]:
+    """Return a maker of jobs for three-day windows over daily CSV files, or over another source."""
+
+    def make(day: int = 4, source: dict[str, Any] | None = None, as_of: datetime | None = None, **changes: Any) -> Job:
+        (tmp_path / "models/trips").mkdir(parents=True, exist_ok=True)
+        declared = {
+            "source": source or {"type": "files", "format": "csv", "path": "{yyyy}-{mm}-{dd}.csv"},
+            "event_time": "at", "key": ["id"], "label": "minutes",
+            "columns": {"id": "int", "city": "category", "minutes": "float"},
+        } | changes  # fmt: skip
+        spec = ModelSpec.model_validate(
+            {
+                "model": "trips", "task": "regression", "owner": "tests", "start": "2026-01-01", "end": "2026-01-20",
+                "ingest": declared, "train": {"lookback": "3d", "holdout": "1d"},
+                "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
+            }
+        )  # fmt: skip
+        environment = Environment(
+            name="test", project=tmp_path, models=tmp_path / "models", state=tmp_path, lake=str(tmp_path / "lake"),
+            tracking_uri="none", artifacts="none", server_url="none", downloads=tmp_path / "downloads",
+        )  # fmt: skip
+        moment = as_of or datetime(2026, 1, day, tzinfo=UTC)
+        return Job(spec, environment, RunRequest(model="trips", as_of=moment, reason="manual", run_id="r"))
+
+    return make
+
+
+@pytest.fixture
+def put_day(tmp_path: Path) -> Callable[..., Path]:
+    """Return a writer of one day's CSV file of `rows` rows, with further lines as they are given."""
+
+    def put(day: int, rows: int = 20, minutes: float = 10.0, extra: tuple[str, ...] = ()) -> Path:
+        path = tmp_path / f"models/trips/2026-01-{day:02}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"2026-01-{day:02}T{n % 24:02}:00:00Z,{day * 1000 + n},rome,{minutes + n}" for n in range(rows)]
+        path.write_text("\n".join(["at,id,city,minutes", *lines, *extra]) + "\n")
+        return path
+
+    return put
+
+
+def test_a_window_comes_in_and_a_second_run_touches_nothing(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
+    """The dataset names every partition with its content digest; running again reads and writes no partition."""
+    for day in (1, 2, 3):
+        put_day(day)
+    job = make_job()
+    first = ingest(job)
+    assert (first.rows, first.quarantined, first.partitions_read) == (60, 0, 3)
+    assert list(first.partitions) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    lake = open_lake(job.environment, "trips")
+    for day, digest in first.partitions.items():
+        assert frame_digest(lake.read_partition(first, date.fromisoformat(day))) == digest
+    second = ingest(job)
+    assert second == first.model_copy(update={"partitions_read": 0})
+
+
+def test_the_next_night_reads_only_the_new_day(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """With nothing to settle, a partition read once after its end is final."""
+    for day in (1, 2, 3, 4):
+        put_day(day)
+    ingest(make_job(4))
+    assert ingest(make_job(5)).partitions_read == 1
+
+
+def test_a_settling_partition_is_read_again_and_noted(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
+    """Until labels are due a day is read by each later run, once; equal content is noted, not rewritten."""
+    for day in (1, 2, 3, 4):
+        put_day(day)
+    ingest(make_job(4, label_delay="1d"))
+    later = ingest(make_job(5, label_delay="1d"))
+    assert later.partitions_read == 2
+    assert ingest(make_job(5, label_delay="1d")).partitions_read == 0
+    lake = open_lake(make_job().environment, "trips")
+    assert lake.partitions()["2026-01-03"].as_of == datetime(2026, 1, 5, tzinfo=UTC)
+    assert lake.restatements().is_empty()
+
+
+def test_a_source_that_changes_a_day_is_recorded(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """A restated day gets its new content and a record of the old; the earlier dataset version stays readable."""
+    for day in (1, 2, 3, 4):
+        put_day(day)
+    before = ingest(make_job(4, restate="2d"))
+    put_day(3, rows=5, minutes=99.0)
+    after = ingest(make_job(5, restate="2d"))
+    lake = open_lake(make_job().environment, "trips")
+    (restated,) = lake.restatements().to_dicts()
+    assert (restated["partition"], restated["cause"]) == ("2026-01-03", "restated")
+    assert restated["previous_digest"] == before.partitions["2026-01-03"]
+    assert restated["digest"] == after.partitions["2026-01-03"]
+    assert (restated["previous_rows"], restated["rows"]) == (20, 5)
+    assert restated["as_of"] == datetime(2026, 1, 5, tzinfo=UTC)
+    assert lake.read_partition(before, date(2026, 1, 3)).height == 20
+    assert lake.read_partition(after, date(2026, 1, 3)).height == 5
+
+
+def test_bad_rows_are_kept_aside(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """A few bad rows go to quarantine with their reason, and leave it when the source has corrected them."""
+    put_day(1, extra=("2026-01-01T01:00:00Z,,rome,1", "2026-01-01T01:00:00Z,9,rome,long"))
+    put_day(2)
+    put_day(3)
+    dataset = ingest(make_job(max_bad_share=0.2, restate="9d"))
+    assert (dataset.rows, dataset.quarantined) == (60, 2)
+    lake = open_lake(make_job().environment, "trips")
+    assert lake.quarantine()["reason"].to_list() == ["null key id", "unparsable minutes"]
+    assert lake.quarantine()["partition"].unique().to_list() == ["2026-01-01"]
+    put_day(1)
+    put_day(4)
+    put_day(5)
+    ingest(make_job(4, max_bad_share=0.21, restate="9d"))
+    assert ingest(make_job(5, max_bad_share=0.2, restate="9d")).quarantined == 0
+
+
+def test_too_many_bad_rows_leave_the_lake_as_it_was(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """Over the share the run stops, names the counts, and neither data nor quarantine has changed."""
+    for day in (1, 2, 3, 4):
+        put_day(day)
+    before = ingest(make_job(4, restate="2d"))
+    put_day(3, rows=1, extra=("soon,1,rome,1",) * 3)
+    with pytest.raises(TerminalError, match=r"too many rows of 2026-01-03 .*unparsable at \(3\)") as caught:
+        ingest(make_job(5, restate="2d"))
+    assert (caught.value.model, caught.value.stage) == ("trips", "ingest")
+    lake = open_lake(make_job().environment, "trips")
+    assert lake.refresh().version == before.version
+    assert lake.quarantine().is_empty()
+
+
+def test_days_without_data_are_reported_and_tried_again(
+    make_job: Callable[..., Job], put_day: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An empty day is recorded, never invented; its file may come later, also for the same as_of."""
+    put_day(1)
+    put_day(3)
+    with caplog.at_level(logging.WARNING, "airworthy.ingest"):
+        first = ingest(make_job())
+    assert "2026-01-02: {yyyy}-{mm}-{dd}.csv has nothing for this day" in caplog.text
+    assert list(first.partitions) == ["2026-01-01", "2026-01-03"]
+    assert open_lake(make_job().environment, "trips").refresh().empty == {"2026-01-02"}
+    assert ingest(make_job()).version == first.version
+    put_day(2)
+    assert ingest(make_job()).partitions_read == 1
+
+
+def test_a_day_that_the_source_dropped_stays(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """Rows that the lake holds are not emptied because a file is gone."""
+    for day in (1, 2, 3, 4):
+        path = put_day(day)
+    ingest(make_job(4, restate="9d"))
+    path.with_name("2026-01-03.csv").unlink()
+    assert ingest(make_job(5, restate="9d")).partitions["2026-01-03"]
+
+
+def test_a_source_with_nothing_at_all_is_named(make_job: Callable[..., Job]) -> None:
+    """A window without a row is an error that says where was looked."""
+    with pytest.raises(TerminalError, match="nothing for the whole window") as caught:
+        ingest(make_job())
+    assert caught.value.received == "{yyyy}-{mm}-{dd}.csv"
+
+
+def test_a_spec_that_makes_other_rows_reads_again(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """A new column means reading the window anew; that is on record as the spec's doing, not the source's."""
+    for day in (1, 2, 3):
+        put_day(day)
+    ingest(make_job())
+    wider = ingest(make_job(columns={"id": "int", "minutes": "float"}))
+    assert wider.partitions_read == 3
+    lake = open_lake(make_job().environment, "trips")
+    assert lake.restatements()["cause"].unique().to_list() == ["preprocessing"]
+    assert lake.scan(wider).collect().columns == ["at", "id", "minutes"]
+
+
+@pytest.mark.parametrize(
+    "as_of",
+    [datetime(2026, 1, 4, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 22, tzinfo=UTC)],
+)
+def test_an_as_of_without_data_is_refused(make_job: Callable[..., Job], as_of: datetime) -> None:
+    """What is no UTC midnight, or outside the spec's days, is answered with the days that are allowed."""
+    with pytest.raises(TerminalError) as caught:
+        ingest(make_job(as_of=as_of))
+    assert caught.value.allowed == "a UTC midnight from 2026-01-02 to 2026-01-21"
+
+
+def test_a_window_is_clipped_to_the_first_day(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+    """Early runs get what there is, and the dataset says which window that was."""
+    put_day(1)
+    dataset = ingest(make_job(2))
+    assert dataset.window.start == datetime(2026, 1, 1, tzinfo=UTC)
+    assert list(dataset.partitions) == ["2026-01-01"]
+
+
+INGEST_SCRIPT = """
+import sys
+from airworthy.environment import Environment
+from airworthy.handover import RunRequest
+from airworthy.job import Job
+from airworthy.spec import ModelSpec
+from airworthy.stages.ingest import ingest
+spec, environment, run = sys.argv[1:]
+job = Job(ModelSpec.model_validate_json(spec), Environment.model_validate_json(environment),
+          RunRequest.model_validate_json(run))
+print(ingest(job).digest)
+"""
+
+
+def test_two_processes_at_once_agree(make_job: Callable[..., Job]) -> None:
+    """Two runs of one window at the same time end with one dataset, and every row once."""
+    source = {"type": "simulator", "rows_per_day": 500}
+    columns = {"delivery_id": "int", "city": "category", "minutes": "float"}
+    job = make_job(20, source, event_time="picked_up_at", key=["delivery_id"], columns=columns)
+    parts = [job.spec.model_dump_json(by_alias=True), job.environment.model_dump_json(), job.run.model_dump_json()]
+    command = [sys.executable, "-c", INGEST_SCRIPT, *parts]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) for _ in range(3)]
+    outputs = [run.communicate(timeout=120)[0].strip() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    dataset = ingest(job)
+    assert set(outputs) == {dataset.digest}
+    assert dataset.partitions_read == 0
+    rows = open_lake(job.environment, "trips").scan(dataset).collect()
+    assert rows.height == dataset.rows == rows["delivery_id"].n_unique()
+
+
+def test_a_killed_run_is_finished_by_the_next(make_job: Callable[..., Job]) -> None:
+    """SIGKILL in the middle leaves whole partitions only; the next run adds what is missing and gets the same data."""
+    source = {"type": "simulator", "rows_per_day": 20_000}
+    columns = {"delivery_id": "int", "city": "category", "minutes": "float"}
+    job = make_job(20, source, event_time="picked_up_at", key=["delivery_id"], columns=columns)
+    parts = [job.spec.model_dump_json(by_alias=True), job.environment.model_dump_json(), job.run.model_dump_json()]
+    run = subprocess.Popen([sys.executable, "-c", INGEST_SCRIPT, *parts], stdout=subprocess.PIPE, text=True)
+    lake = open_lake(job.environment, "trips")
+    while not lake.partitions() and run.poll() is None:
+        pass
+    run.kill()
+    run.communicate()
+    dataset = ingest(job)
+    assert dataset.partitions_read + len(dataset.partitions) >= 3
+    assert len(dataset.partitions) == 3
+    found = lake.scan(dataset).collect()
+    assert found.height == dataset.rows == found["delivery_id"].n_unique()
+    days = found.group_by(pl.col("picked_up_at").dt.date()).len()
+    assert days.height == timedelta(days=3).days
