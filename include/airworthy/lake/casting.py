@@ -89,10 +89,11 @@ def _times(column: pl.Series) -> pl.Series:
 
 
 def _parsed_times(column: pl.Series) -> pl.Series:
-    """Read ISO 8601 texts, trying the next format only while something is left to read."""
+    """Read ISO 8601 texts, the first cell's kind of format first, the next only while something is left to read."""
     text = column.str.replace("T", " ", literal=True).str.replace(r"\s?[zZ]$", "+00:00")
     found = _nothing(column, UTC_MICROSECONDS)
-    for form in (*_PLAIN_FORMATS, *_OFFSET_FORMATS):
+    offset_first = bool(text.drop_nulls().head(1).str.contains(r":\d\d.*[+-]\d\d:?\d\d$").any())
+    for form in (*_OFFSET_FORMATS, *_PLAIN_FORMATS) if offset_first else (*_PLAIN_FORMATS, *_OFFSET_FORMATS):
         if found.null_count() == column.null_count():
             break
         parsed = text.str.to_datetime(form, time_unit="us", strict=False)
