@@ -12,8 +12,6 @@ from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.model import Ingest
 
-PARTITION = "partition"
-
 
 @dataclass(frozen=True)
 class Conformed:

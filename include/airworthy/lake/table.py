@@ -22,8 +22,8 @@ from airworthy.errors import TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef
 from airworthy.lake import delta
-from airworthy.lake.conform import PARTITION
 from airworthy.lake.records import PartitionRecord, Reading, Records
+from airworthy.spec.model import PARTITION
 
 T = TypeVar("T")
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {

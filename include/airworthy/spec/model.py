@@ -37,6 +37,7 @@ LABEL_TYPES: dict[str, tuple[ColumnType, ...]] = {
 }
 SLICE_TYPES: tuple[ColumnType, ...] = ("category", "string", "bool", "int")
 DAY = timedelta(days=1)
+PARTITION = "partition"
 
 
 class Ingest(Part):
@@ -76,6 +77,16 @@ class Ingest(Part):
         if self.event_time in self.columns:
             problem = "the event time is always a datetime and is not declared again"
             wrong.append(Wrong(("columns", self.event_time), problem, self.columns[self.event_time], "no such column"))
+        if PARTITION in (*self.columns, self.event_time):
+            problem = "the lake keeps the day of each row in a column of this name"
+            wrong.append(
+                Wrong(
+                    ("columns", PARTITION),
+                    problem,
+                    self.columns.get(PARTITION, PARTITION),
+                    "another name; files can be given a `rename`",
+                )
+            )
         if self.label in self.key:
             allowed = ", ".join(name for name in self.columns if name != self.label)
             wrong.append(Wrong(("key", self.key.index(self.label)), "the label is no key", self.label, allowed))

@@ -49,6 +49,7 @@ BROKEN: dict[str, Told] = {
     "label_as_key.yaml": Told("ingest.key[1]", "the label is no key", "minutes", "delivery_id, city, distance_km"),
     "label_of_wrong_type.yaml": Told("ingest.columns.minutes", "a regression label", "string", "float, int"),
     "event_time_declared_again.yaml": Told("ingest.columns.picked_up_at", "event time", "datetime", "no such column"),
+    "reserved_column.yaml": Told("ingest.columns.partition", "keeps the day", "int", "another name"),
     "metric_of_another_task.yaml": Told(f"{GATE}.metric", "regression", "auc", "rmse, mae, r2"),
     "gate_without_threshold.yaml": Told(GATE, "needs `min` or `max`", "metric", "min or max"),
     "gate_with_useless_threshold.yaml": Told(f"{GATE}.margin", "no use without `against`", "0.1", "min or max"),
