@@ -18,6 +18,7 @@ from airworthy.serving.fleet import Fleet
 from airworthy.serving.loaded import Limits, LoadedModel
 from airworthy.serving.metrics import Metrics
 from airworthy.serving.refusals import RefusedError
+from airworthy.serving.together import Together
 from airworthy.serving.token import TokenCheck
 
 _JSON_TYPE = (b"content-type", b"application/json")
@@ -33,6 +34,7 @@ class ScoringDoor:
         self._metrics = metrics
         self._limits = limits
         self._check_token = check_token
+        self._together = Together()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -75,7 +77,7 @@ class ScoringDoor:
 
     async def _predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         if len(body) <= self._limits.inline_bytes:
-            return loaded.predict(body, self._limits)
+            return await self._together.predict(loaded, loaded.read(body, self._limits))
         return await asyncio.to_thread(loaded.predict, body, self._limits)
 
 

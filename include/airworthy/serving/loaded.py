@@ -81,8 +81,23 @@ class LoadedModel:
         Raises:
             RefusedError: when the body is malformed, naming what is wrong.
         """
+        return self.predict_columns(self.read(body, limits))
+
+    def read(self, body: bytes, limits: Limits) -> list[list[Any]]:
+        """Return a request's values: one list per input, as Polars takes them.
+
+        Raises:
+            RefusedError: when the body is malformed, naming what is wrong.
+        """
         values = parse_body(body, self._names, limits.max_rows)
-        columns = [column.read(given) for column, given in zip(self._columns, values, strict=True)]
+        return [column.read(given) for column, given in zip(self._columns, values, strict=True)]
+
+    def predict_columns(self, columns: list[list[Any]]) -> list[Any]:
+        """Return one prediction per row of what `read` gave.
+
+        Raises:
+            RefusedError: when the model's expressions cannot take the values.
+        """
         try:
             return self._predictor.predict(self._matrix(columns))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
