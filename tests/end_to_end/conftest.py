@@ -50,10 +50,15 @@ class Stack:
         return subprocess.run([*COMMAND, name], env=self.environment, capture_output=True, text=True, check=False)
 
     def start(self, model: str, **conf: Any) -> str:
-        """Start the model's train DAG by hand; return the run's id."""
+        """Start the model's train DAG by hand; return the run's id.
+
+        The first run takes the interval that unpausing the DAG would otherwise start a run of its own for.
+        """
         dag_id = f"{model}__train"
-        wait_until(f"{dag_id} to be read", lambda: self.airflow.dag(dag_id))
-        run_id = self.airflow.trigger(dag_id, conf)
+        dag = wait_until(f"{dag_id} to be read", lambda: self.airflow.dag(dag_id))
+        latest = dag["next_dagrun_logical_date"] if dag["is_paused"] else None
+        interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"]) if latest else None
+        run_id = self.airflow.trigger(dag_id, conf, logical_date=latest, interval=interval)
         self.airflow.unpause(dag_id)
         return run_id
 
@@ -111,7 +116,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that is up, with two models: ``eta`` trains in a second, ``slow`` in many."""
     folder = tmp_path_factory.mktemp("stack")
     write_model(folder / "models", "eta")
-    slow = {"rounds": 4000, "early_stopping_rounds": 4000, "parameters": {"learning_rate": 0.001, "max_depth": 8}}
+    slow = {"rounds": 2000, "early_stopping_rounds": 2000, "parameters": {"learning_rate": 0.001, "max_depth": 8}}
     write_model(folder / "models", "slow", slow)
     variables = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
     variables |= {name: str(port) for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(3), strict=True)}

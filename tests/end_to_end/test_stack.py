@@ -35,7 +35,7 @@ def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> Non
     assert len(answer.json()["predictions"]) > 0
     assert stack.served_version("eta") == made
     tags = {tag["key"]: tag["value"] for tag in stack.versions("eta")[0]["tags"]}
-    assert tags["validation_status"] == "approved"
+    assert tags["airworthy.validation_status"] == "approved"
 
 
 def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
