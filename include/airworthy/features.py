@@ -111,6 +111,8 @@ def row_dependent(expressions: dict[str, pl.Expr], frame: pl.DataFrame) -> list[
 
     Such a feature means one thing in training and another in serving. `frame` is a sample of a few dozen rows.
     """
+    if frame.is_empty():
+        return []
     together = frame.select(**expressions)
     alone = pl.concat([frame[row : row + 1].select(**expressions) for row in range(frame.height)])
     return [name for name in expressions if not together[name].equals(alone[name], null_equal=True)]

@@ -5,14 +5,19 @@ All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime, timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from airworthy.spec.fields import ModelName
 
 TriggerReason = Literal["scheduled", "backfill", "manual", "api", "drift", "performance", "code_change"]
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
+_LONGEST_NAME = 200  # of the 255 bytes that file systems take
 
 
 class Ref(BaseModel):
@@ -52,14 +57,25 @@ class Window(Ref):
 class RunRequest(Ref):
     """Who asked for a run of which model, as of when and why."""
 
-    model: str
+    model: ModelName
     as_of: AwareDatetime
     reason: TriggerReason
-    run_id: str
+    run_id: Annotated[str, Field(min_length=1)]
     dag_id: str | None = None
     requested_by: str = "unknown"
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     promote: Promote = "auto"
+
+    @property
+    def folder_name(self) -> str:
+        """The run id as the name of a folder: one path component, another one for every run id."""
+        name = quote(self.run_id, safe=":+", errors="surrogatepass")
+        if not name.strip("."):  # the folder itself, or the one above
+            return name.replace(".", "%2E")
+        if len(name) <= _LONGEST_NAME:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        return f"{name[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 class DatasetRef(Ref):

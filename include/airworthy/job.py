@@ -31,6 +31,11 @@ class Job:
         """``[as_of - lookback, as_of)``."""
         return Window.ending(self.run.as_of, self.spec.train.lookback)
 
+    @property
+    def evidence(self) -> Path:
+        """The run's folder in the model's evidence."""
+        return self.environment.evidence / self.spec.model / self.run.folder_name
+
 
 @lru_cache(maxsize=4)
 def git_commit(project: Path) -> str:

@@ -40,10 +40,13 @@ def score_holdout(
 ) -> Scored | None:
     """Score the same labelled rows with every bundle (by role) and with the baseline.
 
-    Rows whose label is missing, or is a class that the challenger has never seen, are left out of all of them;
-    None when none is left. One partition of raw rows is in memory at a time.
+    Classes come in the challenger's order, then those that only other bundles know. Rows whose label is missing, or
+    is a class that the challenger has never seen, are left out of all of them; None when none is left. One partition
+    of raw rows is in memory at a time.
     """
     classes = bundles["challenger"].manifest.classes
+    others = {name for bundle in bundles.values() for name in bundle.manifest.classes} - set(classes)
+    order = [*classes, *sorted(others)]
     labels: list[Array] = []
     slices: list[pl.DataFrame] = []
     predictions: dict[str, list[Array]] = {role: [] for role in (*bundles, "baseline")}
@@ -54,8 +57,9 @@ def score_holdout(
         labels.append(target[known])
         slices.append(rows.select(spec.evaluate.slices))
         for role, bundle in bundles.items():
-            predictions[role].append(bundle.predict(rows))
-        predictions["baseline"].append(baseline.predict(bundles["challenger"].features.values(rows)))
+            predictions[role].append(aligned(bundle.predict(rows), bundle.manifest.classes, order))
+        by_group = baseline.predict(bundles["challenger"].features.values(rows))
+        predictions["baseline"].append(aligned(by_group, classes, order))
     if not sum(map(len, labels)):
         return None
     return Scored(
@@ -63,6 +67,21 @@ def score_holdout(
         {role: np.concatenate(rows).astype(np.float64) for role, rows in predictions.items()},
         pl.concat(slices) if spec.evaluate.slices else pl.DataFrame(),
     )
+
+
+def aligned(predictions: Array, classes: list[str], order: list[str]) -> Array:
+    """Return predictions with their classes in this order; a class that the model does not know has probability 0.
+
+    Args:
+        predictions: Shape (rows,), which stays as it is, or (rows, classes).
+        classes: The model's classes, each of which is in `order`.
+        order: The classes of what is returned.
+    """
+    if predictions.ndim == 1 or classes == order:
+        return predictions
+    found = np.zeros((len(predictions), len(order)), dtype=predictions.dtype)
+    found[:, [order.index(name) for name in classes]] = predictions
+    return found
 
 
 def slice_metrics(spec: ModelSpec, scored: Scored, role: str = "challenger") -> dict[str, dict[str, dict[str, float]]]:

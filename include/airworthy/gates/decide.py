@@ -6,7 +6,7 @@ whole interval of the challenger's loss lies within the margin, fails when it li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airworthy.handover import GateOutcome, Outcome
 from airworthy.spec.gates import Gate
@@ -23,12 +23,14 @@ class Measured:
         slices: Column -> slice -> metric -> value of the challenger, with ``rows``.
         losses: (metric, role) -> how much worse the challenger is, as a share of the role's value, with its interval.
         rows: How many holdout rows there are.
+        incomparable: Role -> why that model could not be scored on these rows.
     """
 
     metrics: dict[str, dict[str, float]]
     slices: Slices
     losses: dict[tuple[str, str], tuple[float, float, float]]
     rows: int
+    incomparable: dict[str, str] = field(default_factory=dict)
 
 
 def decide(gates: list[Gate], measured: Measured) -> list[GateOutcome]:
@@ -81,6 +83,8 @@ def _in_slices(gate: Gate, column: str, measured: Measured) -> GateOutcome:
 
 def _against_champion(gate: Gate, measured: Measured) -> GateOutcome:
     margin = gate.margin or 0.0
+    if "champion" in measured.incomparable:
+        return _outcome(gate, "inconclusive", None, measured.rows, measured.incomparable["champion"], margin)
     if "champion" not in measured.metrics:
         return _outcome(gate, "pass", None, measured.rows, "there is no champion yet", margin)
     loss = measured.losses.get((gate.metric, "champion"))

@@ -43,9 +43,10 @@ def training_run(job: Job, key: str) -> Iterator[str]:
 
 
 def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None:
-    asked = f"tags.`airworthy.run_id` = '{run_id}' and attributes.status = 'RUNNING'"
-    for left in client.search_runs([experiment], asked):
-        client.set_terminated(left.info.run_id, status="KILLED")
+    # Compared here: a run id may hold quotes, which MLflow's filters cannot express.
+    for left in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if left.data.tags.get("airworthy.run_id") == run_id:
+            client.set_terminated(left.info.run_id, status="KILLED")
 
 
 def run_tags(job: Job, key: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.bootstrap import relative_loss
+from airworthy.evaluation.comparable import why_incomparable
 from airworthy.evaluation.holdout import Scored, score_holdout, slice_metrics
 from airworthy.evaluation.metrics import confusion
 from airworthy.gates.decide import Measured, decide, overall
@@ -38,12 +39,11 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     registry = open_registry(job.environment)
     champion = registry.champion(job.spec.model)
     bundles = {"challenger": _challenger(registry, challenger)}
-    if champion is not None:
-        bundles["champion"] = ModelBundle.load(*registry.bundle(job.spec.model, champion))
+    incomparable = _add_champion(job, registry, champion, bundles)
     baseline_file = registry.run_artifact(challenger.mlflow_run_id, "baseline.json")
     baseline = BaselineModel.model_validate_json(baseline_file.read_bytes())
     scored = _score(job, dataset, challenger, bundles, baseline)
-    measured = _measure(job, scored)
+    measured = _measure(job, scored, incomparable)
     gates = decide(job.spec.evaluate.gates, measured)
     outcome = overall(gates)
     verdict = Verdict(
@@ -68,6 +68,21 @@ def _challenger(registry: Registry, challenger: ModelRef) -> ModelBundle:
     return ModelBundle.load(folder, challenger.bundle_digest)
 
 
+def _add_champion(
+    job: Job, registry: Registry, champion: str | None, bundles: dict[str, ModelBundle]
+) -> dict[str, str]:
+    """Load the champion beside the challenger, or return by its role why it cannot be compared."""
+    if champion is None:
+        return {}
+    bundle = ModelBundle.load(*registry.bundle(job.spec.model, champion))
+    why = why_incomparable(bundle.manifest, job.spec)
+    if why is None:
+        bundles["champion"] = bundle
+        return {}
+    log.warning("champion version %s is not compared with: %s", champion, why)
+    return {"champion": why}
+
+
 def _score(
     job: Job, dataset: DatasetRef, challenger: ModelRef, bundles: dict[str, ModelBundle], baseline: BaselineModel
 ) -> Scored:
@@ -84,7 +99,7 @@ def _score(
     return scored
 
 
-def _measure(job: Job, scored: Scored) -> Measured:
+def _measure(job: Job, scored: Scored, incomparable: dict[str, str]) -> Measured:
     metrics = scored.metrics(job.spec)
     compared: set[tuple[str, str]] = {
         (gate.metric, gate.against)
@@ -92,7 +107,7 @@ def _measure(job: Job, scored: Scored) -> Measured:
         if gate.against and all(gate.metric in metrics.get(role, {}) for role in ("challenger", gate.against))
     }
     losses = {(metric, role): _loss(job, scored, metric, role) for metric, role in sorted(compared)}
-    return Measured(metrics, slice_metrics(job.spec, scored), losses, len(scored.labels))
+    return Measured(metrics, slice_metrics(job.spec, scored), losses, len(scored.labels), incomparable)
 
 
 def _loss(job: Job, scored: Scored, metric: str, role: str) -> tuple[float, float, float]:
@@ -108,7 +123,7 @@ def _keep(job: Job, registry: Registry, verdict: Verdict, scored: Scored, bundle
     """Leave the evidence: on the MLflow run, in the evidence folder, in the ledger and in the log."""
     import mlflow
 
-    folder = job.environment.evidence / job.spec.model / job.run.run_id
+    folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
     content = verdict.model_dump(mode="json")
     (folder / "verdict.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -129,7 +144,8 @@ def _keep(job: Job, registry: Registry, verdict: Verdict, scored: Scored, bundle
         if job.spec.task != "regression":
             mlflow.log_dict(_confusion(job, scored, bundle), "confusion_matrix.json")
     open_ledger(job.environment, job.spec.model).append(
-        "verdict", f"verdict:{job.run.run_id}:{verdict.mlflow_run_id}", job.run.run_id, job.run.requested_by,
+        "verdict", f"verdict:{job.run.run_id}:{verdict.mlflow_run_id}:{verdict.champion_version}", job.run.run_id,
+        job.run.requested_by,
         {
             "outcome": verdict.outcome, "reasons": verdict.reasons, "champion": verdict.champion_version,
             "mlflow_run_id": verdict.mlflow_run_id, "dataset_digest": verdict.dataset_digest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
@@ -20,6 +21,7 @@ def register(
     """Register a candidate. A retry, or a repeated run, gives the version that it gave before.
 
     Raises:
+        TerminalError: when that version holds another model than the one that the verdict is about.
         TransientError: when MLflow cannot be reached.
     """
     registry = open_registry(job.environment)
@@ -29,6 +31,7 @@ def register(
         job.spec.model, challenger.idempotency_key, challenger.model_uri, challenger.mlflow_run_id, tags
     )
     known = registry.version(job.spec.model, version).tags
+    _demand_same_model(job, challenger, version, known["airworthy.bundle_digest"])
     status: Literal["approved", "rejected"] = (
         "approved" if known["airworthy.validation_status"] == "approved" else "rejected"
     )
@@ -43,6 +46,18 @@ def register(
     return VersionRef(
         model=job.spec.model, version=version, model_uri=f"models:/{job.spec.model}/{version}",
         bundle_digest=known["airworthy.bundle_digest"], validation_status=status, created=created,
+    )  # fmt: skip
+
+
+def _demand_same_model(job: Job, challenger: ModelRef, version: str, registered: str) -> None:
+    """Stop when what is registered under the challenger's key is not what was evaluated."""
+    if registered == challenger.bundle_digest:
+        return
+    raise TerminalError(
+        f"version {version} was made from the same data, code and parameters, and has other files",
+        model=job.spec.model, stage="register", received=f"digest {challenger.bundle_digest}",
+        allowed=f"digest {registered}",
+        next_step="look for what differs between the machines of the two runs: libraries, processor",
     )  # fmt: skip
 
 

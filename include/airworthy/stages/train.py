@@ -38,16 +38,18 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
         The run, the logged model and its digests. The same data, code and parameters give the same digests.
 
     Raises:
-        TerminalError: when there are too few rows, one class only, no labels, or a broken ``features.py``.
+        TerminalError: when there are too few rows, one class only, no labels, a broken ``features.py``, or a
+            parameter of the run that XGBoost would not take.
         TransientError: when the lake or MLflow cannot be reached.
     """
     import mlflow
 
+    _check_parameters(job)
     lake = open_lake(job.environment, job.spec.model)
     bounds = split_window(job.spec, dataset.window)
     learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
     features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
-    key = idempotency_key(job, dataset.digest)
+    key = idempotency_key(job, dataset)
     with training_run(job, key) as mlflow_run_id, tempfile.TemporaryDirectory() as scratch:
         log_dataset(job, dataset)
         fitted, counts = _fit(job, lake, dataset, bounds, features, classes, Path(scratch))
@@ -83,6 +85,23 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
         )  # fmt: skip
 
 
+def _check_parameters(job: Job) -> None:
+    """Check the run's parameters as ``airworthy check`` does the spec's: XGBoost ignores names it does not know."""
+    if not job.run.parameters:
+        return
+    from airworthy.spec.checks.boosting import wrong_parameters
+
+    asked = job.spec.train.model_copy(
+        update={"parameters": {**job.spec.train.parameters, **job.run.parameters}, "search": None}
+    )
+    faults = wrong_parameters("the run", job.spec.model_copy(update={"train": asked}))
+    if faults:
+        raise TerminalError(
+            "\n".join(str(fault) for fault in faults), model=job.spec.model, stage="train",
+            next_step="correct the run's parameters",
+        )  # fmt: skip
+
+
 def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> tuple[FeatureSet, list[str]]:
     path = job.folder / "features.py"
     expressions = load_expressions(path, job.spec.model)
@@ -95,6 +114,8 @@ def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> t
             allowed="expressions over one row at a time", next_step=f"edit {path}",
         )  # fmt: skip
     features = fit_features(expressions, types, [learning])
+    # Two classes in the holdout alone would teach nothing.
+    find_classes(job.spec, learning)
     return FeatureSet(expressions, features), find_classes(job.spec, labelled)
 
 

@@ -31,7 +31,7 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     """
     checks = [*_expectations(job, dataset), *_distribution(job, dataset)]
     broken = [check for check in checks if not check.success and check.severity == "critical"]
-    folder = job.environment.evidence / job.spec.model / job.run.run_id
+    folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
     result = ValidationResult(
         success=not broken, dataset_digest=dataset.digest, checks=checks, evidence=str(folder / "validation.json")

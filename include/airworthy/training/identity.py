@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC
 from importlib.metadata import version
 from typing import Any
 
 from airworthy.bundle import file_digest
+from airworthy.handover import DatasetRef
 from airworthy.job import Job
 
 
@@ -17,7 +19,7 @@ def code_digest(job: Job) -> str:
         "spec": job.spec.model_dump(
             mode="json", by_alias=True, include={"model", "task", "ingest", "train", "evaluate"}
         ),
-        "xgboost": version("xgboost"),
+        **{library: version(library) for library in ("polars", "xgboost")},
     }
     parts["spec"]["ingest"].pop("source")
     for name in ("features.py", "behaviour.py"):
@@ -26,9 +28,14 @@ def code_digest(job: Job) -> str:
     return _digest(parts)
 
 
-def idempotency_key(job: Job, dataset_digest: str) -> str:
-    """Return the key under which a candidate is registered: the same key is the same version."""
-    return _digest({"data": dataset_digest, "code": code_digest(job), "parameters": job.run.parameters})
+def idempotency_key(job: Job, dataset: DatasetRef) -> str:
+    """Return the key under which a candidate is registered: the same key is the same version.
+
+    The window is part of it: at its ends, days without rows change no content, but move where time cuts the rows.
+    """
+    window = [moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)]
+    data = {"digest": dataset.digest, "window": window}
+    return _digest({"data": data, "code": code_digest(job), "parameters": job.run.parameters})
 
 
 def _digest(value: Any) -> str:

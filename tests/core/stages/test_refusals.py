@@ -93,8 +93,9 @@ def test_features_that_serving_could_not_compute(
 
 def test_parameter_that_xgboost_refuses(make_model: MakeModel, run_stages: RunStages) -> None:
     """XGBoost's own complaint reaches the reader in one line, with the parameters."""
+    model = make_model(train={**small_spec("m")["train"], "parameters": {"max_depth": -3}})
     with pytest.raises(TerminalError, match="XGBoost refused to train"):
-        run_stages(make_model(), last="train", parameters={"max_depth": -3})
+        run_stages(model, last="train")
 
 
 def expectation(severity: str) -> dict[str, Any]:
@@ -147,3 +148,34 @@ def test_failure_is_put_to_the_expectation_that_failed(make_model: MakeModel, ru
     model = make_model(validate={"expectations": [*good, bad, *more]})
     checks = run_stages(model, last="validate")["validation"]["checks"]
     assert [check["check"] for check in checks if not check["success"]] == [bad["type"]]
+
+
+def test_second_class_in_the_holdout_alone(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+    """A class that only the holdout has cannot be learned: the run says so, instead of training a constant."""
+    ingest = from_files(tmp_path, pl.Series([0] * 50))
+    folder = tmp_path / "models" / "small_model" / "data"
+    for day in (LAST_DAY, LAST_DAY - timedelta(days=1)):
+        path = folder / f"{day}.csv"
+        pl.read_csv(path).with_columns(y=pl.col("delivery_id") % 2).write_csv(path)
+    model = make_model(task="binary", features=FEATURES, ingest=ingest, train=TRAIN, evaluate=GATES)
+    with pytest.raises(TerminalError, match="one class only"):
+        run_stages(model, last="train")
+
+
+def test_days_of_the_holdout_alone(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+    """A source that has just begun: nothing to learn from yet is said in words."""
+    ingest = from_files(tmp_path, pl.Series(range(50)))
+    for path in sorted((tmp_path / "models" / "small_model" / "data").glob("*.csv"))[:-2]:
+        path.unlink()
+    model = make_model(
+        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+    )
+    with pytest.raises(TerminalError, match="no row"):
+        run_stages(model, last="train")
+
+
+@pytest.mark.parametrize("name", ["max_dept", "seed", "max_bin", "we!rd"])
+def test_parameter_of_a_run_is_checked_like_the_spec(make_model: MakeModel, run_stages: RunStages, name: str) -> None:
+    """A misspelt, reserved or unusable parameter given to one run is refused by name before anything is trained."""
+    with pytest.raises(TerminalError, match=name):
+        run_stages(make_model(), last="train", parameters={name: "many"})

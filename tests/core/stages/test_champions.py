@@ -1,0 +1,92 @@
+"""A champion of another shape than the challenger is compared fairly, or is said not to be comparable."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from airworthy.environment import Environment
+from airworthy.evaluation.holdout import aligned
+from airworthy.registry.store import open_registry
+
+from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
+
+GATE = "rmse against champion"
+
+
+def champion_of(environment: Environment, model: str, found: dict[str, Any]) -> None:
+    open_registry(environment).promote(model, found["version"]["version"], expected=None)
+
+
+def test_input_column_that_the_spec_drops(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A spec without a column that the champion reads still trains; the comparison is inconclusive and says why."""
+    model = make_model()
+    champion_of(environment, model, run_stages(model))
+    columns = {name: kind for name, kind in COLUMNS.items() if name != "vehicle"}
+    fewer = FEATURES.replace('    "vehicle": pl.col("vehicle"),\n', "")
+    make_model(features=fewer, ingest={**small_spec("m")["ingest"], "columns": columns})
+    verdict = run_stages(model, run_id="fewer")["verdict"]
+    gates = {gate["gate"]: gate for gate in verdict["gates"]}
+    assert gates[GATE]["outcome"] == verdict["outcome"] == "inconclusive"
+    assert "vehicle" in gates[GATE]["reason"]
+    assert verdict["champion_version"] == "1"
+    assert "champion" not in verdict["metrics"]
+
+
+def test_champion_of_another_task(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> None:
+    """When the task changes, the champion's predictions mean something else, and no number is made of both."""
+    model = make_model()
+    champion_of(environment, model, run_stages(model))
+    gates = [{"metric": "auc", "min": 0.5}, {"metric": "auc", "against": "champion", "margin": 0.05}]
+    make_model(task="binary", ingest={**small_spec("m")["ingest"], "label": "late"}, evaluate={"gates": gates})
+    verdict = run_stages(model, run_id="binary")["verdict"]
+    assert [gate["outcome"] for gate in verdict["gates"]] == ["pass", "inconclusive"]
+    assert "regression" in verdict["gates"][1]["reason"]
+
+
+def test_classes_are_matched_by_name() -> None:
+    """Probabilities go under their class's name; a class that a model does not know has probability 0."""
+    given = np.array([[0.1, 0.7, 0.2]])
+    assert aligned(given, ["a", "b", "c"], ["b", "c", "d", "a"]).tolist() == [[0.7, 0.2, 0.0, 0.1]]
+    assert aligned(given[:, 0], [], []).tolist() == [0.1]
+
+
+def write_days(folder: Path, first: date, classes: list[str]) -> None:
+    """Eight days of sixty rows each; the class follows the distance, in as many equal bands as there are classes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    km = np.arange(60.0)
+    kinds = [classes[int(value * len(classes) // 60)] for value in km]
+    for day in (first + timedelta(days=n) for n in range(8)):
+        rows = pl.DataFrame({"delivery_id": range(60), "distance_km": km, "kind": kinds})
+        rows.with_columns(picked_up_at=pl.lit(f"{day}T12:00:00Z")).write_csv(folder / f"{day}.csv")
+
+
+def test_champion_with_other_classes(
+    tmp_path: Path, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A new class moves the codes of the others; the champion is judged by what it said, not by where it said it."""
+    ingest = {
+        "source": {"type": "files", "format": "csv", "path": "data/{yyyy}-{mm}-{dd}.csv"},
+        "event_time": "picked_up_at", "key": ["delivery_id"], "label": "kind",
+        "columns": {"delivery_id": "int", "distance_km": "float", "kind": "category"},
+    }  # fmt: skip
+    gates = [{"metric": name, "against": "champion", "margin": 0.1} for name in ("accuracy", "log_loss", "f1")]
+    train = {"lookback": "8d", "holdout": "2d", "rounds": 20, "min_rows": 100}
+    features = "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
+    model = make_model(task="multiclass", ingest=ingest, features=features, train=train, evaluate={"gates": gates})
+    data = tmp_path / "models" / model / "data"
+    write_days(data, date(2026, 3, 1), ["near", "zone"])
+    champion_of(environment, model, run_stages(model, as_of="2026-03-09"))
+    write_days(data, date(2026, 3, 9), ["near", "far", "zone", "zone"])
+    verdict = run_stages(model, as_of="2026-03-17", run_id="new")["verdict"]
+    # The champion says near for the first half and zone for the second; "far" it cannot know.
+    assert verdict["metrics"]["champion"]["accuracy"] == pytest.approx(0.75, abs=0.02)
+    assert verdict["metrics"]["challenger"]["accuracy"] == pytest.approx(1.0, abs=0.02)
+    assert verdict["outcome"] == "pass"
