@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ import psutil
 import pytest
 import yaml
 
+from airworthy.environment import load_environment
+from airworthy.handover import DatasetRef
+from airworthy.lake import open_lake
+from airworthy.lake.digest import frame_digest
+from airworthy.ledger import open_ledger
 from airworthy_airflow.rest import AirflowClient
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
 from airworthy_airflow.stack.processes import members
@@ -105,6 +111,18 @@ class Stack:
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json().get("model_versions", [])
         return found
+
+    def check_records(self, model: str, run_id: str) -> None:
+        """Assert that lake, ledger and registry agree: digests fit the rows, an unbroken chain, one entry a version."""
+        environment = load_environment()
+        dataset = DatasetRef.model_validate(self.handed_over(model, run_id, "ingest"))
+        lake = open_lake(environment, model)
+        found = {day: frame_digest(lake.read_partition(dataset, date.fromisoformat(day))) for day in dataset.partitions}
+        assert found == dataset.partitions
+        ledger = open_ledger(environment, model)
+        assert ledger.broken_at() is None
+        registered = [entry.facts["version"] for entry in ledger.entries() if entry.kind == "registration"]
+        assert sorted(registered) == sorted(version["version"] for version in self.versions(model))
 
     def processes(self) -> list[psutil.Process]:
         """Return every living process of the stack."""

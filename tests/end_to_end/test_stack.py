@@ -83,13 +83,14 @@ def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stac
 
 
 def test_a_killed_train_task_is_tried_again_and_registers_once(stack: Stack) -> None:
-    """SIGKILL in the middle of training costs a retry: the run completes with one registered version."""
+    """SIGKILL in the middle of training costs a retry: one registered version, lake and ledger consistent."""
     run_id = stack.start("slow", as_of=AS_OF)
     psutil.Process(stack.running_pid("slow", run_id, "train")).send_signal(signal.SIGKILL)
     assert stack.finish("slow", run_id) == "success"
     assert stack.task("slow", run_id, "train")["try_number"] == 2
     assert len(stack.versions("slow")) == 1
     assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+    stack.check_records("slow", run_id)
 
 
 def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> None:
@@ -104,6 +105,7 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
     assert "ended processes that an earlier scheduler left" in (stack.layout.logs / "scheduler.log").read_text()
     assert len(stack.versions("slow")) == 2
     assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+    stack.check_records("slow", run_id)
 
 
 def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
