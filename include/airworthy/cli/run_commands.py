@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,12 +40,12 @@ def run(
     _log_to_stderr()
     request = {
         "model": model, "as_of": _midnight(as_of).isoformat(), "reason": "manual", "promote": promote,
-        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": getpass.getuser(),
+        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
         "parameters": _parameters(parameter or []),
     }  # fmt: skip
     payload = _run_stages({"run": request}, release)
     _summarise(payload)
-    if not payload["verdict"]["releasable"]:
+    if not (payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"):
         raise typer.Exit(REJECTED)
 
 
@@ -72,8 +73,6 @@ def _timed(name: str, work: Any) -> dict[str, Any]:
 @contextmanager
 def _server(environment: Environment) -> Iterator[None]:
     """Make sure that a model server answers: the environment's, or a real one of our own for as long as it takes."""
-    import os
-
     from airworthy.release.server import open_server
 
     with open_server(environment) as known:
@@ -103,6 +102,8 @@ def _summarise(payload: dict[str, Any]) -> None:
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")
+    if payload["verdict"]["releasable"] and version["validation_status"] == "rejected":
+        typer.echo("the same data, code and parameters were rejected before: that version can never take an alias")
     if deployment:
         typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
 
@@ -124,10 +125,28 @@ def stage(
     payload = _read_payload(given)
     default = {
         "model": model, "as_of": _midnight(as_of).isoformat(), "reason": reason,
-        "run_id": run_id or f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": getpass.getuser(),
+        "run_id": run_id or f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
     }  # fmt: skip
-    payload["run"] = {**default, **payload.get("run", {}), "model": model}
-    typer.echo(json.dumps(run_stage(name, payload)))
+    payload["run"] = {**default, **_run_of(payload), "model": model}
+    # Whatever a library or a model's features print is for people: standard output is for the result alone.
+    with redirect_stdout(sys.stderr):
+        result = run_stage(name, payload)
+    typer.echo(json.dumps(result))
+
+
+def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
+    given = payload.get("run", {})
+    if not isinstance(given, dict):
+        raise TerminalError("the stage's input run is not an object", received=repr(given), allowed="an object")
+    return given
+
+
+def _user() -> str:
+    """Return who runs this; in a container, the user may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _read_payload(given: Path | None) -> dict[str, Any]:

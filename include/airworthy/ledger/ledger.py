@@ -1,8 +1,9 @@
 """A hash chain in an append-only Delta table, one per model.
 
 Each entry's hash is the SHA-256 of its own fields and of the previous entry's hash, so a changed, removed or inserted
-entry breaks the chain at that place. An entry has an id that says what it records; appending the same id again
-changes nothing, so a retried task leaves one entry.
+entry breaks the chain at that place. An entry is committed only at the table's version after the one that was looked
+at, so two writers, on one machine or on several, cannot both follow the same entry. An entry has an id that says what
+it records; appending the same id again changes nothing, so a retried task leaves one entry.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from filelock import FileLock
 
 from airworthy.environment import Environment
+from airworthy.errors import TransientError
+from airworthy.lake import delta
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _SCHEMA = pl.Schema(
     {
@@ -65,19 +70,39 @@ class Ledger:
         self._lock = lock
 
     def append(self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any]) -> Entry:
-        """Append an entry, unless one with this id is there; return the one that is there now."""
-        from deltalake import write_deltalake
+        """Append an entry, unless one with this id is there; return the one that is there now.
 
+        Raises:
+            TransientError: when the ledger cannot be reached, or others kept appending first.
+        """
         with self._lock:
-            entries = self.entries()
-            for known in entries:
-                if known.entry_id == entry_id:
-                    return known
-            last = entries[-1] if entries else None
-            entry = self._entry(kind, entry_id, run_id, who, payload, last)
-            frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
-            write_deltalake(self.uri, frame, mode="append", configuration={"delta.appendOnly": "true"})
-            return entry
+            for _ in range(delta.ATTEMPTS):
+                table = delta.open_table(self.uri)
+                entries = self._entries(table)
+                for known in entries:
+                    if known.entry_id == entry_id:
+                        return known
+                entry = self._entry(kind, entry_id, run_id, who, payload, entries[-1] if entries else None)
+                try:
+                    self._commit(table, entry)
+                except delta.LostRace:
+                    continue
+                return entry
+        raise TransientError(
+            "other writers kept appending to the ledger first", model=self.model, received=self.uri,
+            next_step="run again when the other runs are done",
+        )  # fmt: skip
+
+    def _commit(self, table: DeltaTable | None, entry: Entry) -> None:
+        from deltalake import CommitProperties, write_deltalake
+
+        frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
+        with delta.explained(self.uri):
+            if table is None:
+                write_deltalake(self.uri, frame, mode="error", configuration={"delta.appendOnly": "true"})
+            else:
+                once = CommitProperties(max_commit_retries=0)
+                write_deltalake(table, frame, mode="append", commit_properties=once)
 
     def _entry(
         self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any], last: Entry | None
@@ -97,12 +122,18 @@ class Ledger:
         return Entry(**{**asdict(unsealed), "hash": unsealed.expected_hash()})
 
     def entries(self) -> list[Entry]:
-        """Return every entry, oldest first; none when nothing was recorded yet."""
-        from deltalake import DeltaTable
+        """Return every entry, oldest first; none when nothing was recorded yet.
 
-        if not DeltaTable.is_deltatable(self.uri):
+        Raises:
+            TransientError: when the ledger cannot be reached.
+        """
+        return self._entries(delta.open_table(self.uri))
+
+    def _entries(self, table: DeltaTable | None) -> list[Entry]:
+        if table is None:
             return []
-        frame = pl.from_arrow(DeltaTable(self.uri).to_pyarrow_table())
+        with delta.explained(self.uri):
+            frame = pl.from_arrow(table.to_pyarrow_table())
         assert isinstance(frame, pl.DataFrame)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
@@ -120,7 +151,4 @@ class Ledger:
 def open_ledger(environment: Environment, model: str) -> Ledger:
     """Return a model's ledger in this environment."""
     environment.locks.mkdir(parents=True, exist_ok=True)
-    uri = f"{environment.lake}/{model}/ledger"
-    if "://" not in uri:
-        Path(uri).parent.mkdir(parents=True, exist_ok=True)
-    return Ledger(uri, model, FileLock(environment.locks / f"ledger-{model}.lock"))
+    return Ledger(f"{environment.lake}/{model}/ledger", model, FileLock(environment.locks / f"ledger-{model}.lock"))

@@ -58,6 +58,8 @@ class Registry:
         try:
             return self.client.get_model_version(model, version)
         except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
             known = ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
             raise TerminalError(
                 "there is no such version", model=model, received=version, allowed=known,
@@ -72,7 +74,21 @@ class Registry:
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return the local folder of a version's bundle and the digest recorded at its registration."""
         found = self.version(model, version)
-        return self.download(found.source, BUNDLE_ARTIFACT), str(found.tags["airworthy.bundle_digest"])
+        return self.download(found.source, BUNDLE_ARTIFACT), self.tag(found, "airworthy.bundle_digest")
+
+    def tag(self, version: ModelVersion, name: str) -> str:
+        """Return a tag that every version has which Airworthy registered.
+
+        Raises:
+            TerminalError: when the version was made by other means.
+        """
+        if name not in version.tags:
+            raise TerminalError(
+                f"version {version.version} was not registered by Airworthy", model=version.name,
+                received=f"no tag {name}", allowed="versions that the register stage made",
+                next_step="give the alias to one of those, in MLflow",
+            )  # fmt: skip
+        return str(version.tags[name])
 
     def example(self, model: str, version: str) -> dict[str, Any] | None:
         """Return a body that the model server accepts, as it was logged with the model."""
@@ -143,6 +159,10 @@ class Registry:
                 )  # fmt: skip
             self.client.set_registered_model_alias(model, CHAMPION, version)
             return current
+
+    def releasing(self, model: str) -> FileLock:
+        """Return the lock under which alias, ledger and server change together."""
+        return self._lock(model, "release")
 
     def _lock(self, model: str, purpose: str) -> FileLock:
         self.environment.locks.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
+from airworthy.registry.faults import without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # MLflow reports usage to its makers unless told otherwise; nothing here may leave the house unasked.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Standard output is for what a stage hands over.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
 
 
@@ -66,7 +69,7 @@ def experiment_id(environment: Environment, client: MlflowClient, model: str) ->
             if found is None:
                 raise TransientError(
                     f"the MLflow experiment cannot be made: {error.message}", model=model,
-                    received=environment.tracking_uri, next_step="check that MLflow is up, then retry",
+                    received=without_secrets(environment.tracking_uri), next_step="check that MLflow is up, then retry",
                 ) from error  # fmt: skip
     return str(found.experiment_id)
 

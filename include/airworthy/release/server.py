@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airworthy.environment import Environment
+from airworthy.errors import AirworthyError
+from airworthy.handover import VersionRef
 from airworthy.release.client import ServerClient
+
+log = logging.getLogger("airworthy.release")
 
 
 @contextmanager
@@ -19,3 +24,12 @@ def open_server(environment: Environment) -> Iterator[ServerClient]:
         yield client
     finally:
         client.close()
+
+
+def discard(server: ServerClient, version: VersionRef) -> None:
+    """Unload a candidate that is not released, so that the server does not keep it; the champion stays in any case."""
+    try:
+        server.unload(version.model, version.version)
+    except AirworthyError as error:
+        # It is the champion, was not loaded, or the server is down: nothing that has to stop what goes on.
+        log.info("version %s was not unloaded: %s", version.version, error.problem)

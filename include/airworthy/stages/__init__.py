@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from airworthy import handover
 from airworthy.environment import load_environment
-from airworthy.errors import TerminalError
+from airworthy.errors import AirworthyError, TerminalError
 from airworthy.handover import Ref, RunRequest
 from airworthy.job import Job
 from airworthy.spec import load_spec
@@ -74,10 +74,26 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         raise TerminalError("there is no such stage", received=name, allowed=", ".join(STAGES))
     stage = STAGES[name]
     job = open_job(_parse(name, "run", RunRequest, payload))
-    given = {need: _parse(name, need, HANDED_OVER[need], payload) for need in stage.needs}
-    function = getattr(import_module(f"airworthy.stages.{name}"), name)
-    result: Ref = function(job, **given)
-    return result.model_dump(mode="json")
+    given: dict[str, Ref] = {need: _parse(name, need, HANDED_OVER[need], payload) for need in stage.needs}
+    return _run(stage, job, given).model_dump(mode="json")
+
+
+def _run(stage: Stage, job: Job, given: dict[str, Ref]) -> Ref:
+    """Call the stage's function; what MLflow raises in it becomes an error that tells its reader what to do."""
+    function = getattr(import_module(f"airworthy.stages.{stage.name}"), stage.name)
+    try:
+        result: Ref = function(job, **given)
+    except AirworthyError:
+        raise
+    except Exception as error:
+        from airworthy.registry.faults import explain
+
+        known = explain(error, job.environment)
+        if known is None:
+            raise
+        known.model, known.stage = job.spec.model, stage.name
+        raise known from error
+    return result
 
 
 def open_job(run: RunRequest) -> Job:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from filelock import FileLock
 
 from airworthy.environment import Environment, load_environment
+from airworthy.errors import TransientError
 from airworthy.ledger import open_ledger
+from airworthy.ledger.ledger import Ledger
 
 
 def _append_from_a_process(name: str) -> None:
@@ -48,6 +52,35 @@ def test_concurrent_processes_leave_one_whole_chain(environment: Environment) ->
     book = open_ledger(environment, "m")
     assert len({entry.entry_id for entry in book.entries()}) == 20
     assert book.broken_at() is None
+
+
+def test_looking_makes_nothing(environment: Environment) -> None:
+    """Reading the ledger of a model that there is not leaves no folder behind."""
+    assert open_ledger(environment, "no_such_model").entries() == []
+    assert not (Path(environment.lake) / "no_such_model").exists()
+
+
+def test_writers_that_share_no_lock_leave_one_whole_chain(tmp_path: Path) -> None:
+    """Two machines do not see each other's lock files: the table itself lets only one follow an entry."""
+    books = [Ledger(str(tmp_path / "ledger"), "m", FileLock(tmp_path / f"{name}.lock")) for name in "ab"]
+    books[0].append("verdict", "first", "run", "who", {})
+
+    def write(place: int) -> None:
+        for number in range(6):
+            books[place].append("verdict", f"{place}:{number}", "run", "who", {})
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+    assert len(books[0].entries()) == 13
+    assert books[0].broken_at() is None
+
+
+def test_ledger_out_of_reach_is_transient(tmp_path: Path) -> None:
+    """A table that cannot be written to is an error that is retried, in words."""
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    book = Ledger(str(tmp_path / "file" / "ledger"), "m", FileLock(tmp_path / "lock"))
+    with pytest.raises(TransientError, match="file/ledger"):
+        book.append("verdict", "first", "run", "who", {})
 
 
 def test_table_refuses_deletion(environment: Environment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from airworthy.errors import TerminalError, TransientError
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import open_registry
 from airworthy.serving.ephemeral import running_server
+from airworthy.stages import run_stage
 
 from .conftest import MakeModel, RunStages
 
@@ -122,6 +124,84 @@ def test_two_promotions_at_once_have_one_winner(
         won = list(pool.map(attempt, versions))
     assert won.count(True) == 1
     assert open_registry(environment).champion(model) == versions[won.index(True)]
+
+
+def test_releases_at_once_leave_server_and_alias_agreed(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """Of releases at the same moment one wins, and the server answers with the version that the alias names."""
+    model = make_model()
+    runs = [run_stages(model, last="deploy_staging", as_of=f"2026-03-{20 + n}", run_id=str(n)) for n in range(3)]
+
+    def attempt(payload: dict[str, Any]) -> bool:
+        try:
+            return bool(run_stage("deploy_production", payload)["promoted"])
+        except TerminalError:
+            return False
+
+    with ThreadPoolExecutor(3) as pool:
+        won = list(pool.map(attempt, runs))
+    assert won.count(True) == 1
+    version = runs[won.index(True)]["version"]["version"]
+    assert open_registry(environment).champion(model) == served(server, model) == version
+    moves = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    assert [entry.facts["to"] for entry in moves] == [version]
+
+
+def test_nothing_moves_when_the_server_is_down(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A server that went away after staging leaves alias and ledger as they were; the retry completes."""
+    model = make_model()
+    payload = run_stages(model, last="deploy_staging")
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+    with pytest.raises(TransientError):
+        run_stage("deploy_production", payload)
+    assert open_registry(environment).champion(model) is None
+    assert "alias_move" not in [entry.kind for entry in open_ledger(environment, model).entries()]
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", server)
+    assert run_stage("deploy_production", payload)["promoted"] is True
+
+
+def test_every_move_is_recorded_and_nothing_else(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A repeated run that finds its version in place records no move; a version that comes back records another."""
+    model = make_model()
+    run_stages(model, last="deploy_production", run_id="a")
+    run_stages(model, last="deploy_production", run_id="repeated")
+    second = run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="b")
+    registry = open_registry(environment)
+    registry.client.set_registered_model_alias(model, "champion", "1")
+    run_stage("deploy_production", second)
+    moves = [entry.facts for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    assert [(move["from"], move["to"]) for move in moves] == [(None, "1"), ("1", "2"), ("1", "2")]
+
+
+def test_move_that_a_killed_task_did_not_record(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A task killed between alias and ledger: the retry writes the entry and swaps the server."""
+    model = make_model()
+    payload = run_stages(model, last="deploy_staging")
+    open_registry(environment).promote(model, "1", expected=None)
+    for _ in range(2):
+        run_stage("deploy_production", payload)
+    moves = [entry.facts for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    assert [(move["from"], move["to"]) for move in moves] == [(None, "1")]
+    assert served(server, model) == "1"
+
+
+def test_candidate_that_is_not_released_is_unloaded(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A version that may not take over does not stay in the server's memory."""
+    model = make_model()
+    run_stages(model, last="deploy_production")
+    held = run_stages(model, last="deploy_production", as_of="2026-03-19", run_id="older")
+    assert held["deployment"]["promoted"] is False
+    assert httpx.get(f"{server}/models/{model}").json()["candidates"] == []
 
 
 def test_server_down_is_transient(make_model: MakeModel, run_stages: RunStages) -> None:

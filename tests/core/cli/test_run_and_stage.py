@@ -1,0 +1,82 @@
+"""``airworthy stage`` as a container uses it, and ``airworthy run``'s exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from airworthy.cli.main import app
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.registry.store import open_registry
+
+FEATURES = "import polars as pl\nprint('a word from the features')\nFEATURES = {'km': pl.col('distance_km')}\n"
+SPEC: dict[str, Any] = {
+    "model": "small_model", "task": "regression", "owner": "tests",
+    "ingest": {
+        "source": {"type": "simulator", "rows_per_day": 300}, "event_time": "picked_up_at", "key": ["delivery_id"],
+        "label": "minutes", "columns": {"delivery_id": "int", "distance_km": "float", "minutes": "float"},
+    },
+    "train": {"lookback": "6d", "holdout": "2d", "rounds": 30, "min_rows": 100},
+    "evaluate": {"gates": [{"metric": "rmse", "against": "champion", "margin": 0.02}]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def model(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A small model, the only one known, whose features print something."""
+    folder = tmp_path / "models" / "small_model"
+    folder.mkdir(parents=True)
+    (folder / "model.yaml").write_text(yaml.safe_dump(SPEC), encoding="utf-8")
+    (folder / "features.py").write_text(FEATURES, encoding="utf-8")
+    monkeypatch.setenv("AIRWORTHY_MODELS", str(folder.parent))
+    return "small_model"
+
+
+def invoke(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=given)
+
+
+def test_stage_prints_its_result_and_nothing_else(model: str) -> None:
+    """Standard output is one JSON object, whatever the features or a library print; it goes into the next stage."""
+    day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "r"]
+    ingested = invoke("stage", "ingest", *day)
+    payload = {"dataset": json.loads(ingested.stdout)}
+    trained = invoke("stage", "train", *day, "--input", "-", given=json.dumps(payload))
+    assert json.loads(trained.stdout)["model"] == model
+    assert "a word from the features" in trained.stderr
+
+
+def test_user_without_a_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container, a user may be a number that no file knows."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321_987)
+    assert invoke("stage", "ingest", "--model", model, "--as-of", "2026-03-20").exit_code == 0
+
+
+def test_run_that_is_no_object(model: str) -> None:
+    """An input whose ``run`` is something else is refused in words."""
+    result = invoke("stage", "ingest", "--model", model, "--input", "-", given='{"run": 5}')
+    assert isinstance(result.exception, TerminalError)
+    assert "5" in str(result.exception)
+
+
+def test_version_that_was_rejected_before_exits_3(model: str, environment: Environment) -> None:
+    """A candidate that failed once and passes now is not released, and the exit code says so."""
+    day = ["run", model, "--as-of", "2026-03-20"]
+    assert invoke(*day).exit_code == 0
+    weak = [*day, "-p", "learning_rate=0.0001"]
+    assert invoke(*weak).exit_code == 3
+    registry = open_registry(environment)
+    registry.client.delete_registered_model_alias(model, "champion")
+    again = invoke(*weak)
+    assert registry.champion(model) is None
+    assert "rejected before" in again.stdout
+    assert again.exit_code == 3
