@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from airworthy.environment import Environment, load_environment
 
@@ -15,6 +16,9 @@ BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
 # Before any import of these libraries: tests report nothing to anybody.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# A busy machine is no fault of the code: no test may fail for the time that it took.
+settings.register_profile("airworthy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("airworthy")
 if BIKE_SHARING.is_dir():
     os.environ.setdefault("AIRWORTHY_DOWNLOADS", str(BIKE_SHARING))
 
