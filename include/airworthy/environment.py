@@ -61,7 +61,11 @@ def project_folder() -> Path:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, modified_ns: int) -> dict[str, str]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise TerminalError(f"{path} is not YAML: {problem}", next_step=f"edit {path}") from None
     return content if isinstance(content, dict) else {}
 
 

@@ -7,6 +7,7 @@ actual share of a bin (Siddiqi 2006, Credit Risk Scorecards, chapter 8). Missing
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from airworthy.spec.fields import ColumnType
 
 _BINS = 10
+_ENOUGH_ROWS = 500_000  # shares of a tenth are then known to 0.001; more would only cost memory
 _MOST_CATEGORIES = 200
 _FLOOR = 1e-4  # an empty bin would make the index infinite
 _NUMBERS = {"float", "int"}
@@ -38,6 +40,34 @@ class Profile(BaseModel):
 
     rows: int
     columns: dict[str, ColumnProfile]
+
+
+def sample_rows(
+    frames: Iterable[pl.DataFrame], columns: Iterable[str], rows: int, at_most: int = _ENOUGH_ROWS
+) -> pl.LazyFrame:
+    """Return the same share of every frame's rows, drawn with a fixed seed; one whole frame is in memory at a time.
+
+    Args:
+        frames: Partitions.
+        columns: Those to keep.
+        rows: How many rows the frames have together, at most.
+        at_most: About how many rows to return; all of them when there are no more.
+    """
+    share, names = min(1.0, at_most / max(rows, 1)), list(columns)
+    parts = [frame.select(names) for frame in frames] if share == 1.0 else [
+        frame.select(names).sample(n=math.ceil(frame.height * share), seed=0) for frame in frames
+    ]  # fmt: skip
+    return pl.concat(parts).lazy() if parts else pl.LazyFrame(schema=dict.fromkeys(names, pl.Null))
+
+
+def comparable(profile: Profile, inputs: dict[str, ColumnType]) -> Profile:
+    """Return the profile of those columns that are still inputs, and of the same kind: a number or not."""
+    columns = {
+        name: column
+        for name, column in profile.columns.items()
+        if name in inputs and (column.edges is not None) == (inputs[name] in _NUMBERS)
+    }
+    return Profile(rows=profile.rows, columns=columns)
 
 
 def make_profile(frame: pl.LazyFrame, inputs: dict[str, ColumnType]) -> Profile:

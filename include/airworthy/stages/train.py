@@ -17,7 +17,7 @@ from airworthy.features import FeatureSet, check_expressions, fit_features, load
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job
 from airworthy.lake.table import Lake, open_lake
-from airworthy.monitoring.profile import make_profile
+from airworthy.monitoring.profile import Profile, make_profile, sample_rows
 from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
 from airworthy.training.baseline import BaselineModel, fit_baseline
 from airworthy.training.booster import Fitted, base_parameters, fit_booster
@@ -66,7 +66,7 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
         model_uri = log_model(job, bundle, example)
         baseline = _baseline(job, lake, dataset, bounds, features, classes)
         log_json("baseline.json", baseline.model_dump(mode="json"))
-        log_json("profile.json", make_profile(learning, job.spec.inputs).model_dump(mode="json"))
+        log_json("profile.json", _profile(job, lake, dataset, bounds).model_dump(mode="json"))
         mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
         return ModelRef(
             model=job.spec.model,
@@ -184,6 +184,11 @@ def _baseline(
     frames = _partitions(lake, dataset, bounds.start, bounds.holdout_start)
     rows = ((features.values(frame), frame[job.spec.ingest.label]) for frame in frames)
     return fit_baseline(job.spec.task, by, rows, classes)
+
+
+def _profile(job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries) -> Profile:
+    frames = _partitions(lake, dataset, bounds.start, bounds.holdout_start)
+    return make_profile(sample_rows(frames, job.spec.inputs, dataset.rows), job.spec.inputs)
 
 
 def _labelled(job: Job, rows: pl.LazyFrame) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airworthy.monitoring.profile import Profile, make_profile, stability_indices
+from airworthy.monitoring.profile import Profile, comparable, make_profile, sample_rows, stability_indices
 
 INPUTS = {"at": "datetime", "km": "float", "city": "category"}
 
@@ -45,3 +45,30 @@ def test_shares_always_add_up(values: list[float | None]) -> None:
         assert sum(column.shares) == pytest.approx(1.0)
     assert Profile.model_validate_json(profile.model_dump_json()) == profile
     assert stability_indices(profile, rows)["km"] == pytest.approx(0.0, abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=12), st.integers(1, 400))
+@settings(deadline=None)
+def test_sample_is_bounded_even_and_the_same_again(heights: list[int], at_most: int) -> None:
+    """However many partitions there are, a sample holds about `at_most` rows, of every partition that has any."""
+    frames = [pl.DataFrame({"km": np.arange(float(n)), "part": np.full(n, place)}) for place, n in enumerate(heights)]
+    drawn = [sample_rows(iter(frames), ["part", "km"], sum(heights), at_most).collect() for _ in range(2)]
+    assert drawn[0].equals(drawn[1])
+    assert drawn[0].height <= min(sum(heights), at_most + len(heights))
+    assert set(drawn[0]["part"]) == {place for place, n in enumerate(heights) if n}
+    if sum(heights) <= at_most:
+        assert drawn[0].height == sum(heights)
+
+
+def test_sample_has_the_distribution_of_all_rows() -> None:
+    """A tenth of the rows gives the profile of all, within what chance allows."""
+    whole = pl.concat([frame(seed).collect() for seed in range(10)])
+    drawn = sample_rows([frame(seed).collect() for seed in range(10)], ["km", "city"], 40_000, 4_000)
+    assert max(stability_indices(make_profile(whole.lazy(), INPUTS), drawn).values()) < 0.02
+
+
+def test_columns_that_changed_are_not_measured() -> None:
+    """A column that is gone, or was a number and is text now, has no distance from what it was."""
+    profile = make_profile(frame(1), INPUTS)
+    assert list(comparable(profile, {"km": "category", "city": "string"}).columns) == ["city"]
+    assert list(comparable(profile, {"km": "int"}).columns) == ["km"]

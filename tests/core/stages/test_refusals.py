@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from airworthy.errors import TerminalError
+from airworthy.registry.store import open_registry
 
 from .conftest import MakeModel, RunStages, small_spec
 
@@ -179,3 +180,19 @@ def test_parameter_of_a_run_is_checked_like_the_spec(make_model: MakeModel, run_
     """A misspelt, reserved or unusable parameter given to one run is refused by name before anything is trained."""
     with pytest.raises(TerminalError, match=name):
         run_stages(make_model(), last="train", parameters={name: "many"})
+
+
+def test_newest_days_without_rows_are_named(
+    tmp_path: Path, environment: Any, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """When the days that are compared with the champion's have no rows, that is said once: no column has moved."""
+    ingest = from_files(tmp_path, pl.Series(range(50)))
+    evaluate = {"gates": [{"metric": "rmse", "max": 100}]}
+    model = make_model(features=FEATURES, ingest=ingest, train=TRAIN | {"lookback": "20d"}, evaluate=evaluate,
+                       start="2026-03-12")  # fmt: skip
+    version = run_stages(model)["version"]["version"]
+    open_registry(environment).promote(model, version, expected=None)
+    checks = run_stages(model, last="validate", as_of="2026-03-24", run_id="later")["validation"]["checks"]
+    moved = [check for check in checks if check["check"] == "population_stability_index"]
+    assert [(check["column"], check["success"]) for check in moved] == [(None, False)]
+    assert "no rows from 2026-03-22" in moved[0]["observed"]
