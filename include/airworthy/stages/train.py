@@ -29,6 +29,7 @@ from airworthy.training.split import Boundaries, split_window
 log = logging.getLogger("airworthy.train")
 
 _SAMPLE_ROWS = 32
+_EXAMPLE_ROWS = 3
 
 
 def train(job: Job, dataset: DatasetRef) -> ModelRef:
@@ -62,8 +63,7 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             classes=classes,
         )
         write_bundle(bundle, manifest, job.folder / "features.py", fitted.booster)
-        example = learning.select(list(job.spec.inputs)).head(3).collect()
-        model_uri = log_model(job, bundle, example)
+        model_uri = log_model(job, bundle, _example(job, learning))
         baseline = _baseline(job, lake, dataset, bounds, features, classes)
         log_json("baseline.json", baseline.model_dump(mode="json"))
         log_json("profile.json", _profile(job, lake, dataset, bounds).model_dump(mode="json"))
@@ -131,7 +131,7 @@ def _fit(
         frames = _partitions(lake, dataset, start, end)
         stored.append(store_rows(scratch / name, frames, features, job.spec.ingest.label, classes))
     rows = sum(part.rows for part in stored)
-    _demand_rows(job, rows, all(part.rows for part in stored))
+    _demand_rows(job, bounds, [part.rows for part in stored])
     log.info("fitting on %d rows, tuning on %d, %d features", stored[0].rows, stored[1].rows, len(features.names))
     parameters = base_parameters(job.spec, classes, job.run.parameters)
     fitted = _fit_or_explain(job, parameters, stored)
@@ -152,17 +152,30 @@ def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRow
         ) from error  # fmt: skip
 
 
-def _demand_rows(job: Job, rows: int, both: bool) -> None:
-    needed = job.spec.train.min_rows
-    if rows >= needed and both:
+def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
+    """Stop when there are too few rows to learn from, or none to stop the rounds with: a label or a day is missing."""
+    label, rows, needed = job.spec.ingest.label, sum(found), job.spec.train.min_rows
+    if rows >= needed and all(found):
         return
-    label = job.spec.ingest.label
+    problem = (
+        "there are too few labelled rows to learn from" if rows else f"no row has a label: every {label} is missing"
+    )
+    if rows >= needed:
+        problem = "the days that are learned from, or those that stop the rounds early, have no labelled row"
+    parts = [f"{bounds.start:%Y-%m-%d}", f"{bounds.tuning_start:%Y-%m-%d}", f"{bounds.holdout_start:%Y-%m-%d}"]
     raise TerminalError(
-        "there are too few labelled rows to learn from" if rows else f"no row has a label: every {label} is missing",
-        model=job.spec.model, stage="train", received=f"{rows} rows with a {label}",
-        allowed=f"at least {needed} rows, on at least two days",
-        next_step="raise train.lookback, lower train.min_rows, or look at the source's labels",
+        problem, model=job.spec.model, stage="train",
+        received=f"{rows} rows with a {label}: {found[0]} in [{parts[0]}, {parts[1]}), {found[1]} in [{parts[1]}, {parts[2]})",
+        allowed=f"at least {needed} rows, some in each part",
+        next_step="raise train.lookback or train.validation_share, lower train.min_rows, or look at the source's labels",
     )  # fmt: skip
+
+
+def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
+    """Return a few raw rows to show; without nulls when there are such, as MLflow cannot show a missing integer."""
+    rows = learning.select(list(job.spec.inputs))
+    whole = rows.drop_nulls().head(_EXAMPLE_ROWS).collect()
+    return rows.head(_EXAMPLE_ROWS).collect() if whole.is_empty() else whole
 
 
 def _partitions(lake: Lake, dataset: DatasetRef, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:

@@ -79,12 +79,17 @@ def _column(expectation: Expectation) -> str | None:
 
 def _observed(single: dict[str, Any]) -> str:
     """Say in a few words what one failed expectation saw."""
-    exception = single.get("exception_info") or {}
-    message = exception.get("exception_message") if isinstance(exception, dict) else None
+    message = _exception(single.get("exception_info") or {})
     result = single.get("result") or {}
     if message:
-        return str(message)[:200]
+        return message.splitlines()[0][:200]
     if "unexpected_percent" in result and result["unexpected_percent"] is not None:
         examples = ", ".join(str(value) for value in result.get("partial_unexpected_list", [])[:5])
         return f"{result['unexpected_count']} of {result['element_count']} rows, such as {examples}"
     return str(result.get("observed_value", ""))[:200]
+
+
+def _exception(info: dict[str, Any]) -> str | None:
+    """Return the message of the exception, if any: Great Expectations keeps one for all, or one by metric."""
+    found = [info, *(value for value in info.values() if isinstance(value, dict))]
+    return next((str(each["exception_message"]) for each in found if each.get("exception_message")), None)

@@ -52,3 +52,21 @@ def test_verdict_against_another_champion_is_another_entry(
     run_stage("evaluate", found)
     entries = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "verdict"]
     assert [entry.facts["champion"] for entry in entries] == [None, "1"]
+
+
+def test_example_has_no_missing_values_when_rows_are_whole(
+    tmp_path: Path, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """The example that users are shown has a value everywhere, though the first row of the data has not."""
+    ingest = from_files(tmp_path, pl.Series(range(50)))
+    for path in (tmp_path / "models" / "small_model" / "data").glob("*.csv"):
+        stops = pl.when(pl.col("delivery_id") > 0).then(pl.col("delivery_id")).alias("stops")
+        pl.read_csv(path).with_columns(stops).write_csv(path)
+    ingest["columns"]["stops"] = "int"
+    model = make_model(
+        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 100}]}
+    )
+    version = run_stages(model)["version"]["version"]
+    example = open_registry(environment).example(model, version)
+    assert example is not None
+    assert [None not in row for row in example["dataframe_split"]["data"]] == [True] * 3

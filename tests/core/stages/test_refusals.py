@@ -196,3 +196,23 @@ def test_newest_days_without_rows_are_named(
     moved = [check for check in checks if check["check"] == "population_stability_index"]
     assert [(check["column"], check["success"]) for check in moved] == [(None, False)]
     assert "no rows from 2026-03-22" in moved[0]["observed"]
+
+
+def test_missing_day_before_the_holdout_is_named(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+    """Enough rows, and none on the day that stops the rounds early: the parts and their counts are named."""
+    ingest = from_files(tmp_path, pl.Series(range(50)))
+    (tmp_path / "models" / "small_model" / "data" / "2026-03-17.csv").unlink()
+    model = make_model(
+        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+    )
+    with pytest.raises(TerminalError, match="stop the rounds early") as caught:
+        run_stages(model, last="train")
+    assert "0 in [2026-03-17, 2026-03-18)" in str(caught.value)
+
+
+def test_expectation_on_a_column_that_is_not_there(make_model: MakeModel, run_stages: RunStages) -> None:
+    """What Great Expectations says of a column that it does not find reaches the reader."""
+    wrong = {"type": "expect_column_values_to_not_be_null", "column": "no_such_column"}
+    model = make_model(validate={"expectations": [wrong]})
+    with pytest.raises(TerminalError, match=r'(?s)null\(no_such_column\).*column "no_such_column"'):
+        run_stages(model, last="validate")
