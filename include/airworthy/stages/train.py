@@ -157,17 +157,17 @@ def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
     label, rows, needed = job.spec.ingest.label, sum(found), job.spec.train.min_rows
     if rows >= needed and all(found):
         return
-    problem = (
-        "there are too few labelled rows to learn from" if rows else f"no row has a label: every {label} is missing"
-    )
+    problem = f"no row has a label: every {label} is missing"
     if rows >= needed:
         problem = "the days that are learned from, or those that stop the rounds early, have no labelled row"
-    parts = [f"{bounds.start:%Y-%m-%d}", f"{bounds.tuning_start:%Y-%m-%d}", f"{bounds.holdout_start:%Y-%m-%d}"]
+    elif rows:
+        problem = "there are too few labelled rows to learn from"
+    ends = [f"{end:%Y-%m-%d}" for end in (bounds.start, bounds.tuning_start, bounds.holdout_start)]
+    parts = ", ".join(f"{n} in [{ends[place]}, {ends[place + 1]})" for place, n in enumerate(found))
     raise TerminalError(
-        problem, model=job.spec.model, stage="train",
-        received=f"{rows} rows with a {label}: {found[0]} in [{parts[0]}, {parts[1]}), {found[1]} in [{parts[1]}, {parts[2]})",
+        problem, model=job.spec.model, stage="train", received=f"{rows} rows with a {label}: {parts}",
         allowed=f"at least {needed} rows, some in each part",
-        next_step="raise train.lookback or train.validation_share, lower train.min_rows, or look at the source's labels",
+        next_step="raise train.lookback or validation_share, lower train.min_rows, or look at the source's labels",
     )  # fmt: skip
 
 
