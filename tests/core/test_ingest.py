@@ -21,7 +21,7 @@ from airworthy.job import Job
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
 from airworthy.spec import ModelSpec
-from airworthy.stages.ingest import ingest
+from airworthy.stages.ingest import ingest, preprocessing_digest
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ from airworthy.environment import Environment
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.spec import ModelSpec
-from airworthy.stages.ingest import ingest
+from airworthy.stages.ingest import ingest, preprocessing_digest
 spec, environment, run = sys.argv[1:]
 job = Job(ModelSpec.model_validate_json(spec), Environment.model_validate_json(environment),
           RunRequest.model_validate_json(run))
@@ -268,3 +268,13 @@ def test_a_killed_run_is_finished_by_the_next(make_job: Callable[..., Job]) -> N
     assert found.height == dataset.rows == found["delivery_id"].n_unique()
     days = found.group_by(pl.col("picked_up_at").dt.date()).len()
     assert days.height == timedelta(days=3).days
+
+
+def test_changed_password_is_no_changed_data(make_job: Callable[..., Job]) -> None:
+    """Rotating a database's password re-reads nothing and leaves no digest to guess it from; another host does both."""
+    query = "SELECT * FROM t WHERE at >= :start AND at < :end"
+    urls = ("postgresql://u:old@db/x", "postgresql://u:new@db/x", "postgresql://u:new@other/x")
+    one, rotated, other = (
+        preprocessing_digest(make_job(source={"type": "sql", "url": url, "query": query})) for url in urls
+    )
+    assert one == rotated != other

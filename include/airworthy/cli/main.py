@@ -7,7 +7,9 @@ import sys
 import typer
 
 from airworthy.cli import run_commands, spec_commands
-from airworthy.errors import AirworthyError
+from airworthy.errors import AirworthyError, TransientError
+
+TRY_AGAIN = 75
 
 app = typer.Typer(
     name="airworthy",
@@ -21,7 +23,11 @@ run_commands.register(app)
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose becomes its message on stderr and exit code 1."""
+    """Run the command; an error raised on purpose becomes its message on stderr.
+
+    The exit code is 1 when trying again cannot help, and 75 (``EX_TEMPFAIL`` of sysexits.h) when it may: a container's
+    caller retries the second only.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets an escape for it, never an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -29,4 +35,4 @@ def main() -> None:
         app()
     except AirworthyError as error:
         typer.echo(str(error), err=True)
-        raise SystemExit(1) from None
+        raise SystemExit(TRY_AGAIN if isinstance(error, TransientError) else 1) from None

@@ -112,7 +112,7 @@ def stage(
     name: Annotated[str, typer.Argument(help="The stage's name.")],
     model: Annotated[str, typer.Option(help="The model's name.")],
     as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day.")] = None,
-    reason: Annotated[str, typer.Option(help="Why this runs.")] = "manual",
+    reason: Annotated[str | None, typer.Option(help="Why this runs.")] = None,
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
     given: Annotated[
         Path | None, typer.Option("--input", help="JSON file with what earlier stages handed over.")
@@ -124,10 +124,12 @@ def stage(
     _log_to_stderr()
     payload = _read_payload(given)
     default = {
-        "model": model, "as_of": _midnight(as_of).isoformat(), "reason": reason,
-        "run_id": run_id or f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
+        "as_of": _midnight(None).isoformat(), "reason": "manual",
+        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
     }  # fmt: skip
-    payload["run"] = {**default, **_run_of(payload), "model": model}
+    # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
+    said = {"as_of": as_of and _midnight(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}
+    payload["run"] = default | _run_of(payload) | {key: value for key, value in said.items() if value is not None}
     # Whatever a library or a model's features print is for people: standard output is for the result alone.
     with redirect_stdout(sys.stderr):
         result = run_stage(name, payload)

@@ -10,6 +10,7 @@ a partition that the lake holds: that is logged, and the rows stay.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -90,9 +91,20 @@ def needs_reading(record: PartitionRecord | None, job: Job, day: date, preproces
 
 
 def preprocessing_digest(job: Job) -> str:
-    """Return the digest of everything in the spec that decides which rows a partition gets."""
-    declared = job.spec.ingest.model_dump_json(include={"source", "event_time", "key", "columns"})
-    return hashlib.sha256(declared.encode()).hexdigest()
+    """Return the digest of everything in the spec that decides which rows a partition gets.
+
+    A database's password decides nothing, and a digest of it would be a means to guess it.
+    """
+    declared = job.spec.ingest.model_dump(mode="json", include={"source", "event_time", "key", "columns"})
+    if declared["source"].get("url"):
+        declared["source"]["url"] = _without_password(declared["source"]["url"])
+    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _midnight(day: date) -> datetime:

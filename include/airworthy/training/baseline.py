@@ -48,10 +48,12 @@ def fit_baseline(
         rows = np.column_stack([columns, np.ones(len(columns))])
         total += rows.sum(axis=0)
         _add_groups(sums, _groups(frame, by)[known], rows)
+    overall = total[:-1] / total[-1]
+    # One row of the overall rate in every group: a small one would else say never, or always, and its log loss with it.
+    prior = 0.0 if task == "regression" else 1.0
+    table = {group: (found[:-1] + prior * overall) / (found[-1] + prior) for group, found in sorted(sums.items())}
     return BaselineModel(
-        by=by,
-        overall=(total[:-1] / total[-1]).tolist(),
-        table={group: (found[:-1] / found[-1]).tolist() for group, found in sorted(sums.items())} if by else {},
+        by=by, overall=overall.tolist(), table={group: mean.tolist() for group, mean in table.items()} if by else {}
     )
 
 
@@ -67,6 +69,5 @@ def _groups(values: pl.DataFrame, by: list[str]) -> np.ndarray[Any, Any]:
     """Return each row's group as text, shape (rows,)."""
     if not by:
         return np.full(values.height, "", dtype=object).astype(str)
-    return values.select(pl.concat_str([pl.col(name).cast(pl.String).fill_null("null") for name in by], separator="|"))[
-        by[0]
-    ].to_numpy()
+    # JSON, so that no two groups share a text, whatever characters their values have.
+    return values.select(pl.struct(by).struct.json_encode().alias("group"))["group"].to_numpy()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.registry.store import open_registry
+from airworthy.stages import STAGES
 
 FEATURES = "import polars as pl\nprint('a word from the features')\nFEATURES = {'km': pl.col('distance_km')}\n"
 SPEC: dict[str, Any] = {
@@ -80,3 +83,31 @@ def test_version_that_was_rejected_before_exits_3(model: str, environment: Envir
     assert registry.champion(model) is None
     assert "rejected before" in again.stdout
     assert again.exit_code == 3
+
+
+def test_command_line_wins_over_the_payload(model: str) -> None:
+    """What is said on the command line is meant; what is not said comes from the payload."""
+    given = json.dumps({"run": {"as_of": "2026-03-10T00:00:00Z", "run_id": "from-payload"}})
+    result = invoke("stage", "ingest", "--model", model, "--as-of", "2026-03-20", "--input", "-", given=given)
+    assert json.loads(result.stdout)["window"]["end"] == "2026-03-20T00:00:00Z"
+    result = invoke("stage", "ingest", "--model", model, "--input", "-", given=given)
+    assert json.loads(result.stdout)["window"]["end"] == "2026-03-10T00:00:00Z"
+
+
+def test_exit_code_says_whether_to_try_again(model: str, environment: Environment) -> None:
+    """A caller retries what may pass (75: no server at the address) and nothing else (1: a day that is none)."""
+    payload: dict[str, Any] = {}
+    day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "r"]
+    for stage in list(STAGES.values())[:5]:
+        done = command("stage", stage.name, *day, "--input", "-", given=json.dumps(payload))
+        payload[stage.gives] = json.loads(done.stdout)
+    unreachable = command("stage", "deploy_staging", *day, "--input", "-", given=json.dumps(payload))
+    assert (unreachable.returncode, "Traceback" in unreachable.stderr) == (75, False)
+    wrong = command("stage", "ingest", "--model", model, "--as-of", "yesterday")
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+
+
+def command(*words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the console command in a process of its own, as a container would."""
+    line = [sys.executable, "-m", "airworthy", *words]
+    return subprocess.run(line, input=given, capture_output=True, text=True, check=False)

@@ -27,7 +27,21 @@ def test_without_groups_it_is_the_mean() -> None:
 
 
 def test_multiclass_gives_shares() -> None:
-    """A multiclass baseline predicts each class's share."""
+    """A multiclass baseline predicts each class's share, with one row of the overall shares in every group."""
     frame = pl.DataFrame({"city": ["a", "a", "a", "a"]})
     model = fit_baseline("multiclass", ["city"], [(frame, pl.Series(["x", "y", "y", "z"]))], ["x", "y", "z"])
     assert model.predict(frame[:1]).tolist() == [[0.25, 0.5, 0.25]]
+
+
+def test_small_group_is_never_certain() -> None:
+    """A group with one row is pulled halfway to the overall rate, so that its log loss stays finite."""
+    frame = pl.DataFrame({"city": ["a", "b", "b", "b"]})
+    model = fit_baseline("binary", ["city"], [(frame, pl.Series([1, 0, 0, 1]))], ["0", "1"])
+    assert model.predict(frame[:2]).tolist() == [(1 + 0.5) / 2, (1 + 0.5) / 4]
+
+
+def test_groups_never_share_a_name() -> None:
+    """Values that hold separators, and missing ones, are groups of their own."""
+    frame = pl.DataFrame({"a": ["x|y", "x", None, "null"], "b": ["z", "y|z", "q", "q"]})
+    model = fit_baseline("regression", ["a", "b"], [(frame, pl.Series([1.0, 2.0, 3.0, 4.0]))], [])
+    assert model.predict(frame).tolist() == [1.0, 2.0, 3.0, 4.0]
