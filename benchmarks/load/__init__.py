@@ -1,0 +1,1 @@
+"""Load on a model server, for benchmarks."""
