@@ -1,5 +1,5 @@
 """The ledger: the append-only record of every decision about a model."""
 
-from airworthy.ledger.ledger import Entry, Ledger, open_ledger
+from airworthy.ledger.ledger import Entry, Ledger, first_break, open_ledger
 
-__all__ = ["Entry", "Ledger", "open_ledger"]
+__all__ = ["Entry", "Ledger", "first_break", "open_ledger"]

@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import polars as pl
 from filelock import FileLock
@@ -78,11 +79,11 @@ class Ledger:
         with self._lock:
             for _ in range(delta.ATTEMPTS):
                 table = delta.open_table(self.uri)
-                entries = self._entries(table)
-                for known in entries:
+                near = self._near(table, entry_id)
+                for known in near:
                     if known.entry_id == entry_id:
                         return known
-                entry = self._entry(kind, entry_id, run_id, who, payload, entries[-1] if entries else None)
+                entry = self._entry(kind, entry_id, run_id, who, payload, near[-1] if near else None)
                 try:
                     self._commit(table, entry)
                 except delta.LostRace:
@@ -129,23 +130,45 @@ class Ledger:
         """
         return self._entries(delta.open_table(self.uri))
 
-    def _entries(self, table: DeltaTable | None) -> list[Entry]:
+    def _entries(self, table: DeltaTable | None, paths: list[str] | None = None) -> list[Entry]:
         if table is None:
             return []
         with delta.explained(self.uri):
-            frame = pl.from_arrow(table.to_pyarrow_table())
-        assert isinstance(frame, pl.DataFrame)
+            uris = [uri for uri in table.file_uris() if paths is None or uri.rsplit("/", 1)[-1] in paths]
+            files = [uri if "://" in uri else unquote(uri) for uri in uris]
+            frame = pl.read_parquet(files, glob=False, schema=_SCHEMA) if files else pl.DataFrame(schema=_SCHEMA)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
+
+    def _near(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
+        """Return the last entry and all that may have this id: what an append has to know.
+
+        The table's log holds the least and the greatest value of each file, one file an entry: all others stay
+        unread. Greatest and least texts are cut, to values that are not smaller and not greater, so none is missed.
+        """
+        if table is None:
+            return []
+        with delta.explained(self.uri):
+            files = pl.DataFrame(table.get_add_actions(flatten=True))
+        if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(files.columns):
+            return self._entries(table)
+        last, same = pl.col("max.sequence"), pl.lit(entry_id).is_between("min.entry_id", "max.entry_id")
+        near = files.filter((last == last.max()).fill_null(True) | same.fill_null(True))
+        return self._entries(table, [path.rsplit("/", 1)[-1] for path in near["path"]])
 
     def broken_at(self) -> Entry | None:
         """Return the first entry that does not fit the chain, or None when the ledger is whole."""
-        previous, sequence = _FIRST, 1
-        for entry in self.entries():
-            fits = entry.previous_hash == previous and entry.sequence == sequence
-            if not fits or entry.hash != entry.expected_hash():
-                return entry
-            previous, sequence = entry.hash, sequence + 1
-        return None
+        return first_break(self.entries())
+
+
+def first_break(entries: list[Entry]) -> Entry | None:
+    """Return the first of a ledger's entries that does not fit the chain, or None when it is whole."""
+    previous, sequence = _FIRST, 1
+    for entry in entries:
+        fits = entry.previous_hash == previous and entry.sequence == sequence
+        if not fits or entry.hash != entry.expected_hash():
+            return entry
+        previous, sequence = entry.hash, sequence + 1
+    return None
 
 
 def open_ledger(environment: Environment, model: str) -> Ledger:
