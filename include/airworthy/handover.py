@@ -207,3 +207,22 @@ class Deployment(Ref):
     promoted: bool
     served: bool
     reason: str
+
+
+class RollbackRequest(Ref):
+    """What a rollback is asked for: to which version (None: the previous good one), and why, in a person's words."""
+
+    to_version: Annotated[str, Field(min_length=1)] | None = None
+    reason: Annotated[str, Field(min_length=1)] = "no reason was given"
+
+
+class Rollback(Ref):
+    """What serving looks like after a rollback; `started_by` is the run that began it, which a retry completes."""
+
+    model: str
+    from_version: str
+    to_version: str
+    reason: str
+    started_by: str
+    parity_rows: int
+    max_difference: float

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .conftest import Parse
 
 MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
+KINDS = ("rollback", "train")
 RELEASE = ["release.deploy_production"]
 CHAIN = {
     "ingest": "validate",
@@ -28,13 +29,15 @@ def test_the_shipped_models_have_their_dags_and_no_heavy_library_is_imported(par
     """Parsing costs what Airflow costs: none of the libraries that tasks need is imported for it."""
     found = parse()
     assert found["errors"] == {}
-    assert sorted(found["dags"]) == [f"{model}__train" for model in MODELS]
+    assert sorted(found["dags"]) == sorted(f"{model}__{kind}" for model in MODELS for kind in KINDS)
     assert found["heavy"] == []
 
 
 def test_every_dag_delivers_in_the_documented_order(parse: Parse) -> None:
     """Ingest >> validate >> train >> evaluate >> register >> release, each with retries and a page of its own."""
-    for dag_id, dag in parse()["dags"].items():
+    trains = {dag_id: dag for dag_id, dag in parse()["dags"].items() if dag_id.endswith("__train")}
+    assert len(trains) == len(MODELS)
+    for dag_id, dag in trains.items():
         assert set(dag["tasks"]) == {*CHAIN, *RELEASE}, dag_id
         for task, following in CHAIN.items():
             assert following in dag["tasks"][task], f"{dag_id}: {task}"
@@ -53,12 +56,12 @@ def test_a_dag_tells_what_its_spec_says(parse: Parse) -> None:
     assert dag["params"] == {"as_of": None, "reason": None, "parameters": {}, "promote": "auto"}
 
 
-def test_a_hundred_models_give_a_hundred_dags(parse: Parse, tmp_path: Path) -> None:
-    """One small file makes every model's DAG, however many there are, without a heavy import."""
+def test_a_hundred_models_give_a_hundred_dags_of_each_kind(parse: Parse, tmp_path: Path) -> None:
+    """One small file a kind makes every model's DAG, however many there are, without a heavy import."""
     copy_models(tmp_path / "models", [f"model_{number:03d}" for number in range(100)])
     found = parse(tmp_path / "models")
     assert found["errors"] == {}
-    assert len(found["dags"]) == 100
+    assert len(found["dags"]) == 100 * len(KINDS)
     assert found["heavy"] == []
 
 
@@ -85,7 +88,7 @@ def test_a_broken_spec_is_named_and_leaves_the_others_standing(parse: Parse, tmp
     spec = tmp_path / "models" / "second" / "model.yaml"
     spec.write_text(spec.read_text().replace("model: second", "model: other") if content is None else content)
     found = parse(tmp_path / "models")
-    assert sorted(found["dags"]) == ["first__train", "third__train"]
+    assert sorted(found["dags"]) == [f"{model}__{kind}" for model in ("first", "third") for kind in KINDS]
     [(path, error)] = found["errors"].items()
     assert path.endswith("broken_specs.py")
     assert str(spec) in error
@@ -100,7 +103,7 @@ def test_every_broken_spec_is_listed_at_once(parse: Parse, tmp_path: Path) -> No
     for name in ("first", "second", "third"):
         (tmp_path / "models" / name / "model.yaml").write_text(f"model: {name}\n", encoding="utf-8")
     found = parse(tmp_path / "models")
-    assert list(found["dags"]) == ["fourth__train"]
+    assert sorted(found["dags"]) == [f"fourth__{kind}" for kind in KINDS]
     [error] = found["errors"].values()
     assert "3 model specs are broken" in error
     assert all(f"{name}/model.yaml" in error for name in ("first", "second", "third"))

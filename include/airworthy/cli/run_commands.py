@@ -1,8 +1,7 @@
-"""``airworthy run``, ``stage``, ``serve`` and ``ledger``: the commands that do the work, without Airflow."""
+"""``airworthy run``, ``stage`` and ``serve``: the commands that do the work, without Airflow."""
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from airworthy.cli.caller import log_to_stderr, user_name
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 
@@ -26,7 +26,6 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("stage")(stage)
     app.command("serve")(serve)
-    app.command("ledger")(ledger)
 
 
 def run(
@@ -37,10 +36,10 @@ def run(
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")] = None,
 ) -> None:
     """Run every stage of MODEL in this process. Exits 3 when the challenger was rejected."""
-    _log_to_stderr()
+    log_to_stderr()
     request = {
         "model": model, "as_of": _midnight(as_of).isoformat(), "reason": "manual", "promote": promote,
-        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
+        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": user_name(),
         "parameters": _parameters(parameter or []),
     }  # fmt: skip
     payload = _run_stages({"run": request}, release)
@@ -121,11 +120,11 @@ def stage(
     """Run one stage: JSON in (--input FILE, or - for standard input), JSON out (standard output), logs on stderr."""
     from airworthy.stages import run_stage
 
-    _log_to_stderr()
+    log_to_stderr()
     payload = _read_payload(given)
     default = {
         "as_of": _midnight(None).isoformat(), "reason": "manual",
-        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": _user(),
+        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": user_name(),
     }  # fmt: skip
     # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
     said = {"as_of": as_of and _midnight(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}
@@ -141,14 +140,6 @@ def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise TerminalError("the stage's input run is not an object", received=repr(given), allowed="an object")
     return given
-
-
-def _user() -> str:
-    """Return who runs this; in a container, the user may have a number and no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def _read_payload(given: Path | None) -> dict[str, Any]:
@@ -176,31 +167,6 @@ def serve(
     serve_models(host, port)
 
 
-def ledger(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    verify: Annotated[bool, typer.Option(help="Check the hash chain instead of printing it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Print every decision about MODEL, oldest first."""
-    from dataclasses import asdict
-
-    from airworthy.ledger import open_ledger
-
-    book = open_ledger(load_environment(), model)
-    if verify:
-        broken = book.broken_at()
-        if broken is not None:
-            raise TerminalError(
-                "the ledger was changed", model=model, received=f"entry {broken.sequence} ({broken.entry_id})",
-                allowed="an unbroken hash chain", next_step="compare with a backup of the ledger's table",
-            )  # fmt: skip
-        typer.echo(f"{model}: the ledger is whole: {len(book.entries())} entries")
-        return
-    for entry in book.entries():
-        line = f"{entry.sequence:>4}  {entry.time}  {entry.kind:<12}  {entry.who}  {entry.payload}"
-        typer.echo(json.dumps(asdict(entry)) if as_json else line)
-
-
 def _midnight(as_of: str | None) -> datetime:
     if as_of is None:
         return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -221,8 +187,3 @@ def _parameters(given: list[str]) -> dict[str, Any]:
         except ValueError:
             parameters[name] = value
     return parameters
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("airworthy").setLevel(logging.INFO)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
+ROLLED_BACK = "airworthy.rolled_back"
 BUNDLE_ARTIFACT = "artifacts/bundle"
 
 
@@ -131,20 +132,36 @@ class Registry:
             )
             return str(made.version), True
 
-    def promote(self, model: str, version: str, expected: str | None) -> str | None:
+    def promote(
+        self, model: str, version: str, expected: str | None, *, even_if_rolled_back: bool = False
+    ) -> str | None:
         """Move the champion alias to `version`, if it still names `expected`. Moving it twice changes nothing.
+
+        Args:
+            model: The registered model's name.
+            version: The version to serve.
+            expected: The champion that the decision was made against.
+            even_if_rolled_back: A person named this version to be brought back.
 
         Returns:
             The version that was champion before.
 
         Raises:
-            TerminalError: when the version was rejected, or another version became champion meanwhile.
+            TerminalError: when the version was rejected or rolled back, or another one became champion meanwhile.
         """
         with self._lock(model, "champion"):
             current = self.champion(model)
             if current == version:
                 return expected
-            status = self.version(model, version).tags.get("airworthy.validation_status")
+            tags = self.version(model, version).tags
+            if ROLLED_BACK in tags and not even_if_rolled_back:
+                raise TerminalError(
+                    f"version {version} was rolled back and does not come back by itself", model=model,
+                    stage="release", received=f"rolled back: {tags[ROLLED_BACK]}",
+                    allowed="versions that were not rolled back",
+                    next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
+                )  # fmt: skip
+            status = tags.get("airworthy.validation_status")
             if status != "approved":
                 raise TerminalError(
                     f"version {version} can never be champion", model=model, stage="release",

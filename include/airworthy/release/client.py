@@ -106,6 +106,15 @@ class ServerClient:
             predictions.extend(self._ask("POST", path, model, split_body(chunk))["predictions"])
         return predictions
 
+    def ask_champion(self, model: str, rows: pl.DataFrame) -> dict[str, Any]:
+        """Send rows the way that everybody does and return the answer: ``version`` and ``predictions``.
+
+        Raises:
+            TerminalError: with the server's reason.
+            TransientError: when the server does not answer.
+        """
+        return self._ask("POST", f"/models/{quote(model, safe='')}/invocations", model, split_body(rows))
+
     def measure_latency(self, model: str, version: str, rows: pl.DataFrame, requests: int = 200) -> Latency:
         """Send single-row requests one after the other and return how long they took.
 

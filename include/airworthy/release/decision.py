@@ -8,8 +8,9 @@ from airworthy.handover import RunRequest
 
 
 def reasons_against(
-    run: RunRequest, *, releasable: bool, gate_reasons: list[str], status: str, champion_as_of: datetime | None
-) -> list[str]:
+    run: RunRequest, *, releasable: bool, gate_reasons: list[str], status: str, champion_as_of: datetime | None,
+    rolled_back: str | None = None,
+) -> list[str]:  # fmt: skip
     """Return why a version must not take ``champion``; empty when it may.
 
     Args:
@@ -18,10 +19,13 @@ def reasons_against(
         gate_reasons: The verdict's reasons.
         status: The version's ``validation_status``.
         champion_as_of: The end of the window that the current champion saw, UTC; None without a champion.
+        rolled_back: Why the version was rolled back; None when it was not.
     """
     against = list(gate_reasons) if not releasable else []
     if status != "approved":
         against.append(f"the version is {status}, and a rejected version can never take an alias")
+    if rolled_back is not None:
+        against.append(f"the version was rolled back ({rolled_back}) and does not come back by itself")
     if run.promote == "never":
         against.append("the run's parameter promote is never")
     if run.promote == "auto" and run.reason == "backfill":

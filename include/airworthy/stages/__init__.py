@@ -39,6 +39,8 @@ HANDED_OVER: dict[str, type[Ref]] = {
     "version": handover.VersionRef,
     "parity": handover.ParityResult,
     "deployment": handover.Deployment,
+    "rollback_request": handover.RollbackRequest,
+    "rollback": handover.Rollback,
 }
 
 STAGES: dict[str, Stage] = {
@@ -54,12 +56,15 @@ STAGES: dict[str, Stage] = {
     )
 }
 
+# What is run by itself, through the same door, and is no step of a delivery.
+OPERATIONS: dict[str, Stage] = {"rollback": Stage("rollback", ("rollback_request",), "rollback")}
+
 
 def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
     """Run one stage.
 
     Args:
-        name: A key of `STAGES`.
+        name: A key of `STAGES` or `OPERATIONS`.
         payload: ``run`` (a `RunRequest`) and everything that the stage needs, by the names in `HANDED_OVER`, as JSON.
             What it does not need may be there too.
 
@@ -70,9 +75,10 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         TerminalError: when the stage is unknown or the payload lacks or garbles something; and what the stage raises.
         TransientError: what the stage raises.
     """
-    if name not in STAGES:
-        raise TerminalError("there is no such stage", received=name, allowed=", ".join(STAGES))
-    stage = STAGES[name]
+    known = {**STAGES, **OPERATIONS}
+    if name not in known:
+        raise TerminalError("there is no such stage", received=name, allowed=", ".join(known))
+    stage = known[name]
     job = open_job(_parse(name, "run", RunRequest, payload))
     given: dict[str, Ref] = {need: _parse(name, need, HANDED_OVER[need], payload) for need in stage.needs}
     return _run(stage, job, given).model_dump(mode="json")

@@ -9,7 +9,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import Registry, open_registry
+from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
 from airworthy.release.client import ServerClient
 from airworthy.release.decision import reasons_against
 from airworthy.release.server import discard, open_server
@@ -86,7 +86,7 @@ def refusal(job: Job, registry: Registry, verdict: Verdict, version: VersionRef)
         seen = datetime.fromisoformat(registry.tag(found, "airworthy.as_of"))
     return reasons_against(
         job.run, releasable=verdict.releasable, gate_reasons=verdict.reasons, status=version.validation_status,
-        champion_as_of=seen,
+        champion_as_of=seen, rolled_back=registry.version(job.spec.model, version.version).tags.get(ROLLED_BACK),
     )  # fmt: skip
 
 

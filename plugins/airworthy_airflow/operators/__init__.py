@@ -5,6 +5,7 @@ from airworthy_airflow.operators.deploy_staging import DeployStagingOperator
 from airworthy_airflow.operators.evaluate import EvaluateOperator
 from airworthy_airflow.operators.ingest import IngestOperator
 from airworthy_airflow.operators.register import RegisterOperator
+from airworthy_airflow.operators.rollback import RollbackOperator
 from airworthy_airflow.operators.train import TrainOperator
 from airworthy_airflow.operators.validate import ValidateOperator
 
@@ -14,6 +15,7 @@ __all__ = [
     "EvaluateOperator",
     "IngestOperator",
     "RegisterOperator",
+    "RollbackOperator",
     "TrainOperator",
     "ValidateOperator",
 ]

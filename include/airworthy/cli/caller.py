@@ -1,0 +1,22 @@
+"""Who calls a command, and where its messages go."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import sys
+
+
+def user_name() -> str:
+    """Return who runs this; in a container, the user may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def log_to_stderr() -> None:
+    """Send log lines to standard error: standard output is for results."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("airworthy").setLevel(logging.INFO)

@@ -1,0 +1,172 @@
+"""Rollback: give all traffic back to the last good champion, see that it answers right, and write it all down.
+
+Everything that can fail is tried before anything moves. Then, in this order: the ledger says what is about to happen,
+the bad version is marked, the alias moves, the ledger records it, the server swaps and is asked, the ledger records
+the end. A run that is stopped in between is completed by its retry: each step is done once, or changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+import polars as pl
+
+from airworthy.errors import TerminalError
+from airworthy.features import polars_schema
+from airworthy.handover import Rollback, RollbackRequest, VersionRef
+from airworthy.job import Job
+from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger.queries import ROLLBACK, ROLLBACK_STARTED, alias_moves
+from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
+from airworthy.release.client import ServerClient
+from airworthy.release.parity import largest_difference
+from airworthy.release.rollback import Plan, choose, finished, unfinished
+from airworthy.release.server import discard, open_server
+from airworthy.serving.loaded import Limits, LoadedModel
+
+log = logging.getLogger("airworthy.rollback")
+
+_LONGEST_TAG = 4000
+
+
+def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
+    """Go back to an earlier champion. Running it again completes what was begun, or changes nothing.
+
+    Raises:
+        TerminalError: when there is nothing to go back to, its files are not those registered, the server answers
+            otherwise than the model does offline, or another version became champion meanwhile.
+        TransientError: when MLflow, the ledger or the server cannot be reached.
+    """
+    model, ledger = job.spec.model, open_ledger(job.environment, job.spec.model)
+    registry = open_registry(job.environment)
+    with registry.releasing(model), open_server(job.environment) as server:
+        entries = ledger.entries()
+        done = finished(entries, job.run.run_id)
+        if done is not None:
+            log.info("%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id)
+            return _from_record(done)
+        plan = _plan(job, registry, entries, rollback_request)
+        rows, difference = _checked(job, registry, server, entries, plan)
+        started = f"{ROLLBACK_STARTED}:{plan.started_by}"
+        ledger.append(ROLLBACK_STARTED, started, plan.started_by, job.run.requested_by, plan.facts())
+        _move_alias(job, registry, entries, plan)
+        _swap(model, server, plan, rows)
+        facts = {
+            **plan.facts(), "started_by": plan.started_by, "parity_rows": rows.height, "max_difference": difference
+        }  # fmt: skip
+        end = ledger.append(
+            ROLLBACK, f"{ROLLBACK}:{plan.started_by}", job.run.run_id, job.run.requested_by, facts
+        )  # fmt: skip
+    log.info("%s: version %s serves again instead of version %s", model, plan.to_version, plan.from_version)
+    return _from_record(end)
+
+
+def _from_record(entry: Entry) -> Rollback:
+    facts = entry.facts
+    return Rollback(
+        model=entry.model, from_version=facts["from"], to_version=facts["to"], reason=facts["reason"],
+        started_by=facts["started_by"], parity_rows=facts["parity_rows"], max_difference=facts["max_difference"],
+    )  # fmt: skip
+
+
+def _plan(job: Job, registry: Registry, entries: list[Entry], request: RollbackRequest) -> Plan:
+    champion = registry.champion(job.spec.model)
+    begun = unfinished(entries, job.run.run_id, request, champion)
+    if begun is not None:
+        log.info("%s: completing the rollback that run %s began", job.spec.model, begun.started_by)
+        return begun
+    known = registry.versions(job.spec.model)
+    usable = {
+        str(version.version)
+        for version in known
+        if version.tags.get("airworthy.validation_status") == "approved" and ROLLED_BACK not in version.tags
+    }
+    return choose(entries, job.run.run_id, request, champion, usable)
+
+
+def _checked(
+    job: Job, registry: Registry, server: ServerClient, entries: list[Entry], plan: Plan
+) -> tuple[pl.DataFrame, float]:
+    """Check the version's files, load it and compare its answers; return the rows that were asked and how far apart.
+
+    Raises:
+        TerminalError: when the files or the answers are not what they were.
+        TransientError: when the server does not answer.
+    """
+    model, version = job.spec.model, plan.to_version
+    folder, digest = registry.bundle(model, version)
+    _demand_released_digest(entries, model, version, digest)
+    offline = LoadedModel.load(model, version, folder, digest)
+    rows = _example_rows(registry, offline)
+    expected = offline.bundle.predict(rows)
+    server.load_candidate(model, version)
+    together = server.predict_version(model, version, rows)
+    # A single row takes another way through the server than many do.
+    alone = server.predict_version(model, version, rows, chunk_rows=1)
+    difference = max(largest_difference(together, expected), largest_difference(alone, expected))
+    tolerance = job.spec.release.parity.tolerance
+    if not difference <= tolerance:
+        uri = f"models:/{model}/{version}"
+        discard(server, VersionRef(model=model, version=version, model_uri=uri, bundle_digest=digest,
+                                   validation_status="approved", created=False))  # fmt: skip
+        raise TerminalError(
+            f"the server answers otherwise than version {version} does offline", model=model, stage="rollback",
+            received=f"a difference of {difference:.6g}", allowed=f"at most {tolerance:.6g}",
+            next_step="name another version with --to-version",
+        )  # fmt: skip
+    return rows, difference
+
+
+def _demand_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
+    """Stop when the registry's digest is not the one that the version was released with."""
+    released = {move.facts.get("bundle_digest") for move in alias_moves(entries) if move.facts["to"] == version}
+    if released - {None, digest}:
+        raise TerminalError(
+            f"version {version} has another digest in the registry than it was released with", model=model,
+            stage="rollback", received=f"digest {digest}", allowed=f"digest {released.pop()}",
+            next_step="name another version with --to-version",
+        )  # fmt: skip
+
+
+def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
+    """Return the raw rows that were logged with a version, in the types of its inputs."""
+    example = registry.example(offline.model, offline.version)
+    if example is None:
+        raise TerminalError(
+            f"no example rows were logged with version {offline.version}", model=offline.model, stage="rollback",
+            allowed="versions that the register stage made", next_step="name another version with --to-version",
+        )  # fmt: skip
+    columns = offline.read(orjson.dumps(example), Limits())
+    schema = polars_schema(offline.bundle.manifest.inputs)
+    series = zip(schema.items(), columns, strict=True)
+    return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
+
+
+def _move_alias(job: Job, registry: Registry, entries: list[Entry], plan: Plan) -> None:
+    """Mark the bad version, then move ``champion`` and record it; in this order nothing can bring it back between."""
+    model, client = job.spec.model, registry.client
+    client.set_model_version_tag(model, plan.from_version, ROLLED_BACK, plan.reason[:_LONGEST_TAG])
+    registry.promote(model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named)
+    moves = [move.facts for move in alias_moves(entries) if move.facts["to"] == plan.to_version]
+    released = moves[-1] if moves else {}
+    open_ledger(job.environment, model).append(
+        "alias_move", plan.move_id, job.run.run_id, job.run.requested_by,
+        {"alias": "champion", "from": plan.from_version, "to": plan.to_version,
+         "reason": f"rollback {plan.started_by}: {plan.reason}", "dataset_digest": released.get("dataset_digest"),
+         "bundle_digest": released.get("bundle_digest")},
+    )  # fmt: skip
+    if ROLLED_BACK in registry.version(model, plan.to_version).tags:
+        client.delete_model_version_tag(model, plan.to_version, ROLLED_BACK)
+
+
+def _swap(model: str, server: ServerClient, plan: Plan, rows: pl.DataFrame) -> None:
+    """Swap the server and ask it the way that everybody does."""
+    server.swap(model, plan.to_version)
+    answer = server.ask_champion(model, rows)
+    if answer["version"] != plan.to_version:
+        raise TerminalError(
+            "the server answers with another version than the one rolled back to", model=model, stage="rollback",
+            received=f"version {answer['version']}", allowed=f"version {plan.to_version}",
+            next_step="look at the model server's log",
+        )  # fmt: skip

@@ -1,0 +1,56 @@
+"""The rollback DAG of one model."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, Param
+
+from airworthy.spec import ModelSpec
+from airworthy_airflow.operators import RollbackOperator
+
+PARAMS = {
+    "to_version": Param(
+        None,
+        type=["null", "string"],
+        pattern="^[0-9]+$",
+        title="To version",
+        description="The registered version to go back to; it must have been champion. Empty: the last good champion.",
+    ),
+    "reason": Param(
+        type="string",
+        minLength=1,
+        title="Reason",
+        description="Why, in your words. It is recorded, and marks the version that is rolled back.",
+    ),
+}
+
+
+def build_rollback_dag(spec: ModelSpec) -> DAG:
+    """Return ``<model>__rollback``: one task, started by a person.
+
+    It is never paused at first: in an emergency, a run that silently waits for a toggle would be no help.
+    """
+    with DAG(
+        dag_id=f"{spec.model}__rollback",
+        description=f"Gives all traffic back to the last good champion of {spec.model}.",
+        schedule=None,
+        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        catchup=False,
+        is_paused_upon_creation=False,
+        max_active_runs=1,
+        tags={"airworthy", "rollback", spec.model},
+        default_args={"owner": spec.owner},
+        doc_md=_doc(spec),
+    ) as dag:
+        RollbackOperator(task_id="rollback", model=spec.model)
+    dag.params.update({name: copy(param) for name, param in PARAMS.items()})
+    return dag
+
+
+def _doc(spec: ModelSpec) -> str:
+    return (
+        f"## {spec.model}: rollback\n\n{RollbackOperator.doc}\n\nThe same from a terminal: "
+        f"`airworthy rollback {spec.model}`. What was done, and why: `airworthy ledger {spec.model}`."
+    )

@@ -1,0 +1,32 @@
+"""A small model of two released versions, beside a real model server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airworthy.environment import Environment
+from airworthy.serving.ephemeral import running_server
+
+from ..stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
+
+__all__ = ["make_model", "run_stages"]
+
+
+@pytest.fixture
+def server(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A real model server on a free loopback port."""
+    with running_server(environment) as running:
+        monkeypatch.setenv("AIRWORTHY_SERVER_URL", running.url)
+        yield running.url
+
+
+@pytest.fixture
+def model(server: str, make_model: MakeModel, run_stages: RunStages) -> str:
+    """A model whose version 1 was champion before version 2."""
+    # Its gates let every version through: which of them is better is of no interest here.
+    name = make_model(evaluate={"gates": [{"metric": "rmse", "max": 100}]})
+    run_stages(name, last="deploy_production", run_id="first")
+    run_stages(name, last="deploy_production", as_of="2026-03-21", run_id="second")
+    return name

@@ -1,0 +1,233 @@
+"""Rollback: back to the last good champion, checked first, once, and the bad version stays away."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from airworthy.cli.main import app
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError, TransientError
+from airworthy.ledger import open_ledger
+from airworthy.registry.store import ROLLED_BACK, open_registry
+from airworthy.stages import run_stage
+
+from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package
+
+# What a rollback changes things with: it is stopped at each call of these, and at each return.
+STEPS = frozenset(
+    {"append", "_commit", "promote", "swap", "load_candidate", "ask_champion", "set_model_version_tag",
+     "delete_model_version_tag", "set_registered_model_alias"}
+)  # fmt: skip
+
+
+class Stopped(BaseException):
+    """The process ended here."""
+
+
+@contextmanager
+def stopped_at(place: int) -> Iterator[list[str]]:
+    """End whatever runs in this thread at the n-th call or return of a step; yields where it was."""
+    seen: list[str] = []
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        file = frame.f_code.co_filename
+        if event in ("call", "return") and frame.f_code.co_name in STEPS and ("airworthy" in file or "mlflow" in file):
+            seen.append(f"{event} {frame.f_code.co_name}")
+            if len(seen) == place:
+                sys.setprofile(None)
+                raise Stopped
+
+    sys.setprofile(look)
+    try:
+        yield seen
+    except Stopped:
+        pass
+    finally:
+        sys.setprofile(None)
+
+
+def roll_back(model: str, run_id: str, to_version: str | None = None, reason: str = "late in the rain") -> dict:
+    run = {"model": model, "as_of": "2026-03-22T00:00:00Z", "reason": "manual", "run_id": run_id}
+    return run_stage("rollback", {"run": run, "rollback_request": {"to_version": to_version, "reason": reason}})
+
+
+def served(url: str, model: str) -> str:
+    """Return the version that answers what everybody may ask."""
+    example = httpx.get(f"{url}/models/{model}/example").json()
+    return str(httpx.post(f"{url}/models/{model}/invocations", json=example).json()["version"])
+
+
+def kinds(environment: Environment, model: str) -> list[str]:
+    return [entry.kind for entry in open_ledger(environment, model).entries()]
+
+
+def test_the_previous_champion_serves_again_and_it_is_recorded(
+    server: str, environment: Environment, model: str
+) -> None:
+    """After a rollback alias and server agree on the earlier version, the bad one is marked, the ledger says why."""
+    started = time.perf_counter()
+    done = roll_back(model, "r")
+    print(f"\na rollback with a server up: {time.perf_counter() - started:.2f} s")
+    assert (done["from_version"], done["to_version"]) == ("2", "1")
+    registry = open_registry(environment)
+    assert registry.champion(model) == served(server, model) == "1"
+    assert registry.version(model, "2").tags[ROLLED_BACK] == "late in the rain"
+    assert kinds(environment, model)[-3:] == ["rollback_started", "alias_move", "rollback"]
+    end = open_ledger(environment, model).entries()[-1]
+    assert end.facts["reason"] == "late in the rain"
+    assert end.facts["parity_rows"] > 0
+    assert open_ledger(environment, model).broken_at() is None
+
+
+def test_a_rollback_stopped_anywhere_is_completed_once(server: str, environment: Environment, model: str) -> None:
+    """Stopped at each step in turn, and retried by the same run or by the same command again: one rollback, whole."""
+    registry, place, where = open_registry(environment), 0, ["something"]
+    while where:
+        place += 1
+        before = kinds(environment, model)
+        with stopped_at(place) as seen:
+            roll_back(model, f"r{place}", to_version="1")
+        where = seen if len(seen) == place else []
+        ended = kinds(environment, model)[-1] == "rollback"
+        again = f"r{place}" if place % 2 or ended else f"again{place}"
+        for _ in range(2):
+            assert roll_back(model, again, to_version="1")["to_version"] == "1", where
+        assert registry.champion(model) == served(server, model) == "1", where
+        assert ROLLED_BACK in registry.version(model, "2").tags
+        assert kinds(environment, model)[len(before) :] == ["rollback_started", "alias_move", "rollback"], where
+        # The way back is a rollback too: it marks version 1, so that the next round has a mark to take away.
+        roll_back(model, f"back{place}", to_version="2")
+        assert registry.champion(model) == served(server, model) == "2"
+    assert place > 15
+    assert open_ledger(environment, model).broken_at() is None
+
+
+def test_the_bad_version_does_not_come_back_by_itself(
+    server: str, environment: Environment, model: str, run_stages: RunStages
+) -> None:
+    """A repeated run of the bad version is held with the reason, the registry refuses it; a new version may come."""
+    roll_back(model, "r")
+    held = run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="again", promote="always")
+    assert held["version"]["version"] == "2"
+    assert held["deployment"]["promoted"] is False
+    assert "was rolled back (late in the rain)" in held["deployment"]["reason"]
+    with pytest.raises(TerminalError, match="was rolled back") as refused:
+        open_registry(environment).promote(model, "2", expected="1")
+    assert "--to-version 2" in str(refused.value)
+    assert open_registry(environment).champion(model) == served(server, model) == "1"
+    newer = run_stages(model, last="deploy_production", as_of="2026-03-22", run_id="newer")
+    assert newer["deployment"]["promoted"] is True
+    # From the newer one, the bad one is passed over.
+    assert roll_back(model, "r2")["to_version"] == "1"
+
+
+def test_a_version_named_by_a_person_comes_back(server: str, environment: Environment, model: str) -> None:
+    """Naming a rolled back version brings it back and takes its mark away."""
+    roll_back(model, "r")
+    assert roll_back(model, "r2", to_version="2", reason="it was the sensor")["to_version"] == "2"
+    registry = open_registry(environment)
+    assert registry.champion(model) == served(server, model) == "2"
+    assert ROLLED_BACK not in registry.version(model, "2").tags
+    assert registry.version(model, "1").tags[ROLLED_BACK] == "it was the sensor"
+
+
+@pytest.mark.parametrize(("version", "told"), [("2", "is champion already"), ("3", "never was champion")])
+def test_only_a_former_champion_can_be_named(
+    environment: Environment, model: str, run_stages: RunStages, version: str, told: str
+) -> None:
+    """A rollback is no way around gates and parity: a version that was only registered cannot be named."""
+    run_stages(model, as_of="2026-03-22", run_id="third")
+    with pytest.raises(TerminalError, match=told):
+        roll_back(model, "r", to_version=version)
+    assert open_registry(environment).champion(model) == "2"
+    assert "rollback_started" not in kinds(environment, model)
+
+
+def test_nothing_to_roll_back_to(server: str, environment: Environment, model: str) -> None:
+    """When every earlier champion was rolled back itself, the error says so and the champion stays."""
+    roll_back(model, "r")
+    with pytest.raises(TerminalError, match="nothing to roll back to"):
+        roll_back(model, "r2")
+    assert open_registry(environment).champion(model) == served(server, model) == "1"
+
+
+def test_no_champion_at_all(server: str, make_model: MakeModel) -> None:
+    """A model that was never released has nothing to roll back from."""
+    with pytest.raises(TerminalError, match="no champion to roll back from"):
+        roll_back(make_model(), "r")
+
+
+def test_nothing_moves_when_the_server_is_down(
+    server: str, environment: Environment, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No server at the address: an error that is retried; alias, marks and ledger are as they were."""
+    before = kinds(environment, model)
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+    with pytest.raises(TransientError, match="did not answer"):
+        roll_back(model, "r")
+    registry = open_registry(environment)
+    assert registry.champion(model) == "2"
+    assert ROLLED_BACK not in registry.version(model, "2").tags
+    assert kinds(environment, model) == before
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", server)
+    assert roll_back(model, "r")["to_version"] == "1"
+
+
+def test_a_changed_file_is_not_gone_back_to(server: str, environment: Environment, model: str) -> None:
+    """A version whose files were changed since is refused by its digest before anything moves."""
+    folder = Path(open_registry(environment).bundle(model, "1")[0])
+    (folder / "features.py").write_text((folder / "features.py").read_text() + "\n# changed\n")
+    with pytest.raises(TerminalError, match="not those that were registered"):
+        roll_back(model, "r")
+    assert open_registry(environment).champion(model) == served(server, model) == "2"
+    assert "rollback_started" not in kinds(environment, model)
+
+
+def test_a_digest_changed_in_the_registry_is_noticed(environment: Environment, model: str) -> None:
+    """Files and tag changed together still differ from what the ledger says was released."""
+    registry = open_registry(environment)
+    registry.client.set_model_version_tag(model, "1", "airworthy.bundle_digest", "0" * 64)
+    with pytest.raises(TerminalError, match="another digest in the registry"):
+        roll_back(model, "r")
+    assert registry.champion(model) == "2"
+
+
+def test_a_rollback_overtaken_by_a_release_is_not_completed(
+    environment: Environment, model: str, run_stages: RunStages
+) -> None:
+    """Stopped after it was begun, and another version released since: the retry leaves the new champion alone."""
+    with stopped_at(6) as seen:
+        roll_back(model, "r")
+    assert "rollback_started" in kinds(environment, model), seen
+    run_stages(model, last="deploy_production", as_of="2026-03-22", run_id="third", promote="always")
+    assert open_registry(environment).champion(model) == "3"
+    with pytest.raises(TerminalError, match="another version became champion since"):
+        roll_back(model, "r")
+    assert open_registry(environment).champion(model) == "3"
+
+
+def test_the_commands_answer_and_go_back(server: str, environment: Environment, model: str) -> None:
+    """`airworthy rollback` goes back; `airworthy ledger` says what served before and after, and why."""
+    before = open_ledger(environment, model).entries()[-1].time
+    done = CliRunner().invoke(app, ["rollback", model, "--reason", "late in the rain"])
+    assert done.exit_code == 0, done.output
+    assert "version 1 serves again instead of version 2: late in the rain" in done.stdout
+    then = CliRunner().invoke(app, ["ledger", model, "--at", before]).stdout
+    assert "version 2 served" in then
+    assert "verdict:  pass" in then
+    now = CliRunner().invoke(app, ["ledger", model, "--at", "2999-01-01"]).stdout
+    assert "version 1 served" in now
+    assert "late in the rain" in now
+    assert "verdict:  pass" in now
+    assert "none had been released yet" in CliRunner().invoke(app, ["ledger", model, "--at", "2001-01-01"]).stdout
+    assert "the ledger is whole" in CliRunner().invoke(app, ["ledger", "verify", model]).stdout
