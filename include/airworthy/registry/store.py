@@ -7,6 +7,7 @@ registry aliases.
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,18 +98,32 @@ class Registry:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def download(self, model_uri: str, artifact: str) -> Path:
-        """Return a local path of a logged model's artifact; nothing is copied when it is local already."""
+        """Return a local path of a logged model's artifact.
+
+        Nothing is copied when it is local already; else the model is fetched into the state folder, once.
+        """
         import mlflow
 
-        root = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=self.environment.tracking_uri)
-        return Path(root) / artifact
+        if self.environment.tracking_uri.startswith("sqlite:") and "://" not in self.environment.artifacts:
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri)) / artifact
+        kept = self.environment.state / "models" / _model_id(model_uri)
+        if not kept.is_dir():
+            # It appears whole or not at all, whoever else fetches it at this moment.
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=kept.parent) as partial:
+                fetched = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=partial)
+                try:
+                    Path(fetched).rename(kept)
+                except OSError:
+                    if not kept.is_dir():
+                        raise
+        return kept / artifact
 
-    def run_artifact(self, run_id: str, artifact: str) -> Path:
-        """Return a local path of a run's artifact."""
+    def run_text(self, run_id: str, artifact: str) -> str:
+        """Return the text of a run's artifact."""
         import mlflow
 
-        uri = f"runs:/{run_id}/{artifact}"
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.environment.tracking_uri))
+        return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}"))
 
     def register(self, model: str, key: str, model_uri: str, run_id: str, tags: dict[str, str]) -> tuple[str, bool]:
         """Register a logged model once per idempotency key.
@@ -128,7 +143,11 @@ class Registry:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             made = self.client.create_model_version(
-                model, model_uri, run_id=run_id, tags={**tags, "airworthy.idempotency_key": key}
+                model,
+                model_uri,
+                run_id=run_id,
+                model_id=_model_id(model_uri),
+                tags={**tags, "airworthy.idempotency_key": key},
             )
             return str(made.version), True
 
@@ -193,3 +212,8 @@ def open_registry(environment: Environment) -> Registry:
         TransientError: when MLflow cannot be reached.
     """
     return Registry(environment, connect(environment))
+
+
+def _model_id(model_uri: str) -> str:
+    """Return the id of a logged model, ``m-...``; a tracking server wants it beside the address."""
+    return model_uri.rsplit("/", 1)[-1]

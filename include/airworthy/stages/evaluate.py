@@ -40,8 +40,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     champion = registry.champion(job.spec.model)
     bundles = {"challenger": _challenger(registry, challenger)}
     incomparable = _add_champion(job, registry, champion, bundles)
-    baseline_file = registry.run_artifact(challenger.mlflow_run_id, "baseline.json")
-    baseline = BaselineModel.model_validate_json(baseline_file.read_bytes())
+    baseline = BaselineModel.model_validate_json(registry.run_text(challenger.mlflow_run_id, "baseline.json"))
     scored = _score(job, dataset, challenger, bundles, baseline)
     measured = _measure(job, scored, incomparable)
     gates = decide(job.spec.evaluate.gates, measured)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,10 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
     learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
     features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
     key = idempotency_key(job, dataset)
-    with training_run(job, key) as mlflow_run_id, tempfile.TemporaryDirectory() as scratch:
+    with training_run(job, key) as mlflow_run_id, _scratch(job) as scratch:
         log_dataset(job, dataset)
-        fitted, counts = _fit(job, lake, dataset, bounds, features, classes, Path(scratch))
-        bundle = Path(scratch) / "bundle"
+        fitted, counts = _fit(job, lake, dataset, bounds, features, classes, scratch)
+        bundle = scratch / "bundle"
         manifest = Manifest(
             model=job.spec.model,
             task=job.spec.task,
@@ -83,6 +84,18 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             best_iteration=fitted.best_iteration,
             parameters=fitted.parameters,
         )  # fmt: skip
+
+
+@contextmanager
+def _scratch(job: Job) -> Iterator[Path]:
+    """Yield an empty folder of the run's own; what a killed try of the same run left in it is removed first."""
+    folder = job.environment.state / "scratch" / job.spec.model / job.run.folder_name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_parameters(job: Job) -> None:

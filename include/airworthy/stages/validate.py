@@ -111,8 +111,7 @@ def _champion_profile(registry: Registry, model: str) -> Profile | None:
     if champion is None:
         return None
     run_id = registry.version(model, champion).run_id
-    path = registry.run_artifact(run_id, "profile.json")
-    return Profile.model_validate_json(path.read_bytes())
+    return Profile.model_validate_json(registry.run_text(run_id, "profile.json"))
 
 
 def _describe(check: CheckResult) -> str:

@@ -100,9 +100,7 @@ def test_classification_end_to_end(
     found = run_stages(model)
     assert set(found["verdict"]["metrics"]["challenger"]) == set(METRICS[task])  # type: ignore[index]
     registry = open_registry(environment)
-    matrix = json.loads(
-        registry.run_artifact(found["challenger"]["mlflow_run_id"], "confusion_matrix.json").read_text()
-    )
+    matrix = json.loads(registry.run_text(found["challenger"]["mlflow_run_id"], "confusion_matrix.json"))
     assert np.sum(matrix["matrix"]) == found["verdict"]["holdout_rows"] > 0
 
 
