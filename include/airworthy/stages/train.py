@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -89,7 +90,9 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 @contextmanager
 def _scratch(job: Job) -> Iterator[Path]:
     """Yield an empty folder of the run's own; what a killed try of the same run left in it is removed first."""
-    folder = job.environment.state / "scratch" / job.spec.model / job.run.folder_name
+    # MLflow takes a path for an address and decodes what a run id may hold: a digest has nothing to decode.
+    name = hashlib.sha256(job.run.run_id.encode(errors="surrogatepass")).hexdigest()[:16]
+    folder = job.environment.state / "scratch" / job.spec.model / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
