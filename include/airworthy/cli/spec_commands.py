@@ -64,11 +64,17 @@ def check(
 
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Write the schema file that specs refer to.")] = False,
+    verdict: Annotated[bool, typer.Option("--verdict", help="The schema of verdict.json instead, printed.")] = False,
 ) -> None:
     """Print the JSON Schema of model.yaml, which editors complete and check it with."""
+    from airworthy.gates.schema import verdict_schema_text
     from airworthy.spec.schema import schema_text, write_schema
 
-    if write:
+    if verdict and write:
+        raise typer.BadParameter("--write is for the schema of specs; --verdict prints")
+    if verdict:
+        typer.echo(verdict_schema_text(), nl=False)
+    elif write:
         typer.echo(f"wrote {write_schema()}")
     else:
         typer.echo(schema_text(), nl=False)

@@ -41,13 +41,35 @@ def relative_loss(
     """
     scores = [_score(task, metric, labels, predictions, threshold) for predictions in (challenger, reference)]
     sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
-    point = _loss(sign, *(score(np.ones((1, len(labels)))) for score in scores))
+    return _interval(scores, len(labels), sign, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def relative_cost(
+    challenger: Array, reference: Array, *, confidence: float, resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """Return how much more the challenger's rows cost than the reference's, as `relative_loss` does for a metric.
+
+    Args:
+        challenger: Each row's cost, shape (rows,).
+        reference: The other model's costs of the same rows.
+        confidence: Of the two-sided percentile interval.
+        resamples: How many.
+        seed: Makes the interval reproducible.
+    """
+    scores = [_mean(challenger), _mean(reference)]
+    return _interval(scores, len(challenger), 1.0, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def _interval(
+    scores: list[Score], rows: int, sign: float, *, confidence: float, resamples: int, seed: int
+) -> tuple[float, float, float]:
+    point = _loss(sign, *(score(np.ones((1, rows))) for score in scores))
     generator = np.random.default_rng(seed)
-    block = max(1, _CELLS_AT_ONCE // len(labels))
+    block = max(1, _CELLS_AT_ONCE // rows)
     found = []
     for start in range(0, resamples, block):
         count = min(block, resamples - start)
-        weights = generator.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=count).astype(float)
+        weights = generator.multinomial(rows, np.full(rows, 1 / rows), size=count).astype(float)
         found.append(_loss(sign, *(score(weights) for score in scores)))
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])

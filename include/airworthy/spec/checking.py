@@ -41,7 +41,8 @@ def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
     """Check one spec file.
 
     Args:
-        path: The file. Only beside a ``model.yaml`` is a ``features.py`` expected, and checked.
+        path: The file. Only beside a ``model.yaml`` is a ``features.py`` expected, and checked, and a
+            ``behaviour.py`` checked.
         deep: Also ask Great Expectations, XGBoost and Polars; only a spec that is whole can be asked about.
     """
     try:
@@ -52,9 +53,10 @@ def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
 
 
 def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:
+    from airworthy.spec.checks.behaviour_file import wrong_behaviour
     from airworthy.spec.checks.boosting import wrong_parameters
     from airworthy.spec.checks.expectations import wrong_expectations
     from airworthy.spec.checks.feature_file import wrong_features
 
     faults = [*wrong_expectations(str(path), spec), *wrong_parameters(str(path), spec)]
-    return [*faults, *wrong_features(path, spec)] if path.name == SPEC_FILE else faults
+    return [*faults, *wrong_features(path, spec), *wrong_behaviour(path, spec)] if path.name == SPEC_FILE else faults

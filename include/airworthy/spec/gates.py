@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from airworthy.spec.fields import Part, Wrong, refuse
+from airworthy.spec.fields import Part, Wrong, refuse, rejection
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -15,7 +16,8 @@ METRICS: dict[str, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "log_loss", "precision", "recall", "f1"),
     "multiclass": ("accuracy", "log_loss", "precision", "recall", "f1"),
 }
-LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss"})
+KPI = "kpi"
+LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
 
 
 class Gate(Part):
@@ -62,10 +64,86 @@ class Gate(Part):
         return f"{self.metric}{by}"
 
 
+class Slices(Part):
+    """A column by which the metrics are split: by its values, or, with `bins`, by ranges of its numbers.
+
+    ``bins: [2, 5]`` makes three slices: below 2, from 2 to below 5, and 5 or more.
+    """
+
+    column: Annotated[str, Field(min_length=1)]
+    bins: Annotated[list[float], Field(min_length=1, max_length=50)] | None = None
+
+    @model_validator(mode="after")
+    def _bins_run_upwards(self) -> Slices:
+        if any(low >= high for low, high in pairwise(self.bins or [])):
+            allowed = "numbers, each larger than the one before"
+            raise rejection(Wrong(("bins",), "the bins must run upwards", self.bins, allowed))
+        return self
+
+
+def _slices(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+SlicesOf = Annotated[Slices, BeforeValidator(_slices, json_schema_input_type=str | Slices)]
+
+
+def _class_name(value: object) -> object:
+    """Return the class as text: a model calls the classes of a binary label 0 and 1."""
+    return str(int(value)) if isinstance(value, bool | int) else value
+
+
+ClassName = Annotated[str, BeforeValidator(_class_name, json_schema_input_type=str | int | bool)]
+
+
+class Cost(Part):
+    """What one row costs when its class is `actual` and the model's decision is `predicted`."""
+
+    actual: ClassName
+    predicted: ClassName
+    cost: float
+
+
+class Kpi(Part):
+    """What the model's answers cost the business, on average per row; lower is better. A gate calls it ``kpi``."""
+
+    costs: list[Cost] | None = Field(
+        default=None, description="A classification's cost matrix; a pair that is not named costs nothing."
+    )
+    function: str | None = Field(
+        default=None,
+        description="A function in behaviour.py: labels and predictions (numpy arrays) in, one cost per row out.",
+    )
+    unit: str = Field(default="", description="Of one row's cost, for people.", examples=["EUR", "minutes"])
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Kpi:
+        if (self.costs is None) == (self.function is None):
+            given: JsonValue = "neither" if self.costs is None else "both"
+            raise rejection(Wrong((), "a KPI has one definition", given, "exactly one of costs and function"))
+        pairs = [(cost.actual, cost.predicted) for cost in self.costs or []]
+        problem, allowed = "this pair has a cost already", "each pair of actual and predicted once"
+        refuse(
+            [
+                Wrong(("costs", index), problem, f"actual {pair[0]}, predicted {pair[1]}", allowed)
+                for index, pair in enumerate(pairs)
+                if pair in pairs[:index]
+            ]
+        )
+        return self
+
+
 class Evaluate(Part):
     """What is measured on the holdout, and what it takes to fly."""
 
-    slices: list[str] = Field(default_factory=list, description="Columns by whose values the metrics are split.")
+    slices: list[SlicesOf] = Field(
+        default_factory=list,
+        description="Columns by which the metrics are split: by value, or by range with {column: ..., bins: [...]}.",
+    )
+    kpi: Kpi | None = Field(default=None, description="A business metric: a cost matrix, or a function.")
+    behaviour_rows: Annotated[
+        int, Field(ge=10, le=100_000, description="Holdout rows, at most, that behaviour.py's tests are tried on.")
+    ] = 1000
     decision_threshold: Annotated[
         float, Field(gt=0.0, lt=1.0, description="A binary model says yes from this probability on.")
     ] = 0.5
@@ -75,3 +153,21 @@ class Evaluate(Part):
         default="reject", description="What becomes of a challenger when a gate could not be decided."
     )
     gates: Annotated[list[Gate], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _slices_once(self) -> Evaluate:
+        names = self.slice_columns
+        problem = "this column is sliced already"
+        refuse(
+            [
+                Wrong(("slices", index), problem, name, "each column once")
+                for index, name in enumerate(names)
+                if name in names[:index]
+            ]
+        )
+        return self
+
+    @property
+    def slice_columns(self) -> list[str]:
+        """The columns by which the metrics are split, in the spec's order."""
+        return [slices.column for slices in self.slices]

@@ -24,7 +24,7 @@ from airworthy.spec.fields import (
     format_duration,
     refuse,
 )
-from airworthy.spec.gates import METRICS, Evaluate, Task
+from airworthy.spec.gates import KPI, METRICS, Evaluate, Task
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources import Source
 
@@ -36,6 +36,7 @@ LABEL_TYPES: dict[str, tuple[ColumnType, ...]] = {
     "multiclass": ("category", "string"),
 }
 SLICE_TYPES: tuple[ColumnType, ...] = ("category", "string", "bool", "int")
+BIN_TYPES: tuple[ColumnType, ...] = ("float", "int")
 DAY = timedelta(days=1)
 PARTITION = "partition"
 
@@ -231,11 +232,14 @@ class ModelSpec(Part):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:
-        refuse([*self._wrong_gates(), *self._wrong_slices(), *self._wrong_label(), *self._wrong_days()])
+        refuse(
+            [*self._wrong_gates(), *self._wrong_slices(), *self._wrong_kpi(), *self._wrong_label(), *self._wrong_days()]
+        )
         return self
 
     def _wrong_gates(self) -> Iterator[Wrong]:
-        metrics, slices = METRICS[self.task], self.evaluate.slices
+        metrics, slices = METRICS[self.task], self.evaluate.slice_columns
+        metrics = (*metrics, KPI) if self.evaluate.kpi else metrics
         for index, gate in enumerate(self.evaluate.gates):
             at = ("evaluate", "gates", index)
             if gate.metric not in metrics:
@@ -245,13 +249,29 @@ class ModelSpec(Part):
                 yield Wrong((*at, "slice"), "this slice is not in evaluate.slices", gate.slice, allowed)
 
     def _wrong_slices(self) -> Iterator[Wrong]:
-        usable = [name for name, kind in self.ingest.columns.items() if kind in SLICE_TYPES]
-        for index, name in enumerate(self.evaluate.slices):
-            if name not in usable:
-                kind = self.ingest.columns.get(name)
-                problem = f"a column of type {kind} has no slices" if kind else "this column is not declared"
-                allowed = f"columns of type {', '.join(SLICE_TYPES)}: {', '.join(usable) or 'none is declared'}"
-                yield Wrong(("evaluate", "slices", index), problem, name, allowed)
+        for index, slices in enumerate(self.evaluate.slices):
+            types = SLICE_TYPES if slices.bins is None else BIN_TYPES
+            usable = [name for name, kind in self.ingest.columns.items() if kind in types]
+            if slices.column not in usable:
+                kind = self.ingest.columns.get(slices.column)
+                without = "slices" if slices.bins is None else "bins"
+                problem = f"a column of type {kind} has no {without}" if kind else "this column is not declared"
+                allowed = f"columns of type {', '.join(types)}: {', '.join(usable) or 'none is declared'}"
+                if slices.bins is None and kind in BIN_TYPES:
+                    allowed += f"; or {{column: {slices.column}, bins: [...]}}"
+                yield Wrong(("evaluate", "slices", index), problem, slices.column, allowed)
+
+    def _wrong_kpi(self) -> Iterator[Wrong]:
+        costs = self.evaluate.kpi.costs if self.evaluate.kpi else None
+        if costs is None:
+            return
+        if self.task == "regression":
+            allowed = "kpi: {function: ...}, a function in behaviour.py"
+            yield Wrong(("evaluate", "kpi", "costs"), "a regression has no classes", f"{len(costs)} costs", allowed)
+        for index, cost in enumerate(costs if self.task == "binary" else []):
+            for key, name in (("actual", cost.actual), ("predicted", cost.predicted)):
+                if name not in ("0", "1"):
+                    yield Wrong(("evaluate", "kpi", "costs", index, key), "no class of a binary task", name, "0, 1")
 
     def _wrong_label(self) -> Iterator[Wrong]:
         kind, allowed = self.ingest.columns[self.ingest.label], LABEL_TYPES[self.task]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import date
-from pathlib import Path
-from typing import Any
 
+from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
-from airworthy.evaluation.bootstrap import relative_loss
+from airworthy.evaluation.behaviour import try_behaviour
+from airworthy.evaluation.bootstrap import relative_cost, relative_loss
 from airworthy.evaluation.comparable import why_incomparable
+from airworthy.evaluation.evidence import keep_evidence
 from airworthy.evaluation.holdout import Scored, score_holdout, slice_metrics
-from airworthy.evaluation.metrics import confusion
+from airworthy.gates.behaviour import behaviour_outcomes
 from airworthy.gates.decide import Measured, decide, overall
 from airworthy.gates.report import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
@@ -21,6 +21,7 @@ from airworthy.job import Job
 from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
+from airworthy.spec.gates import KPI
 from airworthy.training.baseline import BaselineModel
 
 log = logging.getLogger("airworthy.evaluate")
@@ -33,17 +34,20 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         The verdict; a failed gate is in it, and raises nothing.
 
     Raises:
-        TerminalError: when the holdout has no labelled row, or a model's files are not those that were logged.
+        TerminalError: when the holdout has no labelled row, a model's files are not those that were logged, or
+            behaviour.py cannot be used.
         TransientError: when the lake or MLflow cannot be reached.
     """
+    behaviour = load_behaviour(job.folder, job.spec.model)
     registry = open_registry(job.environment)
     champion = registry.champion(job.spec.model)
     bundles = {"challenger": _challenger(registry, challenger)}
     incomparable = _add_champion(job, registry, champion, bundles)
     baseline = BaselineModel.model_validate_json(registry.run_text(challenger.mlflow_run_id, "baseline.json"))
-    scored = _score(job, dataset, challenger, bundles, baseline)
+    scored = _score(job, dataset, challenger, bundles, baseline).priced(job.spec, behaviour)
     measured = _measure(job, scored, incomparable)
-    gates = decide(job.spec.evaluate.gates, measured)
+    tried = try_behaviour(behaviour.tests, bundles["challenger"], scored.sample)
+    gates = [*decide(job.spec.evaluate.gates, measured), *behaviour_outcomes(tried)]
     outcome = overall(gates)
     verdict = Verdict(
         model=job.spec.model,
@@ -58,7 +62,8 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         gates=gates,
         holdout_rows=measured.rows,
     )
-    _keep(job, registry, verdict, scored, bundles["challenger"])
+    keep_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
+    _record(job, verdict)
     return verdict
 
 
@@ -99,7 +104,7 @@ def _score(
 
 
 def _measure(job: Job, scored: Scored, incomparable: dict[str, str]) -> Measured:
-    metrics = scored.metrics(job.spec)
+    metrics = {role: scored.metrics(job.spec, role) for role in scored.predictions}
     compared: set[tuple[str, str]] = {
         (gate.metric, gate.against)
         for gate in job.spec.evaluate.gates
@@ -110,38 +115,20 @@ def _measure(job: Job, scored: Scored, incomparable: dict[str, str]) -> Measured
 
 
 def _loss(job: Job, scored: Scored, metric: str, role: str) -> tuple[float, float, float]:
-    rules = job.spec.evaluate
+    rules, seed = job.spec.evaluate, job.spec.train.seed
+    if metric == KPI:
+        return relative_cost(
+            scored.costs["challenger"], scored.costs[role],
+            confidence=rules.confidence, resamples=rules.resamples, seed=seed,
+        )  # fmt: skip
     return relative_loss(
         job.spec.task, metric, scored.labels, scored.predictions["challenger"], scored.predictions[role],
-        threshold=rules.decision_threshold, confidence=rules.confidence, resamples=rules.resamples,
-        seed=job.spec.train.seed,
+        threshold=rules.decision_threshold, confidence=rules.confidence, resamples=rules.resamples, seed=seed,
     )  # fmt: skip
 
 
-def _keep(job: Job, registry: Registry, verdict: Verdict, scored: Scored, bundle: ModelBundle) -> None:
-    """Leave the evidence: on the MLflow run, in the evidence folder, in the ledger and in the log."""
-    import mlflow
-
-    folder = job.evidence
-    folder.mkdir(parents=True, exist_ok=True)
-    content = verdict.model_dump(mode="json")
-    (folder / "verdict.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _draw(job, folder / "evaluation.png", scored, bundle)
-    with mlflow.start_run(run_id=verdict.mlflow_run_id):
-        mlflow.log_metrics(
-            {f"{role}_{metric}": value for role, found in verdict.metrics.items() for metric, value in found.items()}
-        )
-        mlflow.set_tags(
-            {
-                "airworthy.verdict": verdict.outcome,
-                "airworthy.reasons": "\n".join(verdict.reasons)[:4000],
-                "mlflow.note.content": f"```\n{verdict_table(verdict)}\n```",
-            }
-        )
-        mlflow.log_dict(content, "verdict.json")
-        mlflow.log_artifact(str(folder / "evaluation.png"))
-        if job.spec.task != "regression":
-            mlflow.log_dict(_confusion(job, scored, bundle), "confusion_matrix.json")
+def _record(job: Job, verdict: Verdict) -> None:
+    """Leave the verdict in the ledger and in the log."""
     open_ledger(job.environment, job.spec.model).append(
         "verdict", f"verdict:{job.run.run_id}:{verdict.mlflow_run_id}:{verdict.champion_version}", job.run.run_id,
         job.run.requested_by,
@@ -152,19 +139,3 @@ def _keep(job: Job, registry: Registry, verdict: Verdict, scored: Scored, bundle
     )  # fmt: skip
     for line in verdict_table(verdict).splitlines():
         log.info(line)
-
-
-def _confusion(job: Job, scored: Scored, bundle: ModelBundle) -> dict[str, Any]:
-    classes, threshold = list(bundle.manifest.classes), job.spec.evaluate.decision_threshold
-    matrix = confusion(scored.labels, scored.predictions["challenger"], threshold, len(classes))
-    return {"classes": classes, "rows_are": "actual", "matrix": matrix.tolist()}
-
-
-def _draw(job: Job, path: Path, scored: Scored, bundle: ModelBundle) -> None:
-    from airworthy.evaluation.plots import draw
-
-    gains = bundle.booster.get_score(importance_type="total_gain")
-    total = sum(gains.values()) or 1.0
-    importance = {name: gains.get(name, 0.0) / total for name in bundle.features.names}
-    figure = draw(job.spec, scored.labels, scored.predictions["challenger"], importance, list(bundle.manifest.classes))
-    figure.savefig(path, dpi=90)

@@ -1,0 +1,66 @@
+"""The evidence of an evaluation: verdict, picture and report, in the run's folder and on its MLflow run."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from airworthy.bundle import ModelBundle
+from airworthy.evaluation.holdout import Scored
+from airworthy.evaluation.metrics import confusion
+from airworthy.evaluation.report import report_page
+from airworthy.gates.report import verdict_table
+from airworthy.handover import DatasetRef, ModelRef, Verdict
+from airworthy.job import Job
+
+
+def keep_evidence(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, scored: Scored, bundle: ModelBundle
+) -> None:
+    """Write ``verdict.json``, ``evaluation.png`` and ``report.html``; log them and the metrics to MLflow."""
+    import mlflow
+
+    folder = job.evidence
+    folder.mkdir(parents=True, exist_ok=True)
+    content = verdict.model_dump(mode="json")
+    picture = _picture(job, scored, bundle)
+    (folder / "verdict.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (folder / "evaluation.png").write_bytes(picture)
+    (folder / "report.html").write_text(report_page(job, dataset, challenger, verdict, picture), encoding="utf-8")
+    with mlflow.start_run(run_id=verdict.mlflow_run_id):
+        mlflow.log_metrics(
+            {f"{role}_{metric}": value for role, found in verdict.metrics.items() for metric, value in found.items()}
+        )
+        mlflow.set_tags(
+            {
+                "airworthy.verdict": verdict.outcome,
+                "airworthy.reasons": "\n".join(verdict.reasons)[:4000],
+                "mlflow.note.content": f"```\n{verdict_table(verdict)}\n```",
+            }
+        )
+        mlflow.log_dict(content, "verdict.json")
+        mlflow.log_artifact(str(folder / "evaluation.png"))
+        mlflow.log_artifact(str(folder / "report.html"))
+        if job.spec.task != "regression":
+            mlflow.log_dict(_confusion(job, scored, bundle), "confusion_matrix.json")
+
+
+def _confusion(job: Job, scored: Scored, bundle: ModelBundle) -> dict[str, Any]:
+    classes, threshold = list(bundle.manifest.classes), job.spec.evaluate.decision_threshold
+    matrix = confusion(scored.labels, scored.predictions["challenger"], threshold, len(classes))
+    return {"classes": classes, "rows_are": "actual", "matrix": matrix.tolist()}
+
+
+def _picture(job: Job, scored: Scored, bundle: ModelBundle) -> bytes:
+    """Return the one picture, as PNG."""
+    from airworthy.evaluation.plots import draw
+
+    gains = bundle.booster.get_score(importance_type="total_gain")
+    total = sum(gains.values()) or 1.0
+    importance = {name: gains.get(name, 0.0) / total for name in bundle.features.names}
+    classes = list(bundle.manifest.classes)
+    figure = draw(job.spec, scored.labels, scored.predictions["challenger"], importance, classes)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=90)
+    return content.getvalue()

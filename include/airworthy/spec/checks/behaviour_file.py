@@ -1,0 +1,96 @@
+"""Checking a model's ``behaviour.py``: it loads, its tests name declared columns, and the KPI's function is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airworthy.errors import TerminalError
+from airworthy.spec.checks.feature_file import sample_frame
+from airworthy.spec.faults import Fault, did_you_mean
+from airworthy.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from airworthy.behaviour import BehaviouralTest
+
+_TEXTS = ("red", "green", "blue", "amber")
+
+
+def wrong_behaviour(spec_file: Path, spec: ModelSpec) -> list[Fault]:
+    """Return every fault of the ``behaviour.py`` beside a spec, which may be missing, and of the spec's use of it."""
+    from airworthy.behaviour import BEHAVIOUR_FILE, load_behaviour
+
+    path = spec_file.with_name(BEHAVIOUR_FILE)
+    try:
+        behaviour = load_behaviour(spec_file.parent, spec.model)
+    except TerminalError as error:
+        problem = error.problem.removeprefix(f"{path}").lstrip(": ")
+        return [Fault(str(path), "BEHAVIOUR", problem, error.received or "nothing that can be used", error.allowed)]
+    faults = [fault for name, test in behaviour.tests.items() for fault in _wrong_test(path, spec, name, test)]
+    wanted = spec.evaluate.kpi.function if spec.evaluate.kpi else None
+    if wanted is None:
+        return faults
+    try:
+        behaviour.function(wanted)
+    except TerminalError as error:
+        problem = f"there is no such function in {path.name}"
+        faults.append(Fault(str(spec_file), "evaluate.kpi.function", problem, wanted, error.allowed))
+    return faults
+
+
+def _wrong_test(path: Path, spec: ModelSpec, name: str, test: BehaviouralTest) -> Iterator[Fault]:
+    from airworthy.behaviour import columns_of
+
+    key, inputs = f"BEHAVIOUR[{name!r}]", spec.inputs
+    unknown = [column for column in columns_of(test) if column not in inputs]
+    if unknown:
+        problem = f"this test names a column that a prediction does not have{did_you_mean(unknown[0], list(inputs))}"
+        yield Fault(str(path), key, problem, ", ".join(unknown), ", ".join(inputs))
+        return
+    yield from _wrong_numbers(path, key, spec, test)
+    complaint = _complaint(spec, test)
+    if complaint:
+        allowed = "values and expressions of the columns' declared types"
+        yield Fault(str(path), key, "this test fails on sample rows", complaint, allowed)
+
+
+def _wrong_numbers(path: Path, key: str, spec: ModelSpec, test: BehaviouralTest) -> Iterator[Fault]:
+    """Find tests that can never fail, never pass, or mean no class."""
+    from airworthy.behaviour import Invariance, MinimumFunctionality
+
+    if not 0 <= test.allowed < 1:
+        yield Fault(str(path), key, "this share can never be broken or never kept", f"allowed={test.allowed}", "[0, 1)")
+    if isinstance(test, MinimumFunctionality):
+        low, high = test.at_least, test.at_most
+        if not test.rows or (low is None and high is None) or (low is not None and high is not None and low > high):
+            received = f"{len(test.rows)} rows, at_least={low}, at_most={high}"
+            yield Fault(str(path), key, "this test asks nothing that can be kept", received, "rows, and a range")
+    else:
+        if not test.change:
+            yield Fault(str(path), key, "this test changes nothing", "change={}", "at least one column")
+        if not test.tolerance >= 0:
+            yield Fault(str(path), key, "the tolerance is below 0", f"tolerance={test.tolerance}", "0 or more")
+    if not isinstance(test, Invariance) and (test.of is None) == (spec.task == "multiclass"):
+        needed = "the name of a class" if spec.task == "multiclass" else "None: there is one prediction a row"
+        yield Fault(str(path), key, f"`of` does not go with a {spec.task} task", f"of={test.of!r}", needed)
+
+
+def _complaint(spec: ModelSpec, test: BehaviouralTest) -> str:
+    """Compute the test's rows from sample rows; return what Polars says against it, or nothing."""
+    import polars as pl
+
+    from airworthy.behaviour import MinimumFunctionality
+    from airworthy.evaluation.behaviour import changed_rows, written_rows
+
+    rows = sample_frame(spec.inputs, _TEXTS)
+    try:
+        if isinstance(test, MinimumFunctionality):
+            written_rows(test, spec.inputs)
+            return ""
+        changed_rows(rows, test.change, spec.inputs)
+        if test.where is not None and rows.select(test.where.alias("where"))["where"].dtype != pl.Boolean:
+            return "where is no condition"
+    except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return ""
