@@ -75,7 +75,8 @@ def _multiclass(spec: ModelSpec, axes: Any, labels: Array, predictions: Array, c
 def _confusion(axes: Axes, matrix: Array, classes: list[str]) -> None:
     axes.imshow(matrix, cmap="Blues")
     for row, column in np.ndindex(*matrix.shape):
-        axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center")
+        ink = "white" if matrix[row, column] > matrix.max() / 2 else "black"
+        axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=ink)
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
     axes.set(title="confusion matrix", xlabel="predicted", ylabel="actual")
