@@ -10,9 +10,9 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"^([0-9]{1,6})\s*([mhdw])$")
-_DURATIONS_ALLOWED = "a whole number and one of m, h, d, w (at most 100 years), such as 28d, 12h or 30m"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"^([0-9]{1,6})\s*([smhdw])$")
+_DURATIONS_ALLOWED = "a whole number and one of s, m, h, d, w (at most 100 years), such as 28d, 12h, 30m or 45s"
 _LONGEST = timedelta(days=36_525)
 
 
@@ -42,7 +42,7 @@ def refuse(wrong: Sequence[Wrong]) -> None:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Turn ``"28d"``, ``"12h"``, ``"30m"`` or ``"4w"`` into a duration.
+    """Turn ``"28d"``, ``"12h"``, ``"30m"``, ``"45s"`` or ``"4w"`` into a duration.
 
     Raises:
         ValueError: when the text is none of these (pydantic turns it into a fault of the spec).
@@ -58,11 +58,11 @@ def parse_duration(value: object) -> timedelta:
 
 def format_duration(value: timedelta) -> str:
     """Write a duration in the largest unit that keeps it whole: the inverse of `parse_duration`."""
-    minutes = int(value.total_seconds() // 60)
-    for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def _parse_day(value: object) -> object:
@@ -73,7 +73,7 @@ def _parse_day(value: object) -> object:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,6}\s*[mhdw]$")]),
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,6}\s*[smhdw]$")]),
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"examples": ["28d", "12h"]}),
 ]

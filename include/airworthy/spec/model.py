@@ -25,6 +25,7 @@ from airworthy.spec.fields import (
     refuse,
 )
 from airworthy.spec.gates import KPI, METRICS, Evaluate, Task
+from airworthy.spec.release import Release
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources import Source
 
@@ -195,19 +196,6 @@ class Train(Part):
             wrong.append(Wrong(("holdout",), problem, format_duration(self.holdout), allowed))
         refuse(wrong)
         return self
-
-
-class Parity(Part):
-    """How closely the server's answers must match the offline predictions."""
-
-    rows: Annotated[int, Field(ge=1, le=100_000)] = 500
-    tolerance: Annotated[float, Field(gt=0.0)] = 1e-5
-
-
-class Release(Part):
-    """How a version that passed its gates takes over."""
-
-    parity: Parity = Parity()
 
 
 class ModelSpec(Part):

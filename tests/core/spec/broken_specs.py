@@ -26,7 +26,7 @@ BROKEN: dict[str, Told] = {
     "missing_key.yaml": Told("ingest.label", "required", "nothing", "text, not empty"),
     "wrong_choice.yaml": Told("task", "'regression'", "regresion", "regression, binary, multiclass"),
     "bad_model_name.yaml": Told("model", "wrong form", "My-Parcels", "lower-case letters, digits and _"),
-    "bad_duration.yaml": Told("train.lookback", "not a duration", "4 fortnights", "28d, 12h or 30m"),
+    "bad_duration.yaml": Told("train.lookback", "not a duration", "4 fortnights", "28d, 12h, 30m or 45s"),
     "part_of_a_day.yaml": Told("train.holdout", "whole days", "36h", "whole number of days, at least 1d"),
     "holdout_eats_lookback.yaml": Told("train.holdout", "nothing would be left", "28d", "less than the lookback, 28d"),
     "bad_cron.yaml": Told("schedule", "not a cron expression", "0 25 * * *", "hour 0-23"),
@@ -92,6 +92,13 @@ BROKEN: dict[str, Told] = {
     "empty.yaml": Told("", "mapping of keys", "an empty file", "model: delivery_eta"),
     "not_utf8.yaml": Told("", "not text in UTF-8", "byte 0xe9 at position 10", "UTF-8"),
     "binary.yaml": Told("", "not text in UTF-8", "byte 0x80 at position 128", "UTF-8"),
+    "rollout_without_end.yaml": Told(
+        "release.rollout", "ends with all of the traffic", '["shadow", 10]', "full at the end"
+    ),
+    "rollout_that_shrinks.yaml": Told("release.rollout", "must grow", "50, 10", "percentages that grow"),
+    "unknown_rollout_step.yaml": Told(
+        "release.rollout[0]", "no step of a rollout", "blue", "shadow, a percentage from 1 to 99, full"
+    ),
     "alias_bomb.yaml": Told("e[1][5]", "too many values", "aliases of aliases", "at most 20000 values"),
     "alias_of_itself.yaml": Told("owner[0][0]", "alias that contains itself", "...", "40 levels"),
     "nested_without_end.yaml": Told("", "nests too deep", "hundreds of levels", "40 levels"),
