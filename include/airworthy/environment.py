@@ -7,24 +7,41 @@ Environment variables read here, and nowhere else in the core:
 ``AIRWORTHY_STATE``      replaces the environment's ``state`` folder
 ``AIRWORTHY_MODELS``     replaces the folder that holds the model folders
 ``AIRWORTHY_DOWNLOADS``  a folder that already holds files which a spec would download
-``AIRWORTHY_SERVER_URL`` replaces the environment's model server address
+``AIRWORTHY_SERVER_URL`` replaces the address of the model server in production
+``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
+
+A file may name others as ``${NAME}``: secrets and addresses that differ from machine to machine stay out of it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airworthy.errors import TerminalError
+from airworthy.spec.release import ReleaseDefaults
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_OVERRIDES = {
+    "server_url": "AIRWORTHY_SERVER_URL",
+    "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
+    "tracking_uri": "AIRWORTHY_TRACKING_URI",
+}
 
 
 class Environment(BaseModel):
-    """One deployment: paths are absolute, addresses complete."""
+    """One deployment: paths are absolute, addresses complete.
+
+    `staging_server_url` is the server in which a version is checked before it may take traffic; None: the one in
+    production, beside the champion. `release` says how a version takes over when its spec leaves that open.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +53,10 @@ class Environment(BaseModel):
     tracking_uri: str
     artifacts: str
     server_url: str
+    staging_server_url: str | None = None
     downloads: Path
+    flags: Path | None = None
+    release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
 
     @property
     def evidence(self) -> Path:
@@ -47,6 +67,11 @@ class Environment(BaseModel):
     def locks(self) -> Path:
         """Folder for lock files."""
         return self.state / "locks"
+
+    @property
+    def flags_file(self) -> Path:
+        """The flagd file with the flags of rollouts, which the model server in production watches."""
+        return self.flags or self.state / "flags.json"
 
     @property
     def server_token_file(self) -> Path:
@@ -60,7 +85,7 @@ def project_folder() -> Path:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int) -> dict[str, str]:
+def _read(path: Path, modified_ns: int) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -85,16 +110,15 @@ def load_environment() -> Environment:
             "there is no such environment", received=f"AIRWORTHY_ENV={name}", allowed=known, next_step=f"create {path}"
         )
     values = dict(_read(path, path.stat().st_mtime_ns))
+    for key, variable in _OVERRIDES.items():
+        values[key] = os.environ.get(variable) or values.get(key)
     state = Path(os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")).resolve()
-    filled = {key: str(value).replace("{state}", str(state)) for key, value in values.items()}
+    filled = {key: _filled(value, state, path, key) for key, value in values.items()}
     filled["name"] = name
     filled["project"] = str(project)
     filled["state"] = str(state)
     filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / filled.get("models", "include/models"))
     filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get("downloads", str(state / "downloads"))
-    for key, variable in (("server_url", "AIRWORTHY_SERVER_URL"), ("tracking_uri", "AIRWORTHY_TRACKING_URI")):
-        if os.environ.get(variable):
-            filled[key] = os.environ[variable]
     try:
         return Environment.model_validate(filled)
     except ValidationError as error:
@@ -106,3 +130,23 @@ def load_environment() -> Environment:
             allowed=", ".join(Environment.model_fields),
             next_step=f"edit {path}",
         ) from None
+
+
+def _filled(value: Any, state: Path, path: Path, key: str) -> Any:
+    """Put the state folder and environment variables into a value's text.
+
+    Raises:
+        TerminalError: when a variable that the file names is not set.
+    """
+    if not isinstance(value, str):
+        return value
+
+    def variable(found: re.Match[str]) -> str:
+        if not os.environ.get(found[1]):
+            raise TerminalError(
+                f"{path}: {key}: the environment variable {found[1]} is not set", received=value,
+                allowed=f"{found[1]} with a value", next_step=f"export {found[1]}=..., or edit {path}",
+            )  # fmt: skip
+        return os.environ[found[1]]
+
+    return _VARIABLE.sub(variable, value.replace("{state}", str(state)))

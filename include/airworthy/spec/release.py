@@ -5,6 +5,7 @@ What is left out (``null``) is the environment's choice (``include/environments/
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -59,6 +60,20 @@ class Guard(Part):
     min_requests: Annotated[
         int, Field(ge=1, description="Of the challenger in a step; fewer say nothing of its latency and predictions.")
     ] = 100
+
+
+class ReleaseDefaults(Part):
+    """How a version takes over where its spec leaves it open: the environment's choice, by default the careful one."""
+
+    approval: ApprovalRule = "required"
+    approval_timeout: Duration = timedelta(days=1)
+    rollout: list[RolloutStep] = ["shadow", 10, 50, "full"]
+    bake: Duration = timedelta(minutes=10)
+
+    @model_validator(mode="after")
+    def _rollout_grows(self) -> ReleaseDefaults:
+        refuse(wrong_steps(self.rollout))
+        return self
 
 
 class Release(Part):

@@ -1,0 +1,36 @@
+"""How a version of a model takes over in an environment: the spec's word, else the environment's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from airworthy.environment import Environment
+from airworthy.spec import ModelSpec
+from airworthy.spec.release import ApprovalRule, RolloutStep
+
+
+@dataclass(frozen=True)
+class ReleaseRules:
+    """What a release has to go through: approval, then the steps of the rollout, each but the last for `bake`."""
+
+    approval: ApprovalRule
+    approval_timeout: timedelta
+    rollout: tuple[RolloutStep, ...]
+    bake: timedelta
+
+    @property
+    def watched_steps(self) -> tuple[RolloutStep, ...]:
+        """The steps before ``full``, in which the guard watches the challenger."""
+        return self.rollout[:-1]
+
+
+def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
+    """Return the rules for a model in an environment."""
+    said, default = spec.release, environment.release
+    return ReleaseRules(
+        approval=said.approval or default.approval,
+        approval_timeout=default.approval_timeout if said.approval_timeout is None else said.approval_timeout,
+        rollout=tuple(said.rollout or default.rollout),
+        bake=default.bake if said.bake is None else said.bake,
+    )
