@@ -62,12 +62,16 @@ class Guard(Part):
     ] = 100
 
 
+def _careful() -> list[RolloutStep]:
+    return ["shadow", 10, 50, "full"]
+
+
 class ReleaseDefaults(Part):
     """How a version takes over where its spec leaves it open: the environment's choice, by default the careful one."""
 
     approval: ApprovalRule = "required"
     approval_timeout: Duration = timedelta(days=1)
-    rollout: list[RolloutStep] = ["shadow", 10, 50, "full"]
+    rollout: Annotated[list[RolloutStep], Field(default_factory=_careful)]
     bake: Duration = timedelta(minutes=10)
 
     @model_validator(mode="after")
