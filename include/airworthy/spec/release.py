@@ -71,7 +71,7 @@ class ReleaseDefaults(Part):
 
     approval: ApprovalRule = "required"
     approval_timeout: Duration = timedelta(days=1)
-    rollout: Annotated[list[RolloutStep], Field(default_factory=_careful)]
+    rollout: list[RolloutStep] = Field(default_factory=_careful)
     bake: Duration = timedelta(minutes=10)
 
     @model_validator(mode="after")
