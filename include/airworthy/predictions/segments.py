@@ -1,0 +1,146 @@
+"""A spool: a folder of segment files that one writer appends to and a collector empties.
+
+Each writer has files of its own, ``<writer>-<sequence>.seg``, one after the other. It holds a file lock on the one
+that it appends to, which the kernel gives up when the process ends, however it ends: a segment that can be locked is
+closed. Appending is one system call, so a record is either with the kernel, and outlives the process, or torn.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from airworthy.predictions.frames import FILE_HEADER_BYTES, frame_header, new_file_header
+
+SUFFIX, _UNPUBLISHED = ".seg", ".new"
+SEGMENT_BYTES = 16 * 1024 * 1024
+SEGMENT_SECONDS = 300.0
+_ABANDONED_AFTER_SECONDS = 3600.0
+
+
+class SegmentWriter:
+    """Appends records to a spool. Safe to use from several threads."""
+
+    def __init__(
+        self, folder: Path, segment_bytes: int = SEGMENT_BYTES, segment_seconds: float = SEGMENT_SECONDS
+    ) -> None:
+        """Prepare a writer; nothing is made before the first record.
+
+        Args:
+            folder: The spool's folder.
+            segment_bytes: A segment of this size gets no further record.
+            segment_seconds: Nor does one that is this old.
+        """
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._segment_seconds = segment_seconds
+        self._writer = secrets.token_hex(8)
+        self._sequence = 0
+        self._descriptor: int | None = None
+        self._header = b""
+        self._size = 0
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    def append(self, *parts: bytes) -> None:
+        """Append one record, given in parts.
+
+        Raises:
+            OSError: when it could not be written whole; nothing of it counts then.
+        """
+        with self._lock:
+            descriptor = self._current()
+            pieces = [frame_header(self._header, *parts), *parts]
+            length = sum(map(len, pieces))
+            try:
+                written = os.writev(descriptor, pieces)
+                if written != length:
+                    raise OSError(f"only {written} of {length} bytes could be written")
+            except OSError:
+                self._cut(descriptor)
+                raise
+            self._size += length
+
+    def close(self) -> None:
+        """Close the current segment; the next record begins another one."""
+        with self._lock:
+            self._close()
+
+    def _current(self) -> int:
+        if self._descriptor is not None:
+            if self._size < self._segment_bytes and time.monotonic() < self._until:
+                return self._descriptor
+            self._close()
+        return self._open()
+
+    def _open(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{self._writer}-{self._sequence:08d}{SUFFIX}"
+        hidden = path.with_suffix(_UNPUBLISHED)
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            # Locked before it has its name: no collector ever sees a living writer's segment unlocked.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._header = new_file_header()
+            if os.write(descriptor, self._header) != FILE_HEADER_BYTES:
+                raise OSError(f"{hidden} could not be begun")
+            hidden.rename(path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._sequence += 1
+        self._descriptor, self._size = descriptor, FILE_HEADER_BYTES
+        self._until = time.monotonic() + self._segment_seconds
+        return descriptor
+
+    def _cut(self, descriptor: int) -> None:
+        """Take away what a failed write left, or leave the segment, whose readers pass over its torn end."""
+        try:
+            os.ftruncate(descriptor, self._size)
+        except OSError:
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment's file: `writer` and `sequence` as its name says."""
+
+    path: Path
+    writer: str
+    sequence: int
+
+    def closed(self) -> bool:
+        """Tell whether no process will append to it any more."""
+        with self.path.open("rb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+
+def segments_in(folder: Path) -> list[Segment]:
+    """Return a spool's segments, by writer, each writer's in the order in which they were written."""
+    found = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        writer, _, sequence = path.stem.rpartition("-")
+        if writer and sequence.isdecimal():
+            found.append(Segment(path, writer, int(sequence)))
+    return sorted(found, key=lambda segment: (segment.writer, segment.sequence))
+
+
+def remove_unpublished(folder: Path) -> None:
+    """Remove what writers left that ended while they were beginning a segment."""
+    for path in folder.glob(f"*{_UNPUBLISHED}"):
+        if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+            path.unlink(missing_ok=True)
