@@ -38,6 +38,10 @@ HANDED_OVER: dict[str, type[Ref]] = {
     "verdict": handover.Verdict,
     "version": handover.VersionRef,
     "parity": handover.ParityResult,
+    "approval_answer": handover.ApprovalAnswer,
+    "approval": handover.Approval,
+    "rollout_request": handover.RolloutRequest,
+    "rollout_status": handover.RolloutStatus,
     "deployment": handover.Deployment,
     "rollback_request": handover.RollbackRequest,
     "rollback": handover.Rollback,
@@ -56,8 +60,15 @@ STAGES: dict[str, Stage] = {
     )
 }
 
-# What is run by itself, through the same door, and is no step of a delivery.
-OPERATIONS: dict[str, Stage] = {"rollback": Stage("rollback", ("rollback_request",), "rollback")}
+# What is run through the same door and is no stage of every delivery: what a release asks and watches, and going back.
+OPERATIONS: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("approval", ("version", "verdict", "approval_answer"), "approval"),
+        Stage("rollout", ("version", "verdict", "rollout_request"), "rollout_status"),
+        Stage("rollback", ("rollback_request",), "rollback"),
+    )
+}
 
 
 def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:

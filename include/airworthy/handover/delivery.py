@@ -1,7 +1,4 @@
-"""What stages hand over to one another: small, typed, frozen, JSON-safe. Data itself goes through the lake.
-
-All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256.
-"""
+"""From the request for a run to a registered version."""
 
 from __future__ import annotations
 
@@ -184,45 +181,3 @@ class VersionRef(Ref):
     bundle_digest: str
     validation_status: Literal["approved", "rejected"]
     created: bool
-
-
-class ParityResult(Ref):
-    """How the staging server's answers compared with the offline predictions."""
-
-    version: str
-    rows: int
-    max_difference: float
-    tolerance: float
-    matched: bool
-    p50_ms: float
-    p99_ms: float
-
-
-class Deployment(Ref):
-    """What serving looks like after a release."""
-
-    model: str
-    version: str
-    previous_version: str | None
-    promoted: bool
-    served: bool
-    reason: str
-
-
-class RollbackRequest(Ref):
-    """What a rollback is asked for: to which version (None: the previous good one), and why, in a person's words."""
-
-    to_version: Annotated[str, Field(min_length=1)] | None = None
-    reason: Annotated[str, Field(min_length=1)] = "no reason was given"
-
-
-class Rollback(Ref):
-    """What serving looks like after a rollback; `started_by` is the run that began it, which a retry completes."""
-
-    model: str
-    from_version: str
-    to_version: str
-    reason: str
-    started_by: str
-    parity_rows: int
-    max_difference: float
