@@ -63,8 +63,13 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
             return None
 
 
-def open_or_create(uri: str, schema: Mapping[str, pl.DataType]) -> DeltaTable:
-    """Open a table; make it, partitioned by ``partition``, when there is none."""
+def open_or_create(
+    uri: str,
+    schema: Mapping[str, pl.DataType],
+    partition_by: str = PARTITION,
+    configuration: dict[str, str | None] = CONFIGURATION,
+) -> DeltaTable:
+    """Open a table; make it, partitioned by one column, when there is none."""
     table = open_table(uri)
     if table is not None:
         return table
@@ -72,7 +77,7 @@ def open_or_create(uri: str, schema: Mapping[str, pl.DataType]) -> DeltaTable:
     with explained(uri):
         try:
             return DeltaTable.create(
-                uri, schema=Schema.from_arrow(arrow), partition_by=[PARTITION], configuration=CONFIGURATION,
+                uri, schema=Schema.from_arrow(arrow), partition_by=[partition_by], configuration=configuration,
                 commit_properties=CommitProperties(custom_metadata={"kind": "created"}, max_commit_retries=0),
             )  # fmt: skip
         except DeltaError as error:

@@ -80,7 +80,7 @@ class SegmentWriter:
 
     def _open(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{self._writer}-{self._sequence:08d}{SUFFIX}"
+        path = segment_of(self._folder, self._writer, self._sequence).path
         hidden = path.with_suffix(_UNPUBLISHED)
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
@@ -135,8 +135,13 @@ def segments_in(folder: Path) -> list[Segment]:
     for path in folder.glob(f"*{SUFFIX}"):
         writer, _, sequence = path.stem.rpartition("-")
         if writer and sequence.isdecimal():
-            found.append(Segment(path, writer, int(sequence)))
+            found.append(segment_of(folder, writer, int(sequence)))
     return sorted(found, key=lambda segment: (segment.writer, segment.sequence))
+
+
+def segment_of(folder: Path, writer: str, sequence: int) -> Segment:
+    """Return a writer's segment, be it there or not."""
+    return Segment(folder / f"{writer}-{sequence:08d}{SUFFIX}", writer, sequence)
 
 
 def remove_unpublished(folder: Path) -> None:
