@@ -129,6 +129,7 @@ class ModelRef(Ref):
 
     model: str
     mlflow_run_id: str
+    mlflow_experiment_id: str | None = None
     model_uri: str
     bundle_uri: str
     model_sha256: str

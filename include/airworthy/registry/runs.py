@@ -17,6 +17,7 @@ from airworthy.registry.tracking import connect, experiment_id
 if TYPE_CHECKING:
     import polars as pl
     from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
 
 _REQUIREMENTS = ("mlflow", "xgboost", "polars", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "filelock")
 _SIGNATURE_TYPES = {
@@ -26,8 +27,8 @@ _SIGNATURE_TYPES = {
 
 
 @contextmanager
-def training_run(job: Job, key: str) -> Iterator[str]:
-    """Open an MLflow run for a training and yield its id; it ends FINISHED, or FAILED when the block raises.
+def training_run(job: Job, key: str) -> Iterator[RunInfo]:
+    """Open an MLflow run for a training and yield its info; it ends FINISHED, or FAILED when the block raises.
 
     A run of the same Airflow run that a killed task left open is closed as KILLED first, so that a retry leaves one
     run that counts.
@@ -39,7 +40,7 @@ def training_run(job: Job, key: str) -> Iterator[str]:
     _close_abandoned(client, experiment, job.run.run_id)
     name = f"{job.spec.model} {job.run.as_of:%Y-%m-%d}"
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=run_tags(job, key)) as run:
-        yield run.info.run_id
+        yield run.info
 
 
 def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None:

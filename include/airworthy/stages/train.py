@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from airworthy.bundle import MODEL_FILE, Manifest, bundle_digest, file_digest, w
 from airworthy.errors import TerminalError
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
 from airworthy.handover import DatasetRef, ModelRef, Split
-from airworthy.job import Job
+from airworthy.job import Job, git_commit
+from airworthy.lake.datasets import TrainingRecord, open_datasets
 from airworthy.lake.table import Lake, open_lake
 from airworthy.monitoring.profile import Profile, make_profile, sample_rows
 from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
@@ -53,7 +54,7 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
     learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
     features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
     key = idempotency_key(job, dataset)
-    with training_run(job, key) as mlflow_run_id, _scratch(job) as scratch:
+    with training_run(job, key) as opened, _scratch(job) as scratch:
         log_dataset(job, dataset)
         fitted, counts = _fit(job, lake, dataset, bounds, features, classes, scratch)
         bundle = scratch / "bundle"
@@ -70,9 +71,10 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
         log_json("baseline.json", baseline.model_dump(mode="json"))
         log_json("profile.json", _profile(job, lake, dataset, bounds).model_dump(mode="json"))
         mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
-        return ModelRef(
+        challenger = ModelRef(
             model=job.spec.model,
-            mlflow_run_id=mlflow_run_id,
+            mlflow_run_id=opened.run_id,
+            mlflow_experiment_id=opened.experiment_id,
             model_uri=model_uri,
             bundle_uri=f"{model_uri}/artifacts/bundle",
             model_sha256=file_digest(bundle / MODEL_FILE),
@@ -80,11 +82,28 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             idempotency_key=key,
             split=Split(
                 start=bounds.start, holdout_start=bounds.holdout_start, end=bounds.end,
-                train_rows=counts, holdout_rows=_labelled(job, lake.scan(dataset, bounds.holdout_start, bounds.end)),
+                train_rows=sum(counts),
+                holdout_rows=_labelled(job, lake.scan(dataset, bounds.holdout_start, bounds.end)),
             ),
             best_iteration=fitted.best_iteration,
             parameters=fitted.parameters,
         )  # fmt: skip
+    _record(job, dataset, challenger, bounds, counts)
+    return challenger
+
+
+def _record(job: Job, dataset: DatasetRef, challenger: ModelRef, bounds: Boundaries, counts: list[int]) -> None:
+    """Leave the training and its split with the dataset version's record."""
+    learning, tuning = counts
+    event = TrainingRecord(
+        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
+        mlflow_run_id=challenger.mlflow_run_id, idempotency_key=challenger.idempotency_key,
+        bundle_digest=challenger.bundle_digest, git_commit=git_commit(job.environment.project), reason=job.run.reason,
+        parameters=challenger.parameters, best_iteration=challenger.best_iteration, start=bounds.start,
+        tuning_start=bounds.tuning_start, holdout_start=bounds.holdout_start, end=bounds.end,
+        rows={"learning": learning, "tuning": tuning, "holdout": challenger.split.holdout_rows},
+    )  # fmt: skip
+    open_datasets(job.environment, job.spec.model).add(dataset, event)
 
 
 @contextmanager
@@ -138,7 +157,7 @@ def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> t
 def _fit(
     job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, features: FeatureSet, classes: list[str],
     scratch: Path,
-) -> tuple[Fitted, int]:  # fmt: skip
+) -> tuple[Fitted, list[int]]:  # fmt: skip
     stored: list[StoredRows] = []
     for name, start, end in (
         ("learning", bounds.start, bounds.tuning_start),
@@ -146,8 +165,8 @@ def _fit(
     ):
         frames = _partitions(lake, dataset, start, end)
         stored.append(store_rows(scratch / name, frames, features, job.spec.ingest.label, classes))
-    rows = sum(part.rows for part in stored)
-    _demand_rows(job, bounds, [part.rows for part in stored])
+    rows = [part.rows for part in stored]
+    _demand_rows(job, bounds, rows)
     log.info("fitting on %d rows, tuning on %d, %d features", stored[0].rows, stored[1].rows, len(features.names))
     parameters = base_parameters(job.spec, classes, job.run.parameters)
     fitted = _fit_or_explain(job, parameters, stored)
