@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -17,6 +18,24 @@ from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+PATIENCE: Mapping[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=2),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=1),
+}
+"""How often and how soon a task is tried again after a failure that may pass."""
+
+
+class Log(Protocol):
+    """What is needed of a task's log."""
+
+    def error(self, message: str, *values: object) -> None:
+        """Tell of a failure."""
+
+    def warning(self, message: str, *values: object) -> None:
+        """Tell of a failure that may pass."""
 
 
 class StageOperator(BaseOperator):
@@ -33,12 +52,7 @@ class StageOperator(BaseOperator):
     ui_color = "#e8f0f8"
 
     def __init__(self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 2)
-        kwargs.setdefault("retry_delay", timedelta(seconds=2))
-        kwargs.setdefault("retry_exponential_backoff", 2.0)
-        kwargs.setdefault("max_retry_delay", timedelta(minutes=1))
-        kwargs.setdefault("doc_md", self.doc)
-        super().__init__(**kwargs)
+        super().__init__(**{**PATIENCE, "doc_md": self.doc, **kwargs})
         self.model = model
         self.handed = dict(handed or {})
         self.handed_over: dict[str, Any] = {}
@@ -50,24 +64,36 @@ class StageOperator(BaseOperator):
             AirflowFailException: for a `TerminalError`: the task fails without a retry.
             AirflowException: for a `TransientError`: the task is retried.
         """
-        try:
+        with airflow_errors(self.log):
             run = request_of(context, self.model)
             self.log.info("%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason)
             self.handed_over = self.run_stage(run, context)
-            return self.handed_over
-        except TerminalError as error:
-            self.log.error("%s", error)
-            # The stage's own frames say nothing to the reader of a log that the message does not.
-            raise AirflowFailException(error.problem) from None
-        except TransientError as error:
-            self.log.warning("%s", error)
-            raise AirflowException(error.problem) from None
+        return self.handed_over
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Call the stage with the request and what was handed over; the context is for those that decide on it."""
         from airworthy.stages import run_stage
 
         return run_stage(self.stage, {"run": run.model_dump(mode="json"), **self.handed})
+
+
+@contextmanager
+def airflow_errors(log: Log) -> Iterator[None]:
+    """Turn the errors of `airworthy.errors` into Airflow's, with every part of them in the log.
+
+    Raises:
+        AirflowFailException: for a `TerminalError`: the task fails without a retry.
+        AirflowException: for a `TransientError`: the task is retried.
+    """
+    try:
+        yield
+    except TerminalError as error:
+        log.error("%s", error)
+        # The stage's own frames say nothing to the reader of a log that the message does not.
+        raise AirflowFailException(error.problem) from None
+    except TransientError as error:
+        log.warning("%s", error)
+        raise AirflowException(error.problem) from None
 
 
 def request_of(context: Mapping[str, Any], model: str) -> RunRequest:
