@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import UTC, date, datetime
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
@@ -18,6 +18,7 @@ from airworthy.gates.decide import Measured, decide, overall
 from airworthy.gates.report import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
+from airworthy.lake.datasets import BenchmarkRecord, open_datasets
 from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
@@ -63,7 +64,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         holdout_rows=measured.rows,
     )
     keep_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
-    _record(job, verdict)
+    _record(job, dataset, verdict)
     return verdict
 
 
@@ -127,14 +128,21 @@ def _loss(job: Job, scored: Scored, metric: str, role: str) -> tuple[float, floa
     )  # fmt: skip
 
 
-def _record(job: Job, verdict: Verdict) -> None:
-    """Leave the verdict in the ledger and in the log."""
+def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
+    """Leave the metrics with the dataset version's record, and the verdict in the ledger and in the log."""
+    benchmark = BenchmarkRecord(
+        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
+        mlflow_run_id=verdict.mlflow_run_id, outcome=verdict.outcome, champion_version=verdict.champion_version,
+        holdout_rows=verdict.holdout_rows, metrics=verdict.metrics,
+    )  # fmt: skip
+    open_datasets(job.environment, job.spec.model).add(dataset, benchmark)
     open_ledger(job.environment, job.spec.model).append(
         "verdict", f"verdict:{job.run.run_id}:{verdict.mlflow_run_id}:{verdict.champion_version}", job.run.run_id,
         job.run.requested_by,
         {
             "outcome": verdict.outcome, "reasons": verdict.reasons, "champion": verdict.champion_version,
             "mlflow_run_id": verdict.mlflow_run_id, "dataset_digest": verdict.dataset_digest,
+            "dag_id": job.run.dag_id,
         },
     )  # fmt: skip
     for line in verdict_table(verdict).splitlines():

@@ -19,9 +19,11 @@ from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
 from airworthy.job import Job, git_commit
 from airworthy.lake.conform import conform, declared_columns
+from airworthy.lake.datasets import DatasetRecord, open_datasets
 from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.records import PartitionRecord, Reading
 from airworthy.lake.sources import Source, open_source
+from airworthy.lake.statistics import Statistics, frame_statistics
 from airworthy.lake.table import Lake, open_lake
 
 DAY = timedelta(days=1)
@@ -59,6 +61,7 @@ def _ingest(job: Job) -> DatasetRef:
         run.bring_in(day, known.get(day.isoformat()))
     run.write_note()
     dataset = run.dataset(window)
+    run.record(dataset)
     log.info("%s: %d rows, digest %s, %d read", dataset.id, dataset.rows, dataset.digest, dataset.partitions_read)
     return dataset
 
@@ -118,6 +121,7 @@ class _Run:
         self.job, self.lake, self.source = job, lake, source
         self.preprocessing = preprocessing_digest(job)
         self.read = 0
+        self.statistics: dict[str, Statistics] = {}
         self.unchanged: list[str] = []
         self.empty: list[str] = []
 
@@ -142,6 +146,7 @@ class _Run:
             git_commit=git_commit(self.job.environment.project), event_time=self.job.spec.ingest.event_time,
             columns=declared_columns(self.job.spec.ingest),
         )  # fmt: skip
+        self.statistics[digest] = frame_statistics(conformed.rows)
         written = self.lake.replace(conformed.rows, conformed.quarantine, record)
         log.info(
             "%s: %s, %d rows, %d quarantined, %d duplicates, digest %s",
@@ -183,3 +188,18 @@ class _Run:
             quarantined=sum(record.quarantined for record in found), partitions_read=self.read,
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
         )  # fmt: skip
+
+    def record(self, dataset: DatasetRef) -> None:
+        """Keep the record of the dataset version, unless it has one."""
+        datasets, run = open_datasets(self.job.environment, self.job.spec.model), self.job.run
+        if datasets.knows(dataset):
+            return
+        record = DatasetRecord(
+            id=dataset.id, model=dataset.model, digest=dataset.digest, table=dataset.table, version=dataset.version,
+            window=dataset.window, source=self.source.describe(), preprocessing=self.preprocessing,
+            git_commit=git_commit(self.job.environment.project), reason=run.reason, run_id=run.run_id,
+            dag_id=run.dag_id, requested_by=run.requested_by, time=datetime.now(UTC), rows=dataset.rows,
+            quarantined=dataset.quarantined, partition_count=len(dataset.partitions),
+            statistics=datasets.statistics(dataset, self.lake, self.statistics),
+        )  # fmt: skip
+        datasets.add(dataset, record)

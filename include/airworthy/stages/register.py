@@ -38,7 +38,8 @@ def register(
     open_ledger(job.environment, job.spec.model).append(
         "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
         {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
-         "dataset_digest": dataset.digest, "reason": job.run.reason},
+         "dataset_digest": dataset.digest, "reason": job.run.reason, "mlflow_run_id": challenger.mlflow_run_id,
+         "dag_id": job.run.dag_id},
     )  # fmt: skip
     log.info(
         "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
 from airworthy.job import Job
+from airworthy.lake.datasets import ValidationRecord, open_datasets
 from airworthy.lake.table import open_lake
 from airworthy.monitoring.profile import Profile, comparable, sample_rows, stability_indices
 from airworthy.registry.store import Registry, open_registry
@@ -40,6 +41,7 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
         success=not broken, dataset_digest=dataset.digest, checks=checks, evidence=str(folder / "validation.json")
     )
     (folder / "validation.json").write_text(json.dumps(result.model_dump(mode="json"), indent=1), encoding="utf-8")
+    _record(job, dataset, result)
     for check in checks:
         if not check.success:
             log.warning("%s: %s", check.severity, _describe(check))
@@ -52,6 +54,18 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
             next_step=f"look at {result.evidence}, correct the source or the expectation, then run again",
         )  # fmt: skip
     return result
+
+
+def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
+    """Leave the outcome with the dataset version's record."""
+    failed = [check for check in result.checks if not check.success]
+    event = ValidationRecord(
+        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
+        success=result.success, checks=len(result.checks),
+        warnings=sum(check.severity == "warning" for check in failed),
+        failed=[_describe(check) for check in failed], evidence=result.evidence,
+    )  # fmt: skip
+    open_datasets(job.environment, job.spec.model).add(dataset, event)
 
 
 def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:

@@ -1,0 +1,98 @@
+"""Append-only Delta tables whose rows have a key: a row is appended once, however often it is tried.
+
+Keys are digests, so their first characters differ: the log's least and greatest key of each file then tell nearly
+always which few files a key can be in, and all others stay unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from urllib.parse import unquote
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from airworthy.errors import TransientError
+from airworthy.lake import delta
+
+KEY = "key"
+
+
+class AppendOnlyTable:
+    """A table at an address; its column ``key`` is text. Nothing is made before the first append."""
+
+    def __init__(self, uri: str, schema: pl.Schema) -> None:
+        """Name the table and its columns."""
+        self.uri = uri
+        self.schema = schema
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Append those rows whose key no row of the table has, in one commit; none when all are there.
+
+        Raises:
+            TransientError: when the table cannot be reached, or others kept appending first.
+        """
+        for _ in range(delta.ATTEMPTS):
+            table = delta.open_table(self.uri)
+            known = set(self._read(table, [KEY], rows[KEY])[KEY])
+            new = rows.filter(~pl.col(KEY).is_in(known)).select(self.schema.names()).cast(self.schema)
+            if new.is_empty():
+                return
+            try:
+                self._commit(table, new)
+            except delta.LostRace:
+                continue  # another writer committed: look again at what is there
+            return
+        raise TransientError(
+            "other writers kept appending first", received=self.uri, next_step="run again when the other runs are done"
+        )
+
+    def read(self, columns: Sequence[str], keys: Collection[str] | None = None) -> pl.DataFrame:
+        """Return columns of the rows with these keys, or of all rows; in no order. No rows when there is no table.
+
+        Raises:
+            TransientError: when the table cannot be reached.
+        """
+        return self._read(delta.open_table(self.uri), columns, keys)
+
+    def _read(self, table: DeltaTable | None, columns: Sequence[str], keys: Collection[str] | None) -> pl.DataFrame:
+        files = [] if table is None else self._files(table, keys)
+        if not files:
+            return pl.DataFrame(schema={name: self.schema[name] for name in columns})
+        rows = pl.scan_parquet(files, glob=False, schema=self.schema, hive_partitioning=False)
+        if keys is not None:
+            rows = rows.filter(pl.col(KEY).is_in(list(keys)))
+        with delta.explained(self.uri):
+            return rows.select(columns).collect()
+
+    def _files(self, table: DeltaTable, keys: Collection[str] | None) -> list[str]:
+        with delta.explained(self.uri):
+            uris = [uri if "://" in uri else unquote(uri) for uri in table.file_uris()]
+            if keys is None:
+                return uris
+            bounds = pl.DataFrame(table.get_add_actions(flatten=True))
+        least, greatest = f"min.{KEY}", f"max.{KEY}"
+        if not {least, greatest} <= set(bounds.columns):
+            return uris
+        # Both are cut short, the greatest to a text that is not smaller: no key is missed.
+        wanted = pl.Series(sorted(set(keys)), dtype=pl.String)
+        first = wanted.search_sorted(bounds[least], side="left")
+        beyond = wanted.search_sorted(bounds[greatest], side="right")
+        unknown = bounds[least].is_null() | bounds[greatest].is_null()
+        held = set(bounds["path"].filter((first < beyond) | unknown).str.split("/").list.last())
+        return [uri for uri in uris if uri.rsplit("/", 1)[-1] in held]
+
+    def _commit(self, table: DeltaTable | None, rows: pl.DataFrame) -> None:
+        once = CommitProperties(max_commit_retries=0)
+        with delta.explained(self.uri):
+            if table is not None:
+                write_deltalake(table, rows, mode="append", commit_properties=once)
+                return
+            configuration = {**delta.CONFIGURATION, "delta.appendOnly": "true"}
+            try:
+                write_deltalake(self.uri, rows, mode="error", configuration=configuration, commit_properties=once)
+            except DeltaError as error:
+                if DeltaTable.is_deltatable(self.uri):  # another writer made it since
+                    raise delta.LostRace from error
+                raise
