@@ -25,6 +25,7 @@ from airworthy.spec.fields import (
     refuse,
 )
 from airworthy.spec.gates import KPI, METRICS, Evaluate, Task
+from airworthy.spec.monitor import Monitor
 from airworthy.spec.release import Release
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources import Source
@@ -217,12 +218,12 @@ class ModelSpec(Part):
     train: Train
     evaluate: Evaluate
     release: Release = Release()
+    monitor: Monitor = Monitor()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:
-        refuse(
-            [*self._wrong_gates(), *self._wrong_slices(), *self._wrong_kpi(), *self._wrong_label(), *self._wrong_days()]
-        )
+        evaluation = [*self._wrong_gates(), *self._wrong_slices(), *self._wrong_kpi()]
+        refuse([*evaluation, *self._wrong_label(), *self._wrong_days(), *self._wrong_monitor()])
         return self
 
     def _wrong_gates(self) -> Iterator[Wrong]:
@@ -270,6 +271,13 @@ class ModelSpec(Part):
     def _wrong_days(self) -> Iterator[Wrong]:
         if self.end is not None and self.end < self.start:
             yield Wrong(("end",), "the last day is before the first", str(self.end), f"{self.start} or later")
+
+    def _wrong_monitor(self) -> Iterator[Wrong]:
+        watched = [name for name, kind in self.inputs.items() if kind != "datetime"]
+        for index, name in enumerate(self.monitor.drift.ignore):
+            if name not in watched:
+                key = ("monitor", "drift", "ignore", index)
+                yield Wrong(key, "this is no column that is watched", name, ", ".join(watched))
 
     @property
     def inputs(self) -> dict[str, ColumnType]:

@@ -99,6 +99,18 @@ BROKEN: dict[str, Told] = {
     "unknown_rollout_step.yaml": Told(
         "release.rollout[0]", "no step of a rollout", "blue", "shadow, a percentage from 1 to 99, full"
     ),
+    "window_that_fits_no_day.yaml": Told(
+        "monitor.window", "do not fit into days or weeks", "5h", "1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, or whole weeks"
+    ),
+    "reference_without_weekdays.yaml": Told(
+        "monitor.reference", "windows of the same weekdays", "10d", "whole weeks, at least 14d"
+    ),
+    "persist_more_than_there_are.yaml": Told(
+        "monitor.retrain.persist", "in how many of how many windows", "3 of 2", "such as 2 of 3"
+    ),
+    "unwatched_column_unknown.yaml": Told(
+        "monitor.drift.ignore[0]", "no column that is watched", "minutes", "city, distance_km"
+    ),
     "alias_bomb.yaml": Told("e[1][5]", "too many values", "aliases of aliases", "at most 20000 values"),
     "alias_of_itself.yaml": Told("owner[0][0]", "alias that contains itself", "...", "40 levels"),
     "nested_without_end.yaml": Told("", "nests too deep", "hundreds of levels", "40 levels"),
