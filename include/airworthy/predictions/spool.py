@@ -164,3 +164,9 @@ def spool_folder(environment: Environment) -> Path:
 def open_prediction_log(environment: Environment) -> PredictionLog:
     """Return a log into an environment's spool, for one process."""
     return PredictionLog(spool_folder(environment))
+
+
+def spooled_models(environment: Environment) -> list[str]:
+    """Return the models of which this machine's spool holds something."""
+    folder = spool_folder(environment)
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []

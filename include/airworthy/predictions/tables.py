@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from airworthy.environment import Environment
 from airworthy.lake import delta
-from airworthy.predictions.rows import DAY, Types
+from airworthy.predictions.rows import DAY, PREDICTION_COLUMNS, Types
+from airworthy.predictions.spool import PREDICTIONS
 
 # These tables get many small commits. Dataset versions stay readable for ever; here, yesterday's files may go once
 # they were written together.
@@ -38,14 +40,14 @@ def column_types(table: DeltaTable) -> Types:
     return dict(pl.Schema(table.schema().to_arrow()))
 
 
-def open_or_create(uri: str) -> DeltaTable:
-    """Open a table of the log; make it, with no column but the day yet, when there is none.
+def open_or_create(uri: str, columns: Types) -> DeltaTable:
+    """Open a table of the log; make it when there is none. Columns for a version's inputs come with its first rows.
 
     Raises:
         LostRace: when another collector made it at the same time.
         TransientError: when the lake cannot be reached.
     """
-    return delta.open_or_create(uri, {DAY: pl.String()}, partition_by=DAY, configuration=_CONFIGURATION)
+    return delta.open_or_create(uri, columns, partition_by=DAY, configuration=_CONFIGURATION)
 
 
 def append(table: DeltaTable, rows: pl.DataFrame, positions: Mapping[str, int]) -> None:
@@ -96,3 +98,16 @@ def scan_days(uri: str, first: str, last: str) -> pl.LazyFrame | None:
         return None
     with delta.explained(uri):
         return pl.scan_delta(table).filter(pl.col(DAY).is_between(pl.lit(first), pl.lit(last)))
+
+
+def scan_predictions(environment: Environment, model: str, start: datetime, end: datetime) -> pl.LazyFrame:
+    """Return the collected predictions that were answered in ``[start, end)``, UTC; only their days are opened.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    days = [moment.astimezone(UTC).date().isoformat() for moment in (start, end - timedelta(microseconds=1))]
+    found = scan_days(table_uri(environment, model, PREDICTIONS), *days)
+    if found is None:
+        return pl.LazyFrame(schema=PREDICTION_COLUMNS)
+    return found.filter(pl.col("time") >= start, pl.col("time") < end)
