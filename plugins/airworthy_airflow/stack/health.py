@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 from airworthy_airflow.stack.layout import HOST, Layout
+from airworthy_airflow.stack.supervision import part_states
 
 AIRFLOW_PARTS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 
@@ -21,6 +22,8 @@ def health(layout: Layout) -> dict[str, str]:
         found.update((part, _said(answer.json(), key)) for part, key in AIRFLOW_PARTS.items())
     found["mlflow"] = _answers(f"{layout.url('mlflow')}/health")
     found["server"] = _answers(f"{layout.url('server')}/health/ready")
+    state = part_states(layout).get("collector", "has not started")
+    found["collector"] = "healthy" if state == "RUNNING" else state
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airworthy_airflow.stack.layout import HOST, Layout
 
+_COLLECT_SECONDS = 20
 # The triggerer waits for triggers that nothing here uses; the server finishes requests under way.
 _STOP_SECONDS = {"server": 25, "scheduler": 20, "triggerer": 2}
 
@@ -22,6 +23,7 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         "--backend-store-uri", layout.tracking_uri, "--default-artifact-root", layout.artifacts,
         "--no-serve-artifacts",
     ]  # fmt: skip
+    collect = [python, "-m", "airworthy", "collect", "--all", "--every", str(_COLLECT_SECONDS)]
     serve = [python, "-m", "airworthy", "serve", "--host", HOST, "--port", str(layout.ports["server"])]
     return {
         "api-server": [airflow, "api-server"],
@@ -30,6 +32,7 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         "triggerer": [airflow, "triggerer", "--skip-serve-logs"],
         "mlflow": mlflow,
         "server": serve,
+        "collector": collect,
     }
 
 
