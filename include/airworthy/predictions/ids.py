@@ -37,3 +37,15 @@ def prediction_id(request_id: str, row: int) -> str:
 def whole_prediction_id(text: str) -> str:
     """Return a prediction's id; a request's id alone means its first row."""
     return text if ":" in text else prediction_id(text, 0)
+
+
+def split_prediction_id(text: str) -> tuple[str, int]:
+    """Return request id and row; a request's id alone means its first row.
+
+    Raises:
+        ValueError: when what follows the colon is no row number.
+    """
+    request_id, colon, row = text.partition(":")
+    if colon and not (row.isascii() and row.isdecimal()):
+        raise ValueError(text)
+    return request_id, int(row) if colon else 0
