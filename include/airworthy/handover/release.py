@@ -74,7 +74,8 @@ class RolloutRequest(Ref):
 class ArmFigures(Ref):
     """What the server counted of one version since the step began; latencies in milliseconds, None when unknown.
 
-    `mean_loss` is the squared error, or the log loss, over the answers whose label came in.
+    `mean_loss` is the squared error, or the log loss, over the answers whose label came in; `loss_sd` its standard
+    deviation.
     """
 
     version: str
@@ -85,6 +86,7 @@ class ArmFigures(Ref):
     p99_ms: float | None = None
     labels: int = 0
     mean_loss: float | None = None
+    loss_sd: float | None = None
 
 
 class RolloutStatus(Ref):

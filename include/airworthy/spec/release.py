@@ -57,8 +57,24 @@ class Guard(Part):
     max_psi: Positive = Field(
         default=0.25, description="Population stability index of the challenger's predictions against the champion's."
     )
+    max_loss_increase: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            description="Of the challenger's mean loss (squared error, log loss) on labelled answers, as a share of "
+            "the champion's.",
+        ),
+    ] = 0.2
     min_requests: Annotated[
-        int, Field(ge=1, description="Of the challenger in a step; fewer say nothing of its latency and predictions.")
+        int,
+        Field(
+            ge=1,
+            description="Of the challenger in a step; fewer say nothing of its latency and predictions. A step that "
+            "sees fewer ends all the same, and the ledger says what was not judged.",
+        ),
+    ] = 100
+    min_labels: Annotated[
+        int, Field(ge=2, description="Of either version in a step; fewer say nothing of their quality.")
     ] = 100
 
 

@@ -1,0 +1,157 @@
+"""The guard trips on what was seen to be worse, not on chance, and claims nothing that was not measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airworthy.handover import ArmFigures
+from airworthy.release.guard import Arm, judge
+from airworthy.spec.release import Guard
+
+GUARD = Guard(p99_ms=50.0)
+
+
+def arm(version: str = "1", predictions: object = (), **figures: object) -> Arm:
+    counted = {"requests": 0, "errors": 0, "rows": 0, **figures}
+    values = [None if value is None else float(value) for value in np.asarray(predictions, dtype=float)]
+    return Arm(ArmFigures.model_validate({"version": version, **counted}), values)
+
+
+def sample(seed: int, size: int, shift: float = 0.0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(shift, 1.0, size)
+
+
+ARMS = st.builds(
+    lambda requests, bad, p99, predictions, labels, loss: arm(
+        requests=requests, errors=min(bad, requests), rows=requests, p99_ms=p99, predictions=predictions,
+        labels=labels, mean_loss=loss if labels else None, loss_sd=0.5 if labels else None,
+    ),
+    st.integers(0, 500), st.integers(0, 20), st.floats(0.1, 200),
+    st.lists(st.floats(-5, 5), max_size=60), st.integers(0, 300), st.floats(0, 10),
+)  # fmt: skip
+
+
+@given(ARMS, ARMS, st.booleans())
+def test_every_signal_is_judged_or_said_to_be_missing(champion: Arm, challenger: Arm, over: bool) -> None:
+    """Each of the four signals is named once: as judged, or with why it was not; nothing else can trip."""
+    said = judge(GUARD, champion, challenger, classes=False, over=over)
+    missing = [text.split(":")[0] for text in said.missing]
+    assert sorted([*said.judged, *missing]) == ["error_rate", "latency", "predictions", "quality"]
+    assert len(said.trips) <= len(said.judged)
+
+
+@given(ARMS, ARMS, st.booleans(), st.integers(1, 50), st.floats(0, 100), st.floats(0, 10))
+def test_what_is_worse_never_passes_where_the_better_trips(
+    champion: Arm, challenger: Arm, over: bool, errors: int, slower: float, loss: float
+) -> None:
+    """More errors, a higher latency and a greater loss never take a reason away."""
+    found = challenger.figures
+    worse = found.model_copy(
+        update={
+            "errors": min(found.errors + errors, found.requests), "p99_ms": (found.p99_ms or 0.0) + slower,
+            "mean_loss": None if found.mean_loss is None else found.mean_loss + loss,
+        }
+    )  # fmt: skip
+    before = judge(GUARD, champion, challenger, classes=False, over=over)
+    after = judge(GUARD, champion, replace(challenger, figures=worse), classes=False, over=over)
+    assert len(after.trips) >= len(before.trips)
+
+
+@given(ARMS, st.booleans())
+def test_champion_against_itself_never_trips_on_predictions_or_quality(champion: Arm, over: bool) -> None:
+    """Two arms with the same answers are no different."""
+    said = judge(GUARD, champion, champion, classes=False, over=over)
+    assert not [reason for reason in said.trips if "predictions" in reason or "loss" in reason]
+
+
+@given(ARMS, st.integers(0, 99), st.booleans())
+def test_few_requests_judge_neither_latency_nor_predictions(champion: Arm, requests: int, over: bool) -> None:
+    """Below the least number of requests only errors and labels are judged."""
+    few = arm(requests=requests, p99_ms=10_000.0, predictions=[1e6] * requests)
+    said = judge(GUARD, champion, few, classes=False, over=over)
+    assert said.trips == []
+    assert not {"latency", "predictions"} & set(said.judged)
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "over", "trips"),
+    [
+        (1000, 10, True, False), (1000, 11, True, True),
+        # One failure of the first hundred is allowed, whenever it comes; the second is too much at once.
+        (1, 1, False, False), (20, 1, False, False), (20, 2, False, True),
+        # When the time is over, what was seen is what counts.
+        (20, 1, True, True), (100, 1, True, False), (0, 0, True, False),
+    ],
+)  # fmt: skip
+def test_error_rate(requests: int, errors: int, over: bool, trips: bool) -> None:
+    """At most one in a hundred; of few requests, as soon as it cannot hold any more, and at the end as seen."""
+    said = judge(GUARD, arm(), arm(requests=requests, errors=errors), classes=False, over=over)
+    assert bool(said.trips) is trips
+    assert all("error rate" in reason for reason in said.trips)
+
+
+def test_latency() -> None:
+    """The 99th percentile is held against the spec's limit, once enough requests were seen."""
+    slow = arm(requests=100, p99_ms=50.1)
+    assert "p99 latency 50.1 ms" in judge(GUARD, arm(), slow, classes=False, over=False).trips[0]
+    assert judge(Guard(), arm(), slow, classes=False, over=False).trips == []
+
+
+@pytest.mark.parametrize("size", [100, 500, 2000])
+def test_predictions_trip_on_a_shift_and_not_on_chance(size: int) -> None:
+    """Four hundred looks at two samples of one distribution trip at most once; a shift of two deviations always."""
+    figures = {"requests": size, "rows": size}
+    trips = sum(
+        bool(judge(GUARD, arm(predictions=sample(2 * n, size), **figures),
+                   arm(predictions=sample(2 * n + 1, size), **figures), classes=False, over=True).trips)
+        for n in range(400)
+    )  # fmt: skip
+    assert trips <= 1
+    for n in range(20):
+        champion = arm(predictions=sample(2 * n, size), **figures)
+        moved = arm(predictions=sample(2 * n + 1, size, shift=2.0), **figures)
+        said = judge(GUARD, champion, moved, classes=False, over=False)
+        assert "distributed otherwise" in said.trips[0]
+        assert said.psi is not None
+        assert said.psi > GUARD.max_psi
+
+
+def test_classes_that_change_places() -> None:
+    """Places of classes are no amounts: a challenger that names another class more often is noticed."""
+    champion = arm(requests=600, predictions=[0, 1, 2] * 200)
+    assert judge(GUARD, champion, champion, classes=True, over=True).psi == pytest.approx(0.0)
+    other = arm(requests=600, predictions=[2, 2, 3] * 200)
+    assert "distributed otherwise" in judge(GUARD, champion, other, classes=True, over=True).trips[0]
+
+
+def test_predictions_that_are_missing() -> None:
+    """A challenger that answers with no number, where the champion has one, is noticed."""
+    champion = arm(requests=200, predictions=sample(1, 200))
+    holes = replace(champion, predictions=[None if n % 4 else value for n, value in enumerate(champion.predictions)])
+    assert judge(GUARD, champion, holes, classes=False, over=True).trips
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "labels", "trips"),
+    [(1.0, 1.1, 1000, False), (1.0, 2.0, 1000, True), (1.0, 2.0, 99, False), (0.0, 0.0, 1000, False)],
+)
+def test_quality(champion: float, challenger: float, labels: int, trips: bool) -> None:
+    """A clearly greater loss on enough labels trips."""
+    more = {"labels": labels, "loss_sd": 1.0}
+    said = judge(GUARD, arm(mean_loss=champion, **more), arm(mean_loss=challenger, **more), classes=False, over=False)
+    assert bool(said.trips) is trips
+
+
+def test_quality_is_not_judged_on_noise() -> None:
+    """Two hundred pairs of equal models with noisy losses: chance alone trips few."""
+    random, trips = np.random.default_rng(7), 0
+    for _ in range(200):
+        losses = random.exponential(1.0, (2, 150))
+        arms = [arm(labels=150, mean_loss=one.mean(), loss_sd=one.std()) for one in losses]
+        trips += bool(judge(GUARD, *arms, classes=False, over=True).trips)
+    assert trips <= 1
