@@ -32,8 +32,8 @@ class ColumnStatistics(Ref):
         std: Sample standard deviation; None with fewer than two values.
         min: Least number or earliest time (ISO 8601, UTC); None for text and truth values.
         max: Greatest number or latest time.
-        distinct: How many different values there are, except of decimals and times: None. Exact while there are
-            `MOST_VALUES` or fewer; else the most that a single partition has, so that there are at least so many.
+        distinct: How many different values there are; None of decimals and times.
+        exact: Whether `distinct` is; else it is the most that one partition has, and there are at least so many.
         values: How often each value occurs, most frequent first; None when there are more than `MOST_VALUES`.
     """
 
@@ -45,6 +45,7 @@ class ColumnStatistics(Ref):
     min: int | float | str | None = None
     max: int | float | str | None = None
     distinct: int | None = None
+    exact: bool = True
     values: dict[str, int] | None = None
 
 
@@ -103,13 +104,14 @@ def merged(parts: Iterable[Statistics]) -> Statistics:
 def _merged_column(columns: list[ColumnStatistics]) -> ColumnStatistics:
     mean, std = _moments(columns)
     values = _merged_values(columns)
-    distinct = [column.distinct for column in columns if column.distinct is not None]
+    most = max((column.distinct for column in columns if column.distinct is not None), default=None)
     return ColumnStatistics(
         type=columns[-1].type, count=sum(column.count for column in columns),
         nulls=sum(column.nulls for column in columns), mean=mean, std=std,
         min=min((c.min for c in columns if c.min is not None), default=None, key=_order),
         max=max((c.max for c in columns if c.max is not None), default=None, key=_order),
-        distinct=len(values) if values is not None else max(distinct, default=None),
+        distinct=len(values) if values is not None else most,
+        exact=values is not None or most is None or (len(columns) == 1 and columns[0].exact),
         values=values if values is not None and len(values) <= MOST_VALUES else None,
     )  # fmt: skip
 
