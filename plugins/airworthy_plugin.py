@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink
+from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
 
 
 class AirworthyPlugin(AirflowPlugin):
     """Registers the operators' links."""
 
     name = "airworthy"
-    operator_extra_links: ClassVar = [MlflowRunLink(), MlflowVersionLink()]
+    operator_extra_links: ClassVar = [MlflowRunLink(), MlflowVersionLink(), VerdictLink(), ModelReportLink()]

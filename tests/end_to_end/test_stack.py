@@ -45,6 +45,14 @@ def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
     version = stack.handed_over("eta", run_id, "register")["version"]
     mlflow = stack.layout.url("mlflow")
     assert stack.airflow.links("eta__train", run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
+    evidence = f"{mlflow}/#/experiments/{stack.handed_over('eta', run_id, 'train')['mlflow_experiment_id']}/runs/{run}"
+    assert stack.airflow.links("eta__train", run_id, "evaluate") == {
+        "Verdict": f"{evidence}/artifacts/verdict.json",
+        "Model report": f"{evidence}/artifacts/report.html",
+        "MLflow run": f"{mlflow}/#/runs/{run}",
+    }
+    listed = httpx.get(f"{mlflow}/api/2.0/mlflow/artifacts/list", params={"run_id": run}, trust_env=False).json()
+    assert {"verdict.json", "report.html"} <= {artifact["path"] for artifact in listed["files"]}
     expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
     assert stack.airflow.links("eta__train", run_id, "register") == expected
 

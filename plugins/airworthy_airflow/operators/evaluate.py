@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from airworthy_airflow.links import MlflowRunLink
+from airworthy_airflow.links import MlflowRunLink, ModelReportLink, VerdictLink
 from airworthy_airflow.operators.stage import StageOperator
 
 
@@ -15,7 +15,7 @@ class EvaluateOperator(StageOperator):
     doc: ClassVar[str] = (
         "Measures challenger, champion and baseline on the same frozen holdout rows and holds them "
         "against the spec's gates. The task succeeds whatever the verdict: a rejected challenger is "
-        "registered as rejected and its release is skipped."
+        "registered as rejected and its release is skipped. The verdict is in the task's log and behind its buttons."
     )
     ui_color = "#fbe6d4"
-    operator_extra_links = (MlflowRunLink(),)
+    operator_extra_links = (VerdictLink(), ModelReportLink(), MlflowRunLink())
