@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from airworthy.release.rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.spec.gates import Gate
+from airworthy.spec.release import Guard, RolloutStep
 
 
-def train_doc(spec: ModelSpec) -> str:
-    """Return the train DAG's page as Markdown: what it does, what it takes to fly, where to look."""
+def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
+    """Return the train DAG's page as Markdown: what it does, what it takes to fly, how it takes over, where to look."""
     lines = [
         f"## {spec.model}: train",
         spec.description,
@@ -21,8 +23,12 @@ def train_doc(spec: ModelSpec) -> str:
         "\n".join(f"- {gate_text(gate)}" for gate in spec.evaluate.gates),
         "When a gate fails the version is registered as rejected, the release is skipped and the champion keeps "
         "serving; a backfill never releases unless it is started with `promote: always`.",
+        "**Release**",
+        _release(spec, rules),
         "**Where to look**",
-        f"- the verdict: log of `evaluate`; why a release was held: log of `release.deploy_staging`\n"
+        f"- the verdict: log and buttons of `evaluate`; why a release was held: log of the task that was skipped "
+        f"first, from `release.deploy_staging` on\n- who approved what, which steps a rollout took: "
+        f"`airworthy ledger {spec.model}`\n"
         f"- runs, plots and versions: MLflow, experiment and registered model `{spec.model}`\n"
         f"- what is served: `GET /models/{spec.model}` on the model server\n"
         f"- the declaration: `include/models/{spec.model}/model.yaml`",
@@ -32,6 +38,42 @@ def train_doc(spec: ModelSpec) -> str:
 
 def _end_of_data(spec: ModelSpec) -> str:
     return f"The data end with {spec.end}: a run after that sees the last window with data." if spec.end else ""
+
+
+def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
+    lines = ["the server's answers are compared with the offline predictions in staging, and its cost with the budget"]
+    if rules.approval == "required":
+        who = ", ".join(f"`{name}`" for name in spec.release.approvers) or "anybody who may edit DAG runs"
+        lines.append(
+            f"a person approves it ({who}) in the UI under *Required actions* or over REST; no answer within "
+            f"{format_duration(rules.approval_timeout)} counts as a rejection"
+        )
+    lines.append(rollout_text(rules))
+    if rules.watched_steps:
+        lines.append(f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def rollout_text(rules: ReleaseRules) -> str:
+    """Return how a version takes over, such as ``it answers 10 % of the requests for 10m, and then all of them``."""
+    if not rules.watched_steps:
+        return "it answers all of the requests at once"
+    steps = ", ".join(f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.watched_steps)
+    return f"it answers {steps}, watched by the guard, and then all of them"
+
+
+def step_text(step: RolloutStep) -> str:
+    """Return which requests a version answers in a step of its rollout."""
+    return "in shadow" if step == "shadow" else f"{step} % of the requests"
+
+
+def guard_text(guard: Guard) -> str:
+    """Return what must hold in every step of a rollout."""
+    parts = [f"at most {guard.error_rate:.2%} errors"]
+    if guard.p99_ms is not None:
+        parts.append(f"p99 at most {guard.p99_ms:g} ms")
+    parts.append(f"predictions like the champion's (PSI at most {guard.max_psi:g})")
+    return ", ".join(parts)
 
 
 def gate_text(gate: Gate) -> str:

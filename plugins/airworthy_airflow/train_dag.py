@@ -6,17 +6,22 @@ from copy import copy
 from datetime import UTC, datetime, time
 from typing import get_args
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
+from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param, TaskGroup, XComArg, chain
 
+from airworthy.environment import load_environment
 from airworthy.handover import Promote, TriggerReason
+from airworthy.release.rules import ReleaseRules, release_rules
 from airworthy.spec import ModelSpec
 from airworthy_airflow.dag_docs import train_doc
 from airworthy_airflow.operators import (
+    ApproveOperator,
     DeployProductionOperator,
     DeployStagingOperator,
+    EndRolloutOperator,
     EvaluateOperator,
     IngestOperator,
     RegisterOperator,
+    RolloutOperator,
     TrainOperator,
     ValidateOperator,
 )
@@ -56,9 +61,16 @@ PARAMS = {
 def build_train_dag(spec: ModelSpec) -> DAG:
     """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``.
 
+    The release is ``deploy_staging``, ``approve`` where a person must, ``rollout_<step>`` for each step that is
+    watched, and ``deploy_production``, as the spec and the environment say.
+
     The DAG has no end even when the source's data have: Airflow ends a run by hand after a DAG's end at once, as a
     success without a single task. Such runs see the last window with data (`airworthy_airflow.windows`).
+
+    Raises:
+        TerminalError: when the environment's file is missing or wrong.
     """
+    rules = release_rules(spec, load_environment())
     with DAG(
         dag_id=f"{spec.model}__train",
         description=spec.description or f"Trains, judges and releases {spec.model}.",
@@ -68,29 +80,50 @@ def build_train_dag(spec: ModelSpec) -> DAG:
         max_active_runs=2,
         tags={"airworthy", "train", spec.model, spec.task},
         default_args={"owner": spec.owner},
-        doc_md=train_doc(spec),
+        doc_md=train_doc(spec, rules),
     ) as dag:
-        _tasks(spec.model)
+        _tasks(spec, rules)
     # Given last: each operator would take deep copies, and each DAG would check the same schemas again. A task finds
     # the DAG's parameters in its context all the same.
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
 
 
-def _tasks(model: str) -> None:
+def _tasks(spec: ModelSpec, rules: ReleaseRules) -> None:
+    model = spec.model
     ingest = IngestOperator(task_id="ingest", model=model)
     dataset = ingest.output
     validate = ValidateOperator(task_id="validate", model=model, handed={"dataset": dataset})
     train = TrainOperator(task_id="train", model=model, handed={"dataset": dataset})
     trained = {"dataset": dataset, "challenger": train.output}
     evaluate = EvaluateOperator(task_id="evaluate", model=model, handed=trained)
-    verdict = evaluate.output
-    judged = {**trained, "validation": validate.output, "verdict": verdict}
+    judged = {**trained, "validation": validate.output, "verdict": evaluate.output}
     register = RegisterOperator(task_id="register", model=model, handed=judged)
-    version = register.output
-    with TaskGroup("release", tooltip="Parity in staging, then production") as release:
-        candidate = {**trained, "verdict": verdict, "version": version}
-        staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=candidate)
-        checked = {"dataset": dataset, "verdict": verdict, "version": version, "parity": staging.output}
-        DeployProductionOperator(task_id="deploy_production", model=model, handed=checked)
+    candidate = {**trained, "verdict": evaluate.output, "version": register.output}
+    with TaskGroup("release", tooltip="Parity in staging, approval, rollout, production") as release:
+        _release(spec, rules, candidate)
     ingest >> validate >> train >> evaluate >> register >> release
+
+
+def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]) -> None:
+    """Make the tasks of a release, one after the other; which there are is the rules' choice."""
+    model = spec.model
+    staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=candidate)
+    checked = {**candidate, "parity": staging.output}
+    path: list[BaseOperator] = [staging]
+    if rules.approval == "required":
+        path.append(ApproveOperator(
+            task_id="approve", model=model, handed=checked, approvers=spec.release.approvers,
+            response_timeout=rules.approval_timeout,
+        ))  # fmt: skip
+    watched = {key: candidate[key] for key in ("verdict", "version")}
+    path += [
+        RolloutOperator(task_id=f"rollout_{step}", model=model, handed=watched, step=step)
+        for step in rules.watched_steps
+    ]
+    path.append(DeployProductionOperator(task_id="deploy_production", model=model, handed=checked))
+    chain(*path)
+    if rules.watched_steps:
+        end = EndRolloutOperator(task_id="end_rollout", model=model, handed=watched, step=rules.watched_steps[-1])
+        # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand.
+        path[-1] >> end.as_teardown(setups=staging)

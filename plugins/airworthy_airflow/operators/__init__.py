@@ -1,21 +1,27 @@
 """Thin operators, one file each: they run a stage and turn its errors into Airflow's."""
 
+from airworthy_airflow.operators.approve import ApproveOperator
 from airworthy_airflow.operators.deploy_production import DeployProductionOperator
 from airworthy_airflow.operators.deploy_staging import DeployStagingOperator
+from airworthy_airflow.operators.end_rollout import EndRolloutOperator
 from airworthy_airflow.operators.evaluate import EvaluateOperator
 from airworthy_airflow.operators.ingest import IngestOperator
 from airworthy_airflow.operators.register import RegisterOperator
 from airworthy_airflow.operators.rollback import RollbackOperator
+from airworthy_airflow.operators.rollout import RolloutOperator
 from airworthy_airflow.operators.train import TrainOperator
 from airworthy_airflow.operators.validate import ValidateOperator
 
 __all__ = [
+    "ApproveOperator",
     "DeployProductionOperator",
     "DeployStagingOperator",
+    "EndRolloutOperator",
     "EvaluateOperator",
     "IngestOperator",
     "RegisterOperator",
     "RollbackOperator",
+    "RolloutOperator",
     "TrainOperator",
     "ValidateOperator",
 ]

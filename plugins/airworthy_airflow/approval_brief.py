@@ -1,0 +1,103 @@
+"""What a person reads who is asked to approve a version. Pure: hand-overs in, Markdown out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, Verdict, VersionRef
+from airworthy.release.rules import ReleaseRules
+from airworthy.spec.fields import format_duration
+from airworthy_airflow.dag_docs import rollout_text
+from airworthy_airflow.links import artifact_url, mlflow_url
+
+_ROLES = ("challenger", "champion", "baseline")
+
+
+@dataclass(frozen=True)
+class Brief:
+    """The headline, and the text below it as Markdown."""
+
+    subject: str
+    body: str
+
+
+def approval_brief(run: RunRequest, handed: Mapping[str, Any], rules: ReleaseRules) -> Brief:
+    """Return what speaks for and against a version, where to read more, and what an answer does.
+
+    Args:
+        run: The run that made the version.
+        handed: ``challenger``, ``verdict``, ``version`` and ``parity``, as JSON.
+        rules: How the version would take over.
+    """
+    verdict, version = Verdict.model_validate(handed["verdict"]), VersionRef.model_validate(handed["version"])
+    parts = [
+        _what(run, verdict, version),
+        _links(ModelRef.model_validate(handed["challenger"]), version),
+        _reasons(verdict),
+        "**Gates**\n\n" + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
+        "**Metrics** on the same holdout rows\n\n" + _metrics(verdict),
+        _staging(ParityResult.model_validate(handed["parity"])),
+        f"**Approve**: {rollout_text(rules)}. **Reject**: everything after this is skipped and the champion stays. No "
+        f"answer within {format_duration(rules.approval_timeout)} counts as a rejection.",
+    ]
+    return Brief(f"{version.model} version {version.version}: may it take over?", "\n\n".join(filter(None, parts)))
+
+
+def _what(run: RunRequest, verdict: Verdict, version: VersionRef) -> str:
+    against = f"version {verdict.champion_version}" if verdict.champion_version else "none yet"
+    return (
+        f"**{version.model} version {version.version}**: verdict **{verdict.outcome}** on {verdict.holdout_rows:,} "
+        f"holdout rows; champion: {against}.\n\nRun `{run.run_id}` ({run.reason}, {run.requested_by}) on data up to "
+        f"{run.as_of:%Y-%m-%d} (UTC)."
+    )
+
+
+def _links(challenger: ModelRef, version: VersionRef) -> str:
+    pages = {
+        "Model report": artifact_url(challenger.model_dump(), "report.html"),
+        "Verdict": artifact_url(challenger.model_dump(), "verdict.json"),
+        "MLflow run": mlflow_url(f"runs/{challenger.mlflow_run_id}"),
+        f"Version {version.version}": mlflow_url(f"models/{version.model}/versions/{version.version}"),
+    }
+    return " · ".join(f"[{name}]({address})" for name, address in pages.items())
+
+
+def _reasons(verdict: Verdict) -> str:
+    return "**Not passed**\n\n" + "\n".join(f"- {_cell(r)}" for r in verdict.reasons) if verdict.reasons else ""
+
+
+def _gate_row(gate: GateOutcome) -> Sequence[str]:
+    interval = f" [{gate.interval[0]:.4g}, {gate.interval[1]:.4g}]" if gate.interval else ""
+    outcome = gate.outcome if gate.outcome == "pass" else f"**{gate.outcome}**"
+    return gate.gate, outcome, _number(gate.value) + interval, _number(gate.threshold), gate.reason
+
+
+def _metrics(verdict: Verdict) -> str:
+    roles = [role for role in _ROLES if role in verdict.metrics]
+    names = verdict.metrics["challenger"]
+    rows = ([name, *(_number(verdict.metrics[role].get(name)) for role in roles)] for name in names)
+    return _table(("metric", *roles), rows)
+
+
+def _staging(parity: ParityResult) -> str:
+    return (
+        f"**In staging**: {parity.rows:,} answers differ from the offline predictions by {parity.max_difference:.3g} "
+        f"at most ({parity.tolerance:.3g} allowed); a request takes {parity.p50_ms:.1f} ms at p50, "
+        f"{parity.p99_ms:.1f} ms at p99."
+    )
+
+
+def _table(head: Sequence[str], rows: Any) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Return text that neither ends a table's cell nor its line."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,64 @@
+"""Watches one step of a rollout."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+
+from airworthy.handover import RolloutStatus, RunRequest
+from airworthy.spec.release import RolloutStep
+from airworthy_airflow.looks import next_look, status_lines
+from airworthy_airflow.operators.stage import StageOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RolloutOperator(StageOperator):
+    """Looks once, and lets go of its worker until the next look; what comes after starts when the step ended well.
+
+    Each look is a run of the operation `rollout`, which begins the step when nothing has: a task that was killed goes
+    on where the step is.
+
+    Args:
+        step: ``shadow``, or the percentage of the requests that the version answers.
+        kwargs: As every `StageOperator` takes.
+    """
+
+    stage: ClassVar[str] = "rollout"
+    doc: ClassVar[str] = (
+        "Sets the flags of this step and watches the version for the spec's `bake` time: errors, latency, predictions "
+        "and, where labels came in, quality, against the champion in the same step. Between two looks it holds no "
+        "worker. **Failed** when the guard tripped: all traffic is back on the champion, and a person must look. "
+        "**Skipped** when something speaks against the version, such as an approval that is not in the ledger."
+    )
+    ui_color = "#e3ecc8"
+
+    def __init__(self, *, step: RolloutStep, **kwargs: Any) -> None:
+        # Hours of looks meet more failures that pass than one stage does.
+        super().__init__(**{"retries": 10, **kwargs})
+        self.step = step
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Look at the step.
+
+        Raises:
+            AirflowRescheduleException: while its time is not over, or another run's rollout is on.
+            AirflowFailException: when the guard tripped.
+            AirflowSkipException: when nothing was begun, because something speaks against the version.
+        """
+        self.handed["rollout_request"] = {"step": self.step}
+        handed = super().run_stage(run, context)
+        status = RolloutStatus.model_validate(handed)
+        for line in status_lines(status):
+            self.log.info("%s", line)
+        reasons = "\n".join(f"  - {reason}" for reason in status.reasons)
+        if status.state == "tripped":
+            raise AirflowFailException(f"the rollout is over, the champion has all of the traffic:\n{reasons}")
+        if status.state == "held":
+            raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
+        if status.state != "done":
+            raise AirflowRescheduleException(next_look(status, datetime.now(UTC)))
+        return handed
