@@ -15,7 +15,7 @@ from airworthy.lake import delta
 from airworthy.predictions.decoding import prediction_decoder
 from airworthy.predictions.frames import whole_frames
 from airworthy.predictions.ids import made_at, whole_prediction_id
-from airworthy.predictions.rows import DAY, INPUT_PREFIX, KEY_PREFIX
+from airworthy.predictions.rows import DAY, INPUT_PREFIX, KEY_PREFIX, SHADOW
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PREDICTIONS, spool_folder, spooled_models
 from airworthy.predictions.tables import table_uri
@@ -30,7 +30,7 @@ class FoundPrediction:
         id: The prediction's id.
         model: The model's name.
         model_version: The version that answered.
-        arm: ``champion``, ``challenger`` or ``shadow``.
+        arm: ``champion`` or ``challenger``.
         time: When it was answered, UTC.
         targeting_key: What decided between the arms.
         prediction: A value, the positive class's probability, or the code of the most probable class.
@@ -91,7 +91,7 @@ def _in_spool(environment: Environment, model: str, wanted: str) -> dict[str, An
         if request not in content:
             continue
         payloads = [frame.payload for frame in whole_frames(content) if request in frame.payload]
-        rows = prediction_decoder(environment, model)(payloads, {}).filter(pl.col("id") == wanted)
+        rows = prediction_decoder(environment, model)(payloads, {}).filter(_answered(wanted))
         if not rows.is_empty():
             return rows.row(0, named=True)
     return None
@@ -117,10 +117,15 @@ def _in_lake(uri: str, wanted: str) -> dict[str, Any] | None:
         names = {path.rsplit("/", 1)[-1] for path in near["path"]}
         for path in (path for path in table.file_uris() if path.rsplit("/", 1)[-1] in names):
             file = pl.scan_parquet(path if "://" in path else unquote(path), glob=False, hive_partitioning=False)
-            row = file.filter(pl.col("id") == wanted).collect()
+            row = file.filter(_answered(wanted)).collect()
             if not row.is_empty():
                 return row.row(0, named=True)
     return None
+
+
+def _answered(wanted: str) -> pl.Expr:
+    # What a challenger said in the shadow has its request's id as well, and nobody saw it.
+    return (pl.col("id") == wanted) & (pl.col("arm") != SHADOW)
 
 
 def _prediction(model: str, row: dict[str, Any], *, in_lake: bool) -> FoundPrediction:

@@ -25,6 +25,8 @@ from airworthy.spec.fields import ColumnType
 DAY = "day"
 INPUT_PREFIX, KEY_PREFIX = "input_", "key_"
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
+# The arm of answers that were logged and not sent: they have their request's id, as the answer that was sent has.
+SHADOW = "shadow"
 # `time` is when the answer was made; `prediction` a value, the positive class's probability, or the code of the most
 # probable class; `unread_body` a request that could not be read as the version's inputs.
 PREDICTION_COLUMNS: dict[str, pl.DataType] = {

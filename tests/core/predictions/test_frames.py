@@ -1,0 +1,69 @@
+"""Framed records: what was written whole is read, whatever happened to the rest of the file."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airworthy.predictions.frames import FILE_HEADER_BYTES, frame_header, new_file_header, whole_frames
+
+payloads = st.lists(st.binary(max_size=80), max_size=12)
+
+
+def written(records: list[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return a file's content, and where each record's frame is in it."""
+    content, places = new_file_header(), []
+    for record in records:
+        frame = frame_header(content[:FILE_HEADER_BYTES], record) + record
+        places.append((len(content), len(content) + len(frame)))
+        content += frame
+    return content, places
+
+
+@given(payloads, st.data())
+def test_a_file_cut_anywhere_gives_every_record_before_the_cut(records: list[bytes], data: st.DataObject) -> None:
+    """A torn end costs the record that it is in, and no other."""
+    content, places = written(records)
+    cut = data.draw(st.integers(0, len(content)))
+    found = list(whole_frames(content[:cut]))
+    whole = [(start, end) for start, end in places if end <= cut]
+    assert [(frame.start, frame.end) for frame in found] == whole
+    assert [frame.payload for frame in found] == records[: len(whole)]
+
+
+@given(payloads, st.data())
+def test_damage_costs_the_records_that_it_is_in(records: list[bytes], data: st.DataObject) -> None:
+    """Bytes changed behind the file's header take away the records that they belong to; all others are read."""
+    content, places = written(records)
+    start = data.draw(st.integers(FILE_HEADER_BYTES, len(content)))
+    damage = data.draw(st.binary(max_size=40))[: len(content) - start]
+    end = start + len(damage)
+    damaged = content[:start] + damage + content[end:]
+    found = {(frame.start, frame.end): frame.payload for frame in whole_frames(damaged)}
+    for record, (begin, stop) in zip(records, places, strict=True):
+        if damaged[begin:stop] == content[begin:stop]:
+            assert found.pop((begin, stop)) == record
+    assert found == {}
+
+
+@given(payloads, st.data())
+def test_reading_goes_on_where_it_was_left(records: list[bytes], data: st.DataObject) -> None:
+    """From the end of any record on, the later ones are read."""
+    content, places = written(records)
+    read = data.draw(st.integers(0, len(records)))
+    start = places[read - 1][1] if read else 0
+    assert [frame.payload for frame in whole_frames(content, start)] == records[read:]
+
+
+def test_a_client_cannot_forge_a_record() -> None:
+    """A record inside a torn one, framed for another file, is not taken for a record of this file."""
+    foreign, _ = written([b"forged"])
+    content, places = written([b"true", b"body with " + foreign + foreign[FILE_HEADER_BYTES:]])
+    torn = content[: places[1][1] - 1]
+    assert [frame.payload for frame in whole_frames(torn)] == [b"true"]
+
+
+@given(st.binary(max_size=60))
+def test_any_other_file_holds_no_records(content: bytes) -> None:
+    """Random bytes are nothing, and no error."""
+    assert list(whole_frames(content)) == []
