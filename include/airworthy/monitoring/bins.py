@@ -84,8 +84,9 @@ def make_bins(rows: pl.DataFrame, kinds: dict[str, ColumnType]) -> Bins:
 
 def numbers_of(column: pl.Series) -> Array:
     """Return the numbers of a column as float64, without those that are missing or NaN."""
-    values = column.cast(pl.Float64).drop_nulls().to_numpy()
-    return values[~np.isnan(values)]
+    values: Array = column.cast(pl.Float64).drop_nulls().to_numpy()
+    missing: Array = np.isnan(values)
+    return values[~missing] if missing.any() else values
 
 
 def _number_bins(values: Array) -> NumberBins:

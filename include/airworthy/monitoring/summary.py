@@ -69,8 +69,8 @@ class ColumnSummary:
     @classmethod
     def from_json(cls, values: list[Any]) -> ColumnSummary:
         """Read what `to_json` gave."""
-        *arrays, missing = values
-        return cls(*(np.array(each, float) for each in arrays), missing=float(missing))
+        counts, sums, squares, higher = (np.array(each, float) for each in values[:4])
+        return cls(counts, sums, squares, higher, float(values[4]))
 
 
 Summary = dict[str, ColumnSummary]
