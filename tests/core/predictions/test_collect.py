@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 from deltalake import DeltaTable
+from tests.core.predictions.conftest import INPUTS, ROW, Record, body_of, in_lake, manifest
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
@@ -19,7 +20,6 @@ from airworthy.predictions.ids import made_at
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PredictionLog, spool_folder
 from airworthy.predictions.tables import table_uri
-from tests.core.predictions.conftest import INPUTS, ROW, Record, body_of, in_lake, manifest
 
 
 def test_every_row_is_there_typed_as_the_version_declared(environment: Environment, record: Record) -> None:
