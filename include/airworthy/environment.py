@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airworthy.errors import TerminalError
+from airworthy.places import DEFAULT, Docker, Kubernetes, Place
 from airworthy.spec.release import ReleaseDefaults
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_OVERRIDES = {
+OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
@@ -40,7 +41,9 @@ class Environment(BaseModel):
     """One deployment: paths are absolute, addresses complete.
 
     `staging_server_url` is the server in which a version is checked before it may take traffic; None: the one in
-    production, beside the champion. `release` says how a version takes over when its spec leaves that open.
+    production, beside the champion. `release` says how a version takes over when its spec leaves that open. `stages`
+    says where each stage runs, ``default`` where those run that it does not name. `variables` are the environment
+    variables that the file names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +60,29 @@ class Environment(BaseModel):
     downloads: Path
     flags: Path | None = None
     release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
+    stages: dict[str, Place] = Field(default_factory=dict)
+    docker: Docker | None = None
+    kubernetes: Kubernetes | None = None
+    variables: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _places_are_known(self) -> Environment:
+        from airworthy.stages import OPERATIONS, STAGES
+
+        known = {DEFAULT, *STAGES, *OPERATIONS}
+        settings = {"docker": self.docker, "kubernetes": self.kubernetes}
+        named = [*self.stages, *(key for each in settings.values() if each for key in each.resources)]
+        for stage in named:
+            if stage not in known:
+                raise ValueError(f"{stage} is no stage; there are {', '.join(sorted(known))}")
+        for stage, place in self.stages.items():
+            if place != "inline" and settings[place] is None:
+                raise ValueError(f"{stage} runs in {place}, and there are no settings under the key {place}")
+        return self
+
+    def place_of(self, stage: str) -> Place:
+        """Return where a stage runs."""
+        return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
 
     @property
     def evidence(self) -> Path:
@@ -110,10 +136,11 @@ def load_environment() -> Environment:
             "there is no such environment", received=f"AIRWORTHY_ENV={name}", allowed=known, next_step=f"create {path}"
         )
     values = dict(_read(path, path.stat().st_mtime_ns))
-    for key, variable in _OVERRIDES.items():
+    for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
     state = Path(os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")).resolve()
     filled = {key: _filled(value, state, path, key) for key, value in values.items()}
+    filled["variables"] = tuple(sorted(set(_VARIABLE.findall(str(values)))))
     filled["name"] = name
     filled["project"] = str(project)
     filled["state"] = str(state)
@@ -123,9 +150,9 @@ def load_environment() -> Environment:
         return Environment.model_validate(filled)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or "stages"
         raise TerminalError(
-            f"{path}: {key}: {first['msg']}",
+            f"{path}: {key}: {first['msg'].removeprefix('Value error, ')}",
             received=first.get("input"),
             allowed=", ".join(Environment.model_fields),
             next_step=f"edit {path}",
@@ -133,11 +160,15 @@ def load_environment() -> Environment:
 
 
 def _filled(value: Any, state: Path, path: Path, key: str) -> Any:
-    """Put the state folder and environment variables into a value's text.
+    """Put the state folder and environment variables into a value's text, or into the texts within it.
 
     Raises:
         TerminalError: when a variable that the file names is not set.
     """
+    if isinstance(value, dict):
+        return {name: _filled(inner, state, path, f"{key}.{name}") for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, state, path, key) for inner in value]
     if not isinstance(value, str):
         return value
 

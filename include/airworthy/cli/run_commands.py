@@ -114,10 +114,14 @@ def stage(
     reason: Annotated[str | None, typer.Option(help="Why this runs.")] = None,
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
     given: Annotated[
-        Path | None, typer.Option("--input", help="JSON file with what earlier stages handed over.")
+        str | None,
+        typer.Option("--input", help="What earlier stages handed over: a JSON file, - (standard input), env:NAME."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the result. Default: standard output.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Run one stage: JSON in (--input FILE, or - for standard input), JSON out (standard output), logs on stderr."""
+    """Run one stage: JSON in, JSON out, logs on stderr. env:NAME is a variable with JSON packed by gzip and base64."""
     from airworthy.stages import run_stage
 
     log_to_stderr()
@@ -132,7 +136,10 @@ def stage(
     # Whatever a library or a model's features print is for people: standard output is for the result alone.
     with redirect_stdout(sys.stderr):
         result = run_stage(name, payload)
-    typer.echo(json.dumps(result))
+    if output is None:
+        typer.echo(json.dumps(result))
+    else:
+        output.write_text(json.dumps(result), encoding="utf-8")
 
 
 def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
@@ -142,12 +149,11 @@ def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _read_payload(given: Path | None) -> dict[str, Any]:
+def _read_payload(given: str | None) -> dict[str, Any]:
     if given is None:
         return {}
     try:
-        text = sys.stdin.read() if str(given) == "-" else given.read_text(encoding="utf-8")
-        content = json.loads(text)
+        content = json.loads(_read_input(given))
     except (OSError, ValueError) as error:
         raise TerminalError(
             "the stage's input cannot be read", received=f"{given}: {error}", allowed="a JSON object"
@@ -155,6 +161,25 @@ def _read_payload(given: Path | None) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TerminalError("the stage's input is not an object", received=type(content).__name__, allowed="an object")
     return content
+
+
+def _read_input(given: str) -> str:
+    """Return the text behind ``--input``.
+
+    Raises:
+        OSError: when the file cannot be read.
+        ValueError: when the variable is not set or not packed.
+    """
+    if given == "-":
+        return sys.stdin.read()
+    if not given.startswith("env:"):
+        return Path(given).read_text(encoding="utf-8")
+    from airworthy.packing import unpack
+
+    name = given.removeprefix("env:")
+    if name not in os.environ:
+        raise ValueError(f"the environment variable {name} is not set")
+    return unpack(os.environ[name])
 
 
 def serve(

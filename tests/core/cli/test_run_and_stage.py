@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.packing import pack
 from airworthy.registry.store import open_registry
 from airworthy.stages import STAGES
 
@@ -111,3 +112,27 @@ def command(*words: str, given: str | None = None) -> subprocess.CompletedProces
     """Run the console command in a process of its own, as a container would."""
     line = [sys.executable, "-m", "airworthy", *words]
     return subprocess.run(line, input=given, capture_output=True, text=True, check=False)
+
+
+def test_a_container_gets_its_input_in_a_variable_and_leaves_its_result_in_a_file(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said on standard output and error is for people; the result is the file's whole content."""
+    run = {"as_of": "2026-03-10T00:00:00Z", "run_id": "packed", "reason": "backfill"}
+    monkeypatch.setenv("AIRWORTHY_STAGE_INPUT", pack({"run": run}))
+    output = tmp_path / "result.json"
+    done = invoke("stage", "ingest", "--model", model, "--input", "env:AIRWORTHY_STAGE_INPUT", "--output", str(output))
+    assert done.exit_code == 0
+    assert json.loads(output.read_text())["window"]["end"] == "2026-03-10T00:00:00Z"
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("packed", [None, "{}"])
+def test_input_that_is_not_there_or_not_packed(model: str, monkeypatch: pytest.MonkeyPatch, packed: str | None) -> None:
+    """The variable is named."""
+    monkeypatch.delenv("AIRWORTHY_STAGE_INPUT", raising=False)
+    if packed is not None:
+        monkeypatch.setenv("AIRWORTHY_STAGE_INPUT", packed)
+    result = invoke("stage", "ingest", "--model", model, "--input", "env:AIRWORTHY_STAGE_INPUT")
+    assert isinstance(result.exception, TerminalError)
+    assert "AIRWORTHY_STAGE_INPUT" in str(result.exception)
