@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,13 +14,17 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from airworthy.predictions.spool import PredictionLog
 from airworthy.serving.administration import administration
 from airworthy.serving.door import ScoringDoor
 from airworthy.serving.fleet import Fleet
+from airworthy.serving.labels import rollout_routes
 from airworthy.serving.loaded import Limits
 from airworthy.serving.metrics import Metrics
 from airworthy.serving.refusals import RefusedError
 from airworthy.serving.registry import OpenRegistry
+from airworthy.serving.rollouts import Rollouts
+from airworthy.serving.scoring import Scoring
 from airworthy.serving.token import ReadToken, token_check
 
 
@@ -28,6 +33,9 @@ def create_app(
     read_token: ReadToken,
     limits: Limits | None = None,
     on_ready: Callable[[], None] | None = None,
+    *,
+    flags_file: Path | None = None,
+    prediction_log: PredictionLog | None = None,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -35,35 +43,52 @@ def create_app(
         open_registry: Opens the registry that the versions come from.
         read_token: Returns administration's token; None closes administration.
         limits: How much one request may ask for.
-        on_ready: Called once, when the champions have been loaded.
+        on_ready: Called once, when the champions and the versions that flags name have been loaded.
+        flags_file: The flagd file of rollouts, which is watched and need not be there; None: no rollouts.
+        prediction_log: Where every answer is logged before it leaves; None: nowhere. It is closed with the app.
     """
+    limits = limits or Limits()
     metrics = Metrics()
     fleet = Fleet(open_registry, metrics)
+    if prediction_log is not None:
+        metrics.count_lost(lambda: prediction_log.lost)
+    rollouts = Rollouts(fleet, metrics, flags_file)
+    scoring = Scoring(rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(fleet, on_ready))
+        tasks = [asyncio.create_task(_load(fleet, rollouts, on_ready)), asyncio.create_task(scoring.shadows.run())]
         yield
-        loading.cancel()
-        with suppress(asyncio.CancelledError):
-            await loading
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await rollouts.close()
+        if prediction_log is not None:
+            prediction_log.close()
 
     app = FastAPI(title="Airworthy model server", lifespan=lifespan)
     check_token = token_check(read_token)
-    app.add_middleware(ScoringDoor, fleet=fleet, metrics=metrics, limits=limits or Limits(), check_token=check_token)
+    app.add_middleware(
+        ScoringDoor, fleet=fleet, metrics=metrics, limits=limits, check_token=check_token, scoring=scoring
+    )  # fmt: skip
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.include_router(administration(fleet, check_token))
+    app.include_router(rollout_routes(fleet, rollouts, limits, prediction_log))
     _add_health(app, fleet, metrics)
     _add_models(app, fleet)
     return app
 
 
-async def _load(fleet: Fleet, on_ready: Callable[[], None] | None) -> None:
+async def _load(fleet: Fleet, rollouts: Rollouts, on_ready: Callable[[], None] | None) -> None:
     await fleet.load_champions()
+    # Before it is ready: a server that starts again in the middle of a canary goes on with it.
+    await rollouts.start()
+    fleet.ready = True
     if on_ready is not None:
         on_ready()
+    await rollouts.watch()
 
 
 def _add_health(app: FastAPI, fleet: Fleet, metrics: Metrics) -> None:

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
+from airworthy.predictions.spool import PredictionLog, open_prediction_log
 from airworthy.serving.app import create_app
 from airworthy.serving.loaded import Limits
 from airworthy.serving.main import server_config
@@ -41,18 +43,31 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
 
     # The token in the file is the one that other parts of this environment will send.
     token = ensure_token(environment.server_token_file)
-    with serving(lambda: open_registry(environment), read_token=lambda: token) as running:
+    with serving(
+        lambda: open_registry(environment),
+        read_token=lambda: token,
+        flags_file=environment.flags_file,
+        prediction_log=open_prediction_log(environment),
+    ) as running:
         yield running
 
 
 @contextmanager
 def serving(
-    open_registry: OpenRegistry, *, read_token: ReadToken | None = None, limits: Limits | None = None
+    open_registry: OpenRegistry,
+    *,
+    read_token: ReadToken | None = None,
+    limits: Limits | None = None,
+    flags_file: Path | None = None,
+    prediction_log: PredictionLog | None = None,
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`. The token is a new one unless `read_token` gives it."""
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
-    app = create_app(open_registry, read_token or (lambda: token), limits, on_ready=ready.set)
+    app = create_app(
+        open_registry, read_token or (lambda: token), limits, ready.set, flags_file=flags_file,
+        prediction_log=prediction_log,
+    )  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(server_config(app))
         thread = threading.Thread(target=server.run, args=([listening],), name="model-server", daemon=True)

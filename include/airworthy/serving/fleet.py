@@ -55,6 +55,10 @@ class Fleet:
         """Return the versions of a model that are loaded beside its champion."""
         return [version for name, version in self._candidates if name == model]
 
+    def loaded(self, model: str, version: str) -> LoadedModel | None:
+        """Return a candidate, if it is loaded."""
+        return self._candidates.get((model, version))
+
     def candidate(self, model: str, version: str) -> LoadedModel:
         """Return a loaded version, be it candidate or champion.
 
@@ -76,13 +80,13 @@ class Fleet:
     async def load_champions(self) -> None:
         """Load every model's champion. Tries until the registry answers; one broken champion stops no other."""
         attempt = 0
-        while not self.ready:
+        while True:
             try:
                 for model in await self._registry.ask(lambda registry: registry.models()):
                     await self._load_first(model)
                 # What had no champion at the start may get one at any moment.
                 self._refused.clear()
-                self.ready = True
+                return
             except TransientError as error:
                 log.warning("the champions cannot be loaded yet: %s", error.problem)
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 from xgboost.core import XGBoostError
 
 from airworthy.bundle import ModelBundle
@@ -51,6 +53,8 @@ class LoadedModel:
         self.digest = digest
         self.bundle = bundle
         self.since = datetime.now(UTC)
+        self.load_seconds = 0.0
+        self.memory_mib = 0.0
         inputs = bundle.manifest.inputs
         self._names = list(inputs)
         # The first input is the event time, without which most features mean nothing.
@@ -61,11 +65,15 @@ class LoadedModel:
 
     @classmethod
     def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
-        """Read, verify and warm up a version's bundle.
+        """Read, verify and warm up a version's bundle; say how long that took and what memory grew by.
+
+        The process as a whole is measured: what else it does meanwhile counts too.
 
         Raises:
             TerminalError: when the files are not those that were registered, or the model cannot predict.
         """
+        process, started = psutil.Process(), perf_counter()
+        before = process.memory_info().rss
         try:
             bundle = ModelBundle.load(folder, digest)
         except (OSError, ValueError, XGBoostError) as error:
@@ -77,6 +85,8 @@ class LoadedModel:
         bundle.booster.set_param({"nthread": 1})
         loaded = cls(model, version, digest, bundle)
         loaded._warm_up()
+        loaded.load_seconds = perf_counter() - started
+        loaded.memory_mib = max(0, process.memory_info().rss - before) / 2**20
         return loaded
 
     def predict(self, body: bytes, limits: Limits) -> list[Any]:
@@ -147,7 +157,7 @@ class LoadedModel:
             )  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
-        """Return what people ask about a version: times in UTC."""
+        """Return what people ask about a version: times in UTC, memory in MiB."""
         return {
             "model": self.model,
             "version": self.version,
@@ -157,4 +167,6 @@ class LoadedModel:
             "inputs": self.bundle.manifest.inputs,
             "classes": self.bundle.manifest.classes,
             "example": f"/models/{self.model}/example",
+            "load_seconds": self.load_seconds,
+            "memory_mib": self.memory_mib,
         }

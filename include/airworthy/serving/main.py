@@ -37,10 +37,16 @@ def serve(host: str, port: int) -> None:
     # One request is a few rows: Polars' threads would only get in the way of each other. It reads this when imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from airworthy.environment import load_environment
+    from airworthy.predictions.spool import open_prediction_log
     from airworthy.registry.store import open_registry
     from airworthy.serving.app import create_app
     from airworthy.serving.token import token_in
 
     environment = load_environment()
-    app = create_app(lambda: open_registry(environment), token_in(environment.server_token_file))
+    app = create_app(
+        lambda: open_registry(environment),
+        token_in(environment.server_token_file),
+        flags_file=environment.flags_file,
+        prediction_log=open_prediction_log(environment),
+    )
     uvicorn.Server(server_config(app, host, port)).run()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from airworthy.release.flags import Rollout
 from airworthy.serving.loaded import LoadedModel
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
@@ -21,32 +23,79 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         labels = ["model", "version"]
         self._requests = Counter(
-            "airworthy_requests", "Scoring requests by answer", [*labels, "status"], registry=self.registry
+            "airworthy_requests", "Scoring requests by answer", [*labels, "arm", "status"], registry=self.registry
         )
         self._rows = Counter("airworthy_rows", "Rows scored", labels, registry=self.registry)
         self._seconds = Histogram(
-            "airworthy_request_seconds", "Seconds from the request's head to its answer", labels,
+            "airworthy_request_seconds", "Seconds from the request's head to its answer", [*labels, "arm"],
             buckets=_BUCKETS, registry=self.registry,
         )  # fmt: skip
         self._info = Gauge(
             "airworthy_version_info", "1 for every loaded version", [*labels, "digest", "role"], registry=self.registry
         )
+        self._challenger_errors = Counter(
+            "airworthy_challenger_errors", "Requests that a challenger failed and the champion answered", labels,
+            registry=self.registry,
+        )  # fmt: skip
+        self._shadows_dropped = Counter(
+            "airworthy_shadows_dropped", "Requests that a shadow was too slow for", labels, registry=self.registry
+        )
+        self._flag_problems = Gauge(
+            "airworthy_flag_problems",
+            "What is broken in the flag file; the last good flags hold",
+            registry=self.registry,
+        )
+        self._rollouts = Gauge(
+            "airworthy_rollout_info", "1 for every rollout under way", ["model", "champion", "challenger", "step"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._kill_switches = Gauge(
+            "airworthy_kill_switch", "1 when the champion answers everything", ["model"], registry=self.registry
+        )
         self._swaps = Counter("airworthy_swaps", "Champions swapped", ["model"], registry=self.registry)
 
-    def answered(self, loaded: LoadedModel | None, status: int, rows: int, started: float) -> None:
+    def answered(self, loaded: LoadedModel | None, arm: str, status: int, rows: int, started: float) -> None:
         """Count one scoring request.
 
         Args:
             loaded: The version that answered, if one did.
+            arm: ``champion``, ``challenger``, ``shadow``, or `NOBODY` for administration's.
             status: The HTTP status.
             rows: How many rows were scored.
-            started: `time.perf_counter` at the request's start, in seconds.
+            started: `time.perf_counter` at the request's start, in seconds; a shadow starts when it is asked.
         """
         model, version = (loaded.model, loaded.version) if loaded else (NOBODY, NOBODY)
-        self._requests.labels(model, version, str(status)).inc()
+        self._requests.labels(model, version, arm, str(status)).inc()
         if rows:
             self._rows.labels(model, version).inc(rows)
-            self._seconds.labels(model, version).observe(perf_counter() - started)
+            self._seconds.labels(model, version, arm).observe(perf_counter() - started)
+
+    def challenger_failed(self, model: str, version: str) -> None:
+        """Count a request that a challenger should have answered and did not; the champion did."""
+        self._challenger_errors.labels(model, version).inc()
+
+    def shadow_dropped(self, loaded: LoadedModel) -> None:
+        """Count a shadow that there was no room for."""
+        self._shadows_dropped.labels(loaded.model, loaded.version).inc()
+
+    def rollouts(self, under_way: dict[str, Rollout]) -> None:
+        """Show the rollouts under way, by model."""
+        self._rollouts.clear()
+        for model, rollout in under_way.items():
+            self._rollouts.labels(model, rollout.champion, rollout.challenger, str(rollout.step)).set(1)
+
+    def flags_taken(self, killed: dict[str, bool], problems: int) -> None:
+        """Show the kill switches that the flags say, by model, and how much in their file is broken."""
+        self._flag_problems.set(problems)
+        self._kill_switches.clear()
+        for model, thrown in killed.items():
+            self._kill_switches.labels(model).set(thrown)
+
+    def count_lost(self, lost: Callable[[], float]) -> None:
+        """Show how many answers could not be logged; `lost` is asked when the metrics are."""
+        Gauge(
+            "airworthy_predictions_lost", "Answers that could not be logged since the start", registry=self.registry
+        ).set_function(lost)
 
     def loaded(self, loaded: LoadedModel, role: str) -> None:
         """Show a version as loaded in a role: ``champion`` or ``candidate``."""

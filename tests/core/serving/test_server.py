@@ -85,10 +85,10 @@ def test_metrics_count_requests_rows_and_versions(own_registry, rows) -> None:
         text = httpx.get(f"{running.url}/metrics").text
     digest = own_registry.bundle("eta", "2")[1]
     for line in (
-        'airworthy_requests_total{model="eta",status="200",version="1"} 3.0',
-        'airworthy_requests_total{model="eta",status="400",version="1"} 1.0',
+        'airworthy_requests_total{arm="champion",model="eta",status="200",version="1"} 3.0',
+        'airworthy_requests_total{arm="champion",model="eta",status="400",version="1"} 1.0',
         f'airworthy_rows_total{{model="eta",version="1"}} {rows.height * 3.0}',
-        'airworthy_request_seconds_count{model="eta",version="1"} 3.0',
+        'airworthy_request_seconds_count{arm="champion",model="eta",version="1"} 3.0',
         f'airworthy_version_info{{digest="{digest}",model="eta",role="champion",version="2"}} 1.0',
         'airworthy_swaps_total{model="eta"} 1.0',
     ):
