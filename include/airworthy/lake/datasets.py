@@ -169,18 +169,17 @@ class Datasets:
         }  # fmt: skip
         self._datasets.append(pl.DataFrame([row], schema=_DATASETS))
 
-    def events(self, kind: type[_Recorded], datasets: Collection[str] | None = None) -> list[tuple[str, _Recorded]]:
+    def events(self, kind: type[_Recorded]) -> list[tuple[str, _Recorded]]:
         """Return what was recorded of one kind, oldest first, each with the key of its dataset version.
 
         Args:
-            kind: One of `KINDS`.
-            datasets: Only of the dataset versions with these keys; None: of all.
+            kind: One of `KINDS`; `Event` for all of them.
         """
-        name = next(name for name, of in KINDS.items() if of is kind)
-        found = self._datasets.read(["kind", "dataset", "time", "document"]).filter(pl.col("kind") == name)
-        wanted = found if datasets is None else found.filter(pl.col("dataset").is_in(list(datasets)))
-        rows = wanted.sort("time", "document").select("dataset", "document").iter_rows()
-        return [(key, kind.model_validate_json(document)) for key, document in rows]
+        names = [name for name, of in KINDS.items() if issubclass(of, kind)]
+        found = self._datasets.read(["kind", "dataset", "time", "document"]).filter(pl.col("kind").is_in(names))
+        rows = found.sort("time", "document").select("kind", "dataset", "document").iter_rows()
+        events = [(key, KINDS[name].model_validate_json(document)) for name, key, document in rows]
+        return [(key, event) for key, event in events if isinstance(event, kind)]
 
     def partitions(self, datasets: Collection[str] | None = None, day: str | None = None) -> dict[str, dict[str, str]]:
         """Return the partitions' digests of dataset versions, by their keys.

@@ -1,0 +1,83 @@
+"""What was recorded about a model, read from the lake, the ledger and the prediction log.
+
+MLflow is not asked: what lineage needs of a run or a version is recorded when it is made, and importing MLflow alone
+takes longer than the whole answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from airworthy.environment import Environment
+from airworthy.lake import delta, open_lake
+from airworthy.lake.datasets import Event, open_datasets
+from airworthy.lake.records import PartitionRecord
+from airworthy.ledger import open_ledger
+from airworthy.lineage.build import Facts, add_partitions, dataset_id
+from airworthy.lineage.graph import Graph
+from airworthy.lineage.serving import Answered, add_answered
+from airworthy.predictions.spool import PREDICTIONS
+from airworthy.predictions.tables import scan_days, table_uri
+
+
+def read_facts(environment: Environment, model: str) -> Facts:
+    """Return what was recorded of a model's dataset versions, and its ledger.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    return Facts(model, open_datasets(environment, model).events(Event), open_ledger(environment, model).entries())
+
+
+def read_partitions(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+    """Add the partitions of every dataset version among the nodes to the graph.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    keys = [node.removeprefix(dataset_id("")) for node in nodes if graph.nodes[node].kind == "dataset"]
+    if not keys:
+        return
+    held = open_datasets(environment, model).partitions(keys)
+    contents = {content for partitions in held.values() for content in partitions.items()}
+    records = _partition_records(environment, model, {day for day, _ in contents})
+    add_partitions(graph, model, held, [each for each in records if (each.partition, each.digest) in contents])
+
+
+def read_day(environment: Environment, graph: Graph, model: str, day: str) -> list[str]:
+    """Add one partition, in every content that it ever had, to the graph; return its nodes.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    held = open_datasets(environment, model).partitions(day=day)
+    known = set(graph.nodes)
+    add_partitions(graph, model, held, _partition_records(environment, model, {day}))
+    return [node.id for node in graph.nodes.values() if node.kind == "partition" and node.id not in known]
+
+
+def read_answered(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+    """Add how often each version among the nodes answered, by arm, as far as it was collected into the lake.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    versions = {str(graph.nodes[node].version) for node in nodes if graph.nodes[node].version is not None}
+    rows = scan_days(table_uri(environment, model, PREDICTIONS), "0", "9")
+    if rows is None or not versions:
+        return
+    counted = rows.filter(pl.col("model_version").is_in(sorted(versions))).group_by("model_version", "arm")
+    time = pl.col("time")
+    found = counted.agg(pl.len(), time.min().alias("first"), time.max().alias("last")).sort("model_version", "arm")
+    with delta.explained(table_uri(environment, model, PREDICTIONS)):
+        add_answered(graph, model, [Answered(*row) for row in found.collect().iter_rows()])
+
+
+def _partition_records(environment: Environment, model: str, days: Collection[str]) -> list[PartitionRecord]:
+    """Return the records of all contents that these days ever had, oldest first."""
+    table = delta.open_table(open_lake(environment, model).data_uri)
+    commits = delta.history(table) if table is not None else []
+    written = [each for each in commits if each.get("kind") == "partition" and each["partition"] in days]
+    return [PartitionRecord.from_metadata(commit) for commit in written]

@@ -1,0 +1,89 @@
+"""One line for each thing in a lineage. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, TrainingRecord, ValidationRecord
+from airworthy.lake.records import PartitionRecord
+from airworthy.ledger import Entry
+
+if TYPE_CHECKING:
+    from airworthy.predictions.find import FoundPrediction
+
+_SHOWN = 12
+_SIDE_FACTS = frozenset({"dag_id", "mlflow_run_id", "alias", "reason", "reasons", "comment"})
+"""Facts of a ledger entry that its line shows elsewhere, or not at all."""
+
+
+def partition_title(day: str, digest: str, record: PartitionRecord | None) -> str:
+    """Say which day it is, which content of it, and how much."""
+    about = f"partition {day}: digest {digest[:_SHOWN]}"
+    if record is None:
+        return about
+    cause = "" if record.cause == "new" else f", {record.cause}"
+    return f"{about}, {record.rows:,} rows, {record.quarantined:,} quarantined{cause}"
+
+
+def dataset_title(record: DatasetRecord) -> str:
+    """Say which dataset version it is and how much."""
+    return f"dataset {record.id}: {record.rows:,} rows of {record.partition_count:,} partitions {record.window}"
+
+
+def validation_title(record: ValidationRecord) -> str:
+    """Say whether the checks held, and if not, which."""
+    if not record.failed:
+        return f"validation: all {record.checks} checks held"
+    word = "stopped the run" if not record.success else "warned only"
+    return f"validation: {len(record.failed)} of {record.checks} checks failed and {word}: {'; '.join(record.failed)}"
+
+
+def training_title(record: TrainingRecord, benchmark: BenchmarkRecord | None) -> str:
+    """Say which MLflow run it is, what it learned from and how it did."""
+    rows = ", ".join(f"{count:,} {part}" for part, count in record.rows.items())
+    metrics = (benchmark.metrics.get("challenger") or {}) if benchmark else {}
+    measured = "".join(f", {name} {value:.4g}" for name, value in list(metrics.items())[:3])
+    return f"MLflow run {record.mlflow_run_id}: rows {rows}{measured}"
+
+
+def verdict_title(entry: Entry) -> str:
+    """Say the outcome, against whom, and the reasons."""
+    facts = entry.facts
+    against = f" against champion {facts['champion']}" if facts.get("champion") else ""
+    return ": ".join([f"verdict{against}", str(facts.get("outcome")), *map(str, facts.get("reasons") or [])])
+
+
+def deployment_title(entry: Entry) -> str:
+    """Say which version took over from which, and why."""
+    facts = entry.facts
+    before = f" instead of version {facts['from']}" if facts.get("from") else ""
+    return f"deployment: version {facts.get('to')} is champion{before}: {facts.get('reason') or 'no reason recorded'}"
+
+
+def decision_title(entry: Entry) -> str:
+    """Say an entry of any kind: its plain facts, then its reasons and comments; digests are left to the facts."""
+    facts = {name: value for name, value in entry.facts.items() if name not in _SIDE_FACTS and "digest" not in name}
+    plain = [f"{name} {_short(value)}" for name, value in facts.items() if _is_plain(value)]
+    said = [entry.facts.get("reason"), entry.facts.get("comment"), *(entry.facts.get("reasons") or [])]
+    words = "; ".join(str(each) for each in said if each)
+    return f"{entry.kind.replace('_', ' ')}: {', '.join(plain)}{': ' + words if words else ''}"
+
+
+def prediction_title(prediction: FoundPrediction) -> str:
+    """Say what was answered, by which version, as which arm."""
+    answer = prediction.predicted_class if prediction.predicted_class is not None else prediction.prediction
+    return f"prediction {prediction.id}: {answer} by version {prediction.model_version} as {prediction.arm}"
+
+
+def predictions_title(version: str, arm: str, count: int, first: datetime, last: datetime) -> str:
+    """Say how many predictions a version made as an arm, and when."""
+    return f"{count:,} predictions by version {version} as {arm}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool) and value != ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
