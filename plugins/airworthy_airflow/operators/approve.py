@@ -18,6 +18,8 @@ from airworthy.spec import load_spec
 from airworthy_airflow.approval_brief import approval_brief
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.stage import PATIENCE, airflow_errors, request_of
+from airworthy_airflow.places import place_for
+from airworthy_airflow.places.call import StageCall
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -108,8 +110,6 @@ class ApproveOperator(ApprovalOperator):
         """Write the answer to the ledger, patiently: a new try of this task would ask the person again."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-        from airworthy.stages import run_stage
-
         payload = {
             "run": request_of(context, self.model).model_dump(mode="json"), **self.handed,
             "approval_answer": answer.model_dump(mode="json"),
@@ -118,7 +118,8 @@ class ApproveOperator(ApprovalOperator):
             retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(6), wait=wait_exponential(max=30),
             reraise=True,
         )  # fmt: skip
-        return patiently(run_stage, self.stage, payload)
+        place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        return patiently(place.run, context)
 
 
 def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:

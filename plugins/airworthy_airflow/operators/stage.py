@@ -14,6 +14,8 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.spec import load_spec
+from airworthy_airflow.places import Place, place_for
+from airworthy_airflow.places.call import StageCall
 from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Log(Protocol):
 
 
 class StageOperator(BaseOperator):
-    """Runs one stage of `airworthy.stages` in this process.
+    """Runs one stage of `airworthy.stages`, where the environment says: in this process or in a container.
 
     Args:
         model: The model's name.
@@ -56,6 +58,7 @@ class StageOperator(BaseOperator):
         self.model = model
         self.handed = dict(handed or {})
         self.handed_over: dict[str, Any] = {}
+        self.place: Place | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; what it hands over becomes the task's XCom.
@@ -71,10 +74,15 @@ class StageOperator(BaseOperator):
         return self.handed_over
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Call the stage with the request and what was handed over; the context is for those that decide on it."""
-        from airworthy.stages import run_stage
+        """Run the stage with the request and what was handed over; the context is for those that decide on it."""
+        payload = {"run": run.model_dump(mode="json"), **self.handed}
+        self.place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        return self.place.run(context)
 
-        return run_stage(self.stage, {"run": run.model_dump(mode="json"), **self.handed})
+    def on_kill(self) -> None:
+        """End the stage with the task."""
+        if self.place is not None:
+            self.place.stop()
 
 
 @contextmanager

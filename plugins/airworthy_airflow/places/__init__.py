@@ -1,0 +1,39 @@
+"""Where a stage runs: in the task's own process, or in a container, by Airflow's own operators for those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from airworthy_airflow.places.call import StageCall
+
+
+class Place(Protocol):
+    """Runs one stage once."""
+
+    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the stage and return what it hands over, as JSON.
+
+        Raises:
+            TerminalError: when trying again cannot help.
+            TransientError: when it may.
+        """
+
+    def stop(self) -> None:
+        """End the stage early, and leave nothing of it running."""
+
+
+def place_for(call: StageCall) -> Place:
+    """Return the place that the environment names for the stage."""
+    place = call.environment.place_of(call.stage)
+    if place == "docker":
+        from airworthy_airflow.places.docker import DockerPlace
+
+        return DockerPlace(call)
+    if place == "kubernetes":
+        from airworthy_airflow.places.kubernetes import KubernetesPlace
+
+        return KubernetesPlace(call)
+    from airworthy_airflow.places.inline import InlinePlace
+
+    return InlinePlace(call)

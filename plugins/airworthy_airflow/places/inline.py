@@ -1,0 +1,24 @@
+"""A stage in the task's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airworthy_airflow.places.call import StageCall
+
+
+class InlinePlace:
+    """Calls the stage; Airflow ends the process when the task is ended."""
+
+    def __init__(self, call: StageCall) -> None:
+        self._call = call
+
+    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the stage and return what it hands over, as JSON."""
+        from airworthy.stages import run_stage
+
+        return run_stage(self._call.stage, self._call.payload)
+
+    def stop(self) -> None:
+        """Do nothing: the stage ends with the process."""
