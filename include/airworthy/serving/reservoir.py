@@ -17,13 +17,13 @@ class Reservoir(Generic[Value]):
     request of many rows costs no more than one of few.
     """
 
-    def __init__(self, size: int) -> None:
-        """Start empty."""
+    def __init__(self, size: int, seed: int | None = None) -> None:
+        """Start empty; a seed makes the draws repeatable."""
         self.values: list[Value] = []
         self.seen = 0
         self._size = size
         # Not for secrets: a sample's draw.
-        self._random = random.Random()  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311
         self._weight = 1.0
         self._next = size - 1
         self._draw_next()

@@ -22,7 +22,7 @@ from airworthy.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 
 
 class LiveRollout:

@@ -20,6 +20,8 @@ from airworthy.features import FeatureSet, check_expressions, fit_features, load
 from airworthy.release.client import ServerClient, split_body
 from airworthy.serving.ephemeral import RunningServer, serving
 
+from .rollout_client import RolloutClient
+
 FEATURES = """
 import polars as pl
 
@@ -77,8 +79,16 @@ class FolderRegistry:
         if not self.file.exists():
             self._write({"models": {}, "champions": {}})
 
-    def add(self, model: str, version: str, task: str = "regression", seed: int = 0, shift: float = 0.0) -> ModelBundle:
-        """Train and register a version."""
+    def add(
+        self,
+        model: str,
+        version: str,
+        task: str = "regression",
+        seed: int = 0,
+        shift: float = 0.0,
+        inputs: dict[str, Any] = INPUTS,
+    ) -> ModelBundle:
+        """Train and register a version; `inputs` are what it asks for, which may be more than its features need."""
         source = self.root / "features.py"
         source.write_text(FEATURES, encoding="utf-8")
         rows = make_rows(600, seed)
@@ -91,7 +101,7 @@ class FolderRegistry:
         )  # fmt: skip
         booster = xgboost.train({"max_depth": 4, "nthread": 1, **OBJECTIVES[task]}, data, 15)
         folder = self.root / model / version
-        manifest = Manifest(model=model, task=task, inputs=INPUTS, features=features, classes=CLASSES[task])
+        manifest = Manifest(model=model, task=task, inputs=inputs, features=features, classes=CLASSES[task])
         write_bundle(folder, manifest, source, booster)
         content = self._read()
         example = json.loads(split_body(rows[:2]))
@@ -191,6 +201,20 @@ def client(own_server: RunningServer) -> Iterator[ServerClient]:
     """The release stage's client of `own_server`."""
     with ServerClient(own_server.url, own_server.token) as opened:
         yield opened
+
+
+@pytest.fixture
+def flags(tmp_path: Path) -> Path:
+    """Where the flag file of `rolling` is; there is none at first."""
+    return tmp_path / "flags.json"
+
+
+@pytest.fixture
+def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient]:
+    """A client of a server that watches `flags`: version 1 is champion, there are 2 and, far from both, 3."""
+    own_registry.add("eta", "3", seed=6, shift=5000.0)
+    with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+        yield client
 
 
 @pytest.fixture

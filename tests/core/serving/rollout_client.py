@@ -1,0 +1,100 @@
+"""A caller of a server whose flags change: it asks with targeting keys, and waits until something is so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from airworthy.serving.ephemeral import RunningServer
+
+JSON = {"content-type": "application/json"}
+EXAMPLE = (
+    b'{"dataframe_split": {"columns": ["picked_up_at", "distance_km", "parcels", "city", "express", "note"],'
+    b' "data": [["2026-01-03T08:00:00Z", 4.5, 2, "Oslo", true, ""]]}}'
+)
+_HEAD = (
+    b"POST /models/eta/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"x-targeting-key: %b\r\ncontent-length: %d\r\n\r\n"
+)
+_PATIENCE_SECONDS = 60.0
+
+
+def eventually(what: str, holds: Callable[[], Any]) -> Any:
+    """Return the first value of `holds` that is true; fail, saying `what`, when none comes."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until:
+        found = holds()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"this never came about: {what}")
+
+
+class RolloutClient(httpx.Client):
+    """Asks about the model ``eta``."""
+
+    def __init__(self, server: RunningServer) -> None:
+        super().__init__(base_url=server.url, timeout=30)
+        self.server = server
+
+    def ask(self, key: str | None = None, body: bytes = EXAMPLE) -> dict[str, Any]:
+        """Return an answer, which has to be one."""
+        headers = JSON if key is None else JSON | {"x-targeting-key": key}
+        reply = self.post("/models/eta/invocations", content=body, headers=headers)
+        assert reply.status_code == 200, reply.text
+        return dict(reply.json())
+
+    def ask_all(self, keys: Sequence[str], body: bytes = EXAMPLE) -> dict[str, str]:
+        """Ask once with each key, over some connections, and return the version that answered it."""
+        return asyncio.run(_ask_all(self.server.url, keys, body))
+
+    def rollout(self) -> dict[str, Any]:
+        """Return what the server says of the rollout."""
+        return dict(self.get("/models/eta/rollout").raise_for_status().json())
+
+    def arm(self, name: str) -> dict[str, Any]:
+        """Return an arm's figures."""
+        return dict(self.rollout()["arms"][name])
+
+    def candidates(self) -> list[str]:
+        """Return the versions that are loaded beside the champion."""
+        return list(self.get("/models/eta").json()["candidates"])
+
+    def wait_for_step(self, step: str | int | None, challenger: str | None = "2") -> None:
+        """Return once the server is in a step, and the challenger is loaded."""
+        wanted = (step, None if step is None else challenger)
+
+        def there() -> bool:
+            told = self.rollout()
+            return (told["step"], told["challenger"]) == wanted and (step is None or challenger in self.candidates())
+
+        eventually(f"step {step} with challenger {challenger}", there)
+
+    def metrics(self) -> str:
+        """Return Prometheus' text."""
+        return self.get("/metrics").text
+
+
+async def _ask_all(url: str, keys: Sequence[str], body: bytes, connections: int = 8) -> dict[str, str]:
+    """Ask in less time than a client that knows all of HTTP takes: many thousands of questions are a test here."""
+    found: dict[str, str] = {}
+    waiting = iter(keys)
+
+    async def ask() -> None:
+        reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
+        for key in waiting:
+            writer.write(_HEAD % (key.encode(), len(body)) + body)
+            answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            headers = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:] if line)
+            await reader.readexactly(int(headers["content-length"]))
+            assert " 200 " in answer.split("\r\n")[0], answer
+            found[key] = headers["x-model-version"]
+        writer.close()
+
+    await asyncio.gather(*(ask() for _ in range(connections)))
+    return found

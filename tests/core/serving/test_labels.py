@@ -1,0 +1,142 @@
+"""Labels over HTTP, and the log that a server writes its answers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+import pytest
+
+from airworthy.bundle import ModelBundle
+from airworthy.environment import Environment
+from airworthy.predictions.find import find_prediction
+from airworthy.predictions.spool import open_prediction_log
+from airworthy.release.client import split_body
+from airworthy.release.flags import set_rollout
+from airworthy.serving.ephemeral import serving
+
+from .conftest import FolderRegistry
+from .rollout_client import RolloutClient, eventually
+
+KEYS = [f"customer-{number}" for number in range(60)]
+
+
+@pytest.fixture
+def logging_server(own_registry: FolderRegistry, flags: Path, environment: Environment) -> Iterator[RolloutClient]:
+    """A client of a server that watches `flags` and logs into the environment's spool."""
+    prediction_log = open_prediction_log(environment)
+    with (
+        serving(lambda: own_registry, flags_file=flags, prediction_log=prediction_log) as running,
+        RolloutClient(running) as client,
+    ):
+        yield client
+
+
+def post_labels(client: RolloutClient, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    return dict(client.post("/models/eta/labels", json={"labels": labels}).raise_for_status().json())
+
+
+def test_labels_become_each_arms_mean_loss(
+    rolling: RolloutClient, flags: Path, own_registry, rows: pl.DataFrame
+) -> None:
+    """By the ids of the answers, labels find the predictions of both arms; what is not known is only received."""
+    set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
+    rolling.wait_for_step(50)
+    answers = [rolling.ask(key, split_body(rows)) for key in KEYS]
+    labels = [
+        {"id": f"{answer['id']}:{row}", "label": float(row)} for answer in answers for row in range(rows.height)
+    ]  # fmt: skip
+    assert post_labels(rolling, labels) == {"model": "eta", "received": len(labels), "joined": len(labels)}
+    assert post_labels(rolling, [*labels[:5], {"id": "nobody", "label": 1}])["joined"] == 0
+    for name, version in (("champion", "1"), ("challenger", "2")):
+        predicted = ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows).astype(float)
+        arm = rolling.arm(name)
+        assert arm["labels"] == arm["rows"] > 0
+        assert arm["mean_loss"] == pytest.approx(np.mean((predicted - np.arange(rows.height)) ** 2))
+
+
+def test_in_a_shadow_a_label_is_for_both(rolling: RolloutClient, flags: Path) -> None:
+    """One answer was given and two were made: the id's label judges both."""
+    set_rollout(flags, "eta", champion="1", challenger="2", step="shadow", run_id="run-1")
+    rolling.wait_for_step("shadow")
+    answers = [rolling.ask(key) for key in KEYS]
+    eventually("all shadows", lambda: rolling.arm("challenger")["requests"] == len(KEYS))
+    assert post_labels(rolling, [{"id": answer["id"], "label": 10} for answer in answers])["joined"] == len(KEYS)
+    arms = rolling.rollout()["arms"]
+    assert arms["champion"]["labels"] == arms["challenger"]["labels"] == len(KEYS)
+    assert arms["champion"]["mean_loss"] < arms["challenger"]["mean_loss"]
+
+
+WRONG = [
+    ("eta", b"{", "the body"),
+    ("eta", b"[]", "the body"),
+    ("eta", b'{"labels": []}', "labels"),
+    ("eta", b'{"labels": [{"id": "a"}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": 1, "more": 2}]}', "labels.0.more"),
+    ("eta", b'{"labels": [{"id": "", "label": 1}]}', "labels.0.id"),
+    ("eta", b'{"labels": [{"id": "a", "label": 1}, {"id": "a:b", "label": 1}]}', "labels.1.id"),
+    ("eta", b'{"labels": [{"id": "a", "label": "12"}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": null}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": true}]}', "labels.0.label"),
+    ("late", b'{"labels": [{"id": "a", "label": 0.5}]}', "labels.0.label"),
+    ("late", b'{"labels": [{"id": "a", "label": "late"}]}', "labels.0.label"),
+    ("status", b'{"labels": [{"id": "a", "label": ["late"]}]}', "labels.0.label"),
+]
+
+
+@pytest.mark.parametrize(("model", "body", "field"), WRONG)
+def test_wrong_labels_are_a_400_that_names_the_field(http: httpx.Client, model: str, body: bytes, field: str) -> None:
+    """What cannot be a label of the model's task is refused before any of the request counts."""
+    reply = http.post(f"/models/{model}/labels", content=body, headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["field"]) == (400, field)
+
+
+def test_labels_have_the_limits_of_any_request(http: httpx.Client) -> None:
+    """Another content type, too much, an unknown model: as in scoring."""
+    assert http.post("/models/eta/labels", content=b"{}").status_code == 415
+    assert http.post("/models/nope/labels", json={"labels": [{"id": "a", "label": 1}]}).status_code == 404
+    large = b'{"labels": ["' + b"x" * 17_000_000 + b'"]}'
+    assert (
+        http.post("/models/eta/labels", content=large, headers={"content-type": "application/json"}).status_code == 413
+    )
+
+
+def test_an_answer_is_logged_before_it_leaves(
+    logging_server: RolloutClient, flags: Path, environment: Environment, rows: pl.DataFrame
+) -> None:
+    """Whoever has an answer finds it by its id: version, arm, key, inputs and prediction are those of the answer."""
+    plain = logging_server.ask(body=split_body(rows[:1]))
+    found = find_prediction(environment, "eta", plain["id"])
+    assert found is not None
+    assert (found.model_version, found.arm, found.targeting_key) == ("1", "champion", "")
+    set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
+    logging_server.wait_for_step(50)
+    arms = set()
+    for key in KEYS[:20]:
+        answer = logging_server.ask(key, split_body(rows[:3]))
+        found = find_prediction(environment, "eta", f"{answer['id']}:2")
+        assert found is not None
+        assert (found.model_version, found.targeting_key) == (answer["version"], key)
+        assert found.arm == {"1": "champion", "2": "challenger"}[answer["version"]]
+        assert found.prediction == pytest.approx(answer["predictions"][2])
+        assert found.inputs["distance_km"] == rows["distance_km"][2]
+        arms.add(found.arm)
+    assert arms == {"champion", "challenger"}
+
+
+def test_labels_that_cannot_be_logged_are_asked_for_again(
+    logging_server: RolloutClient, flags: Path, environment: Environment
+) -> None:
+    """Labels are no answer that has to leave: without a place to keep them the caller hears 503, scoring goes on."""
+    environment.state.mkdir(parents=True, exist_ok=True)
+    (environment.state / "spool").write_text("a file where the folder should be")
+    answer = logging_server.ask()
+    refused = logging_server.post("/models/eta/labels", json={"labels": [{"id": answer["id"], "label": 1}]})
+    assert refused.status_code == 503
+    assert "airworthy_predictions_lost 2.0" in logging_server.metrics()
+    (environment.state / "spool").unlink()
+    assert post_labels(logging_server, [{"id": answer["id"], "label": 1}])["received"] == 1
