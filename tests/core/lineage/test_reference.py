@@ -1,0 +1,68 @@
+"""What a person may type: each form is told apart, and everything else is an error that names the forms."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airworthy.errors import TerminalError
+from airworthy.lineage.reference import parse_reference
+
+DIGEST = "1a2b3c4d5e6f" * 5 + "0123"
+UUID = "019ab8c2-3d10-7abc-8def-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value", "model", "dag_id"),
+    [
+        ("delivery_eta/7", "version", "7", "delivery_eta", None),
+        ("delivery_eta/007", "version", "7", "delivery_eta", None),
+        ("delivery_eta@champion", "alias", "champion", "delivery_eta", None),
+        ("delivery_eta@challenger", "alias", "challenger", "delivery_eta", None),
+        ("delivery_eta/2026-11-25/1a2b3c4d5e6f", "dataset", "2026-11-25/1a2b3c4d5e6f", "delivery_eta", None),
+        ("delivery_eta/2026-11-20", "partition", "2026-11-20", "delivery_eta", None),
+        (" delivery_eta/2026-11-20 ", "partition", "2026-11-20", "delivery_eta", None),
+        ("delivery_eta/2026-02-30", "word", "delivery_eta/2026-02-30", None, None),
+        ("delivery_eta__train/manual__2026-11-25T08:00:00+00:00", "run", "manual__2026-11-25T08:00:00+00:00",
+         "delivery_eta", "delivery_eta__train"),
+        ("a__b__rollback/x/y", "run", "x/y", "a__b", "a__b__rollback"),
+        ("manual__2026-11-25T08:00:00+00:00", "word", "manual__2026-11-25T08:00:00+00:00", None, None),
+        ("cli-20261125T080000.123456", "word", "cli-20261125T080000.123456", None, None),
+        (DIGEST, "word", DIGEST, None, None),
+        (f"{UUID}:3", "word", f"{UUID}:3", None, None),
+    ],
+)  # fmt: skip
+def test_each_form_is_told_apart(text: str, kind: str, value: str, model: str | None, dag_id: str | None) -> None:
+    """The kind, the model and the rest come out of the text alone."""
+    found = parse_reference(text)
+    assert (found.kind, found.value, found.model, found.dag_id) == (kind, value, model, dag_id)
+    assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [("7", "version", "7"), ("@champion", "alias", "champion"), ("2026-11-20", "partition", "2026-11-20"),
+     ("2026-11-25/1a2b3c4d", "dataset", "2026-11-25/1a2b3c4d"), ("delivery_eta/7", "version", "7"),
+     ("manual__x", "word", "manual__x")],
+)  # fmt: skip
+def test_beside_a_model_the_short_forms_will_do(text: str, kind: str, value: str) -> None:
+    """Who names the model need not write it again."""
+    found = parse_reference(text, "delivery_eta")
+    assert (found.kind, found.value, found.model) == (kind, value, "delivery_eta")
+
+
+def test_a_reference_to_another_model_than_the_one_named_is_refused() -> None:
+    """Two models in one question are a mistake, not a choice."""
+    with pytest.raises(TerminalError, match="another model"):
+        parse_reference("delivery_eta/7", "bike_demand")
+
+
+@given(st.text(max_size=40), st.none() | st.just("eta"))
+def test_any_text_is_a_reference_or_a_refusal(text: str, model: str | None) -> None:
+    """Nothing that is typed ends in anything but a reference or an error that says what is allowed."""
+    try:
+        said: object = parse_reference(text, model).value
+    except TerminalError as error:
+        said = error.received and error.allowed
+    assert said
