@@ -5,6 +5,7 @@ All of this runs on the server's event loop.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from airworthy.predictions.spool import Label
@@ -59,7 +60,7 @@ class Arm:
         """Return the figures.
 
         Latencies are milliseconds, and null before the first answer. `predictions` are a uniform sample of at most
-        `SAMPLE`: the number, or the place of the most probable class.
+        `SAMPLE`: the number, or the place of the most probable class; null where it is no finite number.
         """
         ordered = sorted(self._seconds.values)
         return {
@@ -72,6 +73,7 @@ class Arm:
             "predictions": [_number(prediction) for prediction in self._predictions.values],
             "labels": self._quality.labels if self._quality else 0,
             "mean_loss": self._quality.mean_loss if self._quality else None,
+            "loss_sd": self._quality.loss_sd if self._quality else None,
         }
 
 
@@ -81,5 +83,7 @@ def _percentile_ms(ordered: list[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
 
 
-def _number(prediction: Any) -> float:
-    return float(max(range(len(prediction)), key=prediction.__getitem__) if type(prediction) is list else prediction)
+def _number(prediction: Any) -> float | None:
+    if type(prediction) is list:
+        return float(max(range(len(prediction)), key=prediction.__getitem__))
+    return float(prediction) if math.isfinite(prediction) else None

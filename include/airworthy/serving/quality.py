@@ -13,6 +13,7 @@ from airworthy.serving.refusals import RefusedError, shown
 MOST_ROWS = 50_000
 # Predictions are float32: nearer to 0 or 1 than this they cannot tell.
 _LEAST = 2.0**-23
+_MOST = 1e300
 _ALLOWED = {
     "regression": "a number",
     "binary": "0, 1, false or true",
@@ -30,7 +31,8 @@ class Quality:
     def __init__(self, manifest: Manifest, most_rows: int = MOST_ROWS) -> None:
         """Remember at most `most_rows` predictions of a version that still wait for their label, the latest ones."""
         self.labels = 0
-        self._sum = 0.0
+        self._mean = 0.0
+        self._squares = 0.0
         self._manifest = manifest
         self._codes: dict[str, int] = {name: code for code, name in enumerate(manifest.classes)}
         self._waiting: OrderedDict[str, list[Any]] = OrderedDict()
@@ -40,7 +42,12 @@ class Quality:
     @property
     def mean_loss(self) -> float | None:
         """The mean over all labels so far; None without any."""
-        return self._sum / self.labels if self.labels else None
+        return self._mean if self.labels else None
+
+    @property
+    def loss_sd(self) -> float | None:
+        """The losses' standard deviation; None for fewer than two labels."""
+        return math.sqrt(self._squares / (self.labels - 1)) if self.labels > 1 else None
 
     def remember(self, request_id: str, predictions: list[Any]) -> None:
         """Keep one prediction per row until its label arrives."""
@@ -54,17 +61,21 @@ class Quality:
         waiting = self._waiting.get(request_id, [])
         prediction = waiting[row] if row < len(waiting) else None
         loss = None if prediction is None else self._loss(prediction, label)
-        if loss is None:
+        if loss is None or not math.isfinite(loss):
             return False
         waiting[row] = None
+        # Welford's way: sums of squares would lose what is small beside the mean.
         self.labels += 1
-        self._sum += loss
+        off = loss - self._mean
+        self._mean += off / self.labels
+        self._squares += off * (loss - self._mean)
         return True
 
     def _loss(self, prediction: Any, label: Label) -> float | None:
         """Return the loss; None for a class that the version does not know."""
         if self._manifest.task == "regression":
-            return float((prediction - float(label)) ** 2)  # type: ignore[arg-type]
+            off = prediction - float(label)  # type: ignore[arg-type]
+            return float(off * off)
         if self._manifest.task == "binary":
             return _log_loss(prediction if label else 1.0 - prediction)
         code = self._codes.get(str(label))
@@ -88,7 +99,7 @@ def check_label(manifest: Manifest, label: object, place: int) -> None:
     """
     fine: bool
     if manifest.task == "regression":
-        fine = type(label) in (int, float) and math.isfinite(label)  # type: ignore[arg-type]
+        fine = type(label) in (int, float) and -_MOST < label < _MOST  # type: ignore[operator]
     elif manifest.task == "binary":
         fine = type(label) in (int, float, bool) and label in (0, 1)
     else:

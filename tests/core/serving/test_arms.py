@@ -56,6 +56,8 @@ def test_an_arm_counts_requests_rows_and_latency(registry) -> None:
     assert (told["requests"], told["errors"], told["rows"]) == (101, 1, 200)
     assert (told["p50_ms"], told["p99_ms"]) == (pytest.approx(51.0), pytest.approx(100.0))
     assert told["predictions"] == [1.0, 0.0] * 100
+    arm.answered("no number", loaded, [float("nan"), float("inf"), 3.0], 0.001)
+    assert arm.describe()["predictions"][200:] == [None, None, 3.0]
 
 
 def test_losses_are_those_of_the_labels_that_came() -> None:
@@ -65,6 +67,7 @@ def test_losses_are_those_of_the_labels_that_came() -> None:
     assert [quality.join("a", 1, 8), quality.join("a", 1, 8), quality.join("a", 2, 8)] == [True, False, False]
     assert [quality.join("b", 0, 8), quality.join("a", 0, 2)] == [False, True]
     assert (quality.labels, quality.mean_loss) == (2, pytest.approx((9 + 1) / 2))
+    assert quality.loss_sd == pytest.approx(np.std([9, 1], ddof=1))
 
     quality = Quality(manifest("binary"))
     quality.remember("a", [0.9, 0.2, 1.0])

@@ -56,7 +56,8 @@ def test_labels_become_each_arms_mean_loss(
         predicted = ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows).astype(float)
         arm = rolling.arm(name)
         assert arm["labels"] == arm["rows"] > 0
-        assert arm["mean_loss"] == pytest.approx(np.mean((predicted - np.arange(rows.height)) ** 2))
+        losses = np.tile((predicted - np.arange(rows.height)) ** 2, arm["requests"])
+        assert (arm["mean_loss"], arm["loss_sd"]) == pytest.approx((losses.mean(), losses.std(ddof=1)))
 
 
 def test_in_a_shadow_a_label_is_for_both(rolling: RolloutClient, flags: Path) -> None:
@@ -82,6 +83,8 @@ WRONG = [
     ("eta", b'{"labels": [{"id": "a", "label": "12"}]}', "labels.0.label"),
     ("eta", b'{"labels": [{"id": "a", "label": null}]}', "labels.0.label"),
     ("eta", b'{"labels": [{"id": "a", "label": true}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": 1' + b"0" * 400 + b"}]}", "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": NaN}]}', "labels.0.label"),
     ("late", b'{"labels": [{"id": "a", "label": 0.5}]}', "labels.0.label"),
     ("late", b'{"labels": [{"id": "a", "label": "late"}]}', "labels.0.label"),
     ("status", b'{"labels": [{"id": "a", "label": ["late"]}]}', "labels.0.label"),

@@ -149,7 +149,7 @@ def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) 
     for arm, version in (("champion", "1"), ("challenger", "2")):
         assert told["arms"][arm] == {
             "version": version, "requests": 0, "errors": 0, "rows": 0, "p50_ms": None, "p99_ms": None,
-            "predictions": [], "labels": 0, "mean_loss": None,
+            "predictions": [], "labels": 0, "mean_loss": None, "loss_sd": None,
         }  # fmt: skip
     assert 'airworthy_rollout_info{challenger="2",champion="1",model="eta",step="10"} 1.0' in rolling.metrics()
 
