@@ -85,8 +85,15 @@ def _staging(parity: ParityResult) -> str:
     return (
         f"**In staging**: {parity.rows:,} answers differ from the offline predictions by {parity.max_difference:.3g} "
         f"at most ({parity.tolerance:.3g} allowed); a request takes {parity.p50_ms:.1f} ms at p50, "
-        f"{parity.p99_ms:.1f} ms at p99."
+        f"{parity.p99_ms:.1f} ms at p99{_cost(parity)}."
     )
+
+
+def _cost(parity: ParityResult) -> str:
+    """Return what loading the version costs, of which an older hand-over says nothing."""
+    loading, memory, files = parity.load_seconds, parity.memory_mib, parity.size_mib
+    facts = (("loading", loading, "s"), ("memory", memory, "MiB"), ("files", files, "MiB"))
+    return "".join(f"; {name} {value:.2f} {unit}" for name, value, unit in facts if value is not None)
 
 
 def _table(head: Sequence[str], rows: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from airworthy.handover import WatchedStep
 from airworthy.release.rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.spec.gates import Gate
-from airworthy.spec.release import Guard, RolloutStep
+from airworthy.spec.release import Guard
 
 
 def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
@@ -62,7 +63,7 @@ def rollout_text(rules: ReleaseRules) -> str:
     return f"it answers {steps}, watched by the guard, and then all of them"
 
 
-def step_text(step: RolloutStep) -> str:
+def step_text(step: WatchedStep) -> str:
     """Return which requests a version answers in a step of its rollout."""
     return "in shadow" if step == "shadow" else f"{step} % of the requests"
 

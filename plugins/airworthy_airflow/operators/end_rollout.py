@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airworthy.handover import RolloutStatus, RunRequest
-from airworthy.spec.release import RolloutStep
+from airworthy.handover import RolloutStatus, RunRequest, WatchedStep
 from airworthy_airflow.looks import status_lines
 from airworthy_airflow.operators.stage import StageOperator
 
@@ -29,14 +28,18 @@ class EndRolloutOperator(StageOperator):
     )
     ui_color = "#e3ecc8"
 
-    def __init__(self, *, step: RolloutStep, **kwargs: Any) -> None:
+    def __init__(self, *, step: WatchedStep, **kwargs: Any) -> None:
         super().__init__(**{"retries": 10, **kwargs})
         self.step = step
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Give all traffic back to the champion, if a rollout of this run is on."""
+        """Give all traffic back to the champion, if a rollout of this run is on; hand over how it ended, if it did."""
         self.handed["rollout_request"] = {"step": self.step, "stop": "the run ended before its rollout did"}
         handed = super().run_stage(run, context)
-        for line in status_lines(RolloutStatus.model_validate(handed)):
+        status = RolloutStatus.model_validate(handed)
+        if status.since is None:
+            self.log.info("no rollout of this run was left on")
+            return {}
+        for line in status_lines(status):
             self.log.info("%s", line)
         return handed

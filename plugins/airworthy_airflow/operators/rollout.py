@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 
-from airworthy.handover import RolloutStatus, RunRequest
-from airworthy.spec.release import RolloutStep
+from airworthy.handover import RolloutStatus, RunRequest, WatchedStep
 from airworthy_airflow.looks import next_look, status_lines
 from airworthy_airflow.operators.stage import StageOperator
 
@@ -36,7 +35,7 @@ class RolloutOperator(StageOperator):
     )
     ui_color = "#e3ecc8"
 
-    def __init__(self, *, step: RolloutStep, **kwargs: Any) -> None:
+    def __init__(self, *, step: WatchedStep, **kwargs: Any) -> None:
         # Hours of looks meet more failures that pass than one stage does.
         super().__init__(**{"retries": 10, **kwargs})
         self.step = step
