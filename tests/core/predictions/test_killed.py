@@ -7,11 +7,12 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.core.predictions.conftest import Record, in_lake
+
 from airworthy.environment import Environment
 from airworthy.predictions.collect import collect
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PredictionLog, spool_folder
-from tests.core.predictions.conftest import Record, in_lake
 
 COLLECTOR = Path(__file__).with_name("killed_collector.py")
 

@@ -1,0 +1,39 @@
+"""Starts model servers quickly: reads ports, one a line, forks ``airworthy serve`` for each, and answers with its pid.
+
+Importing everything takes a server most of its start. This process has done that, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+os.environ["POLARS_MAX_THREADS"] = "1"
+
+import mlflow.artifacts
+import mlflow.store.model_registry.sqlalchemy_store
+import mlflow.store.tracking.sqlalchemy_store
+import xgboost
+
+import airworthy.registry.store
+import airworthy.serving.app
+from airworthy.serving.main import serve
+
+IMPORTED = (mlflow, xgboost, airworthy.registry.store, airworthy.serving.app)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            serve("127.0.0.1", int(line))
+            os._exit(0)
+        print(child, flush=True)
+
+
+if __name__ == "__main__":
+    main()
