@@ -11,6 +11,8 @@ from airworthy.errors import TerminalError
 from airworthy.ledger.ledger import Entry
 
 ALIAS_MOVE, ROLLBACK_STARTED, ROLLBACK = "alias_move", "rollback_started", "rollback"
+STAGING, APPROVAL = "staging", "approval"
+ROLLOUT_STEP, GUARD_TRIP, ROLLOUT_STOPPED = "rollout_step", "guard_trip", "rollout_stopped"
 
 
 @dataclass(frozen=True)

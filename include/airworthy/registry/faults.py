@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
@@ -18,6 +20,25 @@ _FINAL = frozenset(
 # Their exceptions mean a network, a database or a store that did not answer.
 _REMOTE = frozenset({"boto3", "botocore", "google", "requests", "s3transfer", "sqlalchemy", "urllib3"})
 _SHOWN = 300
+
+
+@contextmanager
+def explained(environment: Environment) -> Iterator[None]:
+    """Turn what MLflow and its stores raise in the block into an error that tells its reader what to do.
+
+    Raises:
+        TerminalError: when MLflow refuses.
+        TransientError: when it or its store did not answer.
+    """
+    try:
+        yield
+    except AirworthyError:
+        raise
+    except Exception as error:
+        known = explain(error, environment)
+        if known is None:
+            raise
+        raise known from error
 
 
 def explain(error: Exception, environment: Environment) -> AirworthyError | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 ROLLED_BACK = "airworthy.rolled_back"
 BUNDLE_ARTIFACT = "artifacts/bundle"
 
@@ -40,10 +40,13 @@ class Registry:
 
     def champion(self, model: str) -> str | None:
         """Return the version that the champion alias names, or None."""
+        return self._named(model, CHAMPION)
+
+    def _named(self, model: str, alias: str) -> str | None:
         from mlflow.exceptions import MlflowException
 
         try:
-            return str(self.client.get_model_version_by_alias(model, CHAMPION).version)
+            return str(self.client.get_model_version_by_alias(model, alias).version)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -172,21 +175,7 @@ class Registry:
             current = self.champion(model)
             if current == version:
                 return expected
-            tags = self.version(model, version).tags
-            if ROLLED_BACK in tags and not even_if_rolled_back:
-                raise TerminalError(
-                    f"version {version} was rolled back and does not come back by itself", model=model,
-                    stage="release", received=f"rolled back: {tags[ROLLED_BACK]}",
-                    allowed="versions that were not rolled back",
-                    next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
-                )  # fmt: skip
-            status = tags.get("airworthy.validation_status")
-            if status != "approved":
-                raise TerminalError(
-                    f"version {version} can never be champion", model=model, stage="release",
-                    received=f"validation_status={status}", allowed="validation_status=approved",
-                    next_step="train a new challenger",
-                )  # fmt: skip
+            self._demand_releasable(model, version, even_if_rolled_back)
             if current != expected:
                 raise TerminalError(
                     "another version became champion after the verdict was made", model=model, stage="release",
@@ -195,6 +184,37 @@ class Registry:
                 )  # fmt: skip
             self.client.set_registered_model_alias(model, CHAMPION, version)
             return current
+
+    def name_challenger(self, model: str, version: str) -> None:
+        """Give the challenger alias to the version under rollout.
+
+        Raises:
+            TerminalError: when the version was rejected or rolled back.
+        """
+        self._demand_releasable(model, version, even_if_rolled_back=False)
+        self.client.set_registered_model_alias(model, CHALLENGER, version)
+
+    def forget_challenger(self, model: str, version: str) -> None:
+        """Take the challenger alias away, if it names this version."""
+        if self._named(model, CHALLENGER) == version:
+            self.client.delete_registered_model_alias(model, CHALLENGER)
+
+    def _demand_releasable(self, model: str, version: str, even_if_rolled_back: bool) -> None:
+        tags = self.version(model, version).tags
+        if ROLLED_BACK in tags and not even_if_rolled_back:
+            raise TerminalError(
+                f"version {version} was rolled back and does not come back by itself", model=model,
+                stage="release", received=f"rolled back: {tags[ROLLED_BACK]}",
+                allowed="versions that were not rolled back",
+                next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
+            )  # fmt: skip
+        status = tags.get("airworthy.validation_status")
+        if status != "approved":
+            raise TerminalError(
+                f"version {version} can never take an alias", model=model, stage="release",
+                received=f"validation_status={status}", allowed="validation_status=approved",
+                next_step="train a new challenger",
+            )  # fmt: skip
 
     def releasing(self, model: str) -> FileLock:
         """Return the lock under which alias, ledger and server change together."""

@@ -134,6 +134,15 @@ class ServerClient:
         p50, p99 = np.percentile(taken, [50, 99])
         return Latency(float(p50), float(p99), requests)
 
+    def rollout(self, model: str) -> dict[str, Any]:
+        """Return what the server says of a model's rollout: champion, challenger, step, since, kill switch, figures.
+
+        Raises:
+            TerminalError: when the server does not know the model.
+            TransientError: when it does not answer, or has no champion of it yet.
+        """
+        return self._ask("GET", f"/models/{quote(model, safe='')}/rollout", model)
+
     def swap(self, model: str, version: str) -> str | None:
         """Give all traffic to a version and return the version that had it before.
 

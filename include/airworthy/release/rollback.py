@@ -14,13 +14,17 @@ from airworthy.ledger.queries import ROLLBACK, ROLLBACK_STARTED, alias_moves, ro
 
 @dataclass(frozen=True)
 class Plan:
-    """A rollback: from which version to which, why, begun by which run; `named` when a person named the version."""
+    """A rollback: from which version to which, why, begun by which run; `named` when a person named the version.
+
+    With `withdraws`, `from_version` is under rollout and `to_version` is champion already: no alias moves.
+    """
 
     started_by: str
     from_version: str
     to_version: str
     reason: str
     named: bool
+    withdraws: bool = False
 
     @property
     def move_id(self) -> str:
@@ -29,7 +33,10 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """Return what ``rollback_started`` records."""
-        return {"from": self.from_version, "to": self.to_version, "reason": self.reason, "named": self.named}
+        return {
+            "from": self.from_version, "to": self.to_version, "reason": self.reason, "named": self.named,
+            "withdraws": self.withdraws,
+        }  # fmt: skip
 
 
 def finished(entries: Sequence[Entry], run_id: str) -> Entry | None:
@@ -68,7 +75,8 @@ def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, 
 
 def _plan_of(entry: Entry) -> Plan:
     facts = entry.facts
-    return Plan(entry.run_id, facts["from"], facts["to"], facts["reason"], facts["named"])
+    withdraws = bool(facts.get("withdraws"))
+    return Plan(entry.run_id, facts["from"], facts["to"], facts["reason"], facts["named"], withdraws)
 
 
 def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
@@ -76,9 +84,12 @@ def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
 
 
 def choose(
-    entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None, usable: Collection[str]
-) -> Plan:
-    """Plan a rollback: to the version that was asked for, else to the last good champion before this one.
+    entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None, usable: Collection[str],
+    challenger: str | None = None,
+) -> Plan:  # fmt: skip
+    """Plan a rollback: to the version that was asked for, else to the last good version before what is newest.
+
+    During a rollout that is the champion: the challenger is withdrawn, and no more than that happens.
 
     Args:
         entries: The model's ledger, oldest first.
@@ -86,6 +97,7 @@ def choose(
         request: The version to go back to, when one was named, and why.
         champion: The champion of this moment.
         usable: The registered versions that are approved and not marked as rolled back.
+        challenger: The version under rollout, if there is one.
 
     Raises:
         TerminalError: when there is no champion, or nothing to go back to, or the named version never was champion.
@@ -95,6 +107,8 @@ def choose(
     before = [version for version in was if version != champion]
     if champion is None:
         raise TerminalError("there is no champion to roll back from", model=model, stage="rollback")
+    if challenger is not None and request.to_version in (None, champion):
+        return Plan(run_id, challenger, champion, request.reason, named=False, withdraws=True)
     if request.to_version is not None:
         _demand_former_champion(model, request.to_version, champion, before)
         return Plan(run_id, champion, request.to_version, request.reason, named=True)

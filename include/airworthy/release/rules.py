@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.handover import WatchedStep
 from airworthy.spec import ModelSpec
 from airworthy.spec.release import ApprovalRule, RolloutStep
 
@@ -20,9 +22,23 @@ class ReleaseRules:
     bake: timedelta
 
     @property
-    def watched_steps(self) -> tuple[RolloutStep, ...]:
+    def watched_steps(self) -> tuple[WatchedStep, ...]:
         """The steps before ``full``, in which the guard watches the challenger."""
-        return self.rollout[:-1]
+        return tuple(step for step in self.rollout if step != "full")
+
+    def steps_before(self, step: WatchedStep) -> tuple[WatchedStep, ...]:
+        """Return the watched steps that come before one of them.
+
+        Raises:
+            TerminalError: when this is no watched step.
+        """
+        steps = self.watched_steps
+        if step not in steps:
+            raise TerminalError(
+                "this rollout has no such step", stage="release", received=step,
+                allowed=", ".join(map(str, steps)) or "no step before full",
+            )  # fmt: skip
+        return steps[: steps.index(step)]
 
 
 def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:

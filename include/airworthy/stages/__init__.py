@@ -97,20 +97,16 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _run(stage: Stage, job: Job, given: dict[str, Ref]) -> Ref:
     """Call the stage's function; what MLflow raises in it becomes an error that tells its reader what to do."""
+    from airworthy.registry.faults import explained
+
     function = getattr(import_module(f"airworthy.stages.{stage.name}"), stage.name)
     try:
-        result: Ref = function(job, **given)
-    except AirworthyError:
+        with explained(job.environment):
+            result: Ref = function(job, **given)
+            return result
+    except AirworthyError as error:
+        error.model, error.stage = error.model or job.spec.model, error.stage or stage.name
         raise
-    except Exception as error:
-        from airworthy.registry.faults import explain
-
-        known = explain(error, job.environment)
-        if known is None:
-            raise
-        known.model, known.stage = job.spec.model, stage.name
-        raise known from error
-    return result
 
 
 def open_job(run: RunRequest) -> Job:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
 from airworthy.job import Job
-from airworthy.ledger import open_ledger
-from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
+from airworthy.ledger import Entry
+from airworthy.ledger.queries import ALIAS_MOVE, alias_moves
+from airworthy.registry.store import open_registry
 from airworthy.release.client import ServerClient
-from airworthy.release.decision import reasons_against
+from airworthy.release.record import not_watched
+from airworthy.release.rules import release_rules
 from airworthy.release.server import discard, open_server
+from airworthy.release.standing import standing_against
+from airworthy.release.traffic import Traffic, own_rollout
 
 log = logging.getLogger("airworthy.release")
 
@@ -22,8 +25,11 @@ def deploy_production(
 ) -> Deployment:
     """Promote an approved version, if nothing speaks against it. Running it again completes or changes nothing.
 
+    What the rules ask for is looked up in the ledger: the approval, and that every step of the rollout ended well.
+
     Returns:
-        What happened; ``promoted`` is false, with the reasons, when the version may not take over.
+        What happened; ``promoted`` is false, with the reasons, when the version may not take over. Then all of the
+        traffic is on the champion.
 
     Raises:
         TerminalError: when another version became champion after the verdict, or the server answers with another one.
@@ -32,21 +38,44 @@ def deploy_production(
     registry = open_registry(job.environment)
     # Held to the end: of two releases, the one that moves the alias last must also be the one that swaps last.
     with registry.releasing(job.spec.model), open_server(job.environment) as server:
-        against = refusal(job, registry, verdict, version)
-        if parity.version != version.version or not parity.matched:
-            against.append("its answers were not compared with the offline predictions")
+        traffic = Traffic(job, registry, server)
+        entries = traffic.ledger.entries()
+        against = _against(traffic, entries, verdict, version, parity)
         if against:
-            discard(server, version)
+            _end_rollout(traffic, version, against)
             return _held(verdict, version, against)
-        # A server that cannot take the version is found out before anything moves.
-        server.load_candidate(job.spec.model, version.version)
-        previous, reason = _move_alias(job, registry, dataset, verdict, version)
-        _swap(job, server, version)
+        try:
+            previous, reason = _release(traffic, entries, dataset, verdict, version)
+        except TerminalError as error:
+            _end_rollout(traffic, version, [error.problem])
+            raise
     log.info("%s: champion is version %s (was %s)", job.spec.model, version.version, previous)
     return Deployment(
         model=job.spec.model, version=version.version, previous_version=previous, promoted=True, served=True,
         reason=reason,
     )  # fmt: skip
+
+
+def _against(
+    traffic: Traffic, entries: list[Entry], verdict: Verdict, version: VersionRef, parity: ParityResult
+) -> list[str]:
+    job, steps = traffic.job, release_rules(traffic.job.spec, traffic.job.environment).watched_steps
+    against = standing_against(job, traffic.registry, entries, verdict, version)
+    # A task that was killed when the alias had moved is completed, whatever ended its rollout since.
+    if traffic.registry.champion(version.model) != version.version:
+        against += not_watched(entries, steps, job.run.run_id, version.version, version.bundle_digest)
+    if parity.version != version.version or not parity.matched or parity.breaches:
+        against.append("staging did not find it fit: its answers were not compared, or it costs too much")
+    return against
+
+
+def _end_rollout(traffic: Traffic, version: VersionRef, reasons: list[str]) -> None:
+    """Give all of the traffic to the champion, and unload the version."""
+    own = own_rollout(traffic.job, version.version)
+    if own is not None:
+        traffic.stop(own, reasons)
+    else:
+        discard(traffic.server, version.model, version.version)
 
 
 def _held(verdict: Verdict, version: VersionRef, against: list[str]) -> Deployment:
@@ -57,45 +86,43 @@ def _held(verdict: Verdict, version: VersionRef, against: list[str]) -> Deployme
     )  # fmt: skip
 
 
+def _release(
+    traffic: Traffic, entries: list[Entry], dataset: DatasetRef, verdict: Verdict, version: VersionRef
+) -> tuple[str | None, str]:
+    # A server that cannot take the version is found out before anything moves.
+    traffic.server.load_candidate(version.model, version.version)
+    previous, reason = _move_alias(traffic, entries, dataset, verdict, version)
+    _swap(traffic.server, version)
+    # The server has ended the rollout with the swap: everything goes to the new champion before and after this.
+    traffic.complete(version.version)
+    return previous, reason
+
+
 def _move_alias(
-    job: Job, registry: Registry, dataset: DatasetRef, verdict: Verdict, version: VersionRef
+    traffic: Traffic, entries: list[Entry], dataset: DatasetRef, verdict: Verdict, version: VersionRef
 ) -> tuple[str | None, str]:
     """Move ``champion`` and record it; a move that a killed task made without recording it is recorded now."""
-    moved = registry.champion(job.spec.model) != version.version
-    previous = registry.promote(job.spec.model, version.version, expected=verdict.champion_version)
-    reason = f"{job.run.reason} run {job.run.run_id}: verdict {verdict.outcome}"
-    ledger = open_ledger(job.environment, job.spec.model)
-    moves = [entry for entry in ledger.entries() if entry.kind == "alias_move"]
+    run, registry = traffic.job.run, traffic.registry
+    moved = registry.champion(version.model) != version.version
+    previous = registry.promote(version.model, version.version, expected=verdict.champion_version)
+    reason = f"{run.reason} run {run.run_id}: verdict {verdict.outcome}"
+    moves = alias_moves(entries)
     if moved or not moves or moves[-1].facts["to"] != version.version:
         # The number of moves so far: a version that comes back is another entry, a retry is not.
-        ledger.append(
-            "alias_move", f"alias_move:{job.run.run_id}:{version.version}:{len(moves)}", job.run.run_id,
-            job.run.requested_by,
+        traffic.ledger.append(
+            ALIAS_MOVE, f"{ALIAS_MOVE}:{run.run_id}:{version.version}:{len(moves)}", run.run_id, run.requested_by,
             {"alias": "champion", "from": previous, "to": version.version, "reason": reason,
              "dataset_digest": dataset.digest, "bundle_digest": version.bundle_digest},
         )  # fmt: skip
     return previous, reason
 
 
-def refusal(job: Job, registry: Registry, verdict: Verdict, version: VersionRef) -> list[str]:
-    """Return why this version must not take over, against the champion of this moment."""
-    champion = registry.champion(job.spec.model)
-    seen = None
-    if champion not in (None, version.version):
-        found = registry.version(job.spec.model, str(champion))
-        seen = datetime.fromisoformat(registry.tag(found, "airworthy.as_of"))
-    return reasons_against(
-        job.run, releasable=verdict.releasable, gate_reasons=verdict.reasons, status=version.validation_status,
-        champion_as_of=seen, rolled_back=registry.version(job.spec.model, version.version).tags.get(ROLLED_BACK),
-    )  # fmt: skip
-
-
-def _swap(job: Job, server: ServerClient, version: VersionRef) -> None:
-    server.swap(job.spec.model, version.version)
-    served = server.describe(job.spec.model)
+def _swap(server: ServerClient, version: VersionRef) -> None:
+    server.swap(version.model, version.version)
+    served = server.describe(version.model)
     if served["version"] != version.version:
         raise TerminalError(
-            "the server answers with another version than the one released", model=job.spec.model, stage="release",
+            "the server answers with another version than the one released", model=version.model, stage="release",
             received=f"version {served['version']}", allowed=f"version {version.version}",
             next_step="look at the model server's log",
         )  # fmt: skip

@@ -1,33 +1,39 @@
-"""Rollback: give all traffic back to the last good champion, see that it answers right, and write it all down.
+"""Rollback: give all traffic back to the last good version, see that it answers right, and write it all down.
 
 Everything that can fail is tried before anything moves. Then, in this order: the ledger says what is about to happen,
-the bad version is marked, the alias moves, the ledger records it, the server swaps and is asked, the ledger records
-the end. A run that is stopped in between is completed by its retry: each step is done once, or changes nothing.
+a rollout is ended, the bad version is marked, the alias moves, the ledger records it, the server swaps and is asked,
+the ledger records the end. A run that is stopped in between is completed by its retry: each step is done once, or
+changes nothing.
+
+During a rollout the last good version is the champion: its challenger is withdrawn, at once, and no alias moves.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 
 import orjson
 import polars as pl
 
-from airworthy.errors import TerminalError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.features import polars_schema
-from airworthy.handover import Rollback, RollbackRequest, VersionRef
+from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
-from airworthy.ledger import Entry, open_ledger
-from airworthy.ledger.queries import ROLLBACK, ROLLBACK_STARTED, alias_moves
+from airworthy.ledger import Entry
+from airworthy.ledger.queries import ALIAS_MOVE, ROLLBACK, ROLLBACK_STARTED, alias_moves
 from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
 from airworthy.release.client import ServerClient
 from airworthy.release.parity import largest_difference
 from airworthy.release.rollback import Plan, choose, finished, unfinished
 from airworthy.release.server import discard, open_server
+from airworthy.release.traffic import Traffic
 from airworthy.serving.loaded import Limits, LoadedModel
 
 log = logging.getLogger("airworthy.rollback")
 
 _LONGEST_TAG = 4000
+_LOOKS, _BETWEEN_LOOKS = 100, 0.1  # of a server that looks at its flags twice a second; in seconds
 
 
 def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
@@ -38,24 +44,27 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
             otherwise than the model does offline, or another version became champion meanwhile.
         TransientError: when MLflow, the ledger or the server cannot be reached.
     """
-    model, ledger = job.spec.model, open_ledger(job.environment, job.spec.model)
-    registry = open_registry(job.environment)
+    model, registry = job.spec.model, open_registry(job.environment)
     with registry.releasing(model), open_server(job.environment) as server:
-        entries = ledger.entries()
+        traffic = Traffic(job, registry, server)
+        entries = traffic.ledger.entries()
         done = finished(entries, job.run.run_id)
         if done is not None:
             log.info("%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id)
             return _from_record(done)
-        plan = _plan(job, registry, entries, rollback_request)
-        rows, difference = _checked(job, registry, server, entries, plan)
+        plan = _plan(traffic, entries, rollback_request)
+        # Whether the champion answers right is no reason to leave traffic on a version that is withdrawn.
+        checked = None if plan.withdraws else _checked(traffic, entries, plan)
         started = f"{ROLLBACK_STARTED}:{plan.started_by}"
-        ledger.append(ROLLBACK_STARTED, started, plan.started_by, job.run.requested_by, plan.facts())
-        _move_alias(job, registry, entries, plan)
+        traffic.ledger.append(ROLLBACK_STARTED, started, plan.started_by, job.run.requested_by, plan.facts())
+        _end_rollout(traffic, plan)
+        _move_alias(traffic, entries, plan)
+        rows, difference = checked or _checked(traffic, entries, plan)
         _swap(model, server, plan, rows)
         facts = {
             **plan.facts(), "started_by": plan.started_by, "parity_rows": rows.height, "max_difference": difference
         }  # fmt: skip
-        end = ledger.append(
+        end = traffic.ledger.append(
             ROLLBACK, f"{ROLLBACK}:{plan.started_by}", job.run.run_id, job.run.requested_by, facts
         )  # fmt: skip
     log.info("%s: version %s serves again instead of version %s", model, plan.to_version, plan.from_version)
@@ -70,7 +79,8 @@ def _from_record(entry: Entry) -> Rollback:
     )  # fmt: skip
 
 
-def _plan(job: Job, registry: Registry, entries: list[Entry], request: RollbackRequest) -> Plan:
+def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> Plan:
+    job, registry, rollout = traffic.job, traffic.registry, traffic.flags()
     champion = registry.champion(job.spec.model)
     begun = unfinished(entries, job.run.run_id, request, champion)
     if begun is not None:
@@ -82,18 +92,18 @@ def _plan(job: Job, registry: Registry, entries: list[Entry], request: RollbackR
         for version in known
         if version.tags.get("airworthy.validation_status") == "approved" and ROLLED_BACK not in version.tags
     }
-    return choose(entries, job.run.run_id, request, champion, usable)
+    challenger = rollout.challenger if rollout is not None and rollout.champion == champion else None
+    return choose(entries, job.run.run_id, request, champion, usable, challenger)
 
 
-def _checked(
-    job: Job, registry: Registry, server: ServerClient, entries: list[Entry], plan: Plan
-) -> tuple[pl.DataFrame, float]:
+def _checked(traffic: Traffic, entries: list[Entry], plan: Plan) -> tuple[pl.DataFrame, float]:
     """Check the version's files, load it and compare its answers; return the rows that were asked and how far apart.
 
     Raises:
         TerminalError: when the files or the answers are not what they were.
         TransientError: when the server does not answer.
     """
+    job, registry, server = traffic.job, traffic.registry, traffic.server
     model, version = job.spec.model, plan.to_version
     folder, digest = registry.bundle(model, version)
     _demand_released_digest(entries, model, version, digest)
@@ -107,9 +117,7 @@ def _checked(
     difference = max(largest_difference(together, expected), largest_difference(alone, expected))
     tolerance = job.spec.release.parity.tolerance
     if not difference <= tolerance:
-        uri = f"models:/{model}/{version}"
-        discard(server, VersionRef(model=model, version=version, model_uri=uri, bundle_digest=digest,
-                                   validation_status="approved", created=False))  # fmt: skip
+        discard(server, model, version)
         raise TerminalError(
             f"the server answers otherwise than version {version} does offline", model=model, stage="rollback",
             received=f"a difference of {difference:.6g}", allowed=f"at most {tolerance:.6g}",
@@ -143,15 +151,34 @@ def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
 
 
-def _move_alias(job: Job, registry: Registry, entries: list[Entry], plan: Plan) -> None:
+def _end_rollout(traffic: Traffic, plan: Plan) -> None:
+    """Clear the flags of whichever rollout is on, record it, and wait until the server goes by that."""
+    rollout, model = traffic.flags(), traffic.job.spec.model
+    if rollout is not None:
+        traffic.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
+    for _ in range(_LOOKS):
+        if traffic.server.rollout(model)["challenger"] is None:
+            return
+        time.sleep(_BETWEEN_LOOKS)
+    raise TransientError(
+        "the model server still gives traffic to a version under rollout", model=model, stage="rollback",
+        received=traffic.job.environment.flags_file, allowed="a server that follows this file",
+        next_step="look at the model server's log, then run again",
+    )  # fmt: skip
+
+
+def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
     """Mark the bad version, then move ``champion`` and record it; in this order nothing can bring it back between."""
-    model, client = job.spec.model, registry.client
+    job, registry, client = traffic.job, traffic.registry, traffic.registry.client
+    model = job.spec.model
     client.set_model_version_tag(model, plan.from_version, ROLLED_BACK, plan.reason[:_LONGEST_TAG])
+    if plan.withdraws:
+        return
     registry.promote(model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named)
     moves = [move.facts for move in alias_moves(entries) if move.facts["to"] == plan.to_version]
     released = moves[-1] if moves else {}
-    open_ledger(job.environment, model).append(
-        "alias_move", plan.move_id, job.run.run_id, job.run.requested_by,
+    traffic.ledger.append(
+        ALIAS_MOVE, plan.move_id, job.run.run_id, job.run.requested_by,
         {"alias": "champion", "from": plan.from_version, "to": plan.to_version,
          "reason": f"rollback {plan.started_by}: {plan.reason}", "dataset_digest": released.get("dataset_digest"),
          "bundle_digest": released.get("bundle_digest")},

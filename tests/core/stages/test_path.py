@@ -78,7 +78,7 @@ def test_failed_gate_registers_a_rejected_version(
     assert found["version"]["validation_status"] == "rejected"
     registry = open_registry(environment)
     assert "at most 0.001" in registry.version("small_model", "1").tags["airworthy.reasons"]
-    with pytest.raises(TerminalError, match="can never be champion"):
+    with pytest.raises(TerminalError, match="can never take an alias"):
         registry.promote("small_model", "1", expected=None)
     assert registry.champion("small_model") is None
 

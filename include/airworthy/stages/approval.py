@@ -1,0 +1,44 @@
+"""Approval: the answer of a person, or that none came, goes into the ledger; later stages look there."""
+
+from __future__ import annotations
+
+import logging
+
+from airworthy.errors import TerminalError
+from airworthy.handover import Approval, ApprovalAnswer, Verdict, VersionRef
+from airworthy.job import Job
+from airworthy.ledger import open_ledger
+from airworthy.ledger.queries import APPROVAL
+from airworthy.registry.store import open_registry
+
+log = logging.getLogger("airworthy.release")
+
+
+def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: ApprovalAnswer) -> Approval:
+    """Record an answer for exactly the files that are registered. The same answer again changes nothing.
+
+    Of several answers in one run the last one counts: whoever lets the question be asked again means it.
+
+    Raises:
+        TerminalError: when the registered files are not those that were judged.
+        TransientError: when MLflow or the ledger cannot be reached.
+    """
+    model, answer, run = job.spec.model, approval_answer, job.run
+    registry = open_registry(job.environment)
+    digest = registry.tag(registry.version(model, version.version), "airworthy.bundle_digest")
+    if digest != version.bundle_digest:
+        raise TerminalError(
+            f"version {version.version} has other files than those that were judged", model=model, stage="approval",
+            received=f"digest {digest}", allowed=f"digest {version.bundle_digest}", next_step="train a new challenger",
+        )  # fmt: skip
+    entry = open_ledger(job.environment, model).append(
+        APPROVAL, f"{APPROVAL}:{run.run_id}:{version.version}:{answer.at.isoformat()}", run.run_id, answer.who,
+        {"version": version.version, "bundle_digest": digest, "decision": answer.decision, "comment": answer.comment,
+         "at": answer.at.isoformat(), "verdict": verdict.outcome, "champion": verdict.champion_version,
+         "dataset_digest": verdict.dataset_digest, "mlflow_run_id": verdict.mlflow_run_id},
+    )  # fmt: skip
+    log.info("%s version %s: %s by %s", model, version.version, entry.facts["decision"], entry.who)
+    return Approval(
+        model=model, version=version.version, bundle_digest=digest, decision=entry.facts["decision"], who=entry.who,
+        comment=entry.facts["comment"], at=entry.facts["at"],
+    )  # fmt: skip
