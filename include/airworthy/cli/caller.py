@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 
 
 def user_name() -> str:
@@ -20,3 +21,8 @@ def log_to_stderr() -> None:
     """Send log lines to standard error: standard output is for results."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("airworthy").setLevel(logging.INFO)
+
+
+def new_run_id() -> str:
+    """Return the id of a run that a command starts."""
+    return f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"

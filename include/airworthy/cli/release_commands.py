@@ -1,4 +1,4 @@
-"""``airworthy ledger`` and ``rollback``: what was released and why, and going back."""
+"""``airworthy ledger``, ``release`` and ``rollback``: what was released and why, releasing, and going back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, user_name
+from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.delivery import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("ledger")(ledger)
+    app.command("release")(release)
     app.command("rollback")(rollback)
 
 
@@ -92,9 +94,41 @@ def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> N
 
 
 def _print_entries(entries: list[Entry], as_json: bool) -> None:
+    from airworthy.cli.ledger_lines import ledger_line
+
     for entry in entries:
-        line = f"{entry.sequence:>4}  {entry.time}  {entry.kind:<12}  {entry.who}  {entry.payload}"
-        typer.echo(json.dumps(asdict(entry)) if as_json else line)
+        typer.echo(json.dumps(asdict(entry)) if as_json else ledger_line(entry))
+
+
+def release(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    version: Annotated[str, typer.Argument(help="A registered version whose verdict lets it be released.")],
+    approve: Annotated[str | None, typer.Option(help="Approve it, in your name; the words are recorded.")] = None,
+    promote: Annotated[str, typer.Option(help="auto, or always: though its data are older.")] = "auto",
+    run_id: Annotated[str | None, typer.Option(help="Go on with the release that this run began.")] = None,
+) -> None:
+    """Take a registered VERSION of MODEL to production: staging, approval, every step of its rollout, champion.
+
+    Exits 3 when something speaks against it, 4 when it waits for an approval.
+    """
+    from airworthy.registry.deliveries import read_delivery
+    from airworthy.registry.faults import explained
+    from airworthy.registry.store import open_registry
+
+    log_to_stderr()
+    environment = load_environment()
+    with explained(environment):
+        payload = read_delivery(open_registry(environment), model, version)
+    payload["run"] = {
+        "model": model, "as_of": payload["dataset"]["window"]["end"], "reason": "manual", "promote": promote,
+        "run_id": run_id or new_run_id(), "requested_by": user_name(),
+    }  # fmt: skip
+    payload = release_version(payload, approve)
+    print_release(payload)
+    if "deployment" not in payload:
+        raise typer.Exit(WAITS_FOR_APPROVAL)
+    if not payload["deployment"]["promoted"]:
+        raise typer.Exit(REJECTED)
 
 
 def rollback(
@@ -115,7 +149,7 @@ def rollback(
     now = datetime.now(UTC)
     request = {
         "model": model, "as_of": now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(),
-        "reason": "manual", "run_id": run_id or f"cli-{now:%Y%m%dT%H%M%S.%f}", "requested_by": user_name(),
+        "reason": "manual", "run_id": run_id or new_run_id(), "requested_by": user_name(),
     }  # fmt: skip
     asked = {"to_version": to_version, "reason": reason.strip()}
     done = run_stage("rollback", {"run": request, "rollback_request": asked})

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, user_name
-from airworthy.environment import Environment, load_environment
+from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.delivery import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version, timed
 from airworthy.errors import TerminalError
-
-REJECTED = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -33,62 +30,34 @@ def run(
     as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")] = None,
     promote: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
     release: Annotated[bool, typer.Option(help="Go on to release a version that passed its gates.")] = True,
+    approve: Annotated[str | None, typer.Option(help="Approve it, in your name; the words are recorded.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")] = None,
 ) -> None:
-    """Run every stage of MODEL in this process. Exits 3 when the challenger was rejected."""
+    """Run every stage of MODEL in this process.
+
+    Exits 3 when the challenger was rejected, 4 when it waits for an approval (see airworthy release).
+    """
     log_to_stderr()
     request = {
         "model": model, "as_of": _midnight(as_of).isoformat(), "reason": "manual", "promote": promote,
-        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": user_name(),
-        "parameters": _parameters(parameter or []),
+        "run_id": new_run_id(), "requested_by": user_name(), "parameters": _parameters(parameter or []),
     }  # fmt: skip
-    payload = _run_stages({"run": request}, release)
+    payload = _run_stages({"run": request}, release, approve)
     _summarise(payload)
     if not (payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"):
         raise typer.Exit(REJECTED)
+    if "parity" in payload and "deployment" not in payload:
+        raise typer.Exit(WAITS_FOR_APPROVAL)
 
 
-def _run_stages(payload: dict[str, Any], release: bool) -> dict[str, Any]:
+def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> dict[str, Any]:
     from airworthy.stages import STAGES, run_stage
 
     for name in ("ingest", "validate", "train", "evaluate", "register"):
-        payload[STAGES[name].gives] = _timed(name, lambda name=name: run_stage(name, payload))
+        payload[STAGES[name].gives] = timed(name, partial(run_stage, name, payload))
     if release and payload["version"]["validation_status"] == "approved" and payload["run"]["promote"] != "never":
-        with _server(load_environment()):
-            for name in ("deploy_staging", "deploy_production"):
-                payload[STAGES[name].gives] = _timed(name, lambda name=name: run_stage(name, payload))
+        release_version(payload, approve)
     return payload
-
-
-def _timed(name: str, work: Any) -> dict[str, Any]:
-    import time
-
-    started = time.perf_counter()
-    result: dict[str, Any] = work()
-    logging.getLogger("airworthy.run").info("%s: %.1f s", name, time.perf_counter() - started)
-    return result
-
-
-@contextmanager
-def _server(environment: Environment) -> Iterator[None]:
-    """Make sure that a model server answers: the environment's, or a real one of our own for as long as it takes."""
-    from airworthy.release.server import open_server
-
-    with open_server(environment) as known:
-        if known.is_up():
-            yield
-            return
-    from airworthy.serving.ephemeral import running_server
-
-    before = os.environ.get("AIRWORTHY_SERVER_URL")
-    with running_server(environment) as running:
-        os.environ["AIRWORTHY_SERVER_URL"] = running.url
-        try:
-            yield
-        finally:
-            os.environ.pop("AIRWORTHY_SERVER_URL")
-            if before is not None:
-                os.environ["AIRWORTHY_SERVER_URL"] = before
 
 
 def _summarise(payload: dict[str, Any]) -> None:
@@ -96,15 +65,13 @@ def _summarise(payload: dict[str, Any]) -> None:
     from airworthy.handover import DatasetRef, Verdict
 
     dataset = DatasetRef.model_validate(payload["dataset"])
-    deployment = payload.get("deployment")
     typer.echo(f"dataset: {dataset.id}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions {dataset.window}")
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")
     if payload["verdict"]["releasable"] and version["validation_status"] == "rejected":
         typer.echo("the same data, code and parameters were rejected before: that version can never take an alias")
-    if deployment:
-        typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
+    print_release(payload)
 
 
 def stage(
@@ -128,7 +95,7 @@ def stage(
     payload = _read_payload(given)
     default = {
         "as_of": _midnight(None).isoformat(), "reason": "manual",
-        "run_id": f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", "requested_by": user_name(),
+        "run_id": new_run_id(), "requested_by": user_name(),
     }  # fmt: skip
     # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
     said = {"as_of": as_of and _midnight(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}

@@ -9,6 +9,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.registry.deliveries import keep_delivery
 from airworthy.registry.runs import run_tags
 from airworthy.registry.store import open_registry
 
@@ -44,10 +45,12 @@ def register(
     log.info(
         "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"
     )
-    return VersionRef(
+    registered = VersionRef(
         model=job.spec.model, version=version, model_uri=f"models:/{job.spec.model}/{version}",
         bundle_digest=known["airworthy.bundle_digest"], validation_status=status, created=created,
     )  # fmt: skip
+    keep_delivery(registry, registered, dataset, challenger, verdict)
+    return registered
 
 
 def _demand_same_model(job: Job, challenger: ModelRef, version: str, registered: str) -> None:
