@@ -147,27 +147,17 @@ class Datasets:
         """Tell whether this dataset version has its record."""
         return not self._datasets.read([KEY], [dataset_key(dataset)]).is_empty()
 
-    def add(self, dataset: DatasetRef, event: Event) -> None:
+    def add(self, dataset: DatasetRef, *events: Event) -> None:
         """Keep a dataset version's record, or what happened to it. The same of the same run is kept once.
 
         Args:
             dataset: The dataset version that it is about.
-            event: Of one of `KINDS`. Of records of a dataset version only the first is kept.
+            events: Each of one of `KINDS`; of records of a dataset version only the first is kept.
 
         Raises:
             TransientError: when the lake cannot be reached.
         """
-        kind = next(kind for kind, of in KINDS.items() if type(event) is of)
-        of = dataset_key(dataset)
-        whole = kind == "dataset"
-        days = dict(sorted(dataset.partitions.items())) if whole else {}
-        row = {
-            KEY: of if whole else _key(kind, of, event.model_dump(mode="json", exclude={"time"})),
-            "kind": kind, "dataset": of, "id": dataset.id, "digest": dataset.digest,
-            "time": event.time.astimezone(UTC).isoformat(), "run_id": event.run_id,
-            "document": event.model_dump_json(), "partitions": list(days), "digests": list(days.values()),
-        }  # fmt: skip
-        self._datasets.append(pl.DataFrame([row], schema=_DATASETS))
+        self._datasets.append(pl.DataFrame([_row(dataset, event) for event in events], schema=_DATASETS))
 
     def events(self, kind: type[_Recorded]) -> list[tuple[str, _Recorded]]:
         """Return what was recorded of one kind, oldest first, each with the key of its dataset version.
@@ -216,6 +206,18 @@ class Datasets:
             texts = [json.dumps({k: v.model_dump(mode="json") for k, v in each.items()}) for each in new.values()]
             self._statistics.append(pl.DataFrame({KEY: list(new), "statistics": texts}))
         return merged((known | new)[digest] for digest in dataset.partitions.values())
+
+
+def _row(dataset: DatasetRef, event: Event) -> dict[str, str | list[str]]:
+    kind = next(kind for kind, of in KINDS.items() if type(event) is of)
+    of, whole = dataset_key(dataset), kind == "dataset"
+    days = dict(sorted(dataset.partitions.items())) if whole else {}
+    return {
+        KEY: of if whole else _key(kind, of, event.model_dump(mode="json", exclude={"time"})),
+        "kind": kind, "dataset": of, "id": dataset.id, "digest": dataset.digest,
+        "time": event.time.astimezone(UTC).isoformat(), "run_id": event.run_id,
+        "document": event.model_dump_json(), "partitions": list(days), "digests": list(days.values()),
+    }  # fmt: skip
 
 
 def _parse_statistics(text: str) -> Statistics:

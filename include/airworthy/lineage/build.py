@@ -131,7 +131,7 @@ def _add_verdicts(graph: Graph, facts: Facts) -> None:
 
 def _add_versions(graph: Graph, facts: Facts) -> None:
     keys = {record.mlflow_run_id: record.idempotency_key for _, record in facts.of(TrainingRecord)}
-    verdicts = [entry for entry in facts.entries if entry.kind == "verdict"]
+    verdicts = [(entry, str(entry.facts.get("mlflow_run_id"))) for entry in facts.entries if entry.kind == "verdict"]
     for entry in facts.entries:
         if entry.kind != "registration":
             continue
@@ -143,19 +143,18 @@ def _add_versions(graph: Graph, facts: Facts) -> None:
         )  # fmt: skip
         graph.add(node)
         makers = _makers(entry, verdicts, keys)
-        judged = [each for each in verdicts if str(each.facts.get("mlflow_run_id")) in makers]
+        judged = [each for each, run in verdicts if run in makers]
         for each in judged:
             graph.link(_entry_id(each), node.id)
         for run in makers if not judged else ():
             _link_known(graph, training_id(run), node.id)
 
 
-def _makers(registration: Entry, verdicts: list[Entry], keys: Mapping[str, str]) -> set[str]:
+def _makers(registration: Entry, verdicts: list[tuple[Entry, str]], keys: Mapping[str, str]) -> set[str]:
     """Return the MLflow runs that gave a version: the one that was registered, and those that made the same again."""
     first = registration.facts.get("mlflow_run_id")
-    if first is None:
-        of_run = [entry for entry in verdicts if entry.run_id == registration.run_id]
-        first = of_run[-1].facts.get("mlflow_run_id") if of_run else None
+    if first is None:  # registered before this was recorded: then its run's verdict says it
+        first = next((run for entry, run in reversed(verdicts) if entry.run_id == registration.run_id), None)
     key = keys.get(str(first))
     return {str(first)} | {run for run, same in keys.items() if key is not None and same == key}
 

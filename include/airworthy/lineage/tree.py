@@ -58,7 +58,7 @@ def _branches(
     answer: Answer, node: str, neighbours: Callable[[str], list[str]], shown: set[str]
 ) -> list[Branch]:  # fmt: skip
     graph = answer.graph
-    near = [graph.nodes[each] for each in neighbours(node)]
+    near = sorted((graph.nodes[each] for each in neighbours(node)), key=lambda each: each.time or "")
     partitions = sorted((each for each in near if each.kind == "partition"), key=lambda each: each.id)
     if len(partitions) > _MOST_SIBLINGS:
         near = [each for each in near if each.kind != "partition"]
