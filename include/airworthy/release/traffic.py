@@ -82,8 +82,8 @@ class Traffic:
         """Give everything to the champion, first of all; then forget the challenger."""
         model = self.job.spec.model
         clear_rollout(self.job.environment.flags_file, model)
-        self.registry.forget_challenger(model, challenger)
         discard(self.server, model, challenger)
+        self.registry.forget_challenger(model, challenger)
 
     def stop(
         self, flags: Rollout, reasons: list[str], kind: str = ROLLOUT_STOPPED, figures: dict[str, Any] | None = None

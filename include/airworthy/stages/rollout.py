@@ -76,7 +76,7 @@ class _Look:
         )
         match move:
             case Recorded(entry):
-                return recorded(entry)
+                return self._recorded(entry)
             case Skip(reason):
                 return self._done(None, {"judged": [], "missing": [f"nothing was watched: {reason}"]})
             case Wait(reason):
@@ -92,8 +92,15 @@ class _Look:
         """End this run's rollout because its caller says so; one that was never begun, or has ended, stays so."""
         end = ended(self.entries, self.job.run.run_id, self.version.version)
         if end is not None:
-            return recorded(end)
+            return self._recorded(end)
         return self._not_begun("tripped", [reason]) if own is None else recorded(self.traffic.stop(own, [reason]))
+
+    def _recorded(self, entry: Entry) -> RolloutStatus:
+        """Report what was before; what a look that was cut off has left of an ended rollout is put away."""
+        status = recorded(entry)
+        if status.state == "tripped" and self.traffic.flags() is None:
+            self.traffic.take_back(self.version.version)
+        return status
 
     def _not_begun(self, state: Literal["waiting", "held", "tripped"], reasons: list[str]) -> RolloutStatus:
         return RolloutStatus(
