@@ -17,6 +17,7 @@ from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
 from airworthy_airflow.approval_brief import approval_brief
 from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.operators.emitting import EmitsLineage
 from airworthy_airflow.operators.stage import PATIENCE, airflow_errors, request_of
 from airworthy_airflow.places import place_for
 from airworthy_airflow.places.call import StageCall
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 NOBODY = "nobody"
 
 
-class ApproveOperator(ApprovalOperator):
+class ApproveOperator(EmitsLineage, ApprovalOperator):
     """Waits for a person's answer without holding a worker; nothing but an answer leaves an approval behind.
 
     The record is written by the task that the answer resumes. A task that is marked as a success by hand writes none,

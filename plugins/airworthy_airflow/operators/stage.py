@@ -14,6 +14,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.spec import load_spec
+from airworthy_airflow.operators.emitting import EmitsLineage
 from airworthy_airflow.places import Place, place_for
 from airworthy_airflow.places.call import StageCall
 from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
@@ -40,7 +41,7 @@ class Log(Protocol):
         """Tell of a failure that may pass."""
 
 
-class StageOperator(BaseOperator):
+class StageOperator(EmitsLineage, BaseOperator):
     """Runs one stage of `airworthy.stages`, where the environment says: in this process or in a container.
 
     Args:
