@@ -42,6 +42,10 @@ class Registry:
         """Return the version that the champion alias names, or None."""
         return self._named(model, CHAMPION)
 
+    def challenger(self, model: str) -> str | None:
+        """Return the version that the challenger alias names, which is under rollout, or None."""
+        return self._named(model, CHALLENGER)
+
     def _named(self, model: str, alias: str) -> str | None:
         from mlflow.exceptions import MlflowException
 
@@ -196,7 +200,7 @@ class Registry:
 
     def forget_challenger(self, model: str, version: str) -> None:
         """Take the challenger alias away, if it names this version."""
-        if self._named(model, CHALLENGER) == version:
+        if self.challenger(model) == version:
             self.client.delete_registered_model_alias(model, CHALLENGER)
 
     def _demand_releasable(self, model: str, version: str, even_if_rolled_back: bool) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from airworthy.handover import WatchedStep
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import APPROVAL, GUARD_TRIP, ROLLOUT_STEP, ROLLOUT_STOPPED
+from airworthy.ledger.queries import APPROVAL, GUARD_TRIP, ROLLOUT_STEP, ROLLOUT_STOPPED, alias_moves
 from airworthy.release.flags import Rollout
 from airworthy.release.rules import ReleaseRules
 
@@ -43,6 +43,17 @@ def last_begun(entries: Sequence[Entry], run_id: str, version: str) -> Rollout |
         return None
     last = begun[-1]
     return Rollout(last["champion"], version, last["step"], datetime.fromisoformat(last["since"]), run_id)
+
+
+def unended(entries: Sequence[Entry]) -> Rollout | None:
+    """Return the last rollout of a model that was begun, if nothing ended it: no stop, and no promotion."""
+    begun = [entry for entry in entries if entry.kind == ROLLOUT_STEP and entry.facts["state"] == BEGUN]
+    if not begun:
+        return None
+    run_id, version = begun[-1].run_id, begun[-1].facts["version"]
+    later = [move for move in alias_moves(entries) if move.sequence > begun[-1].sequence]
+    over = ended(entries, run_id, version) is not None or any(move.facts["to"] == version for move in later)
+    return None if over else last_begun(entries, run_id, version)
 
 
 def not_approved(

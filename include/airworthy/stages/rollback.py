@@ -25,6 +25,7 @@ from airworthy.ledger.queries import ALIAS_MOVE, ROLLBACK, ROLLBACK_STARTED, ali
 from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
 from airworthy.release.client import ServerClient
 from airworthy.release.parity import largest_difference
+from airworthy.release.record import unended
 from airworthy.release.rollback import Plan, choose, finished, unfinished
 from airworthy.release.server import discard, open_server
 from airworthy.release.traffic import Traffic
@@ -57,7 +58,7 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
         checked = None if plan.withdraws else _checked(traffic, entries, plan)
         started = f"{ROLLBACK_STARTED}:{plan.started_by}"
         traffic.ledger.append(ROLLBACK_STARTED, started, plan.started_by, job.run.requested_by, plan.facts())
-        _end_rollout(traffic, plan)
+        _end_rollout(traffic, entries, plan)
         _move_alias(traffic, entries, plan)
         rows, difference = checked or _checked(traffic, entries, plan)
         _swap(model, server, plan, rows)
@@ -151,11 +152,16 @@ def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
 
 
-def _end_rollout(traffic: Traffic, plan: Plan) -> None:
+def _end_rollout(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
     """Clear the flags of whichever rollout is on, record it, and wait until the server goes by that."""
-    rollout, model = traffic.flags(), traffic.job.spec.model
+    model = traffic.job.spec.model
+    # A run that was stopped may have cleared the flags and written nothing yet, or left the challenger named.
+    rollout = traffic.flags() or unended(entries)
     if rollout is not None:
         traffic.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
+    named = traffic.registry.challenger(model)
+    if named is not None:
+        traffic.take_back(named)
     for _ in range(_LOOKS):
         if traffic.server.rollout(model)["challenger"] is None:
             return
