@@ -7,7 +7,7 @@ import sys
 
 HEAVY = (
     "pandas", "numpy", "polars", "pyarrow", "deltalake", "xgboost", "sklearn", "mlflow", "great_expectations",
-    "evidently", "optuna", "matplotlib",
+    "evidently", "optuna", "matplotlib", "openlineage",
 )  # fmt: skip
 
 
