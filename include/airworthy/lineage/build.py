@@ -207,11 +207,15 @@ def _add_event(
 
 def _add_entry(graph: Graph, entry: Entry, kind: str, title: str) -> str:
     facts = entry.facts
-    subject = next((str(facts[name]) for name in _SUBJECTS if facts.get(name) is not None), None)
     told = {**facts, "who": entry.who, "entry": entry.entry_id, "sequence": entry.sequence}
-    return graph.add(
-        Node(_entry_id(entry), kind, title, _time(entry), entry.run_id, facts.get("dag_id"), subject, told)
-    )  # fmt: skip
+    dag_id, subject = facts.get("dag_id"), _subject(facts)
+    return graph.add(Node(_entry_id(entry), kind, title, _time(entry), entry.run_id, dag_id, subject, told))
+
+
+def _subject(facts: Mapping[str, Any]) -> str | None:
+    """Return the version that a decision is about: a rollback's is the one that serves again, unless none had gone."""
+    names = ("from",) if facts.get("withdraws") else _SUBJECTS
+    return next((str(facts[name]) for name in names if facts.get(name) is not None), None)
 
 
 def _link_known(graph: Graph, before: str, after: str) -> None:

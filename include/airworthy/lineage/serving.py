@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airworthy.ledger.queries import ROLLOUT_STEP
 from airworthy.lineage.build import version_id
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.titles import predictions_title
-
-CHAMPION = "champion"
+from airworthy.release.flags import CHAMPION
+from airworthy.release.record import BEGUN
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,19 @@ def add_answered(graph: Graph, model: str, answered: Iterable[Answered]) -> None
 def _deciding(graph: Graph, version: str, arm: str) -> list[Node]:
     """Return the decisions that let a version answer as an arm, oldest first.
 
-    As champion it answers since a deployment; as anything else since a step of its rollout.
+    As champion it answers since a deployment; as anything else since a step of its rollout was begun.
     """
     of_version = [node for node in graph.nodes.values() if node.version == version and node.time]
-    wanted = [
-        node for node in of_version
-        if (node.kind == "deployment" if arm == CHAMPION else node.kind.startswith("rollout"))
-    ]  # fmt: skip
+    wanted = [node for node in of_version if (_deploys(node) if arm == CHAMPION else _begins_step(node))]
     return sorted(wanted, key=_moment)
+
+
+def _deploys(node: Node) -> bool:
+    return node.kind == "deployment"
+
+
+def _begins_step(node: Node) -> bool:
+    return node.kind == ROLLOUT_STEP and node.facts.get("state") == BEGUN
 
 
 def _moment(node: Node) -> datetime:

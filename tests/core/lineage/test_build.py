@@ -75,6 +75,7 @@ class History:
         """The release of a version, with a person's approval and a rollout."""
         self.entry("staging", run, version=version, passed=True)
         self.entry("approval", run, version=version, decision="approve", comment="looks good")
+        self.entry("rollout_step", run, version=version, step=10, state="begun")
         self.entry("rollout_step", run, version=version, step=10, state="done")
         self.deploy(run, version, instead_of)
 
@@ -119,8 +120,8 @@ def test_a_prediction_goes_back_to_the_source() -> None:
     graph = history.graph()
     add_prediction(graph, prediction("1"), "champion", history.later())
     assert kinds_back_from(graph, "prediction:x") == [
-        "prediction", "deployment", "rollout_step", "approval", "staging", "version", "verdict", "training",
-        "validation", "dataset",
+        "prediction", "deployment", "rollout_step", "rollout_step", "approval", "staging", "version", "verdict",
+        "training", "validation", "dataset",
     ]  # fmt: skip
     causes = {graph.nodes[node].kind for node in graph.causes(["prediction:x"])}
     assert {"partition", "source"} <= causes
@@ -175,6 +176,25 @@ def test_a_rollback_is_a_deployment_of_the_old_version_and_an_end_of_the_new() -
     ends = [graph.nodes[node] for node in graph.effects([version_id("2")]) if graph.nodes[node].kind == "replaced"]
     assert [(end.version, end.facts["by"]) for end in ends] == [("2", "1")]
     assert "late in the rain" in ends[0].title
+
+
+def test_a_withdrawn_challenger_has_the_rollback_and_the_champion_has_not() -> None:
+    """When a rollback ends a rollout, nothing was deployed: it is a decision about the challenger alone."""
+    history = History()
+    history.train("r1", version="1")
+    history.release("r1", "1")
+    history.train("r2", dataset="d2", version="2")
+    history.entry("rollout_step", "r2", version="2", step=10, state="begun")
+    history.entry("rollback_started", "back", **{"from": "2"}, to="1", reason="late", withdraws=True)
+    history.entry("rollout_stopped", "r2", version="2", champion="1", reasons=["late"])
+    asked_at = history.later()
+    graph = history.graph()
+    assert {graph.nodes[node].run_id for node in graph.effects([version_id("1")])} == {"r1"}
+    kinds = {graph.nodes[node].kind for node in graph.effects([version_id("2")])}
+    assert {"rollback_started", "rollout_stopped"} <= kinds
+    add_prediction(graph, prediction("2"), "challenger", asked_at)
+    [before] = graph.before("prediction:x")
+    assert graph.nodes[before].kind == "rollout_step"
 
 
 def test_a_run_that_made_the_same_version_again_is_part_of_its_lineage() -> None:
