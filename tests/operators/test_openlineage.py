@@ -13,6 +13,9 @@ from openlineage.client.serde import Serde
 from airworthy.environment import Environment
 from airworthy_airflow.openlineage import address, lineage_of
 from airworthy_airflow.operators import IngestOperator
+from airworthy_airflow.stack.layout import load_layout
+from airworthy_airflow.stack.secret_keys import Secrets
+from airworthy_airflow.stack.settings import process_environment
 
 DIGEST = "1a2b3c4d5e6f" * 5 + "0123"
 DATASET: dict[str, Any] = {
@@ -145,6 +148,18 @@ def test_a_local_file_is_named_from_the_root(write_spec: Any, tmp_path: Path) ->
     [read] = lineage_of("ingest", "eta", {}, DATASET).inputs
     assert (read.namespace, read.name) == ("file", str(tmp_path / "models/eta/in/{dd}.csv"))
     assert address("gs://bucket") == ("gs://bucket", "/")
+
+
+def test_the_stack_takes_over_the_providers_settings(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who turns OpenLineage on in the shell has it on in the stack; no other setting of a shell's Airflow gets there."""
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
+    layout = load_layout()
+    shell = {"AIRFLOW__OPENLINEAGE__TRANSPORT": "{}", "AIRFLOW__CORE__EXECUTOR": "Other", "OPENLINEAGE_URL": "http://x"}
+    found = process_environment(layout, Secrets("key", "key", "secret", "password"), shell)
+    assert (found["AIRFLOW__OPENLINEAGE__TRANSPORT"], found["OPENLINEAGE_URL"]) == ("{}", "http://x")
+    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
 
 
 def test_the_provider_finds_the_operators_method(write_spec: Any) -> None:

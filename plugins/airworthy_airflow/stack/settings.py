@@ -102,9 +102,14 @@ def process_environment(layout: Layout, secrets: Secrets, inherited: dict[str, s
     Args:
         layout: The stack.
         secrets: Its secrets.
-        inherited: The starting shell's variables: kept, but for Airflow's settings and what slows every import.
+        inherited: The starting shell's variables: kept, but for what slows every import and for Airflow's settings, of
+            which only those of its OpenLineage provider are taken over.
     """
-    kept = {key: value for key, value in inherited.items() if not key.startswith(("AIRFLOW__", "MLFLOW_"))}
+    kept = {key: value for key, value in inherited.items() if _is_taken_over(key)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return {**kept, **user_environment(layout, secrets), MARKER: str(layout.state), "PYTHONUNBUFFERED": "1"}
+
+
+def _is_taken_over(variable: str) -> bool:
+    return variable.startswith("AIRFLOW__OPENLINEAGE__") or not variable.startswith(("AIRFLOW__", "MLFLOW_"))
