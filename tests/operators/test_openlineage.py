@@ -153,7 +153,7 @@ def test_a_local_file_is_named_from_the_root(write_spec: Any, tmp_path: Path) ->
 def test_the_stack_takes_over_the_providers_settings(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who turns OpenLineage on in the shell has it on in the stack; no other setting of a shell's Airflow gets there."""
+    """OpenLineage turned on in the shell is on in the stack; no other setting of a shell's Airflow gets there."""
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     layout = load_layout()
     shell = {"AIRFLOW__OPENLINEAGE__TRANSPORT": "{}", "AIRFLOW__CORE__EXECUTOR": "Other", "OPENLINEAGE_URL": "http://x"}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +28,7 @@ from airworthy.lineage.graph import Node
 from airworthy.lineage.reference import ALLOWED
 from airworthy.lineage.trace import trace
 from airworthy.predictions.collect import collect
+from airworthy.release.flags import clear_rollout, set_rollout
 from airworthy.serving.ephemeral import running_server
 from airworthy.stages import STAGES, run_stage
 
@@ -143,6 +150,10 @@ def test_a_version_is_named_by_its_number_or_its_alias(told: Told) -> None:
     with pytest.raises(TerminalError, match="alias") as error:
         trace(told.environment, f"{MODEL}@challenger")
     assert f"{MODEL}@champion" in str(error.value)
+    flags = told.environment.flags_file
+    set_rollout(flags, MODEL, champion="1", challenger="2", step=10, run_id="two")
+    assert trace(told.environment, f"{MODEL}@challenger").roots == ["version:2"]
+    clear_rollout(flags, MODEL)
 
 
 def test_a_dataset_version_is_named_by_its_id_or_its_digest(told: Told) -> None:
@@ -189,6 +200,24 @@ def test_the_command_prints_a_tree_and_json(told: Told) -> None:
     assert lines[-1].lstrip().startswith("source: simulator")
     found = json.loads(CliRunner().invoke(app, ["lineage", told.by_second, "--json"]).stdout)
     assert found == trace(told.environment, told.by_second).as_json()
+
+
+def test_a_terminal_gets_branches(told: Told) -> None:
+    """On a terminal the same lines hang on branches."""
+    terminal, output = pty.openpty()
+    fcntl.ioctl(output, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 500, 0, 0))
+    command = [sys.executable, "-m", "airworthy", "lineage", f"{MODEL}/1"]
+    variables = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
+    process = subprocess.Popen(command, stdout=output, env=variables)
+    os.close(output)
+    with suppress(OSError), open(terminal, "rb", buffering=0) as stream:  # noqa: PTH123 - a terminal has no path here
+        shown = b""
+        while read := stream.read(65536):  # a terminal whose other end is closed gives an error instead of an end
+            shown += read
+    assert process.wait() == 0
+    lines = shown.decode().splitlines()
+    assert any("├── made from" in line for line in lines)
+    assert any("└── source: simulator" in line for line in lines)
 
 
 def test_an_answer_needs_no_mlflow(told: Told) -> None:
