@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
-from airworthy_airflow.stack.health import port_taken
+from airworthy_airflow.stack.health import health, port_taken
+from airworthy_airflow.stack.supervision import part_states
+
+from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import Stack
@@ -110,10 +113,25 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
     scheduler.send_signal(signal.SIGKILL)
     assert stack.finish("slow", run_id) == "success"
     assert not task.is_running()
-    assert "ended processes that an earlier scheduler left" in (stack.layout.logs / "scheduler.log").read_text()
+    assert "ended processes that a killed part left" in (stack.layout.logs / "scheduler.log").read_text()
     assert len(stack.versions("slow")) == 2
     assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
     stack.check_records("slow", run_id)
+
+
+def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
+    """What a killed part leaves running does not keep the new one from its port: MLflow answers again, supervised."""
+    killed = next(p for p in stack.processes() if "--backend-store-uri" in p.cmdline())
+    left = killed.children(recursive=True)
+    assert left
+    killed.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(left, timeout=60)
+    assert alive == []
+
+    def is_back() -> bool:
+        return health(stack.layout)["mlflow"] == "healthy" and part_states(stack.layout)["mlflow"] == "RUNNING"
+
+    wait_until("MLflow to be back", is_back, within_seconds=120.0)
 
 
 def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:

@@ -61,7 +61,7 @@ def members(layout: Layout) -> list[psutil.Process]:
 
 
 def orphans(layout: Layout) -> list[psutil.Process]:
-    """Return the stack's processes whose parent is gone, and what descends from them: a dead scheduler's workers."""
+    """Return the stack's processes whose parent is gone, and what descends from them: a dead part's workers."""
     belonging = {process.pid: process for process in members(layout)}
     supervisor = read_record(layout)
     roots = {supervisor.pid} if supervisor is not None else set()

@@ -24,13 +24,15 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         "--no-serve-artifacts",
     ]  # fmt: skip
     collect = [python, "-m", "airworthy", "collect", "--all", "--every", str(_COLLECT_SECONDS)]
+    # These have processes of their own, which a killed one leaves behind.
+    alone = [python, "-m", "airworthy_airflow.stack.part"]
     serve = [python, "-m", "airworthy", "serve", "--host", HOST, "--port", str(layout.ports["server"])]
     return {
         "api-server": [airflow, "api-server"],
-        "scheduler": [python, "-m", "airworthy_airflow.stack.scheduler", airflow],
-        "dag-processor": [airflow, "dag-processor"],
-        "triggerer": [airflow, "triggerer", "--skip-serve-logs"],
-        "mlflow": mlflow,
+        "scheduler": [*alone, airflow, "scheduler", "--skip-serve-logs"],
+        "dag-processor": [*alone, airflow, "dag-processor"],
+        "triggerer": [*alone, airflow, "triggerer", "--skip-serve-logs"],
+        "mlflow": [*alone, *mlflow],
         "server": serve,
         "collector": collect,
     }
