@@ -19,6 +19,7 @@ from airworthy.lake.digest import type_name
 
 MOST_VALUES = 100
 """Up to so many different values of a column are counted one by one."""
+_GLIMPSE = 1000
 
 
 class ColumnStatistics(Ref):
@@ -66,20 +67,26 @@ def _asked(name: str, kind: pl.DataType) -> list[pl.Expr]:
         wanted |= {"mean": column.mean(), "std": column.cast(pl.Float64).std()}
     if kind.is_numeric() or kind.is_temporal():
         wanted |= {"min": column.min(), "max": column.max()}
-    if not (kind.is_float() or kind.is_temporal()):
-        wanted |= {"distinct": column.drop_nulls().n_unique()}
     return [expression.alias(f"{what}|{name}") for what, expression in wanted.items()]
 
 
 def _column(column: pl.Series, found: dict[str, Any]) -> ColumnStatistics:
-    nulls = column.null_count()
-    simple = {what: _plain(found.get(f"{what}|{column.name}")) for what in ("mean", "std", "min", "max", "distinct")}
-    values = None
-    if simple["distinct"] is not None and simple["distinct"] <= MOST_VALUES:
-        counted = column.drop_nulls().value_counts()
-        values = _ordered({str(value): count for value, count in counted.iter_rows()})
-    kind = type_name(column.dtype)
-    return ColumnStatistics(type=kind, count=column.len() - nulls, nulls=nulls, values=values, **simple)
+    nulls, kind = column.null_count(), column.dtype
+    simple = {what: _plain(found.get(f"{what}|{column.name}")) for what in ("mean", "std", "min", "max")}
+    distinct, values = (None, None) if kind.is_float() or kind.is_temporal() else _counted(column.drop_nulls())
+    return ColumnStatistics(
+        type=type_name(kind), count=column.len() - nulls, nulls=nulls, distinct=distinct, values=values, **simple
+    )  # fmt: skip
+
+
+def _counted(column: pl.Series) -> tuple[int, dict[str, int] | None]:
+    """Return how many different values there are, and how often each occurs, if they are few."""
+    # Counting each of many values would cost more than all else here; some rows tell what kind of column it is.
+    if column.head(_GLIMPSE).n_unique() > MOST_VALUES:
+        return column.n_unique(), None
+    counts = column.value_counts()
+    few = counts.height <= MOST_VALUES
+    return counts.height, _ordered({str(value): count for value, count in counts.iter_rows()}) if few else None
 
 
 def _plain(value: Any) -> Any:
