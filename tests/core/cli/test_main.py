@@ -27,7 +27,7 @@ def test_help_lists_the_commands(command: list[str]):
     done = _run([*command, "--help"])
 
     assert done.returncode == 0
-    for name in ("check", "schema", "new-model", "run", "stage", "serve", "ledger"):
+    for name in ("check", "schema", "new-model", "run", "stage", "serve", "ledger", "lineage", "dataset"):
         assert name in done.stdout
 
 
