@@ -18,14 +18,14 @@ from airworthy.environment import Environment
 from airworthy.lake.datasets import (
     BenchmarkRecord,
     DatasetRecord,
-    Event,
     TrainingRecord,
     ValidationRecord,
     open_datasets,
 )
-from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger import Entry
 from airworthy.lineage.build import Facts, dataset_id
 from airworthy.lineage.meaning import dataset_versions
+from airworthy.lineage.records import read_facts
 
 
 def describe(environment: Environment, model: str, reference: str | None = None) -> list[dict[str, Any]]:
@@ -37,14 +37,14 @@ def describe(environment: Environment, model: str, reference: str | None = None)
         reference: An id, with or without the model's name, or the start of a digest; None: all, without partitions.
 
     Raises:
-        TerminalError: when several digests begin like this.
+        TerminalError: when several digests begin like this, or the ledger was changed.
         TransientError: when the lake cannot be reached.
     """
-    datasets = open_datasets(environment, model)
-    facts = Facts(model, datasets.events(Event), open_ledger(environment, model).entries())
+    facts = read_facts(environment, model)
     asked = None if reference is None else dataset_versions(facts, reference.removeprefix(f"{model}/"))
     records = [(key, record) for key, record in facts.of(DatasetRecord) if asked is None or dataset_id(key) in asked]
-    held = datasets.partitions([key for key, _ in records]) if asked is not None else {}
+    keys = [key for key, _ in records]
+    held = open_datasets(environment, model).partitions(keys) if asked is not None else {}
     return [
         {
             **record.model_dump(mode="json"),

@@ -11,10 +11,11 @@ from collections.abc import Collection
 import polars as pl
 
 from airworthy.environment import Environment
+from airworthy.errors import TerminalError
 from airworthy.lake import delta, open_lake
 from airworthy.lake.datasets import Event, open_datasets
 from airworthy.lake.records import PartitionRecord
-from airworthy.ledger import open_ledger
+from airworthy.ledger import first_break, open_ledger
 from airworthy.lineage.build import Facts, add_partitions, dataset_id
 from airworthy.lineage.graph import Graph
 from airworthy.lineage.serving import Answered, add_answered
@@ -26,9 +27,18 @@ def read_facts(environment: Environment, model: str) -> Facts:
     """Return what was recorded of a model's dataset versions, and its ledger.
 
     Raises:
+        TerminalError: when the ledger was changed: what it says would be no evidence.
         TransientError: when the lake cannot be reached.
     """
-    return Facts(model, open_datasets(environment, model).events(Event), open_ledger(environment, model).entries())
+    entries = open_ledger(environment, model).entries()
+    broken = first_break(entries)
+    if broken is not None:
+        raise TerminalError(
+            "the ledger was changed, so that nothing can be traced through it", model=model,
+            received=f"entry {broken.sequence} ({broken.entry_id})", allowed="an unbroken hash chain",
+            next_step=f"airworthy ledger verify {model}",
+        )  # fmt: skip
+    return Facts(model, open_datasets(environment, model).events(Event), entries)
 
 
 def read_partitions(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:

@@ -21,6 +21,7 @@ import yaml
 from deltalake import write_deltalake
 
 from airworthy.environment import Environment, load_environment
+from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.lake import Lake, open_lake
@@ -109,6 +110,19 @@ def test_the_history_is_whole(history: tuple[Environment, str]) -> None:
     ledger = open_ledger(environment, BENCH.MODEL)
     assert ledger.broken_at() is None
     assert len([entry for entry in ledger.entries() if entry.kind == "registration"]) == VERSIONS
+
+
+def test_a_changed_ledger_is_no_evidence(environment: Environment) -> None:
+    """What was changed in the ledger is named, and nothing is traced through it."""
+    entries: list[Entry] = []
+    for version in (1, 2, 3):
+        entries.append(chained(entries, "registration", version, {"version": str(version)}))
+    rows = [asdict(entry) for entry in entries]
+    rows[1]["payload"] = rows[1]["payload"].replace("2", "7")
+    write_deltalake(open_ledger(environment, BENCH.MODEL).uri, pl.DataFrame(rows))
+    with pytest.raises(TerminalError, match="the ledger was changed") as error:
+        trace(environment, f"{BENCH.MODEL}/1")
+    assert "registration:2" in str(error.value)
 
 
 def test_what_made_this_prediction_among_two_hundred_versions(history: tuple[Environment, str]) -> None:
