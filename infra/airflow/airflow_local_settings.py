@@ -32,6 +32,8 @@ PRELOADED = (
     "airworthy.stages.evaluate",
     "airworthy.stages.register",
     "airworthy.stages.deploy_staging",
+    "airworthy.stages.approval",
+    "airworthy.stages.rollout",
     "airworthy.stages.deploy_production",
 )
 __all__: list[str] = []

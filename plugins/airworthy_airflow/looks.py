@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from airworthy.handover import ArmFigures, RolloutStatus
 
-SHORTEST_PAUSE = timedelta(seconds=1)
+# Less, and a busy scheduler may not have seen the end of a look when the next one begins: it takes it for killed.
+SHORTEST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(seconds=30)
 LOOKS_IN_A_STEP = 20
 

@@ -125,5 +125,6 @@ def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]
     chain(*path)
     if rules.watched_steps:
         end = EndRolloutOperator(task_id="end_rollout", model=model, handed=watched, step=rules.watched_steps[-1])
-        # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand.
-        path[-1] >> end.as_teardown(setups=staging)
+        # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand. Then
+        # the tasks that had not run are skipped, and a run that ends with them would count as a success.
+        path[-1] >> end.as_teardown(setups=staging, on_failure_fail_dagrun=True)

@@ -21,7 +21,7 @@ def status(**changes: Any) -> RolloutStatus:
 
 @given(bake=st.timedeltas(timedelta(0), timedelta(days=30)), passed=st.timedeltas(timedelta(0), timedelta(days=31)))
 def test_the_next_look_is_soon_and_not_long_after_the_end(bake: timedelta, passed: timedelta) -> None:
-    """However long a step is: a pause of at least a second and at most half a minute, that does not overshoot."""
+    """However long a step is: a pause of at least two seconds and at most half a minute, that does not overshoot."""
     now, until = SINCE + passed, SINCE + bake
     look = next_look(status(since=SINCE, until=until), now)
     assert SHORTEST_PAUSE <= look - now <= LONGEST_PAUSE

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from airworthy.environment import load_environment
 from airworthy.errors import TransientError
-from airworthy.handover import Approval, ApprovalAnswer
+from airworthy.handover import Approval, ApprovalAnswer, RunRequest
 from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
 from airworthy_airflow.approval_brief import approval_brief
@@ -65,14 +65,14 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         asked = {
             "subject": f"{model}: may it take over?", "defaults": self.REJECT, "params": {"comment": comment},
             "assigned_users": [{"id": name, "name": name} for name in approvers],
-            "ignore_downstream_trigger_rules": True, "doc_md": self.doc,
+            "doc_md": self.doc,
         }  # fmt: skip
         super().__init__(**{**PATIENCE, **asked, "response_timeout": response_timeout, **kwargs})
         self.model = model
         self.handed = dict(handed)
         self.handed_over: dict[str, Any] = {}
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Ask, and let go of the worker until there is an answer.
 
         Raises:
@@ -80,10 +80,13 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         """
         with airflow_errors(self.log):
             run, environment = request_of(context, self.model), load_environment()
+            answer = self._answered_before(context, run)
             rules = release_rules(load_spec(environment.models / self.model / "model.yaml"), environment)
             brief = approval_brief(run, self.handed, rules)
+        if answer is not None:
+            return self._conclude(context, answer)
         self.subject, self.body = brief.subject, brief.body
-        super().execute(context)
+        return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Record the answer; after a rejection, skip everything downstream.
@@ -95,16 +98,40 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             HITLOperator.execute_complete(self, context, event)
         except ValueError as error:
             raise AirflowException(f"the answer cannot be taken, and is asked for again: {error}") from None
+        return self._conclude(context, answer_of(event))
+
+    def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
+        """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that.
+
+        Somebody who clears the task, and so raises its number of tries, wants the question asked again.
+        """
+        ti = context["ti"]
+        if ti.try_number == 1 or ti.max_tries != self.retries:
+            return None
+        from airworthy.ledger import open_ledger
+        from airworthy.ledger.queries import APPROVAL
+        from airworthy.release.record import entries_of
+
+        entries = open_ledger(load_environment(), self.model).entries()
+        answers = entries_of(entries, run.run_id, self.handed["version"]["version"], APPROVAL)
+        if not answers:
+            return None
+        known = {key: answers[-1].facts[key] for key in ("decision", "comment", "at")}
+        return ApprovalAnswer(who=answers[-1].who, **known)
+
+    def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
         with airflow_errors(self.log):
-            self.handed_over = self._record(context, answer_of(event))
+            self.handed_over = self._record(context, answer)
         approval = Approval.model_validate(self.handed_over)
         said = f" ({approval.comment})" if approval.comment else ""
-        if not approval.approved:
-            self.log.warning("%s by %s%s: the champion stays", approval.decision, approval.who, said)
-            # A task that skips what follows hands nothing over by itself.
-            context["ti"].xcom_push(key="return_value", value=self.handed_over)
-            super().execute_complete(context, event)
-        self.log.info("approved by %s%s", approval.who, said)
+        if approval.approved:
+            self.log.info("approved by %s%s", approval.who, said)
+            return self.handed_over
+        self.log.warning("%s by %s%s: the champion stays", approval.decision, approval.who, said)
+        # A task that skips what follows hands nothing over by itself.
+        context["ti"].xcom_push(key="return_value", value=self.handed_over)
+        following = context["task"].get_flat_relatives(upstream=False)
+        self.skip(ti=context["ti"], tasks=[task for task in following if not task.is_teardown])
         return self.handed_over
 
     def _record(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
