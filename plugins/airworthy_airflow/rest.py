@@ -103,6 +103,32 @@ class AirflowClient:
         content = self._answer("GET", f"{path}?full_content=true")["content"]
         return "\n".join(_log_line(event) for event in content)
 
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+        """Return what a task asks a person: ``subject``, ``body``, ``params``, ``assigned_users``, ..., or None."""
+        return self._call("GET", _question_path(dag_id, run_id, task_id), missing_is_none=True)
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str, **inputs: Any) -> None:
+        """Answer what a task asks, as this user.
+
+        Args:
+            dag_id: The DAG.
+            run_id: Its run.
+            task_id: The task that waits.
+            option: One of the question's options, such as ``Approve``.
+            inputs: Values of the question's further fields.
+        """
+        body = {"chosen_options": [option], "params_input": inputs}
+        self._call("PATCH", _question_path(dag_id, run_id, task_id), body)
+
+    def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Mark a task by hand, as people do in the UI: ``success``, ``failed`` or ``skipped``."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}"
+        self._call("PATCH", path, {"new_state": state})
+
+    def mark_run(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark a run by hand: ``queued``, ``success`` or ``failed``."""
+        self._call("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": state})
+
     def backfill(self, dag_id: str, first: str, last: str, conf: Mapping[str, Any] | None = None) -> int:
         """Start a backfill over ``[first, last]`` (ISO 8601) and return its id."""
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, "dag_run_conf": dict(conf or {})}
@@ -187,3 +213,7 @@ def _log_line(event: object) -> str:
     details = [f"{key}={event[key]}" for key in ("reason", "exit_code") if key in event]
     errors = [f"{e.get('exc_type')}: {e.get('exc_value')}" for e in event.get("error_detail") or []]
     return " ".join([str(event.get("timestamp", ""))[:19], str(event.get("event", "")), *details, *errors]).strip()
+
+
+def _question_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/-1/hitlDetails"

@@ -129,13 +129,19 @@ class Stack:
         return members(self.layout)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is up, with two models: ``eta`` trains in a second, ``slow`` in many."""
+    """A stack that is up, with three models.
+
+    ``eta`` trains in a second, ``slow`` in many; ``gated`` is released only after a person's approval, step by step.
+    """
     folder = tmp_path_factory.mktemp("stack")
     write_model(folder / "models", "eta")
     slow = {"rounds": 2000, "early_stopping_rounds": 2000, "parameters": {"learning_rate": 0.001, "max_depth": 8}}
     write_model(folder / "models", "slow", slow)
+    write_model(
+        folder / "models", "gated", release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"}
+    )
     variables = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
     variables |= {name: str(port) for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(3), strict=True)}
     with pytest.MonkeyPatch.context() as patch:
@@ -151,7 +157,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             subprocess.run([*COMMAND, "down"], env=environment, check=True, capture_output=True)
 
 
-def write_model(models: Path, name: str, train: dict[str, Any] | None = None) -> None:
+def write_model(
+    models: Path, name: str, train: dict[str, Any] | None = None, release: dict[str, Any] | None = None
+) -> None:
     """Copy the shipped ``delivery_eta`` under another name, with few rows."""
     shipped = PROJECT / "include" / "models" / "delivery_eta"
     shutil.copytree(shipped, models / name)
@@ -160,6 +168,7 @@ def write_model(models: Path, name: str, train: dict[str, Any] | None = None) ->
     spec["ingest"]["source"]["rows_per_day"] = 400
     spec["train"].update(lookback="14d", **(train or {}))
     spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
+    spec["release"] = {**spec.get("release", {}), **(release or {})}
     (models / name / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 

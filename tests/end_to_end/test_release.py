@@ -1,0 +1,203 @@
+"""A release through the real scheduler: a person approves, rejects or stays silent; steps are watched; nothing cheats.
+
+Tests run in the order written: each finds the champion that an earlier one left.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+import yaml
+
+from airworthy.environment import load_environment
+from airworthy.errors import TerminalError
+from airworthy.handover import DatasetRef
+from airworthy.lake import open_lake
+from airworthy.ledger import Entry, open_ledger
+from airworthy.release.flags import read_rollout
+
+from .conftest import RUN_SECONDS, wait_until
+from .traffic import traffic
+
+if TYPE_CHECKING:
+    from .conftest import Stack
+
+MODEL = "gated"
+DAG = f"{MODEL}__train"
+DAY = date(2026, 3, 20)
+APPROVE = "release.approve"
+STEPS = ("release.rollout_shadow", "release.rollout_50")
+AFTER = (*STEPS, "release.deploy_production")
+
+
+def start(stack: Stack, days: int) -> str:
+    """Start a run as of so many days after the first; return its id."""
+    return stack.start(MODEL, as_of=(DAY + timedelta(days=days)).isoformat())
+
+
+def wait_for_question(stack: Stack, run_id: str) -> dict[str, Any]:
+    """Wait until the run asks for its approval; return the question."""
+    wait_until(
+        "the approval to be asked for",
+        lambda: stack.task(MODEL, run_id, APPROVE)["state"] == "awaiting_input",
+        RUN_SECONDS,
+    )
+    question = stack.airflow.question(DAG, run_id, APPROVE)
+    assert question is not None
+    return question
+
+
+def release_states(stack: Stack, run_id: str) -> list[str]:
+    """Return the states of the tasks after the approval."""
+    states = stack.states(MODEL, run_id)
+    return [states[task] for task in AFTER]
+
+
+def log_of(stack: Stack, run_id: str, task_id: str) -> str:
+    """Return the log of a task's last try."""
+    return stack.airflow.log(DAG, run_id, task_id, stack.task(MODEL, run_id, task_id)["try_number"])
+
+
+def entries(run_id: str, kind: str) -> list[Entry]:
+    """Return what the ledger has of a kind from a run."""
+    found = open_ledger(load_environment(), MODEL).entries()
+    return [entry for entry in found if entry.run_id == run_id and entry.kind == kind]
+
+
+def change_spec(**release: Any) -> None:
+    """Change the release part of the model's spec, as an engineer would: in its file."""
+    path: Path = load_environment().models / MODEL / "model.yaml"
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    spec["release"].update(release)
+    path.write_text(yaml.safe_dump(spec), encoding="utf-8")
+
+
+def rows(stack: Stack, run_id: str) -> pl.DataFrame:
+    """Return the rows of the newest day that a run saw."""
+    dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
+    return open_lake(load_environment(), MODEL).read_partition(dataset, date.fromisoformat(max(dataset.partitions)))
+
+
+def test_an_approved_version_becomes_champion(stack: Stack) -> None:
+    """The question tells what is to be known; the answer and who gave it are in the ledger; the version serves."""
+    run_id = start(stack, 0)
+    question = wait_for_question(stack, run_id)
+    version = stack.handed_over(MODEL, run_id, "register")["version"]
+    assert f"{MODEL} version {version}" in question["subject"]
+    assert "| gate | outcome |" in question["body"]
+    assert "artifacts/report.html" in question["body"]
+    assert list(question["params"]) == ["comment"]
+    assert stack.served_version(MODEL) is None
+    stack.airflow.answer(DAG, run_id, APPROVE, "Approve", comment="the first one")
+    assert stack.finish(MODEL, run_id) == "success"
+    assert stack.served_version(MODEL) == version
+    [approval] = entries(run_id, "approval")
+    assert (approval.who, approval.facts["decision"], approval.facts["comment"]) == (
+        "admin",
+        "approve",
+        "the first one",
+    )
+    assert approval.facts["version"] == version
+    handed = stack.handed_over(MODEL, run_id, APPROVE)
+    assert (handed["version"], handed["who"]) == (version, "admin")
+
+
+def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
+    """In shadow nobody sees its answers, at 50 % a share does, at the end everybody; no request fails.
+
+    Between two looks a step is rescheduled, so that it holds no worker.
+    """
+    [first] = [run["dag_run_id"] for run in stack.airflow.runs(DAG)]
+    champion = stack.served_version(MODEL)
+    run_id = start(stack, 1)
+    wait_for_question(stack, run_id)
+    version = stack.handed_over(MODEL, run_id, "register")["version"]
+    with traffic(stack.layout.url("server"), MODEL, rows(stack, first)) as answers:
+        stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+        for step in STEPS:
+            wait_until(
+                f"{step} to wait",
+                lambda step=step: stack.task(MODEL, run_id, step)["state"] == "up_for_reschedule",
+                RUN_SECONDS,
+            )
+            assert stack.served_version(MODEL) == champion
+        assert stack.finish(MODEL, run_id) == "success"
+    assert answers.failures == []
+    assert set(answers.versions) == {champion, version}
+    assert stack.served_version(MODEL) == version
+    assert [entry.facts["state"] for entry in entries(run_id, "rollout_step")] == ["begun", "done"] * len(STEPS)
+    assert read_rollout(load_environment().flags_file, MODEL) is None
+    log = log_of(stack, run_id, STEPS[1])
+    assert f"challenger version {version}: " in log
+    assert stack.states(MODEL, run_id)["release.end_rollout"] == "success"
+
+
+def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
+    """A rejection skips all that follows, with its comment on record; tasks marked by hand as done approve nothing."""
+    champion = stack.served_version(MODEL)
+    rejected, forged = (start(stack, days) for days in (2, 3))
+    for run_id in (rejected, forged):
+        wait_for_question(stack, run_id)
+    stack.airflow.answer(DAG, rejected, APPROVE, "Reject", comment="not on a Friday")
+    for task in (*STEPS, APPROVE):
+        stack.airflow.mark_task(DAG, forged, task, "success")
+    assert [stack.finish(MODEL, run_id) for run_id in (rejected, forged)] == ["success", "success"]
+    assert release_states(stack, rejected) == ["skipped"] * len(AFTER)
+    assert stack.states(MODEL, rejected)[APPROVE] == "success"
+    [entry] = entries(rejected, "approval")
+    assert (entry.who, entry.facts["decision"], entry.facts["comment"]) == ("admin", "reject", "not on a Friday")
+    assert "not on a Friday" in log_of(stack, rejected, APPROVE)
+    assert release_states(stack, forged) == ["success", "success", "skipped"]
+    assert "the ledger has no approval" in log_of(stack, forged, AFTER[-1])
+    assert entries(forged, "approval") == []
+    assert stack.served_version(MODEL) == champion
+
+
+def test_a_forged_approval_gets_no_traffic_either(stack: Stack) -> None:
+    """With the approval alone marked by hand, the first step of the rollout is held: not even a shadow."""
+    champion = stack.served_version(MODEL)
+    run_id = start(stack, 3)
+    wait_for_question(stack, run_id)
+    stack.airflow.mark_task(DAG, run_id, APPROVE, "success")
+    assert stack.finish(MODEL, run_id) == "success"
+    assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
+    assert "the ledger has no approval" in log_of(stack, run_id, STEPS[0])
+    assert entries(run_id, "rollout_step") == []
+    assert stack.served_version(MODEL) == champion
+
+
+def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
+    """Who is not among the spec's approvers is refused; and when nobody answers in time, that is a rejection."""
+    champion = stack.served_version(MODEL)
+    change_spec(approvers=["the-board"], approval_timeout="8s")
+    run_id = start(stack, 2)
+    question = wait_for_question(stack, run_id)
+    assert question["assigned_users"] == [{"id": "the-board", "name": "the-board"}]
+    with pytest.raises(TerminalError, match="refused PATCH"):
+        stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+    assert stack.finish(MODEL, run_id) == "success"
+    assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
+    [entry] = entries(run_id, "approval")
+    assert (entry.who, entry.facts["decision"]) == ("nobody", "timeout")
+    assert stack.served_version(MODEL) == champion
+
+
+def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
+    """Somebody marks the run as failed in the middle of a step: all traffic goes back to the champion."""
+    champion, flags = stack.served_version(MODEL), load_environment().flags_file
+    change_spec(approvers=[], approval_timeout="1d", bake="1d")
+    run_id = start(stack, 4)
+    wait_for_question(stack, run_id)
+    stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+    wait_until("the step to begin", lambda: read_rollout(flags, MODEL), RUN_SECONDS)
+    wait_until("a pause", lambda: stack.task(MODEL, run_id, STEPS[0])["state"] == "up_for_reschedule", RUN_SECONDS)
+    stack.airflow.mark_run(DAG, run_id, "failed")
+    assert stack.airflow.wait_for_run(DAG, run_id, within_seconds=RUN_SECONDS) == "failed"
+    assert read_rollout(flags, MODEL) is None
+    assert "the run failed at release.rollout_shadow" in log_of(stack, run_id, "release.end_rollout")
+    [entry] = entries(run_id, "rollout_stopped")
+    assert entry.facts["champion"] == stack.served_version(MODEL) == champion
