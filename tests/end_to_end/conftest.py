@@ -26,7 +26,7 @@ from airworthy.lake.digest import frame_digest
 from airworthy.ledger import open_ledger
 from airworthy_airflow.rest import AirflowClient
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
-from airworthy_airflow.stack.processes import members
+from airworthy_airflow.stack.processes import members, read_record
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -127,6 +127,12 @@ class Stack:
     def processes(self) -> list[psutil.Process]:
         """Return every living process of the stack."""
         return members(self.layout)
+
+    def parts(self) -> set[int]:
+        """Return the process ids of the stack's parts, without those of the processes that parts start and end."""
+        supervisor = read_record(self.layout)
+        assert supervisor is not None
+        return {process.pid for process in psutil.Process(supervisor.pid).children()}
 
 
 @pytest.fixture(scope="package")

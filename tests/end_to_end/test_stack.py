@@ -12,6 +12,7 @@ import httpx
 import psutil
 
 from airworthy_airflow.stack.health import health, port_taken
+from airworthy_airflow.stack.programs import commands
 from airworthy_airflow.stack.supervision import part_states
 
 from .conftest import wait_until
@@ -136,11 +137,12 @@ def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
 
 def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
     """Bringing up what is up prints the addresses, ends 0 and starts nothing."""
-    before = {process.pid for process in stack.processes()}
+    before = stack.parts()
+    assert len(before) == len(commands(stack.layout))
     done = stack.command("up")
     assert done.returncode == 0, done.stderr
     assert stack.layout.url("airflow") in done.stdout
-    assert {process.pid for process in stack.processes()} <= before
+    assert stack.parts() == before
 
 
 def test_secrets_can_be_read_by_their_owner_only(stack: Stack) -> None:
