@@ -7,10 +7,10 @@ export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench lock clean
+.PHONY: help setup up down status demo test image docker-test lint bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv (again only when requirements.txt changes)
 
@@ -40,6 +40,12 @@ demo: $(STAMP) ## From nothing to a served model: train delivery_eta through Air
 
 test: $(STAMP) lint ## Run the linters and every test
 	@$(BIN)/python -m pytest
+
+image: ## Build the image that stages run in (needs Docker)
+	@docker build --file infra/docker/Dockerfile --tag airworthy .
+
+docker-test: $(STAMP) image ## Run stages in real containers: a whole train run, errors, cancellation (needs Docker)
+	@$(BIN)/python -m pytest infra/docker
 
 lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .
