@@ -28,13 +28,14 @@ class DockerPlace:
     def __init__(self, call: StageCall) -> None:
         self._call = call
         self._operator: DockerOperator | None = None
+        self._stopped = False
 
     def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage in a new container, which is removed after, and return what it hands over.
 
         Raises:
             TerminalError: when the stage says that trying again cannot help, or there is no such image.
-            TransientError: when it may: the engine does not answer, or the container was killed.
+            TransientError: when it may: the engine does not answer, or the container was killed or stopped.
         """
         from airflow.providers.docker.exceptions import DockerContainerFailedException
         from docker.errors import DockerException, NotFound
@@ -47,6 +48,8 @@ class DockerPlace:
         except DockerContainerFailedException as error:
             raise self._call.failure(_exit_code(error), error.logs) from None
         except NotFound as error:
+            if self._stopped:
+                raise self._lost("the container was stopped with its task") from None
             raise TerminalError(
                 f"Docker does not have what the stage needs: {error.explanation or error}", model=self._call.model,
                 stage=self._call.stage, received=self._operator.image, next_step="docker build, or docker pull",
@@ -59,6 +62,7 @@ class DockerPlace:
 
     def stop(self) -> None:
         """Stop the container and remove it."""
+        self._stopped = True
         if self._operator is not None:
             self._operator.on_kill()
 
