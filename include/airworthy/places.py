@@ -56,9 +56,10 @@ class Docker(Containers):
 class Kubernetes(Containers):
     """A cluster, reached through an Airflow connection or from within.
 
-    `secrets` are names of Secrets whose keys become environment variables; a pod's specification shows the values of
-    `variables`, and of Secrets the names alone. `pod_template` is a file with a pod that all of this is laid over:
-    volumes, node selectors, tolerations. `startup_timeout` is how long an image may take to be there and to start.
+    `secrets` are names of Secrets whose keys become environment variables. A pod's specification shows the values of
+    variables, and of Secrets the names alone: where there are Secrets, a pod gets from its caller none but `variables`.
+    `pod_template` is a file with a pod that all of this is laid over: volumes, node selectors, tolerations.
+    `startup_timeout` is how long an image may take to be there and to start.
     """
 
     namespace: Named

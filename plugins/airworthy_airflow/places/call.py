@@ -13,7 +13,6 @@ from airworthy.job import git_commit
 from airworthy.packing import VARIABLE, pack
 from airworthy.places import Containers
 
-_ALWAYS = ("AIRWORTHY_ENV", *OVERRIDES.values())
 _NO_USE_TRYING_AGAIN = 1
 
 
@@ -38,16 +37,22 @@ class StageCall:
             "--output", output,
         ]  # fmt: skip
 
-    def variables(self, settings: Containers) -> dict[str, str]:
+    def variables(self, settings: Containers, *, kept: bool = False) -> dict[str, str]:
         """Return the variables that the container gets: secrets may be among them.
 
-        The environment's name and addresses, the variables that its file names, those that the settings name, the
-        git commit (there is no checkout in an image) and the stage's input.
+        The environment's name, the variables that the settings name, the git commit (there is no checkout in an image)
+        and the stage's input; the addresses and what else the environment's file names, unless they are `kept` back.
+
+        Args:
+            settings: Of the place.
+            kept: Whether the container gets addresses and secrets another way.
 
         Raises:
             TerminalError: when the input is too long for a variable.
         """
-        names = {*_ALWAYS, *self.environment.variables, *settings.variables}
+        names = {"AIRWORTHY_ENV", *settings.variables}
+        if not kept:
+            names |= {*OVERRIDES.values(), *self.environment.variables}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
         return {**given, "AIRWORTHY_GIT_COMMIT": commit, VARIABLE: pack(self.payload)}

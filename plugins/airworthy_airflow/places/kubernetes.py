@@ -14,7 +14,7 @@ from airworthy_airflow.places.nested import execute_nested
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-    from kubernetes.client import V1EnvFromSource, V1ResourceRequirements
+    from kubernetes.client import V1EnvFromSource, V1Pod, V1ResourceRequirements
 
 RESULT = "/airflow/xcom/return.json"
 _REFUSED = frozenset({400, 401, 403, 404, 409, 422})
@@ -44,7 +44,7 @@ class KubernetesPlace:
             kind = TerminalError if error.status in _REFUSED else TransientError
             raise kind(f"the cluster refuses the pod: {error.reason}", **self._where) from None
         except (AirflowException, HTTPError) as error:
-            ended = self._exit_code()
+            ended = exit_code_of(self._operator.remote_pod, self._operator.base_container_name)
             if ended is None:
                 raise TransientError(f"the pod did not finish: {error}", **self._where) from None
             raise self._call.failure(ended, str(error).splitlines()) from None
@@ -67,12 +67,13 @@ class KubernetesPlace:
             kubernetes_conn_id=settings.connection,
             in_cluster=settings.in_cluster,
             namespace=settings.namespace,
-            name=f"airworthy-{self._call.stage}-{self._call.model}",
+            name=f"airworthy-{self._call.stage}-{self._call.model}".replace("_", "-"),
             random_name_suffix=True,
             image=settings.image,
             # Arguments, and no command: the image's entrypoint passes signals on to the stage.
             arguments=self._call.command(RESULT),
-            env_vars=self._call.variables(settings),
+            # A pod's specification shows every value: with Secrets, what may be one comes from there alone.
+            env_vars=self._call.variables(settings, kept=bool(settings.secrets)),
             env_from=[_from_secret(name) for name in settings.secrets],
             service_account_name=settings.service_account,
             container_resources=_requirements(settings.resources_of(self._call.stage)),
@@ -101,14 +102,14 @@ class KubernetesPlace:
             "next_step": "look at the pod's events in the task's log",
         }  # fmt: skip
 
-    def _exit_code(self) -> int | None:
-        """Return the exit code of the stage's container; None when it has none: evicted, or never started."""
-        pod = self._operator.remote_pod if self._operator is not None else None
-        statuses = (pod.status.container_statuses or []) if pod is not None and pod.status is not None else []
-        for status in statuses:
-            if status.name == self._operator.base_container_name and status.state and status.state.terminated:
-                return int(status.state.terminated.exit_code)
-        return None
+
+def exit_code_of(pod: V1Pod | None, container: str) -> int | None:
+    """Return the exit code of a pod's container; None when it has none: evicted, or never started."""
+    statuses = (pod.status.container_statuses or []) if pod is not None and pod.status is not None else []
+    for status in statuses:
+        if status.name == container and status.state is not None and status.state.terminated is not None:
+            return int(status.state.terminated.exit_code)
+    return None
 
 
 def _from_secret(name: str) -> V1EnvFromSource:

@@ -1,0 +1,222 @@
+"""Stages outside the task's process: what Docker and Kubernetes are asked for, and what becomes of their answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import ApiClient, V1Pod
+
+from airworthy.environment import load_environment
+from airworthy.errors import TerminalError, TransientError
+from airworthy.packing import VARIABLE, unpack
+from airworthy_airflow.operators.stage import airflow_errors
+from airworthy_airflow.places import place_for
+from airworthy_airflow.places.call import StageCall
+from airworthy_airflow.places.docker import DockerPlace
+from airworthy_airflow.places.inline import InlinePlace
+from airworthy_airflow.places.kubernetes import KubernetesPlace, exit_code_of
+
+from .docker_engine import Engine, running_engine
+
+RUN = {"model": "delivery_eta", "as_of": "2026-03-20T00:00:00Z", "reason": "manual", "run_id": "manual__1"}
+CONTEXT = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
+ERROR = [
+    "delivery_eta train: too few rows", "  received: 12", "  allowed:  at least 100",
+    "  so:       this run stops and is not retried; the champion keeps serving.",
+]  # fmt: skip
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StageCall]:
+    """Make a call of the stage ``train`` in an environment with these places and settings."""
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
+    monkeypatch.setenv("AIRWORTHY_ENV", "contained")
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("AIRWORTHY_GIT_COMMIT", "abc123")
+    monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "postgresql://user:secret@db/mlflow")
+    monkeypatch.setenv("AIRWORTHY_TEST_KEY", "a secret too")
+    monkeypatch.delenv("AIRWORTHY_SERVER_URL", raising=False)
+
+    def make(place: str = "docker", **settings: Any) -> StageCall:
+        keys = {"image": "airworthy:1", **({"namespace": "ml"} if place == "kubernetes" else {}), **settings}
+        environment = {
+            "lake": "s3://lake", "artifacts": "s3://artifacts", "server_url": "http://server",
+            "stages": {"train": place}, **({} if place == "inline" else {place: keys}),
+        }  # fmt: skip
+        path = tmp_path / "include" / "environments" / "contained.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(environment), encoding="utf-8")
+        return StageCall("train", "train", {"run": RUN, "dataset": {"digest": "d"}}, load_environment())
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"), [("inline", InlinePlace), ("docker", DockerPlace), ("kubernetes", KubernetesPlace)]
+)
+def test_the_environment_picks_the_place(call: Callable[..., StageCall], place: str, kind: type) -> None:
+    """By the stage's name."""
+    assert isinstance(place_for(call(place)), kind)
+
+
+def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(call: Callable[..., StageCall]) -> None:
+    """The stage's command, its input packed in a variable, the state folder under its own path, the worker's user."""
+    settings = {
+        "network": "host", "mounts": ["/data:/data:ro"], "variables": ["AIRWORTHY_TEST_KEY"],
+        "resources": {"train": {"memory_mib": 512, "cpus": 2}},
+    }  # fmt: skip
+    with running_engine(Engine(result={"model": "delivery_eta"})) as engine:
+        made = call(engine=engine.url, **settings)
+        assert DockerPlace(made).run(CONTEXT) == {"model": "delivery_eta"}
+    asked = engine.created
+    assert asked["Image"] == "airworthy:1"
+    assert asked["Cmd"][:6] == ["python", "-m", "airworthy", "stage", "train", "--model"]
+    assert asked["User"] == f"{os.getuid()}:{os.getgid()}"
+    variables = dict(line.split("=", 1) for line in asked["Env"])
+    assert json.loads(unpack(variables[VARIABLE])) == made.payload
+    assert variables["AIRWORTHY_ENV"] == "contained"
+    assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+    assert variables["AIRWORTHY_TEST_KEY"] == "a secret too"
+    assert variables["AIRWORTHY_GIT_COMMIT"] == "abc123"
+    assert variables["AIRWORTHY_STATE"] == str(made.environment.state)
+    assert "AIRWORTHY_SERVER_URL" not in variables
+    found = asked["HostConfig"]["Mounts"]
+    mounts = {mount["Target"]: (mount["Source"], bool(mount.get("ReadOnly"))) for mount in found}
+    state = str(made.environment.state)
+    assert mounts == {state: (state, False), "/data": ("/data", True)}
+    assert asked["HostConfig"]["NetworkMode"] == "host"
+    assert asked["HostConfig"]["Memory"] == 512 * 2**20
+    assert engine.removed == ["container"]
+
+
+def test_secrets_are_in_no_field_that_airflow_shows(call: Callable[..., StageCall]) -> None:
+    """Airflow's pages show an operator's template fields; what is private is not among them."""
+    operator = DockerPlace(call(variables=["AIRWORTHY_TEST_KEY"])).operator(CONTEXT)
+    shown = str([getattr(operator, field) for field in operator.template_fields])
+    assert "a secret too" not in shown
+    assert "user:secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "log", "raised", "told"),
+    [
+        (1, ERROR, TerminalError, "too few rows"),
+        (75, ["delivery_eta train: the source does not answer", "  received: x"], TransientError, "does not answer"),
+        (137, ["fitting"], TransientError, "fitting"),
+        (137, [], TransientError, "without a word"),
+    ],
+    ids=["no use trying again", "may pass", "killed", "killed in silence"],
+)
+def test_exit_codes_decide_whether_a_task_is_retried(
+    call: Callable[..., StageCall], exit_code: int, log: list[str], raised: type[Exception], told: str
+) -> None:
+    """1 fails the task for good, everything else may be retried; the error has the stage's own words."""
+    with running_engine(Engine(exit_code=exit_code, log=log)) as engine, pytest.raises(raised, match=told) as failure:
+        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+    assert str(exit_code) in str(failure.value.received)
+    assert engine.removed == ["container"]
+
+
+def test_airflow_retries_what_may_pass_and_nothing_else(call: Callable[..., StageCall]) -> None:
+    """The errors become the exceptions that Airflow goes by."""
+    log = SimpleNamespace(error=lambda *_: None, warning=lambda *_: None)
+    for exit_code, kind in ((1, AirflowFailException), (75, AirflowException)):
+        with running_engine(Engine(exit_code=exit_code)) as engine:
+            made = call(engine=engine.url)
+            with pytest.raises(kind) as failure, airflow_errors(log):
+                DockerPlace(made).run(CONTEXT)
+        assert type(failure.value) is kind
+
+
+def test_a_container_that_leaves_no_result_may_be_tried_again(call: Callable[..., StageCall]) -> None:
+    """An image whose command is another one ends well and hands nothing over."""
+    with running_engine(Engine()) as engine, pytest.raises(TransientError, match="no result"):
+        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+
+
+def test_what_a_killed_try_left_is_removed_first(call: Callable[..., StageCall]) -> None:
+    """Two containers of one task never work side by side."""
+    with running_engine(Engine(result={}, left=["old"])) as engine:
+        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+    assert engine.removed == ["old", "container"]
+
+
+def test_an_engine_that_is_down_may_come_back(call: Callable[..., StageCall]) -> None:
+    """The failure is one that Airflow retries."""
+    with running_engine(Engine()) as engine:
+        pass
+    with pytest.raises((TransientError, AirflowException)) as failure:
+        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+    assert not isinstance(failure.value, AirflowFailException)
+
+
+def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
+    call: Callable[..., StageCall], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The specification is what Kubernetes' own models read back; the result has its place beside the stage."""
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", "kubernetes://")
+    template = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "template"},
+        "spec": {"nodeSelector": {"pool": "big"}, "containers": [{"name": "base", "image": "replaced"}]},
+    }  # fmt: skip
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(template), encoding="utf-8")
+    made = call(
+        "kubernetes", secrets=["lake"], service_account="airworthy", pod_template=str(tmp_path / "pod.yaml"),
+        resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}}, startup_timeout="20m",
+    )  # fmt: skip
+    operator = KubernetesPlace(made).operator()
+    assert operator.startup_timeout_seconds == 1200
+    pod = operator.build_pod_request_obj(dry_run=True)
+    sent = ApiClient().sanitize_for_serialization(pod)
+    back = ApiClient().deserialize(SimpleNamespace(data=json.dumps(sent)), "V1Pod")
+    assert isinstance(back, V1Pod)
+    assert back.metadata.namespace == "ml"
+    assert back.metadata.name.startswith("airworthy-train-delivery-eta-")
+    assert back.spec.service_account_name == "airworthy"
+    assert back.spec.node_selector == {"pool": "big"}
+    assert back.spec.restart_policy == "Never"
+    stage, sidecar = back.spec.containers
+    assert stage.image == "airworthy:1"
+    assert not stage.command
+    assert stage.args == made.command("/airflow/xcom/return.json")
+    assert stage.env_from[0].secret_ref.name == "lake"
+    assert stage.resources.limits == stage.resources.requests == {"cpu": "2.5", "memory": "4096Mi"}
+    assert stage.termination_message_policy == "FallbackToLogsOnError"
+    assert {mount.mount_path for mount in stage.volume_mounts} == {"/airflow/xcom"}
+    assert sidecar.name == "airflow-xcom-sidecar"
+    values = {variable.name: variable.value for variable in stage.env}
+    assert json.loads(unpack(values[VARIABLE])) == made.payload
+    assert set(values) == {VARIABLE, "AIRWORTHY_ENV", "AIRWORTHY_GIT_COMMIT"}
+
+
+def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(call: Callable[..., StageCall]) -> None:
+    """It reads the same environment file, and needs what that names."""
+    operator = KubernetesPlace(call("kubernetes")).operator()
+    assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+
+
+@pytest.mark.parametrize(
+    ("pod", "code"),
+    [
+        ({"containerStatuses": [{"name": "base", "state": {"terminated": {"exitCode": 75}}}]}, 75),
+        ({"containerStatuses": [{"name": "airflow-xcom-sidecar", "state": {"terminated": {"exitCode": 1}}}]}, None),
+        ({"containerStatuses": [{"name": "base", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}, None),
+        ({"phase": "Failed", "reason": "Evicted"}, None),
+    ],
+    ids=["the stage's own", "the sidecar's is not the stage's", "never started", "evicted"],
+)
+def test_a_pods_exit_code_is_that_of_the_stage(pod: dict[str, Any], code: int | None) -> None:
+    """As Kubernetes answers; a pod without one may be tried again."""
+    for status in pod.get("containerStatuses", []):
+        status.update(image="i", imageID="i", ready=False, restartCount=0)
+    answer = SimpleNamespace(data=json.dumps({"apiVersion": "v1", "kind": "Pod", "status": pod}))
+    assert exit_code_of(ApiClient().deserialize(answer, "V1Pod"), "base") == code
+    assert exit_code_of(None, "base") is None
