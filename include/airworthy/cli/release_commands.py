@@ -56,14 +56,11 @@ def _verify(model: str, entries: list[Entry], as_json: bool) -> None:
 
 
 def _demand_whole(model: str, entries: list[Entry]) -> None:
-    from airworthy.ledger import first_break
+    from airworthy.ledger import changed, first_break
 
     broken = first_break(entries)
     if broken is not None:
-        raise TerminalError(
-            "the ledger was changed", model=model, received=f"entry {broken.sequence} ({broken.entry_id})",
-            allowed="an unbroken hash chain", next_step="compare with a backup of the ledger's table",
-        )  # fmt: skip
+        raise changed(f"{broken.sequence} ({broken.entry_id})", model)
 
 
 def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> None:

@@ -13,7 +13,6 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import polars as pl
 from filelock import FileLock
@@ -21,6 +20,7 @@ from filelock import FileLock
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
 from airworthy.lake import delta
+from airworthy.ledger import files
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -78,7 +78,7 @@ class Ledger:
         """
         with self._lock:
             for _ in range(delta.ATTEMPTS):
-                table = delta.open_table(self.uri)
+                table = self._open()
                 near = self._near(table, entry_id)
                 for known in near:
                     if known.entry_id == entry_id:
@@ -95,15 +95,29 @@ class Ledger:
         )  # fmt: skip
 
     def _commit(self, table: DeltaTable | None, entry: Entry) -> None:
-        from deltalake import CommitProperties, write_deltalake
+        from deltalake import CommitProperties
 
+        table = table or self._made()
         frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
         with delta.explained(self.uri):
-            if table is None:
-                write_deltalake(self.uri, frame, mode="error", configuration={"delta.appendOnly": "true"})
-            else:
-                once = CommitProperties(max_commit_retries=0)
-                write_deltalake(table, frame, mode="append", commit_properties=once)
+            table.create_write_transaction(
+                actions=[files.write(self.uri, frame)], mode="append", schema=table.schema(),
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )  # fmt: skip
+
+    def _made(self) -> DeltaTable:
+        """Make the table; another writer may be quicker."""
+        from deltalake import DeltaTable, Schema
+        from deltalake.exceptions import DeltaError
+
+        schema = Schema.from_arrow(pl.DataFrame(schema=_SCHEMA).to_arrow().schema)
+        with delta.explained(self.uri):
+            try:
+                return DeltaTable.create(self.uri, schema=schema, configuration={"delta.appendOnly": "true"})
+            except DeltaError as error:
+                if DeltaTable.is_deltatable(self.uri):
+                    raise delta.LostRace from error
+                raise
 
     def _entry(
         self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any], last: Entry | None
@@ -126,17 +140,25 @@ class Ledger:
         """Return every entry, oldest first; none when nothing was recorded yet.
 
         Raises:
+            TerminalError: when a file of the ledger was changed; it names the entry.
             TransientError: when the ledger cannot be reached.
         """
-        return self._entries(delta.open_table(self.uri))
+        return self._entries(self._open())
 
-    def _entries(self, table: DeltaTable | None, paths: list[str] | None = None) -> list[Entry]:
+    def _open(self) -> DeltaTable | None:
+        try:
+            return delta.open_table(self.uri)
+        except TransientError:
+            broken = files.broken_log(self.uri)
+            if broken is not None:
+                raise files.changed(broken) from None
+            raise
+
+    def _entries(self, table: DeltaTable | None, names: set[str] | None = None) -> list[Entry]:
         if table is None:
             return []
         with delta.explained(self.uri):
-            uris = [uri for uri in table.file_uris() if paths is None or uri.rsplit("/", 1)[-1] in paths]
-            files = [uri if "://" in uri else unquote(uri) for uri in uris]
-            frame = pl.read_parquet(files, glob=False, schema=_SCHEMA) if files else pl.DataFrame(schema=_SCHEMA)
+            frame = files.read(table, _SCHEMA, names)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
     def _near(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
@@ -148,12 +170,12 @@ class Ledger:
         if table is None:
             return []
         with delta.explained(self.uri):
-            files = pl.DataFrame(table.get_add_actions(flatten=True))
-        if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(files.columns):
+            known = pl.DataFrame(table.get_add_actions(flatten=True))
+        if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(known.columns):
             return self._entries(table)
         last, same = pl.col("max.sequence"), pl.lit(entry_id).is_between("min.entry_id", "max.entry_id")
-        near = files.filter((last == last.max()).fill_null(True) | same.fill_null(True))
-        return self._entries(table, [path.rsplit("/", 1)[-1] for path in near["path"]])
+        near = known.filter((last == last.max()).fill_null(True) | same.fill_null(True))
+        return self._entries(table, {path.rsplit("/", 1)[-1] for path in near["path"]})
 
     def broken_at(self) -> Entry | None:
         """Return the first entry that does not fit the chain, or None when the ledger is whole."""

@@ -1,0 +1,139 @@
+"""The ledger's data files: one entry each, named by what they hold.
+
+A file's name is the SHA-256 of its bytes, and the Delta log has the name: one changed byte is found before anything is
+parsed, also where it would make a reader of Parquet fail or change no value at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import polars as pl
+
+from airworthy.errors import TerminalError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction
+
+_NAME = re.compile(r"^entry-([0-9a-f]{64})\.parquet$")
+# What an append has to know of all other entries; see `Ledger._near`.
+_STATISTICS = ("sequence", "entry_id")
+
+
+def write(uri: str, frame: pl.DataFrame) -> AddAction:
+    """Write an entry's file and return the action that adds it to the table.
+
+    Args:
+        uri: The table's address.
+        frame: One row.
+    """
+    from deltalake.transaction import AddAction
+
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    content = buffer.getvalue()
+    name = f"entry-{hashlib.sha256(content).hexdigest()}.parquet"
+    _put(uri, name, content)
+    bounds = {column: frame[column][0] for column in _STATISTICS}
+    statistics = {"numRecords": 1, "minValues": bounds, "maxValues": bounds, "nullCount": dict.fromkeys(bounds, 0)}
+    return AddAction(
+        path=name, size=len(content), partition_values={}, modification_time=int(time.time() * 1000),
+        data_change=True, stats=json.dumps(statistics),
+    )  # fmt: skip
+
+
+def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) -> pl.DataFrame:
+    """Return the entries of a table's files, in no order.
+
+    Args:
+        table: The ledger's table.
+        schema: Its columns.
+        names: The files to read; None: all.
+
+    Raises:
+        TerminalError: when a file does not hold what was written; it names the entry.
+    """
+    found = [uri for uri in table.file_uris() if names is None or _name(uri) in names]
+    if not found:
+        return pl.DataFrame(schema=schema)
+    # Polars reads many at once faster than each alone.
+    return pl.read_parquet([_checked(table, uri) for uri in found], schema=schema)
+
+
+def _checked(table: DeltaTable, uri: str) -> bytes:
+    try:
+        content = _get(table.table_uri, uri)
+    except FileNotFoundError:
+        raise changed(_entry_in(table, _name(uri))) from None
+    named = _NAME.match(_name(uri))
+    # A compacted table has files of another name: its entries are told by their hashes.
+    if named is not None and hashlib.sha256(content).hexdigest() != named[1]:
+        raise changed(_entry_in(table, _name(uri)))
+    return content
+
+
+def changed(entry: str, model: str | None = None) -> TerminalError:
+    """Return the error that says which entry of a ledger was changed."""
+    return TerminalError(
+        "the ledger was changed", model=model, received=f"entry {entry}", allowed="an unbroken hash chain",
+        next_step="compare with a backup of the ledger's table",
+    )  # fmt: skip
+
+
+def broken_log(uri: str) -> str | None:
+    """Return the number of the first entry whose commit in a local table's log is no JSON any more, or None.
+
+    Delta-rs says of such a table only that it cannot be opened. The log's first commit made the table, and each one
+    after it added the entry of its number.
+    """
+    for path in sorted(Path(uri).glob("_delta_log/*.json")) if "://" not in uri else ():
+        try:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                json.loads(line)
+        except ValueError:
+            return f"{int(path.stem)} ({path.name} in the table's log)"
+    return None
+
+
+def _entry_in(table: DeltaTable, name: str) -> str:
+    """Return what the log says of a file's entry: its number and its id."""
+    known = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("path") == name)
+    sequence, entry_id = known.select("min.sequence", "min.entry_id").row(0)
+    return f"{sequence} ({entry_id})"
+
+
+def _name(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]
+
+
+def _put(uri: str, name: str, content: bytes) -> None:
+    if "://" not in uri:
+        folder = Path(uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+        return
+    with _remote(uri).open_output_stream(name) as stream:
+        stream.write(content)
+
+
+def _get(table_uri: str, uri: str) -> bytes:
+    if "://" not in uri:
+        return Path(unquote(uri)).read_bytes()
+    with _remote(table_uri).open_input_stream(_name(uri)) as stream:
+        return bytes(stream.read())
+
+
+def _remote(uri: str) -> Any:
+    """Return the table's place as a file system, reached the way that delta-rs reaches it."""
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow.fs import PyFileSystem
+
+    return PyFileSystem(DeltaStorageHandler(uri))
