@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _DRAIN_SECONDS = 20
+# Longer than proxies and clients keep connections (a minute, mostly): whoever reuses one must not find it closed.
+_KEEP_ALIVE_SECONDS = 75
 
 
 def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
@@ -24,6 +26,7 @@ def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uv
         ws="none",
         access_log=False,
         log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
 
