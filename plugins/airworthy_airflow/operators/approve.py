@@ -101,12 +101,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         return self._conclude(context, answer_of(event))
 
     def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
-        """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that.
-
-        Somebody who clears the task, and so raises its number of tries, wants the question asked again.
-        """
-        ti = context["ti"]
-        if ti.try_number == 1 or ti.max_tries != self.retries:
+        """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that."""
+        if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries):
             return None
         from airworthy.ledger import open_ledger
         from airworthy.ledger.queries import APPROVAL
@@ -148,6 +144,11 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         )  # fmt: skip
         place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
         return patiently(place.run, context)
+
+
+def is_retry(try_number: int, max_tries: int, retries: int) -> bool:
+    """Return whether a try follows a failed one; who clears a task, which raises its most tries, wants it done anew."""
+    return try_number > 1 and max_tries == retries
 
 
 def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
