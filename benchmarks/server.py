@@ -12,20 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from load.client import Measured, drive
+from load.processes import free_port, process
 
 PROJECT = Path(__file__).resolve().parents[1]
 TURNS, TURN_SECONDS, WARM_SECONDS = 3, 0.8, 0.2
@@ -89,43 +86,6 @@ def _timed(call: Callable[[], object]) -> Measured:
         measured.latencies.append(time.perf_counter() - before)
         measured.seconds = time.perf_counter() - started
     return measured
-
-
-@contextmanager
-def process(command: list[str], health: str, log: Path) -> Iterator[None]:
-    """Run a server until the block ends; wait until it is healthy."""
-    environ = {**os.environ, "PYTHONPATH": str(PROJECT / "include"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with log.open("wb") as output:
-        started = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
-        try:
-            _wait_until_healthy(started, health, log)
-            yield
-        finally:
-            # Servers have children of their own: the whole session that was started here ends.
-            os.killpg(started.pid, signal.SIGTERM)
-            try:
-                started.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(started.pid, signal.SIGKILL)
-                started.wait()
-
-
-def _wait_until_healthy(started: subprocess.Popen[bytes], health: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and started.poll() is None:
-        try:
-            with urllib.request.urlopen(health, timeout=2) as reply:  # noqa: S310 - a loopback address
-                if reply.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit(f"a server did not come up: {log.read_text(errors='replace')[-2000:]}")
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def built_case(folder: Path) -> Case:
@@ -204,12 +164,13 @@ def registered_case(model: str) -> Case:
     return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
 
 
-def serve_bundle(folder: Path, port: int) -> None:
-    """Serve one bundle with our server: what the child process runs."""
+def serve_bundle(folder: Path, port: int, spool: Path | None = None) -> None:
+    """Serve one bundle with our server, every answer logged into a spool if one is given: what a child process runs."""
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
     from airworthy.bundle import bundle_digest
+    from airworthy.predictions.spool import PredictionLog
     from airworthy.serving.app import create_app
     from airworthy.serving.main import server_config
 
@@ -228,7 +189,8 @@ def serve_bundle(folder: Path, port: int) -> None:
         def example(self, model: str, version: str) -> dict[str, Any] | None:
             return None
 
-    uvicorn.Server(server_config(create_app(OneBundle, lambda: None), port=port)).run()
+    app = create_app(OneBundle, lambda: None, prediction_log=PredictionLog(spool) if spool else None)
+    uvicorn.Server(server_config(app, port=port)).run()
 
 
 def compare(case: Case, logs: Path) -> None:
@@ -270,9 +232,10 @@ def main() -> None:
     parser.add_argument("--registered", metavar="MODEL", help="measure this model's champion")
     parser.add_argument("--serve-bundle", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--spool", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve_bundle:
-        serve_bundle(asked.serve_bundle, asked.port)
+        serve_bundle(asked.serve_bundle, asked.port, asked.spool)
         return
     with tempfile.TemporaryDirectory() as made:
         compare(registered_case(asked.registered) if asked.registered else built_case(Path(made)), Path(made))

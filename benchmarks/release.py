@@ -1,0 +1,194 @@
+"""A whole release and a rollback under a steady load: what failed, who answered, how long answers took.
+
+    python benchmarks/release.py [--rate 200] [--bake 25]
+
+Two versions of a small ``delivery_eta`` are made by the real stages. While a process of its own sends requests at a
+steady rate, each with a targeting key of its own, the second version is released: checked in the server, in shadow, at
+10 %, at 50 %, to all; then ``airworthy rollback`` goes back to the first. Each step but the last is watched for
+``--bake`` seconds: with 100, each canary step sees 20,000 requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from load.processes import PROJECT, free_port, process
+from load.steady import Answered
+
+MODEL = "delivery_eta"
+WATCHED: tuple[Any, ...] = ("shadow", 10, 50)
+QUIET_SECONDS, AFTER_SECONDS = 15.0, 5.0
+LOOK_SECONDS = 0.5
+# A server looks at the flags several times a second: until then a step has not begun for it.
+SETTLE_SECONDS = 1.0
+
+Window = tuple[float, float]
+
+
+def make_model(models: Path, bake: int) -> None:
+    """Copy the model with little data, gates that let every version through, and the rollout to be shown."""
+    folder = models / MODEL
+    shutil.copytree(PROJECT / "include" / "models" / MODEL, folder)
+    spec = yaml.safe_load((folder / "model.yaml").read_text())
+    spec["train"] |= {"lookback": "8d", "holdout": "2d"}
+    spec["train"].pop("search", None)
+    spec["evaluate"] = {"gates": [{"metric": spec["evaluate"]["gates"][0]["metric"], "max": 1000}]}
+    spec["release"] = {"approval": "auto", "rollout": [*WATCHED, "full"], "bake": f"{bake}s"}
+    (folder / "model.yaml").write_text(yaml.safe_dump(spec))
+
+
+def deliver(payload: dict[str, Any], names: list[str]) -> None:
+    """Run stages in order, adding what they hand over to the payload."""
+    from airworthy.stages import STAGES, run_stage
+
+    for name in names:
+        payload[STAGES[name].gives] = run_stage(name, payload)
+
+
+def watch(payload: dict[str, Any], step: Any) -> Window:
+    """Look at a step until it is done, and return when it was on, in UTC seconds."""
+    from airworthy.stages import run_stage
+
+    while True:
+        status = run_stage("rollout", payload | {"rollout_request": {"step": step}})
+        if status["state"] == "done" and status["since"] is None:
+            return 0.0, 0.0
+        if status["state"] == "done":
+            return datetime.fromisoformat(status["since"]).timestamp(), time.time()
+        if status["state"] not in ("waiting", "baking"):
+            raise SystemExit(f"step {step} was not done: {status}")
+        time.sleep(LOOK_SECONDS)
+
+
+def release(payload: dict[str, Any]) -> dict[str, Window]:
+    """Release the version in the payload, step by step, and return when each step was on."""
+    windows: dict[str, Window] = {}
+    deliver(payload, ["deploy_staging"])
+    for step in WATCHED:
+        windows[str(step)] = watch(payload, step)
+    started = time.time()
+    deliver(payload, ["deploy_production"])
+    if not payload["deployment"]["promoted"]:
+        raise SystemExit(f"the version was not released: {payload['deployment']['reason']}")
+    windows["full"] = (started, time.time())
+    return windows
+
+
+def new_version(run_id: str, as_of: str) -> dict[str, Any]:
+    """Make and register a version and return what the stages handed over."""
+    run = {"model": MODEL, "as_of": f"{as_of}T00:00:00Z", "reason": "manual", "run_id": run_id}
+    payload: dict[str, Any] = {"run": run}
+    deliver(payload, ["ingest", "validate", "train", "evaluate", "register"])
+    return payload
+
+
+@contextmanager
+def steady_load(url: str, rate: float, folder: Path) -> Iterator[list[Answered]]:
+    """Send requests for as long as the block lasts; the list has the answers after it."""
+    example = json.loads(urllib.request.urlopen(f"{url}/models/{MODEL}/example").read())["dataframe_split"]  # noqa: S310
+    one_row = {"dataframe_split": {"columns": example["columns"], "data": example["data"][:1]}}
+    (folder / "body.json").write_text(json.dumps(one_row))
+    command = [sys.executable, str(Path(__file__).parent / "load" / "steady.py"), f"{url}/models/{MODEL}/invocations"]
+    command += ["--body", str(folder / "body.json"), "--out", str(folder / "answers.jsonl"), "--rate", str(rate)]
+    answers: list[Answered] = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+        assert load.stdin is not None
+        assert load.stdout is not None
+        try:
+            if load.stdout.readline() != "started\n":
+                raise SystemExit("the load did not start")
+            yield answers
+        finally:
+            load.stdin.close()
+            load.wait()
+    lines = (folder / "answers.jsonl").read_text().splitlines()
+    answers.extend(Answered(**json.loads(line)) for line in lines)
+
+
+def roll_back() -> Window:
+    """Run the command and return when it ran."""
+    started = time.time()
+    command = [sys.executable, "-m", "airworthy", "rollback", MODEL, "--reason", "the benchmark's last step"]
+    subprocess.run(command, check=True, capture_output=True)
+    return started, time.time()
+
+
+def run(folder: Path, rate: float, bake: int) -> None:
+    """Release and roll back under load, and print what was seen."""
+    from airworthy.serving.token import ensure_token
+
+    url = f"http://127.0.0.1:{free_port()}"
+    os.environ |= {
+        "AIRWORTHY_ENV": "local", "AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models"),
+        "AIRWORTHY_SERVER_URL": url, "MLFLOW_DISABLE_TELEMETRY": "true",
+    }  # fmt: skip
+    make_model(folder / "models", bake)
+    ensure_token(folder / "state" / "server_token")
+    serve = [sys.executable, "-m", "airworthy", "serve", "--port", url.rpartition(":")[2]]
+    with process(serve, f"{url}/health/ready", folder / "server.log"):
+        first = new_version("first", "2026-03-20")
+        release(first)
+        second = new_version("second", "2026-03-21")
+        with steady_load(url, rate, folder) as answers:
+            began = time.time()
+            time.sleep(QUIET_SECONDS)
+            released = time.time()
+            windows = release(second)
+            time.sleep(AFTER_SECONDS)
+            rolled = roll_back()
+            time.sleep(AFTER_SECONDS)
+    report(answers, rate, {"before": (began, released), **windows}, rolled, second["version"]["version"])
+
+
+def report(answers: list[Answered], rate: float, windows: dict[str, Window], rolled: Window, challenger: str) -> None:
+    """Print the table."""
+    failed = [answer for answer in answers if answer.status != 200]
+    print(f"{len(answers)} requests at {rate:g}/s, failed: {len(failed)}")
+    for answer in failed[:5]:
+        print(f"  {answer}")
+    print(f"{'':12}{'requests':>10}{'challenger':>12}{'p50 ms':>9}{'p99 ms':>9}")
+    wanted = {"before": 0, "shadow": 0, "10": 10, "50": 50}
+    for name, (since, until) in windows.items():
+        settle = SETTLE_SECONDS if name in ("10", "50") else 0.0
+        seen = [answer for answer in answers if since + settle <= answer.sent < until]
+        _line(name, seen, challenger, wanted.get(name))
+    _line("rollback", [answer for answer in answers if rolled[0] <= answer.sent <= rolled[1]], challenger, None)
+    last = max(answer.sent + answer.seconds for answer in answers if answer.version == challenger)
+    print(f"rollback: {rolled[1] - rolled[0]:.1f} s by command, the last bad answer {last - rolled[0]:.1f} s after it")
+    assert not failed
+
+
+def _line(name: str, seen: list[Answered], challenger: str, wanted: int | None) -> None:
+    seconds = sorted(answer.seconds for answer in seen)
+    share = 100 * sum(answer.version == challenger for answer in seen) / len(seen)
+    p50, p99 = (seconds[min(len(seconds) - 1, int(part * len(seconds)))] * 1e3 for part in (0.5, 0.99))
+    flag = "" if wanted is None else f"   the flag says {wanted} %"
+    print(f"{name:12}{len(seen):>10}{share:>10.2f} %{p50:>9.2f}{p99:>9.2f}{flag}")
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
+    parser.add_argument("--bake", type=int, default=25, help="seconds that each step is watched")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        run(Path(scratch), asked.rate, asked.bake)
+
+
+if __name__ == "__main__":
+    main()
