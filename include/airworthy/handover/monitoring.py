@@ -18,7 +18,8 @@ DecisionOutcome = Literal["inconclusive", "quiet", "watching", "cooling_down", "
 class LiveWindow(Ref):
     """The newest complete window of production: ``[start, end)`` in UTC, pinned, so that every check sees the same.
 
-    `version` is the Delta version of the table that the rows come from. `newest` is the time of the newest row.
+    `version` is the Delta version of the lake's table, when the rows come from there; `newest` the newest row's time.
+    `decided`: the ledger holds a decision on this window already, and there is nothing left to check.
     """
 
     model: str
@@ -30,6 +31,7 @@ class LiveWindow(Ref):
     quarantined: int
     newest: AwareDatetime | None
     champion: str | None
+    decided: bool = False
 
 
 class DataCheck(Ref):
@@ -67,7 +69,7 @@ class ShiftCheck(Ref):
     """How a window's columns lie against a reference, and whether that matters.
 
     `reference` says in words what the window was compared with: `reference_windows` windows, of the same weekday and
-    hours when it is `seasonal`. `shifts` has the weightiest ones; the evidence has all.
+    hours when it is `seasonal`. `shifts` has the weightiest ones; the evidence has all. `report` is Evidently's page.
     """
 
     signal: Signal
@@ -81,6 +83,7 @@ class ShiftCheck(Ref):
     drifted: list[str] = Field(default_factory=list)
     drifted_importance: float = 0.0
     evidence: str
+    report: str | None = None
 
 
 class PerformanceCheck(Ref):
@@ -118,39 +121,43 @@ class DriftDecision(Ref):
     Attributes:
         model: The model.
         champion: Its champion's version; None: there is none, and nothing to decide.
+        champion_as_of: Up to when the champion's training saw data.
         window_start: Of the live window.
         window_end: Its exclusive end.
         signals: What each signal said of it.
         words: Each signal in words.
+        inputs: SHA-256 of what each check handed over.
         windows: This champion's last windows by time, this one last.
         last_retrained: Up to when the newest training saw data, or was asked for.
         rejected_in_a_row: How many of the newest challengers were refused.
         rules: The spec's ``monitor.retrain``.
         outcome: What follows.
         told: The outcome in words.
-        trigger: Whether training is to be triggered now.
-        reason: Why.
+        reason: Why training is to be done again.
         train_as_of: Up to when the new training may see data, a UTC midnight.
+        digest: SHA-256 of all the above.
+        trigger: Whether training is to be triggered now.
         train_run_id: The run id of the training that is triggered: the same whenever this decision is asked for.
-        digest: SHA-256 of all the above but the run id.
         evidence: The folder with every input: all shifts, the reports, this decision.
     """
 
     model: str
     champion: str | None
+    champion_as_of: AwareDatetime | None
     window_start: AwareDatetime
     window_end: AwareDatetime
     signals: dict[Signal, SignalOutcome]
-    words: dict[str, str]
+    words: dict[Signal, str]
+    inputs: dict[str, str]
     windows: list[WindowSignals]
     last_retrained: AwareDatetime | None
     rejected_in_a_row: int
     rules: dict[str, str | int]
     outcome: DecisionOutcome
     told: str
-    trigger: bool
     reason: RetrainReason | None
-    train_as_of: AwareDatetime | None
-    train_run_id: str | None
+    train_as_of: AwareDatetime
     digest: str
+    trigger: bool
+    train_run_id: str | None
     evidence: str

@@ -1,9 +1,9 @@
 """How far a column has moved from one summary to another, and how far chance alone would move it.
 
 Numbers: `distance` is the Wasserstein distance in standard deviations of the training data, `spread` the difference of
-the logarithms of the standard deviations. Categories: `distance` is the Jensen-Shannon distance to base 2, `new` the
-rise of the share of values that the training data did not have. Both: `missing`, the change of the share of missing
-values. All are 0 when nothing moved, and grow.
+the logarithms of the standard deviations. Categories: `distance` is the Jensen-Shannon distance (natural logarithm),
+`new` the rise of the share of values that the training data did not have. Both: `missing`, the change of the share of
+missing values. All are 0 when nothing moved, and grow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from airworthy.monitoring.summary import ColumnSummary
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _LEAST_SPREAD = 1e-3  # of a column that is all but constant, in standard deviations of the training data
-_LN2 = float(np.log(2.0))
 
 
 class Effect(NamedTuple):
@@ -92,12 +91,12 @@ def _jensen_shannon(live: ColumnSummary, reference: ColumnSummary) -> Effect:
     middle = (p + q) / 2
     known = middle > 0
     divergence = (_entropy(p[known], middle[known]) + _entropy(q[known], middle[known])) / 2
-    # For small differences the divergence is a chi-square statistic, divided by 8 ln 2 and the number of rows.
-    noise = (int(known.sum()) - 1) * (1 / live.present + 1 / reference.present) / (8 * _LN2)
+    # For small differences the divergence is a chi-square statistic, divided by 8 and the number of rows.
+    noise = (int(known.sum()) - 1) * (1 / live.present + 1 / reference.present) / 8
     return Effect(float(np.sqrt(max(divergence, 0.0))), noise)
 
 
 def _entropy(shares: Array, middle: Array) -> float:
-    """Return the relative entropy of shares to base 2; what does not occur adds nothing."""
+    """Return the relative entropy of shares; what does not occur adds nothing."""
     ratio = np.where(shares > 0, shares / middle, 1.0)
-    return float((shares * np.log2(ratio)).sum())
+    return float((shares * np.log(ratio)).sum())

@@ -65,14 +65,20 @@ class LossRise:
     p_value: float
 
 
-def row_losses(task: Task, labels: Array, predictions: Array) -> Array:
-    """Return each row's loss, shape (rows,): the squared error, or the log loss.
+def losses_of(season: Hashable, task: Task, labels: Array, predictions: Array) -> Losses:
+    """Summarise the losses of a window's rows: squared errors, or log losses.
 
     Args:
+        season: The window's.
         task: The task.
         labels: Values or class codes, shape (rows,), without NaN.
         predictions: As models give them.
     """
+    losses = _row_losses(task, labels, predictions)
+    return Losses(season, float(len(losses)), float(losses.sum()), float((losses**2).sum()))
+
+
+def _row_losses(task: Task, labels: Array, predictions: Array) -> Array:
     if task == "regression":
         return np.asarray((labels - predictions) ** 2)
     if task == "binary":
@@ -80,11 +86,6 @@ def row_losses(task: Task, labels: Array, predictions: Array) -> Array:
     else:
         likely = predictions[np.arange(len(labels)), labels.astype(int)]
     return np.asarray(-np.log(np.clip(likely, 1e-15, 1.0)))
-
-
-def losses_of(season: Hashable, losses: Array) -> Losses:
-    """Summarise the losses of a window's rows."""
-    return Losses(season, float(len(losses)), float(losses.sum()), float((losses**2).sum()))
 
 
 def loss_rise(task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequence[Losses]) -> LossRise | None:

@@ -57,14 +57,14 @@ class NumericDrift(Part):
     distance: Positive = Field(
         default=0.15, description="Wasserstein distance, in standard deviations of the champion's training data."
     )
-    spread: Positive = Field(default=0.15, description="Difference of the standard deviations' natural logarithms.")
+    spread: Positive = Field(default=0.2, description="Difference of the standard deviations' natural logarithms.")
     missing: Positive = Field(default=0.05, description="Change of the share of missing values.")
 
 
 class CategoricalDrift(Part):
     """How far a column of categories, texts or truth values must have moved; any one of these is enough."""
 
-    distance: Positive = Field(default=0.12, description="Jensen-Shannon distance, base 2: from 0 to 1.")
+    distance: Positive = Field(default=0.1, description="Jensen-Shannon distance (natural logarithm): from 0 to 0.83.")
     new: Positive = Field(default=0.02, description="Rise of the share of values that the training data did not have.")
     missing: Positive = Field(default=0.05, description="Change of the share of missing values.")
 
@@ -78,7 +78,7 @@ class Drift(Part):
         float, Field(gt=0.0, le=0.5, description="Of the columns found to have moved, by Benjamini and Hochberg.")
     ] = 0.01
     min_importance: Share = Field(
-        default=0.05, description="Share of the champion's gain that the drifted columns must carry together."
+        default=0.01, description="Share of the champion's gain that the drifted columns must carry together."
     )
     ignore: list[str] = Field(default_factory=list, description="Input columns that are not watched.")
 

@@ -45,6 +45,11 @@ HANDED_OVER: dict[str, type[Ref]] = {
     "deployment": handover.Deployment,
     "rollback_request": handover.RollbackRequest,
     "rollback": handover.Rollback,
+    "data_check": handover.DataCheck,
+    "skew": handover.ShiftCheck,
+    "drift": handover.ShiftCheck,
+    "performance": handover.PerformanceCheck,
+    "decision": handover.DriftDecision,
 }
 
 STAGES: dict[str, Stage] = {
@@ -67,6 +72,11 @@ OPERATIONS: dict[str, Stage] = {
         Stage("approval", ("version", "verdict", "approval_answer"), "approval"),
         Stage("rollout", ("version", "verdict", "rollout_request"), "rollout_status"),
         Stage("rollback", ("rollback_request",), "rollback"),
+        Stage("check_data", (), "data_check"),
+        Stage("check_skew", ("data_check",), "skew"),
+        Stage("check_drift", ("data_check",), "drift"),
+        Stage("check_performance", ("data_check",), "performance"),
+        Stage("decide", ("data_check", "skew", "drift", "performance"), "decision"),
     )
 }
 

@@ -1,0 +1,20 @@
+"""Check drift: the live inputs against recent production."""
+
+from __future__ import annotations
+
+from airworthy.handover import DataCheck, ShiftCheck
+from airworthy.job import Job
+from airworthy.monitoring.assessment import check_inputs
+
+
+def check_drift(job: Job, data_check: DataCheck) -> ShiftCheck:
+    """Compare the live window's inputs with recent production.
+
+    Returns:
+        Every column's shifts, and whether they matter; inconclusive, with the reason, when that cannot be said.
+
+    Raises:
+        TerminalError: when the champion's files are not those that were registered.
+        TransientError: when the lake or MLflow cannot be reached.
+    """
+    return check_inputs(job, data_check.window, "drift")

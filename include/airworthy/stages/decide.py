@@ -1,0 +1,50 @@
+"""Decide: is the champion to be trained again? Every input and the outcome are kept, in the ledger and as evidence."""
+
+from __future__ import annotations
+
+import logging
+
+from airworthy.handover import DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
+from airworthy.job import Job
+from airworthy.ledger import open_ledger
+from airworthy.monitoring.evidence import keep
+from airworthy.monitoring.gauges import write_gauges
+from airworthy.monitoring.history import DRIFT_DECISION, decided
+from airworthy.monitoring.making import Checks, make_decision
+from airworthy.monitoring.publishing import publish
+from airworthy.registry.store import open_registry
+
+log = logging.getLogger("airworthy.monitor")
+
+
+def decide(
+    job: Job, data_check: DataCheck, skew: ShiftCheck, drift: ShiftCheck, performance: PerformanceCheck
+) -> DriftDecision:
+    """Decide on a live window. Asked again about the same window, the answer is the same.
+
+    Returns:
+        The decision, with the run id of the training that is to be triggered, if any.
+
+    Raises:
+        TransientError: when MLflow or the ledger cannot be reached.
+    """
+    model, ledger = job.spec.model, open_ledger(job.environment, job.spec.model)
+    entries = ledger.entries()
+    known = decided(entries, data_check.window.end)
+    if known is not None:
+        log.info("%s: decided before: %s", model, known.told)
+        return known
+    registry, checks = open_registry(job.environment), Checks(data_check, skew, drift, performance)
+    tags = {str(version.version): dict(version.tags) for version in registry.versions(model)}
+    decision = keep(make_decision(job, checks, entries, tags))
+    publish(registry, checks, decision)
+    # What is inconclusive is decided anew when more is known, so each such answer is an entry of its own.
+    place = f"{decision.window_end.isoformat()}"
+    entry_id = f"{DRIFT_DECISION}:{place}" + (f":{decision.digest}" if decision.outcome == "inconclusive" else "")
+    entry = ledger.append(
+        DRIFT_DECISION, entry_id, job.run.run_id, job.run.requested_by, decision.model_dump(mode="json")
+    )
+    decision = DriftDecision.model_validate(entry.facts)
+    write_gauges(job.environment, checks, decision)
+    log.info("%s: %s: %s", model, decision.outcome, decision.told)
+    return decision

@@ -1,0 +1,60 @@
+"""A small model with a champion, watched through the lake: the simulator's world changes on a day that a test chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airworthy.environment import Environment
+from airworthy.registry.store import open_registry
+from airworthy.stages import OPERATIONS, run_stage
+
+from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
+
+__all__ = ["make_model", "run_stages"]
+
+CHECKS = ("check_data", "check_skew", "check_drift", "check_performance", "decide")
+MONITOR: dict[str, Any] = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "14d"}
+
+Watch = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def watched(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> Callable[..., str]:
+    """Make a model and its champion, trained as of 2026-03-20; the world changes on `drift_from`."""
+
+    def make(drift_from: str | None = None, **changes: Any) -> str:
+        source = {"type": "simulator", "rows_per_day": 400, "seed": 5}
+        source |= {"drift_from": drift_from, "drift_strength": 3.0} if drift_from else {}
+        ingest = {
+            "source": source, "event_time": "picked_up_at", "key": ["delivery_id"], "label": "minutes",
+            "columns": dict(COLUMNS),
+        }  # fmt: skip
+        train = {"lookback": "15d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}}
+        gates = {"gates": [{"metric": "rmse", "max": 100}]}
+        model = make_model(**{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes})
+        open_registry(environment).promote(model, run_stages(model)["version"]["version"], expected=None)
+        return model
+
+    return make
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Bring the lake up to a moment and run the monitor's operations on it; returns everything handed over."""
+
+    def run(model: str, as_of: str, run_id: str | None = None, ingest: bool = True) -> dict[str, Any]:
+        moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
+        request = {"model": model, "reason": "manual", "run_id": run_id or f"watch-{as_of}"}
+        if ingest:
+            midnight = moment.replace(hour=0, minute=0)
+            run_stage("ingest", {"run": {**request, "as_of": midnight.isoformat()}})
+        payload: dict[str, Any] = {"run": {**request, "as_of": moment.isoformat()}}
+        for name in CHECKS:
+            payload[OPERATIONS[name].gives] = run_stage(name, payload)
+        return payload
+
+    return run
