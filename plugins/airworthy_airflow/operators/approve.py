@@ -33,6 +33,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
 
     The record is written by the task that the answer resumes. A task that is marked as a success by hand writes none,
     and what comes after looks for the record and not for this task's state.
+    A task that is lost before it wrote the record asks again: no answer is ever guessed.
 
     Args:
         model: The model's name.
