@@ -42,8 +42,10 @@ def facts_of(context: Mapping[str, Any]) -> RunFacts:
     )
 
 
-def resolve_as_of(facts: RunFacts, first_day: date, last_day: date | None, model: str | None = None) -> datetime:
-    """Return the exclusive end of the data that the run may see, a UTC midnight.
+def resolve_as_of(
+    facts: RunFacts, first_day: date, last_day: date | None, model: str | None = None, *, whole_days: bool = True
+) -> datetime:
+    """Return the exclusive end of the data that the run may see: a UTC midnight, or any moment.
 
     The explicit parameter wins, else the end of a data interval that is not empty, else `run_after`. Only what was
     not asked for by name is moved back to the end of the source's data.
@@ -53,6 +55,7 @@ def resolve_as_of(facts: RunFacts, first_day: date, last_day: date | None, model
         first_day: The first UTC day with data.
         last_day: The last UTC day with data; None when it goes on.
         model: Named in errors.
+        whole_days: Whether what is not a UTC midnight is moved back to one; a day that is named is one anyway.
 
     Raises:
         TerminalError: when there is no data before that time, or when the parameter is no date, lies beyond the last
@@ -64,7 +67,8 @@ def resolve_as_of(facts: RunFacts, first_day: date, last_day: date | None, model
         latest = min(latest or floor_day(facts.run_after), floor_day(facts.run_after))
         as_of = floor_day(_parse(facts.as_of, model))
     else:
-        as_of = floor_day(_implied_end(facts))
+        implied = _implied_end(facts)
+        as_of = floor_day(implied) if whole_days else implied.astimezone(UTC)
         as_of = min(as_of, latest) if latest is not None else as_of
     if as_of < earliest or (latest is not None and as_of > latest):
         upper = f"to {latest:%Y-%m-%d}" if latest is not None else "or later"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .conftest import Parse
 
 MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
-KINDS = ("rollback", "train")
+KINDS = ("monitor", "rollback", "train")
 RELEASE = ["release.deploy_production"]
 CHAIN = {
     "ingest": "validate",

@@ -51,6 +51,7 @@ class StageOperator(EmitsLineage, BaseOperator):
 
     stage: ClassVar[str] = ""
     doc: ClassVar[str] = ""
+    whole_days: ClassVar[bool] = True
     template_fields = ("handed",)
     ui_color = "#e8f0f8"
 
@@ -69,7 +70,7 @@ class StageOperator(EmitsLineage, BaseOperator):
             AirflowException: for a `TransientError`: the task is retried.
         """
         with airflow_errors(self.log):
-            run = request_of(context, self.model)
+            run = request_of(context, self.model, whole_days=self.whole_days)
             self.log.info("%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason)
             self.handed_over = self.run_stage(run, context)
         return self.handed_over
@@ -105,8 +106,13 @@ def airflow_errors(log: Log) -> Iterator[None]:
         raise AirflowException(error.problem) from None
 
 
-def request_of(context: Mapping[str, Any], model: str) -> RunRequest:
+def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = True) -> RunRequest:
     """Build the request that every stage of a DAG run gets: the same one in every task and every retry.
+
+    Args:
+        context: The task's context.
+        model: The model's name.
+        whole_days: Whether the run's `as_of` is moved back to a UTC midnight.
 
     Raises:
         TerminalError: when the spec is broken or the run asks for something that cannot be.
@@ -116,7 +122,7 @@ def request_of(context: Mapping[str, Any], model: str) -> RunRequest:
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
     return RunRequest(
         model=model,
-        as_of=resolve_as_of(facts, spec.start, spec.end, model),
+        as_of=resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
         reason=resolve_reason(facts),
         run_id=run.run_id,
         dag_id=run.dag_id,

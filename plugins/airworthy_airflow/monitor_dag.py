@@ -1,0 +1,84 @@
+"""The monitor DAG of one model."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+
+from airworthy.spec import ModelSpec
+from airworthy.spec.fields import format_duration
+from airworthy_airflow.operators import (
+    CheckDataOperator,
+    CheckDriftOperator,
+    CheckPerformanceOperator,
+    CheckSkewOperator,
+    CollectOperator,
+    DecideOperator,
+    TriggerRetrainingOperator,
+)
+
+PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="As of",
+        description="Look at the newest window that was complete at this UTC midnight. Empty: now.",
+    ),
+}
+
+
+def build_monitor_dag(spec: ModelSpec) -> DAG:
+    """Return ``<model>__monitor``: collect, four checks, a decision, and the training that it may trigger."""
+    schedule = spec.monitor.schedule
+    with DAG(
+        dag_id=f"{spec.model}__monitor",
+        description=f"Watches {spec.model} in production and has it trained again when it drifts.",
+        schedule=CronDataIntervalTimetable(schedule, timezone="UTC") if schedule else None,
+        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags={"airworthy", "monitor", spec.model},
+        default_args={"owner": spec.owner},
+        doc_md=_doc(spec),
+    ) as dag:
+        _tasks(spec.model)
+    dag.params.update({name: copy(param) for name, param in PARAMS.items()})
+    return dag
+
+
+def _tasks(model: str) -> None:
+    collect = CollectOperator(task_id="collect", model=model)
+    data = CheckDataOperator(task_id="check_data", model=model)
+    handed = {"data_check": data.output}
+    checks = {
+        "skew": CheckSkewOperator(task_id="check_skew", model=model, handed=handed),
+        "drift": CheckDriftOperator(task_id="check_drift", model=model, handed=handed),
+        "performance": CheckPerformanceOperator(task_id="check_performance", model=model, handed=handed),
+    }
+    found = {name: check.output for name, check in checks.items()}
+    decide = DecideOperator(task_id="decide", model=model, handed={**handed, **found})
+    # A decision whose run was killed before it triggered is acted upon by the next run, which decides nothing itself.
+    trigger = TriggerRetrainingOperator(
+        task_id="trigger_retraining", model=model, data_check=data.output, trigger_rule="none_failed"
+    )
+    collect >> data >> list(checks.values()) >> decide >> trigger
+
+
+def _doc(spec: ModelSpec) -> str:
+    monitor, rules = spec.monitor, spec.monitor.retrain
+    return "\n\n".join(
+        [
+            f"## {spec.model}: monitor",
+            f"Judges each window of {format_duration(monitor.window)} once, when it is complete: the expectations, the "
+            "inputs against the champion's training data (skew) and against recent production (drift), and the "
+            "champion on the labels that have arrived.",
+            f"A signal in {rules.persist} windows starts `{spec.model}__train` with the reason `drift` or "
+            f"`performance`, {format_duration(rules.cooldown)} after the last training at the earliest. After "
+            f"{rules.max_rejected_in_a_row} refused challengers in a row it fails instead: a person has to look.",
+            f"Every decision: `airworthy ledger {spec.model}`. Reports and curves: the champion's run in MLflow, "
+            "folder `monitoring`.",
+        ]
+    )

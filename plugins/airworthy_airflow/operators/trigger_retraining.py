@@ -1,0 +1,83 @@
+"""Starts a model's train DAG when the monitor has decided so; once for each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airworthy.environment import load_environment
+from airworthy_airflow.operators.stage import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+    from airworthy.handover import DriftDecision
+
+DOC = (
+    "Starts the train DAG with the decision's own run id, so a retry, or a task that is cleared, starts no second run. "
+    "**Skipped** when nothing is to be done. **Fails** when the train DAG is paused, and when too many challengers in "
+    "a row were refused: then a person has to look."
+)
+
+
+class TriggerRetrainingOperator(TriggerDagRunOperator):
+    """Looks the decision up in the ledger, so that one whose run was killed is still acted upon by a later run.
+
+    Args:
+        model: The model's name.
+        data_check: What ``check_data`` handed over: which window it is about.
+        kwargs: As Airflow's operators take.
+    """
+
+    template_fields = (*TriggerDagRunOperator.template_fields, "data_check")
+    ui_color = "#f7e3b5"
+
+    def __init__(self, *, model: str, data_check: XComArg, **kwargs: Any) -> None:
+        super().__init__(
+            **{"trigger_dag_id": f"{model}__train", "fail_when_dag_is_paused": True, "skip_when_already_exists": True,
+               "logical_date": None, "doc_md": DOC, **kwargs}
+        )  # fmt: skip
+        self.model = model
+        self.data_check: Any = data_check
+
+    def execute(self, context: Context) -> None:
+        """Trigger, if the decision says so.
+
+        Raises:
+            AirflowSkipException: when it does not, or the run exists already.
+            AirflowFailException: when the circuit breaker is open.
+            DagIsPaused: when the train DAG is paused.
+        """
+        with airflow_errors(self.log):
+            decision = find_decision(self.model, self.data_check["window"])
+        if decision is None:
+            raise AirflowSkipException("there was nothing to decide on")
+        self.log.info("%s: %s", decision.outcome, decision.told)
+        if decision.outcome == "circuit_open" and not self.data_check["window"]["decided"]:
+            raise AirflowFailException(f"no training is triggered: {decision.told}")
+        if not decision.trigger:
+            raise AirflowSkipException(decision.told)
+        self.trigger_run_id, self.conf = decision.train_run_id, train_conf(decision)
+        super().execute(context)
+
+
+def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None:
+    """Return the recorded decision on a window, if there was anything to decide.
+
+    Raises:
+        TransientError: when the ledger cannot be reached.
+    """
+    from airworthy.ledger import open_ledger
+    from airworthy.monitoring.history import decided
+
+    entries = open_ledger(load_environment(), model).entries()
+    return decided(entries, datetime.fromisoformat(window["end"]))
+
+
+def train_conf(decision: DriftDecision) -> dict[str, Any]:
+    """Return the parameters of the run that a decision asks for: why, and up to when it may see data."""
+    return {"reason": decision.reason, "as_of": f"{decision.train_as_of:%Y-%m-%d}"}
