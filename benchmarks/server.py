@@ -3,8 +3,9 @@
     python benchmarks/server.py                          a model built for the purpose
     python benchmarks/server.py --registered MODEL       the champion of a model in the environment's registry
 
-Both servers run side by side, one worker each, and are measured in turns, so that whatever else the machine does
-meets both. Ratios hold from machine to machine; requests/s do not.
+Ours runs twice: plain, and as it is in the middle of a release, with a canary's flags evaluated per request and every
+answer logged. All servers run side by side, one worker each, and are measured in turns, so that whatever else the
+machine does meets all. Ratios hold from machine to machine; requests/s do not.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from load.processes import free_port, process
 
 PROJECT = Path(__file__).resolve().parents[1]
 TURNS, TURN_SECONDS, WARM_SECONDS = 3, 0.8, 0.2
+PLAIN, CANARY, MLFLOW = "airworthy", "with canary and log", "mlflow models serve"
 CASES = ((1, 1), (1, 8), (100, 1), (100, 8))  # rows a request, clients
 
 
@@ -164,8 +166,8 @@ def registered_case(model: str) -> Case:
     return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
 
 
-def serve_bundle(folder: Path, port: int, spool: Path | None = None) -> None:
-    """Serve one bundle with our server, every answer logged into a spool if one is given: what a child process runs."""
+def serve_bundle(folder: Path, port: int, spool: Path | None = None, flags: Path | None = None) -> None:
+    """Serve one bundle with our server, with a prediction log and with flags if given: what a child process runs."""
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
@@ -175,7 +177,7 @@ def serve_bundle(folder: Path, port: int, spool: Path | None = None) -> None:
     from airworthy.serving.main import server_config
 
     class OneBundle:
-        """A registry that holds one version of one model."""
+        """A registry that holds one bundle, whichever version of its model is asked for."""
 
         def models(self) -> list[str]:
             return ["benchmark"]
@@ -189,20 +191,29 @@ def serve_bundle(folder: Path, port: int, spool: Path | None = None) -> None:
         def example(self, model: str, version: str) -> dict[str, Any] | None:
             return None
 
-    app = create_app(OneBundle, lambda: None, prediction_log=PredictionLog(spool) if spool else None)
+    prediction_log = PredictionLog(spool) if spool else None
+    app = create_app(OneBundle, lambda: None, flags_file=flags, prediction_log=prediction_log)
     uvicorn.Server(server_config(app, port=port)).run()
 
 
-def compare(case: Case, logs: Path) -> None:
-    """Start both servers, measure, and print the table."""
-    ours, theirs = free_port(), free_port()
-    serve = [sys.executable, __file__, "--serve-bundle", str(case.bundle), "--port", str(ours)]
-    mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", case.mlflow_model, "--env-manager", "local"]
-    mlflow += ["-h", "127.0.0.1", "-p", str(theirs), "--workers", "1"]
+def compare(case: Case, scratch: Path) -> None:
+    """Start all servers, measure, and print the table."""
+    from airworthy.release.flags import set_rollout
+
+    flags, canary = scratch / "flags.json", ["--spool", str(scratch / "spool"), "--flags", str(scratch / "flags.json")]
+    set_rollout(flags, "benchmark", champion="1", challenger="2", step=10, run_id="benchmark")
+    ports: dict[str, tuple[int, str]] = {}
     with ExitStack() as running:
-        running.enter_context(process(serve, f"http://127.0.0.1:{ours}/health/ready", logs / "ours.log"))
-        running.enter_context(process(mlflow, f"http://127.0.0.1:{theirs}/ping", logs / "mlflow.log"))
-        ports = {"airworthy": (ours, "/models/benchmark/invocations"), "mlflow models serve": (theirs, "/invocations")}
+        for name, more in ((PLAIN, []), (CANARY, canary)):
+            port = free_port()
+            serve = [sys.executable, __file__, "--serve-bundle", str(case.bundle), "--port", str(port), *more]
+            running.enter_context(process(serve, f"http://127.0.0.1:{port}/health/ready", scratch / f"{port}.log"))
+            ports[name] = (port, "/models/benchmark/invocations")
+        port = free_port()
+        mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", case.mlflow_model, "--env-manager", "local"]
+        mlflow += ["-h", "127.0.0.1", "-p", str(port), "--workers", "1"]
+        running.enter_context(process(mlflow, f"http://127.0.0.1:{port}/ping", scratch / "mlflow.log"))
+        ports[MLFLOW] = (port, "/invocations")
         found = measure(ports, case.row)
     _print(found, case)
 
@@ -216,9 +227,11 @@ def _print(found: dict[tuple[str, int, int], Measured], case: Case) -> None:
             _line(name, rows, "-", measured)
     print()
     for rows, clients in CASES:
-        ours, theirs = found["airworthy", rows, clients], found["mlflow models serve", rows, clients]
-        ratio = ours.per_second / theirs.per_second
-        print(f"airworthy / mlflow models serve, {rows:>3} rows, {clients} clients: {ratio:6.1f}x requests/s")
+        plain, canary, theirs = (found[name, rows, clients].per_second for name in (PLAIN, CANARY, MLFLOW))
+        print(
+            f"airworthy / {MLFLOW}, {rows:>3} rows, {clients} clients: {plain / theirs:6.1f}x requests/s, "
+            f"{canary / theirs:.1f}x {CANARY}"
+        )
 
 
 def _line(name: str, rows: int, clients: str, measured: Measured) -> None:
@@ -233,9 +246,10 @@ def main() -> None:
     parser.add_argument("--serve-bundle", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--spool", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--flags", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve_bundle:
-        serve_bundle(asked.serve_bundle, asked.port, asked.spool)
+        serve_bundle(asked.serve_bundle, asked.port, asked.spool, asked.flags)
         return
     with tempfile.TemporaryDirectory() as made:
         compare(registered_case(asked.registered) if asked.registered else built_case(Path(made)), Path(made))

@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -18,7 +19,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 @contextmanager
 def process(command: list[str], health: str, log: Path) -> Iterator[None]:
     """Run a server until the block ends; wait until it is healthy."""
-    environ = {**os.environ, "PYTHONPATH": str(PROJECT / "include"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # MLflow starts its server by name.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "PYTHONPATH": str(PROJECT / "include"), "MLFLOW_DISABLE_TELEMETRY": "true"}
     with log.open("wb") as output:
         started = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -26,7 +29,8 @@ def process(command: list[str], health: str, log: Path) -> Iterator[None]:
             yield
         finally:
             # Servers have children of their own: the whole session that was started here ends.
-            os.killpg(started.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGTERM)
             try:
                 started.wait(15)
             except subprocess.TimeoutExpired:

@@ -161,7 +161,9 @@ class Rollouts:
         rollout = self._over[live.model] = live.rollout
         del self._live[live.model]
         self._changed()
-        log.warning(
+        # A challenger that has become champion is how a rollout should end.
+        log.log(
+            logging.INFO if champion.version == rollout.challenger else logging.WARNING,
             "%s: the rollout of version %s is over: flags name version %s as champion, it is version %s",
             live.model, rollout.challenger, rollout.champion, champion.version,
         )  # fmt: skip
