@@ -6,7 +6,14 @@ import sys
 
 import typer
 
-from airworthy.cli import lineage_commands, prediction_commands, release_commands, run_commands, spec_commands
+from airworthy.cli import (
+    lineage_commands,
+    monitor_commands,
+    prediction_commands,
+    release_commands,
+    run_commands,
+    spec_commands,
+)
 from airworthy.errors import AirworthyError, TransientError
 
 TRY_AGAIN = 75
@@ -22,6 +29,7 @@ spec_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
 prediction_commands.register(app)
+monitor_commands.register(app)
 lineage_commands.register(app)
 
 

@@ -11,7 +11,7 @@ from airworthy.lake.datasets import TrainingRecord, open_datasets
 from airworthy.lake.table import open_lake
 from airworthy.monitoring.importance import column_importance
 from airworthy.monitoring.inconclusive import Inconclusive
-from airworthy.monitoring.production import LakeRows
+from airworthy.monitoring.production import LakeRows, Production
 from airworthy.monitoring.windows import Span
 from airworthy.registry.store import open_registry
 
@@ -36,7 +36,7 @@ class Champion:
     digest: str
     bundle: ModelBundle
     importance: dict[str, float]
-    rows: LakeRows
+    rows: Production
     learned: Span
     holdout: Span
 

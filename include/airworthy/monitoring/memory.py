@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from airworthy.monitoring.scoring import score
 from airworthy.monitoring.shifts import ReferenceWindow
 from airworthy.monitoring.summary import ColumnSummary, Summary, summarise
 from airworthy.monitoring.windows import Span
+from airworthy.spec import ModelSpec
 from airworthy.spec.fields import ColumnType
 from airworthy.validation.results import Remembered
 
@@ -24,10 +26,15 @@ from airworthy.validation.results import Remembered
 class Memory:
     """Summaries and losses of windows under one champion."""
 
-    def __init__(self, job: Job, champion: Champion) -> None:
-        """Keep whose windows they are."""
-        self._job, self._champion = job, champion
-        self._folder = job.environment.evidence / job.spec.model / "windows"
+    def __init__(self, folder: Path, spec: ModelSpec, champion: Champion) -> None:
+        """Keep whose windows they are, and the folder of what is kept."""
+        self._folder, self._spec, self._champion = folder, spec, champion
+        self._read: dict[tuple[str, str, str], Summary] = {}
+
+    @classmethod
+    def of(cls, job: Job, champion: Champion) -> Memory:
+        """Return what is remembered of a job's model."""
+        return cls(job.environment.evidence / job.spec.model / "windows", job.spec, champion)
 
     def bins(self, kinds: dict[str, ColumnType]) -> Bins:
         """Return the bins of columns, made from the days that the champion learned from."""
@@ -57,15 +64,22 @@ class Memory:
         content = rows.content(span)
         if content is None:
             return None
-        kept = Remembered(self._folder, bins.digest)
-        known = kept.get(span.name, content) if settled else None
-        if known is None:
-            found = summarise(frames(rows.labelled(span) if labelled else rows.scan(span), list(bins.columns)), bins)
-            if not settled:
-                return found
-            known = {name: column.to_json() for name, column in found.items()}
-            kept.put(span.name, content, known)
-        return {name: ColumnSummary.from_json(column) for name, column in known.items()}
+        if not settled:
+            return self._summarise(rows, span, bins, labelled)
+        place = (span.name, content, bins.digest)
+        if place not in self._read:
+            kept = Remembered(self._folder, bins.digest)
+            known = kept.get(span.name, content)
+            if known is None:
+                found = self._summarise(rows, span, bins, labelled)
+                known = {name: column.to_json() for name, column in found.items()}
+                kept.put(span.name, content, known)
+            self._read[place] = {name: ColumnSummary.from_json(column) for name, column in known.items()}
+        return self._read[place]
+
+    @staticmethod
+    def _summarise(rows: Production, span: Span, bins: Bins, labelled: bool) -> Summary:
+        return summarise(frames(rows.labelled(span) if labelled else rows.scan(span), list(bins.columns)), bins)
 
     def windows(
         self, rows: Production, spans: Sequence[Span], bins: Bins, *, labelled: bool = False
@@ -77,16 +91,14 @@ class Memory:
     def trained_losses(self, spans: Sequence[Span]) -> list[Losses]:
         """Return the champion's losses on windows of its own dataset version: those that have labelled rows."""
         kept = Remembered(self._folder, digest_of("losses", self._champion.digest))
-        rows, task, found = self._champion.rows, self._job.spec.task, []
+        rows, task, found = self._champion.rows, self._spec.task, []
         for span in spans:
             content = rows.content(span)
             if content is None:
                 continue
             known = kept.get(span.name, content)
             if known is None:
-                losses = losses_of(
-                    span.season, task, *score(self._job.spec, self._champion.bundle, rows.labelled(span))
-                )
+                losses = losses_of(span.season, task, *score(self._spec, self._champion.bundle, rows.labelled(span)))
                 known = {"rows": losses.rows, "total": losses.total, "squares": losses.squares}
                 kept.put(span.name, content, known)
             if known["rows"]:

@@ -19,10 +19,8 @@ import numpy as np
 from airworthy.handover import Shift
 from airworthy.monitoring.bins import Bins, ColumnBins
 from airworthy.monitoring.effects import effects
-from airworthy.monitoring.summary import ColumnSummary, Summary
+from airworthy.monitoring.summary import ColumnSummary, Summary, rows_of
 from airworthy.spec.monitor import Drift
-
-MOST_WINDOWS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Reference:
     @property
     def rows(self) -> int:
         """Rows that the live window is compared with."""
-        return int(sum(max((c.rows for c in summary.values()), default=0) for summary in self.matched))
+        return sum(rows_of(summary) for summary in self.matched)
 
 
 def match(windows: Sequence[ReferenceWindow], season: Hashable) -> Reference | None:
