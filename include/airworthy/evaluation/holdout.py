@@ -14,7 +14,7 @@ from airworthy.bundle import ModelBundle
 from airworthy.evaluation.kpi import costs_of_rows
 from airworthy.evaluation.metrics import measure
 from airworthy.evaluation.sample import RowSample
-from airworthy.evaluation.slicing import in_slices, slice_names
+from airworthy.evaluation.slicing import in_slices, rows_in_slices
 from airworthy.spec import ModelSpec
 from airworthy.spec.gates import KPI
 from airworthy.training.baseline import BaselineModel
@@ -33,6 +33,7 @@ class Scored:
         slices: Each sliced column, as the names of the slices that the rows are in.
         classes: Their names, in the order of predictions and codes; empty for a regression.
         sample: Some of the raw rows, for behavioural tests.
+        days: Which partition each row is of, counted from 0, shape (rows,).
         costs: Each row's cost, shape (rows,), by role; empty without a KPI.
     """
 
@@ -41,6 +42,7 @@ class Scored:
     slices: pl.DataFrame
     classes: list[str]
     sample: pl.DataFrame
+    days: Array
     costs: dict[str, Array] = field(default_factory=dict)
 
     def metrics(self, spec: ModelSpec, role: str, chosen: Array | slice = slice(None)) -> dict[str, float]:
@@ -100,6 +102,7 @@ def score_holdout(
         pl.concat(slices) if spec.evaluate.slices else pl.DataFrame(),
         order,
         sample.rows(),
+        np.repeat(np.arange(len(labels)), [len(rows) for rows in labels]),
     )
 
 
@@ -124,8 +127,7 @@ def slice_metrics(spec: ModelSpec, scored: Scored, role: str = "challenger") -> 
     for slices in spec.evaluate.slices:
         column = scored.slices[slices.column]
         found[slices.column] = {}
-        for name in slice_names(column, slices):
-            chosen = (column == name).to_numpy()
+        for name, chosen in rows_in_slices(column, slices):
             metrics = scored.metrics(spec, role, chosen)
             found[slices.column][name] = {**metrics, "rows": float(chosen.sum())}
     return found

@@ -63,7 +63,16 @@ def _multiclass(labels: Array, predictions: Array) -> dict[str, float]:
     return {
         "log_loss": float(log_loss(labels, rows, labels=list(range(rows.shape[1])))),
         **_decisions(labels, rows.argmax(axis=1), "macro"),
+        **_auc_of_classes(labels, rows),
     }
+
+
+def _auc_of_classes(labels: Array, rows: Array) -> dict[str, float]:
+    """Return the mean AUC of each class against all others, over the classes that some rows have and some have not."""
+    from sklearn.metrics import roc_auc_score
+
+    codes = [code for code in range(rows.shape[1]) if 0 < (labels == code).sum() < len(labels)]
+    return {"auc": float(np.mean([roc_auc_score(labels == code, rows[:, code]) for code in codes]))} if codes else {}
 
 
 def _decisions(labels: Array, decided: Array, average: str) -> dict[str, float]:

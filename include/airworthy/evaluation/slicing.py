@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from airworthy.spec.gates import Slices
 
 MISSING = "missing"
+Chosen = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def bin_names(bins: list[float]) -> list[str]:
@@ -27,6 +31,12 @@ def slice_names(column: pl.Series, slices: Slices) -> list[str]:
     found = set(column.unique().to_list())
     order = sorted(found) if slices.bins is None else [*bin_names(slices.bins), MISSING]
     return [name for name in order if name in found]
+
+
+def rows_in_slices(column: pl.Series, slices: Slices) -> Iterator[tuple[str, Chosen]]:
+    """Yield each slice that has rows, and which rows these are, shape (rows,)."""
+    for name in slice_names(column, slices):
+        yield name, (column == name).to_numpy()
 
 
 def _slice(slices: Slices) -> pl.Expr:

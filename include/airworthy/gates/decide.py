@@ -2,12 +2,21 @@
 
 A comparison's interval is two-sided. Against the champion this is a non-inferiority test: it passes only when the
 whole interval of the challenger's loss lies within the margin, fails when it lies beyond, and is inconclusive between.
+In slices each one is such a test; the gate passes only when all of them do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from airworthy.gates.non_inferiority import (
+    Loss,
+    judge_loss,
+    judge_slices,
+    loss_in_words,
+    rows_wanted,
+    share_in_words,
+)
 from airworthy.handover import GateOutcome, Outcome
 from airworthy.spec.gates import Gate
 
@@ -24,13 +33,15 @@ class Measured:
         losses: (metric, role) -> how much worse the challenger is, as a share of the role's value, with its interval.
         rows: How many holdout rows there are.
         incomparable: Role -> why that model could not be scored on these rows.
+        slice_losses: (metric, column) -> slice -> the challenger's loss against the champion on the slice's rows.
     """
 
     metrics: dict[str, dict[str, float]]
     slices: Slices
-    losses: dict[tuple[str, str], tuple[float, float, float]]
+    losses: dict[tuple[str, str], Loss]
     rows: int
     incomparable: dict[str, str] = field(default_factory=dict)
+    slice_losses: dict[tuple[str, str], dict[str, Loss]] = field(default_factory=dict)
 
 
 def decide(gates: list[Gate], measured: Measured) -> list[GateOutcome]:
@@ -87,15 +98,25 @@ def _against_champion(gate: Gate, measured: Measured) -> GateOutcome:
         return _outcome(gate, "inconclusive", None, measured.rows, measured.incomparable["champion"], margin)
     if "champion" not in measured.metrics:
         return _outcome(gate, "pass", None, measured.rows, "there is no champion yet", margin)
+    if gate.slice is not None:
+        return _against_champion_in_slices(gate, gate.slice, measured, margin)
     loss = measured.losses.get((gate.metric, "champion"))
     if loss is None:
         return _outcome(gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", margin)
-    point, low, high = loss
-    outcome: Outcome = "pass" if high <= margin else "fail" if low > margin else "inconclusive"
-    reason = (
-        f"{_words(point)} than the champion, between {low:+.2%} and {high:+.2%} worse; at most {margin:+.2%} allowed"
-    )
-    return _outcome(gate, outcome, point, measured.rows, reason, margin, (low, high))
+    outcome, wanted = judge_loss(loss, margin), rows_wanted(loss, margin)
+    reason = f"{loss_in_words(loss)}; at most {margin:+.2%} allowed"
+    if outcome == "inconclusive" and wanted is not None:
+        times = f"{wanted:.1f}" if wanted < 10 else f"{wanted:,.0f}"
+        reason += f"; an equally good challenger would need about {times} times the rows to pass"
+    return _outcome(gate, outcome, loss[0], measured.rows, reason, margin, loss[1:])
+
+
+def _against_champion_in_slices(gate: Gate, column: str, measured: Measured, margin: float) -> GateOutcome:
+    rows = {name: metrics["rows"] for name, metrics in measured.slices.get(column, {}).items()}
+    found = judge_slices(measured.slice_losses.get((gate.metric, column), {}), rows, gate.min_rows, margin)
+    point, interval = (found.worst[0], found.worst[1:]) if found.worst else (None, None)
+    reason = f"{found.reason}; at most {margin:+.2%} allowed"
+    return _outcome(gate, found.outcome, point, measured.rows, reason, margin, interval)
 
 
 def _against_baseline(gate: Gate, measured: Measured) -> GateOutcome:
@@ -105,14 +126,9 @@ def _against_baseline(gate: Gate, measured: Measured) -> GateOutcome:
         return _outcome(gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", wanted)
     point, low, high = -loss[0], -loss[2], -loss[1]
     outcome: Outcome = "pass" if low >= wanted else "fail" if high < wanted else "inconclusive"
-    reason = (
-        f"{_words(-point)} than the baseline, between {low:+.2%} and {high:+.2%} better; at least {wanted:+.2%} asked"
-    )
+    gain = f"between {low:+.2%} and {high:+.2%} better"
+    reason = f"{share_in_words(-point)} than the baseline, {gain}; at least {wanted:+.2%} asked"
     return _outcome(gate, outcome, point, measured.rows, reason, wanted, (low, high))
-
-
-def _words(loss: float) -> str:
-    return f"{abs(loss):.2%} {'worse' if loss > 0 else 'better'}"
 
 
 def _within(gate: Gate, value: float) -> bool:

@@ -14,7 +14,7 @@ Task = Literal["regression", "binary", "multiclass"]
 METRICS: dict[str, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("auc", "accuracy", "log_loss", "precision", "recall", "f1"),
-    "multiclass": ("accuracy", "log_loss", "precision", "recall", "f1"),
+    "multiclass": ("auc", "accuracy", "log_loss", "precision", "recall", "f1"),
 }
 KPI = "kpi"
 LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
@@ -23,9 +23,9 @@ LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
 class Gate(Part):
     """One check with a threshold.
 
-    ``min``/``max`` alone bound the metric; with ``slice`` they bound it in every slice of that column; ``against:
-    champion`` allows at most ``margin`` (a share of the champion's value) of loss; ``against: baseline`` demands a
-    gain of at least ``better_by`` (a share of the baseline's value).
+    ``min``/``max`` alone bound the metric; ``against: champion`` allows at most ``margin`` (a share of the champion's
+    value) of loss; with ``slice`` both hold in every slice of that column. ``against: baseline`` demands a gain of at
+    least ``better_by`` (a share of the baseline's value).
     """
 
     metric: str
@@ -50,8 +50,9 @@ class Gate(Part):
         if not set(given) & set(usable):
             keys = ", ".join(["metric", *given])
             wrong.append(Wrong((), f"a gate {kind} needs `{'` or `'.join(usable)}`", keys, " or ".join(usable)))
-        if self.against is not None and self.slice is not None:
-            wrong.append(Wrong(("slice",), f"a slice is of no use {kind}", self.slice, "slice with min or max"))
+        if self.against == "baseline" and self.slice is not None:
+            allowed = "slice with min, max, or against: champion"
+            wrong.append(Wrong(("slice",), f"a slice is of no use {kind}", self.slice, allowed))
         if self.min is not None and self.max is not None and self.min > self.max:
             wrong.append(Wrong(("min",), "no value can pass this gate", self.min, f"at most the max, {self.max}"))
         refuse(wrong)
@@ -60,8 +61,9 @@ class Gate(Part):
     @property
     def name(self) -> str:
         """A name that says what the gate checks, such as ``rmse against champion``."""
-        by = f" against {self.against}" if self.against else f" in every {self.slice}" if self.slice else ""
-        return f"{self.metric}{by}"
+        against = f" against {self.against}" if self.against else ""
+        where = f" in every {self.slice}" if self.slice else ""
+        return f"{self.metric}{against}{where}"
 
 
 class Slices(Part):

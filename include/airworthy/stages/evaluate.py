@@ -9,8 +9,8 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.behaviour import try_behaviour
-from airworthy.evaluation.bootstrap import relative_cost, relative_loss
 from airworthy.evaluation.comparable import why_incomparable
+from airworthy.evaluation.comparison import losses_of, slice_losses_of
 from airworthy.evaluation.evidence import keep_evidence
 from airworthy.evaluation.holdout import Scored, score_holdout, slice_metrics
 from airworthy.gates.behaviour import behaviour_outcomes
@@ -22,7 +22,6 @@ from airworthy.lake.datasets import BenchmarkRecord, open_datasets
 from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
-from airworthy.spec.gates import KPI
 from airworthy.training.baseline import BaselineModel
 
 log = logging.getLogger("airworthy.evaluate")
@@ -105,27 +104,14 @@ def _score(
 
 
 def _measure(job: Job, scored: Scored, incomparable: dict[str, str]) -> Measured:
-    metrics = {role: scored.metrics(job.spec, role) for role in scored.predictions}
-    compared: set[tuple[str, str]] = {
-        (gate.metric, gate.against)
-        for gate in job.spec.evaluate.gates
-        if gate.against and all(gate.metric in metrics.get(role, {}) for role in ("challenger", gate.against))
-    }
-    losses = {(metric, role): _loss(job, scored, metric, role) for metric, role in sorted(compared)}
-    return Measured(metrics, slice_metrics(job.spec, scored), losses, len(scored.labels), incomparable)
-
-
-def _loss(job: Job, scored: Scored, metric: str, role: str) -> tuple[float, float, float]:
-    rules, seed = job.spec.evaluate, job.spec.train.seed
-    if metric == KPI:
-        return relative_cost(
-            scored.costs["challenger"], scored.costs[role],
-            confidence=rules.confidence, resamples=rules.resamples, seed=seed,
-        )  # fmt: skip
-    return relative_loss(
-        job.spec.task, metric, scored.labels, scored.predictions["challenger"], scored.predictions[role],
-        threshold=rules.decision_threshold, confidence=rules.confidence, resamples=rules.resamples, seed=seed,
-    )  # fmt: skip
+    return Measured(
+        metrics={role: scored.metrics(job.spec, role) for role in scored.predictions},
+        slices=slice_metrics(job.spec, scored),
+        losses=losses_of(job.spec, scored),
+        slice_losses=slice_losses_of(job.spec, scored),
+        rows=len(scored.labels),
+        incomparable=incomparable,
+    )
 
 
 def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:

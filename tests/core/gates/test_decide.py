@@ -86,3 +86,61 @@ def test_one_failure_fails_the_verdict(parts: list[tuple[float, str]]) -> None:
     """The verdict is fail exactly when some gate failed, whatever the order."""
     outcomes = [decide([Gate(metric="rmse", max=5.0)], measured(rmse=value))[0] for value, _ in parts]
     assert overall(outcomes) == ("fail" if "fail" in {word for _, word in parts} else "pass")
+
+
+def in_cities(**losses: tuple[float, float, float]) -> Measured:
+    """A challenger that is a little better on the whole, and these losses in cities of 500 rows (bern: 3)."""
+    rows = {city: {"rmse": 5.0, "rows": 3.0 if city == "bern" else 500.0} for city in losses}
+    overall_loss = {("rmse", "champion"): (-0.01, -0.02, 0.0)}
+    metrics = {"challenger": {"rmse": 4.9}, "champion": {"rmse": 5.0}}
+    return Measured(metrics, {"city": rows}, overall_loss, 1000, slice_losses={("rmse", "city"): dict(losses)})
+
+
+EVERY_CITY = Gate(metric="rmse", against="champion", slice="city", margin=0.1, min_rows=100)
+GOOD, UNSURE, BAD = (0.0, -0.05, 0.05), (0.08, -0.02, 0.18), (0.3, 0.2, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("losses", "outcome", "named"),
+    [
+        ({"oslo": GOOD, "rome": GOOD}, "pass", ["oslo"]),
+        ({"oslo": GOOD, "rome": BAD}, "fail", ["rome"]),
+        ({"oslo": UNSURE, "rome": BAD}, "fail", ["rome"]),
+        ({"oslo": GOOD, "rome": UNSURE}, "inconclusive", ["rome"]),
+        ({"oslo": GOOD, "bern": GOOD}, "inconclusive", ["bern (3 rows)"]),
+        ({"bern": BAD}, "inconclusive", ["bern (3 rows)"]),
+        ({"oslo": BAD, "bern": GOOD}, "fail", ["oslo", "bern (3 rows)"]),
+        ({}, "inconclusive", []),
+    ],
+)
+def test_worse_than_the_champion_in_one_slice(losses: dict, outcome: str, named: list[str]) -> None:
+    """Better on the whole does not help: every slice must be non-inferior by itself, and be large enough to tell."""
+    found = decide([Gate(metric="rmse", against="champion", margin=0.02), EVERY_CITY], in_cities(**losses))
+    assert [each.outcome for each in found] == ["pass", outcome]
+    assert found[1].gate == "rmse against champion in every city"
+    assert all(name in found[1].reason for name in named)
+
+
+def test_the_surest_failure_stands_for_the_gate() -> None:
+    """Of two bad slices both are named, the one that is surely worse first, and its interval is the gate's."""
+    found = decide([EVERY_CITY], in_cities(oslo=(0.5, 0.15, 0.9), rome=BAD))[0]
+    assert (found.value, found.interval) == (0.3, (0.2, 0.4))
+    assert found.reason.index("rome") < found.reason.index("oslo")
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.tuples(SMALL, st.floats(0, 1)), min_size=1))
+def test_slices_pass_only_together(found: dict[str, tuple[float, float]]) -> None:
+    """The gate passes exactly when each slice alone would, and fails exactly when one alone would."""
+    losses = {name: (low + width / 2, low, low + width) for name, (low, width) in found.items()}
+    together = decide([EVERY_CITY], in_cities(**losses))[0].outcome
+    alone = [decide([EVERY_CITY], in_cities(**{name: loss}))[0].outcome for name, loss in losses.items()]
+    assert (together == "pass") == all(outcome == "pass" for outcome in alone)
+    assert (together == "fail") == any(outcome == "fail" for outcome in alone)
+
+
+def test_too_few_rows_to_tell_are_counted() -> None:
+    """An interval of twice the margin's width asks for four times the rows; one within it asks for none."""
+    gate = Gate(metric="rmse", against="champion", margin=0.05)
+    wide, narrow = ((0.04, 0.04 - half, 0.04 + half) for half in (0.05, 0.02))
+    reasons = [decide([gate], measured(loss=loss))[0].reason for loss in (wide, narrow)]
+    assert ["4.0 times the rows" in reason for reason in reasons] == [True, False]
