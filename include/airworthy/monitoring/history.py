@@ -50,6 +50,12 @@ def decided(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | N
     return next((each for each in found if each.outcome != "inconclusive"), None)
 
 
+def cause_of(entries: Iterable[Entry], run_id: str) -> str | None:
+    """Return the id of the ledger's entry with the decision that asked for a run; None: none did."""
+    found = (entry for entry in entries if entry.kind == DRIFT_DECISION)
+    return next((entry.entry_id for entry in found if entry.facts["train_run_id"] == run_id), None)
+
+
 def windows_before(entries: Iterable[Entry], champion: str, window_end: datetime) -> list[WindowSignals]:
     """Return what the signals said of earlier windows about this champion, by time; the last word on each counts."""
     found = [

@@ -9,11 +9,15 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.monitoring.history import cause_of
 from airworthy.registry.deliveries import keep_delivery
 from airworthy.registry.runs import run_tags
 from airworthy.registry.store import open_registry
 
 log = logging.getLogger("airworthy.register")
+
+DECISION = "airworthy.decision"
+"""Tag of a version: the ledger's entry with the decision that asked for its training."""
 
 
 def register(
@@ -27,7 +31,9 @@ def register(
     """
     registry = open_registry(job.environment)
     wanted: Literal["approved", "rejected"] = "approved" if verdict.releasable else "rejected"
-    tags = _tags(job, dataset, validation, challenger, verdict, wanted)
+    ledger = open_ledger(job.environment, job.spec.model)
+    cause = cause_of(ledger.entries(), job.run.run_id) if job.run.reason in ("drift", "performance") else None
+    tags = _tags(job, dataset, validation, challenger, verdict, wanted) | ({DECISION: cause} if cause else {})
     version, created = registry.register(
         job.spec.model, challenger.idempotency_key, challenger.model_uri, challenger.mlflow_run_id, tags
     )
@@ -36,11 +42,11 @@ def register(
     status: Literal["approved", "rejected"] = (
         "approved" if known["airworthy.validation_status"] == "approved" else "rejected"
     )
-    open_ledger(job.environment, job.spec.model).append(
+    ledger.append(
         "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
         {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
          "dataset_digest": dataset.digest, "reason": job.run.reason, "mlflow_run_id": challenger.mlflow_run_id,
-         "dag_id": job.run.dag_id},
+         "dag_id": job.run.dag_id, "decision": cause},
     )  # fmt: skip
     log.info(
         "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"
