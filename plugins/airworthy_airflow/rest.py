@@ -125,13 +125,26 @@ class AirflowClient:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}"
         self._call("PATCH", path, {"new_state": state})
 
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Have a task run again."""
+        body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", body)
+
     def mark_run(self, dag_id: str, run_id: str, state: str) -> None:
         """Mark a run by hand: ``queued``, ``success`` or ``failed``."""
         self._call("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": state})
 
     def backfill(self, dag_id: str, first: str, last: str, conf: Mapping[str, Any] | None = None) -> int:
-        """Start a backfill over ``[first, last]`` (ISO 8601) and return its id."""
+        """Start a backfill over ``[first, last]`` (ISO 8601) and return its id.
+
+        On SQLite, Airflow refuses one while another process writes: that passes, so it is asked again a few times.
+        """
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, "dag_run_conf": dict(conf or {})}
+        for wait_seconds in (0.5, 1.0, 2.0, 4.0):
+            try:
+                return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
+            except TransientError:
+                time.sleep(wait_seconds)
         return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
 
     def wait_for_run(
