@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,37 @@ def test_a_dag_tells_what_its_spec_says(parse: Parse) -> None:
     assert dag["schedule"] == "CronDataIntervalTimetable"
     assert "`rmse` at most 6" in dag["doc"]
     assert dag["params"] == {"as_of": None, "reason": None, "parameters": {}, "promote": "auto"}
+
+
+ADDRESSES = ("LAKE", "TRACKING_URI", "ARTIFACTS", "SERVER_URL", "STAGING_SERVER_URL", "FLAGS")
+WATCHED = {"staging": ["rollout_shadow", "rollout_50"], "production": ["rollout_shadow", "rollout_10", "rollout_50"]}
+
+
+@pytest.mark.parametrize("environment", WATCHED)
+def test_a_release_has_the_tasks_that_its_environment_asks_for(parse: Parse, environment: str) -> None:
+    """Approval only where a person must; a task for each watched step, one after the other; one that cleans up."""
+    variables = {f"AIRWORTHY_{name}": "/somewhere" for name in ADDRESSES}
+    dag = parse(AIRWORTHY_ENV=environment, **variables)["dags"]["delivery_eta__train"]
+    approve = ["approve"] if environment == "production" else []
+    path = ["deploy_staging", *approve, *WATCHED[environment], "deploy_production", "end_rollout"]
+    assert {task for task in dag["tasks"] if task.startswith("release.")} == {f"release.{name}" for name in path}
+    for task, following in pairwise(path):
+        assert f"release.{following}" in dag["tasks"][f"release.{task}"]
+    assert dag["documented"]
+    assert ("a person approves it" in dag["doc"]) == bool(approve)
+    assert "in shadow for 1" in dag["doc"]
+
+
+def test_a_spec_says_more_of_its_release_than_the_environment(parse: Parse, tmp_path: Path) -> None:
+    """What the spec asks for holds on an engineer's own machine too."""
+    copy_models(tmp_path / "models", ["careful"])
+    spec = tmp_path / "models" / "careful" / "model.yaml"
+    release = "\nrelease: {approval: required, approvers: [ada], rollout: [25, full], bake: 2h}\n"
+    spec.write_text(spec.read_text(encoding="utf-8") + release, encoding="utf-8")
+    dag = parse(tmp_path / "models")["dags"]["careful__train"]
+    assert {"release.approve", "release.rollout_25"} <= set(dag["tasks"])
+    assert "a person approves it (`ada`)" in dag["doc"]
+    assert "25 % of the requests for 2h" in dag["doc"]
 
 
 def test_a_hundred_models_give_a_hundred_dags_of_each_kind(parse: Parse, tmp_path: Path) -> None:

@@ -44,3 +44,17 @@ def test_a_failed_gate_skips_the_release_and_ends_well(airflow_environment: dict
     assert found["tasks"]["register"] == "success"
     assert found["tasks"]["release.deploy_staging"] == "skipped"
     assert found["tasks"]["release.deploy_production"] == "skipped"
+
+
+def test_a_release_in_steps_runs_to_its_end(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+    """The tasks of a watched rollout, which a first version passes at once: there is nothing to watch it against."""
+    copy_models(tmp_path / "models", ["stepwise"])
+    spec = tmp_path / "models" / "stepwise" / "model.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "\nrelease: {rollout: [shadow, 50, full]}\n", encoding="utf-8")
+    models = str(tmp_path / "models")
+    found = run_dag(
+        airflow_environment, tmp_path / "state", "stepwise__train", {"as_of": "2026-03-20"}, AIRWORTHY_MODELS=models
+    )
+    assert found["state"] == "success"
+    assert {"release.rollout_shadow", "release.rollout_50", "release.end_rollout"} <= set(found["tasks"])
+    assert set(found["tasks"].values()) == {"success"}
