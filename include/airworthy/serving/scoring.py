@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from airworthy.predictions.ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
@@ -22,8 +21,7 @@ from airworthy.serving.together import Together
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a version answered; `shadow` is to be asked once the answer is out."""
 
     id: str
