@@ -74,6 +74,7 @@ def guard_text(guard: Guard) -> str:
     if guard.p99_ms is not None:
         parts.append(f"p99 at most {guard.p99_ms:g} ms")
     parts.append(f"predictions like the champion's (PSI at most {guard.max_psi:g})")
+    parts.append(f"on answers whose label came in, a loss at most {guard.max_loss_increase:.0%} above the champion's")
     return ", ".join(parts)
 
 

@@ -86,6 +86,7 @@ def test_a_spec_says_more_of_its_release_than_the_environment(parse: Parse, tmp_
     assert {"release.approve", "release.rollout_25"} <= set(dag["tasks"])
     assert "a person approves it (`ada`)" in dag["doc"]
     assert "25 % of the requests for 2h" in dag["doc"]
+    assert "PSI at most 0.25" in dag["doc"]
 
 
 def test_a_hundred_models_give_a_hundred_dags_of_each_kind(parse: Parse, tmp_path: Path) -> None:
