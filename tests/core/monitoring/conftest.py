@@ -1,4 +1,4 @@
-"""A small model with a champion, watched through the lake: the simulator's world changes on a day that a test chooses."""
+"""A small model with a champion, watched through the lake: its world changes on a day that a test chooses."""
 
 from __future__ import annotations
 
