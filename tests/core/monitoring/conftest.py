@@ -24,19 +24,24 @@ Watch = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def watched(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> Callable[..., str]:
-    """Make a model and its champion, trained as of 2026-03-20; the world changes on `drift_from`."""
+    """Make a model and its champion, trained as of 2026-03-20; the world changes on `drift_from`.
 
-    def make(drift_from: str | None = None, **changes: Any) -> str:
+    Made again, it has another spec and the champion that it has.
+    """
+
+    def make(drift_from: str | None = None, label_delay: str = "0d", **changes: Any) -> str:
         source = {"type": "simulator", "rows_per_day": 400, "seed": 5}
         source |= {"drift_from": drift_from, "drift_strength": 3.0} if drift_from else {}
         ingest = {
             "source": source, "event_time": "picked_up_at", "key": ["delivery_id"], "label": "minutes",
-            "columns": dict(COLUMNS),
+            "label_delay": label_delay, "columns": dict(COLUMNS),
         }  # fmt: skip
         train = {"lookback": "15d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}}
         gates = {"gates": [{"metric": "rmse", "max": 100}]}
         model = make_model(**{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes})
-        open_registry(environment).promote(model, run_stages(model)["version"]["version"], expected=None)
+        registry = open_registry(environment)
+        if registry.champion(model) is None:
+            registry.promote(model, run_stages(model)["version"]["version"], expected=None)
         return model
 
     return make
