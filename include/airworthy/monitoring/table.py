@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airworthy.handover import DriftDecision, WindowSignals
+from airworthy.handover import DriftDecision, Signal, WindowSignals
 
+_SIGNALS: tuple[Signal, ...] = ("skew", "drift", "label", "loss")
 _MARKS = {"fired": "FIRED", "quiet": "quiet", "inconclusive": "?????"}
 
 
@@ -12,11 +13,11 @@ def decision_table(decision: DriftDecision) -> str:
     champion = f"champion version {decision.champion}" if decision.champion else "no champion"
     window = f"[{decision.window_start:%Y-%m-%d %H:%M}, {decision.window_end:%Y-%m-%d %H:%M}) UTC"
     lines = [f"{decision.model}: {window}, {champion}"]
-    lines += [f"{_MARKS[outcome]}  {name:<6} {decision.words[name]}" for name, outcome in decision.signals.items()]
+    lines += [f"{_MARKS[decision.signals[name]]}  {name:<6} {decision.words[name]}" for name in _SIGNALS]
     before = ", ".join(f"{window.end:%Y-%m-%d %H:%M} {_fired(window)}" for window in decision.windows[:-1])
     lines += [f"windows before, and what fired: {before or 'none'}", f"decision: {decision.outcome}: {decision.told}"]
     return "\n".join(lines)
 
 
 def _fired(window: WindowSignals) -> str:
-    return " ".join(name for name, outcome in window.signals.items() if outcome == "fired") or "-"
+    return " ".join(name for name in _SIGNALS if window.signals[name] == "fired") or "-"

@@ -120,7 +120,7 @@ class Monitor(Part):
     production: Production = Field(
         default="auto",
         description="Where live rows come from: the prediction log, the newest partitions of the lake, "
-        "or (auto) the log when it has rows of the window.",
+        "or (auto) the log when it has `min_rows` of the window.",
     )
     window: Duration = Field(
         default=DAY,
