@@ -94,7 +94,7 @@ def loss_rise(task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequ
     Args:
         task: The task; a regression's losses are squared errors, and its metric their root.
         live: The window.
-        trained: Windows of the days that the champion learned from.
+        trained: Windows of the days that the champion learned from, by time.
         holdout: Windows of its holdout.
 
     Returns:
@@ -123,22 +123,28 @@ def _chance(excess: float, deviation: float, freedom: int) -> float:
 
 
 class _Weekdays:
-    """What seasons differ by, and how much windows of one season differ beyond sampling."""
+    """What seasons differ by, and how much windows of one season differ beyond sampling.
+
+    The latter is taken from each window to the next (von Neumann 1941): a level that moves slowly over the training
+    days, as that of a growing business does, must not excuse every later rise.
+    """
 
     def __init__(self, windows: Sequence[Losses]) -> None:
-        groups: dict[Hashable, list[Losses]] = defaultdict(list)
+        """Take the windows by time; at least two."""
+        groups: dict[Hashable, list[float]] = defaultdict(list)
         for window in windows:
-            groups[window.season].append(window)
-        if max(map(len, groups.values())) < 2:
-            groups = {None: list(windows)}
-        means = {season: float(np.mean([w.log for w in group])) for season, group in groups.items()}
-        middle = float(np.mean(list(means.values())))
+            groups[window.season].append(window.log)
+        self._seasonal = max(map(len, groups.values())) >= 2
+        means = {season: float(np.mean(logs)) for season, logs in groups.items() if self._seasonal}
+        middle = float(np.mean(list(means.values()))) if means else 0.0
         self._offsets = {season: mean - middle for season, mean in means.items()}
-        self._sizes = {season: len(group) for season, group in groups.items()}
+        self._sizes = {season: len(logs) for season, logs in groups.items() if self._seasonal}
         self._noise = float(np.mean([window.noise for window in windows]))
-        self.freedom = sum(size - 1 for size in self._sizes.values())
-        squares = sum((w.log - means[season]) ** 2 for season, group in groups.items() for w in group)
-        self.wander = max(0.0, squares / self.freedom - self._noise)
+        self.freedom = max(1, len(windows) - max(1, len(means)))
+        left = np.array([window.log - self.offset(window.season) for window in windows])
+        # What a season's mean takes along of each of its windows; with one season the differences are free of it.
+        taken = len(windows) / self.freedom if len(means) > 1 else 1.0
+        self.wander = max(0.0, float(np.mean(np.diff(left) ** 2)) / 2 * taken - self._noise)
 
     def offset(self, season: Hashable) -> float:
         """Return by how much the logarithm of a season's mean loss lies above the middle; 0 for an unknown season."""
@@ -146,4 +152,4 @@ class _Weekdays:
 
     def variance(self, season: Hashable) -> float:
         """Return how uncertain that is."""
-        return (self.wander + self._noise) / self._sizes.get(season, 1)
+        return (self.wander + self._noise) / self._sizes[season] if season in self._sizes else 0.0
