@@ -1,11 +1,17 @@
-"""One picture of a challenger on its holdout, four panels, for people who would rather look than read."""
+"""One picture of a challenger on its holdout, for people who would rather look than read.
+
+Where models can be told apart in one panel, champion and baseline stand beside the challenger.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airworthy.evaluation.curves import Curve, calibration, precision_recall, receiver
+from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.metrics import confusion
 from airworthy.spec import ModelSpec
 
@@ -14,75 +20,147 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Panels = Iterator["Axes"]
+_COLOURS = {"challenger": "tab:blue", "champion": "tab:orange", "baseline": "tab:gray"}
 _MOST_POINTS = 5000
+_MOST_CURVES = 8
+_MOST_NUMBERED = 15
 
 
-def draw(
-    spec: ModelSpec, labels: Array, predictions: Array, importance: dict[str, float], classes: list[str]
-) -> Figure:
-    """Return the figure; nothing global of matplotlib is touched, so threads and forked tasks may draw."""
+def draw(spec: ModelSpec, scored: Scored, importance: dict[str, float], classes: list[str]) -> Figure:
+    """Return the figure; nothing global of matplotlib is touched, so threads and forked tasks may draw.
+
+    Args:
+        spec: Names the task, the label and the decision threshold.
+        scored: The holdout with every model's answers.
+        importance: Feature -> its share of the challenger's total gain.
+        classes: The challenger's, in the order of codes; empty for a regression.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplots(2, 2).ravel()
-    panels = {"regression": _regression, "binary": _binary, "multiclass": _multiclass}
-    panels[spec.task](spec, axes, labels, predictions, classes)
-    _importance(axes[3], importance)
-    figure.suptitle(f"{spec.model}: challenger on {len(labels):,} holdout rows")
+    lines = 2 if spec.task == "regression" else 3
+    figure = Figure(figsize=(11, 4 * lines), layout="constrained")
+    panels = iter(figure.subplots(lines, 2).ravel())
+    if spec.task == "regression":
+        _regression(spec, panels, scored)
+    else:
+        _classification(spec, panels, scored, classes)
+    _importance(next(panels), importance)
+    figure.suptitle(f"{spec.model}: challenger on {len(scored.labels):,} holdout rows")
     return figure
 
 
-def _regression(spec: ModelSpec, axes: Any, labels: Array, predictions: Array, classes: list[str]) -> None:
+def _regression(spec: ModelSpec, panels: Panels, scored: Scored) -> None:
+    labels, predictions = scored.labels, scored.predictions["challenger"]
     step = max(1, len(labels) // _MOST_POINTS)
     low, high = float(labels.min()), float(labels.max())
-    axes[0].plot(labels[::step], predictions[::step], ".", markersize=2, alpha=0.4)
-    axes[0].plot([low, high], [low, high], color="black", linewidth=1)
-    axes[0].set(title="predicted and actual", xlabel=spec.ingest.label, ylabel="predicted")
-    residuals = labels - predictions
-    axes[1].hist(residuals, bins=60)
-    axes[1].set(title="residuals (actual - predicted)", xlabel=spec.ingest.label)
-    axes[2].plot(predictions[::step], residuals[::step], ".", markersize=2, alpha=0.4)
-    axes[2].axhline(0, color="black", linewidth=1)
-    axes[2].set(title="residual by prediction", xlabel="predicted", ylabel="residual")
+    axes = next(panels)
+    axes.plot(labels[::step], predictions[::step], ".", markersize=2, alpha=0.4)
+    axes.plot([low, high], [low, high], color="black", linewidth=1)
+    axes.set(title="predicted and actual", xlabel=f"actual {spec.ingest.label}", ylabel="predicted")
+    _residuals(spec, next(panels), scored)
+    axes = next(panels)
+    axes.plot(predictions[::step], (labels - predictions)[::step], ".", markersize=2, alpha=0.4)
+    axes.axhline(0, color="black", linewidth=1)
+    axes.set(title="residual by prediction", xlabel=f"predicted {spec.ingest.label}", ylabel="residual")
 
 
-def _binary(spec: ModelSpec, axes: Any, labels: Array, predictions: Array, classes: list[str]) -> None:
-    from sklearn.calibration import calibration_curve
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
-    false_rate, true_rate, _ = roc_curve(labels, predictions)
-    precision, recall, _ = precision_recall_curve(labels, predictions)
-    axes[0].plot(false_rate, true_rate, label="ROC")
-    axes[0].plot(recall, precision, label="precision by recall")
-    axes[0].set(title="ROC and precision-recall", xlim=(0, 1), ylim=(0, 1.02))
-    axes[0].legend()
-    share, mean = calibration_curve(labels, np.clip(predictions, 0, 1), n_bins=10, strategy="quantile")
-    axes[1].plot([0, 1], [0, 1], color="black", linewidth=1)
-    axes[1].plot(mean, share, marker="o")
-    axes[1].set(title="calibration", xlabel="predicted probability", ylabel="observed share")
-    _confusion(axes[2], confusion(labels, predictions, spec.evaluate.decision_threshold, 2), ["0", "1"])
+def _residuals(spec: ModelSpec, axes: Axes, scored: Scored) -> None:
+    """Draw how residuals are spread; the thousandth farthest out at either end is in the outermost bins."""
+    residuals = {role: scored.labels - found for role, found in scored.predictions.items()}
+    low, high = np.quantile(np.concatenate(list(residuals.values())), [0.001, 0.999])
+    edges = np.linspace(low, high, 61).tolist()
+    for role, found in residuals.items():
+        kind: Any = "stepfilled" if role == "challenger" else "step"
+        axes.hist(np.clip(found, edges[0], edges[-1]), bins=edges, histtype=kind, color=_COLOURS[role], label=role)
+    axes.set(title="residuals", xlabel=f"actual - predicted {spec.ingest.label}", ylabel="rows")
+    axes.legend()
 
 
-def _multiclass(spec: ModelSpec, axes: Any, labels: Array, predictions: Array, classes: list[str]) -> None:
-    counts = np.bincount(labels.astype(int), minlength=len(classes))
-    axes[0].bar(classes, counts)
-    axes[0].set(title="holdout rows by class")
-    axes[1].hist(predictions.max(axis=1), bins=40)
-    axes[1].set(title="probability of the predicted class")
-    _confusion(axes[2], confusion(labels, predictions, spec.evaluate.decision_threshold, len(classes)), classes)
+def _classification(spec: ModelSpec, panels: Panels, scored: Scored, classes: list[str]) -> None:
+    told = _told_apart(spec, scored, classes)
+    of = ", each class against all others" if spec.task == "multiclass" else ""
+    _receiver(next(panels), {name: receiver(*each) for name, each in told.items()}, f"ROC{of}")
+    found = {name: precision_recall(*each) for name, each in told.items()}
+    _precision_recall(next(panels), found, f"precision by recall{of}")
+    _calibration(next(panels), {name: calibration(*each) for name, each in told.items()})
+    _probabilities(next(panels), scored, classes)
+    threshold = spec.evaluate.decision_threshold
+    matrix = confusion(scored.labels, scored.predictions["challenger"], threshold, len(classes))
+    at = f", positive from {threshold:g}" if spec.task == "binary" else ""
+    _confusion(next(panels), matrix, classes, f"confusion matrix of {spec.ingest.label}{at}")
 
 
-def _confusion(axes: Axes, matrix: Array, classes: list[str]) -> None:
+def _told_apart(spec: ModelSpec, scored: Scored, classes: list[str]) -> dict[str, tuple[Array, Array]]:
+    """Return what is drawn as a curve each -> which rows are positive, and their predicted probabilities.
+
+    That is each model of a binary task, or the challenger's commonest classes, each against all others.
+    """
+    labels, ours = scored.labels, scored.predictions["challenger"]
+    if spec.task == "binary":
+        return {role: (labels == 1, found) for role, found in scored.predictions.items()}
+    rows = np.bincount(labels.astype(int), minlength=len(classes))
+    codes = sorted(np.argsort(-rows, kind="stable")[:_MOST_CURVES].tolist())
+    return {classes[code]: (labels == code, ours[:, code]) for code in codes}
+
+
+def _receiver(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
+    _join(axes, curves, "AUC")
+    axes.plot([0, 1], [0, 1], color="black", linewidth=1)
+    axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.02))
+
+
+def _precision_recall(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
+    # Steps, because nothing between two thresholds can be had.
+    _join(axes, curves, "average precision", drawstyle="steps-post")
+    axes.set(title=title, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+
+
+def _calibration(axes: Axes, curves: dict[str, Curve | None]) -> None:
+    _join(axes, curves, "Brier score", marker="o", markersize=4)
+    axes.plot([0, 1], [0, 1], color="black", linewidth=1)
+    axes.set(title="calibration", xlabel="predicted probability, mean of a tenth of the rows", ylabel="observed share")
+
+
+def _join(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: Any) -> None:
+    """Draw the curves that are defined and tell them apart, or say why there is none."""
+    for name, curve in curves.items():
+        if curve is not None:
+            axes.plot(
+                curve.x, curve.y, label=f"{name}: {summary} {curve.summary:.3f}", color=_COLOURS.get(name), **style
+            )
+    if any(curves.values()):
+        axes.legend()
+    else:
+        axes.text(0.5, 0.5, "not defined: all rows are of one class", ha="center", transform=axes.transAxes)
+
+
+def _probabilities(axes: Axes, scored: Scored, classes: list[str]) -> None:
+    predictions = scored.predictions["challenger"]
+    edges = np.linspace(0, 1, 41).tolist()
+    if predictions.ndim == 2:
+        axes.hist(predictions.max(axis=1), bins=edges)
+        axes.set(title="how sure it is", xlabel="probability of the predicted class", ylabel="rows")
+        return
+    apart = [predictions[scored.labels == code] for code in range(len(classes))]
+    axes.hist(apart, bins=edges, stacked=True, label=[f"actual {name}" for name in classes])
+    axes.set(title="probabilities by what came true", xlabel="predicted probability", ylabel="rows")
+    axes.legend()
+
+
+def _confusion(axes: Axes, matrix: Array, classes: list[str], title: str) -> None:
     axes.imshow(matrix, cmap="Blues")
-    for row, column in np.ndindex(*matrix.shape):
-        ink = "white" if matrix[row, column] > matrix.max() / 2 else "black"
-        axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=ink)
-    axes.set_xticks(range(len(classes)), classes)
+    if len(classes) <= _MOST_NUMBERED:
+        for row, column in np.ndindex(*matrix.shape):
+            ink = "white" if matrix[row, column] > matrix.max() / 2 else "black"
+            axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=ink)
+    axes.set_xticks(range(len(classes)), classes, rotation=0 if sum(map(len, classes)) < 40 else 90)
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(title="confusion matrix", xlabel="predicted", ylabel="actual")
+    axes.set(title=title, xlabel="predicted", ylabel="actual")
 
 
 def _importance(axes: Axes, importance: dict[str, float]) -> None:
     top = sorted(importance.items(), key=lambda item: item[1])[-15:]
     axes.barh([name for name, _ in top], [value for _, value in top])
-    axes.set(title="importance (share of total gain)")
+    axes.set(title=f"importance{f', the {len(top)} largest' if len(top) < len(importance) else ''}",
+             xlabel="share of the total gain")  # fmt: skip

@@ -96,6 +96,10 @@ def test_one_broken_rule_rejects_and_the_report_says_all_of_it(evaluated: tuple[
 
     run = mlflow.get_run(verdict.mlflow_run_id)
     assert run.data.metrics["challenger_kpi"] == verdict.metrics["challenger"]["kpi"]
+    shares = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/feature_importance.json")
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert set(shares) == {"hour", "city", "vehicle", "weather", "distance_km", "km_per_stop"}
     text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/report.html")
     assert text == (evidence / "report.html").read_text(encoding="utf-8")
 
