@@ -32,6 +32,7 @@ def report_page(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Ve
     pages.filters["number"] = _number
     return pages.get_template("report.html.j2").render(
         spec=job.spec, verdict=verdict, words=_WORDS, behaviour_gate=BEHAVIOUR_GATE,
+        compared=[gate.name for gate in job.spec.evaluate.gates if gate.against is not None],
         facts=_facts(job, dataset, challenger, verdict),
         gates=[gate for gate in verdict.gates if not gate.gate.startswith(BEHAVIOUR_GATE)],
         behaviour=[gate for gate in verdict.gates if gate.gate.startswith(BEHAVIOUR_GATE)],
