@@ -6,7 +6,6 @@ leaves the champion where it was, which most of them are about.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,9 +27,9 @@ from airworthy.serving.ephemeral import running_server
 from airworthy.stages import STAGES, run_stage
 
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package
+from ..waiting import eventually  # noqa: TID252
 
 MODEL = "small_model"
-_PATIENCE_SECONDS = 60.0
 _STAGES = ("ingest", "validate", "train", "evaluate", "register", "deploy_staging", "deploy_production")
 # Answers everything that the training data have, and fails on a number of stops that does not fit into a byte.
 BRITTLE = FEATURES.replace(
@@ -170,17 +169,6 @@ class House:
             self.registry.forget_challenger(MODEL, rollout.challenger)
             with open_server(self.environment) as server:
                 discard(server, MODEL, rollout.challenger)
-
-
-def eventually(what: str, holds: Callable[[], Any]) -> Any:
-    """Return the first value of `holds` that is true; fail, saying `what`, when none comes."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < until:
-        found = holds()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"this never came about: {what}")
 
 
 @contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from airworthy.serving.ephemeral import RunningServer
+
+from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 
 JSON = {"content-type": "application/json"}
 EXAMPLE = (
@@ -21,18 +22,6 @@ _HEAD = (
     b"POST /models/eta/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     b"x-targeting-key: %b\r\ncontent-length: %d\r\n\r\n"
 )
-_PATIENCE_SECONDS = 60.0
-
-
-def eventually(what: str, holds: Callable[[], Any]) -> Any:
-    """Return the first value of `holds` that is true; fail, saying `what`, when none comes."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < until:
-        found = holds()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"this never came about: {what}")
 
 
 class RolloutClient(httpx.Client):

@@ -19,8 +19,9 @@ from airworthy.release.client import split_body
 from airworthy.release.flags import set_rollout
 from airworthy.serving.ephemeral import serving
 
+from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
-from .rollout_client import RolloutClient, eventually
+from .rollout_client import RolloutClient
 
 KEYS = [f"customer-{number}" for number in range(60)]
 

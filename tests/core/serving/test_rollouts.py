@@ -15,8 +15,9 @@ from airworthy.release.client import ServerClient, split_body
 from airworthy.release.flags import clear_rollout, set_kill_switch, set_rollout
 from airworthy.serving.ephemeral import serving
 
+from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import INPUTS, FolderRegistry
-from .rollout_client import EXAMPLE, JSON, RolloutClient, eventually
+from .rollout_client import EXAMPLE, JSON, RolloutClient
 
 KEYS = [f"customer-{number}" for number in range(20_000)]
 FEW = KEYS[:200]
