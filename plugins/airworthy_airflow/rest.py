@@ -140,12 +140,14 @@ class AirflowClient:
         On SQLite, Airflow refuses one while another process writes: that passes, so it is asked again a few times.
         """
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, "dag_run_conf": dict(conf or {})}
-        for wait_seconds in (0.5, 1.0, 2.0, 4.0):
+        waits = [0.5, 1.0, 2.0, 4.0]
+        while True:
             try:
                 return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
             except TransientError:
-                time.sleep(wait_seconds)
-        return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
+                if not waits:
+                    raise
+                time.sleep(waits.pop(0))
 
     def wait_for_run(
         self,

@@ -9,11 +9,11 @@ import numpy as np
 from airworthy.evaluation.bootstrap import relative_cost, relative_loss
 from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.slicing import rows_in_slices
+from airworthy.gates.non_inferiority import Loss
 from airworthy.spec import ModelSpec
 from airworthy.spec.gates import KPI
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Loss = tuple[float, float, float]
 
 
 def losses_of(spec: ModelSpec, scored: Scored) -> dict[tuple[str, str], Loss]:

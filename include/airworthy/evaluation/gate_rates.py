@@ -15,11 +15,11 @@ import numpy as np
 
 from airworthy.evaluation.weighted import weighted_metric
 from airworthy.gates.decide import Measured, decide
+from airworthy.gates.non_inferiority import Loss
 from airworthy.handover import GateOutcome, Outcome
 from airworthy.spec.gates import LOWER_IS_BETTER, Gate, Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Loss = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
