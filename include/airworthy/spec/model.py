@@ -28,6 +28,7 @@ from airworthy.spec.gates import KPI, METRICS, Evaluate, Task
 from airworthy.spec.monitor import Monitor
 from airworthy.spec.release import Release
 from airworthy.spec.schedules import Schedule
+from airworthy.spec.score import Score
 from airworthy.spec.sources import Source
 
 Severity = Literal["critical", "warning"]
@@ -219,6 +220,7 @@ class ModelSpec(Part):
     evaluate: Evaluate
     release: Release = Release()
     monitor: Monitor = Monitor()
+    score: Score | None = Field(default=None, description="Batch scoring with the champion; null: none.")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:

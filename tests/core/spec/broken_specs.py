@@ -99,6 +99,7 @@ BROKEN: dict[str, Told] = {
     "unknown_rollout_step.yaml": Told(
         "release.rollout[0]", "no step of a rollout", "blue", "shadow, a percentage from 1 to 99, full"
     ),
+    "scored_part_of_a_day.yaml": Told("score.window", "whole days", "36h", "whole number of days, at least 1d"),
     "window_that_fits_no_day.yaml": Told(
         "monitor.window", "do not fit into days or weeks", "5h", "1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, or whole weeks"
     ),
