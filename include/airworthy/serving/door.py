@@ -65,10 +65,14 @@ class ScoringDoor:
             key = header(scope, b"x-targeting-key") or b""
             answer = await self._scoring.answer(champion, body, key.decode("latin-1"), started)
         except RefusedError as refused:
-            self._metrics.answered(champion, CHAMPION if champion else NOBODY, refused.status, 0, started)
+            self._metrics.answered(champion, CHAMPION if champion else NOBODY, refused.status, (), started)
             return await _send(send, refused.status, refused.body, [_JSON_TYPE])
+        except Exception:
+            # Whatever it is, somebody waited in vain: an alert counts on this.
+            self._metrics.answered(champion, CHAMPION if champion else NOBODY, 500, (), started)
+            raise
         loaded = answer.loaded
-        self._metrics.answered(loaded, answer.arm, 200, len(answer.predictions), started)
+        self._metrics.answered(loaded, answer.arm, 200, answer.predictions, started)
         reply = {
             "predictions": answer.predictions, "model": loaded.model, "version": loaded.version, "id": answer.id
         }  # fmt: skip
@@ -87,9 +91,9 @@ class ScoringDoor:
             loaded = self._fleet.candidate(model, version)
             predictions = await self._scoring.predict(loaded, await read_body(scope, receive, self._limits.max_bytes))
         except RefusedError as refused:
-            self._metrics.answered(loaded, NOBODY, refused.status, 0, started)
+            self._metrics.answered(loaded, NOBODY, refused.status, (), started)
             return await _send(send, refused.status, refused.body, [_JSON_TYPE])
-        self._metrics.answered(loaded, NOBODY, 200, len(predictions), started)
+        self._metrics.answered(loaded, NOBODY, 200, predictions, started)
         reply = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
         await _send(send, 200, reply, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))])
 

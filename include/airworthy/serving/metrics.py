@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from airworthy.release.flags import Rollout
+from airworthy.serving.distribution import Distribution, Distributions
 from airworthy.serving.loaded import LoadedModel
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
@@ -19,6 +22,7 @@ class _Counting(NamedTuple):
     requests: Counter
     rows: Counter
     seconds: Histogram
+    predictions: Distribution | None
 
 
 class Metrics:
@@ -28,6 +32,8 @@ class Metrics:
         """Make the metrics, all at zero."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self._distributions = Distributions()
+        self.registry.register(self._distributions)
         self._counting: dict[tuple[str, str, str, int], _Counting] = {}
         labels = ["model", "version"]
         self._requests = Counter(
@@ -62,31 +68,36 @@ class Metrics:
         )
         self._swaps = Counter("airworthy_swaps", "Champions swapped", ["model"], registry=self.registry)
 
-    def answered(self, loaded: LoadedModel | None, arm: str, status: int, rows: int, started: float) -> None:
+    def answered(
+        self, loaded: LoadedModel | None, arm: str, status: int, predictions: Sequence[Any], started: float
+    ) -> None:
         """Count one scoring request.
 
         Args:
             loaded: The version that answered, if one did.
             arm: ``champion``, ``challenger``, ``shadow``, or `NOBODY` for administration's.
             status: The HTTP status.
-            rows: How many rows were scored.
+            predictions: One per row that was scored; administration's say nothing of how predictions are distributed.
             started: `time.perf_counter` at the request's start, in seconds; a shadow starts when it is asked.
         """
         model, version = (loaded.model, loaded.version) if loaded else (NOBODY, NOBODY)
         key = (model, version, arm, status)
         # Finding three metrics by their labels takes longer than counting in them.
-        counting = self._counting.get(key) or self._count_as(key)
+        counting = self._counting.get(key) or self._count_as(key, loaded)
         counting.requests.inc()
-        if rows:
-            counting.rows.inc(rows)
+        if predictions:
+            counting.rows.inc(len(predictions))
             counting.seconds.observe(perf_counter() - started)
+            if counting.predictions is not None:
+                counting.predictions.extend(predictions)
 
-    def _count_as(self, key: tuple[str, str, str, int]) -> _Counting:
+    def _count_as(self, key: tuple[str, str, str, int], loaded: LoadedModel | None) -> _Counting:
         model, version, arm, status = key
         counting = self._counting[key] = _Counting(
             self._requests.labels(model, version, arm, str(status)),
             self._rows.labels(model, version),
             self._seconds.labels(model, version, arm),
+            self._distributions.of(loaded, arm) if loaded and arm != NOBODY else None,
         )
         return counting
 
@@ -112,10 +123,8 @@ class Metrics:
             self._kill_switches.labels(model).set(thrown)
 
     def count_lost(self, lost: Callable[[], float]) -> None:
-        """Show how many answers could not be logged; `lost` is asked when the metrics are."""
-        Gauge(
-            "airworthy_predictions_lost", "Answers that could not be logged since the start", registry=self.registry
-        ).set_function(lost)
+        """Show how many answers could not be logged since the start; `lost` is asked when the metrics are."""
+        self.registry.register(_Lost(lost))
 
     def loaded(self, loaded: LoadedModel, role: str) -> None:
         """Show a version as loaded in a role: ``champion`` or ``candidate``."""
@@ -132,3 +141,11 @@ class Metrics:
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Lost(Collector):
+    def __init__(self, lost: Callable[[], float]) -> None:
+        self._lost = lost
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily("airworthy_predictions_lost", "Answers that could not be logged", self._lost())

@@ -128,7 +128,7 @@ class Scoring:
             return
         answer = Answer(shadow.request_id, shadow.challenger, SHADOW, predictions)
         shadow.live.challenger.answered(answer.id, answer.loaded, predictions, perf_counter() - started)
-        self._metrics.answered(answer.loaded, SHADOW, 200, len(predictions), started)
+        self._metrics.answered(answer.loaded, SHADOW, 200, predictions, started)
         self._record(answer, shadow.body, shadow.key)
 
     def _challenger_failed(self, live: LiveRollout) -> None:

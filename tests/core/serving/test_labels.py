@@ -141,6 +141,6 @@ def test_labels_that_cannot_be_logged_are_asked_for_again(
     answer = logging_server.ask()
     refused = logging_server.post("/models/eta/labels", json={"labels": [{"id": answer["id"], "label": 1}]})
     assert refused.status_code == 503
-    assert "airworthy_predictions_lost 2.0" in logging_server.metrics()
+    assert "airworthy_predictions_lost_total 2.0" in logging_server.metrics()
     (environment.state / "spool").unlink()
     assert post_labels(logging_server, [{"id": answer["id"], "label": 1}])["received"] == 1
