@@ -8,13 +8,10 @@ from datetime import UTC, date, datetime
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
-from airworthy.evaluation.behaviour import try_behaviour
 from airworthy.evaluation.comparable import why_incomparable
-from airworthy.evaluation.comparison import losses_of, slice_losses_of
 from airworthy.evaluation.evidence import keep_evidence
-from airworthy.evaluation.holdout import Scored, score_holdout, slice_metrics
-from airworthy.gates.behaviour import behaviour_outcomes
-from airworthy.gates.decide import Measured, decide, overall
+from airworthy.evaluation.holdout import Scored, score_holdout
+from airworthy.evaluation.judging import judge_challenger
 from airworthy.gates.report import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
@@ -45,22 +42,19 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     incomparable = _add_champion(job, registry, champion, bundles)
     baseline = BaselineModel.model_validate_json(registry.run_text(challenger.mlflow_run_id, "baseline.json"))
     scored = _score(job, dataset, challenger, bundles, baseline).priced(job.spec, behaviour)
-    measured = _measure(job, scored, incomparable)
-    tried = try_behaviour(behaviour.tests, bundles["challenger"], scored.sample)
-    gates = [*decide(job.spec.evaluate.gates, measured), *behaviour_outcomes(tried)]
-    outcome = overall(gates)
+    judged = judge_challenger(job.spec, behaviour, bundles["challenger"], scored, incomparable)
     verdict = Verdict(
         model=job.spec.model,
         run_id=job.run.run_id,
         mlflow_run_id=challenger.mlflow_run_id,
         dataset_digest=dataset.digest,
-        outcome=outcome,
-        releasable=outcome == "pass" or (outcome == "inconclusive" and job.spec.evaluate.inconclusive == "release"),
+        outcome=judged.outcome,
+        releasable=judged.releasable,
         champion_version=champion,
-        metrics=measured.metrics,
-        slices=measured.slices,
-        gates=gates,
-        holdout_rows=measured.rows,
+        metrics=judged.measured.metrics,
+        slices=judged.measured.slices,
+        gates=judged.gates,
+        holdout_rows=judged.measured.rows,
     )
     keep_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
     _record(job, dataset, verdict)
@@ -101,17 +95,6 @@ def _score(
             next_step="raise train.holdout or ingest.label_delay, or look at the source's labels",
         )  # fmt: skip
     return scored
-
-
-def _measure(job: Job, scored: Scored, incomparable: dict[str, str]) -> Measured:
-    return Measured(
-        metrics={role: scored.metrics(job.spec, role) for role in scored.predictions},
-        slices=slice_metrics(job.spec, scored),
-        losses=losses_of(job.spec, scored),
-        slice_losses=slice_losses_of(job.spec, scored),
-        rows=len(scored.labels),
-        incomparable=incomparable,
-    )
 
 
 def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:

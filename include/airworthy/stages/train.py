@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from airworthy.bundle import MODEL_FILE, Manifest, bundle_digest, file_digest, write_bundle
+from airworthy.bundle import MODEL_FILE, bundle_digest, file_digest, write_bundle
 from airworthy.errors import TerminalError
-from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job, git_commit
 from airworthy.lake.datasets import TrainingRecord, open_datasets
-from airworthy.lake.table import Lake, open_lake
+from airworthy.lake.table import open_lake
 from airworthy.monitoring.profile import Profile, make_profile, sample_rows
 from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
-from airworthy.training.baseline import BaselineModel, fit_baseline
-from airworthy.training.booster import Fitted, base_parameters, fit_booster
+from airworthy.training.fitting import Material, fit_baseline_beside, fit_challenger, gather_material
 from airworthy.training.identity import idempotency_key
-from airworthy.training.labels import find_classes
-from airworthy.training.rows import StoredRows, store_rows
-from airworthy.training.split import Boundaries, split_window
+from airworthy.training.split import Boundaries
 
-log = logging.getLogger("airworthy.train")
-
-_SAMPLE_ROWS = 32
 _EXAMPLE_ROWS = 3
 
 
@@ -50,26 +41,16 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 
     _check_parameters(job)
     lake = open_lake(job.environment, job.spec.model)
-    bounds = split_window(job.spec, dataset.window)
-    learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
-    features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
-    key = idempotency_key(job, dataset)
+    material = gather_material(job, lake, dataset)
+    bounds, key = material.bounds, idempotency_key(job, dataset)
     with training_run(job, key) as opened, _scratch(job) as scratch:
         log_dataset(job, dataset)
-        fitted, counts = _fit(job, lake, dataset, bounds, features, classes, scratch)
+        fitted, counts = fit_challenger(material, scratch)
         bundle = scratch / "bundle"
-        manifest = Manifest(
-            model=job.spec.model,
-            task=job.spec.task,
-            inputs=job.spec.inputs,
-            features=features.features,
-            classes=classes,
-        )
-        write_bundle(bundle, manifest, job.folder / "features.py", fitted.booster)
-        model_uri = log_model(job, bundle, _example(job, learning))
-        baseline = _baseline(job, lake, dataset, bounds, features, classes)
-        log_json("baseline.json", baseline.model_dump(mode="json"))
-        log_json("profile.json", _profile(job, lake, dataset, bounds).model_dump(mode="json"))
+        write_bundle(bundle, material.manifest, job.folder / "features.py", fitted.booster)
+        model_uri = log_model(job, bundle, _example(job, material.learning))
+        log_json("baseline.json", fit_baseline_beside(material).model_dump(mode="json"))
+        log_json("profile.json", _profile(material).model_dump(mode="json"))
         mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
         challenger = ModelRef(
             model=job.spec.model,
@@ -137,75 +118,6 @@ def _check_parameters(job: Job) -> None:
         )  # fmt: skip
 
 
-def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> tuple[FeatureSet, list[str]]:
-    path = job.folder / "features.py"
-    expressions = load_expressions(path, job.spec.model)
-    types = check_expressions(expressions, job.spec.inputs, path)
-    mixed = row_dependent(expressions, learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect())
-    if mixed:
-        raise TerminalError(
-            "a feature looks at other rows, so that one request would not get the value it had in training",
-            model=job.spec.model, stage="train", received=", ".join(mixed),
-            allowed="expressions over one row at a time", next_step=f"edit {path}",
-        )  # fmt: skip
-    features = fit_features(expressions, types, [learning])
-    # Two classes in the holdout alone would teach nothing.
-    find_classes(job.spec, learning)
-    return FeatureSet(expressions, features), find_classes(job.spec, labelled)
-
-
-def _fit(
-    job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, features: FeatureSet, classes: list[str],
-    scratch: Path,
-) -> tuple[Fitted, list[int]]:  # fmt: skip
-    stored: list[StoredRows] = []
-    for name, start, end in (
-        ("learning", bounds.start, bounds.tuning_start),
-        ("tuning", bounds.tuning_start, bounds.holdout_start),
-    ):
-        frames = _partitions(lake, dataset, start, end)
-        stored.append(store_rows(scratch / name, frames, features, job.spec.ingest.label, classes))
-    rows = [part.rows for part in stored]
-    _demand_rows(job, bounds, rows)
-    log.info("fitting on %d rows, tuning on %d, %d features", stored[0].rows, stored[1].rows, len(features.names))
-    parameters = base_parameters(job.spec, classes, job.run.parameters)
-    fitted = _fit_or_explain(job, parameters, stored)
-    log.info("best round %d of %d, tuning score %.5f", fitted.best_iteration + 1, job.spec.train.rounds, fitted.score)
-    return fitted, rows
-
-
-def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRows]) -> Fitted:
-    import xgboost
-
-    try:
-        return fit_booster(job.spec, parameters, stored[0], stored[1])
-    except xgboost.core.XGBoostError as error:
-        first_lines = " ".join(str(error).splitlines()[:3])
-        raise TerminalError(
-            f"XGBoost refused to train: {first_lines}", model=job.spec.model, stage="train", received=parameters,
-            allowed="XGBoost's own parameters", next_step="correct train.parameters or the run's parameters",
-        ) from error  # fmt: skip
-
-
-def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
-    """Stop when there are too few rows to learn from, or none to stop the rounds with: a label or a day is missing."""
-    label, rows, needed = job.spec.ingest.label, sum(found), job.spec.train.min_rows
-    if rows >= needed and all(found):
-        return
-    problem = f"no row has a label: every {label} is missing"
-    if rows >= needed:
-        problem = "the days that are learned from, or those that stop the rounds early, have no labelled row"
-    elif rows:
-        problem = "there are too few labelled rows to learn from"
-    ends = [f"{end:%Y-%m-%d}" for end in (bounds.start, bounds.tuning_start, bounds.holdout_start)]
-    parts = ", ".join(f"{n} in [{ends[place]}, {ends[place + 1]})" for place, n in enumerate(found))
-    raise TerminalError(
-        problem, model=job.spec.model, stage="train", received=f"{rows} rows with a {label}: {parts}",
-        allowed=f"at least {needed} rows, some in each part",
-        next_step="raise train.lookback or validation_share, lower train.min_rows, or look at the source's labels",
-    )  # fmt: skip
-
-
 def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
     """Return a few raw rows to show; without nulls when there are such, as MLflow cannot show a missing integer."""
     rows = learning.select(list(job.spec.inputs))
@@ -213,30 +125,9 @@ def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
     return rows.head(_EXAMPLE_ROWS).collect() if whole.is_empty() else whole
 
 
-def _partitions(lake: Lake, dataset: DatasetRef, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-    for day in sorted(dataset.partitions):
-        if start.date() <= date.fromisoformat(day) < end.date():
-            yield lake.read_partition(dataset, date.fromisoformat(day))
-
-
-def _baseline(
-    job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, features: FeatureSet, classes: list[str]
-) -> BaselineModel:
-    by = job.spec.train.baseline.by
-    unknown = sorted(set(by) - set(features.names))
-    if unknown:
-        raise TerminalError(
-            "train.baseline.by names features that there are not", model=job.spec.model, stage="train",
-            received=", ".join(unknown), allowed=", ".join(features.names), next_step="airworthy check",
-        )  # fmt: skip
-    frames = _partitions(lake, dataset, bounds.start, bounds.holdout_start)
-    rows = ((features.values(frame), frame[job.spec.ingest.label]) for frame in frames)
-    return fit_baseline(job.spec.task, by, rows, classes)
-
-
-def _profile(job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries) -> Profile:
-    frames = _partitions(lake, dataset, bounds.start, bounds.holdout_start)
-    return make_profile(sample_rows(frames, job.spec.inputs, dataset.rows), job.spec.inputs)
+def _profile(material: Material) -> Profile:
+    frames = material.partitions(material.bounds.start, material.bounds.holdout_start)
+    return make_profile(sample_rows(frames, material.job.spec.inputs, material.dataset.rows), material.job.spec.inputs)
 
 
 def _labelled(job: Job, rows: pl.LazyFrame) -> int:
