@@ -20,8 +20,9 @@ from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
+from airworthy.lake.intake import preprocessing_digest
 from airworthy.spec import ModelSpec
-from airworthy.stages.ingest import ingest, preprocessing_digest
+from airworthy.stages.ingest import ingest
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ from airworthy.environment import Environment
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.spec import ModelSpec
-from airworthy.stages.ingest import ingest, preprocessing_digest
+from airworthy.stages.ingest import ingest
 spec, environment, run = sys.argv[1:]
 job = Job(ModelSpec.model_validate_json(spec), Environment.model_validate_json(environment),
           RunRequest.model_validate_json(run))

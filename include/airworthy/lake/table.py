@@ -3,6 +3,8 @@
 ``<root>/<model>/data``        the declared columns, one Delta partition per UTC day
 ``<root>/<model>/quarantine``  rows that could not be used, as JSON, with the reason
 
+Rows that are scored and come from a source of their own are in a lake of the same kind below ``<root>/<model>``.
+
 One commit replaces one partition, and carries its record (see `records`). Restatements are read from those very
 commits, so none can be lost. Nothing expires: every dataset version stays readable.
 """
@@ -31,19 +33,19 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
-def open_lake(environment: Environment, model: str) -> Lake:
-    """Return a model's lake in an environment; nothing is made before the first write."""
-    return Lake(environment.lake, model)
+def open_lake(environment: Environment, model: str, part: str = "") -> Lake:
+    """Return a model's lake in an environment, or that of a part; nothing is made before the first write."""
+    return Lake(environment.lake, model, part)
 
 
 class Lake:
     """One model's tables below a root: a local folder, or an address that delta-rs knows (``s3://`` by ``AWS_*``)."""
 
-    def __init__(self, root: str, model: str) -> None:
-        """Name the tables."""
+    def __init__(self, root: str, model: str, part: str = "") -> None:
+        """Name the tables; those of a part are in a folder of its own."""
         self.model = model
-        self.data_uri = f"{root.rstrip('/')}/{model}/data"
-        self.quarantine_uri = f"{root.rstrip('/')}/{model}/quarantine"
+        home = f"{root.rstrip('/')}/{model}{part and f'/{part}'}"
+        self.data_uri, self.quarantine_uri = f"{home}/data", f"{home}/quarantine"
         self._records = Records()
         self._table: DeltaTable | None = None
         self._pinned = lru_cache(maxsize=4)(self._pin)

@@ -1,37 +1,19 @@
-"""Ingest: make sure that every partition of a run's window is in the lake.
-
-A partition is read when the lake lacks it, when the source may have changed it since it was last read (labels that
-were late, restatements), when the spec now makes other rows of it, or when the source had nothing at the last try.
-Anything else is left alone, so a second run of the same window reads and writes nothing. A partition read again with
-the same content costs no rewrite: one commit notes all of a run's. A day for which the source has nothing never empties
-a partition that the lake holds: that is logged, and the rows stay.
-"""
+"""Ingest: make sure that every partition of a run's window is in the lake, and record the dataset version."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 
-from airworthy.errors import AirworthyError, TerminalError
-from airworthy.features import polars_schema
-from airworthy.handover import DatasetRef, Window
+from airworthy.errors import AirworthyError
+from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
-from airworthy.lake.conform import conform, declared_columns
 from airworthy.lake.datasets import DatasetRecord, open_datasets
-from airworthy.lake.digest import dataset_digest, frame_digest
-from airworthy.lake.records import PartitionRecord, Reading
-from airworthy.lake.sources import Source, open_source
-from airworthy.lake.statistics import Statistics, frame_statistics
-from airworthy.lake.table import Lake, open_lake
-
-DAY = timedelta(days=1)
-log = logging.getLogger("airworthy.ingest")
+from airworthy.lake.intake import Intake, clipped_window
+from airworthy.lake.table import open_lake
 
 
 def ingest(job: Job) -> DatasetRef:
-    """Bring the window's partitions into the lake and return the dataset version.
+    """Bring the window's partitions into the lake and return the dataset version; see `airworthy.lake.intake`.
 
     Args:
         job: The run's `as_of` must be a UTC midnight.
@@ -45,161 +27,28 @@ def ingest(job: Job) -> DatasetRef:
         TransientError: when the source or the lake cannot be reached.
     """
     try:
-        return _ingest(job)
+        window = clipped_window(job, job.spec.train.lookback, "run")
+        intake = Intake(job, open_lake(job.environment, job.spec.model))
+        dataset = intake.bring_in(window)
+        _record(dataset, intake)
+        return dataset
     except AirworthyError as error:
         error.model, error.stage = error.model or job.spec.model, error.stage or "ingest"
         raise
 
 
-def _ingest(job: Job) -> DatasetRef:
-    window = clipped_window(job)
-    run = _Run(job, open_lake(job.environment, job.spec.model), open_source(job))
-    known = run.lake.partitions()
-    wanted = [day for day in window.days if needs_reading(known.get(day.isoformat()), job, day, run.preprocessing)]
-    log.info("%s %s: %d partitions, %d to read", job.spec.model, window, len(window.days), len(wanted))
-    for day in wanted:
-        run.bring_in(day, known.get(day.isoformat()))
-    run.write_note()
-    dataset = run.dataset(window)
-    run.record(dataset)
-    log.info("%s: %d rows, digest %s, %d read", dataset.id, dataset.rows, dataset.digest, dataset.partitions_read)
-    return dataset
-
-
-def clipped_window(job: Job) -> Window:
-    """Return the job's window, clipped to the days that the spec says there are.
-
-    Raises:
-        TerminalError: when `as_of` is no UTC midnight or outside the spec's days.
-    """
-    as_of, spec = job.run.as_of.astimezone(UTC), job.spec
-    first = _midnight(spec.start) + DAY
-    last = _midnight(spec.end) + DAY if spec.end is not None else None
-    if as_of.time() != time(0) or as_of < first or (last is not None and as_of > last):
-        raise TerminalError(
-            "as_of is not a day for which this model has data", received=as_of.isoformat(),
-            allowed=f"a UTC midnight from {first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last else " on"),
-            next_step=f"airworthy run {spec.model} --as-of {last or first:%Y-%m-%d}",
-        )  # fmt: skip
-    return Window(start=max(job.window.start.astimezone(UTC), _midnight(spec.start)), end=as_of)
-
-
-def needs_reading(record: PartitionRecord | None, job: Job, day: date, preprocessing: str) -> bool:
-    """Decide whether a partition has to be read: it is missing, made otherwise, or was not final when last read."""
-    if record is None or record.preprocessing != preprocessing:
-        return True
-    settling = max(job.spec.ingest.label_delay, job.spec.ingest.restate)
-    final_at = _midnight(day) + DAY + settling
-    return record.as_of < min(job.run.as_of, final_at)
-
-
-def preprocessing_digest(job: Job) -> str:
-    """Return the digest of everything in the spec that decides which rows a partition gets.
-
-    A database's password decides nothing, and a digest of it would be a means to guess it.
-    """
-    declared = job.spec.ingest.model_dump(mode="json", include={"source", "event_time", "key", "columns"})
-    if declared["source"].get("url"):
-        declared["source"]["url"] = _without_password(declared["source"]["url"])
-    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(0), tzinfo=UTC)
-
-
-class _Run:
-    """One run over a window; holds one partition at a time."""
-
-    def __init__(self, job: Job, lake: Lake, source: Source) -> None:
-        self.job, self.lake, self.source = job, lake, source
-        self.preprocessing = preprocessing_digest(job)
-        self.read = 0
-        self.statistics: dict[str, Statistics] = {}
-        self.unchanged: list[str] = []
-        self.empty: list[str] = []
-
-    def bring_in(self, day: date, known: PartitionRecord | None) -> None:
-        """Read one day, and replace its partition if its content is new."""
-        raw = self.source.read(day)
-        if raw is None or raw.is_empty():
-            self._nothing(day, known)
-            return
-        self.read += 1
-        conformed = conform(raw, self.job.spec.ingest, day)
-        del raw
-        digest = frame_digest(conformed.rows)
-        if known is not None and known.digest == digest and known.quarantined == conformed.quarantine.height:
-            self.unchanged.append(known.partition)
-            log.info("%s: read again, unchanged (%d rows)", day, known.rows)
-            return
-        record = PartitionRecord(
-            partition=day.isoformat(), source=self.source.describe(), created=datetime.now(UTC),
-            as_of=self.job.run.as_of, rows=conformed.rows.height, quarantined=conformed.quarantine.height,
-            duplicates=conformed.duplicates, digest=digest, preprocessing=self.preprocessing,
-            git_commit=git_commit(self.job.environment.project), event_time=self.job.spec.ingest.event_time,
-            columns=declared_columns(self.job.spec.ingest),
-        )  # fmt: skip
-        self.statistics[digest] = frame_statistics(conformed.rows)
-        written = self.lake.replace(conformed.rows, conformed.quarantine, record)
-        log.info(
-            "%s: %s, %d rows, %d quarantined, %d duplicates, digest %s",
-            day, written.cause, written.rows, written.quarantined, written.duplicates, written.digest[:12],
-        )  # fmt: skip
-
-    def _nothing(self, day: date, known: PartitionRecord | None) -> None:
-        if known is None:
-            self.empty.append(day.isoformat())
-            log.warning("%s: %s has nothing for this day", day, self.source.describe())
-            return
-        self.unchanged.append(known.partition)
-        log.warning("%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe())
-
-    def write_note(self) -> None:
-        """Note what was read again unchanged, and days newly found empty, in one commit; if there is any, that is."""
-        empty = [day for day in self.empty if day not in self.lake.refresh().empty]
-        if self.unchanged or empty:
-            reading = Reading(
-                as_of=self.job.run.as_of, created=datetime.now(UTC), preprocessing=self.preprocessing,
-                unchanged=self.unchanged, empty=empty,
-            )  # fmt: skip
-            self.lake.note(reading)
-
-    def dataset(self, window: Window) -> DatasetRef:
-        """Return the dataset version of a window as the lake now stands."""
-        records = self.lake.refresh()
-        found = [records.partitions[day.isoformat()] for day in window.days if day.isoformat() in records.partitions]
-        held = [record for record in found if record.rows > 0]
-        if not held:
-            raise TerminalError(
-                f"the source has nothing for the whole window {window}", received=self.source.describe(),
-                allowed="at least one day with rows", next_step="check the source's address, and start and end",
-            )  # fmt: skip
-        digests = {record.partition: record.digest for record in held}
-        return DatasetRef(
-            model=self.job.spec.model, table=self.lake.data_uri, version=records.version, window=window,
-            partitions=digests, rows=sum(record.rows for record in held),
-            quarantined=sum(record.quarantined for record in found), partitions_read=self.read,
-            digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
-        )  # fmt: skip
-
-    def record(self, dataset: DatasetRef) -> None:
-        """Keep the record of the dataset version, unless it has one."""
-        datasets, run = open_datasets(self.job.environment, self.job.spec.model), self.job.run
-        if datasets.knows(dataset):
-            return
-        record = DatasetRecord(
-            id=dataset.id, model=dataset.model, digest=dataset.digest, table=dataset.table, version=dataset.version,
-            window=dataset.window, source=self.source.describe(), preprocessing=self.preprocessing,
-            git_commit=git_commit(self.job.environment.project), reason=run.reason, run_id=run.run_id,
-            dag_id=run.dag_id, requested_by=run.requested_by, time=datetime.now(UTC), rows=dataset.rows,
-            quarantined=dataset.quarantined, partition_count=len(dataset.partitions),
-            statistics=datasets.statistics(dataset, self.lake, self.statistics),
-        )  # fmt: skip
-        datasets.add(dataset, record)
+def _record(dataset: DatasetRef, intake: Intake) -> None:
+    """Keep the record of the dataset version, unless it has one."""
+    job, run = intake.job, intake.job.run
+    datasets = open_datasets(job.environment, job.spec.model)
+    if datasets.knows(dataset):
+        return
+    record = DatasetRecord(
+        id=dataset.id, model=dataset.model, digest=dataset.digest, table=dataset.table, version=dataset.version,
+        window=dataset.window, source=intake.source.describe(), preprocessing=intake.preprocessing,
+        git_commit=git_commit(job.environment.project), reason=run.reason, run_id=run.run_id, dag_id=run.dag_id,
+        requested_by=run.requested_by, time=datetime.now(UTC), rows=dataset.rows, quarantined=dataset.quarantined,
+        partition_count=len(dataset.partitions),
+        statistics=datasets.statistics(dataset, intake.lake, intake.statistics),
+    )  # fmt: skip
+    datasets.add(dataset, record)
