@@ -27,6 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from airworthy.errors import TerminalError
 from airworthy.places import DEFAULT, Docker, Kubernetes, Place
+from airworthy.spec.alerts import Channel
+from airworthy.spec.faults import faults_of
+from airworthy.spec.fields import Wrong, refuse
 from airworthy.spec.release import ReleaseDefaults
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -42,8 +45,8 @@ class Environment(BaseModel):
 
     `staging_server_url` is the server in which a version is checked before it may take traffic; None: the one in
     production, beside the champion. `release` says how a version takes over when its spec leaves that open. `stages`
-    says where each stage runs, ``default`` where those run that it does not name. `variables` are the environment
-    variables that the file names.
+    says where each stage runs, ``default`` where those run that it does not name. `alerts` are the channels by which
+    people are told. `variables` are the environment variables that the file names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +66,7 @@ class Environment(BaseModel):
     stages: dict[str, Place] = Field(default_factory=dict)
     docker: Docker | None = None
     kubernetes: Kubernetes | None = None
+    alerts: list[Channel] = Field(default_factory=list)
     variables: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -71,13 +75,16 @@ class Environment(BaseModel):
 
         known = {DEFAULT, *STAGES, *OPERATIONS}
         settings = {"docker": self.docker, "kubernetes": self.kubernetes}
-        named = [*self.stages, *(key for each in settings.values() if each for key in each.resources)]
-        for stage in named:
-            if stage not in known:
-                raise ValueError(f"{stage} is no stage; there are {', '.join(sorted(known))}")
-        for stage, place in self.stages.items():
-            if place != "inline" and settings[place] is None:
-                raise ValueError(f"{stage} runs in {place}, and there are no settings under the key {place}")
+        named: list[tuple[str, ...]] = [("stages", stage) for stage in self.stages]
+        named += [(key, "resources", stage) for key, each in settings.items() if each for stage in each.resources]
+        allowed = ", ".join(sorted(known))
+        wrong = [Wrong(key, "there is no such stage", key[-1], allowed) for key in named if key[-1] not in known]
+        wrong += [
+            Wrong(("stages", stage), f"there are no settings under the key {place}", place, f"inline, or {place}: ...")
+            for stage, place in self.stages.items()
+            if place != "inline" and settings[place] is None
+        ]
+        refuse(wrong)
         return self
 
     def place_of(self, stage: str) -> Place:
@@ -149,14 +156,8 @@ def load_environment() -> Environment:
     try:
         return Environment.model_validate(filled)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "stages"
-        raise TerminalError(
-            f"{path}: {key}: {first['msg'].removeprefix('Value error, ')}",
-            received=first.get("input"),
-            allowed=", ".join(Environment.model_fields),
-            next_step=f"edit {path}",
-        ) from None
+        faults = faults_of(path, error, Environment.model_json_schema())
+        raise TerminalError("\n".join(map(str, faults)), next_step=f"edit {path}") from None
 
 
 def _filled(value: Any, state: Path, path: Path, key: str) -> Any:

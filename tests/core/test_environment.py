@@ -13,6 +13,7 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
+from airworthy.spec.alerts import ALERT_KINDS
 from airworthy.spec.release import Release
 
 
@@ -92,6 +93,57 @@ def test_stages_run_where_the_file_says(write: Callable[[str], Path], tmp_path: 
     assert [environment.kubernetes.resources_of(stage).cpus for stage in ("evaluate", "train")] == [1, 8]
 
 
+def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Path]) -> None:
+    """Slack, e-mail and webhooks, by the ids of Airflow's connections; each for all alerts, or for some."""
+    write("""
+        alerts:
+          - {type: slack, connection: slack_ml, channel: "#ml"}
+          - {type: email, to: [ml@example.org], models: [delivery_eta]}
+          - {type: webhook, connection: pager, endpoint: v2/enqueue, kinds: [guard_trip]}
+    """)
+    slack, email, webhook = load_environment().alerts
+    assert [channel.name for channel in (slack, email, webhook)] == [
+        "slack slack_ml #ml", "email smtp_default ml@example.org", "webhook pager v2/enqueue",
+    ]  # fmt: skip
+    assert set(slack.kinds) == set(ALERT_KINDS)
+    assert (email.models, webhook.kinds) == (["delivery_eta"], ["guard_trip"])
+
+
+def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> None:
+    """An engineer's own machine has no channel, and that is no fault."""
+    write("")
+    assert load_environment().alerts == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "key", "received", "allowed"),
+    [
+        ("{type: pager}", "[0].type: there is no such type", "'pager'", "email, slack, webhook"),
+        ("{connection: slack_ml}", "[0].type: this key is required", "nothing", "email, slack, webhook"),
+        ("{type: slack, conection: s}", "[0].conection: unknown key; did you mean 'connection'?", "'s'", "channel, "),
+        ("{type: slack, connection: 'https://hooks.slack.com/services/T/B/X'}", "[0].connection: the text has the",
+         "'https://hooks.slack.com/services/T/B/X'", "text, the id of an Airflow connection, which has the secrets"),
+        ("{type: email}", "[0].to: this key is required", "nothing", "a list of at least 1, each entry: text, of the"),
+        ("{type: email, to: [everybody]}", "[0].to[0]: the text has the wrong form", "'everybody'", "text, of the"),
+        ("{type: webhook, kinds: [drfit]}", "[0].kinds[0]: this value is not one of the allowed ones; did you mean",
+         "'drfit'", "drift, performance, circuit_breaker, guard_trip"),
+        ("{type: webhook, endpoint: 'http://elsewhere'}", "[0].endpoint: the text has the wrong form",
+         "'http://elsewhere'", "text, a path below the connection's address"),
+    ],
+)  # fmt: skip
+def test_a_channel_that_cannot_be_is_named(
+    write: Callable[[str], Path], channel: str, key: str, received: str, allowed: str
+) -> None:
+    """File, key path, what was received and what is allowed; an address with a secret in it is no connection's id."""
+    path = write(f"alerts: [{channel}]")
+    with pytest.raises(TerminalError) as refusal:
+        load_environment()
+    where, got, may, *_ = str(refusal.value).splitlines()
+    assert where.startswith(f"{path}: alerts{key}")
+    assert got == f"  received: {received}"
+    assert may.startswith(f"  allowed:  {allowed}")
+
+
 def test_everything_runs_inline_where_nothing_is_said(write: Callable[[str], Path]) -> None:
     """One machine without Docker is the default."""
     write("")
@@ -111,12 +163,18 @@ def test_the_variables_that_a_file_names_are_known(write: Callable[[str], Path],
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("stages: {trian: docker}\ndocker: {image: i}", "trian is no stage; there are approval, "),
-        ("stages: {train: docker}", "train runs in docker, and there are no settings under the key docker"),
-        ("stages: {train: podman}", "stages.train: Input should be 'inline', 'docker' or 'kubernetes'"),
-        ("docker: {image: i, mounts: [relative]}", "docker.mounts.0"),
-        ("docker: {image: i, imagine: 1}", "docker.imagine"),
-        ("docker: {image: i, resources: {trian: {cpus: 1}}}", "trian is no stage"),
+        (
+            "stages: {trian: docker}\ndocker: {image: i}",
+            "stages.trian: there is no such stage\n  received: 'trian'\n  allowed:  approval, ",
+        ),
+        ("stages: {train: docker}", "stages.train: there are no settings under the key docker"),
+        (
+            "stages: {train: podman}",
+            "stages.train: this value is not one of the allowed ones\n  received: 'podman'\n  allowed:  inline, ",
+        ),
+        ("docker: {image: i, mounts: [relative]}", "docker.mounts[0]: the text has the wrong form"),
+        ("docker: {image: i, imagine: 1}", "docker.imagine: unknown key; did you mean 'image'?"),
+        ("docker: {image: i, resources: {trian: {cpus: 1}}}", "docker.resources.trian: there is no such stage"),
         ("docker: {image: '${AIRWORTHY_NOT_SET}'}", "docker.image: the environment variable AIRWORTHY_NOT_SET"),
     ],
 )

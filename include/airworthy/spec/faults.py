@@ -1,6 +1,6 @@
 """Turning pydantic's errors into faults that name file, key path, what was received and what is allowed.
 
-What is allowed is read from the spec's JSON Schema at the key's place, so it cannot fall behind the spec.
+What is allowed is read from the file's JSON Schema at the key's place, so it cannot fall behind the classes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -43,7 +43,7 @@ _PROBLEMS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with one spec."""
+    """One thing wrong with one file."""
 
     file: str
     key: str
@@ -59,9 +59,9 @@ class Fault:
         return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
-def faults_of(path: Path, error: ValidationError) -> list[Fault]:
-    """Return the faults behind every error of a validation, in the order of the spec's keys."""
-    return [fault for details in error.errors() for fault in _faults(path, details)]
+def faults_of(path: Path, error: ValidationError, schema: dict[str, Any]) -> list[Fault]:
+    """Return the faults behind every error of a validation, in the order of the keys; `schema` is the file's."""
+    return [fault for details in error.errors() for fault in _faults(path, details, schema)]
 
 
 def key_path(steps: Steps) -> str:
@@ -88,10 +88,10 @@ def shorten(value: object, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def _faults(path: Path, details: ErrorDetails) -> list[Fault]:
+def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[Fault]:
     from airworthy.spec.allowed import Place
 
-    place = Place.at(details["loc"])
+    place = Place.at(details["loc"], schema)
     kind, context, received = details["type"], details.get("ctx", {}), details["input"]
     if kind == "airworthy":
         return [

@@ -14,6 +14,7 @@ from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, faults_of
 from airworthy.spec.model import ModelSpec
 from airworthy.spec.reading import Unreadable, read_mapping
+from airworthy.spec.schema import spec_schema
 
 SPEC_FILE = "model.yaml"
 
@@ -55,7 +56,7 @@ def load_spec(path: Path) -> ModelSpec:
     except Unreadable as error:
         raise SpecError(path, error.faults) from None
     except ValidationError as error:
-        raise SpecError(path, faults_of(path, error)) from None
+        raise SpecError(path, faults_of(path, error, spec_schema())) from None
     folder = path.absolute().parent.name
     if path.name == SPEC_FILE and spec.model != folder:
         problem = "the model's name must be its folder's name"

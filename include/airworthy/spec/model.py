@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from airworthy.spec.alerts import Alerts
 from airworthy.spec.fields import (
     NO_TIME,
     ColumnType,
@@ -29,7 +30,7 @@ from airworthy.spec.monitor import Monitor
 from airworthy.spec.release import Release
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.score import Score
-from airworthy.spec.sources import Source
+from airworthy.spec.sources import Source, SourceAsset
 
 Severity = Literal["critical", "warning"]
 
@@ -48,6 +49,10 @@ class Ingest(Part):
     """Where the rows come from and what each must look like."""
 
     source: Source
+    asset: SourceAsset | None = Field(
+        default=None,
+        description="The Airflow asset that the source is: new data in it trains the model, beside the schedule.",
+    )
     event_time: Annotated[str, Field(min_length=1, description="The column, in UTC, that puts a row in its partition.")]
     key: Annotated[list[str], Field(min_length=1, description="The columns that together name a row.")]
     label: Annotated[str, Field(min_length=1, description="The column to predict.")]
@@ -220,6 +225,7 @@ class ModelSpec(Part):
     evaluate: Evaluate
     release: Release = Release()
     monitor: Monitor = Monitor()
+    alerts: Alerts = Alerts()
     score: Score | None = Field(default=None, description="Batch scoring with the champion; null: none.")
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from airworthy.spec.fields import Day, Part, Share, Wrong, refuse, rejection
 
+AssetText = Annotated[str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")]
+
 
 class SimulatorSource(Part):
     """A seeded generator: the same rows for the same day for ever."""
@@ -79,6 +81,20 @@ class SqlSource(Part):
             problem = f"the query does not use {' and '.join(missing)}, so it would read other days' rows"
             wrong.append(Wrong(("query",), problem, self.query, "a query that uses both :start and :end"))
         refuse(wrong)
+        return self
+
+
+class SourceAsset(Part):
+    """An asset as Airflow names it; of name and URI, one is enough when its producer gives no more either."""
+
+    name: AssetText | None = Field(default=None, description="As its producer names it.", examples=["rides"])
+    uri: AssetText | None = Field(default=None, description="As its producer gives it.", examples=["s3://lake/rides"])
+
+    @model_validator(mode="after")
+    def _is_named(self) -> SourceAsset:
+        if self.name is None and self.uri is None:
+            allowed = "a name, a uri, or both: as the DAG that makes its data declares the asset"
+            raise rejection(Wrong((), "an asset needs a name or a URI", "neither", allowed))
         return self
 
 

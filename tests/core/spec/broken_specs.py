@@ -112,6 +112,13 @@ BROKEN: dict[str, Told] = {
     "unwatched_column_unknown.yaml": Told(
         "monitor.drift.ignore[0]", "no column that is watched", "minutes", "city, distance_km"
     ),
+    "asset_without_name.yaml": Told(
+        "ingest.asset", "needs a name or a URI", "neither", "as the DAG that makes its data"
+    ),
+    "alert_of_no_kind.yaml": Told(
+        "alerts.kinds[1]", "did you mean 'guard_trip'", "guard_trips", "drift, performance, circuit_breaker"
+    ),
+    "alert_after_no_duration.yaml": Told("alerts.late_after", "not a duration", "soon", "28d, 12h, 30m or 45s"),
     "alias_bomb.yaml": Told("e[1][5]", "too many values", "aliases of aliases", "at most 20000 values"),
     "alias_of_itself.yaml": Told("owner[0][0]", "alias that contains itself", "...", "40 levels"),
     "nested_without_end.yaml": Told("", "nests too deep", "hundreds of levels", "40 levels"),

@@ -93,5 +93,5 @@ def _allowed(kind: Any, name: str) -> str:
     options = schema.get("anyOf") or schema.get("oneOf") or [schema]
     nested = [inner for option in options for inner in option.get("oneOf", [option])]
     plain = [option for option in nested if "$ref" not in option and option.get("type") != "object"]
-    words = " or ".join(dict.fromkeys(describe(option) for option in plain)) or "any value"
+    words = " or ".join(dict.fromkeys(describe(option, {}) for option in plain)) or "any value"
     return f"{words} ({schema['description'].rstrip('.')})" if schema.get("description") else words
