@@ -20,6 +20,7 @@ from airworthy.handover.delivery import (
     Window,
 )
 from airworthy.handover.monitoring import (
+    AgeCheck,
     Aspect,
     DataCheck,
     DriftDecision,
@@ -48,6 +49,7 @@ from airworthy.handover.release import (
 )
 
 __all__ = [
+    "AgeCheck",
     "Approval",
     "ApprovalAnswer",
     "ApprovalDecision",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from airworthy.handover.delivery import CheckResult, Ref
+from airworthy.spec.fields import format_duration
 
 Aspect = Literal["distance", "spread", "new", "missing"]
 Signal = Literal["skew", "drift", "label", "loss"]
@@ -41,6 +43,66 @@ class DataCheck(Ref):
     success: bool
     checks: list[CheckResult]
     evidence: str
+
+
+class AgeCheck(Ref):
+    """How old the champion and how late the data are at `as_of`, in the data's own time, and how much is allowed.
+
+    Attributes:
+        model: The model.
+        as_of: Up to when the run may see data.
+        champion: The champion's version; None: there is none.
+        champion_as_of: Up to when its training saw data.
+        champion_max_age: How old it may be; None: any age.
+        data_until: The end of the newest UTC day with rows.
+        data_max_delay: How long ago that may be; None: any time.
+    """
+
+    model: str
+    as_of: AwareDatetime
+    champion: str | None
+    champion_as_of: AwareDatetime | None
+    champion_max_age: timedelta | None
+    data_until: AwareDatetime
+    data_max_delay: timedelta | None
+
+    @property
+    def champion_age(self) -> timedelta | None:
+        """The champion's age; None: there is no champion."""
+        return None if self.champion_as_of is None else self.as_of - self.champion_as_of
+
+    @property
+    def champion_too_old(self) -> bool:
+        """Whether the champion is older than it may be."""
+        age, most = self.champion_age, self.champion_max_age
+        return age is not None and most is not None and age > most
+
+    @property
+    def data_too_late(self) -> bool:
+        """Whether the newest data are older than they may be."""
+        return self.data_max_delay is not None and self.as_of - self.data_until > self.data_max_delay
+
+    @property
+    def champion_words(self) -> str:
+        """The champion's age in words."""
+        if self.champion_as_of is None or self.champion_age is None:
+            return "there is no champion"
+        known = f"version {self.champion} has seen data up to {self.champion_as_of:%Y-%m-%d}"
+        return f"{known}: {_days(self.champion_age)}{_allowed(self.champion_max_age)}"
+
+    @property
+    def data_words(self) -> str:
+        """The data's delay in words."""
+        age = _days(self.as_of - self.data_until)
+        return f"the source has rows up to {self.data_until:%Y-%m-%d}: {age}{_allowed(self.data_max_delay)}"
+
+
+def _days(age: timedelta) -> str:
+    return f"{age / timedelta(days=1):.1f} days ago"
+
+
+def _allowed(most: timedelta | None) -> str:
+    return "" if most is None else f" ({format_duration(most)} allowed)"
 
 
 class Shift(Ref):

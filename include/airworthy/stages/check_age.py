@@ -1,0 +1,53 @@
+"""Check age: is the champion too old, or are the data too late? In the data's own time, whatever the checks find."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime, time, timedelta
+
+from airworthy.handover import AgeCheck
+from airworthy.job import Job
+from airworthy.lake.table import open_lake
+from airworthy.registry.store import open_registry
+
+DAY = timedelta(days=1)
+log = logging.getLogger("airworthy.monitor")
+
+
+def check_age(job: Job) -> AgeCheck:
+    """Measure the champion's age and the data's delay at the run's `as_of`, and hold them against the spec's limits.
+
+    The champion is as old as the data that it was trained on: from their end, and not from its promotion, so a version
+    that was rolled back to is not young. The data are late from the end of the newest UTC day with rows.
+
+    Raises:
+        TerminalError: when the champion was not registered by Airworthy.
+        TransientError: when the lake or MLflow cannot be reached.
+    """
+    champion, trained_until = _champion(job)
+    check = AgeCheck(
+        model=job.spec.model, as_of=job.run.as_of, champion=champion, champion_as_of=trained_until,
+        champion_max_age=job.spec.alerts.champion_max_age, data_until=_newest_day_end(job),
+        data_max_delay=job.spec.alerts.data_max_delay,
+    )  # fmt: skip
+    log.info("%s: %s; %s", check.model, check.champion_words, check.data_words)
+    return check
+
+
+def _champion(job: Job) -> tuple[str | None, datetime | None]:
+    registry, model = open_registry(job.environment), job.spec.model
+    champion = registry.champion(model)
+    if champion is None:
+        return None, None
+    return champion, datetime.fromisoformat(registry.tag(registry.version(model, champion), "airworthy.as_of"))
+
+
+def _newest_day_end(job: Job) -> datetime:
+    """Return the end of the newest day with rows before `as_of`; the start of the data when there is none."""
+    records = open_lake(job.environment, job.spec.model).partitions()
+    ends = [_midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows]
+    return max((end for end in ends if end <= job.run.as_of), default=_midnight(job.spec.start))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
