@@ -25,6 +25,7 @@ PRELOADED = (
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "httpx",
+    "airworthy.metrics.stages",
     "airworthy_airflow.train_dag",
     "airworthy.stages.ingest",
     "airworthy.stages.validate",

@@ -98,13 +98,17 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         TerminalError: when the stage is unknown or the payload lacks or garbles something; and what the stage raises.
         TransientError: what the stage raises.
     """
+    from airworthy.metrics.stages import observed
+
     known = {**STAGES, **OPERATIONS}
     if name not in known:
         raise TerminalError("there is no such stage", received=name, allowed=", ".join(known))
     stage = known[name]
     job = open_job(_parse(name, "run", RunRequest, payload))
     given: dict[str, Ref] = {need: _parse(name, need, HANDED_OVER[need], payload) for need in stage.needs}
-    return _run(stage, job, given).model_dump(mode="json")
+    with observed(job, name) as run:
+        run.handed = _run(stage, job, given)
+    return run.handed.model_dump(mode="json")
 
 
 def _run(stage: Stage, job: Job, given: dict[str, Ref]) -> Ref:
