@@ -19,6 +19,7 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
         f"of a `{spec.ingest.source.type}` source. Each run sees the {format_duration(spec.train.lookback)} of data "
         f"before its *as of* day (UTC) and holds out the last {format_duration(spec.train.holdout)} with known labels.",
         _end_of_data(spec),
+        _new_data(spec),
         "`ingest >> validate >> train >> evaluate >> register >> release`",
         "**Gates**",
         "\n".join(f"- {gate_text(gate)}" for gate in spec.evaluate.gates),
@@ -39,6 +40,13 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
 
 def _end_of_data(spec: ModelSpec) -> str:
     return f"The data end with {spec.end}: a run after that sees the last window with data." if spec.end else ""
+
+
+def _new_data(spec: ModelSpec) -> str:
+    if spec.ingest.asset is None:
+        return ""
+    beside = "beside the schedule" if spec.schedule else "and not by the clock"
+    return f"New data in the asset `{spec.ingest.asset.name or spec.ingest.asset.uri}` starts a run, {beside}."
 
 
 def _release(spec: ModelSpec, rules: ReleaseRules) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
+from airworthy.spec.faults import Fault, shorten
 from airworthy.spec.loading import FoundSpec
+from airworthy_airflow.schedule import asset_of
 
 
 class BrokenSpecs(TerminalError):
@@ -55,4 +57,20 @@ def _fingerprint(models: Path) -> tuple[tuple[str, int, int], ...]:
 @lru_cache(maxsize=1)
 def _found_specs(models: Path, fingerprint: tuple[tuple[str, int, int], ...]) -> list[FoundSpec]:
     # Several DAG files ask for the same specs in one process: the unchanged ones are read once.
-    return find_specs(models)
+    return [_as_airflow_takes_it(found) for found in find_specs(models)]
+
+
+def _as_airflow_takes_it(found: FoundSpec) -> FoundSpec:
+    """Return a spec as broken when it names an asset that Airflow does not take: only Airflow knows its own rules."""
+    declared = found.spec.ingest.asset if found.spec is not None else None
+    if declared is None:
+        return found
+    try:
+        asset_of(declared)
+    except ValueError as error:
+        received = shorten(declared.model_dump(exclude_none=True))
+        fault = Fault(
+            str(found.path), "ingest.asset", f"Airflow refuses it: {error}", received, "an asset as its DAG has it"
+        )
+        return FoundSpec(found.path, None, SpecError(found.path, [fault]))
+    return found

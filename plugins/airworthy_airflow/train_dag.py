@@ -6,7 +6,7 @@ from copy import copy
 from datetime import UTC, datetime, time
 from typing import get_args
 
-from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param, TaskGroup, XComArg, chain
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, XComArg, chain
 
 from airworthy.environment import load_environment
 from airworthy.handover import Promote, TriggerReason
@@ -25,6 +25,7 @@ from airworthy_airflow.operators import (
     TrainOperator,
     ValidateOperator,
 )
+from airworthy_airflow.schedule import train_schedule
 
 PARAMS = {
     "as_of": Param(
@@ -39,7 +40,7 @@ PARAMS = {
         type=["null", "string"],
         enum=[None, *get_args(TriggerReason)],
         title="Reason",
-        description="Recorded with the version. Empty: scheduled, backfill or manual, by the kind of run.",
+        description="Recorded with the version. Empty: scheduled, backfill, new_data or manual, by the run.",
     ),
     "parameters": Param(
         {},
@@ -74,7 +75,7 @@ def build_train_dag(spec: ModelSpec) -> DAG:
     with DAG(
         dag_id=f"{spec.model}__train",
         description=spec.description or f"Trains, judges and releases {spec.model}.",
-        schedule=CronDataIntervalTimetable(spec.schedule, timezone="UTC") if spec.schedule else None,
+        schedule=train_schedule(spec),
         start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
         catchup=False,
         max_active_runs=2,

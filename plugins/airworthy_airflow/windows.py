@@ -15,7 +15,11 @@ from airworthy.errors import TerminalError
 from airworthy.handover import TriggerReason
 
 DAY = timedelta(days=1)
-_REASON_OF_RUN_TYPE: Mapping[str, TriggerReason] = {"scheduled": "scheduled", "backfill": "backfill"}
+_REASON_OF_RUN_TYPE: Mapping[str, TriggerReason] = {
+    "scheduled": "scheduled",
+    "backfill": "backfill",
+    "asset_triggered": "new_data",
+}
 
 
 @dataclass(frozen=True)

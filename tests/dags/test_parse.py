@@ -140,3 +140,31 @@ def test_every_broken_spec_is_listed_at_once(parse: Parse, tmp_path: Path) -> No
     [error] = found["errors"].values()
     assert "3 model specs are broken" in error
     assert all(f"{name}/model.yaml" in error for name in ("first", "second", "third"))
+
+
+def _with_asset(folder: Path, name: str, asset: str, *, schedule: bool = True) -> None:
+    copy_models(folder, [name])
+    spec = folder / name / "model.yaml"
+    text = spec.read_text(encoding="utf-8").replace("  event_time:", f"  asset: {asset}\n  event_time:", 1)
+    spec.write_text(text if schedule else text.replace('schedule: "0 2 * * *"\n', "", 1), encoding="utf-8")
+
+
+def test_new_data_of_a_source_train_beside_the_clock_or_alone(parse: Parse, tmp_path: Path) -> None:
+    """A source that is somebody's asset makes the train DAG asset-aware, with the schedule or without one."""
+    _with_asset(tmp_path / "models", "both", "{name: rides, uri: 's3://lake/rides'}")
+    _with_asset(tmp_path / "models", "alone", "{name: rides, uri: 's3://lake/rides'}", schedule=False)
+    dags = parse(tmp_path / "models")["dags"]
+    assert dags["both__train"]["schedule"] == "AssetOrTimeSchedule"
+    assert dags["alone__train"]["schedule"] == "AssetTriggeredTimetable"
+    assert "in the asset `rides` starts a run, beside the schedule" in dags["both__train"]["doc"]
+    assert dags["both__monitor"]["schedule"] == "CronDataIntervalTimetable"
+
+
+def test_an_asset_that_airflow_refuses_breaks_its_own_spec_alone(parse: Parse, tmp_path: Path) -> None:
+    """What only Airflow knows to be wrong is named like any other fault, and every other model keeps its DAGs."""
+    _with_asset(tmp_path / "models", "second", "{uri: 'airflow://rides'}")
+    copy_models(tmp_path / "models", ["first"])
+    found = parse(tmp_path / "models")
+    assert {dag_id.partition("__")[0] for dag_id in found["dags"]} == {"first"}
+    [error] = found["errors"].values()
+    assert "second/model.yaml: ingest.asset: Airflow refuses it: Asset scheme 'airflow' is reserved" in error

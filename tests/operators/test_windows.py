@@ -100,8 +100,9 @@ def test_facts_survive_a_context_without_dates() -> None:
 
 @pytest.mark.parametrize("run_type", RUN_TYPES)
 def test_the_reason_follows_the_runs_type(run_type: str) -> None:
-    """Without a parameter a run is scheduled, backfill, or else somebody's wish: manual."""
-    expected = run_type if run_type in ("scheduled", "backfill") else "manual"
+    """Without a parameter a run is scheduled, a backfill, due to new data, or else somebody's wish: manual."""
+    known = {"scheduled": "scheduled", "backfill": "backfill", "asset_triggered": "new_data"}
+    expected = known.get(run_type, "manual")
     assert resolve_reason(RunFacts(run_type, NOON)) == expected
 
 

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, mod
 
 from airworthy.spec.fields import ModelName
 
-TriggerReason = Literal["scheduled", "backfill", "manual", "api", "drift", "performance", "code_change"]
+TriggerReason = Literal["scheduled", "backfill", "manual", "api", "new_data", "drift", "performance", "code_change"]
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 _LONGEST_NAME = 200  # of the 255 bytes that file systems take

@@ -1,0 +1,43 @@
+"""When a model's train DAG runs by itself: by the clock, on new data of its source, or both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import CronDataIntervalTimetable
+
+from airworthy.spec import ModelSpec
+from airworthy.spec.sources import SourceAsset
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+    from airflow.sdk.bases.timetable import BaseTimetable
+
+
+def train_schedule(spec: ModelSpec) -> BaseTimetable | list[Asset] | None:
+    """Return the schedule of a model's train DAG; None: it is only started by hand or by trigger.
+
+    Raises:
+        ValueError: when Airflow does not take the asset.
+    """
+    clock = CronDataIntervalTimetable(spec.schedule, timezone="UTC") if spec.schedule else None
+    if spec.ingest.asset is None:
+        return clock
+    assets = [asset_of(spec.ingest.asset)]
+    if clock is None:
+        return assets
+    from airflow.sdk import AssetOrTimeSchedule
+
+    return AssetOrTimeSchedule(timetable=clock, assets=assets)
+
+
+def asset_of(declared: SourceAsset) -> Asset:
+    """Return a source's asset as Airflow knows it: name and URI stand for each other where only one is given.
+
+    Raises:
+        ValueError: when Airflow does not take it, as with a URI that breaks a rule of its scheme.
+    """
+    from airflow.sdk import Asset
+
+    given = declared.model_dump(exclude_none=True)
+    return Asset(**given)
