@@ -47,6 +47,7 @@ from airworthy.handover.release import (
     RolloutStatus,
     WatchedStep,
 )
+from airworthy.handover.scoring import BatchScore, ScoringInputs
 
 __all__ = [
     "AgeCheck",
@@ -55,6 +56,7 @@ __all__ = [
     "ApprovalDecision",
     "ArmFigures",
     "Aspect",
+    "BatchScore",
     "CheckResult",
     "DataCheck",
     "DatasetRef",
@@ -75,6 +77,7 @@ __all__ = [
     "RolloutState",
     "RolloutStatus",
     "RunRequest",
+    "ScoringInputs",
     "Shift",
     "ShiftCheck",
     "Signal",

@@ -52,10 +52,10 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> Conformed:
     _refuse_unparsable_columns(given, unparsable, columns)
     bad = _bad_rows(cast, unparsable, ingest, day)
     if bad is None:
-        rows, quarantine = cast, _quarantined(raw.clear(), pl.Series("reason", [], dtype=pl.String))
+        rows, quarantine = cast, quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String))
     else:
         rows = cast.filter(bad.is_null())
-        quarantine = _quarantined(raw.filter(bad.is_not_null()), bad.drop_nulls())
+        quarantine = quarantine_rows(raw.filter(bad.is_not_null()), bad.drop_nulls())
     _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
     unique = _sorted_unique(rows, ingest)
     return Conformed(unique, quarantine, rows.height - unique.height)
@@ -102,7 +102,8 @@ def _bad_rows(cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Inge
     return reason
 
 
-def _quarantined(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
+def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
+    """Return rows as they are kept in quarantine: column `reason` as given, and `row`, the row as JSON."""
     texts = raw.select(pl.all().cast(pl.String, strict=False))
     return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
 

@@ -51,6 +51,8 @@ HANDED_OVER: dict[str, type[Ref]] = {
     "drift": handover.ShiftCheck,
     "performance": handover.PerformanceCheck,
     "decision": handover.DriftDecision,
+    "scoring_inputs": handover.ScoringInputs,
+    "batch_score": handover.BatchScore,
 }
 
 STAGES: dict[str, Stage] = {
@@ -79,6 +81,8 @@ OPERATIONS: dict[str, Stage] = {
         Stage("check_drift", ("data_check",), "drift"),
         Stage("check_performance", ("data_check",), "performance"),
         Stage("decide", ("data_check", "skew", "drift", "performance"), "decision"),
+        Stage("ingest_inputs", (), "scoring_inputs"),
+        Stage("score", ("scoring_inputs",), "batch_score"),
     )
 }
 

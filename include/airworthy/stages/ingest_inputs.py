@@ -1,0 +1,48 @@
+"""Ingest inputs: settle which version scores which rows, and bring the rows into the lake."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from airworthy.batch_scoring.inputs import inputs_job, inputs_lake, scoring_of, told_of_their_source
+from airworthy.errors import TerminalError
+from airworthy.handover import ScoringInputs
+from airworthy.job import Job
+from airworthy.lake.intake import Intake, clipped_window
+from airworthy.registry.store import open_registry
+
+log = logging.getLogger("airworthy.score")
+
+
+def ingest_inputs(job: Job) -> ScoringInputs:
+    """Resolve the champion, then make sure that every partition of the window to score is in the lake.
+
+    The champion comes first, so that every partition is scored by the one that there was when the run began.
+
+    Raises:
+        TerminalError: when the spec has no ``score`` part, the model no champion, `as_of` is outside what the spec
+            allows, the source has nothing for the whole window, or what it has cannot be used.
+        TransientError: when MLflow, the source or the lake cannot be reached.
+    """
+    window = clipped_window(job, scoring_of(job.spec).window, "score")
+    version, digest = _champion(job)
+    resolved_at = datetime.now(UTC)
+    with told_of_their_source(job):
+        dataset = Intake(inputs_job(job), inputs_lake(job.environment, job.spec)).bring_in(window)
+    log.info("%s: version %s scores %d rows of %s", job.spec.model, version, dataset.rows, window)
+    return ScoringInputs(
+        model=job.spec.model, version=version, bundle_digest=digest, resolved_at=resolved_at, dataset=dataset
+    )
+
+
+def _champion(job: Job) -> tuple[str, str]:
+    """Return the champion's version and the digest of its files as it was registered."""
+    model, registry = job.spec.model, open_registry(job.environment)
+    version = registry.champion(model)
+    if version is None:
+        raise TerminalError(
+            "there is no champion to score with", model=model, received="no version with the alias champion",
+            allowed="a released version", next_step=f"train and release one: airworthy run {model}",
+        )  # fmt: skip
+    return version, registry.tag(registry.version(model, version), "airworthy.bundle_digest")

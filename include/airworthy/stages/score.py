@@ -1,0 +1,140 @@
+"""Score: put the champion's predictions of a window's rows into the lake, a partition at a time.
+
+A partition that this version scored from the same rows is neither read nor written. Another champion, or rows that the
+source restated, replace it, in one commit. Killed at any point and repeated, a run ends with every row scored once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+
+import polars as pl
+
+from airworthy.batch_scoring.champion import load_champion
+from airworthy.batch_scoring.inputs import inputs_job, inputs_lake
+from airworthy.batch_scoring.predict import Predicted, predict
+from airworthy.batch_scoring.records import ScoredPartition
+from airworthy.batch_scoring.rows import prediction_rows, quarantined_rows
+from airworthy.batch_scoring.table import BatchPredictions, stands
+from airworthy.bundle import ModelBundle
+from airworthy.errors import TerminalError
+from airworthy.handover import BatchScore, ScoringInputs
+from airworthy.handover.scoring import Outcome
+from airworthy.job import Job, git_commit
+from airworthy.predictions.ids import new_request_id
+from airworthy.predictions.rows import KEY_PREFIX, settled_name
+
+ROWS_AT_ONCE = 100_000
+log = logging.getLogger("airworthy.score")
+
+
+def score(job: Job, scoring_inputs: ScoringInputs) -> BatchScore:
+    """Score each partition of the window with the version that was settled at the run's start.
+
+    Memory holds `ROWS_AT_ONCE` rows and one partition's predictions. Rows that cannot be scored go to quarantine.
+
+    Raises:
+        TerminalError: when the version's files are not those that were registered, it takes columns that the spec no
+            longer declares, or more rows than ``ingest.max_bad_share`` cannot be scored; partitions that were scored
+            before stay.
+        TransientError: when MLflow or the lake cannot be reached.
+    """
+    run = _Run(job, scoring_inputs)
+    outcomes = {day: run.score(day) for day in sorted(scoring_inputs.dataset.partitions)}
+    standing = [run.standing[day] for day in outcomes]
+    written = [record for record in standing if record.request_id in run.requests]
+    return BatchScore(
+        model=job.spec.model, version=scoring_inputs.version, bundle_digest=scoring_inputs.bundle_digest,
+        table=run.table.uri, table_version=max(record.version for record in standing),
+        window=scoring_inputs.dataset.window, partitions=outcomes, rows=sum(record.rows for record in standing),
+        rows_written=sum(record.rows for record in written),
+        quarantined=sum(record.quarantined for record in standing),
+    )  # fmt: skip
+
+
+class _Run:
+    """One run over a window. `standing` are the partitions' records as the table has them."""
+
+    def __init__(self, job: Job, inputs: ScoringInputs) -> None:
+        self.job, self.inputs = inputs_job(job), inputs
+        self.lake = inputs_lake(job.environment, job.spec)
+        self.table = BatchPredictions(job.environment, job.spec.model)
+        self.standing = self.table.partitions()
+        self.requests: set[str] = set()
+
+    def score(self, day: str) -> Outcome:
+        """Score one day's rows, unless what is there stands."""
+        current, draft = self.standing.get(day), self._draft(day)
+        if current is None or not stands(current, draft):
+            current = self._write(draft)
+        self.standing[day] = current
+        if current.request_id == draft.request_id:
+            self.requests.add(draft.request_id)
+            return current.cause
+        return "unchanged" if current.scores_the_same(draft) else "superseded"
+
+    def _draft(self, day: str) -> ScoredPartition:
+        """Return the record of a partition before it is scored."""
+        inputs, run = self.inputs, self.job.run
+        return ScoredPartition(
+            partition=day, model_version=inputs.version, bundle_digest=inputs.bundle_digest,
+            input_table=inputs.dataset.table, input_version=inputs.dataset.version,
+            input_digest=inputs.dataset.partitions[day], rows=0, quarantined=0, request_id=new_request_id(),
+            scored_at=inputs.resolved_at, resolved_at=inputs.resolved_at, run_id=run.run_id, dag_id=run.dag_id,
+            requested_by=run.requested_by, git_commit=git_commit(self.job.environment.project),
+        )  # fmt: skip
+
+    def _write(self, draft: ScoredPartition) -> ScoredPartition:
+        parts = list(self._predicted(draft))
+        rows = pl.concat([part.rows for part in parts])
+        unscorable = pl.concat([part.unscorable for part in parts])
+        counts = {"rows": rows.height, "quarantined": unscorable.height}
+        record = draft.model_copy(update={"scored_at": datetime.now(UTC), **counts})
+        written = self.table.replace(prediction_rows(rows, record), quarantined_rows(unscorable, record), record)
+        log.info(
+            "%s: version %s, %s, %d rows, %d quarantined",
+            written.partition, written.model_version, written.cause, written.rows, written.quarantined,
+        )  # fmt: skip
+        return written
+
+    def _predicted(self, draft: ScoredPartition) -> Iterator[Predicted]:
+        """Return a partition's predictions, some rows at a time.
+
+        Raises:
+            TerminalError: when too many rows cannot be scored.
+        """
+        content = {draft.partition: draft.input_digest}
+        rows = self.lake.scan(self.inputs.dataset.model_copy(update={"partitions": content}))
+        total = int(rows.select(pl.len()).collect().item())
+        allowed, bad = self.job.spec.ingest.max_bad_share * total, 0
+        for frame in rows.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True):
+            found = predict(self._bundle, frame, self._kept, allowed - bad)
+            bad += found.unscorable.height
+            if bad > allowed:
+                raise self._too_many(draft.partition, found.unscorable["reason"][0], bad, total)
+            yield found
+
+    def _too_many(self, day: str, reason: str, bad: int, total: int) -> TerminalError:
+        model, share = self.job.spec.model, self.job.spec.ingest.max_bad_share
+        return TerminalError(
+            f"too many rows of {day} cannot be scored: {reason}", model=model, stage="score",
+            received=f"{bad} of {total} rows, and no more were looked at",
+            allowed=f"at most {share:.2%} (ingest.max_bad_share)",
+            next_step=f"correct the source, or train and release a version that takes such rows: airworthy run {model}",
+        )  # fmt: skip
+
+    @cached_property
+    def _bundle(self) -> ModelBundle:
+        """Loaded when the first partition needs it."""
+        return load_champion(self.job.environment, self.inputs, self.lake.schema_of(self.inputs.dataset))
+
+    @cached_property
+    def _kept(self) -> list[pl.Expr]:
+        """What stands beside each prediction: the event time and the key, named so that they fit the table."""
+        ingest, known = self.job.spec.ingest, self.table.column_types()
+        names = {name: settled_name(KEY_PREFIX + name, ingest.columns[name], known) for name in ingest.key}
+        key = [pl.col(name).alias(column) for name, column in names.items()]
+        return [pl.col(ingest.event_time).alias("event_time"), *key]
