@@ -149,7 +149,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         folder / "models", "gated", release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"}
     )
     variables = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
-    variables |= {name: str(port) for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(3), strict=True)}
+    variables |= {
+        name: str(port)
+        for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(len(PORT_VARIABLES)), strict=True)
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)

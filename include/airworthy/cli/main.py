@@ -8,6 +8,7 @@ import typer
 
 from airworthy.cli import (
     lineage_commands,
+    metrics_commands,
     monitor_commands,
     prediction_commands,
     release_commands,
@@ -31,6 +32,7 @@ release_commands.register(app)
 prediction_commands.register(app)
 monitor_commands.register(app)
 lineage_commands.register(app)
+metrics_commands.register(app)
 
 
 def main() -> None:

@@ -145,6 +145,24 @@ class Ledger:
         """
         return self._entries(self._open())
 
+    def entries_after(self, sequence: int) -> list[Entry]:
+        """Return the entries with a greater sequence number, oldest first; only their files are read.
+
+        Raises:
+            TerminalError: when a file of theirs was changed; it names the entry.
+            TransientError: when the ledger cannot be reached.
+        """
+        table = self._open()
+        if table is None:
+            return []
+        with delta.explained(self.uri):
+            known = pl.DataFrame(table.get_add_actions(flatten=True))
+        if "max.sequence" not in known.columns:
+            return [entry for entry in self._entries(table) if entry.sequence > sequence]
+        new = known.filter((pl.col("max.sequence") > sequence).fill_null(True))
+        found = self._entries(table, {path.rsplit("/", 1)[-1] for path in new["path"]})
+        return [entry for entry in found if entry.sequence > sequence]
+
     def _open(self) -> DeltaTable | None:
         try:
             return delta.open_table(self.uri)

@@ -45,7 +45,8 @@ def register(
     ledger.append(
         "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
         {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
-         "dataset_digest": dataset.digest, "reason": job.run.reason, "mlflow_run_id": challenger.mlflow_run_id,
+         "dataset_digest": dataset.digest, "as_of": job.run.as_of.isoformat(), "reason": job.run.reason,
+         "mlflow_run_id": challenger.mlflow_run_id,
          "dag_id": job.run.dag_id, "decision": cause},
     )  # fmt: skip
     log.info(

@@ -64,6 +64,7 @@ def addresses(layout: Layout) -> str:
             f"Airflow       {layout.url('airflow')}   login: {USER} / {secrets.password}",
             f"MLflow        {layout.url('mlflow')}",
             f"model server  {layout.url('server')}/models",
+            f"metrics       {layout.url('metrics')}/metrics, {layout.url('server')}/metrics",
             f"state, logs   {layout.state}",
             f"airflow CLI   source {shlex.quote(str(layout.env_file))}",
         ]

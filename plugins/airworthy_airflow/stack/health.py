@@ -22,6 +22,7 @@ def health(layout: Layout) -> dict[str, str]:
         found.update((part, _said(answer.json(), key)) for part, key in AIRFLOW_PARTS.items())
     found["mlflow"] = _answers(f"{layout.url('mlflow')}/health")
     found["server"] = _answers(f"{layout.url('server')}/health/ready")
+    found["metrics"] = _answers(f"{layout.url('metrics')}/metrics")
     state = part_states(layout).get("collector", "has not started")
     found["collector"] = "healthy" if state == "RUNNING" else state
     return found

@@ -17,6 +17,8 @@ PORT_VARIABLES = {
     "airflow": ("AIRWORTHY_AIRFLOW_PORT", 8080),
     "mlflow": ("AIRWORTHY_MLFLOW_PORT", 5000),
     "server": ("AIRWORTHY_SERVER_PORT", 8000),
+    # TCP for whoever asks for the metrics, UDP for Airflow, which sends some.
+    "metrics": ("AIRWORTHY_METRICS_PORT", 9102),
 }
 
 
@@ -65,7 +67,7 @@ class Layout:
         return self.state / "env"
 
     def url(self, part: str) -> str:
-        """Return the address of ``airflow``, ``mlflow`` or ``server``."""
+        """Return the address of ``airflow``, ``mlflow``, ``server`` or ``metrics``."""
         return f"http://{HOST}:{self.ports[part]}"
 
 

@@ -27,6 +27,7 @@ def commands(layout: Layout) -> dict[str, list[str]]:
     # These have processes of their own, which a killed one leaves behind.
     alone = [python, "-m", "airworthy_airflow.stack.part"]
     serve = [python, "-m", "airworthy", "serve", "--host", HOST, "--port", str(layout.ports["server"])]
+    metrics = [python, "-m", "airworthy", "metrics", "--host", HOST, "--port", str(layout.ports["metrics"])]
     return {
         "api-server": [airflow, "api-server"],
         "scheduler": [*alone, airflow, "scheduler", "--skip-serve-logs"],
@@ -35,6 +36,7 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         "mlflow": [*alone, *mlflow],
         "server": serve,
         "collector": collect,
+        "metrics": metrics,
     }
 
 

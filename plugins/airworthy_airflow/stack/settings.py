@@ -12,6 +12,7 @@ from airworthy_airflow.stack.secret_keys import USER, Secrets, password_file
 MARKER = "AIRWORTHY_STACK"
 """Every process of a stack carries its state folder under this name: `down` finds them by it."""
 
+_METRICS = "AIRFLOW__METRICS__"
 QUIET = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "SCARF_ANALYTICS": "false",
@@ -74,6 +75,15 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "parsing_processes": 1,
         },
         "logging": {"base_log_folder": layout.airflow_home / "logs"},
+        "metrics": {
+            # A datagram each, to the part that serves them to Prometheus; whether it listens makes no difference.
+            "statsd_on": True,
+            "statsd_host": HOST,
+            "statsd_port": layout.ports["metrics"],
+            "statsd_influxdb_enabled": True,
+            # Names with a DAG's and a task's id in them would be a metric each.
+            "legacy_names_on": False,
+        },
     }
     flat = {f"AIRFLOW__{s.upper()}__{key.upper()}": str(v) for s, keys in sections.items() for key, v in keys.items()}
     return {"AIRFLOW_HOME": str(layout.airflow_home), **flat, "AIRFLOW__API_AUTH__JWT_ISSUER": "airworthy"}
@@ -103,13 +113,16 @@ def process_environment(layout: Layout, secrets: Secrets, inherited: dict[str, s
         layout: The stack.
         secrets: Its secrets.
         inherited: The starting shell's variables: kept, but for what slows every import and for Airflow's settings, of
-            which only those of its OpenLineage provider are taken over.
+            which only those of its OpenLineage provider and of its metrics are taken over: these win.
     """
     kept = {key: value for key, value in inherited.items() if _is_taken_over(key)}
+    said = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return {**kept, **user_environment(layout, secrets), MARKER: str(layout.state), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **user_environment(layout, secrets), **said, MARKER: str(layout.state), "PYTHONUNBUFFERED": "1"}
 
 
 def _is_taken_over(variable: str) -> bool:
-    return variable.startswith("AIRFLOW__OPENLINEAGE__") or not variable.startswith(("AIRFLOW__", "MLFLOW_"))
+    return variable.startswith(("AIRFLOW__OPENLINEAGE__", _METRICS)) or not variable.startswith(
+        ("AIRFLOW__", "MLFLOW_")
+    )

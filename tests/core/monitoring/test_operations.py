@@ -27,7 +27,8 @@ def decision_entries(environment: Environment, model: str) -> list[dict[str, Any
 
 def gauges(environment: Environment) -> dict[tuple[str, ...], float]:
     """The exported gauges: name and label values (but the model's) -> value."""
-    text = (environment.state / "metrics" / "airworthy_monitor.prom").read_text(encoding="utf-8")
+    (path,) = (environment.state / "metrics").glob("monitor_*.prom")
+    text = path.read_text(encoding="utf-8")
     return {
         (sample.name, *(v for k, v in sorted(sample.labels.items()) if k != "model")): sample.value
         for family in text_string_to_metric_families(text)
