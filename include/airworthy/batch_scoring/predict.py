@@ -63,7 +63,7 @@ def _answered(bundle: ModelBundle, frame: pl.DataFrame) -> Iterator[tuple[pl.Dat
     One row that the features cannot take fails all that are computed with it: halves find it.
     """
     try:
-        answers = bundle.predict(frame.select(bundle.manifest.inputs))
+        answers = bundle.predict(frame.select(list(bundle.manifest.inputs)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
         if frame.height > 1:
             half = frame.height // 2

@@ -1,0 +1,147 @@
+"""Rows become predictions by the code that serves, however they are cut into pieces; and nothing is scored twice."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airworthy.batch_scoring.predict import NOT_FINITE, predict
+from airworthy.batch_scoring.records import ScoredPartition
+from airworthy.batch_scoring.rows import prediction_rows, quarantined_rows
+from airworthy.batch_scoring.table import BatchPredictions
+from airworthy.bundle import Manifest, ModelBundle, bundle_digest
+from airworthy.features import FeatureSet, fit_features, polars_schema
+from airworthy.handover import Window
+from airworthy.predictions.ids import new_request_id
+from airworthy.release.client import split_body
+from airworthy.serving.loaded import Limits, LoadedModel
+
+from ..lake.conftest import environment_below  # noqa: TID252 - tests are no installed package
+from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252
+
+TASKS = ("regression", "binary", "multiclass")
+KEPT = [pl.col("note").alias("key_note")]
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[ModelBundle, LoadedModel]]:
+    """Return a task's bundle, and the same version as the model server has it."""
+    registry = FolderRegistry(tmp_path_factory.mktemp("bundles"))
+    made = {task: registry.add(task, "1", task) for task in TASKS}
+
+    def of(task: str) -> tuple[ModelBundle, LoadedModel]:
+        folder, digest = registry.bundle(task, "1")
+        assert digest == bundle_digest(folder)
+        return made[task], LoadedModel.load(task, "1", folder, digest)
+
+    return of
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_task_is_answered_as_the_server_answers(bundles: Callable[[str], Any], task: str) -> None:
+    """The server's numbers to the last bit; of several classes also their probabilities and the most probable one."""
+    bundle, served = bundles(task)
+    rows = make_rows(200, seed=4)
+    answers = served.predict(split_body(rows), Limits())
+    found = predict(bundle, rows, KEPT, 0).rows
+    assert found["key_note"].equals(rows["note"].alias("key_note"))
+    if task != "multiclass":
+        assert found["prediction"].to_list() == answers
+        assert found["probabilities"].null_count() == found["predicted_class"].null_count() == rows.height
+        return
+    best = [each.index(max(each)) for each in answers]
+    assert found["probabilities"].to_list() == answers
+    assert found["prediction"].to_list() == best
+    assert found["predicted_class"].to_list() == [bundle.manifest.classes[code] for code in best]
+
+
+@pytest.fixture(scope="module")
+def brittle() -> ModelBundle:
+    """A bundle whose features fail on a negative number, and whose trees say "infinite" from 500 on."""
+    expressions = {"x": pl.col("x").cast(pl.UInt32).cast(pl.Float64)}
+    rows = pl.DataFrame({"x": [0, 1, 499, 501]}, schema=polars_schema({"x": "int"}))
+    features = FeatureSet(expressions, fit_features(expressions, {"x": pl.Float64()}, [rows.lazy()]))
+    data = xgboost.DMatrix(features.matrix(rows), [0.0, 0.0, 0.0, 100.0])
+    grown = xgboost.train({"max_depth": 1, "min_child_weight": 0, "learning_rate": 1.0, "lambda": 0}, data, 2)
+    model = json.loads(bytes(grown.save_raw("json")))
+    for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
+        # Where a node is a leaf, its value stands in place of the split.
+        tree["split_conditions"][-1] = 3e38
+    booster = xgboost.Booster(model_file=bytearray(json.dumps(model).encode()))
+    manifest = Manifest(model="brittle", task="regression", inputs={"x": "int"}, features=features.features)
+    return ModelBundle(manifest, features, booster)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(-3, 1000), min_size=1, max_size=40), st.integers(1, 40))
+def test_however_rows_are_cut_each_has_the_same_answer_or_the_same_reason(
+    brittle: ModelBundle, values: list[int], size: int
+) -> None:
+    """Bad rows cost themselves alone, whoever stands beside them; what is scored keeps its order."""
+    frame = pl.DataFrame({"x": values}, schema=polars_schema({"x": "int"}))
+    whole = predict(brittle, frame, [pl.col("x")], frame.height)
+    parts = [predict(brittle, piece, [pl.col("x")], piece.height) for piece in frame.iter_slices(size)]
+    assert pl.concat([part.rows for part in parts]).equals(whole.rows)
+    assert pl.concat([part.unscorable for part in parts]).equals(whole.unscorable)
+    assert whole.rows["x"].to_list() == [value for value in values if 0 <= value < 500]
+    reasons = {json.loads(row)["x"]: reason for reason, row in whole.unscorable.iter_rows()}
+    assert sorted(map(int, reasons)) == sorted({value for value in values if not 0 <= value < 500})
+    assert all((reason == NOT_FINITE) == (int(value) >= 500) for value, reason in reasons.items())
+
+
+def test_a_batch_that_fails_as_a_whole_is_given_up_early(brittle: ModelBundle) -> None:
+    """When more rows have failed than may, the others are not tried one by one."""
+    frame = pl.DataFrame({"x": [-1] * 4000}, schema=polars_schema({"x": "int"}))
+    assert predict(brittle, frame, [pl.col("x")], 5).unscorable.height == 6
+
+
+def record(day: str, version: str, digest: str, at: datetime) -> ScoredPartition:
+    return ScoredPartition(
+        partition=day, model_version=version, bundle_digest="b" + version, input_table="t", input_version=1,
+        input_digest=digest, rows=1, quarantined=0, request_id=new_request_id(), scored_at=at, resolved_at=at,
+        run_id=at.isoformat(), dag_id=None, requested_by="ada", git_commit="g",
+    )  # fmt: skip
+
+
+Run = tuple[str, str, str]
+RUNS = st.lists(st.tuples(*(st.sampled_from(("1", "2")) for _ in range(3))), min_size=1, max_size=5)
+
+
+@settings(max_examples=12)
+@given(RUNS)
+def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(runs: list[Run]) -> None:
+    """A run that is repeated commits nothing; a day has the rows of the newest version and content that scored it."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = BatchPredictions(environment_below(Path(folder)), "m")
+        begun, wanted = datetime(2026, 1, 1, tzinfo=UTC), {}
+        for minute, (day, version, digest) in enumerate(runs):
+            for _ in range(2):
+                new = record(f"2026-01-0{day}", version, digest, begun + timedelta(minutes=minute))
+                committed = len(table.history())
+                written = table.replace(*rows_of(new), new)
+                wrote = len(table.history()) - committed
+                assert wrote == (written.request_id == new.request_id)
+            assert wrote == 0
+            assert written.scores_the_same(new)
+            wanted[new.partition] = written.request_id
+        rows = table.scan(Window(start=begun, end=begun + timedelta(days=2))).collect()
+        assert dict(rows.select("partition", "request_id").iter_rows()) == wanted
+        assert rows.height == len(wanted)
+
+
+def rows_of(scored: ScoredPartition) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return one row's prediction, and none in quarantine, as the stage would make them."""
+    beside = {"event_time": scored.scored_at, "key_id": 1, "prediction": 0.5, "probabilities": None}
+    predicted = pl.DataFrame([{**beside, "predicted_class": None}])
+    none = pl.DataFrame(schema={"reason": pl.String, "row": pl.String})
+    return prediction_rows(predicted, scored), quarantined_rows(none, scored)
