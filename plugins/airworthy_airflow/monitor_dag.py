@@ -7,9 +7,12 @@ from datetime import UTC, datetime, time
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from airworthy.environment import load_environment
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
+from airworthy_airflow.alerts.deadline import deadline_of
 from airworthy_airflow.operators import (
+    CheckAgeOperator,
     CheckDataOperator,
     CheckDriftOperator,
     CheckPerformanceOperator,
@@ -31,7 +34,11 @@ PARAMS = {
 
 
 def build_monitor_dag(spec: ModelSpec) -> DAG:
-    """Return ``<model>__monitor``: collect, four checks, a decision, and the training that it may trigger."""
+    """Return ``<model>__monitor``: collect, the checks, a decision, and the training that it may trigger.
+
+    Raises:
+        TerminalError: when the environment's file is missing or wrong.
+    """
     schedule = spec.monitor.schedule
     with DAG(
         dag_id=f"{spec.model}__monitor",
@@ -42,6 +49,7 @@ def build_monitor_dag(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         tags={"airworthy", "monitor", spec.model},
         default_args={"owner": spec.owner},
+        deadline=deadline_of(spec, load_environment()),
         doc_md=_doc(spec),
     ) as dag:
         _tasks(spec.model)
@@ -51,6 +59,8 @@ def build_monitor_dag(spec: ModelSpec) -> DAG:
 
 def _tasks(model: str) -> None:
     collect = CollectOperator(task_id="collect", model=model)
+    # Data that are late may be none at all, and then nothing can be collected.
+    collect >> CheckAgeOperator(task_id="check_age", model=model, trigger_rule="all_done")
     data = CheckDataOperator(task_id="check_data", model=model)
     handed = {"data_check": data.output}
     checks = {
@@ -78,7 +88,19 @@ def _doc(spec: ModelSpec) -> str:
             f"A signal in {rules.persist} windows starts `{spec.model}__train` with the reason `drift` or "
             f"`performance`, {format_duration(rules.cooldown)} after the last training at the earliest. After "
             f"{rules.max_rejected_in_a_row} refused challengers in a row it fails instead: a person has to look.",
+            _told(spec),
             f"Every decision: `airworthy ledger {spec.model}`. Reports and curves: the champion's run in MLflow, "
             "folder `monitoring`.",
         ]
     )
+
+
+def _told(spec: ModelSpec) -> str:
+    rules = spec.alerts
+    limits = (
+        ("a champion whose data ended more than {} ago", rules.champion_max_age),
+        ("no new data for more than {}", rules.data_max_delay),
+        ("a run that has not succeeded {} after it was queued", rules.late_after),
+    )
+    told = "; ".join(words.format(format_duration(limit)) for words, limit in limits if limit is not None)
+    return f"By the environment's channels people are told of drift and trips, and of {told}." if told else ""

@@ -12,6 +12,7 @@ from airworthy.environment import load_environment
 from airworthy.handover import Promote, TriggerReason
 from airworthy.release.rules import ReleaseRules, release_rules
 from airworthy.spec import ModelSpec
+from airworthy_airflow.alerts.deadline import deadline_of
 from airworthy_airflow.dag_docs import train_doc
 from airworthy_airflow.operators import (
     ApproveOperator,
@@ -71,7 +72,8 @@ def build_train_dag(spec: ModelSpec) -> DAG:
     Raises:
         TerminalError: when the environment's file is missing or wrong.
     """
-    rules = release_rules(spec, load_environment())
+    environment = load_environment()
+    rules = release_rules(spec, environment)
     with DAG(
         dag_id=f"{spec.model}__train",
         description=spec.description or f"Trains, judges and releases {spec.model}.",
@@ -81,6 +83,7 @@ def build_train_dag(spec: ModelSpec) -> DAG:
         max_active_runs=2,
         tags={"airworthy", "train", spec.model, spec.task},
         default_args={"owner": spec.owner},
+        deadline=deadline_of(spec, environment, rules.longest_wait),
         doc_md=train_doc(spec, rules),
     ) as dag:
         _tasks(spec, rules)

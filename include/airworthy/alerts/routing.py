@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airworthy.alerts.alert import Alert
-from airworthy.spec.alerts import Alerts, Channel
+from airworthy.spec.alerts import AlertKind, Alerts, Channel
 
 
-def channels_for(alert: Alert, rules: Alerts, channels: Sequence[Channel]) -> list[Channel]:
-    """Return the channels that want an alert, in the environment's order; none when the model's spec does not."""
-    if alert.kind not in rules.kinds:
+def wanted(kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channel]) -> list[Channel]:
+    """Return the channels that are told of such alerts, in the environment's order.
+
+    Args:
+        kind: The kind of alert.
+        model: The model that it is about.
+        rules: The model's; what they leave out nobody is told.
+        channels: The environment's.
+    """
+    if kind not in rules.kinds:
         return []
-    return [
-        channel for channel in channels
-        if alert.kind in channel.kinds and (not channel.models or alert.model in channel.models)
-    ]  # fmt: skip
+    return [each for each in channels if kind in each.kinds and (not each.models or model in each.models)]

@@ -63,6 +63,10 @@ def _rollback(facts: Facts) -> str:
     return _because(f"version {facts['from']} -> version {facts['to']}", [facts["reason"]])
 
 
+def _alert(facts: Facts) -> str:
+    return f"{facts['title']} (told: {', '.join(facts['told']) or 'nobody'})"
+
+
 def _step(facts: Facts) -> str:
     return "shadow" if facts["step"] == "shadow" else f"{facts['step']} %"
 
@@ -82,4 +86,5 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     "rollout_stopped": _stopped,
     "rollback_started": _rollback,
     "rollback": _rollback,
+    "alert": _alert,
 }

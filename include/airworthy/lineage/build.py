@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from airworthy.alerts.record import ALERT
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
 from airworthy.lake.records import PartitionRecord
 from airworthy.ledger import Entry
@@ -164,7 +165,7 @@ def _add_decisions(graph: Graph, facts: Facts) -> None:
     last: dict[tuple[str, str], str] = {}
     serving: dict[str, str] = {}
     for entry in facts.entries:
-        if entry.kind in ("verdict", "registration"):
+        if entry.kind in ("verdict", "registration", ALERT):
             continue
         move = entry.kind == ALIAS_MOVE
         title = titles.deployment_title(entry) if move else titles.decision_title(entry)

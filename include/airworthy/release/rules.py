@@ -26,6 +26,12 @@ class ReleaseRules:
         """The steps before ``full``, in which the guard watches the challenger."""
         return tuple(step for step in self.rollout if step != "full")
 
+    @property
+    def longest_wait(self) -> timedelta:
+        """How long a release may wait for a person, and for the steps of its rollout."""
+        approval = self.approval_timeout if self.approval == "required" else timedelta(0)
+        return approval + len(self.watched_steps) * self.bake
+
     def steps_before(self, step: WatchedStep) -> tuple[WatchedStep, ...]:
         """Return the watched steps that come before one of them.
 

@@ -14,6 +14,8 @@ from airworthy_airflow.operators.stage import StageOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airworthy_airflow.alerts.telling import Log
+
 
 class RolloutOperator(StageOperator):
     """Looks once, and lets go of its worker until the next look; what comes after starts when the step ended well.
@@ -55,9 +57,18 @@ class RolloutOperator(StageOperator):
             self.log.info("%s", line)
         reasons = "\n".join(f"  - {reason}" for reason in status.reasons)
         if status.state == "tripped":
+            _tell(status, run, context, self.log)
             raise AirflowFailException(f"the rollout is over, the champion has all of the traffic:\n{reasons}")
         if status.state == "held":
             raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
         if status.state != "done":
             raise AirflowRescheduleException(next_look(status, datetime.now(UTC)))
         return handed
+
+
+def _tell(status: RolloutStatus, run: RunRequest, context: Context, log: Log) -> None:
+    from airworthy.alerts.making import guard_trip
+    from airworthy_airflow.alerts.evidence import version_links
+    from airworthy_airflow.alerts.telling import tell
+
+    tell(guard_trip(status, run.run_id, version_links(context, status.model, status.version)), run.run_id, log)

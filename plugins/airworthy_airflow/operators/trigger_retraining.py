@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.providers.standard.operators.trigger_dagrun import DagIsPaused, TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from airworthy.environment import load_environment
 from airworthy_airflow.operators.stage import airflow_errors
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airworthy.handover import DriftDecision
+    from airworthy_airflow.alerts.telling import Log
 
 DOC = (
-    "Starts the train DAG with the decision's own run id, so a retry, or a task that is cleared, starts no second run. "
-    "**Skipped** when nothing is to be done. **Fails** when the train DAG is paused, and when too many challengers in "
-    "a row were refused: then a person has to look."
+    "Starts the train DAG with the decision's own run id, so a retry, or a task that is cleared, starts no second run, "
+    "and tells people. **Skipped** when nothing is to be done. **Fails** when the train DAG is paused, and when too "
+    "many challengers in a row were refused: then a person has to look."
 )
 
 
@@ -58,11 +59,19 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
             raise AirflowSkipException("there was nothing to decide on")
         self.log.info("%s: %s", decision.outcome, decision.told)
         if decision.outcome == "circuit_open" and not self.data_check["window"]["decided"]:
+            tell_of(decision, context, self.log)
             raise AirflowFailException(f"no training is triggered: {decision.told}")
         if not decision.trigger:
             raise AirflowSkipException(decision.told)
         self.trigger_run_id, self.conf = decision.train_run_id, train_conf(decision)
-        super().execute(context)
+        try:
+            super().execute(context)
+        except DagIsPaused:
+            tell_of(decision, context, self.log)
+            raise
+        except DagRunTriggerException:  # The operator asks Airflow by it to start the run.
+            tell_of(decision, context, self.log, started=True)
+            raise
 
 
 def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None:
@@ -76,6 +85,17 @@ def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None
 
     entries = open_ledger(load_environment(), model).entries()
     return decided(entries, datetime.fromisoformat(window["end"]))
+
+
+def tell_of(decision: DriftDecision, context: Context, log: Log, *, started: bool = False) -> None:
+    """Tell people that training is triggered, that it cannot be, or that it is triggered no more."""
+    from airworthy.alerts.making import circuit_breaker, retraining
+    from airworthy_airflow.alerts.evidence import task_links
+    from airworthy_airflow.alerts.telling import tell
+
+    links = task_links(context)
+    alert = retraining(decision, links, started=started) if decision.trigger else circuit_breaker(decision, links)
+    tell(alert, context["dag_run"].run_id, log)
 
 
 def train_conf(decision: DriftDecision) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""An alert as Slack, e-mail and webhooks want it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from airworthy.alerts.alert import Alert
+
+_SIGNS = {"critical": ":rotating_light:", "warning": ":warning:"}
+# Slack refuses a message whose parts are longer.
+_TITLE, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10
+
+
+def slack_text(alert: Alert) -> str:
+    """Return what Slack shows in a notification."""
+    return _slack(f"{_SIGNS[alert.severity]} {alert.title}")
+
+
+def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
+    """Return the message in Slack's Block Kit: title, text, facts, what to do next, and where the evidence is."""
+    title = _cut(f"{_SIGNS[alert.severity]} {alert.title}", _TITLE)
+    facts = [
+        _markdown(f"*{_slack(name)}*\n{_slack(value)}", _FIELD) for name, value in list(alert.facts.items())[:_FIELDS]
+    ]
+    links = "\n".join(_slack_link(name, place) for name, place in alert.links.items())
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
+        {"type": "section", "text": _markdown(_slack(alert.text), _SECTION)},
+        {"type": "section", "fields": facts} if facts else None,
+        {"type": "section", "text": _markdown(f"*Next:* {_slack(alert.next_step)}", _SECTION)},
+        {"type": "context", "elements": [_markdown(links, _SECTION)]} if links else None,
+    ]
+    return [block for block in blocks if block is not None]
+
+
+def email_subject(alert: Alert) -> str:
+    """Return the subject, on one line."""
+    return " ".join(f"[Airworthy] {alert.severity}: {alert.title}".split())
+
+
+def email_html(alert: Alert) -> str:
+    """Return the body of the e-mail."""
+    rows = [(name, escape(value)) for name, value in alert.facts.items()]
+    rows += [(name, _html_link(place)) for name, place in alert.links.items()]
+    table = "".join(f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows)
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in alert.text.splitlines())
+    return (
+        f"<h2>{escape(alert.title)}</h2>{paragraphs}<p><b>Next:</b> {escape(alert.next_step)}</p><table>{table}</table>"
+    )
+
+
+def webhook_json(alert: Alert) -> dict[str, Any]:
+    """Return the body for a webhook: the whole alert, and the key by which its receiver knows a repetition."""
+    return {"key": f"{alert.model}:{alert.key}", **alert.model_dump(mode="json")}
+
+
+def plain_text(alert: Alert, told: Iterable[str]) -> str:
+    """Return the alert for a log, and who is told."""
+    names = ", ".join(told) or "nobody: the environment has no channel for it"
+    return "\n".join([*alert.lines, f"  told: {names}"])
+
+
+def _slack(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _markdown(text: str, most: int) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": _cut(text, most)}
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _slack_link(name: str, place: str) -> str:
+    return f"<{_slack(place)}|{_slack(name)}>" if _is_address(place) else f"{_slack(name)}: `{_slack(place)}`"
+
+
+def _html_link(place: str) -> str:
+    shown = escape(place)
+    return f'<a href="{shown}">{shown}</a>' if _is_address(place) else f"<code>{shown}</code>"
+
+
+def _is_address(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
