@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from airworthy.spec.fields import Day, Part, Share, Wrong, refuse, rejection
+from airworthy.spec.fields import Day, Duration, Part, Share, Wrong, format_duration, refuse, rejection
+
+DAY = timedelta(days=1)
 
 AssetText = Annotated[str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")]
 
@@ -22,7 +25,37 @@ class SimulatorSource(Part):
     missing_share: Share = Field(default=0.01, description="Share of values that are missing.")
     bad_share: Share = Field(default=0.001, description="Share of rows that break the data's contract.")
     drift_from: Day | None = Field(default=None, description="First day on which the world has changed.")
+    drift_every: Duration | None = Field(
+        default=None,
+        description="After so long the world changes back, then again, and so on; whole days. Default: it stays so.",
+        examples=["8w"],
+    )
     drift_strength: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+
+    @model_validator(mode="after")
+    def _changes_on_whole_days(self) -> SimulatorSource:
+        wrong, every = [], self.drift_every
+        if every is not None and (every < DAY or every % DAY):
+            problem = "the world changes between days only"
+            wrong.append(Wrong(("drift_every",), problem, format_duration(every), "whole days, such as 56d or 8w"))
+        if every is not None and self.drift_from is None:
+            problem = "this needs a first day on which the world has changed"
+            wrong.append(Wrong(("drift_from",), problem, None, "a date, such as 2026-03-02"))
+        refuse(wrong)
+        return self
+
+    def changed(self, day: date) -> bool:
+        """Tell whether the world of a UTC day is the changed one."""
+        if self.drift_from is None or day < self.drift_from:
+            return False
+        return self.drift_every is None or (day - self.drift_from) // self.drift_every % 2 == 0
+
+    def next_change(self, day: date) -> date | None:
+        """Return the first day from the given one on whose world is not that of the day before; None: there is none."""
+        first, every = self.drift_from, self.drift_every
+        if first is None or day <= first or every is None:
+            return first if first is not None and day <= first else None
+        return first - (first - day) // every * every
 
 
 class FilesSource(Part):

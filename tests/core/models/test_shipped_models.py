@@ -1,4 +1,4 @@
-"""The three models that ship are whole: their data comes in, their features stand alone, their gates can be met."""
+"""The models that ship are whole: their data comes in, their features stand alone, their gates can be met."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from airworthy.stages.ingest import ingest
 PROJECT = Path(__file__).resolve().parents[3]
 MODELS = PROJECT / "include/models"
 DAY = date(2026, 3, 2)
-AS_OF = {"delivery_eta": "2026-03-01", "delivery_late": "2026-03-01", "bike_demand": "2011-07-01"}
+AS_OF = {
+    "delivery_drift": "2020-03-02", "delivery_eta": "2026-03-01", "delivery_late": "2026-03-01",
+    "bike_demand": "2011-07-01",
+}  # fmt: skip
 
 
 def shared_downloads(state: Path) -> Path:
@@ -121,3 +124,26 @@ def test_drift_starts_on_its_day() -> None:
     assert mean["b"] > 1.1 * mean["a"]  # type: ignore[operator]
     assert moved["minutes"].mean() > 1.15 * same["minutes"].mean()  # type: ignore[operator]
     assert (moved["city"] == "lisbon").mean() > 1.4 * (same["city"] == "lisbon").mean()  # type: ignore[operator]
+
+
+def test_a_world_that_changes_changes_back() -> None:
+    """Every `drift_every` the other world begins; each day's rows are those of the one or of the other for ever."""
+    plain = SimulatorSource(type="simulator", rows_per_day=500)
+    there = plain.model_copy(update={"drift_from": DAY})
+    there_and_back = there.model_copy(update={"drift_every": timedelta(days=14)})
+    for days, other in ((-1, False), (0, True), (13, True), (14, False), (27, False), (28, True)):
+        day = DAY + timedelta(days=days)
+        expected = generate_deliveries(there if other else plain, day)
+        assert frame_digest(generate_deliveries(there_and_back, day)) == frame_digest(expected), day
+
+
+@given(st.integers(-100, 1000), st.none() | st.integers(1, 60))
+def test_the_next_change_is_the_next_day_of_another_world(days: int, every: int | None) -> None:
+    """From the day that is named to the one that is returned nothing changes, and on that one it does."""
+    period = None if every is None else timedelta(days=every)
+    source = SimulatorSource(type="simulator", drift_from=DAY, drift_every=period)
+    first = DAY + timedelta(days=days)
+    after = (first + timedelta(days=number) for number in range(202))
+    expected = next((day for day in after if source.changed(day) != source.changed(day - timedelta(days=1))), None)
+    assert source.next_change(first) == expected
+    assert source.model_copy(update={"drift_from": None}).next_change(first) is None

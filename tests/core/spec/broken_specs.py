@@ -37,6 +37,7 @@ BROKEN: dict[str, Told] = {
     "unknown_source.yaml": Told(f"{SOURCE}.type", "did you mean 'simulator'", "simulater", "files, simulator, sql"),
     "source_without_type.yaml": Told(f"{SOURCE}.type", "required", "nothing", "files, simulator, sql"),
     "unknown_source_key.yaml": Told(f"{SOURCE}.rows_a_day", "mean 'rows_per_day'", "100", "rows_per_day, scenario"),
+    "drift_within_a_day.yaml": Told(f"{SOURCE}.drift_every", "between days only", "36h", "such as 56d or 8w"),
     "number_out_of_range.yaml": Told(
         f"{SOURCE}.rows_per_day", "greater than 0", "0", "more than 0 and at most 50000000"
     ),

@@ -66,7 +66,7 @@ def generate_deliveries(source: SimulatorSource, day: date) -> pl.DataFrame:
         microseconds; `minutes` is the label of a regression, `late` that of a classification.
     """
     rng = np.random.default_rng(np.random.SeedSequence([source.seed, day.toordinal()]))
-    strength = source.drift_strength if source.drift_from is not None and day >= source.drift_from else 0.0
+    strength = source.drift_strength if source.changed(day) else 0.0
     trips = _draw_trips(rng, source, day, strength)
     promised = np.ceil((7.5 + 3.1 * trips.distance + 2.7 * trips.stops) / 5.0) * 5.0
     minutes = _minutes(rng, trips, day, strength)
