@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -114,6 +115,16 @@ class ServerClient:
             TransientError: when the server does not answer.
         """
         return self._ask("POST", f"/models/{quote(model, safe='')}/invocations", model, split_body(rows))
+
+    def send_labels(self, model: str, labels: Sequence[tuple[str, Any]]) -> None:
+        """Tell what predictions turned out to be: their ids, each with its label.
+
+        Raises:
+            TerminalError: with the server's reason.
+            TransientError: when the server does not answer, or could not log them.
+        """
+        body = orjson.dumps({"labels": [{"id": id, "label": label} for id, label in labels]})
+        self._ask("POST", f"/models/{quote(model, safe='')}/labels", model, body)
 
     def measure_latency(self, model: str, version: str, rows: pl.DataFrame, requests: int = 200) -> Latency:
         """Send single-row requests one after the other and return how long they took.

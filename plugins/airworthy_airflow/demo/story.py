@@ -1,4 +1,4 @@
-"""The demo's story: a train run, predictions from the served model, and what to look at next."""
+"""The demo's story: a model is trained, released and asked; another one's world changes; and what to look at next."""
 
 from __future__ import annotations
 
@@ -10,38 +10,48 @@ from rich.console import Console
 from airworthy.errors import TerminalError, TransientError
 from airworthy.gates.report import verdict_table
 from airworthy.handover import DatasetRef, Verdict
-from airworthy_airflow.demo.train_run import follow_run, start_run
+from airworthy_airflow.demo.runs import follow_run, start_run
+from airworthy_airflow.demo.second_act import SecondAct, Told
+from airworthy_airflow.demo.text import quality_table, say, shift_table
 from airworthy_airflow.rest import AirflowClient
 from airworthy_airflow.stack.control import addresses
 from airworthy_airflow.stack.layout import Layout
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
-MODEL = "delivery_eta"
+MODEL, CHANGING = "delivery_eta", "delivery_drift"
 
 
 def tell(layout: Layout, console: Console) -> None:
-    """Train and release the demo's model on a stack that is up, ask it for predictions, and sum up.
+    """Play both acts on a stack that is up, and sum up.
 
     Raises:
-        TerminalError: when the run fails, or the server does not answer with predictions.
+        TerminalError: when a run fails, the server does not answer with predictions, or the second act takes another
+            course.
         TransientError: when a part cannot be reached.
     """
-    dag_id = f"{MODEL}__train"
     with AirflowClient(layout.url("airflow"), USER, ensure_secrets(layout).password) as airflow:
-        run_id = start_run(airflow, dag_id)
-        _say(console, f"\nStarted {dag_id} over Airflow's REST API: run {run_id}")
-        follow_run(airflow, dag_id, run_id, console)
-        dataset = DatasetRef.model_validate(airflow.xcom(dag_id, run_id, "ingest"))
-        verdict = Verdict.model_validate(airflow.xcom(dag_id, run_id, "evaluate"))
+        say(console, "\n== First act: a model is trained, judged and released")
+        example = first_act(layout, airflow, console)
+        say(console, f"\n== Second act: the world of {CHANGING} changes")
+        told = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
+    say(console, f"\n{summary(layout, told)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
+
+
+def first_act(layout: Layout, airflow: AirflowClient, console: Console) -> str:
+    """Train and release the demo's model, ask it for predictions; return where its example is."""
+    dag_id = f"{MODEL}__train"
+    run_id = start_run(airflow, dag_id, {"reason": "api"})
+    say(console, f"Started {dag_id} over Airflow's REST API: run {run_id}")
+    follow_run(airflow, dag_id, run_id, console)
+    dataset = DatasetRef.model_validate(airflow.xcom(dag_id, run_id, "ingest"))
+    verdict = Verdict.model_validate(airflow.xcom(dag_id, run_id, "evaluate"))
     example, answer = predict(layout)
-    _say(console, f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine")
-    _say(console, f"          digest {dataset.digest}")
-    _say(console, f"\n{verdict_table(verdict)}")
+    say(console, f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine")
+    say(console, f"          digest {dataset.digest}")
+    say(console, f"\n{verdict_table(verdict)}")
     values = ", ".join(f"{value:.4g}" for value in answer["predictions"][:5])
-    _say(
-        console, f"\nServed    {MODEL} version {answer['version']} answers {len(answer['predictions'])} rows: {values}"
-    )
-    _say(console, f"\n{addresses(layout)}\n\n{_next(layout, example)}")
+    say(console, f"\nServed    {MODEL} version {answer['version']} answers {len(answer['predictions'])} rows: {values}")
+    return example
 
 
 def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
@@ -63,19 +73,44 @@ def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
     return example, {"version": answer.headers.get("x-model-version"), **answer.json()}
 
 
-def _next(layout: Layout, example: str) -> str:
-    invocations = f"{layout.url('server')}/models/{MODEL}/invocations"
-    dag_id = f"{MODEL}__train"
+def summary(layout: Layout, told: Told) -> str:
+    """Return the second act's figures, and where their evidence is."""
+    from airworthy.cli.ledger_lines import ledger_line
+
+    decision, skew = told.decision, told.skew
     return "\n".join(
         [
-            "Next:",
-            f"  curl -s {example} | curl -s -X POST {invocations} -H 'content-type: application/json' -d @-",
-            f"  {layout.url('airflow')}/dags/{dag_id}   the run, its tasks, a form to start another",
-            f"  {layout.url('mlflow')}/#/models/{MODEL}   the versions and their evidence",
-            "  make down                                  stops everything",
+            f"Answers of {decision.model} that went out, against the labels that came in "
+            f"(the world changed on {told.change}):",
+            quality_table(told.phases),
+            "",
+            f"What had moved by {decision.window_start:%Y-%m-%d}, against {skew.reference}:",
+            shift_table(skew),
+            "",
+            f"Reason    {decision.told}",
+            f"Evidence  {_monitor_page(layout, told)}",
+            f"          {skew.report}   (Evidently's page; also in MLflow, with the old champion's run)",
+            "Ledger",
+            *(ledger_line(entry) for entry in told.entries),
         ]
     )
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+def _monitor_page(layout: Layout, told: Told) -> str:
+    return f"{layout.url('airflow')}/dags/{told.decision.model}__monitor/runs/{told.monitor_run}"
+
+
+def _next(layout: Layout, example: str) -> str:
+    invocations = f"{layout.url('server')}/models/{MODEL}/invocations"
+    return "\n".join(
+        [
+            "Next:",
+            f"  curl -s {example} | curl -s -X POST {invocations} -H 'content-type: application/json' -d @-",
+            f"  {layout.url('airflow')}/dags/{MODEL}__train   the run, its tasks, a form to start another",
+            f"  {layout.url('airflow')}/dags/{CHANGING}__monitor   what the monitor looked at and decided",
+            f"  {layout.url('mlflow')}/#/models/{MODEL}   the versions and their evidence",
+            f"  source {layout.env_file}; airworthy ledger {CHANGING}; airworthy lineage {CHANGING}@champion",
+            "  make demo                                  lives through the next change",
+            "  make down                                  stops everything",
+        ]
+    )

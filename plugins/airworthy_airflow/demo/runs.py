@@ -1,9 +1,9 @@
-"""Starting a model's train DAG over the REST API and showing its tasks as they go."""
+"""Starting a model's DAGs over the REST API and showing a run's tasks as they go."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,9 +16,15 @@ from airworthy_airflow.rest import AirflowClient
 
 RUN_WITHIN_SECONDS = 900
 DAG_WITHIN_SECONDS = 90
-ORDER = (
-    "ingest", "validate", "train", "evaluate", "register", "release.deploy_staging", "release.deploy_production",
-)  # fmt: skip
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "train": (
+        "ingest", "validate", "train", "evaluate", "register", "release.deploy_staging", "release.deploy_production",
+    ),
+    "monitor": (
+        "collect", "check_data", "check_skew", "check_drift", "check_performance", "decide", "trigger_retraining",
+    ),
+}  # fmt: skip
+"""The tasks to show of a DAG, by what follows ``__`` in its id; further ones are shown below these."""
 _STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow", "up_for_retry": "yellow"}
 Tasks = list[dict[str, Any]]
 
@@ -41,7 +47,7 @@ def wait_for_dag(airflow: AirflowClient, dag_id: str) -> dict[str, Any]:
     return dag
 
 
-def start_run(airflow: AirflowClient, dag_id: str) -> str:
+def start_run(airflow: AirflowClient, dag_id: str, conf: Mapping[str, str]) -> str:
     """Start the DAG's next scheduled interval by hand, then unpause the DAG; return the run's id.
 
     A DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a second one.
@@ -50,10 +56,10 @@ def start_run(airflow: AirflowClient, dag_id: str) -> str:
     taken = {run["logical_date"] for run in airflow.runs(dag_id)}
     logical_date = dag["next_dagrun_logical_date"]
     if logical_date is None or logical_date in taken:
-        run_id = airflow.trigger(dag_id, {"reason": "api"})
+        run_id = airflow.trigger(dag_id, conf)
     else:
         interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"])
-        run_id = airflow.trigger(dag_id, {"reason": "api"}, logical_date=logical_date, interval=interval)
+        run_id = airflow.trigger(dag_id, conf, logical_date=logical_date, interval=interval)
     airflow.unpause(dag_id)
     return run_id
 
@@ -64,7 +70,8 @@ def follow_run(airflow: AirflowClient, dag_id: str, run_id: str, console: Consol
     Raises:
         TerminalError: when the run fails; with the failing task's log.
     """
-    shown, watch = _live(console) if console.is_terminal else (nullcontext(), _lines(console))
+    order = ORDERS[dag_id.rpartition("__")[2]]
+    shown, watch = _live(console, order) if console.is_terminal else (nullcontext(), _lines(console, order))
     with shown:
         state = airflow.wait_for_run(dag_id, run_id, within_seconds=RUN_WITHIN_SECONDS, watch=watch)
     if state != "success":
@@ -74,27 +81,26 @@ def follow_run(airflow: AirflowClient, dag_id: str, run_id: str, console: Consol
         )  # fmt: skip
 
 
-def _live(console: Console) -> tuple[AbstractContextManager[Any], Callable[[Tasks], None]]:
-    live = Live(_table([]), console=console, refresh_per_second=8)
-    return live, lambda tasks: live.update(_table(tasks))
+def _live(console: Console, order: tuple[str, ...]) -> tuple[AbstractContextManager[Any], Callable[[Tasks], None]]:
+    live = Live(_table([], order), console=console, refresh_per_second=8)
+    return live, lambda tasks: live.update(_table(tasks, order))
 
 
-def _table(tasks: Tasks) -> Table:
-    found = {task["task_id"]: task for task in tasks}
+def _table(tasks: Tasks, order: tuple[str, ...]) -> Table:
+    found: dict[str, dict[str, Any]] = {name: {} for name in order} | {task["task_id"]: task for task in tasks}
     table = Table("task", "state", "try", "seconds", box=None)
-    for name in ORDER:
-        task = found.get(name, {})
+    for name, task in found.items():
         state, duration = task.get("state") or "waiting", task.get("duration")
         seconds = "" if duration is None else f"{duration:.1f}"
         table.add_row(name, f"[{_STYLES.get(state, 'dim')}]{state}", str(task.get("try_number") or ""), seconds)
     return table
 
 
-def _lines(console: Console) -> Callable[[Tasks], None]:
+def _lines(console: Console, order: tuple[str, ...]) -> Callable[[Tasks], None]:
     seen: dict[str, str] = {}
 
     def watch(tasks: Tasks) -> None:
-        for task in sorted(tasks, key=lambda task: ORDER.index(task["task_id"])):
+        for task in sorted(tasks, key=lambda task: [*order, task["task_id"]].index(task["task_id"])):
             state = task["state"] or "waiting"
             if state not in ("waiting", "scheduled", "queued", seen.get(task["task_id"])):
                 seen[task["task_id"]] = state

@@ -1,0 +1,45 @@
+"""Which change of the simulated world the second act lives through. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from airworthy.errors import TerminalError
+from airworthy.handover import Window
+from airworthy.spec import ModelSpec
+from airworthy.spec.sources import SimulatorSource
+
+WEEK = timedelta(weeks=1)
+MOST_WEEKS = 3
+"""For how long after the change the monitor may look, week by week, before the act gives up."""
+
+
+def find_change(spec: ModelSpec, champion_as_of: datetime | None, today: date) -> date:
+    """Return the first day of another world: the next one that the champion has not seen, with a week before it.
+
+    So an act that is played again goes on in time, and one that was broken off is played again.
+
+    Args:
+        spec: The model's, with a simulated source.
+        champion_as_of: Up to when the champion's training saw data; None when there is no champion.
+        today: The current UTC day: runs see whole days of the past only.
+
+    Raises:
+        TerminalError: when the model's world does not change any more before today.
+    """
+    source, first = spec.ingest.source, spec.start + spec.train.lookback
+    seen = champion_as_of.astimezone(UTC).date() if champion_as_of is not None else first
+    change = source.next_change(seen + WEEK) if isinstance(source, SimulatorSource) else None
+    if change is None or change + (MOST_WEEKS + 1) * WEEK > today:
+        raise TerminalError(
+            "the model's world does not change any more before today", model=spec.model,
+            received=f"drift_from {getattr(source, 'drift_from', None)}; the champion has seen the days before {seen}",
+            allowed=f"a simulated source, and a change five weeks before {today} at the latest",
+            next_step="make clean, then: make demo",
+        )  # fmt: skip
+    return change
+
+
+def week_from(day: date) -> Window:
+    """Return the seven days that begin with one."""
+    return Window.ending(datetime.combine(day, time(), tzinfo=UTC) + WEEK, WEEK)
