@@ -13,6 +13,7 @@ from airworthy.cli import (
     prediction_commands,
     release_commands,
     run_commands,
+    score_commands,
     spec_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
@@ -30,6 +31,7 @@ spec_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
 prediction_commands.register(app)
+score_commands.register(app)
 monitor_commands.register(app)
 lineage_commands.register(app)
 metrics_commands.register(app)

@@ -13,9 +13,11 @@ from airworthy_airflow.operators.deploy_staging import DeployStagingOperator
 from airworthy_airflow.operators.end_rollout import EndRolloutOperator
 from airworthy_airflow.operators.evaluate import EvaluateOperator
 from airworthy_airflow.operators.ingest import IngestOperator
+from airworthy_airflow.operators.ingest_inputs import IngestInputsOperator
 from airworthy_airflow.operators.register import RegisterOperator
 from airworthy_airflow.operators.rollback import RollbackOperator
 from airworthy_airflow.operators.rollout import RolloutOperator
+from airworthy_airflow.operators.score import ScoreOperator
 from airworthy_airflow.operators.train import TrainOperator
 from airworthy_airflow.operators.trigger_retraining import TriggerRetrainingOperator
 from airworthy_airflow.operators.validate import ValidateOperator
@@ -33,10 +35,12 @@ __all__ = [
     "DeployStagingOperator",
     "EndRolloutOperator",
     "EvaluateOperator",
+    "IngestInputsOperator",
     "IngestOperator",
     "RegisterOperator",
     "RollbackOperator",
     "RolloutOperator",
+    "ScoreOperator",
     "TrainOperator",
     "TriggerRetrainingOperator",
     "ValidateOperator",
