@@ -1,0 +1,286 @@
+"""Alerts reach people: by each channel's real provider, once, whatever becomes of the other channels."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.standard.operators.trigger_dagrun import DagIsPaused
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
+
+from airworthy.alerts.alert import Alert
+from airworthy.alerts.record import ALERT
+from airworthy.environment import Environment, load_environment
+from airworthy.handover import DriftDecision
+from airworthy.ledger import open_ledger
+from airworthy.monitoring.history import DRIFT_DECISION
+from airworthy.release.rules import ReleaseRules
+from airworthy.spec import load_spec
+from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
+from airworthy_airflow.alerts.telling import tell
+from airworthy_airflow.operators import CheckAgeOperator, TriggerRetrainingOperator
+from airworthy_airflow.train_dag import build_train_dag
+
+from .test_operators import context
+
+MODEL = "delivery_eta"
+PROJECT = Path(__file__).resolve().parents[2]
+WEBHOOK = "{type: webhook, connection: hook, endpoint: alerts}"
+log = logging.getLogger("test_alerts")
+
+Channels = Callable[..., Environment]
+TRIPPED = Alert(
+    kind="guard_trip", model=MODEL, about="version 5 run-1", severity="critical", title="5 < 4 & {{ ti }}",
+    text="3 % errors\n<script>", facts={"version": "5"}, links={"task": "http://airflow/task", "file": "/a/b.json"},
+    next_step="look at the figures",
+)  # fmt: skip
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebReceiver]:
+    """A web server, and Airflow's connections to it as a webhook, as Slack's API and as Slack's incoming webhook."""
+    with web_receiver() as receiver:
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("AIRFLOW_CONN_HOOK", receiver.connection("http"))
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SLACK_API", receiver.connection("slack", "xoxb-1", base_url=f"{receiver.url}/")
+        )
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_HOOK", receiver.connection("slackwebhook", "T/B/secret"))
+        yield receiver
+
+
+@pytest.fixture
+def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailReceiver]:
+    """A mail server, and Airflow's connection to it."""
+    with mail_receiver() as receiver:
+        monkeypatch.setenv("AIRFLOW_CONN_POST", receiver.connection())
+        yield receiver
+
+
+@pytest.fixture
+def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channels:
+    """Make the shipped local environment, with these channels and with the shipped models, the one that is loaded."""
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
+    monkeypatch.setenv("AIRWORTHY_MODELS", str(PROJECT / "include" / "models"))
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
+
+    def make(*listed: str) -> Environment:
+        shipped = (PROJECT / "include" / "environments" / "local.yaml").read_text(encoding="utf-8")
+        path = tmp_path / "include" / "environments" / "local.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{shipped}\nalerts: [{', '.join(listed)}]\n", encoding="utf-8")
+        return load_environment()
+
+    return make
+
+
+def entries(environment: Environment) -> list[dict[str, Any]]:
+    """What the ledger says of alerts."""
+    return [each.facts for each in open_ledger(environment, MODEL).entries() if each.kind == ALERT]
+
+
+def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebReceiver) -> None:
+    """The key tells its receiver a repetition; every other field is the alert's."""
+    channels(WEBHOOK)
+    tell(TRIPPED, "run-1", log)
+    [(path, body)] = web.requests
+    assert path == "/alerts"
+    assert body == {"key": f"{MODEL}:{TRIPPED.key}", **TRIPPED.model_dump(mode="json")}
+
+
+def test_slack_gets_blocks_by_a_channels_name_or_by_an_incoming_webhook(channels: Channels, web: WebReceiver) -> None:
+    """What an alert says is text there, and neither mark-up nor a template; the evidence is a link."""
+    channels('{type: slack, connection: slack_api, channel: "#ml"}', "{type: slack, connection: slack_hook}")
+    tell(TRIPPED, "run-1", log)
+    [(api, message), (hook, posted)] = web.requests
+    assert (api, hook) == ("/chat.postMessage", "/T/B/secret")
+    assert message["channel"] == "#ml"
+    blocks = json.loads(message["blocks"])
+    assert blocks == posted["blocks"]
+    assert blocks[0]["text"] == {"type": "plain_text", "text": ":rotating_light: 5 < 4 & {{ ti }}", "emoji": True}
+    assert blocks[1]["text"]["text"] == "3 % errors\n&lt;script&gt;"
+    assert blocks[2]["fields"] == [{"type": "mrkdwn", "text": "*version*\n5"}]
+    assert blocks[-1]["elements"][0]["text"] == "<http://airflow/task|task>\nfile: `/a/b.json`"
+    assert posted["text"] == ":rotating_light: 5 &lt; 4 &amp; {{ ti }}"
+
+
+def test_mail_goes_to_everybody_in_the_list(channels: Channels, mail: MailReceiver) -> None:
+    """The sender is the connection's; the body is HTML in which the alert's words are text."""
+    channels("{type: email, connection: post, to: [a@example.org, b@example.org]}")
+    tell(TRIPPED, "run-1", log)
+    [(recipients, message)] = mail.mails
+    assert recipients == ["a@example.org", "b@example.org"]
+    assert message["subject"] == "[Airworthy] critical: 5 < 4 & {{ ti }}"
+    assert message["from"] == "airworthy@example.org"
+    body = next(part for part in message.walk() if part.get_content_type() == "text/html").get_content()
+    assert "<p>&lt;script&gt;</p>" in body
+    assert '<a href="http://airflow/task">' in body
+
+
+def test_each_channel_is_told_once_and_a_failure_hides_no_other(
+    channels: Channels, web: WebReceiver, mail: MailReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A web server that refuses and a connection that is not there leave the mail alone; a later try tells the rest."""
+    environment = channels(
+        WEBHOOK, "{type: slack, connection: not_there}", "{type: email, connection: post, to: [a@example.org]}"
+    )
+    web.status = 500
+    with caplog.at_level(logging.INFO):
+        tell(TRIPPED, "run-1", log)
+    assert "webhook hook alerts could not be told" in caplog.text
+    assert "slack not_there could not be told" in caplog.text
+    assert [found["told"] for found in entries(environment)] == [["email post a@example.org"]]
+    web.status = 200
+    for _ in range(2):
+        tell(TRIPPED, "run-1", log)
+    assert len(mail.mails) == 1
+    assert len(web.requests) == 2, "once in vain, once well"
+    assert [found["told"] for found in entries(environment)][1:] == [["webhook hook alerts"]]
+
+
+def test_without_a_channel_the_alert_is_logged_and_written_down(
+    channels: Channels, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An engineer's own machine tells nobody, forgets nothing, and fails nothing."""
+    environment = channels()
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            tell(TRIPPED, "run-1", log)
+    assert "told: nobody: the environment has no channel for it" in caplog.text
+    assert caplog.text.count("look at the figures") == 1
+    [found] = entries(environment)
+    assert found["told"] == []
+
+
+def test_an_unreachable_ledger_keeps_nobody_from_being_told(channels: Channels, web: WebReceiver) -> None:
+    """Twice is better than never."""
+    environment = channels(WEBHOOK)
+    ledger = Path(environment.lake) / MODEL / "ledger"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text("this is no table", encoding="utf-8")
+    tell(TRIPPED, "run-1", log)
+    assert len(web.requests) == 1
+
+
+def decided(environment: Environment, **changes: Any) -> DriftDecision:
+    """Write a decision on a window into the ledger."""
+    end = datetime(2026, 3, 20, tzinfo=UTC)
+    facts: dict[str, Any] = {
+        "model": MODEL, "champion": "4", "champion_as_of": end, "window_start": end - timedelta(days=1),
+        "window_end": end, "signals": {"drift": "fired"}, "words": {"drift": "distance_km moved"}, "inputs": {},
+        "windows": [], "last_retrained": end, "rejected_in_a_row": 3, "rules": {}, "outcome": "retrain",
+        "told": "drift in 2 of 3 windows", "reason": "drift", "train_as_of": end, "digest": "d", "trigger": True,
+        "train_run_id": "drift__run", "evidence": "/evidence/decision.json", **changes,
+    }  # fmt: skip
+    decision = DriftDecision(**facts)
+    ledger = open_ledger(environment, MODEL)
+    ledger.append(DRIFT_DECISION, "decision", "run-1", "airflow", decision.model_dump(mode="json"))
+    return decision
+
+
+def triggering(paused: bool = False) -> tuple[TriggerRetrainingOperator, Any]:
+    """The task that triggers, and what Airflow gives to it: only the train DAG's toggle is of interest."""
+    window = {"end": "2026-03-20T00:00:00+00:00", "decided": False}
+    task: Any = {"window": window}
+    ti = SimpleNamespace(log_url="http://airflow/task", get_dag=lambda dag_id: SimpleNamespace(is_paused=paused))
+    return TriggerRetrainingOperator(task_id="trigger", model=MODEL, data_check=task), {**context(), "ti": ti}
+
+
+def test_a_retraining_is_told_once_however_often_its_task_is_cleared(channels: Channels, web: WebReceiver) -> None:
+    """The task asks Airflow for the same run each time; people hear of it the first time."""
+    decided(channels(WEBHOOK))
+    for _ in range(3):
+        operator, given = triggering()
+        with pytest.raises(DagRunTriggerException):
+            operator.execute(given)
+    [(_, body)] = web.requests
+    assert (body["kind"], body["title"]) == ("drift", f"{MODEL} is trained again")
+    assert body["facts"]["training"] == "drift__run"
+    assert body["links"]["task"] == "http://airflow/task"
+
+
+def test_a_paused_train_dag_is_told_of_and_then_the_training(channels: Channels, web: WebReceiver) -> None:
+    """First that it could not be started, and when it could, that it was."""
+    decided(channels(WEBHOOK))
+    operator, given = triggering(paused=True)
+    with pytest.raises(DagIsPaused):
+        operator.execute(given)
+    operator, given = triggering()
+    with pytest.raises(DagRunTriggerException):
+        operator.execute(given)
+    assert [body["severity"] for _, body in web.requests] == ["critical", "warning"]
+    assert "unpause" in web.requests[0][1]["next_step"]
+
+
+def test_an_open_circuit_is_told_once(channels: Channels, web: WebReceiver) -> None:
+    """The task fails each time it is cleared; people hear of it once."""
+    decided(channels(WEBHOOK), outcome="circuit_open", trigger=False, train_run_id=None)
+    for _ in range(2):
+        operator, given = triggering()
+        with pytest.raises(AirflowFailException):
+            operator.execute(given)
+    assert [body["kind"] for _, body in web.requests] == ["circuit_breaker"]
+
+
+def test_a_quiet_window_is_not_told(channels: Channels, web: WebReceiver) -> None:
+    """Nothing to be done is nothing to tell."""
+    decided(channels(WEBHOOK), outcome="quiet", trigger=False, train_run_id=None, reason=None)
+    operator, given = triggering()
+    with pytest.raises(AirflowSkipException):
+        operator.execute(given)
+    assert web.requests == []
+
+
+def test_data_that_do_not_come_are_told_once_a_last_day(channels: Channels, web: WebReceiver) -> None:
+    """Each run of the monitor looks, and none fails for it."""
+    environment = channels(WEBHOOK)
+    for _ in range(2):
+        ti = SimpleNamespace(log_url="http://airflow/task")
+        handed = CheckAgeOperator(task_id="check_age", model=MODEL).execute({**context(), "ti": ti})
+        assert handed["champion"] is None
+    [(_, body)] = web.requests
+    assert (body["kind"], body["about"]) == ("data_delay", "until 2025-01-01")
+    assert len(entries(environment)) == 1
+
+
+def late(run_type: str) -> dict[str, Any]:
+    """What Airflow gives to a deadline's callback."""
+    run = {
+        "dag_id": f"{MODEL}__train", "dag_run_id": "scheduled__2026-03-20", "run_type": run_type, "state": "running",
+        "queued_at": "2026-03-20T02:00:00Z",
+    }  # fmt: skip
+    return {"dag_run": run, "deadline": {"id": "1", "deadline_time": "2026-03-20T08:00:00+00:00"}}
+
+
+def test_a_late_run_is_told_unless_it_is_a_backfill(channels: Channels, web: WebReceiver) -> None:
+    """A callback of the triggerer; one that is run again, as after a restart, tells nobody twice."""
+    channels(WEBHOOK)
+    for run_type in ("backfill", "scheduled", "scheduled"):
+        asyncio.run(tell_of_late_run(MODEL, late(run_type)))
+    [(_, body)] = web.requests
+    assert (body["kind"], body["facts"]["state"]) == ("late_run", "running")
+    assert body["links"]["run"].endswith(f"/dags/{MODEL}__train/runs/scheduled__2026-03-20")
+
+
+def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(channels: Channels) -> None:
+    """`late_after` from the run's queueing, and what an approval and watched steps may take; none without a channel."""
+    spec = load_spec(PROJECT / "include" / "models" / MODEL / "model.yaml")
+    channels()
+    assert build_train_dag(spec).deadline is None
+    environment = channels(WEBHOOK)
+    rules = ReleaseRules("required", timedelta(days=1), ("shadow", 50, "full"), timedelta(minutes=10))
+    deadline = deadline_of(spec, environment, rules.longest_wait)
+    assert deadline is not None
+    assert deadline.interval == timedelta(hours=6) + timedelta(days=1) + 2 * timedelta(minutes=10)
+    assert deadline.callback.path == "airworthy_airflow.alerts.deadline.tell_of_late_run"
+    [declared] = build_train_dag(spec).deadline
+    assert declared.interval == timedelta(hours=6)
+    assert deadline_of(spec, channels("{type: webhook, kinds: [drift]}")) is None
