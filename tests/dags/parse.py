@@ -7,7 +7,7 @@ import sys
 
 HEAVY = (
     "pandas", "numpy", "polars", "pyarrow", "deltalake", "xgboost", "sklearn", "mlflow", "great_expectations",
-    "evidently", "optuna", "matplotlib", "openlineage",
+    "evidently", "optuna", "matplotlib", "openlineage", "slack_sdk", "aiosmtplib",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def describe(dag) -> dict[str, object]:
         "schedule": type(dag.timetable).__name__,
         "catchup": dag.catchup,
         "doc": dag.doc_md,
+        "deadline": [alert.interval.total_seconds() for alert in dag.deadline or []],
         "params": dag.params.dump(),
         "documented": all(task.doc_md for task in dag.tasks),
     }
