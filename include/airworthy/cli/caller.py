@@ -26,3 +26,9 @@ def log_to_stderr() -> None:
 def new_run_id() -> str:
     """Return the id of a run that a command starts."""
     return f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+
+
+def log_problems_to_stderr() -> None:
+    """Send only what is wrong to standard error: of a command that tells how far it is by other means."""
+    log_to_stderr()
+    logging.getLogger("airworthy").setLevel(logging.WARNING)

@@ -63,6 +63,11 @@ def _rollback(facts: Facts) -> str:
     return _because(f"version {facts['from']} -> version {facts['to']}", [facts["reason"]])
 
 
+def _staleness(facts: Facts) -> str:
+    done = "written to the spec" if facts["written"] else "not written to the spec"
+    return f"{facts['metric']} by age up to {facts['end'][:10]}: {facts['limit']['told']} ({done})"
+
+
 def _alert(facts: Facts) -> str:
     return f"{facts['title']} (told: {', '.join(facts['told']) or 'nobody'})"
 
@@ -87,4 +92,5 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     "rollback_started": _rollback,
     "rollback": _rollback,
     "alert": _alert,
+    "staleness": _staleness,
 }

@@ -1,0 +1,96 @@
+"""``airworthy staleness``: how a model's quality decays with its age, and the age alert that follows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
+from airworthy.cli.progress import progress
+from airworthy.errors import TerminalError
+
+if TYPE_CHECKING:
+    from airworthy.job import Job
+    from airworthy.staleness.curve import StalenessCurve
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("staleness")(staleness)
+
+
+def staleness(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    as_of: Annotated[str | None, typer.Option(help="The end of the data, a UTC day. Default: the newest.")] = None,
+    ages: Annotated[str, typer.Option(help="How old, against a model of the day.")] = "0d,7d,30d,90d",
+    windows: Annotated[int, typer.Option(min=1, max=100, help="Holdouts, spread over the past.")] = 3,
+    write: Annotated[bool, typer.Option(help="Set alerts.champion_max_age in the model's spec.")] = False,
+) -> None:
+    """Measure how MODEL's quality decays with its age, and from which age on that is worth an alert.
+
+    Challengers are trained as of past days, in a lake of their own; nothing is registered. An age is allowed when its
+    loss against a challenger of the day is surely within the spec's monitor.performance.max_loss.
+    """
+    from airworthy.staleness.curve import curve_table
+    from airworthy.staleness.evidence import keep_curve, record_curve
+
+    log_problems_to_stderr()
+    job = _job(model, as_of)
+    curve = _measure(job, ages, windows)
+    folder = keep_curve(job, curve)
+    typer.echo(curve_table(curve))
+    typer.echo(f"evidence: {folder}")
+    written = False
+    try:
+        written = write and _write(job, curve)
+    finally:
+        record_curve(job, curve, written)
+    if not write and curve.limit.age is not None:
+        typer.echo(f"put into {job.folder / 'model.yaml'}, or run again with --write:")
+        typer.echo(f"alerts:\n  champion_max_age: {curve.limit.age}d")
+
+
+def _job(model: str, as_of: str | None) -> Job:
+    from airworthy.handover import RunRequest
+    from airworthy.ledger.queries import parse_moment
+    from airworthy.stages import open_job
+
+    moment = parse_moment(as_of) if as_of is not None else datetime.now(UTC)
+    return open_job(
+        RunRequest(model=model, as_of=moment, reason="manual", run_id=new_run_id(), requested_by=user_name())
+    )
+
+
+def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
+    from airworthy.hindsight import newest_end
+    from airworthy.registry.faults import explained
+    from airworthy.registry.store import open_registry
+    from airworthy.staleness.curve import parse_ages
+    from airworthy.staleness.measuring import RegisteredModels, measure_staleness
+
+    days = parse_ages(ages)
+    with explained(job.environment), progress() as tell:
+        registered = RegisteredModels(open_registry(job.environment), job.spec.model)
+        return measure_staleness(job, registered, newest_end(job), windows, days, tell)
+
+
+def _write(job: Job, curve: StalenessCurve) -> bool:
+    """Set the alert in the model's spec and say so.
+
+    Raises:
+        TerminalError: when no age was found to set it to.
+    """
+    from airworthy.spec.editing import set_in_part
+
+    if curve.limit.age is None:
+        raise TerminalError(
+            "there is no age to set the alert to", model=curve.model, received=curve.limit.told,
+            allowed="an age whose loss is surely within monitor.performance.max_loss",
+            next_step=f"airworthy staleness {curve.model} --ages 0d,1d,3d --windows 8",
+        )  # fmt: skip
+    path = job.folder / "model.yaml"
+    changed = set_in_part(path, "alerts", "champion_max_age", f"{curve.limit.age}d")
+    typer.echo(f"{path}: alerts.champion_max_age {'is now' if changed else 'was already'} {curve.limit.age}d")
+    return True

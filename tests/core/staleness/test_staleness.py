@@ -1,0 +1,128 @@
+"""Staleness measured on simulated models: where the world moves age costs, where it does not age is free."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from airworthy.cli.main import app
+from airworthy.environment import Environment, load_environment
+from airworthy.handover import RunRequest
+from airworthy.hindsight import newest_end
+from airworthy.job import Job
+from airworthy.ledger import open_ledger
+from airworthy.registry.store import open_registry
+from airworthy.spec import load_spec
+
+from ..stages.conftest import AS_OF, COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
+
+__all__ = ["make_model", "run_stages"]
+GATES = {"gates": [{"metric": "rmse", "max": 100}], "resamples": 100}
+
+
+def make(make_model: MakeModel, **source: Any) -> str:
+    ingest = {
+        "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source}, "event_time": "picked_up_at",
+        "key": ["delivery_id"], "label": "minutes", "columns": dict(COLUMNS),
+    }  # fmt: skip
+    return make_model(ingest=ingest, evaluate=GATES)
+
+
+def said(*arguments: str, exit_code: int = 0) -> tuple[str, str]:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == exit_code, result.output
+    return result.stdout, result.stderr
+
+
+def losses(table: str) -> dict[str, float]:
+    """Age -> loss in percent, from the printed table."""
+    found = re.findall(r"^ *(\d+d) +\d+ +[\d,]+ +[\d.]+ +([+-][\d.]+)%", table, re.MULTILINE)
+    return {age: float(loss) for age, loss in found}
+
+
+def evidence_of(table: str) -> Path:
+    return Path(re.findall("^evidence: (.+)$", table, re.MULTILINE)[0])
+
+
+def test_older_is_worse_in_a_world_that_moves(environment: Environment, make_model: MakeModel) -> None:
+    """The older the more is lost; the alert goes into the spec; what was measured is in files and in the ledger."""
+    model = make(make_model, drift_from="2026-03-08", drift_strength=3.0)
+    command = ("staleness", model, "--as-of", AS_OF, "--ages", "1d,6d,20d,500d", "--windows", "1", "--write")
+    table, told = said(*command)
+    found = losses(table)
+    assert list(found) == ["1d", "6d", "20d"]
+    assert found["20d"] > found["6d"] > max(found["1d"], 20.0)
+    assert "left out: 500d as of 2026-03-20: its 8d of data would begin before 2025-01-01" in table
+    assert "5/5  done" in told
+    spec = load_environment().models / model / "model.yaml"
+    assert f"{spec}: alerts.champion_max_age is now 1d" in table
+    assert load_spec(spec).alerts.champion_max_age == timedelta(days=1)
+    evidence = evidence_of(table)
+    curve = json.loads((evidence / "staleness.json").read_text(encoding="utf-8"))
+    assert [point["age"] for point in curve["points"]] == [0, 1, 6, 20]
+    assert (evidence / "staleness.png").stat().st_size > 10_000
+    entry = open_ledger(environment, model).entries()[-1]
+    assert (entry.kind, entry.facts["limit"]["age"], entry.facts["written"]) == ("staleness", 1, True)
+    assert "written to the spec" in said("ledger", model)[0]
+    # Where the youngest is too old there is nothing to set, and the spec keeps what it has.
+    refused = CliRunner().invoke(
+        app, ["staleness", model, "--as-of", AS_OF, "--ages", "9d", "--windows", "1", "--write"]
+    )
+    assert "there is no age to set the alert to" in str(refused.exception)
+    assert load_spec(spec).alerts.champion_max_age == timedelta(days=1)
+    assert open_ledger(environment, model).entries()[-1].facts["limit"]["age"] is None
+    # Nothing else was left: no version, no lake of the model's own, no scratch.
+    assert open_registry(environment).models() == []
+    assert not list((environment.state / "scratch").rglob("*.*"))
+    assert not (environment.state / "lake" / model / "data").exists()
+
+
+def test_age_costs_nothing_where_the_world_stays(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """Losses are chance, the oldest age is the limit; a registered version is taken, not trained; the spec stays."""
+    model = make(make_model)
+    version = run_stages(model)["version"]
+    registry = open_registry(environment)
+    registry.promote(model, version["version"], expected=None)
+    spec = load_environment().models / model / "model.yaml"
+    before = spec.read_bytes()
+    table, _ = said("staleness", model, "--as-of", AS_OF, "--ages", "7d,21d", "--windows", "2")
+    assert all(abs(loss) < 6.0 for loss in losses(table).values()), table
+    assert "limit: no age that was tried can lose more than 20%: the alert is set to the oldest, 21d" in table
+    assert "taken from the registry: version 1" in table
+    assert table.endswith("alerts:\n  champion_max_age: 21d\n")
+    assert spec.read_bytes() == before
+    run_id = str(registry.version(model, "1").run_id)
+    logged = {
+        Path(each.path).name for each in registry.client.list_artifacts(run_id, "monitoring/staleness-2026-03-20")
+    }
+    assert logged == {"staleness.json", "staleness.png", "staleness.txt"}
+    assert [str(each.version) for each in registry.versions(model)] == ["1"]
+
+
+def test_without_history_the_command_says_what_is_missing(make_model: MakeModel) -> None:
+    """No fresh challenger has its whole lookback: an error with the reason and the next command."""
+    model = make(make_model)
+    result = CliRunner().invoke(app, ["staleness", model, "--as-of", "2025-01-05", "--windows", "2"])
+    assert result.exit_code == 1
+    problem = str(result.exception)
+    assert "no age could be compared with a model of the day" in problem
+    assert "its 8d of data would begin before 2025-01-01" in problem
+    assert f"next:     airworthy staleness {model}" in problem
+
+
+@pytest.mark.parametrize("as_of", ["2013-06-01", "2013-01-01"])
+def test_a_source_that_ended_has_its_own_clock(as_of: str) -> None:
+    """The newest day of a model whose data ended is its last one, however late it is asked."""
+    environment = load_environment()
+    moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
+    run = RunRequest(model="bike_demand", as_of=moment, reason="manual", run_id="clock")
+    job = Job(load_spec(environment.models / "bike_demand" / "model.yaml"), environment, run)
+    assert newest_end(job) == datetime(2013, 1, 1, tzinfo=UTC)
