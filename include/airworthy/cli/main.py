@@ -7,6 +7,7 @@ import sys
 import typer
 
 from airworthy.cli import (
+    backtest_commands,
     lineage_commands,
     metrics_commands,
     monitor_commands,
@@ -15,6 +16,7 @@ from airworthy.cli import (
     run_commands,
     score_commands,
     spec_commands,
+    staleness_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
 
@@ -33,6 +35,8 @@ release_commands.register(app)
 prediction_commands.register(app)
 score_commands.register(app)
 monitor_commands.register(app)
+staleness_commands.register(app)
+backtest_commands.register(app)
 lineage_commands.register(app)
 metrics_commands.register(app)
 
