@@ -105,10 +105,9 @@ def _airflow_runs(made: Dashboard) -> None:
          "{{dag_id}} {{task_id}}"),
     ))  # fmt: skip
     made.with_panel(curves(
-        "From due to started", "How long after its time a run's first task started, on average of the last day.", "s",
-        (f"sum by (dag_id) (increase(airflow_dagrun_first_task_start_delay_seconds_sum{{{DAGS}}}[1d]))"
-         f" / sum by (dag_id) (increase(airflow_dagrun_first_task_start_delay_seconds_count{{{DAGS}}}[1d]))",
-         "{{dag_id}}"),
+        "Waiting tasks", "From ready to handed to the executor, on average of the last day.", "s",
+        (f"sum by (dag_id) (increase(airflow_task_scheduled_duration_seconds_sum{{{DAGS}}}[1d]))"
+         f" / sum by (dag_id) (increase(airflow_task_scheduled_duration_seconds_count{{{DAGS}}}[1d]))", "{{dag_id}}"),
     ))  # fmt: skip
 
 

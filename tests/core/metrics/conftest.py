@@ -1,23 +1,8 @@
-"""A small model to run stages of, and how to read metrics."""
+"""A small model to run stages of, and registered versions to serve."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from ..serving.conftest import registry  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import make_model, run_stages  # noqa: TID252
 
-from prometheus_client.parser import text_string_to_metric_families
-
-from ..stages.conftest import make_model, run_stages  # noqa: TID252 - tests are no installed package
-
-__all__ = ["make_model", "run_stages", "samples"]
-
-Samples = dict[tuple[str, ...], float]
-
-
-def samples(text: str | Path) -> Samples:
-    """Return every sample of a text or file: its name and label values, by the labels' names -> its value."""
-    text = text.read_text(encoding="utf-8") if isinstance(text, Path) else text
-    return {
-        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+__all__ = ["make_model", "registry", "run_stages"]

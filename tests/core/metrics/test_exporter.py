@@ -19,7 +19,7 @@ from airworthy.metrics.exporter import exported
 from airworthy.metrics.files import add_metrics, metrics_folder
 
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
-from .conftest import Samples, samples
+from .samples import Samples, samples
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from airworthy.environment import Environment
 from airworthy.metrics.files import add_metrics, read_metrics
 
-from .conftest import samples
+from .samples import samples
 
 
 def run_of(seconds: float, stamp: float = 1.0) -> CollectorRegistry:

@@ -14,7 +14,7 @@ from airworthy.metrics.stages import OUTCOMES
 from airworthy.stages import run_stage
 
 from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package
-from .conftest import Samples, samples
+from .samples import Samples, samples
 
 
 def metrics_of(environment: Environment, model: str) -> Samples:

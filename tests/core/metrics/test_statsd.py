@@ -16,7 +16,7 @@ from statsd import StatsClient
 from airworthy.metrics.statsd import Measurement, Statsd, StatsdReceiver, parse
 
 from ..waiting import eventually  # noqa: TID252 - tests are no installed package
-from .conftest import Samples, samples
+from .samples import Samples, samples
 
 
 def served(statsd: Statsd) -> Samples:
