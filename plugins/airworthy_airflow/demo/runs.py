@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy_airflow.rest import AirflowClient
+from airworthy_airflow.rest import FINISHED, AirflowClient
 
 RUN_WITHIN_SECONDS = 900
 DAG_WITHIN_SECONDS = 90
@@ -48,18 +48,20 @@ def wait_for_dag(airflow: AirflowClient, dag_id: str) -> dict[str, Any]:
 
 
 def start_run(airflow: AirflowClient, dag_id: str, conf: Mapping[str, str]) -> str:
-    """Start the DAG's next scheduled interval by hand, then unpause the DAG; return the run's id.
+    """Start a run by hand and unpause the DAG; return the run's id.
 
-    A DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a second one.
+    A scheduled DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a
+    second one. A run that was asked for in the same words and is still going on is taken up instead.
     """
     dag = wait_for_dag(airflow, dag_id)
-    taken = {run["logical_date"] for run in airflow.runs(dag_id)}
-    logical_date = dag["next_dagrun_logical_date"]
-    if logical_date is None or logical_date in taken:
-        run_id = airflow.trigger(dag_id, conf)
-    else:
+    unfinished = [run for run in airflow.runs(dag_id) if run["state"] not in FINISHED and run["conf"] == conf]
+    if unfinished:
+        run_id = str(unfinished[-1]["dag_run_id"])
+    elif dag["is_paused"] and dag["next_dagrun_logical_date"] is not None:
         interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"])
-        run_id = airflow.trigger(dag_id, conf, logical_date=logical_date, interval=interval)
+        run_id = airflow.trigger(dag_id, conf, logical_date=dag["next_dagrun_logical_date"], interval=interval)
+    else:
+        run_id = airflow.trigger(dag_id, conf)
     airflow.unpause(dag_id)
     return run_id
 

@@ -38,7 +38,8 @@ class Told:
         decision: What the monitor decided when it asked for training.
         monitor_run: The DAG run in which it did.
         skew: How that window lay against what the old champion was trained on.
-        entries: The ledger's entries on the decision, and on the version that took over.
+        ignored: The columns that the spec says are not watched.
+        entries: The ledger's entries on the decision, and on the training that it asked for.
     """
 
     change: date
@@ -46,6 +47,7 @@ class Told:
     decision: DriftDecision
     monitor_run: str
     skew: ShiftCheck
+    ignored: list[str]
     entries: list[Entry]
 
 
@@ -106,7 +108,7 @@ class SecondAct:
             self._run("train", {"reason": "api", "as_of": f"{change - WEEK}"})
         for number in range(-1, MOST_WEEKS):
             if number == 0:
-                say(self.console, f"\nFrom {change} on the simulated world is another one (drift_from in the spec)")
+                say(self.console, f"\nFrom {change} on the simulated world is another one (ingest.source in the spec)")
             week = week_from(change + number * WEEK)
             self._ask(job, server, "before" if number < 0 else "during", week)
             self._run("monitor", {"as_of": f"{week.end:%Y-%m-%d}"})
@@ -156,10 +158,12 @@ class SecondAct:
 
     def _told(self, job: Job, change: date, phases: list[Quality], decision: DriftDecision) -> Told:
         from airworthy.ledger import open_ledger
-        from airworthy.ledger.queries import alias_moves
 
         entries = open_ledger(job.environment, self.model).entries()
         [asked] = [entry for entry in entries if entry.facts.get("digest") == decision.digest]
         skew = self.airflow.xcom(f"{self.model}__monitor", asked.run_id, "check_skew")
-        moved = [entry for entry in alias_moves(entries) if entry.run_id == decision.train_run_id]
-        return Told(change, phases, decision, asked.run_id, ShiftCheck.model_validate(skew), [asked, *moved])
+        return Told(
+            change, phases, decision, asked.run_id, ShiftCheck.model_validate(skew),
+            job.spec.monitor.drift.ignore,
+            [asked, *(entry for entry in entries if entry.run_id == decision.train_run_id)],
+        )  # fmt: skip

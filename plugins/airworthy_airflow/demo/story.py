@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from rich.console import Console
@@ -85,11 +86,13 @@ def summary(layout: Layout, told: Told) -> str:
             quality_table(told.phases),
             "",
             f"What had moved by {decision.window_start:%Y-%m-%d}, against {skew.reference}:",
-            shift_table(skew),
+            shift_table(skew, told.ignored),
             "",
             f"Reason    {decision.told}",
             f"Evidence  {_monitor_page(layout, told)}",
-            f"          {skew.report}   (Evidently's page; also in MLflow, with the old champion's run)",
+            f"          {layout.url('mlflow')}/#/models/{decision.model}/versions/{decision.champion}"
+            "   (its run: folder monitoring)",
+            f"          {skew.report}   (Evidently's page)",
             "Ledger",
             *(ledger_line(entry) for entry in told.entries),
         ]
@@ -97,7 +100,7 @@ def summary(layout: Layout, told: Told) -> str:
 
 
 def _monitor_page(layout: Layout, told: Told) -> str:
-    return f"{layout.url('airflow')}/dags/{told.decision.model}__monitor/runs/{told.monitor_run}"
+    return f"{layout.url('airflow')}/dags/{told.decision.model}__monitor/runs/{quote(told.monitor_run, safe='')}"
 
 
 def _next(layout: Layout, example: str) -> str:

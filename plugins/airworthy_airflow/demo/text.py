@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 
-from airworthy.handover import ShiftCheck
+from airworthy.handover import Shift, ShiftCheck
 from airworthy_airflow.demo.quality import Quality
 
 METRICS = ("rmse", "mae")
@@ -31,14 +31,24 @@ def _quality_line(quality: Quality) -> str:
     return f"{quality.phase:<8}{quality.window!s:<26}{versions:>8}{quality.answers:>10,}{told}"
 
 
-def shift_table(check: ShiftCheck) -> str:
-    """Return the columns that had moved most, each by its greatest shift; those that count are marked."""
-    worst = {shift.column: shift for shift in reversed(check.shifts)}
-    shifts = sorted(worst.values(), key=lambda shift: -shift.effect / shift.threshold)[:MOST_COLUMNS]
-    head = f"{'':<7}{'column':<26}{'aspect':<10}{'moved':>8}{'counts from':>13}{'usually':>9}{'of the gain':>13}"
+def shift_table(check: ShiftCheck, ignored: Collection[str]) -> str:
+    """Return the columns that had moved most, each by its greatest shift: those that count first.
+
+    Args:
+        check: How the window lay against the reference.
+        ignored: Columns that the spec says are not watched.
+    """
+    worst = {shift.column: shift for shift in sorted(check.shifts, key=_excess)}
+    shifts = sorted(worst.values(), key=lambda shift: (shift.column not in check.drifted, -_excess(shift)))
+    head = f"{'':<9}{'column':<26}{'aspect':<10}{'moved':>8}{'counts from':>13}{'usually':>9}{'of the gain':>13}"
+    marks = dict.fromkeys(ignored, "ignored") | dict.fromkeys(check.drifted, "DRIFT")
     lines = [
-        f"{'DRIFT' if shift.column in check.drifted else '':<7}{shift.column:<26}{shift.aspect:<10}{shift.effect:>8.3f}"
+        f"{marks.get(shift.column, ''):<9}{shift.column:<26}{shift.aspect:<10}{shift.effect:>8.3f}"
         f"{shift.threshold:>13.2f}{shift.natural:>9.3f}{shift.importance:>13.0%}"
-        for shift in shifts
+        for shift in shifts[:MOST_COLUMNS]
     ]
     return "\n".join([head, *lines])
+
+
+def _excess(shift: Shift) -> float:
+    return shift.effect / shift.threshold
