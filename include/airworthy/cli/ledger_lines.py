@@ -72,6 +72,12 @@ def _alert(facts: Facts) -> str:
     return f"{facts['title']} (told: {', '.join(facts['told']) or 'nobody'})"
 
 
+def _drift_decision(facts: Facts) -> str:
+    fired = ", ".join(sorted(name for name, said in facts["signals"].items() if said == "fired")) or "nothing"
+    asked = f" -> run {facts['train_run_id']}" if facts["trigger"] else ""
+    return f"{facts['outcome']}: {facts['told']} (until {facts['window_end'][:16]}: {fired} fired){asked}"
+
+
 def _step(facts: Facts) -> str:
     return "shadow" if facts["step"] == "shadow" else f"{facts['step']} %"
 
@@ -93,4 +99,5 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     "rollback": _rollback,
     "alert": _alert,
     "staleness": _staleness,
+    "drift_decision": _drift_decision,
 }
