@@ -66,11 +66,13 @@ def deploy_staging(job: Job, dataset: DatasetRef, challenger: ModelRef, version:
 
 def _try(job: Job, dataset: DatasetRef, challenger: ModelRef, version: VersionRef) -> ParityResult:
     model, number, parity = job.spec.model, version.version, job.spec.release.parity
-    folder, digest = open_registry(job.environment).bundle(model, number)
+    registry = open_registry(job.environment)
+    folder, digest = registry.bundle(model, number)
     bundle = ModelBundle.load(folder, digest)
     rows = _holdout_rows(job, dataset, challenger)
     offline = bundle.predict(rows)
-    with open_server(job.environment, "staging") as server:
+    # Two runs on the same data make the same version: the one that is done first must not unload it under the other.
+    with registry.releasing(model), open_server(job.environment, "staging") as server:
         try:
             loaded = server.load_candidate(model, number)
             served = server.predict_version(model, number, rows)

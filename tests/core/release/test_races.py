@@ -31,6 +31,8 @@ def _attempt(job: tuple[str, dict[str, Any]]) -> str:
         done = run_stage(name, payload)
     except AirworthyError as error:
         return error.problem
+    if "matched" in done:
+        return "matched" if done["matched"] else "differs"
     return str(done.get("state") or ("promoted" if done["promoted"] else done["reason"]))
 
 
@@ -79,6 +81,15 @@ def test_two_releases_at_once(house: House, versions: dict[str, dict[str, Any]],
     assert [move["from"] for move in moves] == [None, *(move["to"] for move in moves[:-1])]
     assert moves[-1]["to"] == house.registry.champion(MODEL)
     assert open_ledger(house.environment, MODEL).broken_at() is None
+
+
+def test_two_stagings_of_one_version_at_once(house: House, versions: dict[str, dict[str, Any]], pair: Any) -> None:
+    """Five times: a scheduled run and one on new data make the same version, and neither unloads it under the other."""
+    champion = house.registry.champion(MODEL)
+    version = next(payload for number, payload in versions.items() if number != champion)
+    for _ in range(5):
+        assert pair([("deploy_staging", house.anew(version)) for _ in range(2)]) == ["matched", "matched"]
+    assert httpx.get(f"{house.url}/models/{MODEL}").json()["candidates"] == []
 
 
 def test_two_rollouts_at_once(house: House, versions: dict[str, dict[str, Any]], pair: Any) -> None:
