@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
+from tests.core.metrics.expressions import expressions, names_in
+from tests.core.metrics.samples import samples
 
 from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.programs import commands
@@ -40,6 +42,33 @@ def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> Non
     assert stack.served_version("eta") == made
     tags = {tag["key"]: tag["value"] for tag in stack.versions("eta")[0]["tags"]}
     assert tags["airworthy.validation_status"] == "approved"
+
+
+def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
+    """What each stage took, the champion's data, and everything of Airflow's own that dashboards and alerts ask for."""
+    asked = {name for each in expressions() for name in names_in(each) if name.startswith("airflow_")}
+    assert len(asked) > 10
+
+    def served() -> dict[tuple[str, ...], float]:
+        return samples(httpx.get(f"{stack.layout.url('metrics')}/metrics", trust_env=False).text)
+
+    def names() -> set[str]:
+        return {key[0] for key in served()}
+
+    wait_until("Airflow's own metrics", lambda: asked <= names(), 120)
+    wait_until("the ledger to be looked at", lambda: "airworthy_champion_as_of_timestamp_seconds" in names(), 120)
+    found = served()
+    for stage in ("ingest", "validate", "train", "evaluate", "register", "deploy_staging", "deploy_production"):
+        assert found["airworthy_stage_runs_total", "eta", "success", stage] >= 1.0
+        assert found["airworthy_stage_last_wall_seconds", "eta", stage] > 0.0
+        assert found["airworthy_stage_last_cpu_seconds", "eta", stage] > 0.0
+        assert found["airworthy_stage_last_peak_memory_bytes", "eta", stage] > 50e6
+    version = stack.served_version("eta")
+    assert version is not None
+    as_of = datetime.fromisoformat(AS_OF).replace(tzinfo=UTC).timestamp()
+    assert found["airworthy_champion_as_of_timestamp_seconds", "eta", version] == as_of
+    assert found["airflow_ti_finish_total", "eta__train", "success", "train"] >= 1.0
+    assert found["airworthy_statsd_dropped_total", "malformed"] == 0.0
 
 
 def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
