@@ -44,9 +44,9 @@ class Decided:
             self.sequence = entry.sequence
             self.counts[entry.kind] += 1
             self.last[entry.kind] = at
-            if entry.kind == "registration" and "as_of" in facts:
+            if entry.kind == "registration" and {"version", "as_of"} <= facts.keys():
                 self.as_of[str(facts["version"])] = _seconds(facts["as_of"])
-            elif entry.kind == ALIAS_MOVE:
+            elif entry.kind == ALIAS_MOVE and "to" in facts:
                 self.champion, self.since = str(facts["to"]), at
 
 
@@ -77,7 +77,7 @@ class Decisions(Collector):
         try:
             decided.take(open_ledger(self._environment, model).entries_after(decided.sequence))
             decided.readable = True
-        except AirworthyError as error:
+        except (AirworthyError, ValueError) as error:
             log.warning("%s: the ledger cannot be read: %s", model, error)
             decided.readable = False
         return decided

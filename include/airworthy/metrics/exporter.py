@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -33,21 +34,30 @@ class FileMetrics(Collector):
     def __init__(self, environment: Environment) -> None:
         """Name the folder; it need not be there."""
         self._folder = metrics_folder(environment)
+        self._read: dict[Path, tuple[tuple[int, int], list[Metric]]] = {}
 
     def collect(self) -> Iterator[Metric]:
         """Read the files and return their metrics, and how many of them cannot be read."""
-        together: list[Metric] = []
+        read: dict[Path, tuple[tuple[int, int], list[Metric]]] = {}
         unreadable = 0
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
-                together = added(together, read_metrics(path))
+                read[path] = self._read_if_changed(path)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
                 log.warning("%s cannot be read: %s", path, error)
                 unreadable += 1
-        yield from together
+        self._read = read
+        yield from added(*(families for _, families in read.values()))
         yield GaugeMetricFamily("airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable)
+
+    def _read_if_changed(self, path: Path) -> tuple[tuple[int, int], list[Metric]]:
+        found = path.stat()
+        # A file is replaced, never written to: another content is another inode.
+        stamp = (found.st_mtime_ns, found.st_ino)
+        known = self._read.get(path)
+        return known if known is not None and known[0] == stamp else (stamp, read_metrics(path))
 
 
 @contextmanager
@@ -61,23 +71,20 @@ def exported(environment: Environment, host: str, port: int) -> Iterator[Decisio
     for collector in (FileMetrics(environment), decisions, statsd):
         registry.register(collector)
     ProcessCollector(registry=registry)
-    try:
-        receiver = StatsdReceiver((host, port), statsd)
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        raise TerminalError(
-            f"the metrics cannot be served: {error}", received=f"{host}:{port}", allowed="a free port, TCP and UDP"
-        ) from None
-    listening = threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True)
-    listening.start()
-    try:
+    with ExitStack() as ends:
+        try:
+            receiver = ends.enter_context(StatsdReceiver((host, port), statsd))
+            server, thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise TerminalError(
+                f"the metrics cannot be served: {error}", received=f"{host}:{port}", allowed="a free port, TCP and UDP"
+            ) from None
+        ends.callback(thread.join)
+        ends.callback(server.server_close)
+        ends.callback(server.shutdown)
+        threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True).start()
+        ends.callback(receiver.shutdown)
         yield decisions
-    finally:
-        receiver.shutdown()
-        receiver.server_close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def serve_metrics(environment: Environment, host: str, port: int) -> None:
@@ -88,5 +95,9 @@ def serve_metrics(environment: Environment, host: str, port: int) -> None:
     """
     with exported(environment, host, port) as decisions:
         while True:
-            decisions.look()
+            try:
+                decisions.look()
+            except OSError as error:
+                # A spec that is taken away while it is looked at; the last look holds.
+                log.warning("the specs cannot be looked at: %s", error)
             time.sleep(LOOK_SECONDS)

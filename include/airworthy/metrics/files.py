@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock
@@ -95,28 +96,37 @@ def read_metrics(path: Path) -> list[Metric]:
         raise ValueError(f"this is not Prometheus' text format: {error!r}") from error
 
 
-def added(before: Iterable[Metric], new: Iterable[Metric]) -> list[Metric]:
-    """Return the sum of two sets of metrics; a metric that has become another kind begins anew."""
-    summed = {family.name: family for family in before}
-    for family in new:
-        known = summed.get(family.name)
-        same = known is not None and known.type == family.type
-        summed[family.name] = _added(known, family) if known is not None and same else family
-    return list(summed.values())
+def added(*sets: Iterable[Metric]) -> list[Metric]:
+    """Return the sum of sets of metrics, the newest last; a metric that has become another kind begins anew."""
+    sums: dict[str, _Sum] = {}
+    for family in chain(*sets):
+        known = sums.get(family.name)
+        if known is None or known.family.type != family.type:
+            known = sums[family.name] = _Sum(family)
+        for sample in family.samples:
+            known.add(sample)
+    return [known.metric() for known in sums.values()]
 
 
-def _added(before: Metric, new: Metric) -> Metric:
-    values: dict[_Key, Sample] = {_key(sample): sample for sample in before.samples}
-    for sample in new.samples:
-        known = values.get(_key(sample))
-        if known is not None and new.type != "gauge":
+class _Sum:
+    def __init__(self, family: Metric) -> None:
+        self.family = family
+        self._forward = family.name.endswith("_timestamp_seconds")
+        self._samples: dict[_Key, Sample] = {}
+
+    def add(self, sample: Sample) -> None:
+        key = (sample.name, tuple(sorted(sample.labels.items())))
+        known = self._samples.get(key)
+        if known is not None and self.family.type != "gauge":
             sample = sample._replace(value=known.value + sample.value)
-        elif known is not None and new.name.endswith("_timestamp_seconds"):
+        elif known is not None and self._forward:
             sample = sample._replace(value=max(known.value, sample.value))
-        values[_key(sample)] = sample
-    result = Metric(new.name, new.documentation, new.type)
-    result.samples = list(values.values())
-    return result
+        self._samples[key] = sample
+
+    def metric(self) -> Metric:
+        metric = Metric(self.family.name, self.family.documentation, self.family.type)
+        metric.samples = list(self._samples.values())
+        return metric
 
 
 def without_births(families: Iterable[Metric]) -> Iterator[Metric]:
@@ -126,7 +136,3 @@ def without_births(families: Iterable[Metric]) -> Iterator[Metric]:
         kept.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
         if kept.samples:
             yield kept
-
-
-def _key(sample: Sample) -> _Key:
-    return sample.name, tuple(sorted(sample.labels.items()))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from airworthy.environment import Environment
-from airworthy.metrics.files import add_metrics, read_metrics
+from airworthy.metrics.files import add_metrics, added, read_metrics
 
 from .samples import samples
 
@@ -69,6 +69,13 @@ def test_a_broken_file_begins_anew(environment: Environment, broken: bytes) -> N
     path.write_bytes(broken)
     add_metrics(environment, "some", run_of(0.5).collect())
     assert samples(path)[("runs_total",)] == 1.0
+
+
+def test_sets_of_metrics_are_added_as_one() -> None:
+    """However many sets there are, and whichever series each has: nothing is counted twice, nothing is left out."""
+    found = {sample.name: sample.value for family in added(*(run_of(0.5).collect() for _ in range(5))) for sample in
+             family.samples if sample.name in ("runs_total", "took_seconds_count", "last_seconds")}  # fmt: skip
+    assert found == {"runs_total": 5.0, "took_seconds_count": 5.0, "last_seconds": 0.5}
 
 
 def test_a_metric_that_became_another_kind_begins_anew(environment: Environment) -> None:
