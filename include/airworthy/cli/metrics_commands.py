@@ -21,7 +21,7 @@ def metrics(
 ) -> None:
     """Serve the metrics of what runs and ends, and of Airflow, at /metrics; the model server has its own.
 
-    Airflow sends its metrics to the same port (UDP, StatsD with InfluxDB's tags: see its section [metrics]).
+    Airflow sends its metrics to the same port: AIRFLOW__METRICS__STATSD_ON and the like say so.
     """
     log_to_stderr()
     # A ledger is a few rows. Polars reads this when it is imported.
