@@ -219,6 +219,8 @@ def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stac
     assert "the champion has all of the traffic" in log_of(stack, run_id, STEPS[0])
     [trip] = entries(run_id, "guard_trip")
     assert "p99" in trip.facts["reasons"][0]
+    [told] = entries(run_id, "alert")
+    assert (told.facts["alert"]["kind"], told.facts["told"]) == ("guard_trip", [])
     assert answers.failures == []
     assert set(answers.versions) == {champion}
     assert stack.served_version(MODEL) == champion
