@@ -16,6 +16,7 @@ A file may name others as ``${NAME}``: secrets and addresses that differ from ma
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import lru_cache
@@ -153,8 +154,17 @@ def load_environment() -> Environment:
     filled["state"] = str(state)
     filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / filled.get("models", "include/models"))
     filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get("downloads", str(state / "downloads"))
+    return _validated(path, json.dumps(filled, default=str))
+
+
+@lru_cache(maxsize=8)
+def _validated(path: Path, filled: str) -> Environment:
+    """Return the environment of what the file says, as JSON: for the same content the same object.
+
+    Every DAG of every model asks for it in one reading of the DAG files.
+    """
     try:
-        return Environment.model_validate(filled)
+        return Environment.model_validate_json(filled)
     except ValidationError as error:
         faults = faults_of(path, error, Environment.model_json_schema())
         raise TerminalError("\n".join(map(str, faults)), next_step=f"edit {path}") from None
