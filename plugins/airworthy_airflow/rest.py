@@ -13,6 +13,7 @@ import httpx
 from airworthy.errors import TerminalError, TransientError
 
 FINISHED = frozenset({"success", "failed"})
+_PATIENCE_SECONDS = 120.0
 
 
 class AirflowClient:
@@ -29,7 +30,8 @@ class AirflowClient:
             username: Who.
             password: And their password.
         """
-        self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        # Airflow makes the API of its tasks when the first task calls, and answers nobody meanwhile.
+        self._client = httpx.Client(base_url=url, timeout=_PATIENCE_SECONDS, trust_env=False)
         self._login = {"username": username, "password": password}
         self._token: str | None = None
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import yaml
+from rich.console import Console
 
 from airworthy.environment import load_environment
 from airworthy.ledger import open_ledger
+from airworthy_airflow.demo.runs import start_run
+from airworthy_airflow.demo.second_act import SecondAct, Told
+from airworthy_airflow.demo.story import summary
 
-from .conftest import RUN_SECONDS, wait_until, write_model
+from .conftest import PROJECT, RUN_SECONDS
 
 if TYPE_CHECKING:
     from .conftest import Stack
@@ -19,41 +25,68 @@ TRAIN, MONITOR = f"{MODEL}__train", f"{MODEL}__monitor"
 
 
 def write_drifting_model() -> None:
-    """A model whose world changes on 2026-03-20, watched by hand, and trained again at the first sign."""
-    folder = load_environment().models
-    write_model(folder, MODEL)
-    path = folder / MODEL / "model.yaml"
-    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    spec["schedule"] = None
-    spec["ingest"]["source"] |= {"drift_from": "2026-03-20", "drift_strength": 3.0}
-    retrain = {"persist": "1 of 1", "min_labels": 100}
-    spec["monitor"] = {"schedule": None, "min_rows": 100, "retrain": retrain}
-    path.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    """The shipped model of a changing world, with few rows, trained again on one week at the first sign."""
+    shipped, folder = PROJECT / "include" / "models" / "delivery_drift", load_environment().models / MODEL
+    shutil.copytree(shipped, folder)
+    spec = yaml.safe_load((shipped / "model.yaml").read_text(encoding="utf-8"))
+    spec["model"] = MODEL
+    spec["ingest"]["source"]["rows_per_day"] = 300
+    spec["train"].update(lookback="7d", holdout="2d")
+    spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
+    spec["monitor"].update(min_rows=100, retrain={"persist": "1 of 1", "min_labels": 100})
+    (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 
-def test_drift_is_noticed_and_ends_in_a_new_champion(stack: Stack) -> None:
-    """Monitor -> train, by the decision's reason and run id -> champion; a trigger that is cleared adds no run."""
+def test_the_world_changes_and_a_new_champion_takes_over(stack: Stack) -> None:
+    """Live through the demo's second act: quality falls and recovers; monitor -> train -> champion, once.
+
+    What is told of quality is what went out over HTTP, by the version that answered, against the labels that came in.
+    """
     write_drifting_model()
-    assert stack.finish(MODEL, stack.start(MODEL, as_of="2026-03-20")) == "success"
-    before = stack.served_version(MODEL)
-    wait_until(f"{MONITOR} to be read", lambda: stack.airflow.dag(MONITOR))
-    stack.airflow.unpause(MONITOR)
-    run_id = stack.airflow.trigger(MONITOR, {"as_of": "2026-03-21"})
-    assert stack.airflow.wait_for_run(MONITOR, run_id, within_seconds=RUN_SECONDS) == "success"
-    [decision] = [e.facts for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "drift_decision"]
-    assert (decision["outcome"], decision["trigger"]) == ("retrain", True)
-    assert "fired" in decision["signals"].values()
-    training = decision["train_run_id"]
-    assert stack.finish(MODEL, training) == "success"
-    after = stack.served_version(MODEL)
-    assert (before, after) == ("1", "2")
-    [version] = [each for each in stack.versions(MODEL) if each["version"] == after]
+    act = SecondAct(MODEL, stack.airflow, stack.layout.url("server"), Console(file=StringIO()))
+    told = act.play()
+    phases = {each.phase: each for each in told.phases}
+    assert {name: each.versions for name, each in phases.items()} == {
+        "before": ("1",), "during": ("1",), "after": ("2",),
+    }  # fmt: skip
+    assert {name: sum(week.rows for week in weeks) for name, weeks in act.weeks.items()} == {
+        name: each.answers for name, each in phases.items()
+    }
+    before, during, after = (phases[name].metrics["rmse"] for name in ("before", "during", "after"))
+    assert during > 2 * before
+    assert after < 0.8 * during
+    assert stack.served_version(MODEL) == "2"
+    assert str(told.decision.train_run_id) in summary(stack.layout, told)
+    check_the_cause(stack, told)
+    check_that_nothing_is_triggered_twice(stack, told)
+
+
+def check_the_cause(stack: Stack, told: Told) -> None:
+    """The new version was made for the decision's reason, by the run that the decision named."""
+    decision = told.decision
+    assert (decision.outcome, decision.trigger) == ("retrain", True)
+    assert "fired" in decision.signals.values()
+    quiet = next(e.facts for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "drift_decision")
+    assert (quiet["outcome"], quiet["trigger"]) == ("quiet", False)
+    [version] = [each for each in stack.versions(MODEL) if each["version"] == "2"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
-    assert tags["airworthy.reason"] == decision["reason"]
-    assert tags["airworthy.run_id"] == training
+    assert tags["airworthy.reason"] == decision.reason
+    assert tags["airworthy.run_id"] == decision.train_run_id
+
+
+def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
+    """Neither a trigger that is cleared nor another look at the same window starts training, or is told, again."""
     runs = {run["dag_run_id"] for run in stack.airflow.runs(TRAIN)}
-    stack.airflow.clear(MONITOR, run_id, "trigger_retraining")
-    assert stack.airflow.wait_for_run(MONITOR, run_id, within_seconds=RUN_SECONDS) == "success"
-    tried = [t["try_number"] for t in stack.airflow.tasks(MONITOR, run_id) if t["task_id"] == "trigger_retraining"]
-    assert tried == [2]
+    stack.airflow.clear(MONITOR, told.monitor_run, "trigger_retraining")
+    assert stack.airflow.wait_for_run(MONITOR, told.monitor_run, within_seconds=RUN_SECONDS) == "success"
+    tasks = stack.airflow.tasks(MONITOR, told.monitor_run)
+    assert [task["try_number"] for task in tasks if task["task_id"] == "trigger_retraining"] == [2]
+    conf = {"as_of": f"{told.decision.window_end:%Y-%m-%d}"}
+    again = start_run(stack.airflow, MONITOR, conf)
+    assert start_run(stack.airflow, MONITOR, conf) == again  # it is still going on
+    assert stack.airflow.wait_for_run(MONITOR, again, within_seconds=RUN_SECONDS) == "success"
     assert {run["dag_run_id"] for run in stack.airflow.runs(TRAIN)} == runs
+    alerts = [e.facts["alert"] for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"]
+    [retrained] = [alert for alert in alerts if alert["kind"] in ("drift", "performance")]
+    assert retrained["kind"] == told.decision.reason
+    assert retrained["facts"]["training"] == told.decision.train_run_id

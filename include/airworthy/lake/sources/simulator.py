@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.spec.fields import format_duration
 from airworthy.spec.sources import SimulatorSource
 
 
@@ -22,5 +23,10 @@ class Simulator:
         return generate_deliveries(self._source, day)
 
     def describe(self) -> str:
-        """Return scenario, seed and size."""
-        return f"simulator {self._source.scenario} (seed {self._source.seed}, {self._source.rows_per_day} rows a day)"
+        """Return scenario, seed and size, and from when on the world is another."""
+        source = self._source
+        told = f"seed {source.seed}, {source.rows_per_day} rows a day"
+        if source.drift_from is not None:
+            back = f" and back, every {format_duration(source.drift_every)}" if source.drift_every else ""
+            told += f", another world from {source.drift_from} on{back}"
+        return f"simulator {source.scenario} ({told})"
