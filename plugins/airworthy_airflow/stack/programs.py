@@ -10,7 +10,7 @@ from pathlib import Path
 from airworthy_airflow.stack.layout import HOST, Layout
 
 _COLLECT_SECONDS = 20
-# The triggerer waits for triggers that nothing here uses; the server finishes requests under way.
+# The triggerer tells of late runs, and does so at its next start when it is ended before; the server finishes requests.
 _STOP_SECONDS = {"server": 25, "scheduler": 20, "triggerer": 2}
 
 
