@@ -72,6 +72,11 @@ def dataset_id(key: str) -> str:
     return f"dataset:{key}"
 
 
+def partition_id(day: str, digest: str) -> str:
+    """Return the node of a partition in one of its contents."""
+    return f"partition:{day}:{digest}"
+
+
 def training_id(run: str) -> str:
     """Return the node of an MLflow run."""
     return f"training:{run}"
@@ -88,7 +93,7 @@ def _add_partition(graph: Graph, model: str, day: str, digest: str, record: Part
     if record is not None:
         facts |= record.model_dump(mode="json", exclude={"columns"})
         time = _utc(record.created)
-    node = graph.add(Node(f"partition:{day}:{digest}", "partition", title, time, facts=facts))
+    node = graph.add(Node(partition_id(day, digest), "partition", title, time, facts=facts))
     if record is not None:
         source = Node(f"source:{record.source}", "source", f"source: {record.source}", facts={"source": record.source})
         graph.link(graph.add(source), node)

@@ -15,7 +15,8 @@ class Node:
     Attributes:
         id: Unlike every other node's of the graph.
         kind: ``source``, ``partition``, ``dataset``, ``validation``, ``training``, ``verdict``, ``version``,
-            ``deployment``, ``replaced``, ``prediction``, ``predictions``, or a kind of the ledger's entries.
+            ``deployment``, ``replaced``, ``prediction``, ``predictions``, ``scored``, or a kind of the ledger's
+            entries.
         title: One line for people.
         time: When it was made, ISO 8601 in UTC; None when that is not recorded.
         run_id: The run that made it.

@@ -10,14 +10,17 @@ from collections.abc import Collection
 
 import polars as pl
 
+from airworthy.batch_scoring.records import ScoredPartition
+from airworthy.batch_scoring.table import BatchPredictions
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.lake import delta, open_lake
 from airworthy.lake.datasets import Event, open_datasets
 from airworthy.lake.records import PartitionRecord
 from airworthy.ledger import first_break, open_ledger
-from airworthy.lineage.build import Facts, add_partitions, dataset_id
+from airworthy.lineage.build import Facts, add_partitions, dataset_id, partition_id
 from airworthy.lineage.graph import Graph
+from airworthy.lineage.scoring import add_scored
 from airworthy.lineage.serving import Answered, add_answered
 from airworthy.predictions.spool import PREDICTIONS
 from airworthy.predictions.tables import scan_days, table_uri
@@ -85,9 +88,36 @@ def read_answered(environment: Environment, graph: Graph, model: str, nodes: Col
         add_answered(graph, model, [Answered(*row) for row in found.collect().iter_rows()])
 
 
+def read_scored(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+    """Add what the versions among the nodes scored in batches, and what was scored of the partitions among them.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    versions = {graph.nodes[node].version for node in nodes}
+    history = BatchPredictions(environment, model).history()
+    of_partitions = (each for each in history if partition_id(each.partition, each.input_digest) in nodes)
+    versions |= {each.model_version for each in of_partitions}
+    add_scored(graph, model, [each for each in history if each.model_version in versions])
+
+
+def read_scored_day(graph: Graph, model: str, record: ScoredPartition) -> None:
+    """Add the partition that was scored, in the content that it had then, to the graph.
+
+    Raises:
+        TransientError: when the lake cannot be reached.
+    """
+    records = _written(record.input_table, {record.partition})
+    add_partitions(graph, model, {}, [each for each in records if each.digest == record.input_digest])
+
+
 def _partition_records(environment: Environment, model: str, days: Collection[str]) -> list[PartitionRecord]:
     """Return the records of all contents that these days ever had, oldest first."""
-    table = delta.open_table(open_lake(environment, model).data_uri)
+    return _written(open_lake(environment, model).data_uri, days)
+
+
+def _written(uri: str, days: Collection[str]) -> list[PartitionRecord]:
+    table = delta.open_table(uri)
     commits = delta.history(table) if table is not None else []
     written = [each for each in commits if each.get("kind") == "partition" and each["partition"] in days]
     return [PartitionRecord.from_metadata(commit) for commit in written]

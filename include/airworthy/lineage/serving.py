@@ -28,9 +28,9 @@ class Answered:
 
 def add_prediction(graph: Graph, node: Node, arm: str, made: datetime) -> None:
     """Add one prediction, made by `node.version`, after the last decision before it that let the version answer."""
-    deciding = [each for each in _deciding(graph, str(node.version), arm) if _moment(each) <= made]
+    deciding = decisions_before(graph, str(node.version), arm, made)
     graph.add(node)
-    before = deciding[-1].id if deciding else version_id(str(node.version))
+    before = deciding[-1] if deciding else version_id(str(node.version))
     if before in graph.nodes:
         graph.link(before, node.id)
 
@@ -47,11 +47,16 @@ def add_answered(graph: Graph, model: str, answered: Iterable[Answered]) -> None
             f"predictions:{each.version}:{each.arm}", "predictions", title, facts["last"], version=each.version,
             facts=facts,
         )  # fmt: skip
-        before = [found.id for found in _deciding(graph, each.version, each.arm) if _moment(found) <= each.last]
+        before = decisions_before(graph, each.version, each.arm, each.last)
         known = [version_id(each.version)] if version_id(each.version) in graph.nodes else []
         graph.add(node)
         for decision in before or known:
             graph.link(decision, node.id)
+
+
+def decisions_before(graph: Graph, version: str, arm: str, moment: datetime) -> list[str]:
+    """Return the decisions up to a moment that let a version answer as an arm, oldest first."""
+    return [found.id for found in _deciding(graph, version, arm) if _moment(found) <= moment]
 
 
 def _deciding(graph: Graph, version: str, arm: str) -> list[Node]:

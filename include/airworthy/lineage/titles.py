@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,19 @@ def prediction_title(prediction: FoundPrediction) -> str:
 def predictions_title(version: str, arm: str, count: int, first: datetime, last: datetime) -> str:
     """Say how many predictions a version made as an arm, and when."""
     return f"{count:,} predictions by version {version} as {arm}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+
+
+def scored_prediction_title(facts: Mapping[str, Any]) -> str:
+    """Say what was predicted, by which version, of which partition."""
+    answer = facts["predicted_class"] if facts["predicted_class"] is not None else facts["prediction"]
+    return f"prediction {facts['id']}: {answer} by version {facts['model_version']} in the batch {facts['partition']}"
+
+
+def scored_title(version: str, facts: Mapping[str, Any]) -> str:
+    """Say how much a version scored in batches, of which days, and how much of that was replaced since."""
+    days = facts["first"] if facts["first"] == facts["last"] else f"{facts['first']} to {facts['last']}"
+    replaced = f", {facts['replaced']:,} of them replaced since" if facts["replaced"] else ""
+    return f"{facts['rows']:,} rows of {facts['partitions']:,} partitions scored by version {version}, {days}{replaced}"
 
 
 def _is_plain(value: Any) -> bool:

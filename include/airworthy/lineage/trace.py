@@ -6,16 +6,25 @@ from dataclasses import asdict, dataclass
 
 from pydantic_core import to_jsonable_python
 
+from airworthy.batch_scoring.find import FoundScore, find_scored
 from airworthy.environment import Environment
 from airworthy.ledger.queries import alias_moves
 from airworthy.lineage.answer import Answer
 from airworthy.lineage.build import Facts, build, version_id
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.meaning import dataset_versions, made_by, meanings
-from airworthy.lineage.records import read_answered, read_day, read_facts, read_partitions
+from airworthy.lineage.records import (
+    read_answered,
+    read_day,
+    read_facts,
+    read_partitions,
+    read_scored,
+    read_scored_day,
+)
 from airworthy.lineage.reference import Reference, parse_reference, unknown
+from airworthy.lineage.scoring import add_scored_prediction
 from airworthy.lineage.serving import add_prediction
-from airworthy.lineage.titles import prediction_title
+from airworthy.lineage.titles import prediction_title, scored_prediction_title
 from airworthy.predictions.find import FoundPrediction, find_prediction
 from airworthy.predictions.ids import made_at, split_prediction_id
 from airworthy.release.flags import read_rollout
@@ -90,6 +99,7 @@ def _complete(known: _Known, text: str, kind: str, roots: list[str]) -> Answer:
     environment, graph = known.environment, known.graph
     read_partitions(environment, graph, known.model, graph.causes(roots))
     read_answered(environment, graph, known.model, graph.effects(roots))
+    read_scored(environment, graph, known.model, graph.effects(roots))
     return Answer(text, kind, known.model, graph, roots)
 
 
@@ -99,10 +109,10 @@ def _trace_word(environment: Environment, reference: Reference) -> Answer:
     answer = _trace_prediction(environment, reference) if looks_made else None
     if answer is not None:
         return answer
-    folders = [path.parent.name for path in sorted(environment.models.glob("*/model.yaml"))]
+    models = [reference.model] if reference.model else _models(environment)
     found = [
         (known, kind, roots)
-        for known in (_know(environment, model) for model in ([reference.model] if reference.model else folders))
+        for known in (_know(environment, model) for model in models)
         for kind, roots in meanings(known.graph, known.facts, reference.value).items()
     ]
     if len(found) > 1:
@@ -124,11 +134,36 @@ def _trace_prediction(environment: Environment, reference: Reference) -> Answer 
         return None
     found = find_prediction(environment, reference.model, reference.value)
     if found is None:
-        return None
+        return _trace_scored(environment, reference)
     known, node = _know(environment, found.model), _prediction_node(found)
     add_prediction(known.graph, node, found.arm, found.time)
     read_partitions(environment, known.graph, known.model, known.graph.causes([node.id]))
     return Answer(reference.text, "prediction", known.model, known.graph, [node.id])
+
+
+def _trace_scored(environment: Environment, reference: Reference) -> Answer | None:
+    models = [reference.model] if reference.model else _models(environment)
+    found = find_scored(environment, models, reference.value)
+    if found is None:
+        return None
+    known, node = _know(environment, found.model), _scored_node(found)
+    read_scored_day(known.graph, known.model, found.record)
+    add_scored_prediction(known.graph, node, found.record)
+    read_partitions(environment, known.graph, known.model, known.graph.causes([node.id]))
+    return Answer(reference.text, "prediction", known.model, known.graph, [node.id])
+
+
+def _models(environment: Environment) -> list[str]:
+    return [path.parent.name for path in sorted(environment.models.glob("*/model.yaml"))]
+
+
+def _scored_node(found: FoundScore) -> Node:
+    facts = {**found.record.model_dump(mode="json"), **to_jsonable_python(found.row)}
+    time = found.record.scored_at.isoformat(timespec="milliseconds")
+    return Node(
+        f"prediction:{facts['id']}", "prediction", scored_prediction_title(facts), time, found.record.run_id,
+        found.record.dag_id, found.record.model_version, facts,
+    )  # fmt: skip
 
 
 def _prediction_node(found: FoundPrediction) -> Node:

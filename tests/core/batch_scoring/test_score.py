@@ -15,6 +15,7 @@ from airworthy.bundle import MODEL_FILE
 from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, DatasetRef, Window
 from airworthy.lake import open_lake
+from airworthy.lineage.trace import trace
 from airworthy.serving.ephemeral import running_server
 from airworthy.stages import run_stage
 
@@ -197,3 +198,33 @@ def test_the_window_ends_at_as_of_and_begins_with_the_data(house: House) -> None
     result = house.score("2026-04-26")
     assert result.window == Window.model_validate({"start": "2026-04-24T00:00:00Z", "end": "2026-04-26T00:00:00Z"})
     assert list(result.partitions) == ["2026-04-24", "2026-04-25"]
+
+
+def test_a_prediction_of_a_batch_is_traced_back_to_its_rows_and_its_training(house: House) -> None:
+    """Its id alone is enough, also when another champion's has replaced it."""
+    house.says(OWN)
+    house.put("2026-04-26")
+    chosen = scored(house, house.score("2026-04-27", "first")).row(7, named=True)
+    house.crown("2")
+    house.score("2026-04-27", "second")
+    answer = trace(house.environment, chosen["id"])
+    made = answer.graph.nodes[answer.roots[0]]
+    assert (answer.kind, answer.versions(), made.run_id, made.version) == ("prediction", ["1"], "first", "1")
+    assert made.facts["prediction"] == chosen["prediction"]
+    assert made.facts["key_delivery_id"] == chosen["key_delivery_id"]
+    assert {"source", "partition", "dataset", "training", "version"} <= {node.kind for node in answer.nodes()}
+    inputs = [answer.graph.nodes[node] for node in answer.graph.before(made.id)]
+    [day] = [node for node in inputs if node.kind == "partition"]
+    assert (day.facts["partition"], day.facts["digest"]) == ("2026-04-26", made.facts["input_digest"])
+    with pytest.raises(TerminalError, match="nothing is recorded"):
+        trace(house.environment, f"{chosen['request_id']}:{10**6}")
+
+
+def test_a_version_and_a_partition_lead_to_what_was_scored(house: House) -> None:
+    """From a version, all that it scored in batches; from a day of the lake, what was scored of it."""
+    house.score("2026-04-29", "mine")
+    [of_version] = [node for node in trace(house.environment, f"{MODEL}/1").nodes() if node.kind == "scored"]
+    assert "mine" in of_version.facts["runs"]
+    assert "scored by version 1" in of_version.title
+    day = trace(house.environment, f"{MODEL}/2026-04-28")
+    assert [(node.kind, node.version) for node in day.nodes() if day.place(node.id) == "after"] == [("scored", "1")]
