@@ -170,6 +170,18 @@ def test_an_unreachable_ledger_keeps_nobody_from_being_told(channels: Channels, 
     assert len(web.requests) == 1
 
 
+def test_what_goes_wrong_in_telling_costs_the_run_nothing(
+    channels: Channels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """A state folder that is none: the alert is in the log, and nothing is raised."""
+    channels(WEBHOOK)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "file"))
+    tell(TRIPPED, "run-1", log)
+    assert "this could not be told" in caplog.text
+    assert "look at the figures" in caplog.text
+
+
 def decided(environment: Environment, **changes: Any) -> DriftDecision:
     """Write a decision on a window into the ledger."""
     end = datetime(2026, 3, 20, tzinfo=UTC)

@@ -36,13 +36,13 @@ def tell(alert: Alert, run_id: str, log: Log) -> None:
     try:
         environment = load_environment()
         rules = load_spec(environment.models / alert.model / "model.yaml").alerts
-    except AirworthyError as error:
-        log.error("nobody could be told of this:\n%s\n%s", "\n".join(alert.lines), error)
-        return
-    if alert.kind not in rules.kinds:
-        log.info("%s is not told: the spec's alerts.kinds leave it out", alert.kind)
-        return
-    _tell_once(alert, wanted(alert.kind, alert.model, rules, environment.alerts), run_id, log)
+        if alert.kind not in rules.kinds:
+            log.info("%s is not told: the spec's alerts.kinds leave it out", alert.kind)
+            return
+        _tell_once(alert, wanted(alert.kind, alert.model, rules, environment.alerts), run_id, log)
+    # Whatever it is: what is told of is done already, and must not be undone by the telling.
+    except Exception as error:
+        log.error("this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error)
 
 
 def _tell_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:
