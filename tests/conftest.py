@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from airworthy.environment import Environment, load_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
+STACK_FOLDER = "end_to_end"
 BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
 
 # Before any import of these libraries: tests report nothing to anybody.
@@ -21,6 +22,18 @@ settings.register_profile("airworthy", deadline=None, suppress_health_check=[Hea
 settings.load_profile("airworthy")
 if BIKE_SHARING.is_dir():
     os.environ.setdefault("AIRWORTHY_DOWNLOADS", str(BIKE_SHARING))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each process of a parallel run whole files, and all that shares the one real stack, which goes first.
+
+    Waiting makes up most of that package's time, so the other processes' tests fill it.
+    """
+    for item in items:
+        group = STACK_FOLDER if STACK_FOLDER in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: STACK_FOLDER not in item.path.parts)
 
 
 @pytest.fixture
