@@ -36,6 +36,8 @@ PRELOADED = (
     "airworthy.stages.approval",
     "airworthy.stages.rollout",
     "airworthy.stages.deploy_production",
+    "airworthy.stages.ingest_inputs",
+    "airworthy.stages.score",
 )
 __all__: list[str] = []
 

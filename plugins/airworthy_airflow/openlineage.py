@@ -35,13 +35,13 @@ Values = Mapping[str, Any]
 _READ = {
     "validate": ("dataset",), "train": ("dataset",), "evaluate": ("dataset", "challenger"),
     "register": ("challenger",), "deploy_staging": ("version",), "approval": ("version",), "rollout": ("version",),
-    "deploy_production": ("version",),
+    "deploy_production": ("version",), "score": ("scoring_inputs",),
 }  # fmt: skip
 _MADE = {
     "ingest": "dataset", "train": "challenger", "register": "version", "deploy_production": "deployment",
-    "rollback": "rollback",
+    "rollback": "rollback", "ingest_inputs": "scoring_inputs", "score": "batch_score",
 }  # fmt: skip
-_LONG = frozenset({"partitions", "gates", "slices", "checks", "parameters", "split"})
+_LONG = frozenset({"partitions", "gates", "slices", "checks", "parameters", "split", "dataset"})
 """What stages hand over that is too long for an event, or in another facet."""
 
 
@@ -74,8 +74,8 @@ def lineage_of(stage: str, model: str, handed: Values, handed_over: Values) -> O
     spec = load_spec(environment.models / model / "model.yaml")
     found = [_dataset_for(name, handed[name], spec, environment) for name in _READ.get(stage, ()) if name in handed]
     inputs = [InputDataset(each.namespace, each.name, facets=each.facets) for each in found]
-    if stage == "ingest":
-        inputs = [_source(spec, environment)]
+    if stage in ("ingest", "ingest_inputs"):
+        inputs = [_source(stage, spec, environment)]
     if stage == "validate" and inputs:
         inputs[0].inputFacets = _assertions(handed_over)
     outputs = []
@@ -89,9 +89,26 @@ def lineage_of(stage: str, model: str, handed: Values, handed_over: Values) -> O
 def _dataset_for(name: str, value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
     made: dict[str, Callable[[Values, ModelSpec, Environment], Dataset]] = {
         "dataset": _dataset_version, "challenger": _logged_model, "version": _registered_version,
-        "deployment": _served, "rollback": _served,
+        "deployment": _served, "rollback": _served, "scoring_inputs": _scoring_inputs, "batch_score": _batch_score,
     }  # fmt: skip
     return made[name](value, spec, environment)
+
+
+def _scoring_inputs(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
+    """Return the rows that are scored; those of a source that only scoring has come without the label."""
+    own = spec.score is not None and spec.score.source is not None
+    columns = {name: kind for name, kind in spec.ingest.columns.items() if not own or name != spec.ingest.label}
+    unlabelled = spec.model_copy(update={"ingest": spec.ingest.model_copy(update={"columns": columns})})
+    return _dataset_version(value["dataset"], unlabelled, environment)
+
+
+def _batch_score(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
+    """Return the table of batch predictions after a run."""
+    about = {name: value[name] for name in ("bundle_digest", "rows_written", "quarantined")}
+    about |= {"model_version": value["version"], "window_start": value["window"]["start"]}
+    about |= {"window_end": value["window"]["end"]}
+    storage = storage_dataset.StorageDatasetFacet(storageLayer="delta", fileFormat="parquet")
+    return _named(*address(value["table"]), str(value["table_version"]), about, {"storage": storage})
 
 
 def _dataset_version(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
@@ -138,8 +155,9 @@ def _named(
     return Dataset(namespace=namespace, name=name, facets={**facets, **(more or {})})
 
 
-def _source(spec: ModelSpec, environment: Environment) -> InputDataset:
-    return InputDataset(*_source_address(spec.ingest.source, spec, environment), facets={})
+def _source(stage: str, spec: ModelSpec, environment: Environment) -> InputDataset:
+    scored = spec.score.source if spec.score and stage == "ingest_inputs" else None
+    return InputDataset(*_source_address(scored or spec.ingest.source, spec, environment), facets={})
 
 
 def _source_address(source: Source, spec: ModelSpec, environment: Environment) -> tuple[str, str]:

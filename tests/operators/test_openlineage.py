@@ -28,6 +28,12 @@ CHALLENGER: dict[str, Any] = {
     "idempotency_key": "k", "best_iteration": 3, "parameters": {"max_depth": 6},
 }  # fmt: skip
 VERSION = {"model": "eta", "version": "7", "bundle_digest": "b", "validation_status": "approved"}
+TO_SCORE: dict[str, Any] = {"model": "eta", "version": "7", "bundle_digest": "b", "dataset": DATASET}
+SCORED: dict[str, Any] = {
+    "model": "eta", "version": "7", "bundle_digest": "b", "table": "s3://lake/eta/batch_predictions", "rows": 2000,
+    "table_version": 4, "window": DATASET["window"], "partitions": {"2026-03-18": "new"}, "rows_written": 2000,
+    "quarantined": 0,
+}  # fmt: skip
 CHECKS = [
     {"check": "expect_nulls", "column": "km", "severity": "critical", "success": False, "observed": "3 of 9"},
     {"check": "expect_rows", "column": None, "severity": "warning", "success": True, "observed": ""},
@@ -85,9 +91,11 @@ SERVED = ("http://127.0.0.1:9", "models/eta", "7")
         ("deploy_production", {"version": VERSION}, {"version": "7", "previous_version": "6"}, [REGISTERED], [SERVED]),
         ("rollback", {}, {"to_version": "7", "from_version": "8", "version": "7"}, [], [SERVED]),
         ("train", {"dataset": DATASET}, {}, [LAKE], []),
+        ("ingest_inputs", {}, TO_SCORE, [("simulator", "deliveries/seed=3", None)], [LAKE]),
+        ("score", {"scoring_inputs": TO_SCORE}, SCORED, [LAKE], [("s3://lake", "eta/batch_predictions", "4")]),
     ],
     ids=["ingest", "validate", "train", "evaluate", "register", "deploy_staging", "approval", "rollout",
-         "deploy_production", "rollback", "a failed train"],
+         "deploy_production", "rollback", "a failed train", "ingest_inputs", "score"],
 )  # fmt: skip
 def test_each_stage_names_what_it_read_and_made(
     write_spec: Any, stage: str, handed: dict[str, Any], handed_over: dict[str, Any], inputs: Any, outputs: Any

@@ -10,8 +10,10 @@ import orjson
 import polars as pl
 import pytest
 from tests.core.batch_scoring.conftest import MODEL, OWN, House, request
+from typer.testing import CliRunner
 
 from airworthy.bundle import MODEL_FILE
+from airworthy.cli.main import app
 from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, DatasetRef, Window
 from airworthy.lake import open_lake
@@ -228,3 +230,14 @@ def test_a_version_and_a_partition_lead_to_what_was_scored(house: House) -> None
     assert "scored by version 1" in of_version.title
     day = trace(house.environment, f"{MODEL}/2026-04-28")
     assert [(node.kind, node.version) for node in day.nodes() if day.place(node.id) == "after"] == [("scored", "1")]
+
+
+def test_the_command_scores_and_says_what_it_did(house: House) -> None:
+    """``airworthy score`` prints version, partitions, rows and where they are; asked again, that nothing was to do."""
+    first, again = (CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-30"]) for _ in range(2))
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output
+    assert "version: 1 (bundle " in first.stdout
+    assert "partitions [2026-04-29, 2026-04-30): 1 new" in first.stdout
+    assert house.table.uri in first.stdout
+    assert "1 unchanged" in again.stdout
+    assert "scored, 0 of them now" in again.stdout
