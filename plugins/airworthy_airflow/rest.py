@@ -136,6 +136,18 @@ class AirflowClient:
         """Mark a run by hand: ``queued``, ``success`` or ``failed``."""
         self._call("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": state})
 
+    def announce(self, asset: str) -> None:
+        """Tell Airflow that an asset has new data, as whoever makes them does.
+
+        Raises:
+            TerminalError: when no DAG names such an asset.
+            TransientError: when Airflow is too busy.
+        """
+        known = {each["name"]: each["id"] for each in self._answer("GET", "/assets?limit=1000")["assets"]}
+        if asset not in known:
+            raise TerminalError("there is no such asset", received=asset, allowed=", ".join(known) or "none is known")
+        self._call("POST", "/assets/events", {"asset_id": known[asset]})
+
     def backfill(self, dag_id: str, first: str, last: str, conf: Mapping[str, Any] | None = None) -> int:
         """Start a backfill over ``[first, last]`` (ISO 8601) and return its id.
 

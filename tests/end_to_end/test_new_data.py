@@ -1,0 +1,62 @@
+"""New data through the real scheduler: an event of the source's asset starts a run, which stops on unfit data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import yaml
+
+from airworthy.environment import load_environment
+from airworthy.errors import TransientError
+from airworthy.handover import DatasetRef
+from airworthy.ledger import open_ledger
+from airworthy_airflow.windows import floor_day
+
+from .conftest import RUN_SECONDS, Stack, wait_until, write_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODEL = "fed"
+DAG = f"{MODEL}__train"
+
+
+def write_fed_model(models: Path) -> None:
+    """A model without a schedule, whose source is somebody's asset, and whose data can never be fit."""
+    write_model(models, MODEL)
+    path = models / MODEL / "model.yaml"
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    spec["schedule"], spec["train"]["lookback"] = None, "5d"
+    spec["ingest"]["asset"] = {"name": "rides", "uri": "s3://lake/rides"}
+    spec["validate"] = {"expectations": [{"type": "expect_table_row_count_to_be_between", "max_value": 1}]}
+    path.write_text(yaml.safe_dump(spec), encoding="utf-8")
+
+
+def announced(stack: Stack) -> bool:
+    """Tell of new data; on SQLite, Airflow refuses to listen while another process writes."""
+    try:
+        stack.airflow.announce("rides")
+    except TransientError:
+        return False
+    return True
+
+
+def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
+    """The run has no data interval: it sees the days before its event's; that it failed is told, and written down."""
+    write_fed_model(load_environment().models)
+    wait_until(f"{DAG} to be read", lambda: stack.airflow.dag(DAG), RUN_SECONDS)
+    stack.airflow.unpause(DAG)
+    before = datetime.now(UTC)
+    wait_until("Airflow to take the news", lambda: announced(stack), RUN_SECONDS)
+    [run, *_] = wait_until("a run", lambda: stack.airflow.runs(DAG), RUN_SECONDS)
+    run_id = run["dag_run_id"]
+    assert run["run_type"] == "asset_triggered"
+    assert run["data_interval_end"] is None
+    assert stack.airflow.wait_for_run(DAG, run_id, within_seconds=RUN_SECONDS) == "failed"
+    assert stack.states(MODEL, run_id)["validate"] == "failed"
+    dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
+    assert floor_day(before) <= dataset.window.end <= floor_day(datetime.now(UTC))
+    assert "new_data" in stack.airflow.log(DAG, run_id, "ingest", 1)
+    [alert] = [entry.facts["alert"] for entry in open_ledger(load_environment(), MODEL).entries()]
+    assert (alert["kind"], alert["about"]) == ("failed_validation", dataset.id)
