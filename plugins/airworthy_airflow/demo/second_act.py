@@ -6,7 +6,6 @@ on the morning after, the monitor looks. What the answers were worth is read fro
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -84,7 +83,7 @@ class SecondAct:
         request = RunRequest(model=self.model, as_of=since, reason="manual", run_id="demo", requested_by="demo")
         job = open_job(request)
         change = find_change(job.spec, self._champion_as_of(job), since.date())
-        with closing(ServerClient(self.server_url)) as server:
+        with ServerClient(self.server_url) as server:
             decision = self._live(job, server, change)
             self._take_over(job, server, decision)
             self._ask(job, server, "after", week_from(decision.train_as_of.date()))
