@@ -35,7 +35,7 @@ down: $(STAMP) ## Stop them and leave no process behind
 status: $(STAMP) ## Say which parts are healthy
 	@$(BIN)/python -m airworthy_airflow.stack status
 
-demo: $(STAMP) ## From nothing to a served model: train delivery_eta through Airflow, release it, ask it
+demo: $(STAMP) ## From nothing to a served model, and through a change of the world that has one trained again
 	@$(BIN)/python -m airworthy_airflow.demo
 
 test: $(STAMP) lint ## Run the linters and every test
