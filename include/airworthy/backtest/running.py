@@ -14,7 +14,7 @@ from airworthy.backtest.periods import Period, periods
 from airworthy.backtest.scoring import Total, score_period
 from airworthy.backtest.watching import Watched, first_day_watched, walk_triggered
 from airworthy.errors import TerminalError
-from airworthy.handover import Ref
+from airworthy.handover import DatasetRef, Ref
 from airworthy.hindsight import Past, midnight, newest_end
 from airworthy.job import Job
 from airworthy.monitoring.performance import METRIC_OF_TASK
@@ -84,25 +84,43 @@ def run_backtest(job: Job, start: datetime, end: datetime, step: str, tell: Tell
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         past = Past(job, Path(folder))
-        days, done = (end - start).days, 2 * (end - start).days
-        tell(0, done, "bringing the days that are needed into a lake of their own")
+        told = _telling(tell, start, end)
+        told(0, start, "bringing days into a lake of their own, for a champion of")
         dataset = past.gather(_first_day(past, start), end)
         first = past.challenger(start)
         against = [f"{gate.gate}: {gate.outcome}" for gate in past.judge(first, None).gates if gate.outcome != "pass"]
         services: dict[Arm, Service] = {arm: Service(past, first) for arm in ("never", "triggered", "scheduled")}
-
-        def told(moment: datetime) -> None:
-            tell((moment - start).days, done, f"watched up to {moment:%Y-%m-%d}")
-
-        watched = walk_triggered(past, services["triggered"], LakeRows.at(past.job(end)), end, told)
-        totals = []
-        for period in steps:
-            tell(days + (period.start - start).days, done, f"trained as of {period.start:%Y-%m-%d}")
-            if period.start > start:
-                services["scheduled"].train(period.start, step)
-            totals.append(score_period(past, dataset, period, services))
-        tell(done, done, "done")
+        production = LakeRows.at(past.job(end))
+        watched = walk_triggered(
+            past, services["triggered"], production, end, lambda moment: told(0, moment, "watched up to")
+        )
+        totals = _walk_steps(past, dataset, steps, step, services, told)
+        told(1, end, "done:")
     return _found(job, step, steps, totals, services, watched, against)
+
+
+def _telling(tell: Tell, start: datetime, end: datetime) -> Callable[[int, datetime, str], None]:
+    """Return how to tell of the days that were walked over, once for the monitor's arm and once for the steps."""
+    days = (end - start).days
+
+    def told(walks: int, moment: datetime, words: str) -> None:
+        tell(walks * days + max(0, (moment - start).days), 2 * days, f"{words} {moment:%Y-%m-%d}")
+
+    return told
+
+
+def _walk_steps(
+    past: Past, dataset: DatasetRef, steps: Sequence[Period], step: str, services: dict[Arm, Service],
+    told: Callable[[int, datetime, str], None],
+) -> list[Total]:  # fmt: skip
+    """Train the third arm at every step but the first, and score the step with all arms."""
+    totals = []
+    for period in steps:
+        told(1, period.start, "at the step of")
+        if period is not steps[0]:
+            services["scheduled"].train(period.start, step)
+        totals.append(score_period(past, dataset, period, services))
+    return totals
 
 
 def _first_day(past: Past, start: datetime) -> datetime:
