@@ -110,7 +110,7 @@ def write_model(folder: Path, days: int) -> None:
     text = spec.read_text(encoding="utf-8")
     source = f"{{type: simulator, rows_per_day: {ROWS}, seed: 3}}"
     score = f"\nscore: {{window: {days}d, source: {source}}}\n"
-    spec.write_text(text[: text.index("\nscore:")] + score, encoding="utf-8")
+    spec.write_text(text + score, encoding="utf-8")
 
 
 def run(folder: Path, what: str, days: int, given: str = "") -> dict[str, Any]:

@@ -6,9 +6,11 @@ broken ones are named by ``broken_specs.py``.
 
 from airflow.sdk import get_parsing_context
 
+from airworthy.environment import load_environment
 from airworthy_airflow.specs import specs_for
 from airworthy_airflow.train_dag import build_train_dag
 
+environment = load_environment()
 # A task's process needs its own DAG only: the others would be built for nothing.
 for spec in specs_for("train", only_dag_id=get_parsing_context().dag_id):
-    globals()[f"{spec.model}__train"] = build_train_dag(spec)
+    globals()[f"{spec.model}__train"] = build_train_dag(spec, environment)

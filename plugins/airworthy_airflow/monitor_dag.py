@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
-from airworthy.environment import load_environment
+from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.alerts.deadline import deadline_of
@@ -33,12 +33,8 @@ PARAMS = {
 }
 
 
-def build_monitor_dag(spec: ModelSpec) -> DAG:
-    """Return ``<model>__monitor``: collect, the checks, a decision, and the training that it may trigger.
-
-    Raises:
-        TerminalError: when the environment's file is missing or wrong.
-    """
+def build_monitor_dag(spec: ModelSpec, environment: Environment) -> DAG:
+    """Return ``<model>__monitor``: collect, the checks, a decision, and the training that it may trigger."""
     schedule = spec.monitor.schedule
     with DAG(
         dag_id=f"{spec.model}__monitor",
@@ -49,7 +45,7 @@ def build_monitor_dag(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         tags={"airworthy", "monitor", spec.model},
         default_args={"owner": spec.owner},
-        deadline=deadline_of(spec, load_environment()),
+        deadline=deadline_of(spec, environment),
         doc_md=_doc(spec),
     ) as dag:
         _tasks(spec.model)
@@ -60,7 +56,7 @@ def build_monitor_dag(spec: ModelSpec) -> DAG:
 def _tasks(model: str) -> None:
     collect = CollectOperator(task_id="collect", model=model)
     # Data that are late may be none at all, and then nothing can be collected.
-    collect >> CheckAgeOperator(task_id="check_age", model=model, trigger_rule="all_done")
+    age = CheckAgeOperator(task_id="check_age", model=model, trigger_rule="all_done")
     data = CheckDataOperator(task_id="check_data", model=model)
     handed = {"data_check": data.output}
     checks = {
@@ -74,7 +70,9 @@ def _tasks(model: str) -> None:
     trigger = TriggerRetrainingOperator(
         task_id="trigger_retraining", model=model, data_check=data.output, trigger_rule="none_failed"
     )
-    collect >> data >> list(checks.values()) >> decide >> trigger
+    # Whose output a task is handed, that it comes after: what is left to say is the rest.
+    collect >> [data, age]
+    decide >> trigger
 
 
 def _doc(spec: ModelSpec) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
-from airworthy.environment import load_environment
+from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.spec.score import Score
@@ -25,12 +25,8 @@ PARAMS = {
 }
 
 
-def build_score_dag(spec: ModelSpec, score: Score) -> DAG:
-    """Return ``<model>__score``: ``ingest_inputs >> score``, as the spec's ``score`` part says.
-
-    Raises:
-        TerminalError: when the environment's file is missing or wrong.
-    """
+def build_score_dag(spec: ModelSpec, score: Score, environment: Environment) -> DAG:
+    """Return ``<model>__score``: ``ingest_inputs >> score``, as the spec's ``score`` part says."""
     schedule = score.schedule
     with DAG(
         dag_id=f"{spec.model}__score",
@@ -41,7 +37,7 @@ def build_score_dag(spec: ModelSpec, score: Score) -> DAG:
         max_active_runs=1,
         tags={"airworthy", "score", spec.model},
         default_args={"owner": spec.owner},
-        deadline=deadline_of(spec, load_environment()),
+        deadline=deadline_of(spec, environment),
         doc_md=_doc(spec, score),
     ) as dag:
         inputs = IngestInputsOperator(task_id="ingest_inputs", model=spec.model)

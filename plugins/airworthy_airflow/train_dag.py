@@ -8,7 +8,7 @@ from typing import get_args
 
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, XComArg, chain
 
-from airworthy.environment import load_environment
+from airworthy.environment import Environment
 from airworthy.handover import Promote, TriggerReason
 from airworthy.release.rules import ReleaseRules, release_rules
 from airworthy.spec import ModelSpec
@@ -60,7 +60,7 @@ PARAMS = {
 }
 
 
-def build_train_dag(spec: ModelSpec) -> DAG:
+def build_train_dag(spec: ModelSpec, environment: Environment) -> DAG:
     """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``.
 
     The release is ``deploy_staging``, ``approve`` where a person must, ``rollout_<step>`` for each step that is
@@ -68,11 +68,7 @@ def build_train_dag(spec: ModelSpec) -> DAG:
 
     The DAG has no end even when the source's data have: Airflow ends a run by hand after a DAG's end at once, as a
     success without a single task. Such runs see the last window with data (`airworthy_airflow.windows`).
-
-    Raises:
-        TerminalError: when the environment's file is missing or wrong.
     """
-    environment = load_environment()
     rules = release_rules(spec, environment)
     with DAG(
         dag_id=f"{spec.model}__train",

@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 DAGS = PROJECT / "dags"
 SHIPPED = PROJECT / "include" / "models"
+SCORING = "\nscore: {}\n"
+"""A spec's part for a score DAG beside the others."""
 
 Parse = Callable[..., dict[str, Any]]
 
@@ -58,10 +60,10 @@ def run_script(script: str, environment: dict[str, str], *arguments: str) -> dic
     return found
 
 
-def copy_models(folder: Path, names: list[str]) -> None:
-    """Make models of these names from the shipped ``delivery_eta``."""
+def copy_models(folder: Path, names: list[str], more: str = "") -> None:
+    """Make models of these names from the shipped ``delivery_eta``, with `more` at the end of their specs."""
     for name in names:
         shutil.copytree(SHIPPED / "delivery_eta", folder / name)
         spec = folder / name / "model.yaml"
         text = spec.read_text(encoding="utf-8").replace("model: delivery_eta", f"model: {name}", 1)
-        spec.write_text(text, encoding="utf-8")
+        spec.write_text(text + more, encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import SHIPPED, copy_models
+from .conftest import SCORING, SHIPPED, copy_models
 
 if TYPE_CHECKING:
     from .conftest import Parse
@@ -96,7 +96,7 @@ def test_a_spec_says_more_of_its_release_than_the_environment(parse: Parse, tmp_
 
 def test_a_hundred_models_give_a_hundred_dags_of_each_kind(parse: Parse, tmp_path: Path) -> None:
     """One small file a kind makes every model's DAG, however many there are, without a heavy import."""
-    copy_models(tmp_path / "models", [f"model_{number:03d}" for number in range(100)])
+    copy_models(tmp_path / "models", [f"model_{number:03d}" for number in range(100)], SCORING)
     found = parse(tmp_path / "models")
     assert found["errors"] == {}
     assert len(found["dags"]) == 100 * len(KINDS)
@@ -121,7 +121,7 @@ BREAKS = {
 @pytest.mark.parametrize("broken", BREAKS)
 def test_a_broken_spec_is_named_and_leaves_the_others_standing(parse: Parse, tmp_path: Path, broken: str) -> None:
     """The import error names file, fault and what is allowed; every healthy model keeps its DAG."""
-    copy_models(tmp_path / "models", ["first", "second", "third"])
+    copy_models(tmp_path / "models", ["first", "second", "third"], SCORING)
     content, told = BREAKS[broken]
     spec = tmp_path / "models" / "second" / "model.yaml"
     spec.write_text(spec.read_text().replace("model: second", "model: other") if content is None else content)
@@ -137,7 +137,7 @@ def test_a_broken_spec_is_named_and_leaves_the_others_standing(parse: Parse, tmp
 
 def test_every_broken_spec_is_listed_at_once(parse: Parse, tmp_path: Path) -> None:
     """Somebody who broke three specs sees three, not the first."""
-    copy_models(tmp_path / "models", ["first", "second", "third", "fourth"])
+    copy_models(tmp_path / "models", ["first", "second", "third", "fourth"], SCORING)
     for name in ("first", "second", "third"):
         (tmp_path / "models" / name / "model.yaml").write_text(f"model: {name}\n", encoding="utf-8")
     found = parse(tmp_path / "models")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .conftest import DAGS, SHIPPED, copy_models, run_script
+from .conftest import DAGS, SCORING, SHIPPED, copy_models, run_script
 
 if TYPE_CHECKING:
     from .conftest import Parse
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_every_model_that_scores_batches_has_a_score_dag(parse: Parse) -> None:
     """Two tasks on the spec's schedule; a model whose spec says nothing of it has none."""
     dags = parse()["dags"]
-    dag = dags["delivery_eta__score"]
+    dag = dags["delivery_late__score"]
     assert dag["tasks"] == {"ingest_inputs": ["score"], "score": []}
     assert dag["schedule"] == "CronDataIntervalTimetable"
     assert dag["catchup"] is False
@@ -27,7 +27,7 @@ def test_every_model_that_scores_batches_has_a_score_dag(parse: Parse) -> None:
 
 def test_each_run_scores_its_own_day_once(airflow_environment: dict[str, str], tmp_path: Path) -> None:
     """Without a champion it fails before anything is read; with one, each day is written once, by its own run."""
-    copy_models(tmp_path / "models", ["nightly"])
+    copy_models(tmp_path / "models", ["nightly"], SCORING)
     state = {"AIRWORTHY_STATE": str(tmp_path / "state"), "AIRWORTHY_MODELS": str(tmp_path / "models")}
     days = ("2026-03-20", "2026-03-22", "2026-03-20")
     found = run_script("score_dag.py", {**airflow_environment, **state}, str(DAGS), "nightly", "2026-03-20", *days)

@@ -33,7 +33,10 @@ def write_drifting_model() -> None:
     spec["ingest"]["source"]["rows_per_day"] = 300
     spec["train"].update(lookback="7d", holdout="2d")
     spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
-    spec["monitor"].update(min_rows=100, retrain={"persist": "1 of 1", "min_labels": 100})
+    # However bad the champion becomes: that inputs and labels drift is to be the reason.
+    spec["monitor"].update(
+        min_rows=100, performance={"max_loss": 100.0}, retrain={"persist": "1 of 1", "min_labels": 100}
+    )
     (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 
@@ -70,7 +73,7 @@ def check_the_cause(stack: Stack, told: Told) -> None:
     assert (quiet["outcome"], quiet["trigger"]) == ("quiet", False)
     [version] = [each for each in stack.versions(MODEL) if each["version"] == "2"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
-    assert tags["airworthy.reason"] == decision.reason
+    assert tags["airworthy.reason"] == decision.reason == "drift"
     assert tags["airworthy.run_id"] == decision.train_run_id
 
 

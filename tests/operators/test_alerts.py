@@ -286,13 +286,13 @@ def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(cha
     """`late_after` from the run's queueing, and what an approval and watched steps may take; none without a channel."""
     spec = load_spec(PROJECT / "include" / "models" / MODEL / "model.yaml")
     channels()
-    assert build_train_dag(spec).deadline is None
+    assert build_train_dag(spec, load_environment()).deadline is None
     environment = channels(WEBHOOK)
     rules = ReleaseRules("required", timedelta(days=1), ("shadow", 50, "full"), timedelta(minutes=10))
     deadline = deadline_of(spec, environment, rules.longest_wait)
     assert deadline is not None
     assert deadline.interval == timedelta(hours=6) + timedelta(days=1) + 2 * timedelta(minutes=10)
     assert deadline.callback.path == "airworthy_airflow.alerts.deadline.tell_of_late_run"
-    [declared] = build_train_dag(spec).deadline
+    [declared] = build_train_dag(spec, load_environment()).deadline
     assert declared.interval == timedelta(hours=6)
     assert deadline_of(spec, channels("{type: webhook, kinds: [drift]}")) is None

@@ -41,7 +41,7 @@ class Asked:
     def __init__(self, environment: Environment) -> None:
         spec = load_spec(environment.models / MODEL / "model.yaml")
         rules = Release(approval="required", rollout=["shadow", 50, "full"], approvers=["ada"])
-        self.task = build_train_dag(spec.model_copy(update={"release": rules})).get_task("release.approve")
+        self.task = build_train_dag(spec.model_copy(update={"release": rules}), environment).get_task("release.approve")
         client = open_registry(environment).client
         client.create_registered_model(MODEL)
         made = client.create_model_version(MODEL, "file:///nowhere", tags={"airworthy.bundle_digest": "d"})

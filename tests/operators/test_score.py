@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airworthy.environment import Environment
+from airworthy.environment import Environment, load_environment
 from airworthy.spec import ModelSpec, load_spec
 from airworthy.spec.score import Score
 from airworthy_airflow.operators import ScoreOperator
 from airworthy_airflow.operators.stage import request_of
 from airworthy_airflow.score_dag import build_score_dag
 
-MODEL = "delivery_eta"
+MODEL = "delivery_late"
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def spec(environment: Environment) -> ModelSpec:
 
 def test_without_a_schedule_it_waits_for_a_person(spec: ModelSpec) -> None:
     """``schedule: null`` leaves the DAG to be run by hand or by trigger; its page tells the window."""
-    dag = build_score_dag(spec, Score.model_validate({"schedule": None, "window": "7d"}))
+    dag = build_score_dag(spec, Score.model_validate({"schedule": None, "window": "7d"}), load_environment())
     assert type(dag.timetable).__name__ == "NullTimetable"
     assert "Scores the 7d of rows from the model's source" in str(dag.doc_md)
     own = Score.model_validate({"source": {"type": "simulator"}})
-    assert "from its own source" in str(build_score_dag(spec, own).doc_md)
+    assert "from its own source" in str(build_score_dag(spec, own, load_environment()).doc_md)
 
 
 @pytest.mark.parametrize(("run_type", "reason"), [("backfill", "backfill"), ("scheduled", "scheduled")])
