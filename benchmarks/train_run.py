@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from airworthy_airflow.demo.train_run import wait_for_dag
+from airworthy_airflow.demo.runs import wait_for_dag
 from airworthy_airflow.rest import AirflowClient
 from airworthy_airflow.stack.layout import PORT_VARIABLES, load_layout
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
