@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,9 @@ if BIKE_SHARING.is_dir():
     os.environ.setdefault("AIRWORTHY_DOWNLOADS", str(BIKE_SHARING))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Give each process of a parallel run whole files, and all that shares the one real stack, which goes first.
-
-    Waiting makes up most of that package's time, so the other processes' tests fill it.
-    """
-    for item in items:
-        group = STACK_FOLDER if STACK_FOLDER in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what needs a real stack first: most of it is waiting, which other processes' tests then fill."""
     items.sort(key=lambda item: STACK_FOLDER not in item.path.parts)
-    # A wrapper, because pytest-xdist reads the groups in this very hook.
-    yield
 
 
 @pytest.fixture
