@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
+from airworthy.cli.days import begin_of, end_of
 from airworthy.cli.progress import progress
-from airworthy.errors import TerminalError
 
 if TYPE_CHECKING:
     from airworthy.backtest.running import Backtest
@@ -49,16 +49,9 @@ def _walk(job: Job, first: str, last: str | None, step: str) -> Backtest:
     from airworthy.backtest.running import run_backtest
     from airworthy.hindsight import newest_end
 
-    start, end = _day(first), newest_end(job) if last is None else _day(last) + timedelta(days=1)
+    start, end = begin_of(first), newest_end(job) if last is None else end_of(last)
     with progress() as tell:
         return run_backtest(job, start, end, step, tell)
-
-
-def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise TerminalError("this is not a day", received=text, allowed="YYYY-MM-DD, in UTC") from None
 
 
 def _job(model: str) -> Job:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.days import demand_past
 
 if TYPE_CHECKING:
     from airworthy.handover import DriftDecision
@@ -63,7 +64,7 @@ def _job(model: str, as_of: str | None) -> Job:
     from airworthy.ledger.queries import parse_moment
     from airworthy.stages import open_job
 
-    moment = parse_moment(as_of) if as_of is not None else datetime.now(UTC)
+    moment = demand_past(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
     return open_job(
         RunRequest(model=model, as_of=moment, reason="manual", run_id=new_run_id(), requested_by=user_name())
     )

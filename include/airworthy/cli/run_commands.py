@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.days import end_of_data
 from airworthy.cli.delivery import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version, timed
 from airworthy.errors import TerminalError
 
@@ -39,7 +39,7 @@ def run(
     """
     log_to_stderr()
     request = {
-        "model": model, "as_of": _midnight(as_of).isoformat(), "reason": "manual", "promote": promote,
+        "model": model, "as_of": end_of_data(as_of).isoformat(), "reason": "manual", "promote": promote,
         "run_id": new_run_id(), "requested_by": user_name(), "parameters": _parameters(parameter or []),
     }  # fmt: skip
     payload = _run_stages({"run": request}, release, approve)
@@ -94,11 +94,11 @@ def stage(
     log_to_stderr()
     payload = _read_payload(given)
     default = {
-        "as_of": _midnight(None).isoformat(), "reason": "manual",
+        "as_of": end_of_data(None).isoformat(), "reason": "manual",
         "run_id": new_run_id(), "requested_by": user_name(),
     }  # fmt: skip
     # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
-    said = {"as_of": as_of and _midnight(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}
+    said = {"as_of": as_of and end_of_data(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}
     payload["run"] = default | _run_of(payload) | {key: value for key, value in said.items() if value is not None}
     # Whatever a library or a model's features print is for people: standard output is for the result alone.
     with redirect_stdout(sys.stderr):
@@ -157,15 +157,6 @@ def serve(
     from airworthy.serving.main import serve as serve_models
 
     serve_models(host, port)
-
-
-def _midnight(as_of: str | None) -> datetime:
-    if as_of is None:
-        return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        return datetime.strptime(as_of, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise TerminalError("as_of is not a day", received=as_of, allowed="YYYY-MM-DD, in UTC") from None
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:

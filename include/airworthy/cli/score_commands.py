@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.days import end_of, end_of_data
 from airworthy.cli.delivery import timed
 
 if TYPE_CHECKING:
@@ -40,16 +40,11 @@ def score(
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:
     from airworthy.environment import load_environment
-    from airworthy.ledger.queries import parse_moment
     from airworthy.spec import load_spec
 
-    end = load_spec(load_environment().models / model / "model.yaml").end
-    if as_of is not None:
-        moment = parse_moment(as_of)
-    else:
-        today = datetime.now(UTC).date()
-        day = today if end is None else min(today, end + timedelta(days=1))
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    last, moment = load_spec(load_environment().models / model / "model.yaml").end, end_of_data(as_of)
+    if as_of is None and last is not None:
+        moment = min(moment, end_of(last.isoformat()))
     return {
         "model": model, "as_of": moment.isoformat(), "reason": "manual", "run_id": new_run_id(),
         "requested_by": user_name(),

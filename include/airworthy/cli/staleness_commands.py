@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
+from airworthy.cli.days import end_of_data
 from airworthy.cli.progress import progress
 from airworthy.errors import TerminalError
 
@@ -39,8 +39,8 @@ def staleness(
     log_problems_to_stderr()
     job = _job(model, as_of)
     curve = _measure(job, ages, windows)
-    folder = keep_curve(job, curve)
     typer.echo(curve_table(curve))
+    folder = keep_curve(job, curve)
     typer.echo(f"evidence: {folder}")
     written = False
     try:
@@ -54,13 +54,10 @@ def staleness(
 
 def _job(model: str, as_of: str | None) -> Job:
     from airworthy.handover import RunRequest
-    from airworthy.ledger.queries import parse_moment
     from airworthy.stages import open_job
 
-    moment = parse_moment(as_of) if as_of is not None else datetime.now(UTC)
-    return open_job(
-        RunRequest(model=model, as_of=moment, reason="manual", run_id=new_run_id(), requested_by=user_name())
-    )
+    end = end_of_data(as_of)
+    return open_job(RunRequest(model=model, as_of=end, reason="manual", run_id=new_run_id(), requested_by=user_name()))
 
 
 def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
