@@ -3,8 +3,8 @@
 ``<root>/<model>/batch_predictions``  one row per prediction
 ``<root>/<model>/batch_quarantine``   rows that could not be scored, as JSON, with the reason
 
-What they hold is in `rows`. One commit replaces one
-partition and carries its `ScoredPartition`. Nothing expires: a prediction that was replaced can still be traced.
+What they hold is in `rows`. One commit replaces one partition and carries its `ScoredPartition`. Nothing expires: a
+prediction that was replaced can still be traced.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class BatchPredictions:
             if current is not None and stands(current, record):
                 return current
             # Written before the predictions: a crash in between leaves rows that the next run replaces.
-            self._replace_quarantine(quarantine, record, current)
+            self._replace_quarantine(quarantine, record.partition)
             table = delta.open_or_create(self.uri, {**rows.schema, PARTITION: pl.String()})
             new = record.follows(current, table.version() + 1)
             delta.replace_partition(table, rows, record.partition, new.metadata())
@@ -130,13 +130,13 @@ class BatchPredictions:
         with delta.explained(self.quarantine_uri):
             return pl.scan_delta(table).collect()
 
-    def _replace_quarantine(
-        self, quarantine: pl.DataFrame, record: ScoredPartition, current: ScoredPartition | None
-    ) -> None:
-        if quarantine.is_empty() and (current is None or not current.quarantined):
+    def _replace_quarantine(self, quarantine: pl.DataFrame, day: str) -> None:
+        # What is there may be a killed run's, which no record tells of.
+        held = delta.open_table(self.quarantine_uri)
+        if quarantine.is_empty() and (held is None or day not in delta.files_by_partition(held)):
             return
-        table = delta.open_or_create(self.quarantine_uri, {**QUARANTINE_COLUMNS, PARTITION: pl.String()})
-        delta.replace_partition(table, quarantine, record.partition, {"partition": record.partition})
+        table = held or delta.open_or_create(self.quarantine_uri, {**QUARANTINE_COLUMNS, PARTITION: pl.String()})
+        delta.replace_partition(table, quarantine, day, {"partition": day})
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         for _ in range(delta.ATTEMPTS):

@@ -22,9 +22,11 @@ from airworthy.batch_scoring.table import BatchPredictions
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest
 from airworthy.features import FeatureSet, fit_features, polars_schema
 from airworthy.handover import Window
+from airworthy.lake import delta
 from airworthy.predictions.ids import new_request_id
 from airworthy.release.client import split_body
 from airworthy.serving.loaded import Limits, LoadedModel
+from airworthy.spec.model import PARTITION
 
 from ..lake.conftest import environment_below  # noqa: TID252 - tests are no installed package
 from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252
@@ -137,6 +139,18 @@ def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(r
         rows = table.scan(Window(start=begun, end=begun + timedelta(days=2))).collect()
         assert dict(rows.select("partition", "request_id").iter_rows()) == wanted
         assert rows.height == len(wanted)
+
+
+def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next(tmp_path: Path) -> None:
+    """Rows that were put there, and no prediction after them: a run without such rows leaves none."""
+    table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
+    killed, next_one = record("2026-01-01", "1", "d", at), record("2026-01-01", "2", "d", at + timedelta(minutes=1))
+    bad = quarantined_rows(pl.DataFrame({"reason": ["no number"], "row": ["{}"]}), killed)
+    kept = {**bad.schema, PARTITION: pl.String()}
+    delta.replace_partition(delta.open_or_create(table.quarantine_uri, kept), bad, "2026-01-01", {})
+    assert table.quarantine().height == 1
+    table.replace(*rows_of(next_one), next_one)
+    assert table.quarantine().is_empty()
 
 
 def rows_of(scored: ScoredPartition) -> tuple[pl.DataFrame, pl.DataFrame]:
