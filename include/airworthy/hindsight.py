@@ -120,11 +120,18 @@ class Past:
 
 
 def newest_end(job: Job) -> datetime:
-    """Return the end of the newest complete day that a model has by a run's `as_of`: the source's own clock."""
-    today = job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if job.spec.end is None:
-        return today
-    return min(today, midnight(job.spec.end) + DAY)
+    """Return the end of the newest complete day that a model has by a run's `as_of`: the source's own clock.
+
+    Raises:
+        TerminalError: when there is none yet.
+    """
+    end, first = job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0), job.spec.start
+    if end <= midnight(first):
+        raise TerminalError(
+            "the model has no complete day yet", model=job.spec.model, received=f"as of {end:%Y-%m-%d}",
+            allowed=f"after {first}, its first day with data", next_step="look back from a later day, or correct start",
+        )  # fmt: skip
+    return end if job.spec.end is None else min(end, midnight(job.spec.end) + DAY)
 
 
 def midnight(day: date) -> datetime:

@@ -54,7 +54,10 @@ def _following(step: str) -> tuple[Next, str]:
     except ValueError:
         length = timedelta(0)
     if length < DAY or length % DAY:
-        raise TerminalError("this is no step", received=step, allowed="months or whole days, such as 1mo, 2w, 10d")
+        raise TerminalError(
+            "this is no step", received=step, allowed="months or whole days, such as 1mo, 2w, 10d",
+            next_step="say --step 1mo",
+        )  # fmt: skip
     return (lambda start, number: start + number * length), "%Y-%m-%d"
 
 

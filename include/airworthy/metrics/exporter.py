@@ -77,8 +77,9 @@ def exported(environment: Environment, host: str, port: int) -> Iterator[Decisio
             server, thread = start_http_server(port, host, registry)
         except OSError as error:
             raise TerminalError(
-                f"the metrics cannot be served: {error}", received=f"{host}:{port}", allowed="a free port, TCP and UDP"
-            ) from None
+                f"the metrics cannot be served: {error}", received=f"{host}:{port}", allowed="a free port, TCP and UDP",
+                next_step="end the program that has it, or: airworthy metrics --port <free port>",
+            ) from None  # fmt: skip
         ends.callback(thread.join)
         ends.callback(server.server_close)
         ends.callback(server.shutdown)

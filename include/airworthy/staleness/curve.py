@@ -17,6 +17,7 @@ from airworthy.spec.fields import format_duration, parse_duration
 
 DAY = timedelta(days=1)
 LEAST_APART = timedelta(weeks=2)
+_SAY_AGES = "say --ages 0d,7d,30d"
 
 
 class AgedLoss(Ref):
@@ -88,10 +89,12 @@ def parse_ages(text: str) -> list[int]:
     try:
         found = {parse_duration(age.strip()) for age in text.split(",")}
     except ValueError:
-        raise TerminalError("these are no ages", received=text, allowed=allowed) from None
+        raise TerminalError("these are no ages", received=text, allowed=allowed, next_step=_SAY_AGES) from None
     ages = sorted({0, *(age // DAY for age in found)})
     if any(age % DAY for age in found) or len(ages) < 2:
-        raise TerminalError("these are no ages to compare", received=text, allowed=f"{allowed}, one beside 0d")
+        raise TerminalError(
+            "these are no ages to compare", received=text, allowed=f"{allowed}, one beside 0d", next_step=_SAY_AGES
+        )
     return ages
 
 

@@ -140,9 +140,10 @@ def test_a_model_that_is_gone_and_data_that_have_an_end_raise_no_alarm(
 
 
 def test_a_taken_port_is_told(environment: Environment) -> None:
-    """The error names the address."""
+    """The error names the address, and how to take another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TerminalError, match="cannot be served") as error, exported(environment, "127.0.0.1", port):
             pass
     assert str(port) in str(error.value)
+    assert "--port" in str(error.value.next_step)

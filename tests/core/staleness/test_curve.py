@@ -90,6 +90,7 @@ def test_what_are_no_ages_is_refused(text: str) -> None:
     with pytest.raises(TerminalError, match="these are no ages") as refused:
         parse_ages(text)
     assert "0d,7d,30d,90d" in str(refused.value)
+    assert "--ages" in str(refused.value.next_step)
 
 
 def test_the_table_has_every_age_and_what_was_left_out() -> None:

@@ -113,6 +113,15 @@ def test_age_costs_nothing_where_the_world_stays(
     assert [str(each.version) for each in registry.versions(model)] == ["1"]
 
 
+@pytest.mark.parametrize("as_of", ["0001-01-01", "2025-01-01"])
+def test_before_the_first_day_is_over_there_is_nothing_to_look_back_on(make_model: MakeModel, as_of: str) -> None:
+    """The error names the first day with data."""
+    refused = CliRunner().invoke(app, ["staleness", make(make_model), "--as-of", as_of])
+    assert refused.exit_code == 1
+    assert "the model has no complete day yet" in str(refused.exception)
+    assert "after 2025-01-01" in str(refused.exception)
+
+
 @pytest.mark.parametrize("as_of", ["2013-06-01", "2013-01-01"])
 def test_a_source_that_ended_has_its_own_clock(as_of: str) -> None:
     """The newest day of a model whose data ended is its last one, however late it is asked."""
