@@ -39,12 +39,15 @@ def score(
 
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:
+    from airworthy.batch_scoring.inputs import scoring_of
     from airworthy.environment import load_environment
     from airworthy.spec import load_spec
 
-    last, moment = load_spec(load_environment().models / model / "model.yaml").end, end_of_data(as_of)
-    if as_of is None and last is not None:
-        moment = min(moment, end_of(last.isoformat()))
+    spec, moment = load_spec(load_environment().models / model / "model.yaml"), end_of_data(as_of)
+    # Before a stage runs, which would count as failing: none of a model that scores no batches would ever succeed.
+    scoring_of(spec)
+    if as_of is None and spec.end is not None:
+        moment = min(moment, end_of(spec.end.isoformat()))
     return {
         "model": model, "as_of": moment.isoformat(), "reason": "manual", "run_id": new_run_id(),
         "requested_by": user_name(),

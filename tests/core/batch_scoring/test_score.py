@@ -18,6 +18,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, DatasetRef, Window
 from airworthy.lake import open_lake
 from airworthy.lineage.trace import trace
+from airworthy.metrics.files import metrics_folder
 from airworthy.serving.ephemeral import running_server
 from airworthy.stages import run_stage
 
@@ -182,6 +183,16 @@ def test_a_model_that_cannot_be_scored_says_why(house: House) -> None:
     with pytest.raises(TerminalError, match="does not say that this model scores") as silent:
         house.inputs("2026-04-22")
     assert "score: {}" in str(silent.value.next_step)
+
+
+def test_asking_for_what_a_model_does_not_do_is_no_failure_of_its_stages(house: House) -> None:
+    """A command given for the wrong model leaves no failed stage, which nothing would ever make good."""
+    house.says(None)
+    counted = metrics_folder(house.environment) / f"stages_{MODEL}.prom"
+    before = counted.read_bytes()
+    refused = CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-22"])
+    assert "score: {}" in str(refused.exception)
+    assert counted.read_bytes() == before
 
 
 def test_a_fault_of_the_source_is_told_of_the_key_that_was_written(house: House) -> None:
