@@ -52,6 +52,9 @@ def batches(folder: Path, collected: Mapping[str, int], batch_bytes: int = BATCH
         content = segment.path.read_bytes()
         end = max(offset, FILE_HEADER_BYTES) if segment.sequence == sequence else FILE_HEADER_BYTES
         for frame in whole_frames(content, end):
+            if frame.start > end and not closed:
+                # While this was read, the writer went on behind what it had not finished when that was read.
+                break
             batch.payloads.append(frame.payload)
             batch.passed_over += frame.start - end
             end, size = frame.end, size + len(frame.payload)
@@ -61,7 +64,7 @@ def batches(folder: Path, collected: Mapping[str, int], batch_bytes: int = BATCH
                 batch, size = Batch(), 0
         if closed:
             batch.finished.append(segment.path)
-            batch.passed_over += len(content) - end
+            batch.passed_over += len(content[end:].rstrip(b"\0"))
     yield batch
 
 

@@ -34,13 +34,9 @@ def new_file_header() -> bytes:
     return MAGIC + os.urandom(_MARKER_BYTES)
 
 
-def frame_header(file_header: bytes, *parts: bytes) -> bytes:
-    """Return what stands before a payload, which is given in parts, in the file with this header."""
-    length = checksum = 0
-    for part in parts:
-        length += len(part)
-        checksum = crc32(part, checksum)
-    return file_header[len(MAGIC) :] + _SIZES.pack(length, checksum)
+def frame_header(file_header: bytes, payload: bytes) -> bytes:
+    """Return what stands before a payload in the file with this header."""
+    return file_header[len(MAGIC) :] + _SIZES.pack(len(payload), crc32(payload))
 
 
 def whole_frames(content: bytes, start: int = 0) -> Iterator[Frame]:

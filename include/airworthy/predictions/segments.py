@@ -2,20 +2,23 @@
 
 Each writer has files of its own, ``<writer>-<sequence>.seg``, one after the other. It holds a file lock on the one
 that it appends to, which the kernel gives up when the process ends, however it ends: a segment that can be locked is
-closed. Appending is one system call, so a record is either with the kernel, and outlives the process, or torn.
+closed. A living one has its full size, with zeros at its end, and is mapped into the writer's memory: appending is
+copying there, which costs no system call, and what is copied is with the kernel and outlives the process.
 """
 
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from airworthy.predictions.frames import FILE_HEADER_BYTES, frame_header, new_file_header
+from airworthy.predictions.frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, frame_header, new_file_header
 
 SUFFIX, _UNPUBLISHED = ".seg", ".new"
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -33,15 +36,16 @@ class SegmentWriter:
 
         Args:
             folder: The spool's folder.
-            segment_bytes: A segment of this size gets no further record.
-            segment_seconds: Nor does one that is this old.
+            segment_bytes: The size of a segment; a record that does not fit begins another one.
+            segment_seconds: So does one that comes when the segment is this old.
         """
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
         self._writer = secrets.token_hex(8)
         self._sequence = 0
-        self._descriptor: int | None = None
+        self._descriptor = -1
+        self._memory: mmap.mmap | None = None
         self._header = b""
         self._size = 0
         self._until = 0.0
@@ -51,64 +55,57 @@ class SegmentWriter:
         """Append one record, given in parts.
 
         Raises:
-            OSError: when it could not be written whole; nothing of it counts then.
+            OSError: when there is no room for it on the disk; nothing of it counts then.
         """
+        payload = b"".join(parts)
+        length = FRAME_HEADER_BYTES + len(payload)
         with self._lock:
-            descriptor = self._current()
-            pieces = [frame_header(self._header, *parts), *parts]
-            length = sum(map(len, pieces))
-            try:
-                written = os.writev(descriptor, pieces)
-                if written != length:
-                    raise OSError(f"only {written} of {length} bytes could be written")
-            except OSError:
-                self._cut(descriptor)
-                raise
-            self._size += length
+            memory, place = self._room_for(length), self._size
+            memory[place : place + length] = frame_header(self._header, payload) + payload
+            self._size = place + length
 
     def close(self) -> None:
         """Close the current segment; the next record begins another one."""
         with self._lock:
             self._close()
 
-    def _current(self) -> int:
-        if self._descriptor is not None:
-            if self._size < self._segment_bytes and time.monotonic() < self._until:
-                return self._descriptor
+    def _room_for(self, length: int) -> mmap.mmap:
+        if self._memory is not None:
+            if self._size + length <= len(self._memory) and time.monotonic() < self._until:
+                return self._memory
             self._close()
-        return self._open()
+        return self._open(max(self._segment_bytes, FILE_HEADER_BYTES + length))
 
-    def _open(self) -> int:
+    def _open(self, size: int) -> mmap.mmap:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = segment_of(self._folder, self._writer, self._sequence).path
         hidden = path.with_suffix(_UNPUBLISHED)
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Locked before it has its name: no collector ever sees a living writer's segment unlocked.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._header = new_file_header()
-            if os.write(descriptor, self._header) != FILE_HEADER_BYTES:
-                raise OSError(f"{hidden} could not be begun")
+            # All of its room is taken now: a disk that is full is an error here, and would be a signal later.
+            os.posix_fallocate(descriptor, 0, size)
+            memory = mmap.mmap(descriptor, size)
+            self._header = memory[:FILE_HEADER_BYTES] = new_file_header()
             hidden.rename(path)
         except BaseException:
             os.close(descriptor)
+            hidden.unlink(missing_ok=True)
             raise
         self._sequence += 1
-        self._descriptor, self._size = descriptor, FILE_HEADER_BYTES
+        self._descriptor, self._memory, self._size = descriptor, memory, FILE_HEADER_BYTES
         self._until = time.monotonic() + self._segment_seconds
-        return descriptor
-
-    def _cut(self, descriptor: int) -> None:
-        """Take away what a failed write left, or leave the segment, whose readers pass over its torn end."""
-        try:
-            os.ftruncate(descriptor, self._size)
-        except OSError:
-            self._close()
+        return memory
 
     def _close(self) -> None:
-        if self._descriptor is not None:
+        if self._memory is not None:
+            self._memory.close()
+            # What was not needed is given back; should that fail, readers find nothing there.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
             os.close(self._descriptor)
-            self._descriptor = None
+            self._memory = None
 
 
 @dataclass(frozen=True)

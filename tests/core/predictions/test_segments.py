@@ -64,6 +64,41 @@ def test_a_killed_writers_segment_is_closed_and_whole(tmp_path: Path) -> None:
     assert records(tmp_path) == [b"%d" % number for number in range(1000)]
 
 
+def test_what_a_living_writer_has_not_finished_is_not_passed_over(tmp_path: Path) -> None:
+    """A look that catches a record half way takes those before it, and none behind it; the next look has them all."""
+    writer = SegmentWriter(tmp_path)
+    for number in range(3):
+        writer.append(b"record %d" % number)
+    (segment,) = segments_in(tmp_path)
+    content = bytearray(segment.path.read_bytes())
+    (_, second, _) = whole_frames(bytes(content))
+    with segment.path.open("r+b") as stream:
+        stream.seek(second.end - 4)
+        stream.write(b"\0" * 4)
+        stream.flush()
+        (caught,) = batches(tmp_path, {})
+        stream.seek(second.end - 4)
+        stream.write(content[second.end - 4 : second.end])
+    (later,) = batches(tmp_path, caught.positions)
+    writer.close()
+    assert (caught.payloads, later.payloads) == ([b"record 0"], [b"record 1", b"record 2"])
+    assert (caught.passed_over, later.passed_over) == (0, 0)
+
+
+def test_the_room_that_a_killed_writer_had_taken_is_no_damage(tmp_path: Path) -> None:
+    """Its segment keeps its size, with nothing at the end; one that was closed is as long as its records."""
+    writer = SegmentWriter(tmp_path, segment_bytes=10_000)
+    writer.append(b"record")
+    (segment,) = segments_in(tmp_path)
+    living = segment.path.read_bytes()
+    writer.close()
+    assert segment.path.stat().st_size < 100
+    segment.path.write_bytes(living)
+    (batch,) = batches(tmp_path, {})
+    assert (len(living), batch.payloads, batch.finished) == (10_000, [b"record"], [segment.path])
+    assert batch.passed_over == 0
+
+
 def test_a_full_disk_loses_what_was_refused_and_nothing_else(tmp_path: Path) -> None:
     """Where the system writes only a part of a record, the log says so, and the records around it are whole.
 
