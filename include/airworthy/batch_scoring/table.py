@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import polars as pl
+from deltalake import DeltaTable
 
 from airworthy.batch_scoring.records import KIND, ScoredPartition
 from airworthy.batch_scoring.rows import COLUMNS, QUARANTINE_COLUMNS
@@ -42,8 +43,7 @@ class BatchPredictions:
             TransientError: when the lake cannot be reached.
         """
         table = delta.open_table(self.uri)
-        commits = [] if table is None else delta.history(table)
-        return [ScoredPartition.from_metadata(commit) for commit in commits if commit.get("kind") == KIND]
+        return [] if table is None else _records(table)
 
     def partitions(self) -> dict[str, ScoredPartition]:
         """Return every partition as it stands, by day (``2026-01-31``).
@@ -78,12 +78,13 @@ class BatchPredictions:
         """
 
         def attempt() -> ScoredPartition:
-            current = self.partitions().get(record.partition)
+            # Committed to as it was looked at: what another run commits in between makes this one look again.
+            table = delta.open_or_create(self.uri, {**rows.schema, PARTITION: pl.String()})
+            current = {each.partition: each for each in _records(table)}.get(record.partition)
             if current is not None and stands(current, record):
                 return current
             # Written before the predictions: a crash in between leaves rows that the next run replaces.
             self._replace_quarantine(quarantine, record.partition)
-            table = delta.open_or_create(self.uri, {**rows.schema, PARTITION: pl.String()})
             new = record.follows(current, table.version() + 1)
             delta.replace_partition(table, rows, record.partition, new.metadata())
             return new
@@ -148,6 +149,11 @@ class BatchPredictions:
             f"other runs kept committing to {self.uri} first", model=self.model, stage="score",
             received=f"{delta.ATTEMPTS} lost races", next_step="run again when the other runs are done",
         )  # fmt: skip
+
+
+def _records(table: DeltaTable) -> list[ScoredPartition]:
+    commits = delta.history(table)
+    return [ScoredPartition.from_metadata(commit) for commit in commits if commit.get("kind") == KIND]
 
 
 def stands(current: ScoredPartition, new: ScoredPartition) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,18 @@ def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next
     assert table.quarantine().height == 1
     table.replace(*rows_of(next_one), next_one)
     assert table.quarantine().is_empty()
+
+
+def test_of_runs_at_once_the_one_that_began_last_stands(tmp_path: Path) -> None:
+    """Each commit knows the one that it replaces, however many write one day at the same time."""
+    table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
+    runs = [record("2026-01-01", str(number), "d", at + timedelta(minutes=number)) for number in range(1, 9)]
+    with ThreadPoolExecutor(len(runs)) as pool:
+        list(pool.map(lambda run: table.replace(*rows_of(run), run), runs))
+    history = table.history()
+    assert [each.previous_version for each in history] == ["", *(each.model_version for each in history[:-1])]
+    assert [each.resolved_at for each in history] == sorted(each.resolved_at for each in history)
+    assert history[-1].model_version == "8"
 
 
 def rows_of(scored: ScoredPartition) -> tuple[pl.DataFrame, pl.DataFrame]:
