@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,15 @@ if BIKE_SHARING.is_dir():
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what needs a real stack first: most of it is waiting, which other processes' tests then fill."""
     items.sort(key=lambda item: STACK_FOLDER not in item.path.parts)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands that run in a test's process set how much is logged: for that test only."""
+    logger = logging.getLogger("airworthy")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from airworthy.errors import TerminalError, TransientError
 
 FINISHED = frozenset({"success", "failed"})
 _PATIENCE_SECONDS = 120.0
+_BUSY_WAITS = (0.5, 1.0, 2.0, 4.0)
 
 
 class AirflowClient:
@@ -149,19 +150,9 @@ class AirflowClient:
         self._call("POST", "/assets/events", {"asset_id": known[asset]})
 
     def backfill(self, dag_id: str, first: str, last: str, conf: Mapping[str, Any] | None = None) -> int:
-        """Start a backfill over ``[first, last]`` (ISO 8601) and return its id.
-
-        On SQLite, Airflow refuses one while another process writes: that passes, so it is asked again a few times.
-        """
+        """Start a backfill over ``[first, last]`` (ISO 8601) and return its id."""
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, "dag_run_conf": dict(conf or {})}
-        waits = [0.5, 1.0, 2.0, 4.0]
-        while True:
-            try:
-                return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
-            except TransientError:
-                if not waits:
-                    raise
-                time.sleep(waits.pop(0))
+        return int(self._answer("POST", "/backfills", {**body, "max_active_runs": 1})["id"])
 
     def wait_for_run(
         self,
@@ -200,6 +191,11 @@ class AirflowClient:
         if response.status_code == 401:  # The token has expired: log in again.
             self._token = None
             response = self._send(method, path, body)
+        for seconds in _BUSY_WAITS:
+            if not _was_busy(response):
+                break
+            time.sleep(seconds)
+            response = self._send(method, path, body)
         if response.status_code == 404 and missing_is_none:
             return None
         _raise_for(response, method, path)
@@ -226,6 +222,11 @@ class AirflowClient:
         return TransientError(
             f"Airflow's API server cannot be reached: {error}", received=self._client.base_url, next_step="make up"
         )
+
+
+def _was_busy(response: httpx.Response) -> bool:
+    """Tell whether Airflow undid the request because another process wrote: on SQLite that happens, and passes."""
+    return response.status_code == 503 or (response.status_code == 500 and "Database error" in response.text)
 
 
 def _raise_for(response: httpx.Response, method: str, path: str) -> None:
