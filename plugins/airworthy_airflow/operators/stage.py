@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -22,6 +22,8 @@ from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from airworthy_airflow.alerts.telling import Log
+
 PATIENCE: Mapping[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=2),
@@ -29,16 +31,6 @@ PATIENCE: Mapping[str, Any] = {
     "max_retry_delay": timedelta(minutes=1),
 }
 """How often and how soon a task is tried again after a failure that may pass."""
-
-
-class Log(Protocol):
-    """What is needed of a task's log."""
-
-    def error(self, message: str, *values: object) -> None:
-        """Tell of a failure."""
-
-    def warning(self, message: str, *values: object) -> None:
-        """Tell of a failure that may pass."""
 
 
 class StageOperator(EmitsLineage, BaseOperator):
