@@ -9,13 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.evaluation.holdout import score_holdout
 from airworthy.evaluation.judging import Judged, judge_challenger
@@ -132,8 +133,3 @@ def newest_end(job: Job) -> datetime:
             allowed=f"after {first}, its first day with data", next_step="look back from a later day, or correct start",
         )  # fmt: skip
     return end if job.spec.end is None else min(end, midnight(job.spec.end) + DAY)
-
-
-def midnight(day: date) -> datetime:
-    """Return a day's first moment, UTC."""
-    return datetime.combine(day, time(), tzinfo=UTC)

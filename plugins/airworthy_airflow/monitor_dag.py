@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, time
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from airworthy.days import midnight
 from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
@@ -40,7 +40,7 @@ def build_monitor_dag(spec: ModelSpec, environment: Environment) -> DAG:
         dag_id=f"{spec.model}__monitor",
         description=f"Watches {spec.model} in production and has it trained again when it drifts.",
         schedule=CronDataIntervalTimetable(schedule, timezone="UTC") if schedule else None,
-        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        start_date=midnight(spec.start),
         catchup=False,
         max_active_runs=1,
         tags={"airworthy", "monitor", spec.model},

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, time
 
 from airflow.sdk import DAG, Param
 
+from airworthy.days import midnight
 from airworthy.spec import ModelSpec
 from airworthy_airflow.operators import RollbackOperator
 
@@ -36,7 +36,7 @@ def build_rollback_dag(spec: ModelSpec) -> DAG:
         dag_id=f"{spec.model}__rollback",
         description=f"Gives all traffic back to the last good champion of {spec.model}.",
         schedule=None,
-        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        start_date=midnight(spec.start),
         catchup=False,
         is_paused_upon_creation=False,
         max_active_runs=1,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, time
 from typing import get_args
 
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, XComArg, chain
 
+from airworthy.days import midnight
 from airworthy.environment import Environment
 from airworthy.handover import Promote, TriggerReason
 from airworthy.release.rules import ReleaseRules, release_rules
@@ -74,7 +74,7 @@ def build_train_dag(spec: ModelSpec, environment: Environment) -> DAG:
         dag_id=f"{spec.model}__train",
         description=spec.description or f"Trains, judges and releases {spec.model}.",
         schedule=train_schedule(spec),
-        start_date=datetime.combine(spec.start, time(), tzinfo=UTC),
+        start_date=midnight(spec.start),
         catchup=False,
         max_active_runs=2,
         tags={"airworthy", "train", spec.model, spec.task},

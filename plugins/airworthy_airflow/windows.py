@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import TriggerReason
 
@@ -65,8 +66,8 @@ def resolve_as_of(
         TerminalError: when there is no data before that time, or when the parameter is no date, lies beyond the last
             day with data or in the run's future.
     """
-    earliest = _midnight(first_day) + DAY
-    latest = _midnight(last_day) + DAY if last_day is not None else None
+    earliest = midnight(first_day) + DAY
+    latest = midnight(last_day) + DAY if last_day is not None else None
     if facts.as_of is not None:
         latest = min(latest or floor_day(facts.run_after), floor_day(facts.run_after))
         as_of = floor_day(_parse(facts.as_of, model))
@@ -109,17 +110,13 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
 def floor_day(moment: datetime) -> datetime:
     """Return the last UTC midnight at or before `moment`; a naive `moment` is UTC."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return _midnight(aware.astimezone(UTC).date())
+    return midnight(aware.astimezone(UTC).date())
 
 
 def _implied_end(facts: RunFacts) -> datetime:
     if facts.interval is not None and facts.interval[0] < facts.interval[1]:
         return facts.interval[1]
     return facts.run_after
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _parse(text: str, model: str | None) -> datetime:

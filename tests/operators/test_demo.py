@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import Shift, ShiftCheck
 from airworthy.spec import load_spec
@@ -20,10 +21,6 @@ MODELS = Path(__file__).resolve().parents[2] / "include/models"
 SPEC = load_spec(MODELS / "delivery_drift/model.yaml")
 TODAY = date(2026, 11, 25)
 MONDAY = 0
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 @given(st.dates(date(2020, 1, 20), date(2026, 8, 1)))

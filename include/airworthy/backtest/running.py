@@ -13,9 +13,10 @@ from airworthy.backtest.arms import Arm, Service, Training
 from airworthy.backtest.periods import Period, periods
 from airworthy.backtest.scoring import Total, score_period
 from airworthy.backtest.watching import Watched, first_day_watched, walk_triggered
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Ref
-from airworthy.hindsight import Past, midnight, newest_end
+from airworthy.hindsight import Past, newest_end
 from airworthy.job import Job
 from airworthy.monitoring.performance import METRIC_OF_TASK
 from airworthy.monitoring.production import LakeRows

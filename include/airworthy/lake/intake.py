@@ -14,6 +14,7 @@ import json
 import logging
 from datetime import UTC, date, datetime, time, timedelta
 
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
@@ -41,15 +42,15 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
         TerminalError: when `as_of` is no UTC midnight or outside the spec's days.
     """
     as_of, spec = job.run.as_of.astimezone(UTC), job.spec
-    first = _midnight(spec.start) + DAY
-    last = _midnight(spec.end) + DAY if spec.end is not None else None
+    first = midnight(spec.start) + DAY
+    last = midnight(spec.end) + DAY if spec.end is not None else None
     if as_of.time() != time(0) or as_of < first or (last is not None and as_of > last):
         raise TerminalError(
             "as_of is not a day for which this model has data", received=as_of.isoformat(),
             allowed=f"a UTC midnight from {first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last else " on"),
             next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
         )  # fmt: skip
-    return Window(start=max(as_of - lookback, _midnight(spec.start)), end=as_of)
+    return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 
 def preprocessing_digest(job: Job) -> str:
@@ -109,7 +110,7 @@ class Intake:
         if record is None or record.preprocessing != self.preprocessing:
             return True
         settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
-        final_at = _midnight(day) + DAY + settling
+        final_at = midnight(day) + DAY + settling
         return record.as_of < min(self.job.run.as_of, final_at)
 
     def _bring_in(self, day: date, known: PartitionRecord | None) -> None:
@@ -181,7 +182,3 @@ def _without_password(url: str) -> str:
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(0), tzinfo=UTC)

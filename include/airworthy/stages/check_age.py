@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
+from airworthy.days import midnight
 from airworthy.handover import AgeCheck
 from airworthy.job import Job
 from airworthy.lake.table import open_lake
@@ -45,9 +46,5 @@ def _champion(job: Job) -> tuple[str | None, datetime | None]:
 def _newest_day_end(job: Job) -> datetime:
     """Return the end of the newest day with rows before `as_of`; the start of the data when there is none."""
     records = open_lake(job.environment, job.spec.model).partitions()
-    ends = [_midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows]
-    return max((end for end in ends if end <= job.run.as_of), default=_midnight(job.spec.start))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
+    ends = [midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows]
+    return max((end for end in ends if end <= job.run.as_of), default=midnight(job.spec.start))

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from airworthy.bundle import ModelBundle
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.evaluation.bootstrap import relative_loss
 from airworthy.evaluation.holdout import Scored, aligned, score_holdout
 from airworthy.evaluation.metrics import measure
-from airworthy.hindsight import DAY, Past, PastModel, midnight
+from airworthy.hindsight import DAY, Past, PastModel
 from airworthy.job import Job
 from airworthy.monitoring.performance import METRIC_OF_TASK
 from airworthy.registry.store import Registry

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
@@ -42,4 +43,4 @@ def find_change(spec: ModelSpec, champion_as_of: datetime | None, today: date) -
 
 def week_from(day: date) -> Window:
     """Return the seven days that begin with one."""
-    return Window.ending(datetime.combine(day, time(), tzinfo=UTC) + WEEK, WEEK)
+    return Window.ending(midnight(day) + WEEK, WEEK)

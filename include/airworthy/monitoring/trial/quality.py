@@ -17,13 +17,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import Signal
 from airworthy.job import Job
 from airworthy.lake.sources import open_source
 from airworthy.monitoring.trial.injection import Injection, ignored_drift, injections
 from airworthy.monitoring.trial.walk import Step, Walk
-from airworthy.monitoring.trial.world import DAY, Days, midnight, read_days, train_champion
+from airworthy.monitoring.trial.world import DAY, Days, read_days, train_champion
 from airworthy.monitoring.windows import Span
 from airworthy.spec.sources import SimulatorSource
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from airworthy.bundle import Manifest, ModelBundle
+from airworthy.days import midnight
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
 from airworthy.handover import Window
 from airworthy.job import Job
@@ -105,8 +106,3 @@ def train_champion(job: Job, days: Days, as_of: datetime, name: str) -> Champion
         version=name, run_id="", digest=name, bundle=bundle, importance=column_importance(bundle), rows=days,
         learned=Span(bounds.start, bounds.holdout_start), holdout=Span(bounds.holdout_start, bounds.end),
     )  # fmt: skip
-
-
-def midnight(day: date) -> datetime:
-    """Return a day's first moment, UTC."""
-    return datetime.combine(day, time(), tzinfo=UTC)
