@@ -53,10 +53,11 @@ def make_model(models: Path, bake: int) -> None:
 
 def deliver(payload: dict[str, Any], names: list[str]) -> None:
     """Run stages in order, adding what they hand over to the payload."""
-    from airworthy.stages import STAGES, run_stage
+    from airworthy.handover.catalogue import STAGES
+    from airworthy.stages import run_stage
 
     for name in names:
-        payload[STAGES[name].gives] = run_stage(name, payload)
+        payload[STAGES[name].output] = run_stage(name, payload)
 
 
 def watch(payload: dict[str, Any], step: Any) -> Window:

@@ -32,12 +32,13 @@ def payload_for(day: date) -> dict[str, Any]:
 def prepare(days: int) -> None:
     """Make a champion, and bring the days to score into the lake; print the payload of `score` as JSON."""
     from airworthy.environment import load_environment
+    from airworthy.handover.catalogue import STAGES
     from airworthy.registry.store import open_registry
-    from airworthy.stages import STAGES, run_stage
+    from airworthy.stages import run_stage
 
     payload = payload_for(date.fromisoformat(TRAINED))
     for name in ("ingest", "validate", "train", "evaluate", "register"):
-        payload[STAGES[name].gives] = run_stage(name, payload)
+        payload[STAGES[name].output] = run_stage(name, payload)
     open_registry(load_environment()).promote(MODEL, payload["version"]["version"], expected=None)
     scored = payload_for(FIRST + timedelta(days=days))
     print(json.dumps({**scored, "scoring_inputs": run_stage("ingest_inputs", scored)}))

@@ -64,7 +64,7 @@ def in_process(case: Case, rows: int) -> dict[str, Measured]:
     import polars as pl
 
     from airworthy.bundle import ModelBundle
-    from airworthy.serving.columns import InputColumn
+    from airworthy.protocol.columns import InputColumn
 
     bundle = ModelBundle.load(case.bundle)
     bundle.booster.set_param({"nthread": 1})

@@ -72,7 +72,7 @@ class Environment(BaseModel):
 
     @model_validator(mode="after")
     def _places_are_known(self) -> Environment:
-        from airworthy.stages import OPERATIONS, STAGES
+        from airworthy.handover.catalogue import OPERATIONS, STAGES
 
         known = {DEFAULT, *STAGES, *OPERATIONS}
         settings = {"docker": self.docker, "kubernetes": self.kubernetes}

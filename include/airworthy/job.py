@@ -8,9 +8,9 @@ from functools import lru_cache
 from os import environ
 from pathlib import Path
 
-from airworthy.environment import Environment
+from airworthy.environment import Environment, load_environment
 from airworthy.handover import RunRequest, Window
-from airworthy.spec import ModelSpec
+from airworthy.spec import ModelSpec, load_spec
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,16 @@ class Job:
     def evidence(self) -> Path:
         """The run's folder in the model's evidence."""
         return self.environment.evidence / self.spec.model / self.run.folder_name
+
+
+def open_job(run: RunRequest) -> Job:
+    """Load the spec and the environment of a requested run.
+
+    Raises:
+        SpecError: when the model's spec is missing or broken.
+    """
+    environment = load_environment()
+    return Job(load_spec(environment.models / run.model / "model.yaml"), environment, run)
 
 
 @lru_cache(maxsize=4)

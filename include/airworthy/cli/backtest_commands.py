@@ -56,7 +56,7 @@ def _walk(job: Job, first: str, last: str | None, step: str) -> Backtest:
 
 def _job(model: str) -> Job:
     from airworthy.handover import RunRequest
-    from airworthy.stages import open_job
+    from airworthy.job import open_job
 
     now = datetime.now(UTC)
     return open_job(RunRequest(model=model, as_of=now, reason="manual", run_id=new_run_id(), requested_by=user_name()))

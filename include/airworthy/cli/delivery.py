@@ -40,8 +40,9 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
         TransientError: when MLflow, the ledger or the server cannot be reached.
     """
     from airworthy.handover import RunRequest
+    from airworthy.job import open_job
     from airworthy.release.rules import release_rules
-    from airworthy.stages import open_job, run_stage
+    from airworthy.stages import run_stage
 
     job = open_job(RunRequest.model_validate(payload["run"]))
     rules = release_rules(job.spec, job.environment)

@@ -61,8 +61,8 @@ def monitor_quality(
 
 def _job(model: str, as_of: str | None) -> Job:
     from airworthy.handover import RunRequest
+    from airworthy.job import open_job
     from airworthy.ledger.queries import parse_moment
-    from airworthy.stages import open_job
 
     moment = demand_past(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
     return open_job(
@@ -72,11 +72,12 @@ def _job(model: str, as_of: str | None) -> Job:
 
 def _decide(job: Job) -> DriftDecision:
     from airworthy.handover import DriftDecision
-    from airworthy.stages import OPERATIONS, run_stage
+    from airworthy.handover.catalogue import OPERATIONS
+    from airworthy.stages import run_stage
 
     payload: dict[str, Any] = {"run": job.run.model_dump(mode="json")}
     for name in ("check_data", "check_skew", "check_drift", "check_performance", "decide"):
-        payload[OPERATIONS[name].gives] = run_stage(name, payload)
+        payload[OPERATIONS[name].output] = run_stage(name, payload)
     return DriftDecision.model_validate(payload["decision"])
 
 

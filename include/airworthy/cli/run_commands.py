@@ -51,17 +51,18 @@ def run(
 
 
 def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> dict[str, Any]:
-    from airworthy.stages import STAGES, run_stage
+    from airworthy.handover.catalogue import STAGES
+    from airworthy.stages import run_stage
 
     for name in ("ingest", "validate", "train", "evaluate", "register"):
-        payload[STAGES[name].gives] = timed(name, partial(run_stage, name, payload))
+        payload[STAGES[name].output] = timed(name, partial(run_stage, name, payload))
     if release and payload["version"]["validation_status"] == "approved" and payload["run"]["promote"] != "never":
         release_version(payload, approve)
     return payload
 
 
 def _summarise(payload: dict[str, Any]) -> None:
-    from airworthy.gates.report import verdict_table
+    from airworthy.gates.verdict_table import verdict_table
     from airworthy.handover import DatasetRef, Verdict
 
     dataset = DatasetRef.model_validate(payload["dataset"])

@@ -29,12 +29,13 @@ def score(
 ) -> None:
     """Score the newest rows of MODEL with its champion, into the lake; what was scored before is left alone."""
     from airworthy.handover import BatchScore
-    from airworthy.stages import OPERATIONS, run_stage
+    from airworthy.handover.catalogue import OPERATIONS
+    from airworthy.stages import run_stage
 
     log_to_stderr()
     payload: dict[str, Any] = {"run": _request(model, as_of)}
     for name in ("ingest_inputs", "score"):
-        payload[OPERATIONS[name].gives] = timed(name, partial(run_stage, name, payload))
+        payload[OPERATIONS[name].output] = timed(name, partial(run_stage, name, payload))
     _summarise(BatchScore.model_validate(payload["batch_score"]))
 
 

@@ -39,8 +39,8 @@ def check(
     ] = None,
 ) -> None:
     """Print every fault of every model spec; exit 1 when there is one."""
+    from airworthy.checks.checking import check_spec, specs_in
     from airworthy.environment import load_environment
-    from airworthy.spec.checking import check_spec, specs_in
 
     folders = paths or [load_environment().models]
     specs = [spec for path in folders for spec in specs_in(path)]

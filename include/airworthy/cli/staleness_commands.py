@@ -54,7 +54,7 @@ def staleness(
 
 def _job(model: str, as_of: str | None) -> Job:
     from airworthy.handover import RunRequest
-    from airworthy.stages import open_job
+    from airworthy.job import open_job
 
     end = end_of_data(as_of)
     return open_job(RunRequest(model=model, as_of=end, reason="manual", run_id=new_run_id(), requested_by=user_name()))

@@ -10,7 +10,7 @@ from airworthy.bundle import ModelBundle
 from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.metrics import confusion
 from airworthy.evaluation.report import report_page
-from airworthy.gates.report import verdict_table
+from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
 

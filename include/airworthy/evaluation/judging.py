@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from airworthy.behaviour import Behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.evaluation.behaviour import try_behaviour
+from airworthy.evaluation.behaviour_gates import behaviour_outcomes
 from airworthy.evaluation.comparison import losses_of, slice_losses_of
 from airworthy.evaluation.holdout import Scored, slice_metrics
-from airworthy.gates.behaviour import behaviour_outcomes
 from airworthy.gates.decide import Measured, decide, overall
 from airworthy.handover import GateOutcome, Outcome
 from airworthy.spec import ModelSpec

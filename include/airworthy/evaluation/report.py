@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from airworthy.gates.behaviour import BEHAVIOUR_GATE
+from airworthy.evaluation.behaviour_gates import BEHAVIOUR_GATE
 from airworthy.handover import DatasetRef, ModelRef, Outcome, Verdict
 from airworthy.job import Job, git_commit
 from airworthy.spec.gates import KPI, LOWER_IS_BETTER

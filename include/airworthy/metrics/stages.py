@@ -31,9 +31,9 @@ _BYTES = tuple(float(2**power) for power in range(27, 37))  # 128 MiB to 64 GiB
 
 @dataclass
 class StageRun:
-    """One run of a stage; `handed` is what it handed over, once it did."""
+    """One run of a stage; `output` is what it handed over, once it did."""
 
-    handed: Ref | None = None
+    output: Ref | None = None
 
 
 @contextmanager
@@ -53,21 +53,21 @@ def observed(job: Job, stage: str) -> Iterator[StageRun]:
             usage.cpu_seconds, usage.peak_memory_bytes / 2**20,
         )  # fmt: skip
         try:
-            _record(job, stage, outcome, usage, run.handed)
+            _record(job, stage, outcome, usage, run.output)
         except (OSError, TimeoutError) as error:
             log.warning("what the stage took is not recorded: %s", error)
 
 
-def _record(job: Job, stage: str, outcome: str, usage: Usage, handed: Ref | None) -> None:
+def _record(job: Job, stage: str, outcome: str, usage: Usage, output: Ref | None) -> None:
     name = f"stages_{job.spec.model}"
-    add_metrics(job.environment, name, stage_metrics(job.spec.model, stage, outcome, usage, handed).collect())
+    add_metrics(job.environment, name, stage_metrics(job.spec.model, stage, outcome, usage, output).collect())
     folder = job.evidence / "resources"
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"stage": stage, "outcome": outcome, "ended": datetime.now(UTC).isoformat(), **asdict(usage)}
     (folder / f"{stage}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, handed: Ref | None) -> CollectorRegistry:
+def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, output: Ref | None) -> CollectorRegistry:
     """Return the metrics of one run.
 
     Args:
@@ -75,7 +75,7 @@ def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, handed: Re
         stage: The stage.
         outcome: One of `OUTCOMES`.
         usage: What it took.
-        handed: What it handed over, if it did.
+        output: What it handed over, if it did.
     """
     registry, labels = CollectorRegistry(), ("model", "stage")
     runs = Counter("airworthy_stage_runs", "Runs by outcome", (*labels, "outcome"), registry=registry)
@@ -96,8 +96,8 @@ def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, handed: Re
         registry=registry,
     )  # fmt: skip
     ended.labels(model, stage, outcome).set(time.time())
-    if isinstance(handed, DatasetRef):
-        _dataset_metrics(registry, handed)
+    if isinstance(output, DatasetRef):
+        _dataset_metrics(registry, output)
     return registry
 
 

@@ -17,9 +17,9 @@ import polars as pl
 from airworthy.features import POLARS_TYPES
 from airworthy.predictions.ids import prediction_id, whole_prediction_id
 from airworthy.predictions.spool import LoggedVersion
-from airworthy.serving.columns import InputColumn
-from airworthy.serving.protocol import parse_body
-from airworthy.serving.refusals import RefusedError
+from airworthy.protocol.columns import InputColumn
+from airworthy.protocol.invocations import parse_body
+from airworthy.protocol.refusals import RefusedError
 from airworthy.spec.fields import ColumnType
 
 DAY = "day"

@@ -15,13 +15,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from airworthy.predictions.spool import PredictionLog
+from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.administration import administration
 from airworthy.serving.door import ScoringDoor
 from airworthy.serving.fleet import Fleet
 from airworthy.serving.labels import rollout_routes
 from airworthy.serving.loaded import Limits
 from airworthy.serving.metrics import Metrics
-from airworthy.serving.refusals import RefusedError
 from airworthy.serving.registry import OpenRegistry
 from airworthy.serving.rollouts import Rollouts
 from airworthy.serving.scoring import Scoring

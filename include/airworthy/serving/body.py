@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope
 
-from airworthy.serving.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

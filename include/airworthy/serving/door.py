@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.arms import CHAMPION
 from airworthy.serving.body import check_type, header, read_body
 from airworthy.serving.fleet import Fleet
 from airworthy.serving.loaded import Limits, LoadedModel
 from airworthy.serving.metrics import NOBODY, Metrics
-from airworthy.serving.refusals import RefusedError
 from airworthy.serving.scoring import Scoring
 from airworthy.serving.token import TokenCheck
 

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import time
 
+from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.fleet import Fleet
 from airworthy.serving.loaded import LoadedModel
-from airworthy.serving.refusals import RefusedError
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import time
 from typing import Any
 
 from airworthy.errors import AirworthyError, TransientError
+from airworthy.protocol.refusals import RefusedError, refusal_of
 from airworthy.serving.loaded import LoadedModel
 from airworthy.serving.metrics import Metrics
-from airworthy.serving.refusals import RefusedError, refusal_of
 from airworthy.serving.registry import OpenRegistry, RegistryDoor, champion_version
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airworthy.bundle import Manifest
 from airworthy.predictions.ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
+from airworthy.protocol.refusals import RefusedError, shown
 from airworthy.serving.body import check_type, read_body
 from airworthy.serving.fleet import Fleet
 from airworthy.serving.loaded import Limits
 from airworthy.serving.quality import check_label
-from airworthy.serving.refusals import RefusedError, shown
 from airworthy.serving.rollouts import Rollouts
 
 MOST_LABELS = 10_000

@@ -16,10 +16,10 @@ from xgboost.core import XGBoostError
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
+from airworthy.protocol.columns import InputColumn
+from airworthy.protocol.invocations import parse_body
+from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.booster import DirectPredictor
-from airworthy.serving.columns import InputColumn
-from airworthy.serving.protocol import parse_body
-from airworthy.serving.refusals import RefusedError
 from airworthy.serving.single_row import SingleRow
 
 

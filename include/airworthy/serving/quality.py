@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.bundle import Manifest
 from airworthy.predictions.spool import Label
-from airworthy.serving.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, shown
 
 MOST_ROWS = 50_000
 # Predictions are float32: nearer to 0 or 1 than this they cannot tell.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from airworthy.errors import AirworthyError, TransientError
-from airworthy.serving.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError
 
 Answer = TypeVar("Answer")
 

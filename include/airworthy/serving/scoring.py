@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from airworthy.predictions.ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
+from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.arms import CHALLENGER, CHAMPION, SHADOW
 from airworthy.serving.loaded import Limits, LoadedModel
 from airworthy.serving.metrics import Metrics
-from airworthy.serving.refusals import RefusedError
 from airworthy.serving.rollouts import LiveRollout, Rollouts
 from airworthy.serving.shadow import Shadow, ShadowQueue
 from airworthy.serving.together import Together

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from airworthy.serving.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError
 
 TokenCheck = Callable[[bytes | None], None]
 ReadToken = Callable[[], str | None]

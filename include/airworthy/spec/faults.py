@@ -9,12 +9,12 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-Steps: TypeAlias = tuple[str | int, ...]
+from airworthy.spec.schema_location import SchemaLocation, Steps
 
 _PROBLEMS = {
     "missing": "this key is required",
@@ -89,26 +89,24 @@ def shorten(value: object, most: int = 120) -> str:
 
 
 def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[Fault]:
-    from airworthy.spec.allowed import Place
-
-    place = Place.at(details["loc"], schema)
+    location = SchemaLocation.at(details["loc"], schema)
     kind, context, received = details["type"], details.get("ctx", {}), details["input"]
     if kind == "airworthy":
         return [
-            Fault(str(path), key_path((*place.steps, *rule.key)), rule.problem, shorten(rule.received), rule.allowed)
+            Fault(str(path), key_path((*location.steps, *rule.key)), rule.problem, shorten(rule.received), rule.allowed)
             for rule in context["wrong"]
         ]
     if kind == "extra_forbidden":
-        known = place.parent_keys
-        problem = f"unknown key{did_you_mean(place.steps[-1], known)}"
-        return [Fault(str(path), key_path(place.steps), problem, shorten(received), _listed(known, "no key"))]
+        known = location.parent_keys
+        problem = f"unknown key{did_you_mean(location.steps[-1], known)}"
+        return [Fault(str(path), key_path(location.steps), problem, shorten(received), _listed(known, "no key"))]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return [_untagged(path, place.steps, place.tags, received)]
+        return [_untagged(path, location.steps, location.tags, received)]
     problem = _PROBLEMS.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     if kind == "literal_error" and isinstance(received, str):
-        problem += did_you_mean(received, place.choices)
+        problem += did_you_mean(received, location.choices)
     shown = "nothing" if kind == "missing" else shorten(received)
-    return [Fault(str(path), key_path(place.steps), problem, shown, place.allowed)]
+    return [Fault(str(path), key_path(location.steps), problem, shown, location.allowed)]
 
 
 def _untagged(path: Path, steps: Steps, tags: list[str], received: object) -> Fault:

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 from pydantic import JsonValue
 
-from airworthy.spec.faults import Fault, Steps, key_path
+from airworthy.spec.faults import Fault, key_path
+from airworthy.spec.schema_location import Steps
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40

@@ -12,7 +12,7 @@ from airworthy.evaluation.comparable import why_incomparable
 from airworthy.evaluation.evidence import keep_evidence
 from airworthy.evaluation.holdout import Scored, score_holdout
 from airworthy.evaluation.judging import judge_challenger
-from airworthy.gates.report import verdict_table
+from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
 from airworthy.lake.datasets import BenchmarkRecord, open_datasets

@@ -105,7 +105,7 @@ def _check_parameters(job: Job) -> None:
     """Check the run's parameters as ``airworthy check`` does the spec's: XGBoost ignores names it does not know."""
     if not job.run.parameters:
         return
-    from airworthy.spec.checks.boosting import wrong_parameters
+    from airworthy.checks.boosting import wrong_parameters
 
     asked = job.spec.train.model_copy(
         update={"parameters": {**job.spec.train.parameters, **job.run.parameters}, "search": None}

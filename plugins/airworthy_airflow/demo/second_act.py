@@ -76,8 +76,8 @@ class SecondAct:
                 new version does not take over, or the world does not change any more.
             TransientError: when a part cannot be reached.
         """
+        from airworthy.job import open_job
         from airworthy.release.client import ServerClient
-        from airworthy.stages import open_job
 
         since = datetime.now(UTC) - timedelta(seconds=1)
         request = RunRequest(model=self.model, as_of=since, reason="manual", run_id="demo", requested_by="demo")

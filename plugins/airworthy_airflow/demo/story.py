@@ -9,7 +9,7 @@ import httpx
 from rich.console import Console
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy.gates.report import verdict_table
+from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, Verdict
 from airworthy_airflow.demo.runs import follow_run, start_run
 from airworthy_airflow.demo.second_act import SecondAct, Told

@@ -14,10 +14,11 @@ import yaml
 from airworthy.batch_scoring.table import BatchPredictions
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import BatchScore
+from airworthy.handover.catalogue import STAGES
 from airworthy.lake.sources.deliveries import generate_deliveries
 from airworthy.registry.store import Registry, open_registry
 from airworthy.spec.sources import SimulatorSource
-from airworthy.stages import STAGES, run_stage
+from airworthy.stages import run_stage
 
 from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252 - tests are no installed package
 
@@ -62,7 +63,7 @@ class House:
         """Train and register a version."""
         payload = request("2026-03-20", run_id, parameters=parameters)
         for name in ("ingest", "validate", "train", "evaluate", "register"):
-            payload[STAGES[name].gives] = run_stage(name, payload)
+            payload[STAGES[name].output] = run_stage(name, payload)
 
     def crown(self, version: str) -> None:
         """Make a version the champion; the second one is trained when it is first asked for."""

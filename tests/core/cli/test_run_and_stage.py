@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.handover.catalogue import STAGES
 from airworthy.packing import pack
 from airworthy.registry.store import open_registry
-from airworthy.stages import STAGES
 
 FEATURES = "import polars as pl\nprint('a word from the features')\nFEATURES = {'km': pl.col('distance_km')}\n"
 SPEC: dict[str, Any] = {
@@ -101,7 +101,7 @@ def test_exit_code_says_whether_to_try_again(model: str, environment: Environmen
     day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "r"]
     for stage in list(STAGES.values())[:5]:
         done = command("stage", stage.name, *day, "--input", "-", given=json.dumps(payload))
-        payload[stage.gives] = json.loads(done.stdout)
+        payload[stage.output] = json.loads(done.stdout)
     unreachable = command("stage", "deploy_staging", *day, "--input", "-", given=json.dumps(payload))
     assert (unreachable.returncode, "Traceback" in unreachable.stderr) == (75, False)
     wrong = command("stage", "ingest", "--model", model, "--as-of", "yesterday")

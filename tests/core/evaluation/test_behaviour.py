@@ -17,8 +17,8 @@ from airworthy.behaviour import Behaviour, BehaviouralTest, Direction, Invarianc
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.behaviour import BehaviourFound, try_behaviour
+from airworthy.evaluation.behaviour_gates import behaviour_outcomes
 from airworthy.features import Feature, FeatureSet
-from airworthy.gates.behaviour import behaviour_outcomes
 from airworthy.handover import GateOutcome
 
 INPUTS: dict[str, Any] = {"at": "datetime", "km": "float", "kg": "float", "city": "category"}

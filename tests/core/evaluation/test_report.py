@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.handover import Verdict
-from airworthy.stages import STAGES, run_stage
+from airworthy.handover.catalogue import STAGES
+from airworthy.stages import run_stage
 
 HOSTILE = "<script>alert(1)</script>"
 BEHAVIOUR = f"""
@@ -73,7 +74,7 @@ def evaluated(environment: Environment, tmp_path: Path, monkeypatch: pytest.Monk
     as_of = datetime(2026, 3, 20, tzinfo=UTC).isoformat()
     payload = {"run": {"model": "small_model", "as_of": as_of, "reason": "manual", "run_id": "test-run"}}
     for name, stage in STAGES.items():
-        payload[stage.gives] = run_stage(name, payload)
+        payload[stage.output] = run_stage(name, payload)
         if name == "evaluate":
             break
     return Verdict.model_validate(payload["verdict"]), environment.evidence / "small_model" / "test-run"

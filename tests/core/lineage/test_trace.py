@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
+from airworthy.handover.catalogue import STAGES
 from airworthy.lineage.answer import Answer
 from airworthy.lineage.graph import Node
 from airworthy.lineage.reference import ALLOWED
@@ -30,7 +31,7 @@ from airworthy.lineage.trace import trace
 from airworthy.predictions.collect import collect
 from airworthy.release.flags import clear_rollout, set_rollout
 from airworthy.serving.ephemeral import running_server
-from airworthy.stages import STAGES, run_stage
+from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package
 
@@ -82,7 +83,7 @@ def release(run_id: str, as_of: str) -> dict[str, Any]:
     run = {"model": MODEL, "as_of": f"{as_of}T00:00:00Z", "reason": "manual", "run_id": run_id, "requested_by": "ann"}
     payload: dict[str, Any] = {"run": run | {"dag_id": f"{MODEL}__train"}}
     for name, stage in STAGES.items():
-        payload[stage.gives] = run_stage(name, payload)
+        payload[stage.output] = run_stage(name, payload)
     return payload
 
 

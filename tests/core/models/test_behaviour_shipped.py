@@ -12,13 +12,13 @@ import xgboost
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import Manifest, ModelBundle
+from airworthy.checks.checking import check_spec
 from airworthy.evaluation.behaviour import try_behaviour
+from airworthy.evaluation.behaviour_gates import behaviour_outcomes
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions
-from airworthy.gates.behaviour import behaviour_outcomes
 from airworthy.lake.conform import conform
 from airworthy.lake.sources.deliveries import generate_deliveries
 from airworthy.spec import load_spec
-from airworthy.spec.checking import check_spec
 from airworthy.spec.sources import SimulatorSource
 
 MODELS = Path(__file__).resolve().parents[3] / "include/models"

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from airworthy.environment import Environment
+from airworthy.handover.catalogue import OPERATIONS
 from airworthy.registry.store import open_registry
-from airworthy.stages import OPERATIONS, run_stage
+from airworthy.stages import run_stage
 
 from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
 
@@ -59,7 +60,7 @@ def watch() -> Watch:
             run_stage("ingest", {"run": {**request, "as_of": midnight.isoformat()}})
         payload: dict[str, Any] = {"run": {**request, "as_of": moment.isoformat()}}
         for name in CHECKS:
-            payload[OPERATIONS[name].gives] = run_stage(name, payload)
+            payload[OPERATIONS[name].output] = run_stage(name, payload)
         return payload
 
     return run

@@ -15,8 +15,8 @@ from airworthy.cli.main import app
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
+from airworthy.job import open_job
 from airworthy.monitoring.trial.quality import try_monitor
-from airworthy.stages import open_job
 
 from ..stages.conftest import MakeModel, small_spec  # noqa: TID252 - tests are no installed package
 

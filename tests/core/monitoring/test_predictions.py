@@ -12,7 +12,7 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.handover import RunRequest
-from airworthy.job import Job
+from airworthy.job import Job, open_job
 from airworthy.lake.conform import conform
 from airworthy.lake.sources import open_source
 from airworthy.monitoring.production import LakeRows, PredictionRows
@@ -20,7 +20,6 @@ from airworthy.monitoring.windows import DAY, Span
 from airworthy.predictions.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, SHADOW, label_rows, prediction_rows
 from airworthy.predictions.spool import LABELS, PREDICTIONS, LoggedVersion
 from airworthy.predictions.tables import append, column_types, open_or_create, table_uri
-from airworthy.stages import open_job
 
 from .conftest import MONITOR, Watch
 

@@ -19,12 +19,13 @@ import pytest
 import yaml
 
 from airworthy.environment import Environment, load_environment
+from airworthy.handover.catalogue import STAGES
 from airworthy.ledger import Entry, open_ledger
 from airworthy.registry.store import Registry, open_registry
 from airworthy.release.flags import Rollout, clear_rollout, read_rollout, set_kill_switch
 from airworthy.release.server import discard, open_server
 from airworthy.serving.ephemeral import running_server
-from airworthy.stages import STAGES, run_stage
+from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package
 from ..waiting import eventually  # noqa: TID252
@@ -67,7 +68,7 @@ class House:
     def deliver(self, payload: dict[str, Any], *names: str) -> dict[str, Any]:
         """Run stages and put what they hand over into the payload."""
         for name in names:
-            payload[STAGES[name].gives] = run_stage(name, payload)
+            payload[STAGES[name].output] = run_stage(name, payload)
         return payload
 
     def made(self, as_of: str, last: str = "register", **run: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import xgboost
 
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest, write_bundle
 from airworthy.features import Feature
+from airworthy.protocol.refusals import RefusedError
 from airworthy.release.client import split_body
 from airworthy.serving.loaded import Limits, LoadedModel
-from airworthy.serving.refusals import RefusedError
 from airworthy.serving.together import Together
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.core.spec.broken_specs import BROKEN
 from typer.testing import CliRunner
 
+from airworthy.checks.checking import check_spec, specs_in
 from airworthy.cli.main import app
-from airworthy.spec.checking import check_spec, specs_in
 
 FOLDER = Path(__file__).with_name("broken")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from airworthy.checks.feature_file import sample_frame, wrong_features
 from airworthy.spec import load_spec
-from airworthy.spec.checks.feature_file import sample_frame, wrong_features
 
 VALID = Path(__file__).with_name("valid.yaml")
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from airworthy.environment import Environment
-from airworthy.stages import STAGES, run_stage
+from airworthy.handover.catalogue import STAGES
+from airworthy.stages import run_stage
 
 AS_OF = "2026-03-20"
 COLUMNS = {
@@ -88,7 +89,7 @@ def run_stages() -> RunStages:
         request = {"model": model, "as_of": moment.isoformat(), "reason": "manual", "run_id": run_id, **more}
         payload: dict[str, Any] = {"run": request}
         for name, stage in STAGES.items():
-            payload[stage.gives] = run_stage(name, payload)
+            payload[stage.output] = run_stage(name, payload)
             if name == last:
                 break
         return payload

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from airworthy.serving.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, shown
 
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _ONE_OF = "exactly one of " + ", ".join(FORMS)

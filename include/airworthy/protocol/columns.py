@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from airworthy.serving.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, shown
 from airworthy.spec.fields import ColumnType
 
 _NONE = type(None)

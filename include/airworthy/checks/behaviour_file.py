@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airworthy.checks.feature_file import sample_frame
 from airworthy.errors import TerminalError
-from airworthy.spec.checks.feature_file import sample_frame
 from airworthy.spec.faults import Fault, did_you_mean
 from airworthy.spec.model import ModelSpec
 

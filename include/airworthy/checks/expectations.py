@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.spec.allowed import describe
-from airworthy.spec.faults import Fault, Steps, did_you_mean, key_path, shorten
+from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
 from airworthy.spec.model import Expectation, ModelSpec
+from airworthy.spec.schema_location import Steps, describe
 
 # Fields of every expectation that are Great Expectations' own bookkeeping, and one that a spec has a key for.
 _NOT_ARGUMENTS = {"id", "rendered_content", "batch_id", "windows", "catch_exceptions", "result_format", "severity"}

@@ -53,10 +53,10 @@ def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
 
 
 def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:
-    from airworthy.spec.checks.behaviour_file import wrong_behaviour
-    from airworthy.spec.checks.boosting import wrong_parameters
-    from airworthy.spec.checks.expectations import wrong_expectations
-    from airworthy.spec.checks.feature_file import wrong_features
+    from airworthy.checks.behaviour_file import wrong_behaviour
+    from airworthy.checks.boosting import wrong_parameters
+    from airworthy.checks.expectations import wrong_expectations
+    from airworthy.checks.feature_file import wrong_features
 
     faults = [*wrong_expectations(str(path), spec), *wrong_parameters(str(path), spec)]
     return [*faults, *wrong_features(path, spec), *wrong_behaviour(path, spec)] if path.name == SPEC_FILE else faults

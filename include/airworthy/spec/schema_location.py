@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from airworthy.spec.faults import Steps
-
 Schema: TypeAlias = dict[str, Any]
+Steps: TypeAlias = tuple[str | int, ...]
 
 _TYPES = {
     "string": "text",
@@ -25,7 +24,7 @@ _BOUNDS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class SchemaLocation:
     """Where an error happened: the key's steps as the author wrote them, and the schema of what belongs there."""
 
     steps: Steps
@@ -34,7 +33,7 @@ class Place:
     whole: Schema
 
     @classmethod
-    def at(cls, location: Steps, whole: Schema) -> Place:
+    def at(cls, location: Steps, whole: Schema) -> SchemaLocation:
         """Follow a pydantic error location through the whole file's schema; a union's tag is no key of the file."""
         schema = whole
         parent: Schema = {}

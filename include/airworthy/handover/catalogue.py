@@ -1,0 +1,88 @@
+"""The catalogue of stages: each stage's inputs, by name, and its output.
+
+`airworthy.stages` holds the functions. This table imports none of them, so the environment and the DAG files read it
+at no cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airworthy.handover.delivery import DatasetRef, ModelRef, Ref, ValidationResult, Verdict, VersionRef
+from airworthy.handover.monitoring import AgeCheck, DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
+from airworthy.handover.release import (
+    Approval,
+    ApprovalAnswer,
+    Deployment,
+    ParityResult,
+    Rollback,
+    RollbackRequest,
+    RolloutRequest,
+    RolloutStatus,
+)
+from airworthy.handover.scoring import BatchScore, ScoringInputs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: the names of its inputs and of its output, each a key of `OUTPUT_TYPES`."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+
+
+OUTPUT_TYPES: dict[str, type[Ref]] = {
+    "dataset": DatasetRef,
+    "validation": ValidationResult,
+    "challenger": ModelRef,
+    "verdict": Verdict,
+    "version": VersionRef,
+    "parity": ParityResult,
+    "approval_answer": ApprovalAnswer,
+    "approval": Approval,
+    "rollout_request": RolloutRequest,
+    "rollout_status": RolloutStatus,
+    "deployment": Deployment,
+    "rollback_request": RollbackRequest,
+    "rollback": Rollback,
+    "age": AgeCheck,
+    "data_check": DataCheck,
+    "skew": ShiftCheck,
+    "drift": ShiftCheck,
+    "performance": PerformanceCheck,
+    "decision": DriftDecision,
+    "scoring_inputs": ScoringInputs,
+    "batch_score": BatchScore,
+}
+
+
+def _by_name(*stages: Stage) -> dict[str, Stage]:
+    return {stage.name: stage for stage in stages}
+
+
+STAGES = _by_name(
+    Stage("ingest", (), "dataset"),
+    Stage("validate", ("dataset",), "validation"),
+    Stage("train", ("dataset",), "challenger"),
+    Stage("evaluate", ("dataset", "challenger"), "verdict"),
+    Stage("register", ("dataset", "validation", "challenger", "verdict"), "version"),
+    Stage("deploy_staging", ("dataset", "challenger", "version"), "parity"),
+    Stage("deploy_production", ("dataset", "verdict", "version", "parity"), "deployment"),
+)
+"""The stages of every training run, in order."""
+
+OPERATIONS = _by_name(
+    Stage("approval", ("version", "verdict", "approval_answer"), "approval"),
+    Stage("rollout", ("version", "verdict", "rollout_request"), "rollout_status"),
+    Stage("rollback", ("rollback_request",), "rollback"),
+    Stage("check_age", (), "age"),
+    Stage("check_data", (), "data_check"),
+    Stage("check_skew", ("data_check",), "skew"),
+    Stage("check_drift", ("data_check",), "drift"),
+    Stage("check_performance", ("data_check",), "performance"),
+    Stage("decide", ("data_check", "skew", "drift", "performance"), "decision"),
+    Stage("ingest_inputs", (), "scoring_inputs"),
+    Stage("score", ("scoring_inputs",), "batch_score"),
+)
+"""Stages outside a training run, and those that only some runs have: approval, rollout, rollback, monitor, scoring."""
