@@ -132,9 +132,9 @@ def measure_layout(module: Module) -> dict[str, Ratio]:
 
 def measure_docstrings(module: Module) -> dict[str, Ratio]:
     """Return the measures of the docstrings of one file."""
-    words = [word.lower() for node in ast.walk(module.tree) for word in words_of(docstring(node))]
-    opening = WORD.search(docstring(module.tree))
-    first = opening.group() if opening else ""
+    texts = filter(None, map(docstring, ast.walk(module.tree)))
+    words = [word.lower() for text in texts for word in words_of(text)]
+    first = "".join(WORD.findall(docstring(module.tree))[:1])
     return {
         "pronouns": Ratio(sum(word in PRONOUNS for word in words), len(words)),
         "questions": Ratio(int(first in QUESTIONS), int(first != "")),
@@ -233,7 +233,7 @@ def table(groups: dict[str, dict[str, Ratio]]) -> list[str]:
 
 def main() -> None:
     """Print the table, and with ``--list`` the files that share their names."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="a checkout")
     parser.add_argument("--list", action="store_true", help="list the files that share their names")
     given = parser.parse_args()
