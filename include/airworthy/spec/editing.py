@@ -1,4 +1,9 @@
-"""Setting one value in a ``model.yaml``: every other byte, and so every comment, stays as it is."""
+"""Setting one value in a ``model.yaml``: every other byte, and so every comment, stays as it is.
+
+PyYAML's parser gives the position of the value, and only the text there is replaced. A round trip through ruamel.yaml
+would change more: it joins lines, writes ``null`` as nothing, gives all lists one indentation, and drops the byte order
+mark and Windows' line ends. Its ``.lc`` positions have no end, and are those of the next key where a value is empty.
+"""
 
 from __future__ import annotations
 

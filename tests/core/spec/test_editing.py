@@ -59,6 +59,26 @@ def test_a_last_line_without_an_end_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("usual", "by_hand"),
+    [
+        ("{type: simulator, rows_per_day: 100}", "\n    {type: simulator,\n     rows_per_day: 100}"),
+        ('schedule: "0 2 * * *"', "schedule: null  # by hand"),
+        ("key: [delivery_id]", "key:\n  - delivery_id"),
+        ("    city: category", "    city:        category"),
+        ("lookback: 28d", "lookback:   '28d'   # four weeks"),
+        ("{max_depth: 6}", "{ max_depth: 6 }"),
+    ],
+)
+def test_a_layout_made_by_hand_stays(tmp_path: Path, usual: str, by_hand: str) -> None:
+    """Wrapped lines, aligned values, written nulls and indentations of two kinds stay."""
+    text = VALID.replace(usual, by_hand)
+    assert by_hand in text
+    path = spec_file(tmp_path, text)
+    assert set_in_part(path, "alerts", "champion_max_age", "30d")
+    assert path.read_text(encoding="utf-8") == f"{text}\nalerts:\n  champion_max_age: 30d\n"
+
+
+@pytest.mark.parametrize(
     ("text", "value", "why"),
     [
         (f"{VALID}...\n", "30d", "it would be broken"),
