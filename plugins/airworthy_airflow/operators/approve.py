@@ -17,8 +17,7 @@ from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
 from airworthy_airflow.approval_brief import approval_brief
 from airworthy_airflow.links import MlflowVersionLink
-from airworthy_airflow.operators.emitting import EmitsLineage
-from airworthy_airflow.operators.stage import PATIENCE, airflow_errors, request_of
+from airworthy_airflow.operators.stage import PATIENCE, EmitsLineage, airflow_errors, request_of
 from airworthy_airflow.places import place_for
 from airworthy_airflow.places.call import StageCall
 

@@ -14,12 +14,12 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.spec import load_spec
-from airworthy_airflow.operators.emitting import EmitsLineage
 from airworthy_airflow.places import Place, place_for
 from airworthy_airflow.places.call import StageCall
 from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, XComArg
 
     from airworthy_airflow.alerts.telling import Log
@@ -31,6 +31,22 @@ PATIENCE: Mapping[str, Any] = {
     "max_retry_delay": timedelta(minutes=1),
 }
 """How often and how soon a task is tried again after a failure that may pass."""
+
+
+class EmitsLineage:
+    """An operator that runs a stage: `handed` and `handed_over` say what the stage read and made."""
+
+    stage: ClassVar[str]
+    model: str
+    handed: dict[str, Any]
+    handed_over: Mapping[str, Any]
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage:
+        """Return the stage's inputs and outputs; the provider asks after a success, and after a failure."""
+        # Only a provider that is on gets here: a parse, and a task without it, import nothing for it.
+        from airworthy_airflow.openlineage import lineage_of
+
+        return lineage_of(self.stage, self.model, self.handed, self.handed_over)
 
 
 class StageOperator(EmitsLineage, BaseOperator):
