@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient, V1Pod
 
@@ -20,14 +21,14 @@ from airworthy.packing import VARIABLE, unpack
 from airworthy_airflow.operators.stage import airflow_errors
 from airworthy_airflow.places import place_for
 from airworthy_airflow.places.call import StageCall
-from airworthy_airflow.places.docker import DockerPlace
+from airworthy_airflow.places.docker import DockerPlace, failure_of
 from airworthy_airflow.places.inline import InlinePlace
 from airworthy_airflow.places.kubernetes import KubernetesPlace, exit_code_of
 
 from .docker_engine import Engine, running_engine
 
 RUN = {"model": "delivery_eta", "as_of": "2026-03-20T00:00:00Z", "reason": "manual", "run_id": "manual__1"}
-CONTEXT = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
+CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
 ERROR = [
     "delivery_eta train: too few rows", "  received: 12", "  allowed:  at least 100",
     "  so:       this run stops and is not retried; the champion keeps serving.",
@@ -123,6 +124,24 @@ def test_exit_codes_decide_whether_a_task_is_retried(
         DockerPlace(call(engine=engine.url)).run(CONTEXT)
     assert str(exit_code) in str(failure.value.received)
     assert engine.removed == ["container"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "log", "raised", "told"),
+    [
+        (1, [b"delivery_eta train: too few rows", "  received: 12"], TerminalError, "too few rows"),
+        (137, [b"caf\xe9"], TransientError, "caf"),
+        (137, None, TransientError, "without a word"),
+    ],
+    ids=["bytes", "bytes that are no text", "no log at all"],
+)
+def test_a_failed_container_has_its_error_whatever_form_its_log_has(
+    call: Callable[..., StageCall], exit_code: int, log: list[str | bytes] | None, raised: type, told: str
+) -> None:
+    """Airflow's exception may carry lines as bytes, or no log: its exit code decides all the same."""
+    error = failure_of(call(), DockerContainerFailedException(f"failed: {{'StatusCode': {exit_code}}}", logs=log))
+    assert isinstance(error, raised)
+    assert told in str(error)
 
 
 def test_airflow_retries_what_may_pass_and_nothing_else(call: Callable[..., StageCall]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.places import Docker
 from airworthy_airflow.places.call import StageCall
 from airworthy_airflow.places.nested import execute_nested
@@ -46,7 +46,7 @@ class DockerPlace:
             self._remove_left(self._operator)
             result = execute_nested(self._operator, context)
         except DockerContainerFailedException as error:
-            raise self._call.failure(_exit_code(error), error.logs) from None
+            raise failure_of(self._call, error) from None
         except NotFound as error:
             if self._stopped:
                 raise self._lost("the container was stopped with its task") from None
@@ -128,6 +128,12 @@ class DockerPlace:
 def _labels(call: StageCall, context: Mapping[str, Any]) -> dict[str, str]:
     run = context["dag_run"]
     return {"airworthy.dag": str(run.dag_id), "airworthy.run": str(run.run_id), "airworthy.task": call.task_id}
+
+
+def failure_of(call: StageCall, error: DockerContainerFailedException) -> AirworthyError:
+    """Return the error of a failed container; its log may be missing, and its lines may be bytes."""
+    log = [line if isinstance(line, str) else line.decode(errors="replace") for line in error.logs or ()]
+    return call.failure(_exit_code(error), log)
 
 
 def _exit_code(error: DockerContainerFailedException) -> int:
