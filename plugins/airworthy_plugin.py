@@ -1,6 +1,6 @@
 """What Airworthy adds to Airflow's UI. The only plugin file: everything else is imported by name."""
 
-from typing import ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -11,4 +11,5 @@ class AirworthyPlugin(AirflowPlugin):
     """Registers the operators' links."""
 
     name = "airworthy"
-    operator_extra_links: ClassVar = [MlflowRunLink(), MlflowVersionLink(), VerdictLink(), ModelReportLink()]
+    # The annotation is Airflow's own: no instance changes the list.
+    operator_extra_links: list[Any] = [MlflowRunLink(), MlflowVersionLink(), VerdictLink(), ModelReportLink()]  # noqa: RUF012

@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parents[2]
 IMAGE = os.environ.get("AIRWORTHY_TEST_IMAGE") or "airworthy"
 MODEL = "delivery_eta"
 RUN = {"model": MODEL, "as_of": "2026-03-20T00:00:00Z", "reason": "manual", "run_id": "by hand: 1"}
-CONTEXT = {"dag_run": SimpleNamespace(dag_id=f"{MODEL}__train", run_id=RUN["run_id"])}
+CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id=f"{MODEL}__train", run_id=RUN["run_id"])}
 LOCAL = {
     "state": ".airworthy", "lake": "{state}/lake", "tracking_uri": "sqlite:///{state}/mlflow.db",
     "artifacts": "{state}/mlartifacts", "server_url": "http://127.0.0.1:9",

@@ -76,4 +76,5 @@ class MlflowVersionLink(BaseOperatorLink):
 def _evidence_url(operator: BaseOperator, artifact: str) -> str:
     if not getattr(operator, "handed_over", None):
         return ""
-    return artifact_url(operator.handed["challenger"], artifact)
+    handed: Mapping[str, Any] = getattr(operator, "handed", {})
+    return artifact_url(handed["challenger"], artifact)

@@ -61,7 +61,9 @@ class AirworthyRunFacet(RunFacet):
     result: dict[str, Any]
 
 
-def lineage_of(stage: str, model: str, handed: Values, handed_over: Values) -> OperatorLineage:
+def lineage_of(
+    stage: str, model: str, handed: Values, handed_over: Values
+) -> OperatorLineage[Dataset, AirworthyRunFacet]:
     """Return what a stage read and made.
 
     Args:
@@ -83,7 +85,7 @@ def lineage_of(stage: str, model: str, handed: Values, handed_over: Values) -> O
         made = _dataset_for(_MADE[stage], handed_over, spec, environment)
         outputs = [OutputDataset(made.namespace, made.name, facets=made.facets, outputFacets=_counted(handed_over))]
     facet = AirworthyRunFacet(stage=stage, model=model, result=_short(handed_over))
-    return OperatorLineage(inputs=inputs, outputs=outputs, run_facets={"airworthy": facet})
+    return OperatorLineage(inputs=[*inputs], outputs=[*outputs], run_facets={"airworthy": facet})
 
 
 def _dataset_for(name: str, value: Values, spec: ModelSpec, environment: Environment) -> Dataset:

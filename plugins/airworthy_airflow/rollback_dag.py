@@ -51,6 +51,6 @@ def build_rollback_dag(spec: ModelSpec) -> DAG:
 
 def _doc(spec: ModelSpec) -> str:
     return (
-        f"## {spec.model}: rollback\n\n{RollbackOperator.doc}\n\nThe same from a terminal: "
+        f"## {spec.model}: rollback\n\n{RollbackOperator.task_doc_md}\n\nThe same from a terminal: "
         f"`airworthy rollback {spec.model}`. What was done, and why: `airworthy ledger {spec.model}`."
     )

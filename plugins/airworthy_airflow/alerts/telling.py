@@ -18,13 +18,13 @@ from airworthy_airflow.alerts.rendering import plain_text
 class Log(Protocol):
     """What is needed of a task's log."""
 
-    def info(self, message: str, *values: object) -> None:
+    def info(self, message: str, /, *values: object) -> None:
         """Tell."""
 
-    def warning(self, message: str, *values: object) -> None:
+    def warning(self, message: str, /, *values: object) -> None:
         """Tell of what somebody may want to know."""
 
-    def error(self, message: str, *values: object) -> None:
+    def error(self, message: str, /, *values: object) -> None:
         """Tell of a failure."""
 
 

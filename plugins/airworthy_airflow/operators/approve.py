@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
@@ -42,7 +42,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
     """
 
     stage: ClassVar[str] = "approval"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Waits for a person: **Required actions** in the UI, or `PATCH .../hitlDetails` of the REST API. The verdict, "
         "the metrics and the model report are in the question. Who answered what, when and with which comment goes "
         "into the ledger. After a rejection, or when nobody answers in time, everything downstream is skipped and the "
@@ -65,7 +65,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         asked = {
             "subject": f"{model}: may it take over?", "defaults": self.REJECT, "params": {"comment": comment},
             "assigned_users": [{"id": name, "name": name} for name in approvers],
-            "doc_md": self.doc,
+            "doc_md": self.task_doc_md,
         }  # fmt: skip
         super().__init__(**{**PATIENCE, **asked, "response_timeout": response_timeout, **kwargs})
         self.model = model
@@ -86,7 +86,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         if answer is not None:
             return self._conclude(context, answer)
         self.subject, self.body = brief.subject, brief.body
-        return super().execute(context)
+        # Airflow takes the task from here; the answer goes to `execute_complete`.
+        return cast("dict[str, Any]", super().execute(context))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Record the answer; after a rejection, skip everything downstream.
@@ -102,7 +103,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
 
     def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
         """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that."""
-        if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries):
+        if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries or 0):
             return None
         from airworthy.ledger import open_ledger
         from airworthy.ledger.queries import APPROVAL

@@ -18,7 +18,7 @@ class CollectOperator(StageOperator):
     """Brings what production left into the lake: logged predictions, and the newest partitions with their labels."""
 
     stage: ClassVar[str] = "ingest"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Brings the prediction log of this machine's model server into the lake, each prediction once, and ingests the "
         "partitions that are missing or may have got labels since."
     )
@@ -38,7 +38,7 @@ class CheckAgeOperator(StageOperator):
 
     stage: ClassVar[str] = "check_age"
     whole_days: ClassVar[bool] = False
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Holds the champion's age (from the end of the data that it was trained on) and the data's delay (from the end "
         "of the newest day with rows) against the spec's `alerts`, in the data's own time. Each champion and each "
         "last day is told of once. Runs also when nothing could be collected."
@@ -63,7 +63,7 @@ class CheckDataOperator(StageOperator):
 
     stage: ClassVar[str] = "check_data"
     whole_days: ClassVar[bool] = False
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Finds the newest complete window of production, in the prediction log or in the lake, and runs the spec's "
         "expectations on it. What fails is in the log and in the evidence; what drifts may well break an expectation, "
         "so the checks that follow look all the same."
@@ -92,7 +92,7 @@ class CheckSkewOperator(MonitorOperator):
     """Compares the live inputs with what the champion was trained on."""
 
     stage: ClassVar[str] = "check_skew"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Compares the live inputs with what the champion was trained on, windows of the same weekday and hours with "
         "each other. What counts is how far a column moved beyond how such windows differ anyway, in columns that the "
         "champion listens to. Evidently draws the page that is kept with the champion's MLflow run."
@@ -103,7 +103,7 @@ class CheckDriftOperator(MonitorOperator):
     """Compares the live inputs with recent production."""
 
     stage: ClassVar[str] = "check_drift"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Compares the live inputs with recent production, windows of the same weekday and hours with each other, by "
         "the same measures as check_skew."
     )
@@ -113,7 +113,7 @@ class CheckPerformanceOperator(MonitorOperator):
     """Measures the champion on labels that have arrived."""
 
     stage: ClassVar[str] = "check_performance"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Measures the champion on the newest window whose labels are known, against what its holdout promised, and "
         "looks whether the labels themselves have moved."
     )
@@ -123,7 +123,7 @@ class DecideOperator(MonitorOperator):
     """Decides whether the champion is to be trained again."""
 
     stage: ClassVar[str] = "decide"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Decides whether the champion is to be trained again: a signal must fire in enough windows, not too soon after "
         "the last training, and not after too many refused challengers. Every input and the outcome go into the ledger "
         "(`drift_decision`) and onto the champion's MLflow run, folder `monitoring`."

@@ -19,7 +19,7 @@ class DeployStagingOperator(StageOperator):
     """Skips, with its reasons, when the verdict or the run's parameters hold the release; else checks parity."""
 
     stage: ClassVar[str] = "deploy_staging"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Loads the version in the model server beside the champion, sends it holdout rows over HTTP and compares "
         "the answers with the offline predictions. **Skipped** when a gate failed, when the run was started with "
         "`promote: never`, and for a backfill that was not asked to release; the task's log gives the reasons."
@@ -52,7 +52,7 @@ class DeployProductionOperator(StageOperator):
     """Moves the champion alias and swaps the served model."""
 
     stage: ClassVar[str] = "deploy_production"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Moves `champion` to the version, if the champion is still the one that the verdict compared with, swaps "
         "the model in the server without dropping a request, and checks that the server answers with it."
     )
@@ -76,7 +76,7 @@ class RollbackOperator(StageOperator):
     """Goes back to the last good champion, or to the one that the run's parameters name."""
 
     stage: ClassVar[str] = "rollback"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Picks the last approved version that was champion before and was not rolled back itself, checks the digest "
         "of its files and its answers, moves `champion`, swaps the model in the server without dropping a request, "
         "and writes it into the ledger. The version that was rolled back does not come back by itself. A retry "

@@ -29,7 +29,7 @@ class RolloutOperator(StageOperator):
     """
 
     stage: ClassVar[str] = "rollout"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Sets the flags of this step and watches the version for the spec's `bake` time: errors, latency, predictions "
         "and, where labels came in, quality, against the champion in the same step. Between two looks it holds no "
         "worker. **Failed** when the guard tripped: all traffic is back on the champion, and a person must look. "
@@ -62,7 +62,8 @@ class RolloutOperator(StageOperator):
         if status.state == "held":
             raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
         if status.state != "done":
-            raise AirflowRescheduleException(next_look(status, datetime.now(UTC)))
+            look_at = next_look(status, datetime.now(UTC))
+            raise AirflowRescheduleException(look_at)  # type: ignore[no-untyped-call]  # Airflow has not typed it
         return handed
 
 
@@ -75,7 +76,7 @@ class EndRolloutOperator(StageOperator):
     """
 
     stage: ClassVar[str] = "rollout"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Runs last, whatever became of the others, also when the run was marked as failed. A rollout of this run that "
         "is still on then has nobody to watch it: all traffic goes back to the champion. After a release that went "
         "through there is nothing to do. **Failed** when another task of the run failed: the run ends as this does."

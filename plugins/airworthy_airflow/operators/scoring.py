@@ -11,7 +11,7 @@ class IngestInputsOperator(StageOperator):
     """Settles which version scores which rows, and brings the rows into the lake."""
 
     stage: ClassVar[str] = "ingest_inputs"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Looks up the champion, by which the whole run scores whatever becomes of it meanwhile, and makes sure that "
         "every day of the window is in the lake: reads only what is missing or may have been restated, each day in one "
         "atomic commit. Bad rows go to quarantine. Hands over the version and the rows, pinned."
@@ -23,7 +23,7 @@ class ScoreOperator(StageOperator):
     """Puts the champion's predictions into the lake."""
 
     stage: ClassVar[str] = "score"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Checks the digest of the version's files, and scores the window a day at a time, each in one atomic commit, "
         "into the table `batch_predictions` of the model's lake. A day whose rows this version has scored is left "
         "alone; another champion or restated rows replace it. Rows that cannot be scored go to `batch_quarantine` "

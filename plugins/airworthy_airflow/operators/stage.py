@@ -21,8 +21,10 @@ from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, XComArg
+    from openlineage.client.event_v2 import Dataset
 
     from airworthy_airflow.alerts.telling import Log
+    from airworthy_airflow.openlineage import AirworthyRunFacet
 
 PATIENCE: Mapping[str, Any] = {
     "retries": 2,
@@ -41,7 +43,7 @@ class EmitsLineage:
     handed: dict[str, Any]
     handed_over: Mapping[str, Any]
 
-    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage:
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Dataset, AirworthyRunFacet]:
         """Return the stage's inputs and outputs; the provider asks after a success, and after a failure."""
         # Only a provider that is on gets here: a parse, and a task without it, import nothing for it.
         from airworthy_airflow.openlineage import lineage_of
@@ -58,13 +60,13 @@ class StageOperator(EmitsLineage, BaseOperator):
     """
 
     stage: ClassVar[str] = ""
-    doc: ClassVar[str] = ""
+    task_doc_md: ClassVar[str] = ""
     whole_days: ClassVar[bool] = True
     template_fields = ("handed",)
     ui_color = "#e8f0f8"
 
     def __init__(self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any) -> None:
-        super().__init__(**{**PATIENCE, "doc_md": self.doc, **kwargs})
+        super().__init__(**{**PATIENCE, "doc_md": self.task_doc_md, **kwargs})
         self.model = model
         self.handed = dict(handed or {})
         self.handed_over: dict[str, Any] = {}

@@ -17,7 +17,7 @@ class IngestOperator(StageOperator):
     """Makes sure that every partition of the run's window is in the lake."""
 
     stage: ClassVar[str] = "ingest"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Makes sure that every day of the window is in the lake: reads only what is missing or may have been "
         "restated, each day in one atomic commit. Bad rows go to quarantine. Hands over the dataset version and "
         "its digest."
@@ -29,7 +29,7 @@ class ValidateOperator(StageOperator):
     """Holds the dataset version against its expectations; people are told of data that break a critical one."""
 
     stage: ClassVar[str] = "validate"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Runs the spec's Great Expectations suite on the dataset version and compares its distribution with the "
         "champion's training data. A critical failure stops the run here; the champion stays."
     )
@@ -63,7 +63,7 @@ class TrainOperator(StageOperator):
     """Trains a challenger and a baseline on the dataset version."""
 
     stage: ClassVar[str] = "train"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Splits by time, trains XGBoost with early stopping and the simple baseline, and logs the run on MLflow. "
         "The same data, code and parameters give the same model, bit for bit."
     )
@@ -75,7 +75,7 @@ class EvaluateOperator(StageOperator):
     """Judges the challenger against champion, baseline and gates; the stage logs the verdict as a table."""
 
     stage: ClassVar[str] = "evaluate"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Measures challenger, champion and baseline on the same frozen holdout rows and holds them "
         "against the spec's gates. The task succeeds whatever the verdict: a rejected challenger is "
         "registered as rejected and its release is skipped. The verdict is in the task's log and behind its buttons."
@@ -88,7 +88,7 @@ class RegisterOperator(StageOperator):
     """Registers the challenger, approved or rejected, once per idempotency key."""
 
     stage: ClassVar[str] = "register"
-    doc: ClassVar[str] = (
+    task_doc_md: ClassVar[str] = (
         "Registers one version per data digest, code and parameters: a retry returns the same version. A rejected "
         "candidate is registered too, and can never take an alias."
     )

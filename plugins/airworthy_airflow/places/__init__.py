@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airworthy_airflow.places.call import StageCall
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class Place(Protocol):
     """Runs one stage once."""
 
-    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, context: Context) -> dict[str, Any]:
         """Run the stage and return what it hands over, as JSON.
 
         Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import AirworthyError, TerminalError, TransientError
@@ -16,6 +15,7 @@ from airworthy_airflow.places.nested import execute_nested
 if TYPE_CHECKING:
     from airflow.providers.docker.exceptions import DockerContainerFailedException
     from airflow.providers.docker.operators.docker import DockerOperator
+    from airflow.sdk import Context
     from docker.types import Mount
 
 RESULT = "/tmp/airworthy-result.json"  # noqa: S108 - in a container of its own
@@ -30,7 +30,7 @@ class DockerPlace:
         self._operator: DockerOperator | None = None
         self._stopped = False
 
-    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, context: Context) -> dict[str, Any]:
         """Run the stage in a new container, which is removed after, and return what it hands over.
 
         Raises:
@@ -43,7 +43,7 @@ class DockerPlace:
 
         self._operator = self.operator(context)
         try:
-            self._remove_left(self._operator)
+            self._remove_left(self._operator, context)
             result = execute_nested(self._operator, context)
         except DockerContainerFailedException as error:
             raise failure_of(self._call, error) from None
@@ -66,7 +66,7 @@ class DockerPlace:
         if self._operator is not None:
             self._operator.on_kill()
 
-    def operator(self, context: Mapping[str, Any]) -> DockerOperator:
+    def operator(self, context: Context) -> DockerOperator:
         """Return the operator that runs the stage, not yet executed."""
         from airflow.providers.docker.operators.docker import DockerOperator
 
@@ -112,9 +112,9 @@ class DockerPlace:
             mounts.append(Mount(target=target, source=source, type="bind", read_only=mode == ["ro"]))
         return mounts
 
-    def _remove_left(self, operator: DockerOperator) -> None:
+    def _remove_left(self, operator: DockerOperator, context: Context) -> None:
         """Remove what a killed try of the same task left running: its stage would go on beside this one."""
-        labels = [f"{key}={value}" for key, value in dict(operator.labels).items()]
+        labels = [f"{key}={value}" for key, value in _labels(self._call, context).items()]
         for left in operator.cli.containers(all=True, filters={"label": labels}):
             operator.log.info("removing the container %s of a try that was killed", left["Id"][:12])
             operator.cli.remove_container(left["Id"], force=True)
@@ -125,7 +125,7 @@ class DockerPlace:
         )
 
 
-def _labels(call: StageCall, context: Mapping[str, Any]) -> dict[str, str]:
+def _labels(call: StageCall, context: Context) -> dict[str, str]:
     run = context["dag_run"]
     return {"airworthy.dag": str(run.dag_id), "airworthy.run": str(run.run_id), "airworthy.task": call.task_id}
 

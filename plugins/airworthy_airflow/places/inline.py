@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airworthy_airflow.places.call import StageCall
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class InlinePlace:
@@ -14,7 +16,7 @@ class InlinePlace:
     def __init__(self, call: StageCall) -> None:
         self._call = call
 
-    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, context: Context) -> dict[str, Any]:
         """Run the stage and return what it hands over, as JSON."""
         from airworthy.stages import run_stage
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -14,6 +13,7 @@ from airworthy_airflow.places.nested import execute_nested
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+    from airflow.sdk import Context
     from kubernetes.client import V1EnvFromSource, V1Pod, V1ResourceRequirements
 
 RESULT = "/airflow/xcom/return.json"
@@ -27,7 +27,7 @@ class KubernetesPlace:
         self._call = call
         self._operator: KubernetesPodOperator | None = None
 
-    def run(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, context: Context) -> dict[str, Any]:
         """Run the stage in a pod, which is deleted after, and return what it hands over.
 
         Raises:
@@ -77,7 +77,7 @@ class KubernetesPlace:
             env_from=[_from_secret(name) for name in settings.secrets],
             service_account_name=settings.service_account,
             container_resources=_requirements(settings.resources_of(self._call.stage)),
-            pod_template_file=settings.pod_template and str(settings.pod_template),
+            pod_template_file=str(settings.pod_template) if settings.pod_template is not None else None,
             startup_timeout_seconds=int(settings.startup_timeout.total_seconds()),
             do_xcom_push=True,
             deferrable=False,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
+    from airflow.sdk import BaseOperator, Context
 
 
-def execute_nested(operator: BaseOperator, context: Mapping[str, Any]) -> Any:
+def execute_nested(operator: BaseOperator, context: Context) -> Any:
     """Execute an operator that is no task, and return its result."""
     # Airflow warns in the log of an operator that anything but a task's runner executes: here it is meant.
     token = ExecutorSafeguard.tracker.set(operator)

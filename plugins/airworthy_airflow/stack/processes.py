@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -29,7 +30,7 @@ class Supervisor:
         """Whether it still runs."""
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return abs(process.create_time() - self.started) < 1 and not _is_zombie(process)
         except psutil.NoSuchProcess:
             return False
 
@@ -104,26 +105,30 @@ def _belongs(process: psutil.Process, state: str, session: int | None) -> bool:
     try:
         if session is not None and os.getsid(process.pid) == session:
             return True
-        return process.environ().get(MARKER) == state
+        return bool(process.environ().get(MARKER) == state)
     except (psutil.Error, OSError):
         return False
 
 
 def _reused(supervisor: Supervisor) -> bool:
     """Whether another process now has the pid of a supervisord that is gone: then its session is not the stack's."""
-    return psutil.pid_exists(supervisor.pid) and not supervisor.alive and not _zombie(supervisor.pid)
+    return psutil.pid_exists(supervisor.pid) and not supervisor.alive and not _zombie_or_gone(supervisor.pid)
 
 
-def _zombie(pid: int) -> bool:
+def _zombie_or_gone(pid: int) -> bool:
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        return _is_zombie(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return True
 
 
+def _is_zombie(process: psutil.Process) -> bool:
+    return bool(process.status() == psutil.STATUS_ZOMBIE)
+
+
 def _living(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running()) and not _is_zombie(process)
     except psutil.Error:
         return False
 
@@ -142,8 +147,8 @@ def _parent(process: psutil.Process) -> int | None:
         return None
 
 
-def _send(signal: object) -> None:
+def _send(signal: Callable[[], object]) -> None:
     try:
-        signal()  # type: ignore[operator]
+        signal()
     except psutil.Error:
         return

@@ -12,7 +12,7 @@ from rich.console import Console
 class Tell(Protocol):
     """Says how far the work is; saying the same twice shows it once."""
 
-    def __call__(self, text: str) -> None:
+    def __call__(self, text: str, /) -> None:
         """Show the text."""
 
 

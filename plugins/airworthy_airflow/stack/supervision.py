@@ -7,6 +7,7 @@ import subprocess
 import sys
 import xmlrpc.client
 from http.client import HTTPException
+from typing import cast
 
 from airworthy_airflow.stack.layout import Layout
 from airworthy_airflow.stack.processes import write_record
@@ -37,10 +38,10 @@ def part_states(layout: Layout) -> dict[str, str]:
     transport = SupervisorTransport(None, None, serverurl=f"unix://{layout.socket}")
     proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
     try:
-        states = proxy.supervisor.getAllProcessInfo()
+        states = cast("list[dict[str, object]]", proxy.supervisor.getAllProcessInfo())
     except (OSError, HTTPException, xmlrpc.client.Error):
         return {}
-    return {str(state["name"]): str(state["statename"]) for state in states}  # type: ignore[union-attr,index]
+    return {str(state["name"]): str(state["statename"]) for state in states}
 
 
 def log_tail(layout: Layout, part: str, lines: int = 40) -> str:
