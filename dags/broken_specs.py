@@ -4,7 +4,7 @@ No DAG lives here: every healthy model's DAGs come from the other files and keep
 files that hold the words airflow and dag; this one does.)
 """
 
-from airworthy_airflow.specs import broken_specs_error
+from airworthy_airflow.dag_factories.specs import broken_specs_error
 
 if error := broken_specs_error():
     raise error

@@ -2,8 +2,8 @@
 
 from airflow.sdk import get_parsing_context
 
-from airworthy_airflow.rollback_dag import build_rollback_dag
-from airworthy_airflow.specs import specs_for
+from airworthy_airflow.dag_factories.rollback import build_rollback_dag
+from airworthy_airflow.dag_factories.specs import specs_for
 
 # A task's process needs its own DAG only: the others would be built for nothing.
 for spec in specs_for("rollback", only_dag_id=get_parsing_context().dag_id):

@@ -3,8 +3,8 @@
 from airflow.sdk import get_parsing_context
 
 from airworthy.environment import load_environment
-from airworthy_airflow.score_dag import build_score_dag
-from airworthy_airflow.specs import specs_for
+from airworthy_airflow.dag_factories.score import build_score_dag
+from airworthy_airflow.dag_factories.specs import specs_for
 
 environment = load_environment()
 # A task's process needs its own DAG only: the others would be built for nothing.

@@ -26,7 +26,7 @@ PRELOADED = (
     "matplotlib.backends.backend_agg",
     "httpx",
     "airworthy.metrics.stages",
-    "airworthy_airflow.train_dag",
+    "airworthy_airflow.dag_factories.train",
     "airworthy.stages.ingest",
     "airworthy.stages.validate",
     "airworthy.stages.train",

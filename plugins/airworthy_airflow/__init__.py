@@ -1,1 +1,1 @@
-"""Airflow knowledge, and nothing else: operators, windows, the embedded stack."""
+"""Airflow knowledge, and nothing else: DAG factories, operators, alerts, the embedded stack, the demo."""

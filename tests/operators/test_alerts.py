@@ -26,8 +26,8 @@ from airworthy.release.rules import ReleaseRules
 from airworthy.spec import load_spec
 from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
 from airworthy_airflow.alerts.telling import tell
+from airworthy_airflow.dag_factories.train import build_train_dag
 from airworthy_airflow.operators import CheckAgeOperator, TriggerRetrainingOperator
-from airworthy_airflow.train_dag import build_train_dag
 
 from .test_operators import context
 

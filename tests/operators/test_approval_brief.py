@@ -10,7 +10,7 @@ import pytest
 
 from airworthy.handover import RunRequest
 from airworthy.release.rules import ReleaseRules
-from airworthy_airflow.approval_brief import Brief, approval_brief
+from airworthy_airflow.operators.approval_brief import Brief, approval_brief
 
 RUN = RunRequest(
     model="delivery_eta", as_of=datetime(2026, 3, 20, tzinfo=UTC), reason="api", run_id="manual__1", requested_by="ada"

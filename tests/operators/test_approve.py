@@ -14,8 +14,8 @@ from airworthy.ledger import open_ledger
 from airworthy.registry.store import open_registry
 from airworthy.spec import load_spec
 from airworthy.spec.release import Release
+from airworthy_airflow.dag_factories.train import build_train_dag
 from airworthy_airflow.operators.approve import answer_of, is_retry
-from airworthy_airflow.train_dag import build_train_dag
 
 from .test_approval_brief import HANDED
 from .test_operators import context

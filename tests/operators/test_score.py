@@ -12,9 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from airworthy.environment import Environment, load_environment
 from airworthy.spec import ModelSpec, load_spec
 from airworthy.spec.score import Score
+from airworthy_airflow.dag_factories.score import build_score_dag
 from airworthy_airflow.operators import ScoreOperator
 from airworthy_airflow.operators.stage import request_of
-from airworthy_airflow.score_dag import build_score_dag
 
 MODEL = "delivery_late"
 

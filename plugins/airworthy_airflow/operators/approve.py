@@ -15,8 +15,8 @@ from airworthy.errors import TransientError
 from airworthy.handover import Approval, ApprovalAnswer, RunRequest
 from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
-from airworthy_airflow.approval_brief import approval_brief
 from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.operators.approval_brief import approval_brief
 from airworthy_airflow.operators.stage import PATIENCE, EmitsLineage, airflow_errors, request_of
 from airworthy_airflow.places import place_for
 from airworthy_airflow.places.call import StageCall

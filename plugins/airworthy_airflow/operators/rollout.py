@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 
 from airworthy.handover import RolloutStatus, RunRequest, WatchedStep
-from airworthy_airflow.looks import next_look, status_lines
+from airworthy_airflow.operators.rollout_status import next_look, status_lines
 from airworthy_airflow.operators.stage import StageOperator
 
 if TYPE_CHECKING:

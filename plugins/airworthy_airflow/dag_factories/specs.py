@@ -10,7 +10,7 @@ from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
 from airworthy.spec.faults import Fault, shorten
 from airworthy.spec.loading import FoundSpec
-from airworthy_airflow.schedule import asset_of
+from airworthy_airflow.dag_factories.schedule import asset_of
 
 
 class BrokenSpecs(TerminalError):

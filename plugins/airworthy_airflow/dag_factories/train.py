@@ -13,7 +13,8 @@ from airworthy.handover import Promote, TriggerReason
 from airworthy.release.rules import ReleaseRules, release_rules
 from airworthy.spec import ModelSpec
 from airworthy_airflow.alerts.deadline import deadline_of
-from airworthy_airflow.dag_docs import train_doc
+from airworthy_airflow.dag_factories.schedule import train_schedule
+from airworthy_airflow.dag_factories.train_doc import train_doc
 from airworthy_airflow.operators import (
     ApproveOperator,
     DeployProductionOperator,
@@ -26,7 +27,6 @@ from airworthy_airflow.operators import (
     TrainOperator,
     ValidateOperator,
 )
-from airworthy_airflow.schedule import train_schedule
 
 PARAMS = {
     "as_of": Param(

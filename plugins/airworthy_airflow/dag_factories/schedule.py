@@ -1,4 +1,4 @@
-"""When a model's train DAG runs by itself: by the clock, on new data of its source, or both."""
+"""The schedule of a model's train DAG: by the clock, on new data of its source, or both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a look at a rollout tells: when to look again, and what to write into the log. Pure."""
+"""A rollout's status, as the time of the next look and as lines for the log. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads who is asked to approve a version. Pure: hand-overs in, Markdown out."""
+"""The text for a person who is asked to approve a version. Pure: hand-overs in, Markdown out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, Verdict, VersionRef
 from airworthy.release.rules import ReleaseRules
 from airworthy.spec.fields import format_duration
-from airworthy_airflow.dag_docs import rollout_text
 from airworthy_airflow.links import artifact_url, mlflow_url
+from airworthy_airflow.spec_text import rollout_text
 
 _ROLES = ("challenger", "champion", "baseline")
 

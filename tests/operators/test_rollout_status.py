@@ -1,4 +1,4 @@
-"""When a rollout is looked at again, and what a look leaves in the log."""
+"""A rollout's status: the time of the next look at it, and the lines that a look leaves in the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures, RolloutStatus
-from airworthy_airflow.looks import LONGEST_PAUSE, SHORTEST_PAUSE, next_look, status_lines
+from airworthy_airflow.operators.rollout_status import LONGEST_PAUSE, SHORTEST_PAUSE, next_look, status_lines
 
 SINCE = datetime(2026, 3, 20, 8, tzinfo=UTC)
 

@@ -1,0 +1,44 @@
+"""Parts of a spec as phrases, for DAGs' pages and for people who approve."""
+
+from __future__ import annotations
+
+from airworthy.handover import WatchedStep
+from airworthy.release.rules import ReleaseRules
+from airworthy.spec.fields import format_duration
+from airworthy.spec.gates import Gate
+from airworthy.spec.release import Guard
+
+
+def rollout_text(rules: ReleaseRules) -> str:
+    """Return how a version takes over, such as ``it answers 10 % of the requests for 10m, and then all of them``."""
+    if not rules.watched_steps:
+        return "it answers all of the requests at once"
+    steps = ", ".join(f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.watched_steps)
+    return f"it answers {steps}, watched by the guard, and then all of them"
+
+
+def step_text(step: WatchedStep) -> str:
+    """Return which requests a version answers in a step of its rollout."""
+    return "in shadow" if step == "shadow" else f"{step} % of the requests"
+
+
+def guard_text(guard: Guard) -> str:
+    """Return what must hold in every step of a rollout."""
+    parts = [f"at most {guard.error_rate:.2%} errors"]
+    if guard.p99_ms is not None:
+        parts.append(f"p99 at most {guard.p99_ms:g} ms")
+    parts.append(f"predictions like the champion's (PSI at most {guard.max_psi:g})")
+    parts.append(f"on answers whose label came in, a loss at most {guard.max_loss_increase:.0%} above the champion's")
+    return ", ".join(parts)
+
+
+def gate_text(gate: Gate) -> str:
+    """Return a gate as a phrase, such as ``rmse at most 6.0 in every city (30 rows or more)``."""
+    if gate.against == "champion":
+        return f"`{gate.metric}` at most {gate.margin:.1%} worse than the champion's"
+    if gate.against == "baseline":
+        return f"`{gate.metric}` at least {gate.better_by:.1%} better than the baseline's"
+    limits = (("at least", gate.min), ("at most", gate.max))
+    bounds = [f"{word} {limit:g}" for word, limit in limits if limit is not None]
+    where = f" in every `{gate.slice}` ({gate.min_rows} rows or more)" if gate.slice else ""
+    return f"`{gate.metric}` {' and '.join(bounds)}{where}"
