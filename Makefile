@@ -3,27 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate pyproject.toml --extra airflow
 export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test image docker-test lint bench lock clean
+.PHONY: help setup up down status demo test image docker-test lint bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Install everything into .venv (again only when requirements.txt changes)
+setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) comes without venv. Next: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
 	@echo "Installing the locked requirements (a few minutes the first time)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 up: $(STAMP) ## Start Airflow, MLflow and the model server; wait until all are healthy
@@ -56,8 +57,12 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 bench: $(STAMP) ## Print the speed ratios (see benchmarks/)
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-lock: $(STAMP) ## Make requirements.txt from requirements.in, for every Python and platform
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate requirements.in -o requirements.txt
+lock: $(STAMP) ## Make both locks from pyproject.toml, for every Python and platform; pins that fit stay
+	@$(LOCK) --group dev --output-file requirements-dev.txt
+	@$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+
+wheel: $(STAMP) ## Build the wheel and the source distribution into dist/
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
 clean: down ## Stop everything and remove state and environment
-	@rm -rf .airworthy $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .airworthy $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
