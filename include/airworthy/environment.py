@@ -1,8 +1,8 @@
 """Where things live: the environment file that ``AIRWORTHY_ENV`` picks, and the paths that follow from it.
 
-Environment variables read here, and nowhere else in the core:
+Environment variables read here and in ``project.py``, and nowhere else in the core:
 
-``AIRWORTHY_PROJECT``    the project's folder (default: the folder above ``include/``)
+``AIRWORTHY_PROJECT``    the project's folder (default: see ``project.py``)
 ``AIRWORTHY_ENV``        name of a file in ``include/environments`` (default ``local``)
 ``AIRWORTHY_STATE``      replaces the environment's ``state`` folder
 ``AIRWORTHY_MODELS``     replaces the folder that holds the model folders
@@ -10,6 +10,8 @@ Environment variables read here, and nowhere else in the core:
 ``AIRWORTHY_SERVER_URL`` replaces the address of the model server in production
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
+
+A project without the folder ``include/environments`` has the environment ``local`` that comes with the package.
 
 A file may name others as ``${NAME}``: secrets and addresses that differ from machine to machine stay out of it.
 """
@@ -28,11 +30,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from airworthy.errors import TerminalError
 from airworthy.places import DEFAULT, Docker, Kubernetes, Place
+from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.spec.alerts import Channel
 from airworthy.spec.faults import faults_of
 from airworthy.spec.fields import Wrong, refuse
 from airworthy.spec.release import ReleaseDefaults
 
+_LOCAL = Path(__file__).with_name("local.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
@@ -113,11 +117,6 @@ class Environment(BaseModel):
         return self.state / "server_token"
 
 
-def project_folder() -> Path:
-    """Return the project's folder."""
-    return Path(os.environ.get("AIRWORTHY_PROJECT") or Path(__file__).resolve().parents[2])
-
-
 @lru_cache(maxsize=8)
 def _read(path: Path, modified_ns: int) -> dict[str, Any]:
     try:
@@ -128,21 +127,17 @@ def _read(path: Path, modified_ns: int) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def load_environment() -> Environment:
+def load_environment(project: Path | None = None) -> Environment:
     """Read the environment that ``AIRWORTHY_ENV`` names, with the overrides of the module's docstring.
 
+    `project` is the project's folder; None: the one that ``project_folder`` finds.
+
     Raises:
-        TerminalError: when the file is missing or says something unknown.
+        TerminalError: when there is no project, or the file is missing or says something unknown.
     """
-    project = project_folder()
-    folder = project / "include" / "environments"
-    name = os.environ.get("AIRWORTHY_ENV") or "local"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml")))
-        raise TerminalError(
-            "there is no such environment", received=f"AIRWORTHY_ENV={name}", allowed=known, next_step=f"create {path}"
-        )
+    project = project or project_folder()
+    name = os.environ.get("AIRWORTHY_ENV") or _LOCAL.stem
+    path = _file_of(project / ENVIRONMENTS, name)
     values = dict(_read(path, path.stat().st_mtime_ns))
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
@@ -152,9 +147,24 @@ def load_environment() -> Environment:
     filled["name"] = name
     filled["project"] = str(project)
     filled["state"] = str(state)
-    filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / filled.get("models", "include/models"))
+    filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / filled.get("models", MODELS))
     filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get("downloads", str(state / "downloads"))
     return _validated(path, json.dumps(filled, default=str))
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.yaml"
+    if path.is_file():
+        return path
+    if name == _LOCAL.stem and not folder.is_dir():
+        return _LOCAL
+    known = sorted(found.stem for found in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
+    raise TerminalError(
+        "there is no such environment",
+        received=f"AIRWORTHY_ENV={name}",
+        allowed=", ".join(known),
+        next_step=f"create {path}",
+    )
 
 
 @lru_cache(maxsize=8)

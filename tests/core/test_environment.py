@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,6 +12,7 @@ import pytest
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
+from airworthy.project import project_folder
 from airworthy.release.rules import release_rules
 from airworthy.spec import load_spec
 from airworthy.spec.alerts import ALERT_KINDS
@@ -185,3 +187,51 @@ def test_places_that_cannot_be_are_named(write: Callable[[str], Path], lines: st
         load_environment()
     assert str(refusal.value).startswith(f"{path}: ")
     assert told in str(refusal.value)
+
+
+def test_environment_of_the_package_is_the_one_of_the_checkout() -> None:
+    """A project that was begun with an installed package goes on in a checkout as it was."""
+    shipped = project_folder() / "include" / "environments" / "local.yaml"
+    assert (files("airworthy") / "local.yaml").read_text(encoding="utf-8") == shipped.read_text(encoding="utf-8")
+
+
+def test_project_without_environments_has_the_one_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models are enough for a project: its state lies in it, and another environment is refused."""
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
+    for variable in ("AIRWORTHY_ENV", "AIRWORTHY_STATE", "AIRWORTHY_MODELS"):
+        monkeypatch.delenv(variable, raising=False)
+    environment = load_environment()
+    assert (environment.name, environment.state) == ("local", tmp_path / ".airworthy")
+    assert environment.models == tmp_path / "include" / "models"
+
+    monkeypatch.setenv("AIRWORTHY_ENV", "production")
+    with pytest.raises(TerminalError, match="there is no such environment") as refusal:
+        load_environment()
+    assert refusal.value.allowed == "local"
+
+
+def test_project_with_environments_has_no_other(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `AIRWORTHY_ENV` was forgotten, nothing goes to a lake of this machine unasked."""
+    write("").rename(write("").with_name("production.yaml"))
+    with pytest.raises(TerminalError, match="there is no such environment") as refusal:
+        load_environment()
+    assert (refusal.value.received, refusal.value.allowed) == ("AIRWORTHY_ENV=local", "production")
+
+
+def test_project_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt project is refused before anything is written into it."""
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path / "misspelt"))
+    with pytest.raises(TerminalError, match="there is no such project") as refusal:
+        load_environment()
+    assert refusal.value.received == f"AIRWORTHY_PROJECT={tmp_path / 'misspelt'}"
+    assert not (tmp_path / "misspelt").exists()
+
+
+def test_checkout_is_the_project_wherever_the_command_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder counts only for an installed package."""
+    monkeypatch.delenv("AIRWORTHY_PROJECT", raising=False)
+    (tmp_path / "include" / "models").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert project_folder() == Path(__file__).resolve().parents[2]

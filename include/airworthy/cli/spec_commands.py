@@ -85,11 +85,13 @@ def new_model(
     task: Annotated[TaskChoice, typer.Option(help="What it predicts.")] = TaskChoice.regression,
     source: Annotated[SourceChoice, typer.Option(help="Where its rows come from.")] = SourceChoice.simulator,
 ) -> None:
-    """Make a working model folder to start from."""
+    """Make a working model folder to start from; where there is no project, the current folder becomes one."""
     from airworthy.environment import load_environment
+    from airworthy.project import find_project
     from airworthy.spec.scaffold import scaffold
 
-    folder = scaffold(load_environment().models, name, task.value, source.value)
+    environment = load_environment(find_project() or Path.cwd())
+    folder = scaffold(environment.models, name, task.value, source.value)
     typer.echo(f"made {folder}: model.yaml, features.py")
     typer.echo("next:")
     if source is not SourceChoice.simulator:

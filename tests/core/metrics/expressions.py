@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from airworthy.environment import project_folder
+from airworthy.project import project_folder
 
 DASHBOARDS = project_folder() / "infra" / "grafana" / "provisioning" / "dashboards"
 RULES = project_folder() / "infra" / "prometheus" / "airworthy.rules.yml"

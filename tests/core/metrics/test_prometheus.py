@@ -16,7 +16,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from airworthy.environment import Environment, load_environment, project_folder
+from airworthy.environment import Environment, load_environment
 from airworthy.handover import DatasetRef, Window
 from airworthy.ledger import open_ledger
 from airworthy.metrics.decisions import Decisions
@@ -26,6 +26,7 @@ from airworthy.metrics.statsd import Statsd
 from airworthy.metrics.usage import Usage
 from airworthy.monitoring.gauges import GAUGES
 from airworthy.predictions.spool import open_prediction_log
+from airworthy.project import project_folder
 from airworthy.release.client import split_body
 from airworthy.release.flags import set_kill_switch, set_rollout
 from airworthy.serving.ephemeral import serving

@@ -12,7 +12,7 @@ from tests.core.spec.broken_specs import BROKEN
 from typer.testing import CliRunner
 
 from airworthy.cli.main import app
-from airworthy.environment import project_folder
+from airworthy.project import project_folder
 from airworthy.spec import SpecError, load_spec
 from airworthy.spec.reading import Unreadable, read_mapping
 from airworthy.spec.schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
