@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from airworthy_airflow.demo.runs import wait_for_dag
-from airworthy_airflow.rest import AirflowClient
+from airworthy_airflow.airflow_api import AirflowApi
+from airworthy_airflow.demo.runs import failed_logs, trigger_run, wait_for_dag, wait_for_run
 from airworthy_airflow.stack.layout import PORT_VARIABLES, load_layout
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
@@ -57,28 +57,20 @@ def run_through_airflow(state: Path) -> dict[str, float]:
     try:
         subprocess.run([*STACK, "up"], check=True, stdout=subprocess.DEVNULL)
         layout = load_layout()
-        with AirflowClient(layout.url("airflow"), USER, ensure_secrets(layout).password) as airflow:
-            dag = wait_for_dag(airflow, DAG_ID)
-            # The first run takes the latest interval, so that unpausing the DAG starts no other run beside it.
-            interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"])
-            logical_date = dag["next_dagrun_logical_date"]
-            return {day: timed_run(airflow, day, logical_date, interval) for day in (FIRST, SECOND)}
+        airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
+        wait_for_dag(airflow, DAG_ID)
+        return {day: timed_run(airflow, day) for day in (FIRST, SECOND)}
     finally:
         subprocess.run([*STACK, "down"], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(state, ignore_errors=True)
 
 
-def timed_run(airflow: AirflowClient, day: str, logical_date: str, interval: tuple[str, str]) -> float:
+def timed_run(airflow: AirflowApi, day: str) -> float:
     """Return the seconds from the trigger to success."""
-    conf = {"as_of": day, "promote": "always"}
     started = time.perf_counter()
-    if day == FIRST:
-        run_id = airflow.trigger(DAG_ID, conf, logical_date=logical_date, interval=interval)
-        airflow.unpause(DAG_ID)
-    else:
-        run_id = airflow.trigger(DAG_ID, conf)
-    state = airflow.wait_for_run(DAG_ID, run_id, within_seconds=600)
-    assert state == "success", airflow.tasks(DAG_ID, run_id)
+    run_id = trigger_run(airflow, DAG_ID, {"as_of": day, "promote": "always"})
+    state = wait_for_run(airflow, DAG_ID, run_id, within_seconds=600)
+    assert state == "success", failed_logs(airflow, DAG_ID, run_id)
     return time.perf_counter() - started
 
 

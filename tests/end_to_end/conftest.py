@@ -18,13 +18,15 @@ import httpx
 import psutil
 import pytest
 import yaml
+from airflow_client.client import DagRunApi, DAGRunResponse, TaskInstanceResponse
 
 from airworthy.environment import load_environment
 from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
 from airworthy.ledger import open_ledger
-from airworthy_airflow.rest import AirflowClient
+from airworthy_airflow.airflow_api import AirflowApi
+from airworthy_airflow.demo.runs import failed_logs, return_value, task_instances, task_log, trigger_run, wait_for_run
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
 from airworthy_airflow.stack.processes import members, read_record
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
@@ -48,7 +50,7 @@ class Stack:
     """A stack that is up, seen as its users see it: by command, REST, HTTP and its processes."""
 
     layout: Layout
-    airflow: AirflowClient
+    airflow: AirflowApi
     environment: dict[str, str]
 
     def command(self, name: str) -> subprocess.CompletedProcess[str]:
@@ -56,47 +58,49 @@ class Stack:
         return subprocess.run([*COMMAND, name], env=self.environment, capture_output=True, text=True, check=False)
 
     def start(self, model: str, **conf: Any) -> str:
-        """Start the model's train DAG by hand; return the run's id.
-
-        The first run takes the interval that unpausing the DAG would otherwise start a run of its own for.
-        """
-        dag_id = f"{model}__train"
-        dag = wait_until(f"{dag_id} to be read", lambda: self.airflow.dag(dag_id))
-        latest = dag["next_dagrun_logical_date"] if dag["is_paused"] else None
-        interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"]) if latest else None
-        run_id = self.airflow.trigger(dag_id, conf, logical_date=latest, interval=interval)
-        self.airflow.unpause(dag_id)
-        return run_id
+        """Start the model's train DAG by hand; return the run's id."""
+        return trigger_run(self.airflow, f"{model}__train", conf)
 
     def finish(self, model: str, run_id: str) -> str:
         """Wait for a run's end; return its state, with the failed tasks' logs in the assertion's message."""
-        dag_id = f"{model}__train"
-        state = self.airflow.wait_for_run(dag_id, run_id, within_seconds=RUN_SECONDS)
-        failed = [t for t in self.airflow.tasks(dag_id, run_id) if t["state"] == "failed"]
-        logs = [self.airflow.log(dag_id, run_id, t["task_id"], t["try_number"]) for t in failed]
-        assert not failed, "\n".join(logs)
+        state = self.end(model, run_id)
+        logs = failed_logs(self.airflow, f"{model}__train", run_id)
+        assert not logs, logs
         return state
 
-    def states(self, model: str, run_id: str) -> dict[str, str]:
-        """Return the state of every task of a run."""
-        return {task["task_id"]: task["state"] for task in self.airflow.tasks(f"{model}__train", run_id)}
+    def end(self, model: str, run_id: str) -> str:
+        """Wait for a run's end; return its state."""
+        return wait_for_run(self.airflow, f"{model}__train", run_id, within_seconds=RUN_SECONDS)
 
-    def task(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
+    def runs(self, model: str) -> list[DAGRunResponse]:
+        """Return the runs of the model's train DAG."""
+        return DagRunApi(self.airflow).get_dag_runs(f"{model}__train", limit=100).dag_runs
+
+    def states(self, model: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of every task of a run."""
+        return {task.task_id: task.state for task in task_instances(self.airflow, f"{model}__train", run_id)}
+
+    def task(self, model: str, run_id: str, task_id: str) -> TaskInstanceResponse:
         """Return one task instance."""
-        return next(t for t in self.airflow.tasks(f"{model}__train", run_id) if t["task_id"] == task_id)
+        tasks = task_instances(self.airflow, f"{model}__train", run_id)
+        return next(task for task in tasks if task.task_id == task_id)
+
+    def log(self, model: str, run_id: str, task_id: str) -> str:
+        """Return the log of a task's last try."""
+        return task_log(self.airflow, self.task(model, run_id, task_id))
 
     def running_pid(self, model: str, run_id: str, task_id: str) -> int:
         """Wait until a task runs; return its process id."""
 
         def pid() -> int | None:
             task = self.task(model, run_id, task_id)
-            return task["pid"] if task["state"] == "running" else None
+            return task.pid if task.state == "running" else None
 
         return int(wait_until(f"{task_id} to run", pid, RUN_SECONDS))
 
     def handed_over(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return what a task handed over."""
-        found: dict[str, Any] = self.airflow.xcom(f"{model}__train", run_id, task_id)
+        found: dict[str, Any] = return_value(self.airflow, f"{model}__train", run_id, task_id)
         return found
 
     def served_version(self, model: str) -> str | None:
@@ -160,8 +164,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         done = subprocess.run([*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False)
         try:
             assert done.returncode == 0, done.stdout + done.stderr
-            with AirflowClient(layout.url("airflow"), USER, ensure_secrets(layout).password) as airflow:
-                yield Stack(layout, airflow, environment)
+            airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
+            yield Stack(layout, airflow, environment)
         finally:
             subprocess.run([*COMMAND, "down"], env=environment, check=True, capture_output=True)
 

@@ -7,11 +7,12 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import yaml
+from airflow_client.client import ClearTaskInstancesBody, ClearTaskInstancesBodyTaskIdsInner, TaskInstanceApi
 from rich.console import Console
 
 from airworthy.environment import load_environment
 from airworthy.ledger import open_ledger
-from airworthy_airflow.demo.runs import start_run
+from airworthy_airflow.demo.runs import start_run, task_instances, wait_for_run
 from airworthy_airflow.demo.second_act import SecondAct, Told
 from airworthy_airflow.demo.story import summary
 
@@ -79,17 +80,24 @@ def check_the_cause(stack: Stack, told: Told) -> None:
 
 def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
     """Neither a trigger that is cleared nor another look at the same window starts training, or is told, again."""
-    runs = {run["dag_run_id"] for run in stack.airflow.runs(TRAIN)}
-    stack.airflow.clear(MONITOR, told.monitor_run, "trigger_retraining")
-    assert stack.airflow.wait_for_run(MONITOR, told.monitor_run, within_seconds=RUN_SECONDS) == "success"
-    tasks = stack.airflow.tasks(MONITOR, told.monitor_run)
-    assert [task["try_number"] for task in tasks if task["task_id"] == "trigger_retraining"] == [2]
+    runs = {run.dag_run_id for run in stack.runs(MODEL)}
+    clear(stack, told.monitor_run, "trigger_retraining")
+    assert wait_for_run(stack.airflow, MONITOR, told.monitor_run, within_seconds=RUN_SECONDS) == "success"
+    tasks = task_instances(stack.airflow, MONITOR, told.monitor_run)
+    assert [task.try_number for task in tasks if task.task_id == "trigger_retraining"] == [2]
     conf = {"as_of": f"{told.decision.window_end:%Y-%m-%d}"}
     again = start_run(stack.airflow, MONITOR, conf)
     assert start_run(stack.airflow, MONITOR, conf) == again  # it is still going on
-    assert stack.airflow.wait_for_run(MONITOR, again, within_seconds=RUN_SECONDS) == "success"
-    assert {run["dag_run_id"] for run in stack.airflow.runs(TRAIN)} == runs
+    assert wait_for_run(stack.airflow, MONITOR, again, within_seconds=RUN_SECONDS) == "success"
+    assert {run.dag_run_id for run in stack.runs(MODEL)} == runs
     alerts = [e.facts["alert"] for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"]
     [retrained] = [alert for alert in alerts if alert["kind"] in ("drift", "performance")]
     assert retrained["kind"] == told.decision.reason
     assert retrained["facts"]["training"] == told.decision.train_run_id
+
+
+def clear(stack: Stack, run_id: str, task_id: str) -> None:
+    """Have a task of the monitor run again."""
+    task = ClearTaskInstancesBodyTaskIdsInner(task_id)
+    body = ClearTaskInstancesBody(dag_run_id=run_id, task_ids=[task], dry_run=False, only_failed=False)
+    TaskInstanceApi(stack.airflow).post_clear_task_instances(MONITOR, body)

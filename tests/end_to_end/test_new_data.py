@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import yaml
+from airflow_client.client import AssetApi, CreateAssetEventsBody, DAGApi, DAGPatchBody
 
 from airworthy.environment import load_environment
 from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef
 from airworthy.ledger import open_ledger
+from airworthy_airflow.demo.runs import wait_for_dag
 from airworthy_airflow.windows import floor_day
 
 from .conftest import RUN_SECONDS, Stack, wait_until, write_model
@@ -35,8 +37,10 @@ def write_fed_model(models: Path) -> None:
 
 def announced(stack: Stack) -> bool:
     """Tell of new data; on SQLite, Airflow refuses to listen while another process writes."""
+    assets = AssetApi(stack.airflow)
     try:
-        stack.airflow.announce("rides")
+        [rides] = [asset for asset in assets.get_assets(name_pattern="rides").assets if asset.name == "rides"]
+        assets.create_asset_event(CreateAssetEventsBody(asset_id=rides.id))
     except TransientError:
         return False
     return True
@@ -45,18 +49,18 @@ def announced(stack: Stack) -> bool:
 def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
     """The run has no data interval: it sees the days before its event's; that it failed is told, and written down."""
     write_fed_model(load_environment().models)
-    wait_until(f"{DAG} to be read", lambda: stack.airflow.dag(DAG), RUN_SECONDS)
-    stack.airflow.unpause(DAG)
+    wait_for_dag(stack.airflow, DAG)
+    DAGApi(stack.airflow).patch_dag(DAG, DAGPatchBody(is_paused=False))
     before = datetime.now(UTC)
     wait_until("Airflow to take the news", lambda: announced(stack), RUN_SECONDS)
-    [run, *_] = wait_until("a run", lambda: stack.airflow.runs(DAG), RUN_SECONDS)
-    run_id = run["dag_run_id"]
-    assert run["run_type"] == "asset_triggered"
-    assert run["data_interval_end"] is None
-    assert stack.airflow.wait_for_run(DAG, run_id, within_seconds=RUN_SECONDS) == "failed"
+    [run, *_] = wait_until("a run", lambda: stack.runs(MODEL), RUN_SECONDS)
+    run_id = run.dag_run_id
+    assert run.run_type == "asset_triggered"
+    assert run.data_interval_end is None
+    assert stack.end(MODEL, run_id) == "failed"
     assert stack.states(MODEL, run_id)["validate"] == "failed"
     dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
     assert floor_day(before) <= dataset.window.end <= floor_day(datetime.now(UTC))
-    assert "new_data" in stack.airflow.log(DAG, run_id, "ingest", 1)
+    assert "new_data" in stack.log(MODEL, run_id, "ingest")
     [alert] = [entry.facts["alert"] for entry in open_ledger(load_environment(), MODEL).entries()]
     assert (alert["kind"], alert["about"]) == ("failed_validation", dataset.id)

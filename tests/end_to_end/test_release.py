@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 import yaml
+from airflow_client.client import (
+    DagRunApi,
+    DAGRunPatchBody,
+    HITLDetail,
+    HITLUser,
+    PatchTaskInstanceBody,
+    TaskInstanceApi,
+    UpdateHITLDetailPayload,
+)
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
@@ -39,27 +48,31 @@ def start(stack: Stack, days: int) -> str:
     return stack.start(MODEL, as_of=(DAY + timedelta(days=days)).isoformat())
 
 
-def wait_for_question(stack: Stack, run_id: str) -> dict[str, Any]:
+def wait_for_question(stack: Stack, run_id: str) -> HITLDetail:
     """Wait until the run asks for its approval; return the question."""
     log = stack.layout.logs / "scheduler.log"
     # The state alone would do for a person. An answer within the same second can meet a scheduler that has not yet seen
     # the asking process end: it takes the answered task for a killed one, and the question is asked again.
     asked = f"TaskInstance Finished: dag_id={DAG}, task_id={APPROVE}, run_id={run_id}"
     wait_until("the approval to be asked for", lambda: asked in log.read_text(encoding="utf-8"), RUN_SECONDS)
-    question = stack.airflow.question(DAG, run_id, APPROVE)
-    assert question is not None
-    return question
+    return TaskInstanceApi(stack.airflow).get_hitl_detail(DAG, run_id, APPROVE, -1)
+
+
+def answer(stack: Stack, run_id: str, option: str, **inputs: str) -> None:
+    """Answer the run's question, as the stack's user."""
+    body = UpdateHITLDetailPayload(chosen_options=[option], params_input=inputs)
+    TaskInstanceApi(stack.airflow).update_hitl_detail(DAG, run_id, APPROVE, -1, body)
+
+
+def mark_as_done(stack: Stack, run_id: str, task_id: str) -> None:
+    """Mark a task as a success by hand, as people do in the UI."""
+    TaskInstanceApi(stack.airflow).patch_task_instance(DAG, run_id, task_id, PatchTaskInstanceBody(new_state="success"))
 
 
 def release_states(stack: Stack, run_id: str) -> list[str]:
     """Return the states of the tasks after the approval."""
     states = stack.states(MODEL, run_id)
     return [states[task] for task in AFTER]
-
-
-def log_of(stack: Stack, run_id: str, task_id: str) -> str:
-    """Return the log of a task's last try."""
-    return stack.airflow.log(DAG, run_id, task_id, stack.task(MODEL, run_id, task_id)["try_number"])
 
 
 def entries(run_id: str, kind: str) -> list[Entry]:
@@ -87,12 +100,12 @@ def test_an_approved_version_becomes_champion(stack: Stack) -> None:
     run_id = start(stack, 0)
     question = wait_for_question(stack, run_id)
     version = stack.handed_over(MODEL, run_id, "register")["version"]
-    assert f"{MODEL} version {version}" in question["subject"]
-    assert "| gate | outcome |" in question["body"]
-    assert "artifacts/report.html" in question["body"]
-    assert list(question["params"]) == ["comment"]
+    assert f"{MODEL} version {version}" in question.subject
+    assert "| gate | outcome |" in question.body
+    assert "artifacts/report.html" in question.body
+    assert list(question.params) == ["comment"]
     assert stack.served_version(MODEL) is None
-    stack.airflow.answer(DAG, run_id, APPROVE, "Approve", comment="the first one")
+    answer(stack, run_id, "Approve", comment="the first one")
     assert stack.finish(MODEL, run_id) == "success"
     assert stack.served_version(MODEL) == version
     [approval] = entries(run_id, "approval")
@@ -111,17 +124,17 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
 
     Between two looks a step is rescheduled, so that it holds no worker.
     """
-    [first] = [run["dag_run_id"] for run in stack.airflow.runs(DAG)]
+    [first] = [run.dag_run_id for run in stack.runs(MODEL)]
     champion = stack.served_version(MODEL)
     run_id = start(stack, 1)
     wait_for_question(stack, run_id)
     version = stack.handed_over(MODEL, run_id, "register")["version"]
     with traffic(stack.layout.url("server"), MODEL, rows(stack, first)) as answers:
-        stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+        answer(stack, run_id, "Approve")
         for step in STEPS:
             wait_until(
                 f"{step} to wait",
-                lambda step=step: stack.task(MODEL, run_id, step)["state"] == "up_for_reschedule",
+                lambda step=step: stack.task(MODEL, run_id, step).state == "up_for_reschedule",
                 RUN_SECONDS,
             )
             assert stack.served_version(MODEL) == champion
@@ -131,7 +144,7 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
     assert stack.served_version(MODEL) == version
     assert [entry.facts["state"] for entry in entries(run_id, "rollout_step")] == ["begun", "done"] * len(STEPS)
     assert read_rollout(load_environment().flags_file, MODEL) is None
-    log = log_of(stack, run_id, STEPS[1])
+    log = stack.log(MODEL, run_id, STEPS[1])
     assert f"challenger version {version}: " in log
     assert stack.states(MODEL, run_id)["release.end_rollout"] == "success"
 
@@ -142,17 +155,17 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
     rejected, forged = (start(stack, days) for days in (2, 3))
     for run_id in (rejected, forged):
         wait_for_question(stack, run_id)
-    stack.airflow.answer(DAG, rejected, APPROVE, "Reject", comment="not on a Friday")
+    answer(stack, rejected, "Reject", comment="not on a Friday")
     for task in (*STEPS, APPROVE):
-        stack.airflow.mark_task(DAG, forged, task, "success")
+        mark_as_done(stack, forged, task)
     assert [stack.finish(MODEL, run_id) for run_id in (rejected, forged)] == ["success", "success"]
     assert release_states(stack, rejected) == ["skipped"] * len(AFTER)
     assert stack.states(MODEL, rejected)[APPROVE] == "success"
     [entry] = entries(rejected, "approval")
     assert (entry.who, entry.facts["decision"], entry.facts["comment"]) == ("admin", "reject", "not on a Friday")
-    assert "not on a Friday" in log_of(stack, rejected, APPROVE)
+    assert "not on a Friday" in stack.log(MODEL, rejected, APPROVE)
     assert release_states(stack, forged) == ["success", "success", "skipped"]
-    assert "the ledger has no approval" in log_of(stack, forged, AFTER[-1])
+    assert "the ledger has no approval" in stack.log(MODEL, forged, AFTER[-1])
     assert entries(forged, "approval") == []
     assert stack.served_version(MODEL) == champion
 
@@ -162,10 +175,10 @@ def test_a_forged_approval_gets_no_traffic_either(stack: Stack) -> None:
     champion = stack.served_version(MODEL)
     run_id = start(stack, 3)
     wait_for_question(stack, run_id)
-    stack.airflow.mark_task(DAG, run_id, APPROVE, "success")
+    mark_as_done(stack, run_id, APPROVE)
     assert stack.finish(MODEL, run_id) == "success"
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
-    assert "the ledger has no approval" in log_of(stack, run_id, STEPS[0])
+    assert "the ledger has no approval" in stack.log(MODEL, run_id, STEPS[0])
     assert entries(run_id, "rollout_step") == []
     assert stack.served_version(MODEL) == champion
 
@@ -176,9 +189,9 @@ def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
     change_spec(approvers=["the-board"], approval_timeout="15s")
     run_id = start(stack, 2)
     question = wait_for_question(stack, run_id)
-    assert question["assigned_users"] == [{"id": "the-board", "name": "the-board"}]
+    assert question.assigned_users == [HITLUser(id="the-board", name="the-board")]
     with pytest.raises(TerminalError) as refusal:
-        stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+        answer(stack, run_id, "Approve")
     assert "is not a respondent" in str(refusal.value.received)
     assert stack.finish(MODEL, run_id) == "success"
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
@@ -193,30 +206,30 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     change_spec(approvers=[], approval_timeout="1d", bake="1d")
     run_id = start(stack, 4)
     wait_for_question(stack, run_id)
-    stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
+    answer(stack, run_id, "Approve")
     wait_until("the step to begin", lambda: read_rollout(flags, MODEL), RUN_SECONDS)
-    wait_until("a pause", lambda: stack.task(MODEL, run_id, STEPS[0])["state"] == "up_for_reschedule", RUN_SECONDS)
-    stack.airflow.mark_run(DAG, run_id, "failed")
-    assert stack.airflow.wait_for_run(DAG, run_id, within_seconds=RUN_SECONDS) == "failed"
+    wait_until("a pause", lambda: stack.task(MODEL, run_id, STEPS[0]).state == "up_for_reschedule", RUN_SECONDS)
+    DagRunApi(stack.airflow).patch_dag_run(DAG, run_id, DAGRunPatchBody(state="failed"))
+    assert stack.end(MODEL, run_id) == "failed"
     assert read_rollout(flags, MODEL) is None
-    assert "the run failed at release.rollout_shadow" in log_of(stack, run_id, "release.end_rollout")
+    assert "the run failed at release.rollout_shadow" in stack.log(MODEL, run_id, "release.end_rollout")
     [entry] = entries(run_id, "rollout_stopped")
     assert entry.facts["champion"] == stack.served_version(MODEL) == champion
 
 
 def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stack) -> None:
     """A latency that the spec does not allow ends the rollout in its first step: recorded, visible, nobody hurt."""
-    [first, *_] = sorted(run["dag_run_id"] for run in stack.airflow.runs(DAG))
+    [first, *_] = sorted(run.dag_run_id for run in stack.runs(MODEL))
     champion = stack.served_version(MODEL)
     change_spec(guard={"p99_ms": 0.001}, bake="40s")
     run_id = start(stack, 4)
     wait_for_question(stack, run_id)
     with traffic(stack.layout.url("server"), MODEL, rows(stack, first)) as answers:
-        stack.airflow.answer(DAG, run_id, APPROVE, "Approve")
-        assert stack.airflow.wait_for_run(DAG, run_id, within_seconds=RUN_SECONDS) == "failed"
+        answer(stack, run_id, "Approve")
+        assert stack.end(MODEL, run_id) == "failed"
     assert release_states(stack, run_id) == ["failed", "upstream_failed", "upstream_failed"]
-    assert stack.task(MODEL, run_id, STEPS[0])["try_number"] == 1
-    assert "the champion has all of the traffic" in log_of(stack, run_id, STEPS[0])
+    assert stack.task(MODEL, run_id, STEPS[0]).try_number == 1
+    assert "the champion has all of the traffic" in stack.log(MODEL, run_id, STEPS[0])
     [trip] = entries(run_id, "guard_trip")
     assert "p99" in trip.facts["reasons"][0]
     [told] = entries(run_id, "alert")

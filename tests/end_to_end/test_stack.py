@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
+from airflow_client.client import BackfillApi, BackfillPostBody, ExtraLinksApi
 from tests.core.metrics.expressions import expressions, names_in
 from tests.core.metrics.samples import samples
 
@@ -73,13 +74,13 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
 
 def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
     """An operator gets from a task's page to the run and the version with one click."""
-    run_id = stack.airflow.runs("eta__train")[0]["dag_run_id"]
+    run_id = stack.runs("eta")[0].dag_run_id
     run = stack.handed_over("eta", run_id, "train")["mlflow_run_id"]
     version = stack.handed_over("eta", run_id, "register")["version"]
     mlflow = stack.layout.url("mlflow")
-    assert stack.airflow.links("eta__train", run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
+    assert links(stack, run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
     evidence = f"{mlflow}/#/experiments/{stack.handed_over('eta', run_id, 'train')['mlflow_experiment_id']}/runs/{run}"
-    assert stack.airflow.links("eta__train", run_id, "evaluate") == {
+    assert links(stack, run_id, "evaluate") == {
         "Verdict": f"{evidence}/artifacts/verdict.json",
         "Model report": f"{evidence}/artifacts/report.html",
         "MLflow run": f"{mlflow}/#/runs/{run}",
@@ -87,7 +88,12 @@ def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
     listed = httpx.get(f"{mlflow}/api/2.0/mlflow/artifacts/list", params={"run_id": run}, trust_env=False).json()
     assert {"verdict.json", "report.html"} <= {artifact["path"] for artifact in listed["files"]}
     expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
-    assert stack.airflow.links("eta__train", run_id, "register") == expected
+    assert links(stack, run_id, "register") == expected
+
+
+def links(stack: Stack, run_id: str, task_id: str) -> dict[str, str]:
+    """Return the addresses behind a task's buttons, by the buttons' names."""
+    return ExtraLinksApi(stack.airflow).get_extra_links("eta__train", run_id, task_id).extra_links
 
 
 def test_two_manual_runs_of_one_day_give_one_dataset_one_model_one_version(stack: Stack) -> None:
@@ -103,23 +109,26 @@ def test_two_manual_runs_of_one_day_give_one_dataset_one_model_one_version(stack
 def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stack: Stack) -> None:
     """A backfill over three days gives three runs, each as of its interval's end; what is served stays."""
     before = stack.served_version("eta")
-    stack.airflow.backfill("eta__train", "2026-02-01T00:00:00Z", "2026-02-03T23:59:59Z")
-    runs = [run for run in stack.airflow.runs("eta__train") if run["run_type"] == "backfill"]
+    first, last = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 3, 23, 59, 59, tzinfo=UTC)
+    body = BackfillPostBody(dag_id="eta__train", from_date=first, to_date=last, dag_run_conf={}, max_active_runs=1)
+    BackfillApi(stack.airflow).create_backfill(body)
+    runs = [run for run in stack.runs("eta") if run.run_type == "backfill"]
     assert len(runs) == 3
     seen = set()
     for run in runs:
-        assert stack.finish("eta", run["dag_run_id"]) == "success"
-        states = stack.states("eta", run["dag_run_id"])
+        assert stack.finish("eta", run.dag_run_id) == "success"
+        states = stack.states("eta", run.dag_run_id)
         assert {task for task, state in states.items() if state == "skipped"} == {
             "release.deploy_staging", "release.deploy_production",
         }  # fmt: skip
-        window = stack.handed_over("eta", run["dag_run_id"], "ingest")["window"]
-        end = datetime.fromisoformat(run["data_interval_end"]).date()
+        window = stack.handed_over("eta", run.dag_run_id, "ingest")["window"]
+        assert run.data_interval_end is not None
+        end = run.data_interval_end.date()
         assert datetime.fromisoformat(window["end"]) == datetime(end.year, end.month, end.day, tzinfo=UTC)
         seen.add(window["end"])
     assert len(seen) == 3
     assert stack.served_version("eta") == before
-    log = stack.airflow.log("eta__train", runs[0]["dag_run_id"], "release.deploy_staging", 1)
+    log = stack.log("eta", runs[0].dag_run_id, "release.deploy_staging")
     assert "backfill" in log
 
 
@@ -128,7 +137,7 @@ def test_a_killed_train_task_is_tried_again_and_registers_once(stack: Stack) -> 
     run_id = stack.start("slow", as_of=AS_OF)
     psutil.Process(stack.running_pid("slow", run_id, "train")).send_signal(signal.SIGKILL)
     assert stack.finish("slow", run_id) == "success"
-    assert stack.task("slow", run_id, "train")["try_number"] == 2
+    assert stack.task("slow", run_id, "train").try_number == 2
     assert len(stack.versions("slow")) == 1
     assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
     stack.check_records("slow", run_id)

@@ -1,120 +1,152 @@
-"""Starting a model's DAGs over the REST API and showing a run's tasks as they go."""
+"""Starting a model's DAGs over the REST API, waiting for their runs and reading what came of them."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from airflow_client.client import (
+    DAGApi,
+    DAGPatchBody,
+    DAGResponse,
+    DagRunApi,
+    ImportErrorApi,
+    TaskInstanceApi,
+    TaskInstanceResponse,
+    TriggerDAGRunPostBody,
+    XComApi,
+)
 
-from airworthy.errors import TerminalError, TransientError
-from airworthy_airflow.rest import FINISHED, AirflowClient
+from airworthy.errors import TransientError
+from airworthy_airflow.airflow_api import AirflowApi
 
-RUN_WITHIN_SECONDS = 900
 DAG_WITHIN_SECONDS = 90
-ORDERS: Mapping[str, tuple[str, ...]] = {
-    "train": (
-        "ingest", "validate", "train", "evaluate", "register", "release.deploy_staging", "release.deploy_production",
-    ),
-    "monitor": (
-        "collect", "check_data", "check_skew", "check_drift", "check_performance", "decide", "trigger_retraining",
-    ),
-}  # fmt: skip
-"""The tasks to show of a DAG, by what follows ``__`` in its id; further ones are shown below these."""
-_STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow", "up_for_retry": "yellow"}
-Tasks = list[dict[str, Any]]
+FINISHED = frozenset({"success", "failed"})
 
 
-def wait_for_dag(airflow: AirflowClient, dag_id: str) -> dict[str, Any]:
+def wait_for_dag(airflow: AirflowApi, dag_id: str) -> DAGResponse:
     """Return the DAG once Airflow has read it.
 
     Raises:
         TransientError: when it does not show in time; with the import errors that there are.
     """
     deadline = time.monotonic() + DAG_WITHIN_SECONDS
-    while (dag := airflow.dag(dag_id)) is None:
+    while True:
+        # A DAG that is asked for by its id and is not known yet is an error.
+        for dag in DAGApi(airflow).get_dags(dag_id_pattern=dag_id).dags:
+            if dag.dag_id == dag_id:
+                return dag
         if time.monotonic() > deadline:
-            errors = "\n".join(str(error["stack_trace"]) for error in airflow.import_errors())
+            errors = "\n".join(error.stack_trace for error in ImportErrorApi(airflow).get_import_errors().import_errors)
             raise TransientError(
-                f"Airflow has not read {dag_id} within {DAG_WITHIN_SECONDS} s", received=errors or "no import errors",
+                f"Airflow has not read {dag_id} within {DAG_WITHIN_SECONDS} s",
+                received=errors or "no import errors",
                 next_step="airworthy check",
-            )  # fmt: skip
+            )
         time.sleep(0.5)
-    return dag
 
 
-def start_run(airflow: AirflowClient, dag_id: str, conf: Mapping[str, str]) -> str:
+def trigger_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any]) -> str:
     """Start a run by hand and unpause the DAG; return the run's id.
 
     A scheduled DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a
-    second one. A run that was asked for in the same words and is still going on is taken up instead.
+    second one.
     """
     dag = wait_for_dag(airflow, dag_id)
-    unfinished = [run for run in airflow.runs(dag_id) if run["state"] not in FINISHED and run["conf"] == conf]
-    if unfinished:
-        run_id = str(unfinished[-1]["dag_run_id"])
-    elif dag["is_paused"] and dag["next_dagrun_logical_date"] is not None:
-        interval = (dag["next_dagrun_data_interval_start"], dag["next_dagrun_data_interval_end"])
-        run_id = airflow.trigger(dag_id, conf, logical_date=dag["next_dagrun_logical_date"], interval=interval)
-    else:
-        run_id = airflow.trigger(dag_id, conf)
-    airflow.unpause(dag_id)
+    body = TriggerDAGRunPostBody(conf=dict(conf))
+    if dag.is_paused and dag.next_dagrun_logical_date is not None:
+        body.logical_date = dag.next_dagrun_logical_date
+        body.data_interval_start = dag.next_dagrun_data_interval_start
+        body.data_interval_end = dag.next_dagrun_data_interval_end
+    run_id = DagRunApi(airflow).trigger_dag_run(dag_id, body).dag_run_id
+    DAGApi(airflow).patch_dag(dag_id, DAGPatchBody(is_paused=False))
     return run_id
 
 
-def follow_run(airflow: AirflowClient, dag_id: str, run_id: str, console: Console) -> None:
-    """Show every task of a run until it ends.
+def start_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> str:
+    """Start a run as `trigger_run` does, or take up one that was asked for in the same words and is still going on."""
+    wait_for_dag(airflow, dag_id)
+    runs = DagRunApi(airflow).get_dag_runs(dag_id, limit=100).dag_runs
+    unfinished = [run for run in runs if run.state not in FINISHED and run.conf == conf]
+    if not unfinished:
+        return trigger_run(airflow, dag_id, conf)
+    DAGApi(airflow).patch_dag(dag_id, DAGPatchBody(is_paused=False))
+    return unfinished[-1].dag_run_id
+
+
+def wait_for_run(
+    airflow: AirflowApi,
+    dag_id: str,
+    run_id: str,
+    *,
+    within_seconds: float,
+    watch: Callable[[list[TaskInstanceResponse]], None] | None = None,
+) -> str:
+    """Wait until a run has finished and return its state.
+
+    Args:
+        airflow: Where it runs.
+        dag_id: Its DAG.
+        run_id: The run.
+        within_seconds: How long to wait.
+        watch: Gets the run's task instances at every look.
 
     Raises:
-        TerminalError: when the run fails; with the failing task's log.
+        TransientError: when it has not finished in time.
     """
-    order = ORDERS[dag_id.rpartition("__")[2]]
-    shown, watch = _live(console, order) if console.is_terminal else (nullcontext(), _lines(console, order))
-    with shown:
-        state = airflow.wait_for_run(dag_id, run_id, within_seconds=RUN_WITHIN_SECONDS, watch=watch)
-    if state != "success":
-        raise TerminalError(
-            f"the run failed\n{_failing_log(airflow, dag_id, run_id)}", received=f"{dag_id} {run_id}: {state}",
-            next_step="read the log above; the task's page in Airflow's UI has it too",
-        )  # fmt: skip
+    deadline = time.monotonic() + within_seconds
+    while True:
+        state = DagRunApi(airflow).get_dag_run(dag_id, run_id).state.value
+        if watch is not None:
+            watch(task_instances(airflow, dag_id, run_id))
+        if state in FINISHED:
+            return state
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"the run has not finished within {within_seconds:.0f} s",
+                received=f"{dag_id} {run_id}: {state}",
+                next_step="look at the run in Airflow's UI",
+            )
+        time.sleep(0.3)
 
 
-def _live(console: Console, order: tuple[str, ...]) -> tuple[AbstractContextManager[Any], Callable[[Tasks], None]]:
-    live = Live(_table([], order), console=console, refresh_per_second=8)
-    return live, lambda tasks: live.update(_table(tasks, order))
+def task_instances(airflow: AirflowApi, dag_id: str, run_id: str) -> list[TaskInstanceResponse]:
+    """Return a run's task instances."""
+    return TaskInstanceApi(airflow).get_task_instances(dag_id, run_id).task_instances
 
 
-def _table(tasks: Tasks, order: tuple[str, ...]) -> Table:
-    found: dict[str, dict[str, Any]] = {name: {} for name in order} | {task["task_id"]: task for task in tasks}
-    table = Table("task", "state", "try", "seconds", box=None)
-    for name, task in found.items():
-        state, duration = task.get("state") or "waiting", task.get("duration")
-        seconds = "" if duration is None else f"{duration:.1f}"
-        table.add_row(name, f"[{_STYLES.get(state, 'dim')}]{state}", str(task.get("try_number") or ""), seconds)
-    return table
+def return_value(airflow: AirflowApi, dag_id: str, run_id: str, task_id: str) -> Any:
+    """Return what a task handed over.
+
+    Args:
+        airflow: Where it ran.
+        dag_id: Its DAG.
+        run_id: Its run.
+        task_id: The task.
+    """
+    return XComApi(airflow).get_xcom_entry(dag_id, task_id, run_id, "return_value").actual_instance.value
 
 
-def _lines(console: Console, order: tuple[str, ...]) -> Callable[[Tasks], None]:
-    seen: dict[str, str] = {}
-
-    def watch(tasks: Tasks) -> None:
-        for task in sorted(tasks, key=lambda task: [*order, task["task_id"]].index(task["task_id"])):
-            state = task["state"] or "waiting"
-            if state not in ("waiting", "scheduled", "queued", seen.get(task["task_id"])):
-                seen[task["task_id"]] = state
-                seconds = "" if task["duration"] is None else f"  {task['duration']:.1f} s"
-                console.print(f"  {task['task_id']:26} {state}{seconds}", highlight=False)
-
-    return watch
+def failed_logs(airflow: AirflowApi, dag_id: str, run_id: str) -> str:
+    """Return the logs of a run's failed tasks."""
+    failed = [task for task in task_instances(airflow, dag_id, run_id) if task.state == "failed"]
+    return "\n\n".join(f"log of {task.task_id}:\n{task_log(airflow, task)}" for task in failed)
 
 
-def _failing_log(airflow: AirflowClient, dag_id: str, run_id: str) -> str:
-    failed = [task for task in airflow.tasks(dag_id, run_id) if task["state"] == "failed"]
-    return "\n\n".join(
-        f"log of {task['task_id']}:\n{airflow.log(dag_id, run_id, task['task_id'], task['try_number'])}"
-        for task in failed
+def task_log(airflow: AirflowApi, task: TaskInstanceResponse) -> str:
+    """Return the log of a task's last try as text, one event a line."""
+    # The official client's model of an event keeps nothing but its time and text. Errors stand in further keys.
+    answer = TaskInstanceApi(airflow).get_log_without_preload_content(
+        task.dag_id, task.dag_run_id, task.task_id, task.try_number, full_content=True
     )
+    return "\n".join(_log_line(event) for event in json.loads(answer.data)["content"])
+
+
+def _log_line(event: str | Mapping[str, Any]) -> str:
+    if isinstance(event, str):
+        return event
+    details = [f"{key}={event[key]}" for key in ("reason", "exit_code") if key in event]
+    errors = [f"{e.get('exc_type')}: {e.get('exc_value')}" for e in event.get("error_detail") or []]
+    return " ".join([str(event.get("timestamp", ""))[:19], str(event.get("event", "")), *details, *errors]).strip()

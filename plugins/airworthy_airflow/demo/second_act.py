@@ -14,12 +14,13 @@ from rich.console import Console
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DriftDecision, RunRequest, ShiftCheck, Window
+from airworthy_airflow.airflow_api import AirflowApi
 from airworthy_airflow.demo.change import MOST_WEEKS, WEEK, find_change, week_from
+from airworthy_airflow.demo.follow import follow_run
 from airworthy_airflow.demo.quality import Quality, served_quality
-from airworthy_airflow.demo.runs import follow_run, start_run
+from airworthy_airflow.demo.runs import return_value, start_run
 from airworthy_airflow.demo.text import say
 from airworthy_airflow.demo.traffic import Replayed, replay
-from airworthy_airflow.rest import AirflowClient
 
 if TYPE_CHECKING:
     from airworthy.job import Job
@@ -63,7 +64,7 @@ class SecondAct:
     """
 
     model: str
-    airflow: AirflowClient
+    airflow: AirflowApi
     server_url: str
     console: Console
     weeks: dict[str, list[Replayed]] = field(default_factory=dict)
@@ -148,7 +149,7 @@ class SecondAct:
         follow_run(self.airflow, dag_id, run_id, self.console)
         version = server.describe(self.model)["version"]
         if version == decision.champion:
-            verdict = self.airflow.xcom(dag_id, run_id, "evaluate")
+            verdict = return_value(self.airflow, dag_id, run_id, "evaluate")
             raise TerminalError(
                 "the new version did not take over", model=self.model, received="; ".join(verdict["reasons"]),
                 next_step=f"airworthy ledger {self.model}",
@@ -160,7 +161,7 @@ class SecondAct:
 
         entries = open_ledger(job.environment, self.model).entries()
         [asked] = [entry for entry in entries if entry.facts.get("digest") == decision.digest]
-        skew = self.airflow.xcom(f"{self.model}__monitor", asked.run_id, "check_skew")
+        skew = return_value(self.airflow, f"{self.model}__monitor", asked.run_id, "check_skew")
         return Told(
             change, phases, decision, asked.run_id, ShiftCheck.model_validate(skew),
             job.spec.monitor.drift.ignore,

@@ -11,10 +11,11 @@ from rich.console import Console
 from airworthy.errors import TerminalError, TransientError
 from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, Verdict
-from airworthy_airflow.demo.runs import follow_run, start_run
+from airworthy_airflow.airflow_api import AirflowApi
+from airworthy_airflow.demo.follow import follow_run
+from airworthy_airflow.demo.runs import return_value, start_run
 from airworthy_airflow.demo.second_act import SecondAct, Told
 from airworthy_airflow.demo.text import quality_table, say, shift_table
-from airworthy_airflow.rest import AirflowClient
 from airworthy_airflow.stack.control import addresses
 from airworthy_airflow.stack.layout import Layout
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
@@ -30,22 +31,22 @@ def tell(layout: Layout, console: Console) -> None:
             course.
         TransientError: when a part cannot be reached.
     """
-    with AirflowClient(layout.url("airflow"), USER, ensure_secrets(layout).password) as airflow:
-        say(console, "\n== First act: a model is trained, judged and released")
-        example = first_act(layout, airflow, console)
-        say(console, f"\n== Second act: the world of {CHANGING} changes")
-        told = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
+    airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
+    say(console, "\n== First act: a model is trained, judged and released")
+    example = first_act(layout, airflow, console)
+    say(console, f"\n== Second act: the world of {CHANGING} changes")
+    told = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
     say(console, f"\n{summary(layout, told)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
 
 
-def first_act(layout: Layout, airflow: AirflowClient, console: Console) -> str:
+def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
     """Train and release the demo's model, ask it for predictions; return where its example is."""
     dag_id = f"{MODEL}__train"
     run_id = start_run(airflow, dag_id, {"reason": "api"})
     say(console, f"Started {dag_id} over Airflow's REST API: run {run_id}")
     follow_run(airflow, dag_id, run_id, console)
-    dataset = DatasetRef.model_validate(airflow.xcom(dag_id, run_id, "ingest"))
-    verdict = Verdict.model_validate(airflow.xcom(dag_id, run_id, "evaluate"))
+    dataset = DatasetRef.model_validate(return_value(airflow, dag_id, run_id, "ingest"))
+    verdict = Verdict.model_validate(return_value(airflow, dag_id, run_id, "evaluate"))
     example, answer = predict(layout)
     say(console, f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine")
     say(console, f"          digest {dataset.digest}")
