@@ -13,6 +13,7 @@ from airworthy.evaluation.report import report_page
 from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
+from airworthy.registry.tags import NOTE, REASONS, VERDICT
 
 
 def keep_evidence(
@@ -38,9 +39,9 @@ def keep_evidence(
         )
         mlflow.set_tags(
             {
-                "airworthy.verdict": verdict.outcome,
-                "airworthy.reasons": "\n".join(verdict.reasons)[:4000],
-                "mlflow.note.content": f"```\n{verdict_table(verdict)}\n```",
+                VERDICT: verdict.outcome,
+                REASONS: "\n".join(verdict.reasons)[:4000],
+                NOTE: f"```\n{verdict_table(verdict)}\n```",
             }
         )
         mlflow.log_dict(content, "verdict.json")

@@ -14,6 +14,7 @@ from airworthy.monitoring.inconclusive import Inconclusive
 from airworthy.monitoring.production import LakeRows, Production
 from airworthy.monitoring.windows import Span
 from airworthy.registry.store import open_registry
+from airworthy.registry.tags import DATASET_VERSION
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def open_champion(job: Job, version: str | None) -> Champion:
     why = why_incomparable(bundle.manifest, job.spec)
     if why is not None:
         raise Inconclusive(why)
-    rows, training = _training(job, str(found.run_id), int(registry.tag(found, "airworthy.dataset_version")))
+    rows, training = _training(job, str(found.run_id), int(registry.tag(found, DATASET_VERSION)))
     return Champion(
         version, str(found.run_id), digest, bundle, column_importance(bundle), rows,
         Span(training.start, training.holdout_start), Span(training.holdout_start, training.end),

@@ -9,6 +9,7 @@ from datetime import datetime
 from airworthy.handover import DriftDecision, WindowSignals
 from airworthy.ledger import Entry
 from airworthy.ledger.queries import APPROVAL, GUARD_TRIP
+from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
 DRIFT_DECISION = "drift_decision"
 
@@ -28,11 +29,11 @@ def trained_versions(tags: Mapping[str, Mapping[str, str]]) -> list[Trained]:
 
     Backfills are left out: they look at the past, and no decision asked for them.
     """
-    known = {int(version): each for version, each in tags.items() if "airworthy.as_of" in each}
+    known = {int(version): each for version, each in tags.items() if AS_OF in each}
     found = [
         Trained(
-            version, datetime.fromisoformat(each["airworthy.as_of"]), each.get("airworthy.reason", ""),
-            each.get("airworthy.validation_status") == "approved",
+            version, datetime.fromisoformat(each[AS_OF]), each.get(REASON, ""),
+            each.get(VALIDATION_STATUS) == "approved",
         )
         for version, each in sorted(known.items())
     ]  # fmt: skip

@@ -22,6 +22,7 @@ from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.monitoring.decision import Decided, Seen, decide_retraining
 from airworthy.monitoring.history import last_retrained, refused_in_a_row, trained_versions, windows_before
+from airworthy.registry.tags import AS_OF
 
 # Where something is kept is no part of what was found: another run finds the same.
 _PLACES: Any = {"evidence": True, "report": True, "label": {"evidence", "report"}}
@@ -68,7 +69,7 @@ def make_decision(
     windows = _windows(checks, entries)
     seen = Seen(windows, last_retrained(entries, trained), refused_in_a_row(entries, trained))
     found = decide_retraining(seen, rules) if windows else Decided("inconclusive", None, "there is no champion")
-    as_of = tags.get(live.champion or "", {}).get("airworthy.as_of")
+    as_of = tags.get(live.champion or "", {}).get(AS_OF)
     facts: dict[str, Any] = {
         "model": live.model, "champion": live.champion, "champion_as_of": as_of,
         "window_start": live.start, "window_end": live.end, "signals": checks.signals, "words": checks.words,

@@ -9,8 +9,7 @@ from pathlib import Path
 from airworthy.handover import DriftDecision
 from airworthy.monitoring.making import Checks
 from airworthy.registry.store import Registry
-
-MONITORING = "airworthy.monitoring"
+from airworthy.registry.tags import MONITORING
 
 
 def publish(registry: Registry, checks: Checks, decision: DriftDecision) -> None:

@@ -12,6 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
+from airworthy.registry.tags import (
+    AS_OF,
+    DAG_ID,
+    ENVIRONMENT,
+    GIT_COMMIT,
+    IDEMPOTENCY_KEY,
+    INPUT_DIGEST,
+    INPUT_ROWS,
+    INPUT_WINDOW,
+    OWNER,
+    REASON,
+    REQUESTED_BY,
+    RUN_ID,
+)
 from airworthy.registry.tracking import connect, experiment_id
 
 if TYPE_CHECKING:
@@ -46,22 +60,22 @@ def training_run(job: Job, key: str) -> Iterator[RunInfo]:
 def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None:
     # Compared here: a run id may hold quotes, which MLflow's filters cannot express.
     for left in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
-        if left.data.tags.get("airworthy.run_id") == run_id:
+        if left.data.tags.get(RUN_ID) == run_id:
             client.set_terminated(left.info.run_id, status="KILLED")
 
 
 def run_tags(job: Job, key: str) -> dict[str, str]:
     """Return what a run and a version are tagged with: who, what, when, why."""
     return {
-        "airworthy.run_id": job.run.run_id,
-        "airworthy.dag_id": job.run.dag_id or "",
-        "airworthy.reason": job.run.reason,
-        "airworthy.requested_by": job.run.requested_by,
-        "airworthy.as_of": job.run.as_of.isoformat(),
-        "airworthy.idempotency_key": key,
-        "airworthy.git_commit": git_commit(job.environment.project),
-        "airworthy.owner": job.spec.owner,
-        "airworthy.environment": job.environment.name,
+        RUN_ID: job.run.run_id,
+        DAG_ID: job.run.dag_id or "",
+        REASON: job.run.reason,
+        REQUESTED_BY: job.run.requested_by,
+        AS_OF: job.run.as_of.isoformat(),
+        IDEMPOTENCY_KEY: key,
+        GIT_COMMIT: git_commit(job.environment.project),
+        OWNER: job.spec.owner,
+        ENVIRONMENT: job.environment.name,
     }
 
 
@@ -74,7 +88,7 @@ def log_dataset(job: Job, dataset: DatasetRef) -> None:
     source = DeltaDatasetSource(path=dataset.table, delta_table_version=dataset.version)
     # MLflow keeps at most 36 characters of a digest; the whole one is in the tags.
     logged = MetaDataset(source, name=dataset.id, digest=dataset.digest[:36])
-    tags = {"digest": dataset.digest, "window": str(dataset.window), "rows": str(dataset.rows)}
+    tags = {INPUT_DIGEST: dataset.digest, INPUT_WINDOW: str(dataset.window), INPUT_ROWS: str(dataset.rows)}
     mlflow.log_input(logged, context="training", tags=tags)
 
 

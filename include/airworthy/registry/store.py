@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.registry.tags import BUNDLE_DIGEST, IDEMPOTENCY_KEY, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.registry.tracking import connect
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-ROLLED_BACK = "airworthy.rolled_back"
 BUNDLE_ARTIFACT = "artifacts/bundle"
 
 
@@ -77,13 +77,13 @@ class Registry:
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
         """Return a model's versions, oldest first; only those with this idempotency key, when one is given."""
-        asked = f"name = '{model}'" + (f" and tag.`airworthy.idempotency_key` = '{key}'" if key else "")
+        asked = f"name = '{model}'" + (f" and tag.`{IDEMPOTENCY_KEY}` = '{key}'" if key else "")
         return sorted(self.client.search_model_versions(asked, max_results=10_000), key=lambda v: int(v.version))
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return the local folder of a version's bundle and the digest recorded at its registration."""
         found = self.version(model, version)
-        return self.download(found.source, BUNDLE_ARTIFACT), self.tag(found, "airworthy.bundle_digest")
+        return self.download(found.source, BUNDLE_ARTIFACT), self.tag(found, BUNDLE_DIGEST)
 
     def tag(self, version: ModelVersion, name: str) -> str:
         """Return a tag that every version has which Airworthy registered.
@@ -154,7 +154,7 @@ class Registry:
                 model_uri,
                 run_id=run_id,
                 model_id=_model_id(model_uri),
-                tags={**tags, "airworthy.idempotency_key": key},
+                tags={**tags, IDEMPOTENCY_KEY: key},
             )
             return str(made.version), True
 
@@ -212,7 +212,7 @@ class Registry:
                 allowed="versions that were not rolled back",
                 next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
             )  # fmt: skip
-        status = tags.get("airworthy.validation_status")
+        status = tags.get(VALIDATION_STATUS)
         if status != "approved":
             raise TerminalError(
                 f"version {version} can never take an alias", model=model, stage="release",

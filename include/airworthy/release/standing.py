@@ -9,7 +9,8 @@ from airworthy.errors import TerminalError
 from airworthy.handover import Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import Entry
-from airworthy.registry.store import ROLLED_BACK, Registry
+from airworthy.registry.store import Registry
+from airworthy.registry.tags import AS_OF, BUNDLE_DIGEST, ROLLED_BACK
 from airworthy.release.decision import reasons_against
 from airworthy.release.record import not_approved
 from airworthy.release.rules import release_rules
@@ -34,9 +35,9 @@ def standing_against(
     seen = None
     if champion not in (None, version.version):
         found = registry.version(model, str(champion))
-        seen = datetime.fromisoformat(registry.tag(found, "airworthy.as_of"))
+        seen = datetime.fromisoformat(registry.tag(found, AS_OF))
     registered = registry.version(model, version.version)
-    digest = registry.tag(registered, "airworthy.bundle_digest")
+    digest = registry.tag(registered, BUNDLE_DIGEST)
     against = reasons_against(
         job.run, releasable=verdict.releasable, gate_reasons=verdict.reasons, status=version.validation_status,
         champion_as_of=seen, rolled_back=registered.tags.get(ROLLED_BACK),

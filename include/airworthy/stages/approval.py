@@ -10,6 +10,7 @@ from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.queries import APPROVAL
 from airworthy.registry.store import open_registry
+from airworthy.registry.tags import BUNDLE_DIGEST
 
 log = logging.getLogger("airworthy.release")
 
@@ -25,7 +26,7 @@ def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: A
     """
     model, answer, run = job.spec.model, approval_answer, job.run
     registry = open_registry(job.environment)
-    digest = registry.tag(registry.version(model, version.version), "airworthy.bundle_digest")
+    digest = registry.tag(registry.version(model, version.version), BUNDLE_DIGEST)
     if digest != version.bundle_digest:
         raise TerminalError(
             f"version {version.version} has other files than those that were judged", model=model, stage="approval",

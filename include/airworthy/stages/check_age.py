@@ -10,6 +10,7 @@ from airworthy.handover import AgeCheck
 from airworthy.job import Job
 from airworthy.lake.table import open_lake
 from airworthy.registry.store import open_registry
+from airworthy.registry.tags import AS_OF
 
 DAY = timedelta(days=1)
 log = logging.getLogger("airworthy.monitor")
@@ -40,7 +41,7 @@ def _champion(job: Job) -> tuple[str | None, datetime | None]:
     champion = registry.champion(model)
     if champion is None:
         return None, None
-    return champion, datetime.fromisoformat(registry.tag(registry.version(model, champion), "airworthy.as_of"))
+    return champion, datetime.fromisoformat(registry.tag(registry.version(model, champion), AS_OF))
 
 
 def _newest_day_end(job: Job) -> datetime:

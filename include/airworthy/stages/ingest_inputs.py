@@ -11,6 +11,7 @@ from airworthy.handover import ScoringInputs
 from airworthy.job import Job
 from airworthy.lake.intake import Intake, clipped_window
 from airworthy.registry.store import open_registry
+from airworthy.registry.tags import BUNDLE_DIGEST
 
 log = logging.getLogger("airworthy.score")
 
@@ -45,4 +46,4 @@ def _champion(job: Job) -> tuple[str, str]:
             "there is no champion to score with", model=model, received="no version with the alias champion",
             allowed="a released version", next_step=f"train and release one: airworthy run {model}",
         )  # fmt: skip
-    return version, registry.tag(registry.version(model, version), "airworthy.bundle_digest")
+    return version, registry.tag(registry.version(model, version), BUNDLE_DIGEST)

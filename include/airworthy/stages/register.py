@@ -13,11 +13,23 @@ from airworthy.monitoring.history import cause_of
 from airworthy.registry.deliveries import keep_delivery
 from airworthy.registry.runs import run_tags
 from airworthy.registry.store import open_registry
+from airworthy.registry.tags import (
+    BUNDLE_DIGEST,
+    DATA_WARNINGS,
+    DATASET_DIGEST,
+    DATASET_ID,
+    DATASET_VERSION,
+    DECISION,
+    METRIC_PREFIX,
+    MODEL_SHA256,
+    REASONS,
+    VALIDATION_STATUS,
+    VERDICT,
+    WINDOW_END,
+    WINDOW_START,
+)
 
 log = logging.getLogger("airworthy.register")
-
-DECISION = "airworthy.decision"
-"""Tag of a version: the ledger's entry with the decision that asked for its training."""
 
 
 def register(
@@ -38,10 +50,8 @@ def register(
         job.spec.model, challenger.idempotency_key, challenger.model_uri, challenger.mlflow_run_id, tags
     )
     known = registry.version(job.spec.model, version).tags
-    _demand_same_model(job, challenger, version, known["airworthy.bundle_digest"])
-    status: Literal["approved", "rejected"] = (
-        "approved" if known["airworthy.validation_status"] == "approved" else "rejected"
-    )
+    _demand_same_model(job, challenger, version, known[BUNDLE_DIGEST])
+    status: Literal["approved", "rejected"] = "approved" if known[VALIDATION_STATUS] == "approved" else "rejected"
     ledger.append(
         "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
         {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
@@ -54,7 +64,7 @@ def register(
     )
     registered = VersionRef(
         model=job.spec.model, version=version, model_uri=f"models:/{job.spec.model}/{version}",
-        bundle_digest=known["airworthy.bundle_digest"], validation_status=status, created=created,
+        bundle_digest=known[BUNDLE_DIGEST], validation_status=status, created=created,
     )  # fmt: skip
     keep_delivery(registry, registered, dataset, challenger, verdict)
     return registered
@@ -79,16 +89,16 @@ def _tags(
     warnings = sum(not check.success for check in validation.checks)
     return {
         **run_tags(job, challenger.idempotency_key),
-        "airworthy.validation_status": status,
-        "airworthy.verdict": verdict.outcome,
-        "airworthy.reasons": "\n".join(verdict.reasons)[:4000],
-        "airworthy.bundle_digest": challenger.bundle_digest,
-        "airworthy.model_sha256": challenger.model_sha256,
-        "airworthy.dataset_id": dataset.id,
-        "airworthy.dataset_digest": dataset.digest,
-        "airworthy.dataset_version": str(dataset.version),
-        "airworthy.window_start": dataset.window.start.isoformat(),
-        "airworthy.window_end": dataset.window.end.isoformat(),
-        "airworthy.data_warnings": str(warnings),
-        **{f"metric.{name}": f"{value:.6g}" for name, value in verdict.metrics["challenger"].items()},
+        VALIDATION_STATUS: status,
+        VERDICT: verdict.outcome,
+        REASONS: "\n".join(verdict.reasons)[:4000],
+        BUNDLE_DIGEST: challenger.bundle_digest,
+        MODEL_SHA256: challenger.model_sha256,
+        DATASET_ID: dataset.id,
+        DATASET_DIGEST: dataset.digest,
+        DATASET_VERSION: str(dataset.version),
+        WINDOW_START: dataset.window.start.isoformat(),
+        WINDOW_END: dataset.window.end.isoformat(),
+        DATA_WARNINGS: str(warnings),
+        **{f"{METRIC_PREFIX}{name}": f"{value:.6g}" for name, value in verdict.metrics["challenger"].items()},
     }

@@ -22,7 +22,8 @@ from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.queries import ALIAS_MOVE, ROLLBACK, ROLLBACK_STARTED, alias_moves
-from airworthy.registry.store import ROLLED_BACK, Registry, open_registry
+from airworthy.registry.store import Registry, open_registry
+from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.client import ServerClient
 from airworthy.release.parity import largest_difference
 from airworthy.release.record import unended
@@ -91,7 +92,7 @@ def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> P
     usable = {
         str(version.version)
         for version in known
-        if version.tags.get("airworthy.validation_status") == "approved" and ROLLED_BACK not in version.tags
+        if version.tags.get(VALIDATION_STATUS) == "approved" and ROLLED_BACK not in version.tags
     }
     challenger = rollout.challenger if rollout is not None and rollout.champion == champion else None
     return choose(entries, job.run.run_id, request, champion, usable, challenger)

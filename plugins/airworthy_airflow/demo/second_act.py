@@ -94,12 +94,13 @@ class SecondAct:
     def _champion_as_of(self, job: Job) -> datetime | None:
         from airworthy.registry.faults import explained
         from airworthy.registry.store import open_registry
+        from airworthy.registry.tags import AS_OF
 
         with explained(job.environment):
             registry = open_registry(job.environment)
             champion = registry.champion(self.model)
             tagged = registry.version(self.model, champion).tags if champion is not None else {}
-        return datetime.fromisoformat(tagged["airworthy.as_of"]) if "airworthy.as_of" in tagged else None
+        return datetime.fromisoformat(tagged[AS_OF]) if AS_OF in tagged else None
 
     def _live(self, job: Job, server: ServerClient, change: date) -> DriftDecision:
         """Go from week to week until the monitor asks for training; return that decision."""

@@ -18,7 +18,8 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import ROLLED_BACK, open_registry
+from airworthy.registry.store import open_registry
+from airworthy.registry.tags import ROLLED_BACK
 from airworthy.stages import run_stage
 
 from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package

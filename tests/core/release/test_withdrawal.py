@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from airworthy.cli.main import app
 from airworthy.errors import TerminalError
-from airworthy.registry.store import ROLLED_BACK
+from airworthy.registry.tags import ROLLED_BACK
 
 from .house import MODEL, House, open_house
 from .test_rollback import roll_back, stopped_at

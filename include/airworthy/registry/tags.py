@@ -1,0 +1,47 @@
+"""The names of all tags that Airworthy sets or reads in MLflow. They are stored: a changed name loses what was tagged.
+
+A run and the version that is registered from it share the tags of the training.
+"""
+
+# Of a training: on its MLflow run, and on the version that was registered from it.
+RUN_ID = "airworthy.run_id"
+DAG_ID = "airworthy.dag_id"
+REASON = "airworthy.reason"
+REQUESTED_BY = "airworthy.requested_by"
+AS_OF = "airworthy.as_of"
+IDEMPOTENCY_KEY = "airworthy.idempotency_key"
+GIT_COMMIT = "airworthy.git_commit"
+OWNER = "airworthy.owner"
+ENVIRONMENT = "airworthy.environment"
+
+# Of an evaluation: on the MLflow run, and on the version.
+VERDICT = "airworthy.verdict"
+REASONS = "airworthy.reasons"
+NOTE = "mlflow.note.content"
+"""MLflow shows this text as the description of the run. The version does not have it."""
+
+# Of a registration: on the version.
+VALIDATION_STATUS = "airworthy.validation_status"
+BUNDLE_DIGEST = "airworthy.bundle_digest"
+MODEL_SHA256 = "airworthy.model_sha256"
+DATASET_ID = "airworthy.dataset_id"
+DATASET_DIGEST = "airworthy.dataset_digest"
+DATASET_VERSION = "airworthy.dataset_version"
+WINDOW_START = "airworthy.window_start"
+WINDOW_END = "airworthy.window_end"
+DATA_WARNINGS = "airworthy.data_warnings"
+DECISION = "airworthy.decision"
+"""The id of the decision in the ledger that asked for the training."""
+METRIC_PREFIX = "metric."
+"""Stands before the name of each of the challenger's metrics."""
+
+# Of what came later: on the version.
+ROLLED_BACK = "airworthy.rolled_back"
+"""The reason of the rollback; the tag is taken away when a person brings the version back."""
+MONITORING = "airworthy.monitoring"
+"""The monitor's last word on the champion."""
+
+# Of a dataset: on the input of an MLflow run.
+INPUT_DIGEST = "digest"
+INPUT_WINDOW = "window"
+INPUT_ROWS = "rows"
