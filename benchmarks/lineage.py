@@ -106,8 +106,8 @@ def write(folder: Path, partitions: int, versions: int) -> str:
     [(_, record)] = datasets.events(DatasetRecord)
     for version, dataset in enumerate(windows(last, versions), start=1):
         datasets.add(dataset, *events(version, dataset, record))
-        for kind, facts in decisions(version, dataset):
-            ledger.append(kind, f"{kind}:{version}", f"run-{version}", "bench", facts)
+        for event in decisions(version, dataset):
+            ledger.append(event, run_id=f"run-{version}", who="bench")
     return predict(environment, str(versions))
 
 
@@ -161,18 +161,17 @@ def events(version: int, dataset: Any, record: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-def decisions(version: int, dataset: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def decisions(version: int, dataset: Any) -> Iterator[Any]:
     """Return what evaluate, register and the release write into the ledger."""
+    from airworthy.ledger.events import AliasMove, Registration, StagingCheck, VerdictReached
+
     number, before = str(version), str(version - 1) if version > 1 else None
-    run, digests = f"{version:032x}", {"dataset_digest": dataset.digest, "bundle_digest": dataset.digest}
-    about = {"dag_id": f"{MODEL}__train", "mlflow_run_id": run}
-    yield "verdict", {"outcome": "pass", "reasons": [], "champion": before, **about, **digests}
-    yield (
-        "registration",
-        {"version": number, "validation_status": "approved", "reason": "scheduled", **about, **digests},
-    )
-    yield "staging", {"version": number, "passed": True, **digests}
-    yield "alias_move", {"alias": "champion", "from": before, "to": number, "reason": "verdict pass", **digests}
+    digests = {"dataset_digest": dataset.digest, "bundle_digest": dataset.digest}
+    about = {"dag_id": f"{MODEL}__train", "mlflow_run_id": f"{version:032x}"}
+    yield VerdictReached(outcome="pass", reasons=[], champion=before, dataset_digest=dataset.digest, **about)
+    yield Registration(version=number, validation_status="approved", reason="scheduled", **about, **digests)
+    yield StagingCheck(version=number, bundle_digest=dataset.digest, passed=True, reasons=[])
+    yield AliasMove(alias="champion", from_=before, to=number, reason="verdict pass", **digests)
 
 
 def predict(environment: Any, version: str) -> str:

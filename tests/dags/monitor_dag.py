@@ -22,7 +22,7 @@ def main(folder: str, model: str, trained: str, watched: str) -> None:
         runs = [dags[f"{model}__monitor"].test(run_conf={"as_of": watched}) for _ in range(2)]
     ends = [{task.task_id: str(task.state) for task in run.get_task_instances()} for run in runs]
     entries = open_ledger(environment, model).entries()
-    decisions = [entry.facts for entry in entries if entry.kind == "drift_decision"]
+    decisions = [entry.content for entry in entries if entry.kind == "drift_decision"]
     print(json.dumps({"states": [str(run.state) for run in runs], "tasks": ends, "decisions": decisions}))
 
 

@@ -125,7 +125,7 @@ class Stack:
         assert found == dataset.partitions
         ledger = open_ledger(environment, model)
         assert ledger.broken_at() is None
-        registered = [entry.facts["version"] for entry in ledger.entries() if entry.kind == "registration"]
+        registered = [entry.event.version for entry in ledger.entries() if entry.kind == "registration"]
         assert sorted(registered) == sorted(version["version"] for version in self.versions(model))
 
     def processes(self) -> list[psutil.Process]:

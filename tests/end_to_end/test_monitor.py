@@ -70,7 +70,7 @@ def check_the_cause(stack: Stack, told: Told) -> None:
     decision = told.decision
     assert (decision.outcome, decision.trigger) == ("retrain", True)
     assert "fired" in decision.signals.values()
-    quiet = next(e.facts for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "drift_decision")
+    quiet = next(e.content for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "drift_decision")
     assert (quiet["outcome"], quiet["trigger"]) == ("quiet", False)
     [version] = [each for each in stack.versions(MODEL) if each["version"] == "2"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
@@ -90,7 +90,7 @@ def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
     assert start_run(stack.airflow, MONITOR, conf) == again  # it is still going on
     assert wait_for_run(stack.airflow, MONITOR, again, within_seconds=RUN_SECONDS) == "success"
     assert {run.dag_run_id for run in stack.runs(MODEL)} == runs
-    alerts = [e.facts["alert"] for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"]
+    alerts = [e.event.alert for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"]
     [retrained] = [alert for alert in alerts if alert["kind"] in ("drift", "performance")]
     assert retrained["kind"] == told.decision.reason
     assert retrained["facts"]["training"] == told.decision.train_run_id

@@ -62,5 +62,5 @@ def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
     dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
     assert floor_day(before) <= dataset.window.end <= floor_day(datetime.now(UTC))
     assert "new_data" in stack.log(MODEL, run_id, "ingest")
-    [alert] = [entry.facts["alert"] for entry in open_ledger(load_environment(), MODEL).entries()]
+    [alert] = [entry.event.alert for entry in open_ledger(load_environment(), MODEL).entries()]
     assert (alert["kind"], alert["about"]) == ("failed_validation", dataset.id)

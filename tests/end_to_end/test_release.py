@@ -109,12 +109,12 @@ def test_an_approved_version_becomes_champion(stack: Stack) -> None:
     assert stack.finish(MODEL, run_id) == "success"
     assert stack.served_version(MODEL) == version
     [approval] = entries(run_id, "approval")
-    assert (approval.who, approval.facts["decision"], approval.facts["comment"]) == (
+    assert (approval.who, approval.event.decision, approval.event.comment) == (
         "admin",
         "approve",
         "the first one",
     )
-    assert approval.facts["version"] == version
+    assert approval.event.version == version
     handed = stack.handed_over(MODEL, run_id, APPROVE)
     assert (handed["version"], handed["who"]) == (version, "admin")
 
@@ -142,7 +142,7 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
     assert answers.failures == []
     assert set(answers.versions) == {champion, version}
     assert stack.served_version(MODEL) == version
-    assert [entry.facts["state"] for entry in entries(run_id, "rollout_step")] == ["begun", "done"] * len(STEPS)
+    assert [entry.event.state for entry in entries(run_id, "rollout_step")] == ["begun", "done"] * len(STEPS)
     assert read_rollout(load_environment().flags_file, MODEL) is None
     log = stack.log(MODEL, run_id, STEPS[1])
     assert f"challenger version {version}: " in log
@@ -162,7 +162,7 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
     assert release_states(stack, rejected) == ["skipped"] * len(AFTER)
     assert stack.states(MODEL, rejected)[APPROVE] == "success"
     [entry] = entries(rejected, "approval")
-    assert (entry.who, entry.facts["decision"], entry.facts["comment"]) == ("admin", "reject", "not on a Friday")
+    assert (entry.who, entry.event.decision, entry.event.comment) == ("admin", "reject", "not on a Friday")
     assert "not on a Friday" in stack.log(MODEL, rejected, APPROVE)
     assert release_states(stack, forged) == ["success", "success", "skipped"]
     assert "the ledger has no approval" in stack.log(MODEL, forged, AFTER[-1])
@@ -196,7 +196,7 @@ def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
     assert stack.finish(MODEL, run_id) == "success"
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
     [entry] = entries(run_id, "approval")
-    assert (entry.who, entry.facts["decision"]) == ("nobody", "timeout")
+    assert (entry.who, entry.event.decision) == ("nobody", "timeout")
     assert stack.served_version(MODEL) == champion
 
 
@@ -214,7 +214,7 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     assert read_rollout(flags, MODEL) is None
     assert "the run failed at release.rollout_shadow" in stack.log(MODEL, run_id, "release.end_rollout")
     [entry] = entries(run_id, "rollout_stopped")
-    assert entry.facts["champion"] == stack.served_version(MODEL) == champion
+    assert entry.event.champion == stack.served_version(MODEL) == champion
 
 
 def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stack) -> None:
@@ -231,9 +231,9 @@ def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stac
     assert stack.task(MODEL, run_id, STEPS[0]).try_number == 1
     assert "the champion has all of the traffic" in stack.log(MODEL, run_id, STEPS[0])
     [trip] = entries(run_id, "guard_trip")
-    assert "p99" in trip.facts["reasons"][0]
+    assert "p99" in trip.event.reasons[0]
     [told] = entries(run_id, "alert")
-    assert (told.facts["alert"]["kind"], told.facts["told"]) == ("guard_trip", [])
+    assert (told.event.alert["kind"], told.event.told) == ("guard_trip", [])
     assert answers.failures == []
     assert set(answers.versions) == {champion}
     assert stack.served_version(MODEL) == champion

@@ -17,11 +17,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, D
 from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 
 from airworthy.alerts.alert import Alert
-from airworthy.alerts.record import ALERT
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import DriftDecision
 from airworthy.ledger import open_ledger
-from airworthy.monitoring.history import DRIFT_DECISION
+from airworthy.ledger.events import AlertRaised, RetrainingDecision
 from airworthy.release.rules import ReleaseRules
 from airworthy.spec import load_spec
 from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
@@ -84,7 +83,7 @@ def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channels:
 
 def entries(environment: Environment) -> list[dict[str, Any]]:
     """What the ledger says of alerts."""
-    return [each.facts for each in open_ledger(environment, MODEL).entries() if each.kind == ALERT]
+    return [each.content for each in open_ledger(environment, MODEL).entries() if each.kind == AlertRaised.kind]
 
 
 def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebReceiver) -> None:
@@ -194,7 +193,7 @@ def decided(environment: Environment, **changes: Any) -> DriftDecision:
     }  # fmt: skip
     decision = DriftDecision(**facts)
     ledger = open_ledger(environment, MODEL)
-    ledger.append(DRIFT_DECISION, "decision", "run-1", "airflow", decision.model_dump(mode="json"))
+    ledger.append(RetrainingDecision(decision=decision), run_id="run-1", who="airflow")
     return decision
 
 

@@ -60,7 +60,7 @@ class Asked:
     def recorded(self) -> list[tuple[str, str, str]]:
         """Return who decided what, with which comment."""
         entries = open_ledger(self.environment, MODEL).entries()
-        return [(e.who, e.facts["decision"], e.facts["comment"]) for e in entries if e.kind == "approval"]
+        return [(e.who, e.event.decision, e.event.comment) for e in entries if e.kind == "approval"]
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from airworthy.alerts.alert import Alert
 from airworthy.ledger import Entry, Ledger
-
-ALERT = "alert"
+from airworthy.ledger.events import AlertRaised
+from airworthy.ledger.queries import of_kind
 
 
 def told_before(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
     """Return the names of the channels that were told of an alert; None: it was never raised."""
-    told = [set(entry.facts["told"]) for entry in entries if entry.kind == ALERT and entry.facts["key"] == alert.key]
+    told = [set(entry.event.told) for entry in of_kind(entries, AlertRaised) if entry.event.key == alert.key]
     return set().union(*told) if told else None
 
 
@@ -31,6 +31,6 @@ def record(ledger: Ledger, alert: Alert, told: Sequence[str], run_id: str, *, fi
     """
     if not first and not told:
         return
-    entry_id = f"{ALERT}:{alert.key}" + ("" if first else f":{', '.join(told)}")
-    content = {"key": alert.key, "told": list(told), "title": alert.title, "alert": alert.model_dump(mode="json")}
-    ledger.append(ALERT, entry_id, run_id, "airworthy", content)
+    content = alert.model_dump(mode="json")
+    raised = AlertRaised(key=alert.key, told=list(told), title=alert.title, alert=content, first=first)
+    ledger.append(raised, run_id=run_id, who="airworthy")

@@ -2,102 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from datetime import datetime
 
 from airworthy.ledger import Entry
+from airworthy.ledger.events import (
+    BEGUN,
+    AlertRaised,
+    AliasMove,
+    AnyEvent,
+    ApprovalAnswered,
+    GuardTrip,
+    Registration,
+    RetrainingDecision,
+    RollbackCompleted,
+    RollbackStarted,
+    RolloutEnded,
+    RolloutStep,
+    RolloutStopped,
+    StagingCheck,
+    StalenessMeasured,
+    VerdictReached,
+)
 
-Facts = dict[str, Any]
+_ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approved in time"}
 
 
 def ledger_line(entry: Entry) -> str:
     """Return number, time, kind, who, and what was decided and why."""
-    told = _WORDS.get(entry.kind)
-    words = told(entry.facts) if told else entry.payload
+    words = _words(entry.event) or entry.payload
     return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {entry.who}  {words}"
 
 
-def _verdict(facts: Facts) -> str:
-    against = f"against version {facts['champion']}" if facts.get("champion") else "without a champion"
-    return _because(f"{facts['outcome']} {against}", facts["reasons"])
+def _words(event: AnyEvent) -> str | None:
+    """Return an event in words; None: its kind is unknown."""
+    match event:
+        case VerdictReached() | Registration():
+            return _delivery(event)
+        case StagingCheck():
+            return _staging(event)
+        case ApprovalAnswered():
+            return _approval(event)
+        case RolloutStep():
+            return _rollout_step(event)
+        case GuardTrip() | RolloutStopped():
+            return _stopped(event)
+        case AliasMove():
+            return _alias_move(event)
+        case RollbackStarted() | RollbackCompleted():
+            return _because(f"version {event.from_} -> version {event.to}", [event.reason])
+        case RetrainingDecision():
+            return _retraining(event)
+        case StalenessMeasured():
+            return _staleness(event)
+        case AlertRaised():
+            return f"{event.title} (told: {', '.join(event.told) or 'nobody'})"
+        case _:
+            return None
 
 
-def _registration(facts: Facts) -> str:
-    return f"version {facts['version']} is {facts['validation_status']}"
+def _delivery(event: VerdictReached | Registration) -> str:
+    if isinstance(event, Registration):
+        return f"version {event.version} is {event.validation_status}"
+    against = f"against version {event.champion}" if event.champion else "without a champion"
+    return _because(f"{event.outcome} {against}", event.reasons)
 
 
-def _staging(facts: Facts) -> str:
+def _staging(event: StagingCheck) -> str:
     measured = ""
-    if facts.get("rows"):
-        measured = f" ({facts['rows']} rows, p50 {facts['p50_ms']:.2f} ms, p99 {facts['p99_ms']:.2f} ms)"
-    outcome = "fit for production" if facts["passed"] else "not fit"
-    return _because(f"version {facts['version']} is {outcome}{measured}", facts["reasons"])
+    if event.rows and event.p50_ms is not None and event.p99_ms is not None:
+        measured = f" ({event.rows} rows, p50 {event.p50_ms:.2f} ms, p99 {event.p99_ms:.2f} ms)"
+    outcome = "fit for production" if event.passed else "not fit"
+    return _because(f"version {event.version} is {outcome}{measured}", event.reasons)
 
 
-def _approval(facts: Facts) -> str:
-    done = {"approve": "approved", "reject": "rejected", "timeout": "not approved in time"}[facts["decision"]]
-    return _because(f"version {facts['version']} is {done}", [facts["comment"]] if facts["comment"] else [])
+def _approval(event: ApprovalAnswered) -> str:
+    return _because(f"version {event.version} is {_ANSWERS[event.decision]}", [event.comment] if event.comment else [])
 
 
-def _alias_move(facts: Facts) -> str:
-    before = f"version {facts['from']}" if facts["from"] else "nothing"
-    return _because(f"champion: {before} -> version {facts['to']}", [facts.get("reason", "")])
+def _alias_move(event: AliasMove) -> str:
+    before = f"version {event.from_}" if event.from_ else "nothing"
+    return _because(f"champion: {before} -> version {event.to}", [event.reason])
 
 
-def _rollout_step(facts: Facts) -> str:
-    words = f"version {facts['version']} {_step(facts)}"
-    if facts["state"] == "begun":
-        return f"{words} began, beside version {facts['champion']}, until {facts['until']}"
-    seen = facts.get("challenger_figures")
-    counted = f" ({seen['requests']} requests, {seen['errors']} errors)" if seen else ""
-    judged = ", ".join(facts["judged"]) or "nothing"
-    return _because(f"{words} ended well{counted}; judged: {judged}", [f"not {text}" for text in facts["missing"]])
+def _rollout_step(event: RolloutStep) -> str:
+    words = f"version {event.version} {_step(event)}"
+    if event.state == BEGUN:
+        return f"{words} began, beside version {event.champion}, until {_time(event.until)}"
+    seen = event.challenger_figures
+    counted = f" ({seen.requests} requests, {seen.errors} errors)" if seen else ""
+    judged = ", ".join(event.judged) or "nothing"
+    return _because(f"{words} ended well{counted}; judged: {judged}", [f"not {text}" for text in event.missing])
 
 
-def _stopped(facts: Facts) -> str:
-    words = f"version {facts['version']} {_step(facts)} was ended: all traffic is on version {facts['champion']}"
-    return _because(words, facts["reasons"])
+def _stopped(event: RolloutEnded) -> str:
+    words = f"version {event.version} {_step(event)} was ended: all traffic is on version {event.champion}"
+    return _because(words, event.reasons)
 
 
-def _rollback(facts: Facts) -> str:
-    return _because(f"version {facts['from']} -> version {facts['to']}", [facts["reason"]])
+def _retraining(event: RetrainingDecision) -> str:
+    decision = event.decision
+    fired = ", ".join(sorted(name for name, said in decision.signals.items() if said == "fired")) or "nothing"
+    asked = f" -> run {decision.train_run_id}" if decision.trigger else ""
+    return f"{decision.outcome}: {decision.told} (until {decision.window_end:%Y-%m-%dT%H:%M}: {fired} fired){asked}"
 
 
-def _staleness(facts: Facts) -> str:
-    done = "written to the spec" if facts["written"] else "not written to the spec"
-    return f"{facts['metric']} by age up to {facts['end'][:10]}: {facts['limit']['told']} ({done})"
+def _staleness(event: StalenessMeasured) -> str:
+    done = "written to the spec" if event.written else "not written to the spec"
+    return f"{event.metric} by age up to {event.end:%Y-%m-%d}: {event.limit.told} ({done})"
 
 
-def _alert(facts: Facts) -> str:
-    return f"{facts['title']} (told: {', '.join(facts['told']) or 'nobody'})"
+def _step(event: RolloutStep | RolloutEnded) -> str:
+    return "shadow" if event.step == "shadow" else f"{event.step} %"
 
 
-def _drift_decision(facts: Facts) -> str:
-    fired = ", ".join(sorted(name for name, said in facts["signals"].items() if said == "fired")) or "nothing"
-    asked = f" -> run {facts['train_run_id']}" if facts["trigger"] else ""
-    return f"{facts['outcome']}: {facts['told']} (until {facts['window_end'][:16]}: {fired} fired){asked}"
-
-
-def _step(facts: Facts) -> str:
-    return "shadow" if facts["step"] == "shadow" else f"{facts['step']} %"
+def _time(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else "a time that is not recorded"
 
 
 def _because(words: str, reasons: list[str]) -> str:
     return f"{words}: {'; '.join(reasons)}" if reasons else words
-
-
-_WORDS: dict[str, Callable[[Facts], str]] = {
-    "verdict": _verdict,
-    "registration": _registration,
-    "staging": _staging,
-    "approval": _approval,
-    "alias_move": _alias_move,
-    "rollout_step": _rollout_step,
-    "guard_trip": _stopped,
-    "rollout_stopped": _stopped,
-    "rollback_started": _rollback,
-    "rollback": _rollback,
-    "alert": _alert,
-    "staleness": _staleness,
-    "drift_decision": _drift_decision,
-}

@@ -12,15 +12,19 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import polars as pl
 from filelock import FileLock
+from pydantic import ValidationError
+from typing_extensions import TypeVar
 
 from airworthy.environment import Environment
-from airworthy.errors import TransientError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.lake import delta
 from airworthy.ledger import files
+from airworthy.ledger.events import AnyEvent, LedgerEvent, UnknownEvent, read_event
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -33,9 +37,12 @@ _SCHEMA = pl.Schema(
 )  # fmt: skip
 _FIRST = "0" * 64
 
+_Event = TypeVar("_Event", bound=LedgerEvent | UnknownEvent, default=AnyEvent, covariant=True)
+_Appended = TypeVar("_Appended", bound=LedgerEvent)
+
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Generic[_Event]):
     """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys."""
 
     sequence: int
@@ -55,10 +62,28 @@ class Entry:
         del fields["hash"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The payload as Python values."""
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """The payload as JSON values: every key that was stored, as it was stored."""
         return dict(json.loads(self.payload))
+
+    @cached_property
+    def event(self) -> _Event:
+        """What was decided.
+
+        Raises:
+            TerminalError: when the payload is not one of this kind.
+        """
+        try:
+            return cast("_Event", read_event(self.kind, self.content))
+        except ValueError as error:
+            raise TerminalError(
+                f"entry {self.sequence} of the ledger ({self.entry_id}) cannot be read",
+                model=self.model,
+                received=_problem(error),
+                allowed=f"what an entry of the kind {self.kind} holds",
+                next_step="read it with the version of Airworthy that wrote it",
+            ) from error
 
 
 class Ledger:
@@ -70,20 +95,26 @@ class Ledger:
         self.model = model
         self._lock = lock
 
-    def append(self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any]) -> Entry:
-        """Append an entry, unless one with this id is there; return the one that is there now.
+    def append(self, event: _Appended, *, run_id: str, who: str) -> Entry[_Appended]:
+        """Append an event, unless an entry with its id is there; return the entry that is there now.
+
+        Args:
+            event: What was decided.
+            run_id: The run that decided.
+            who: Who asked for the run, or answered.
 
         Raises:
             TransientError: when the ledger cannot be reached, or others kept appending first.
         """
+        entry_id = event.entry_id(run_id)
         with self._lock:
             for _ in range(delta.ATTEMPTS):
                 table = self._open()
                 near = self._near(table, entry_id)
                 for known in near:
                     if known.entry_id == entry_id:
-                        return known
-                entry = self._entry(kind, entry_id, run_id, who, payload, near[-1] if near else None)
+                        return cast("Entry[_Appended]", known)
+                entry = self._entry(event, run_id, who, near[-1] if near else None)
                 try:
                     self._commit(table, entry)
                 except delta.LostRace:
@@ -94,7 +125,7 @@ class Ledger:
             next_step="run again when the other runs are done",
         )  # fmt: skip
 
-    def _commit(self, table: DeltaTable | None, entry: Entry) -> None:
+    def _commit(self, table: DeltaTable | None, entry: Entry[LedgerEvent]) -> None:
         from deltalake import CommitProperties
 
         table = table or self._made()
@@ -119,18 +150,16 @@ class Ledger:
                     raise delta.LostRace from error
                 raise
 
-    def _entry(
-        self, kind: str, entry_id: str, run_id: str, who: str, payload: dict[str, Any], last: Entry | None
-    ) -> Entry:
-        unsealed = Entry(
+    def _entry(self, event: _Appended, run_id: str, who: str, last: Entry | None) -> Entry[_Appended]:
+        unsealed: Entry[_Appended] = Entry(
             sequence=last.sequence + 1 if last else 1,
-            entry_id=entry_id,
+            entry_id=event.entry_id(run_id),
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            kind=kind,
+            kind=event.kind,
             model=self.model,
             run_id=run_id,
             who=who,
-            payload=json.dumps(payload, sort_keys=True),
+            payload=json.dumps(event.payload, sort_keys=True),
             previous_hash=last.hash if last else _FIRST,
             hash="",
         )
@@ -198,6 +227,14 @@ class Ledger:
     def broken_at(self) -> Entry | None:
         """Return the first entry that does not fit the chain, or None when the ledger is whole."""
         return first_break(self.entries())
+
+
+def _problem(error: ValueError) -> str:
+    """Return what is wrong with a payload, in one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def first_break(entries: list[Entry]) -> Entry | None:

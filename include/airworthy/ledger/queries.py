@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from airworthy.errors import TerminalError
+from airworthy.ledger.events import AliasMove, LedgerEvent, Registration, RollbackStarted, VerdictReached
 from airworthy.ledger.ledger import Entry
 
-ALIAS_MOVE, ROLLBACK_STARTED, ROLLBACK = "alias_move", "rollback_started", "rollback"
-STAGING, APPROVAL = "staging", "approval"
-ROLLOUT_STEP, GUARD_TRIP, ROLLOUT_STOPPED = "rollout_step", "guard_trip", "rollout_stopped"
+_Event = TypeVar("_Event", bound=LedgerEvent)
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,15 @@ class Service:
     evidence: dict[str, Any]
 
 
-def alias_moves(entries: Sequence[Entry]) -> list[Entry]:
+def of_kind(entries: Iterable[Entry], *kinds: type[_Event]) -> list[Entry[_Event]]:
+    """Return the entries with events of these kinds, oldest first."""
+    wanted = {kind.kind for kind in kinds}
+    return [cast("Entry[_Event]", entry) for entry in entries if entry.kind in wanted]
+
+
+def alias_moves(entries: Iterable[Entry]) -> list[Entry[AliasMove]]:
     """Return the entries that gave ``champion`` to a version, oldest first."""
-    return [entry for entry in entries if entry.kind == ALIAS_MOVE]
+    return of_kind(entries, AliasMove)
 
 
 def served_at(entries: Sequence[Entry], moment: datetime) -> Service | None:
@@ -49,33 +54,30 @@ def served_at(entries: Sequence[Entry], moment: datetime) -> Service | None:
         return None
     move, following = moves[before[-1]], moves[before[-1] + 1 :]
     return Service(
-        version=str(move.facts["to"]), since=move.time, until=following[0].time if following else None,
-        reason=str(move.facts.get("reason", "")), run_id=move.run_id, who=move.who, evidence=evidence(entries, move),
+        version=move.event.to, since=move.time, until=following[0].time if following else None,
+        reason=move.event.reason, run_id=move.run_id, who=move.who, evidence=evidence(entries, move),
     )  # fmt: skip
 
 
-def evidence(entries: Sequence[Entry], move: Entry) -> dict[str, Any]:
+def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]:
     """Return what a move rests on: dataset and bundle digest, and outcome and reasons of the version's verdict."""
-    facts = move.facts
     verdict = _verdict_of(entries, move)
-    judged = verdict.facts if verdict else {}
     return {
-        "dataset_digest": facts.get("dataset_digest"),
-        "bundle_digest": facts.get("bundle_digest"),
-        "verdict": judged.get("outcome"),
-        "verdict_reasons": judged.get("reasons", []),
+        "dataset_digest": move.event.dataset_digest,
+        "bundle_digest": move.event.bundle_digest,
+        "verdict": verdict.event.outcome if verdict else None,
+        "verdict_reasons": verdict.event.reasons if verdict else [],
         "verdict_entry": verdict.entry_id if verdict else None,
     }
 
 
-def _verdict_of(entries: Sequence[Entry], move: Entry) -> Entry | None:
+def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[VerdictReached] | None:
     """Return the verdict of the run that moved the alias; of a rollback, of the run that registered the version."""
     earlier = [entry for entry in entries if entry.sequence < move.sequence]
-    version = move.facts["to"]
     runs = [move.run_id]
-    runs += [e.run_id for e in earlier if e.kind == "registration" and str(e.facts.get("version")) == version]
+    runs += [entry.run_id for entry in of_kind(earlier, Registration) if entry.event.version == move.event.to]
     for run_id in runs:
-        verdicts = [entry for entry in earlier if entry.kind == "verdict" and entry.run_id == run_id]
+        verdicts = [entry for entry in of_kind(earlier, VerdictReached) if entry.run_id == run_id]
         if verdicts:
             return verdicts[-1]
     return None
@@ -84,11 +86,12 @@ def _verdict_of(entries: Sequence[Entry], move: Entry) -> Entry | None:
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
     """Return the versions that a rollback took away and that nobody brought back by name since."""
     bad: set[str] = set()
-    for entry in entries:
-        if entry.kind == ROLLBACK_STARTED:
-            bad.add(str(entry.facts["from"]))
-        elif entry.kind == ALIAS_MOVE:
-            bad.discard(str(entry.facts["to"]))
+    for entry in of_kind(entries, RollbackStarted, AliasMove):
+        match entry.event:
+            case RollbackStarted(from_=version):
+                bad.add(version)
+            case AliasMove(to=version):
+                bad.discard(version)
     return bad
 
 

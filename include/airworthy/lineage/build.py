@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airworthy.alerts.record import ALERT
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
 from airworthy.lake.records import PartitionRecord
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import ALIAS_MOVE
+from airworthy.ledger.events import AlertRaised, AliasMove, Registration, RollbackCompleted, VerdictReached
+from airworthy.ledger.queries import of_kind
 from airworthy.lineage import titles
 from airworthy.lineage.graph import Graph, Node
-
-_SUBJECTS = ("version", "to", "challenger")
 
 
 @dataclass(frozen=True)
@@ -124,29 +122,31 @@ def _add_trainings(graph: Graph, facts: Facts) -> None:
 
 def _add_verdicts(graph: Graph, facts: Facts) -> None:
     by_digest = {record.digest: dataset_id(key) for key, record in facts.of(DatasetRecord)}
-    for entry in facts.entries:
-        if entry.kind != "verdict":
-            continue
-        node = _add_entry(graph, entry, "verdict", titles.verdict_title(entry))
-        run = str(entry.facts.get("mlflow_run_id") or "")
+    for entry in of_kind(facts.entries, VerdictReached):
+        node = _add_entry(graph, entry, "verdict", titles.verdict_title(entry.event))
+        run = entry.event.mlflow_run_id or ""
         if run and training_id(run) not in graph.nodes:  # evaluated before trainings were recorded
             graph.add(Node(training_id(run), "training", f"MLflow run {run}", facts={"mlflow_run_id": run}))
-            _link_known(graph, by_digest.get(str(entry.facts.get("dataset_digest")), ""), training_id(run))
+            _link_known(graph, by_digest.get(str(entry.event.dataset_digest), ""), training_id(run))
         _link_known(graph, training_id(run), node)
 
 
 def _add_versions(graph: Graph, facts: Facts) -> None:
     keys = {record.mlflow_run_id: record.idempotency_key for _, record in facts.of(TrainingRecord)}
-    verdicts = [(entry, str(entry.facts.get("mlflow_run_id"))) for entry in facts.entries if entry.kind == "verdict"]
-    for entry in facts.entries:
-        if entry.kind != "registration":
-            continue
-        version = str(entry.facts["version"])
-        title = f"version {facts.model}/{version}: {entry.facts.get('validation_status', 'registered')}"
+    verdicts = [(entry, str(entry.event.mlflow_run_id)) for entry in of_kind(facts.entries, VerdictReached)]
+    for entry in of_kind(facts.entries, Registration):
+        registration = entry.event
+        title = f"version {facts.model}/{registration.version}: {registration.validation_status}"
         node = Node(
-            version_id(version), "version", title, _time(entry), entry.run_id, entry.facts.get("dag_id"), version,
-            {"model": facts.model, **entry.facts, "who": entry.who},
-        )  # fmt: skip
+            version_id(registration.version),
+            "version",
+            title,
+            _time(entry),
+            entry.run_id,
+            registration.dag_id,
+            registration.version,
+            {"model": facts.model, **entry.content, "who": entry.who},
+        )
         graph.add(node)
         makers = _makers(entry, verdicts, keys)
         judged = [each for each, run in verdicts if run in makers]
@@ -156,9 +156,11 @@ def _add_versions(graph: Graph, facts: Facts) -> None:
             _link_known(graph, training_id(run), node.id)
 
 
-def _makers(registration: Entry, verdicts: list[tuple[Entry, str]], keys: Mapping[str, str]) -> set[str]:
+def _makers(
+    registration: Entry[Registration], verdicts: list[tuple[Entry[VerdictReached], str]], keys: Mapping[str, str]
+) -> set[str]:
     """Return the MLflow runs that gave a version: the one that was registered, and those that made the same again."""
-    first = registration.facts.get("mlflow_run_id")
+    first = registration.event.mlflow_run_id
     if first is None:  # registered before this was recorded: then its run's verdict says it
         first = next((run for entry, run in reversed(verdicts) if entry.run_id == registration.run_id), None)
     key = keys.get(str(first))
@@ -170,33 +172,47 @@ def _add_decisions(graph: Graph, facts: Facts) -> None:
     last: dict[tuple[str, str], str] = {}
     serving: dict[str, str] = {}
     for entry in facts.entries:
-        if entry.kind in ("verdict", "registration", ALERT):
+        event = entry.event
+        if isinstance(event, VerdictReached | Registration | AlertRaised):
             continue
-        move = entry.kind == ALIAS_MOVE
-        title = titles.deployment_title(entry) if move else titles.decision_title(entry)
-        node = _add_entry(graph, entry, "deployment" if move else entry.kind, title)
-        subject = graph.nodes[node].version
-        if subject is None:
+        if isinstance(event, AliasMove):
+            node = _add_entry(graph, entry, "deployment", titles.deployment_title(event))
+        else:
+            node = _add_entry(graph, entry, entry.kind, titles.decision_title(entry))
+        if event.subject is None:
             continue
-        chain = subject, str(entry.facts.get("started_by") or entry.run_id)
-        graph.link(last.get(chain) or _known_version(graph, facts.model, subject), node)
+        chain = event.subject, event.started_by if isinstance(event, RollbackCompleted) else entry.run_id
+        graph.link(last.get(chain) or _known_version(graph, facts.model, event.subject), node)
         last[chain] = node
-        if move:
-            _end_service(graph, entry, serving)
-            serving[subject] = node
+        if isinstance(event, AliasMove):
+            _end_service(graph, entry, event, serving)
+            serving[event.to] = node
 
 
-def _end_service(graph: Graph, move: Entry, serving: Mapping[str, str]) -> None:
-    """Say of the deployment that this one replaced that it ended; what replaced it was not made from it."""
-    former = str(move.facts.get("from"))
-    if former not in serving or former == str(move.facts.get("to")):
+def _end_service(graph: Graph, entry: Entry, move: AliasMove, serving: Mapping[str, str]) -> None:
+    """Say of the deployment that this one replaced that it ended; what replaced it was not made from it.
+
+    Args:
+        graph: The graph.
+        entry: The move's entry.
+        move: Its event.
+        serving: Version -> its last deployment.
+    """
+    former = move.from_
+    if former is None or former not in serving or former == move.to:
         return
-    reason = move.facts.get("reason") or "no reason recorded"
-    title = f"no longer champion: version {move.facts['to']} took over: {reason}"
+    reason = move.reason or "no reason recorded"
+    title = f"no longer champion: version {move.to} took over: {reason}"
     node = Node(
-        f"replaced:{move.sequence}", "replaced", title, _time(move), move.run_id, move.facts.get("dag_id"), former,
-        {"by": move.facts["to"], "reason": reason, "who": move.who},
-    )  # fmt: skip
+        f"replaced:{entry.sequence}",
+        "replaced",
+        title,
+        _time(entry),
+        entry.run_id,
+        entry.content.get("dag_id"),
+        former,
+        {"by": move.to, "reason": reason, "who": entry.who},
+    )
     graph.link(serving[former], graph.add(node))
 
 
@@ -212,16 +228,9 @@ def _add_event(
 
 
 def _add_entry(graph: Graph, entry: Entry, kind: str, title: str) -> str:
-    facts = entry.facts
-    told = {**facts, "who": entry.who, "entry": entry.entry_id, "sequence": entry.sequence}
-    dag_id, subject = facts.get("dag_id"), _subject(facts)
+    told = {**entry.content, "who": entry.who, "entry": entry.entry_id, "sequence": entry.sequence}
+    dag_id, subject = entry.content.get("dag_id"), entry.event.subject
     return graph.add(Node(_entry_id(entry), kind, title, _time(entry), entry.run_id, dag_id, subject, told))
-
-
-def _subject(facts: Mapping[str, Any]) -> str | None:
-    """Return the version that a decision is about: a rollback's is the one that serves again, unless none had gone."""
-    names = ("from",) if facts.get("withdraws") else _SUBJECTS
-    return next((str(facts[name]) for name in names if facts.get(name) is not None), None)
 
 
 def _link_known(graph: Graph, before: str, after: str) -> None:

@@ -23,6 +23,8 @@ from airworthy.lake.datasets import (
     open_datasets,
 )
 from airworthy.ledger import Entry
+from airworthy.ledger.events import Registration
+from airworthy.ledger.queries import of_kind
 from airworthy.lineage.build import Facts, dataset_id
 from airworthy.lineage.meaning import dataset_versions
 from airworthy.lineage.records import read_facts
@@ -66,8 +68,8 @@ def _model(training: TrainingRecord, facts: Facts) -> dict[str, Any]:
 
 
 def _version(entries: list[Entry], run: str) -> str | None:
-    registered = [e for e in entries if e.kind == "registration" and e.facts.get("mlflow_run_id") == run]
-    return str(registered[-1].facts["version"]) if registered else None
+    registered = [entry.event for entry in of_kind(entries, Registration) if entry.event.mlflow_run_id == run]
+    return registered[-1].version if registered else None
 
 
 def listing(found: list[dict[str, Any]]) -> list[str]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airworthy.ledger.queries import ROLLOUT_STEP
+from airworthy.ledger.events import BEGUN, RolloutStep
 from airworthy.lineage.build import version_id
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.titles import predictions_title
 from airworthy.release.flags import CHAMPION
-from airworthy.release.record import BEGUN
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _deploys(node: Node) -> bool:
 
 
 def _begins_step(node: Node) -> bool:
-    return node.kind == ROLLOUT_STEP and node.facts.get("state") == BEGUN
+    return node.kind == RolloutStep.kind and node.facts.get("state") == BEGUN
 
 
 def _moment(node: Node) -> datetime:

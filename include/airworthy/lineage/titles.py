@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, TrainingRecord, ValidationRecord
 from airworthy.lake.records import PartitionRecord
 from airworthy.ledger import Entry
+from airworthy.ledger.events import AliasMove, VerdictReached
 
 if TYPE_CHECKING:
     from airworthy.predictions.find import FoundPrediction
 
 _SHOWN = 12
-_SIDE_FACTS = frozenset({"dag_id", "mlflow_run_id", "alias", "reason", "reasons", "comment"})
-"""Facts of a ledger entry that its line shows elsewhere, or not at all."""
+_SIDE_KEYS = frozenset({"dag_id", "mlflow_run_id", "alias", "reason", "reasons", "comment"})
+"""Keys of a ledger entry that its line shows elsewhere, or not at all."""
 
 
 def partition_title(day: str, digest: str, record: PartitionRecord | None) -> str:
@@ -48,25 +49,24 @@ def training_title(record: TrainingRecord, benchmark: BenchmarkRecord | None) ->
     return f"MLflow run {record.mlflow_run_id}: rows {rows}{measured}"
 
 
-def verdict_title(entry: Entry) -> str:
+def verdict_title(verdict: VerdictReached) -> str:
     """Say the outcome, against whom, and the reasons."""
-    facts = entry.facts
-    against = f" against champion {facts['champion']}" if facts.get("champion") else ""
-    return ": ".join([f"verdict{against}", str(facts.get("outcome")), *map(str, facts.get("reasons") or [])])
+    against = f" against champion {verdict.champion}" if verdict.champion else ""
+    return ": ".join([f"verdict{against}", verdict.outcome, *verdict.reasons])
 
 
-def deployment_title(entry: Entry) -> str:
+def deployment_title(move: AliasMove) -> str:
     """Say which version took over from which, and why."""
-    facts = entry.facts
-    before = f" instead of version {facts['from']}" if facts.get("from") else ""
-    return f"deployment: version {facts.get('to')} is champion{before}: {facts.get('reason') or 'no reason recorded'}"
+    before = f" instead of version {move.from_}" if move.from_ else ""
+    return f"deployment: version {move.to} is champion{before}: {move.reason or 'no reason recorded'}"
 
 
 def decision_title(entry: Entry) -> str:
-    """Say an entry of any kind: its plain facts, then its reasons and comments; digests are left to the facts."""
-    facts = {name: value for name, value in entry.facts.items() if name not in _SIDE_FACTS and "digest" not in name}
-    plain = [f"{name} {_short(value)}" for name, value in facts.items() if _is_plain(value)]
-    said = [entry.facts.get("reason"), entry.facts.get("comment"), *(entry.facts.get("reasons") or [])]
+    """Say an entry of any kind: its plain values, then its reasons and comments; digests are left out."""
+    content = entry.content
+    shown = {name: value for name, value in content.items() if name not in _SIDE_KEYS and "digest" not in name}
+    plain = [f"{name} {_short(value)}" for name, value in shown.items() if _is_plain(value)]
+    said = [content.get("reason"), content.get("comment"), *(content.get("reasons") or [])]
     words = "; ".join(str(each) for each in said if each)
     return f"{entry.kind.replace('_', ' ')}: {', '.join(plain)}{': ' + words if words else ''}"
 

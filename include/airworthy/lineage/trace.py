@@ -81,7 +81,7 @@ def _roots(known: _Known, reference: Reference) -> list[str]:
 def _aliased(known: _Known, reference: Reference) -> str:
     moves = alias_moves(known.facts.entries)
     rollout = read_rollout(known.environment.flags_file, known.model)
-    named = {"champion": str(moves[-1].facts["to"])} if moves else {}
+    named = {"champion": moves[-1].event.to} if moves else {}
     if rollout is not None:
         named["challenger"] = rollout.challenger
     if reference.value not in named:

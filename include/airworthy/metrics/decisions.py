@@ -19,7 +19,8 @@ from prometheus_client.registry import Collector
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
 from airworthy.ledger import Entry, open_ledger
-from airworthy.ledger.queries import ALIAS_MOVE
+from airworthy.ledger.events import AliasMove, Registration
+from airworthy.ledger.queries import of_kind
 from airworthy.spec import ModelSpec, find_specs
 
 log = logging.getLogger("airworthy.metrics")
@@ -40,14 +41,14 @@ class Decided:
     def take(self, entries: list[Entry]) -> None:
         """Take entries that follow on those taken before, oldest first."""
         for entry in entries:
-            at, facts = _seconds(entry.time), entry.facts
             self.sequence = entry.sequence
             self.counts[entry.kind] += 1
-            self.last[entry.kind] = at
-            if entry.kind == "registration" and {"version", "as_of"} <= facts.keys():
-                self.as_of[str(facts["version"])] = _seconds(facts["as_of"])
-            elif entry.kind == ALIAS_MOVE and "to" in facts:
-                self.champion, self.since = str(facts["to"]), at
+            self.last[entry.kind] = _seconds(entry.time)
+        for registered in of_kind(entries, Registration):
+            if registered.event.as_of is not None:
+                self.as_of[registered.event.version] = registered.event.as_of.timestamp()
+        for move in of_kind(entries, AliasMove):
+            self.champion, self.since = move.event.to, _seconds(move.time)
 
 
 class Decisions(Collector):

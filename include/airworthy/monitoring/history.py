@@ -8,10 +8,9 @@ from datetime import datetime
 
 from airworthy.handover import DriftDecision, WindowSignals
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import APPROVAL, GUARD_TRIP
+from airworthy.ledger.events import AliasMove, ApprovalAnswered, GuardTrip, RetrainingDecision
+from airworthy.ledger.queries import of_kind
 from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
-
-DRIFT_DECISION = "drift_decision"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def trained_versions(tags: Mapping[str, Mapping[str, str]]) -> list[Trained]:
 
 def decisions(entries: Iterable[Entry]) -> list[DriftDecision]:
     """Return every decision of the monitor, in the order in which they were made."""
-    return [DriftDecision.model_validate(entry.facts) for entry in entries if entry.kind == DRIFT_DECISION]
+    return [entry.event.decision for entry in of_kind(entries, RetrainingDecision)]
 
 
 def decided(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | None:
@@ -53,8 +52,8 @@ def decided(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | N
 
 def cause_of(entries: Iterable[Entry], run_id: str) -> str | None:
     """Return the id of the ledger's entry with the decision that asked for a run; None: none did."""
-    found = (entry for entry in entries if entry.kind == DRIFT_DECISION)
-    return next((entry.entry_id for entry in found if entry.facts["train_run_id"] == run_id), None)
+    found = of_kind(entries, RetrainingDecision)
+    return next((entry.entry_id for entry in found if entry.event.decision.train_run_id == run_id), None)
 
 
 def windows_before(entries: Iterable[Entry], champion: str, window_end: datetime) -> list[WindowSignals]:
@@ -87,11 +86,12 @@ def refused_in_a_row(entries: Sequence[Entry], trained: Sequence[Trained]) -> in
 def _refused_in_release(entries: Sequence[Entry]) -> set[str]:
     """Return the versions whose last word in a release was no: not approved, or taken back by the guard."""
     refused: dict[str, bool] = {}
-    for entry in entries:
-        if entry.kind == APPROVAL:
-            refused[str(entry.facts["version"])] = entry.facts["decision"] != "approve"
-        elif entry.kind == GUARD_TRIP:
-            refused[str(entry.facts["version"])] = True
-        elif entry.kind == "alias_move":
-            refused[str(entry.facts["to"])] = False
+    for entry in of_kind(entries, ApprovalAnswered, GuardTrip, AliasMove):
+        match entry.event:
+            case ApprovalAnswered(version=version, decision=decision):
+                refused[version] = decision != "approve"
+            case GuardTrip(version=version):
+                refused[version] = True
+            case AliasMove(to=version):
+                refused[version] = False
     return {version for version, no in refused.items() if no}

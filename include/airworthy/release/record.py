@@ -3,56 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from typing import TypeVar
 
 from airworthy.handover import WatchedStep
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import APPROVAL, GUARD_TRIP, ROLLOUT_STEP, ROLLOUT_STOPPED, alias_moves
+from airworthy.ledger.events import (
+    BEGUN,
+    DONE,
+    ApprovalAnswered,
+    GuardTrip,
+    LedgerEvent,
+    RolloutEnded,
+    RolloutStep,
+    RolloutStopped,
+)
+from airworthy.ledger.queries import alias_moves, of_kind
 from airworthy.release.flags import Rollout
 from airworthy.release.rules import ReleaseRules
 
-BEGUN, DONE = "begun", "done"
+_Event = TypeVar("_Event", bound=LedgerEvent)
 
 
-def entries_of(entries: Sequence[Entry], run_id: str, version: str, *kinds: str) -> list[Entry]:
-    """Return a run's entries of these kinds about a version."""
-    return [
-        entry
-        for entry in entries
-        if entry.run_id == run_id and entry.kind in kinds and entry.facts.get("version") == version
-    ]
+def entries_of(entries: Sequence[Entry], run_id: str, version: str, *kinds: type[_Event]) -> list[Entry[_Event]]:
+    """Return a run's entries about a version, of these kinds."""
+    return [entry for entry in of_kind(entries, *kinds) if entry.run_id == run_id and entry.event.subject == version]
 
 
-def ended(entries: Sequence[Entry], run_id: str, version: str) -> Entry | None:
+def ended(entries: Sequence[Entry], run_id: str, version: str) -> Entry[RolloutEnded] | None:
     """Return what ended a run's rollout of a version before its time: the guard, or a person or another run."""
-    found = entries_of(entries, run_id, version, GUARD_TRIP, ROLLOUT_STOPPED)
+    found: list[Entry[RolloutEnded]] = entries_of(entries, run_id, version, GuardTrip, RolloutStopped)
     return found[-1] if found else None
 
 
-def step_entry(entries: Sequence[Entry], run_id: str, version: str, step: WatchedStep, state: str) -> Entry | None:
-    """Return the record of a step that was ``begun`` or is ``done``."""
-    steps = entries_of(entries, run_id, version, ROLLOUT_STEP)
-    return next((entry for entry in steps if entry.facts["step"] == step and entry.facts["state"] == state), None)
+def step_entry(
+    entries: Sequence[Entry], run_id: str, version: str, step: WatchedStep, state: str
+) -> Entry[RolloutStep] | None:
+    """Return the record of a step.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        run_id: The run.
+        version: The version that it rolls out.
+        step: The step.
+        state: ``begun`` or ``done``.
+    """
+    steps = entries_of(entries, run_id, version, RolloutStep)
+    return next((entry for entry in steps if (entry.event.step, entry.event.state) == (step, state)), None)
 
 
 def last_begun(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
     """Return the last step of a run's rollout that was begun, as its flags were."""
-    steps = entries_of(entries, run_id, version, ROLLOUT_STEP)
-    begun = [entry.facts for entry in steps if entry.facts["state"] == BEGUN]
-    if not begun:
-        return None
-    last = begun[-1]
-    return Rollout(last["champion"], version, last["step"], datetime.fromisoformat(last["since"]), run_id)
+    for entry in reversed(entries_of(entries, run_id, version, RolloutStep)):
+        last = entry.event
+        if last.state == BEGUN and last.champion is not None and last.since is not None:
+            return Rollout(last.champion, version, last.step, last.since, run_id)
+    return None
 
 
 def unended(entries: Sequence[Entry]) -> Rollout | None:
     """Return the last rollout of a model that was begun, if nothing ended it: no stop, and no promotion."""
-    begun = [entry for entry in entries if entry.kind == ROLLOUT_STEP and entry.facts["state"] == BEGUN]
+    begun = [entry for entry in of_kind(entries, RolloutStep) if entry.event.state == BEGUN]
     if not begun:
         return None
-    run_id, version = begun[-1].run_id, begun[-1].facts["version"]
+    run_id, version = begun[-1].run_id, begun[-1].event.version
     later = [move for move in alias_moves(entries) if move.sequence > begun[-1].sequence]
-    over = ended(entries, run_id, version) is not None or any(move.facts["to"] == version for move in later)
+    over = ended(entries, run_id, version) is not None or any(move.event.to == version for move in later)
     return None if over else last_begun(entries, run_id, version)
 
 
@@ -62,17 +77,17 @@ def not_approved(
     """Return why the ledger does not hold the approval that the rules ask for: of these files, by this run."""
     if rules.approval != "required":
         return []
-    answers = entries_of(entries, run_id, version, APPROVAL)
+    answers = entries_of(entries, run_id, version, ApprovalAnswered)
     if not answers:
         return ["the ledger has no approval of it by this run"]
-    last = answers[-1]
-    if last.facts["decision"] == "timeout":
+    last = answers[-1].event
+    if last.decision == "timeout":
         return ["nobody approved it in time"]
-    if last.facts["decision"] != "approve":
-        said = f": {last.facts['comment']}" if last.facts["comment"] else ""
-        return [f"{last.who} rejected it{said}"]
-    if last.facts["bundle_digest"] != bundle_digest:
-        return [f"other files of it were approved: digest {last.facts['bundle_digest']}, and not {bundle_digest}"]
+    if last.decision != "approve":
+        said = f": {last.comment}" if last.comment else ""
+        return [f"{answers[-1].who} rejected it{said}"]
+    if last.bundle_digest != bundle_digest:
+        return [f"other files of it were approved: digest {last.bundle_digest}, and not {bundle_digest}"]
     return []
 
 
@@ -82,12 +97,12 @@ def not_watched(
     """Return why the ledger does not show that these steps of the rollout ended well: with these files, in this run."""
     end = ended(entries, run_id, version)
     if end is not None:
-        return [f"its rollout was ended: {reason}" for reason in end.facts["reasons"]]
+        return [f"its rollout was ended: {reason}" for reason in end.event.reasons]
     done = [step_entry(entries, run_id, version, step, DONE) for step in steps]
     return [
         f"the ledger does not show that the step {step_name(step)} of its rollout ended well"
         for step, entry in zip(steps, done, strict=True)
-        if entry is None or entry.facts["bundle_digest"] != bundle_digest
+        if entry is None or entry.event.bundle_digest != bundle_digest
     ]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from airworthy.errors import TerminalError
 from airworthy.handover import RollbackRequest
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import ROLLBACK, ROLLBACK_STARTED, alias_moves, rolled_back
+from airworthy.ledger.events import AliasMove, RollbackCompleted, RollbackStarted
+from airworthy.ledger.queries import alias_moves, of_kind, rolled_back
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,36 @@ class Plan:
     @property
     def move_id(self) -> str:
         """The ledger's id of this rollback's alias move, whichever run makes it."""
-        return f"alias_move:rollback:{self.started_by}"
+        return AliasMove.rollback_id(self.started_by)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what ``rollback_started`` records."""
-        return {
-            "from": self.from_version, "to": self.to_version, "reason": self.reason, "named": self.named,
-            "withdraws": self.withdraws,
-        }  # fmt: skip
+    def started(self) -> RollbackStarted:
+        """Return the event that says what is about to happen."""
+        return RollbackStarted(
+            from_=self.from_version,
+            to=self.to_version,
+            reason=self.reason,
+            named=self.named,
+            withdraws=self.withdraws,
+        )
+
+    def completed(self, parity_rows: int, max_difference: float) -> RollbackCompleted:
+        """Return the event that says that it happened, and how far the server's answers were from the model's."""
+        return RollbackCompleted(
+            from_=self.from_version,
+            to=self.to_version,
+            reason=self.reason,
+            named=self.named,
+            withdraws=self.withdraws,
+            started_by=self.started_by,
+            parity_rows=parity_rows,
+            max_difference=max_difference,
+        )
 
 
-def finished(entries: Sequence[Entry], run_id: str) -> Entry | None:
+def finished(entries: Sequence[Entry], run_id: str) -> Entry[RollbackCompleted] | None:
     """Return the record of the rollback that this run began, or completed for another one."""
-    ends = [entry for entry in entries if entry.kind == ROLLBACK]
-    return next((entry for entry in ends if run_id in (entry.run_id, entry.facts["started_by"])), None)
+    ends = of_kind(entries, RollbackCompleted)
+    return next((entry for entry in ends if run_id in (entry.run_id, entry.event.started_by)), None)
 
 
 def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None) -> Plan | None:
@@ -54,7 +70,7 @@ def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, 
     Raises:
         TerminalError: when this run began one, and another version became champion since.
     """
-    begun = [entry for entry in entries if entry.kind == ROLLBACK_STARTED]
+    begun = of_kind(entries, RollbackStarted)
     own = [entry for entry in begun if entry.run_id == run_id]
     for entry in own or begun[-1:]:
         plan = _plan_of(entry)
@@ -73,10 +89,9 @@ def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, 
     return None
 
 
-def _plan_of(entry: Entry) -> Plan:
-    facts = entry.facts
-    withdraws = bool(facts.get("withdraws"))
-    return Plan(entry.run_id, facts["from"], facts["to"], facts["reason"], facts["named"], withdraws)
+def _plan_of(entry: Entry[RollbackStarted]) -> Plan:
+    started = entry.event
+    return Plan(entry.run_id, started.from_, started.to, started.reason, started.named, started.withdraws)
 
 
 def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
@@ -103,7 +118,7 @@ def choose(
         TerminalError: when there is no champion, or nothing to go back to, or the named version never was champion.
     """
     model = entries[0].model if entries else None
-    was = list(dict.fromkeys(str(move.facts["to"]) for move in reversed(alias_moves(entries))))
+    was = list(dict.fromkeys(move.event.to for move in reversed(alias_moves(entries))))
     before = [version for version in was if version != champion]
     if champion is None:
         raise TerminalError("there is no champion to roll back from", model=model, stage="rollback")

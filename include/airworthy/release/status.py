@@ -7,7 +7,7 @@ from typing import Any
 
 from airworthy.handover import ArmFigures, RolloutStatus
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import ROLLOUT_STEP
+from airworthy.ledger.events import RolloutEnded, RolloutStep
 from airworthy.release.flags import Rollout
 from airworthy.release.guard import Arm, Judgement
 
@@ -21,9 +21,10 @@ def arm_of(answer: dict[str, Any]) -> Arm:
 def figures_of(said: Judgement, champion: Arm, challenger: Arm) -> dict[str, Any]:
     """Return what the ledger keeps of what was seen in a step."""
     return {
-        "psi": said.psi, "champion_figures": champion.figures.model_dump(mode="json"),
-        "challenger_figures": challenger.figures.model_dump(mode="json"),
-    }  # fmt: skip
+        "psi": said.psi,
+        "champion_figures": champion.figures,
+        "challenger_figures": challenger.figures,
+    }
 
 
 def baking(
@@ -37,16 +38,22 @@ def baking(
     )  # fmt: skip
 
 
-def recorded(entry: Entry) -> RolloutStatus:
+def recorded(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
     """Return the status that an entry records: a step that is done, or a rollout that was ended."""
-    facts = entry.facts
-    done = entry.kind == ROLLOUT_STEP
-    since = facts["since"]
+    event = entry.event
+    done = isinstance(event, RolloutStep)
     return RolloutStatus(
-        model=entry.model, version=facts["version"], step=facts["step"], state="done" if done else "tripped",
-        since=since, until=entry.time if since else None, reasons=facts["missing" if done else "reasons"],
-        champion=facts.get("champion_figures"), challenger=facts.get("challenger_figures"), psi=facts.get("psi"),
-    )  # fmt: skip
+        model=entry.model,
+        version=event.version,
+        step=event.step,
+        state="done" if done else "tripped",
+        since=event.since,
+        until=datetime.fromisoformat(entry.time) if event.since else None,
+        reasons=event.missing if isinstance(event, RolloutStep) else event.reasons,
+        champion=event.champion_figures,
+        challenger=event.challenger_figures,
+        psi=event.psi,
+    )
 
 
 def follows(answer: dict[str, Any], rollout: Rollout) -> bool:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from airworthy.handover import WatchedStep
 from airworthy.ledger import Entry
+from airworthy.ledger.events import DONE, RolloutEnded, RolloutStep
 from airworthy.release.flags import Rollout
-from airworthy.release.record import DONE, ended, last_begun, step_entry, step_name
+from airworthy.release.record import ended, last_begun, step_entry, step_name
 
 # A run that watches its step ends it when its time is over. One that has not for so long watches no more.
 ABANDONED_AFTER = timedelta(minutes=15)
@@ -33,7 +34,7 @@ class Situation:
 class Recorded:
     """The step is done, or the rollout was ended: this entry says so."""
 
-    entry: Entry
+    entry: Entry[RolloutStep | RolloutEnded]
 
 
 @dataclass(frozen=True)

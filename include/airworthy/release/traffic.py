@@ -10,7 +10,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import WatchedStep
 from airworthy.job import Job
 from airworthy.ledger import Entry, Ledger, open_ledger
-from airworthy.ledger.queries import ROLLOUT_STOPPED
+from airworthy.ledger.events import RolloutEnded, RolloutStopped
 from airworthy.registry.store import Registry
 from airworthy.release.client import ServerClient
 from airworthy.release.flags import Rollout, clear_rollout, read_rollout, set_rollout
@@ -86,18 +86,34 @@ class Traffic:
         self.registry.forget_challenger(model, challenger)
 
     def stop(
-        self, flags: Rollout, reasons: list[str], kind: str = ROLLOUT_STOPPED, figures: dict[str, Any] | None = None
-    ) -> Entry:
-        """End a rollout, this run's or another's, and record why under the run whose rollout it was."""
+        self,
+        flags: Rollout,
+        reasons: list[str],
+        kind: type[RolloutEnded] = RolloutStopped,
+        figures: dict[str, Any] | None = None,
+    ) -> Entry[RolloutEnded]:
+        """End a rollout, this run's or another's, and record why under the run whose rollout it was.
+
+        Args:
+            flags: The rollout.
+            reasons: Why it is ended, in words.
+            kind: The event that is recorded.
+            figures: What was seen in the step; see `figures_of`.
+        """
         clear_rollout(self.job.environment.flags_file, self.job.spec.model)
         log.warning(
             "%s: version %s (%s) is given no more traffic: %s", self.job.spec.model, flags.challenger,
             step_name(flags.step), "; ".join(reasons),
         )  # fmt: skip
-        entry = self.ledger.append(
-            kind, f"{kind}:{flags.run_id}:{flags.challenger}", flags.run_id, self.job.run.requested_by,
-            {"version": flags.challenger, "champion": flags.champion, "step": flags.step, "reasons": reasons,
-             "since": flags.since.isoformat(), "stopped_by": self.job.run.run_id, **(figures or {})},
-        )  # fmt: skip
+        ended = kind(
+            version=flags.challenger,
+            champion=flags.champion,
+            step=flags.step,
+            reasons=reasons,
+            since=flags.since,
+            stopped_by=self.job.run.run_id,
+            **(figures or {}),
+        )
+        entry = self.ledger.append(ended, run_id=flags.run_id, who=self.job.run.requested_by)
         self.take_back(flags.challenger)
         return entry

@@ -8,7 +8,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import Approval, ApprovalAnswer, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
-from airworthy.ledger.queries import APPROVAL
+from airworthy.ledger.events import ApprovalAnswered
 from airworthy.registry.store import open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
 
@@ -24,7 +24,7 @@ def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: A
         TerminalError: when the registered files are not those that were judged.
         TransientError: when MLflow or the ledger cannot be reached.
     """
-    model, answer, run = job.spec.model, approval_answer, job.run
+    model, answer = job.spec.model, approval_answer
     registry = open_registry(job.environment)
     digest = registry.tag(registry.version(model, version.version), BUNDLE_DIGEST)
     if digest != version.bundle_digest:
@@ -32,14 +32,26 @@ def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: A
             f"version {version.version} has other files than those that were judged", model=model, stage="approval",
             received=f"digest {digest}", allowed=f"digest {version.bundle_digest}", next_step="train a new challenger",
         )  # fmt: skip
-    entry = open_ledger(job.environment, model).append(
-        APPROVAL, f"{APPROVAL}:{run.run_id}:{version.version}:{answer.at.isoformat()}", run.run_id, answer.who,
-        {"version": version.version, "bundle_digest": digest, "decision": answer.decision, "comment": answer.comment,
-         "at": answer.at.isoformat(), "verdict": verdict.outcome, "champion": verdict.champion_version,
-         "dataset_digest": verdict.dataset_digest, "mlflow_run_id": verdict.mlflow_run_id},
-    )  # fmt: skip
-    log.info("%s version %s: %s by %s", model, version.version, entry.facts["decision"], entry.who)
+    answered = ApprovalAnswered(
+        version=version.version,
+        bundle_digest=digest,
+        decision=answer.decision,
+        comment=answer.comment,
+        at=answer.at,
+        verdict=verdict.outcome,
+        champion=verdict.champion_version,
+        dataset_digest=verdict.dataset_digest,
+        mlflow_run_id=verdict.mlflow_run_id,
+    )
+    entry = open_ledger(job.environment, model).append(answered, run_id=job.run.run_id, who=answer.who)
+    known = entry.event
+    log.info("%s version %s: %s by %s", model, version.version, known.decision, entry.who)
     return Approval(
-        model=model, version=version.version, bundle_digest=digest, decision=entry.facts["decision"], who=entry.who,
-        comment=entry.facts["comment"], at=entry.facts["at"],
-    )  # fmt: skip
+        model=model,
+        version=version.version,
+        bundle_digest=digest,
+        decision=known.decision,
+        who=entry.who,
+        comment=known.comment,
+        at=known.at,
+    )

@@ -7,9 +7,10 @@ import logging
 from airworthy.handover import DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import RetrainingDecision
 from airworthy.monitoring.evidence import keep
 from airworthy.monitoring.gauges import write_gauges
-from airworthy.monitoring.history import DRIFT_DECISION, decided
+from airworthy.monitoring.history import decided
 from airworthy.monitoring.making import Checks, make_decision
 from airworthy.monitoring.publishing import publish
 from airworthy.registry.store import open_registry
@@ -38,13 +39,8 @@ def decide(
     tags = {str(version.version): dict(version.tags) for version in registry.versions(model)}
     decision = keep(make_decision(job, checks, entries, tags))
     publish(registry, checks, decision)
-    # What is inconclusive is decided anew when more is known, so each such answer is an entry of its own.
-    place = f"{decision.window_end.isoformat()}"
-    entry_id = f"{DRIFT_DECISION}:{place}" + (f":{decision.digest}" if decision.outcome == "inconclusive" else "")
-    entry = ledger.append(
-        DRIFT_DECISION, entry_id, job.run.run_id, job.run.requested_by, decision.model_dump(mode="json")
-    )
-    decision = DriftDecision.model_validate(entry.facts)
+    made = RetrainingDecision(decision=decision)
+    decision = ledger.append(made, run_id=job.run.run_id, who=job.run.requested_by).event.decision
     write_gauges(job.environment, checks, decision)
     log.info("%s: %s: %s", model, decision.outcome, decision.told)
     return decision

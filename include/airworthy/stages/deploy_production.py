@@ -8,8 +8,9 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import ALIAS_MOVE, alias_moves
-from airworthy.registry.store import open_registry
+from airworthy.ledger.events import AliasMove
+from airworthy.ledger.queries import alias_moves
+from airworthy.registry.store import CHAMPION, open_registry
 from airworthy.release.client import ServerClient
 from airworthy.release.record import not_watched
 from airworthy.release.rules import release_rules
@@ -107,13 +108,17 @@ def _move_alias(
     previous = registry.promote(version.model, version.version, expected=verdict.champion_version)
     reason = f"{run.reason} run {run.run_id}: verdict {verdict.outcome}"
     moves = alias_moves(entries)
-    if moved or not moves or moves[-1].facts["to"] != version.version:
-        # The number of moves so far: a version that comes back is another entry, a retry is not.
-        traffic.ledger.append(
-            ALIAS_MOVE, f"{ALIAS_MOVE}:{run.run_id}:{version.version}:{len(moves)}", run.run_id, run.requested_by,
-            {"alias": "champion", "from": previous, "to": version.version, "reason": reason,
-             "dataset_digest": dataset.digest, "bundle_digest": version.bundle_digest},
-        )  # fmt: skip
+    if moved or not moves or moves[-1].event.to != version.version:
+        move = AliasMove(
+            alias=CHAMPION,
+            from_=previous,
+            to=version.version,
+            reason=reason,
+            dataset_digest=dataset.digest,
+            bundle_digest=version.bundle_digest,
+            moves_before=len(moves),
+        )
+        traffic.ledger.append(move, run_id=run.run_id, who=run.requested_by)
     return previous, reason
 
 

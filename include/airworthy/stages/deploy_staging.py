@@ -19,7 +19,7 @@ from airworthy.handover import DatasetRef, ModelRef, ParityResult, VersionRef
 from airworthy.job import Job
 from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
-from airworthy.ledger.queries import STAGING
+from airworthy.ledger.events import StagingCheck
 from airworthy.registry.store import open_registry
 from airworthy.release.budget import breaches
 from airworthy.release.parity import largest_difference
@@ -104,13 +104,11 @@ def _figures(found: ParityResult) -> dict[str, Any]:
 
 def _record(job: Job, version: VersionRef, reasons: list[str], figures: dict[str, Any]) -> None:
     """Leave what staging said in the ledger: once for each answer of a run."""
-    passed = not reasons
-    open_ledger(job.environment, job.spec.model).append(
-        STAGING, f"{STAGING}:{job.run.run_id}:{version.version}:{'passed' if passed else 'refused'}", job.run.run_id,
-        job.run.requested_by,
-        {"version": version.version, "bundle_digest": version.bundle_digest, "passed": passed, "reasons": reasons,
-         **figures},
-    )  # fmt: skip
+    check = StagingCheck(
+        version=version.version, bundle_digest=version.bundle_digest, passed=not reasons, reasons=reasons, **figures
+    )
+    ledger = open_ledger(job.environment, job.spec.model)
+    ledger.append(check, run_id=job.run.run_id, who=job.run.requested_by)
 
 
 def _holdout_rows(job: Job, dataset: DatasetRef, challenger: ModelRef) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from airworthy.job import Job
 from airworthy.lake.datasets import BenchmarkRecord, open_datasets
 from airworthy.lake.table import open_lake
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import VerdictReached
 from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
 from airworthy.training.baseline import BaselineModel
 
@@ -105,14 +106,14 @@ def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
         holdout_rows=verdict.holdout_rows, metrics=verdict.metrics,
     )  # fmt: skip
     open_datasets(job.environment, job.spec.model).add(dataset, benchmark)
-    open_ledger(job.environment, job.spec.model).append(
-        "verdict", f"verdict:{job.run.run_id}:{verdict.mlflow_run_id}:{verdict.champion_version}", job.run.run_id,
-        job.run.requested_by,
-        {
-            "outcome": verdict.outcome, "reasons": verdict.reasons, "champion": verdict.champion_version,
-            "mlflow_run_id": verdict.mlflow_run_id, "dataset_digest": verdict.dataset_digest,
-            "dag_id": job.run.dag_id,
-        },
-    )  # fmt: skip
+    reached = VerdictReached(
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
+        champion=verdict.champion_version,
+        mlflow_run_id=verdict.mlflow_run_id,
+        dataset_digest=verdict.dataset_digest,
+        dag_id=job.run.dag_id,
+    )
+    open_ledger(job.environment, job.spec.model).append(reached, run_id=job.run.run_id, who=job.run.requested_by)
     for line in verdict_table(verdict).splitlines():
         log.info(line)

@@ -9,6 +9,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import Registration
 from airworthy.monitoring.history import cause_of
 from airworthy.registry.deliveries import keep_delivery
 from airworthy.registry.runs import run_tags
@@ -52,13 +53,18 @@ def register(
     known = registry.version(job.spec.model, version).tags
     _demand_same_model(job, challenger, version, known[BUNDLE_DIGEST])
     status: Literal["approved", "rejected"] = "approved" if known[VALIDATION_STATUS] == "approved" else "rejected"
-    ledger.append(
-        "registration", f"registration:{version}", job.run.run_id, job.run.requested_by,
-        {"version": version, "validation_status": status, "bundle_digest": challenger.bundle_digest,
-         "dataset_digest": dataset.digest, "as_of": job.run.as_of.isoformat(), "reason": job.run.reason,
-         "mlflow_run_id": challenger.mlflow_run_id,
-         "dag_id": job.run.dag_id, "decision": cause},
-    )  # fmt: skip
+    registration = Registration(
+        version=version,
+        validation_status=status,
+        bundle_digest=challenger.bundle_digest,
+        dataset_digest=dataset.digest,
+        as_of=job.run.as_of,
+        reason=job.run.reason,
+        mlflow_run_id=challenger.mlflow_run_id,
+        dag_id=job.run.dag_id,
+        decision=cause,
+    )
+    ledger.append(registration, run_id=job.run.run_id, who=job.run.requested_by)
     log.info(
         "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"
     )

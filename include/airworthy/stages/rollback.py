@@ -21,8 +21,9 @@ from airworthy.features import polars_schema
 from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import ALIAS_MOVE, ROLLBACK, ROLLBACK_STARTED, alias_moves
-from airworthy.registry.store import Registry, open_registry
+from airworthy.ledger.events import AliasMove, RollbackCompleted
+from airworthy.ledger.queries import alias_moves
+from airworthy.registry.store import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.client import ServerClient
 from airworthy.release.parity import largest_difference
@@ -57,28 +58,28 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
         plan = _plan(traffic, entries, rollback_request)
         # Whether the champion answers right is no reason to leave traffic on a version that is withdrawn.
         checked = None if plan.withdraws else _checked(traffic, entries, plan)
-        started = f"{ROLLBACK_STARTED}:{plan.started_by}"
-        traffic.ledger.append(ROLLBACK_STARTED, started, plan.started_by, job.run.requested_by, plan.facts())
+        traffic.ledger.append(plan.started(), run_id=plan.started_by, who=job.run.requested_by)
         _end_rollout(traffic, entries, plan)
         _move_alias(traffic, entries, plan)
         rows, difference = checked or _checked(traffic, entries, plan)
         _swap(model, server, plan, rows)
-        facts = {
-            **plan.facts(), "started_by": plan.started_by, "parity_rows": rows.height, "max_difference": difference
-        }  # fmt: skip
-        end = traffic.ledger.append(
-            ROLLBACK, f"{ROLLBACK}:{plan.started_by}", job.run.run_id, job.run.requested_by, facts
-        )  # fmt: skip
+        completed = plan.completed(rows.height, difference)
+        end = traffic.ledger.append(completed, run_id=job.run.run_id, who=job.run.requested_by)
     log.info("%s: version %s serves again instead of version %s", model, plan.to_version, plan.from_version)
     return _from_record(end)
 
 
-def _from_record(entry: Entry) -> Rollback:
-    facts = entry.facts
+def _from_record(entry: Entry[RollbackCompleted]) -> Rollback:
+    completed = entry.event
     return Rollback(
-        model=entry.model, from_version=facts["from"], to_version=facts["to"], reason=facts["reason"],
-        started_by=facts["started_by"], parity_rows=facts["parity_rows"], max_difference=facts["max_difference"],
-    )  # fmt: skip
+        model=entry.model,
+        from_version=completed.from_,
+        to_version=completed.to,
+        reason=completed.reason,
+        started_by=completed.started_by,
+        parity_rows=completed.parity_rows,
+        max_difference=completed.max_difference,
+    )
 
 
 def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> Plan:
@@ -130,7 +131,7 @@ def _checked(traffic: Traffic, entries: list[Entry], plan: Plan) -> tuple[pl.Dat
 
 def _demand_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
     """Stop when the registry's digest is not the one that the version was released with."""
-    released = {move.facts.get("bundle_digest") for move in alias_moves(entries) if move.facts["to"] == version}
+    released = {move.event.bundle_digest for move in alias_moves(entries) if move.event.to == version}
     if released - {None, digest}:
         raise TerminalError(
             f"version {version} has another digest in the registry than it was released with", model=model,
@@ -182,14 +183,18 @@ def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
     if plan.withdraws:
         return
     registry.promote(model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named)
-    moves = [move.facts for move in alias_moves(entries) if move.facts["to"] == plan.to_version]
-    released = moves[-1] if moves else {}
-    traffic.ledger.append(
-        ALIAS_MOVE, plan.move_id, job.run.run_id, job.run.requested_by,
-        {"alias": "champion", "from": plan.from_version, "to": plan.to_version,
-         "reason": f"rollback {plan.started_by}: {plan.reason}", "dataset_digest": released.get("dataset_digest"),
-         "bundle_digest": released.get("bundle_digest")},
-    )  # fmt: skip
+    moves = [move.event for move in alias_moves(entries) if move.event.to == plan.to_version]
+    released = moves[-1] if moves else None
+    move = AliasMove(
+        alias=CHAMPION,
+        from_=plan.from_version,
+        to=plan.to_version,
+        reason=f"rollback {plan.started_by}: {plan.reason}",
+        dataset_digest=released.dataset_digest if released else None,
+        bundle_digest=released.bundle_digest if released else None,
+        rollback=plan.started_by,
+    )
+    traffic.ledger.append(move, run_id=job.run.run_id, who=job.run.requested_by)
     if ROLLED_BACK in registry.version(model, plan.to_version).tags:
         client.delete_model_version_tag(model, plan.to_version, ROLLED_BACK)
 

@@ -14,11 +14,11 @@ from typing import Any, Literal
 from airworthy.handover import RolloutRequest, RolloutStatus, Verdict, VersionRef, WatchedStep
 from airworthy.job import Job
 from airworthy.ledger import Entry
-from airworthy.ledger.queries import GUARD_TRIP, ROLLOUT_STEP
+from airworthy.ledger.events import BEGUN, DONE, GuardTrip, RolloutEnded, RolloutStep
 from airworthy.registry.store import open_registry
 from airworthy.release.flags import Rollout, clear_rollout
 from airworthy.release.guard import judge
-from airworthy.release.record import BEGUN, DONE, ended, not_watched, step_name
+from airworthy.release.record import ended, not_watched, step_name
 from airworthy.release.rules import ReleaseRules, release_rules
 from airworthy.release.server import open_server
 from airworthy.release.standing import demand_same_champion, standing_against
@@ -95,7 +95,7 @@ class _Look:
             return self._recorded(end)
         return self._not_begun("tripped", [reason]) if own is None else recorded(self.traffic.stop(own, [reason]))
 
-    def _recorded(self, entry: Entry) -> RolloutStatus:
+    def _recorded(self, entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
         """Report what was before; what a look that was cut off has left of an ended rollout is put away."""
         status = recorded(entry)
         if status.state == "tripped" and self.traffic.flags() is None:
@@ -119,7 +119,7 @@ class _Look:
             if own:
                 return recorded(end)
         begun = self.traffic.give(champion, self.version.version, self.step)
-        self._record(BEGUN, begun, {"until": (begun.since + self.rules.bake).isoformat()})
+        self._record(BEGUN, begun, {"until": begun.since + self.rules.bake})
         log.info("%s: version %s begins its step %s", self.job.spec.model, begun.challenger, step_name(self.step))
         return baking(self.job.spec.model, begun, self.rules.bake)
 
@@ -134,7 +134,7 @@ class _Look:
     def _watch(self, rollout: Rollout) -> RolloutStatus:
         """Judge what was seen since the step began."""
         # A look that was cut off between flags and ledger has left this to the next one.
-        self._record(BEGUN, rollout, {"until": (rollout.since + self.rules.bake).isoformat()})
+        self._record(BEGUN, rollout, {"until": rollout.since + self.rules.bake})
         model, bake, past = self.job.spec.model, self.rules.bake, datetime.now(UTC) - rollout.since
         answer = self.traffic.server.rollout(model)
         if answer["kill_switch"]:
@@ -149,7 +149,7 @@ class _Look:
         said = judge(guard, champion, challenger, classes=classes, over=past >= bake)
         figures = figures_of(said, champion, challenger)
         if said.trips:
-            return recorded(self.traffic.stop(rollout, said.trips, GUARD_TRIP, figures))
+            return recorded(self.traffic.stop(rollout, said.trips, GuardTrip, figures))
         if past < bake:
             return baking(model, rollout, bake, (champion, challenger), said.psi)
         return self._done(rollout, {"judged": said.judged, "missing": said.missing, **figures})
@@ -158,11 +158,16 @@ class _Look:
         """Record that the step ended well, with what was judged and what was not; the flags stay for the next."""
         return recorded(self._record(DONE, rollout, found))
 
-    def _record(self, state: str, rollout: Rollout | None, more: dict[str, Any]) -> Entry:
-        run, number = self.job.run, self.version.version
-        return self.traffic.ledger.append(
-            ROLLOUT_STEP, f"{ROLLOUT_STEP}:{run.run_id}:{number}:{self.step}:{state}", run.run_id, run.requested_by,
-            {"version": number, "bundle_digest": self.version.bundle_digest, "step": self.step, "state": state,
-             "champion": rollout.champion if rollout else None,
-             "since": rollout.since.isoformat() if rollout else None, **more},
-        )  # fmt: skip
+    def _record(
+        self, state: Literal["begun", "done"], rollout: Rollout | None, more: dict[str, Any]
+    ) -> Entry[RolloutStep]:
+        step = RolloutStep(
+            version=self.version.version,
+            bundle_digest=self.version.bundle_digest,
+            step=self.step,
+            state=state,
+            champion=rollout.champion if rollout else None,
+            since=rollout.since if rollout else None,
+            **more,
+        )
+        return self.traffic.ledger.append(step, run_id=self.job.run.run_id, who=self.job.run.requested_by)

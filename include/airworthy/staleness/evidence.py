@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import StalenessMeasured
 from airworthy.registry.faults import explained
 from airworthy.registry.store import open_registry
 from airworthy.staleness.curve import StalenessCurve, curve_table
 from airworthy.staleness.picture import draw
-
-STALENESS = "staleness"
-"""Kind of the ledger's entries about staleness curves."""
 
 
 def keep_curve(job: Job, curve: StalenessCurve) -> Path:
@@ -47,9 +43,7 @@ def record_curve(job: Job, curve: StalenessCurve, written: bool) -> None:
     Raises:
         TransientError: when the ledger cannot be reached.
     """
-    measured = curve.model_dump(mode="json", exclude={"windows"}) | {"written": written}
-    digest = hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()
-    open_ledger(job.environment, curve.model).append(
-        STALENESS, f"{STALENESS}:{digest}", job.run.run_id, job.run.requested_by,
-        {**measured, "evidence": str(job.evidence)},
-    )  # fmt: skip
+    content = curve.model_dump(mode="json", exclude={"windows"})
+    measured = StalenessMeasured(**content, written=written, evidence=str(job.evidence))
+    ledger = open_ledger(job.environment, curve.model)
+    ledger.append(measured, run_id=job.run.run_id, who=job.run.requested_by)

@@ -159,9 +159,12 @@ class SecondAct:
 
     def _told(self, job: Job, change: date, phases: list[Quality], decision: DriftDecision) -> Told:
         from airworthy.ledger import open_ledger
+        from airworthy.ledger.events import RetrainingDecision
+        from airworthy.ledger.queries import of_kind
 
         entries = open_ledger(job.environment, self.model).entries()
-        [asked] = [entry for entry in entries if entry.facts.get("digest") == decision.digest]
+        decided = of_kind(entries, RetrainingDecision)
+        [asked] = [entry for entry in decided if entry.event.decision.digest == decision.digest]
         skew = return_value(self.airflow, f"{self.model}__monitor", asked.run_id, "check_skew")
         return Told(
             change, phases, decision, asked.run_id, ShiftCheck.model_validate(skew),

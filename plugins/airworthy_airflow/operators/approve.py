@@ -106,15 +106,15 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries or 0):
             return None
         from airworthy.ledger import open_ledger
-        from airworthy.ledger.queries import APPROVAL
+        from airworthy.ledger.events import ApprovalAnswered
         from airworthy.release.record import entries_of
 
         entries = open_ledger(load_environment(), self.model).entries()
-        answers = entries_of(entries, run.run_id, self.handed["version"]["version"], APPROVAL)
+        answers = entries_of(entries, run.run_id, self.handed["version"]["version"], ApprovalAnswered)
         if not answers:
             return None
-        known = {key: answers[-1].facts[key] for key in ("decision", "comment", "at")}
-        return ApprovalAnswer(who=answers[-1].who, **known)
+        known = answers[-1].event
+        return ApprovalAnswer(who=answers[-1].who, decision=known.decision, comment=known.comment, at=known.at)
 
     def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
         with airflow_errors(self.log):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from airworthy.alerts.alert import Alert
-from airworthy.alerts.record import ALERT, record, told_before
+from airworthy.alerts.record import record, told_before
 from airworthy.alerts.routing import wanted
 from airworthy.cli.ledger_lines import ledger_line
 from airworthy.environment import Environment
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AlertRaised
 from airworthy.spec.alerts import Alerts, EmailChannel, SlackChannel, WebhookChannel
 
 ALERT_OF_DRIFT = Alert(
@@ -25,7 +26,7 @@ def test_what_one_try_could_not_tell_a_later_one_adds(environment: Environment) 
     record(ledger, ALERT_OF_DRIFT, ["email b"], "run-1", first=False)
     record(ledger, ALERT_OF_DRIFT, [], "run-1", first=False)
     assert told_before(ledger.entries(), ALERT_OF_DRIFT) == {"slack a", "email b"}
-    assert [entry.facts["told"] for entry in ledger.entries()] == [["slack a"], ["email b"]]
+    assert [entry.event.told for entry in ledger.entries()] == [["slack a"], ["email b"]]
     assert ledger.broken_at() is None
     assert "parcels is trained again (told: slack a)" in ledger_line(ledger.entries()[0])
 
@@ -37,8 +38,8 @@ def test_an_alert_without_a_channel_is_written_down_once(environment: Environmen
         entries = ledger.entries()
         record(ledger, ALERT_OF_DRIFT, [], "run-1", first=told_before(entries, ALERT_OF_DRIFT) is None)
     [entry] = ledger.entries()
-    assert entry.kind == ALERT
-    assert Alert.model_validate(entry.facts["alert"]) == ALERT_OF_DRIFT
+    assert entry.kind == AlertRaised.kind
+    assert Alert.model_validate(entry.event.alert) == ALERT_OF_DRIFT
     assert told_before([entry], ALERT_OF_DRIFT) == set()
     assert told_before([entry], ALERT_OF_DRIFT.model_copy(update={"about": "another day"})) is None
 

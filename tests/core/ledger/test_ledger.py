@@ -17,27 +17,29 @@ from airworthy.errors import TransientError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.ledger import Ledger
 
+from .notes import Note
+
 
 def _append_from_a_process(name: str) -> None:
     book = open_ledger(load_environment(), "m")
     for number in range(5):
-        book.append("verdict", f"{name}:{number}", "run", "who", {"n": number})
+        book.append(Note(name=f"{name}:{number}", n=number), run_id="run", who="who")
 
 
 def test_entries_are_chained_in_order(environment: Environment) -> None:
     """Entries come back in the order they were appended, and the chain is whole."""
     book = open_ledger(environment, "m")
     for number in range(3):
-        book.append("verdict", f"v{number}", "run", "who", {"n": number})
-    assert [entry.facts["n"] for entry in book.entries()] == [0, 1, 2]
+        book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
+    assert [entry.content["n"] for entry in book.entries()] == [0, 1, 2]
     assert book.broken_at() is None
 
 
 def test_same_id_is_one_entry(environment: Environment) -> None:
     """A retried task appends nothing new and gets the entry that is there."""
     book = open_ledger(environment, "m")
-    first = book.append("verdict", "v", "run", "who", {"n": 1})
-    assert book.append("verdict", "v", "run", "who", {"n": 2}) == first
+    first = book.append(Note(name="v", n=1), run_id="run", who="who")
+    assert book.append(Note(name="v", n=2), run_id="run", who="who") == first
     assert len(book.entries()) == 1
 
 
@@ -63,11 +65,11 @@ def test_looking_makes_nothing(environment: Environment) -> None:
 def test_writers_that_share_no_lock_leave_one_whole_chain(tmp_path: Path) -> None:
     """Two machines do not see each other's lock files: the table itself lets only one follow an entry."""
     books = [Ledger(str(tmp_path / "ledger"), "m", FileLock(tmp_path / f"{name}.lock")) for name in "ab"]
-    books[0].append("verdict", "first", "run", "who", {})
+    books[0].append(Note(name="first"), run_id="run", who="who")
 
     def write(place: int) -> None:
         for number in range(6):
-            books[place].append("verdict", f"{place}:{number}", "run", "who", {})
+            books[place].append(Note(name=f"{place}:{number}"), run_id="run", who="who")
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, range(2)))
@@ -80,13 +82,13 @@ def test_ledger_out_of_reach_is_transient(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     book = Ledger(str(tmp_path / "file" / "ledger"), "m", FileLock(tmp_path / "lock"))
     with pytest.raises(TransientError, match="file/ledger"):
-        book.append("verdict", "first", "run", "who", {})
+        book.append(Note(name="first"), run_id="run", who="who")
 
 
 def test_table_refuses_deletion(environment: Environment) -> None:
     """The table itself is append-only: Delta refuses to delete from it."""
     book = open_ledger(environment, "m")
-    book.append("verdict", "v", "run", "who", {})
+    book.append(Note(name="v"), run_id="run", who="who")
     with pytest.raises(Exception, match=r"(?i)append"):
         DeltaTable(book.uri).delete("sequence = 1")
 
@@ -95,7 +97,7 @@ def test_changed_entry_is_named(environment: Environment, tmp_path: Path) -> Non
     """A ledger rewritten with one changed payload names the changed entry."""
     book = open_ledger(environment, "m")
     for number in range(4):
-        book.append("verdict", f"v{number}", "run", "who", {"n": number})
+        book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
     frame = pl.from_arrow(DeltaTable(book.uri).to_pyarrow_table())
     changed = pl.when(pl.col("sequence") == 3).then(pl.lit(json.dumps({"n": 9}))).otherwise("payload").alias("payload")
     forged = tmp_path / "forged"

@@ -14,13 +14,15 @@ from airworthy.errors import TerminalError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.queries import parse_moment, rolled_back, served_at
 
+from .notes import Note
+
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def entry(sequence: int, seconds: float, kind: str, run_id: str = "r", **facts: object) -> Entry:
+def entry(sequence: int, seconds: float, kind: str, run_id: str = "r", **content: object) -> Entry:
     """An entry so many seconds after the start; its hash is of no interest here."""
     time = (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-    return Entry(sequence, f"{kind}:{sequence}", time, kind, "m", run_id, "ada", json.dumps(facts), "", "")
+    return Entry(sequence, f"{kind}:{sequence}", time, kind, "m", run_id, "ada", json.dumps(content), "", "")
 
 
 steps = st.lists(
@@ -35,7 +37,7 @@ def test_the_answer_at_any_time_is_the_last_move_before_it(moves: list[tuple[int
     entries, clock, expected, until = [], 0, None, None
     for place, (pause, kind, version) in enumerate(moves, start=1):
         clock += pause
-        entries.append(entry(place, clock, kind, **{"to": str(version), "from": "9"}))
+        entries.append(entry(place, clock, kind, **{"to": str(version), "from": "9", "outcome": "pass"}))
         if kind == "alias_move" and clock <= second:
             expected = entries[-1]
         elif kind == "alias_move" and until is None:
@@ -45,7 +47,7 @@ def test_the_answer_at_any_time_is_the_last_move_before_it(moves: list[tuple[int
         assert found is None
     else:
         assert found is not None
-        assert (found.version, found.since, found.until) == (expected.facts["to"], expected.time, until)
+        assert (found.version, found.since, found.until) == (expected.event.to, expected.time, until)
 
 
 def test_the_answer_carries_its_evidence() -> None:
@@ -104,7 +106,7 @@ def test_an_id_is_found_however_long_it_is(tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("ledger")
     book = Ledger(str(folder / "ledger"), "m", FileLock(folder / "lock"))
     for name in ids:
-        book.append("verdict", name, "run", "who", {})
+        book.append(Note(name=name), run_id="run", who="who")
     assert [found.entry_id for found in book.entries()] == list(dict.fromkeys(ids))
     assert book.broken_at() is None
 
@@ -115,9 +117,9 @@ def test_looking_at_a_compacted_ledger(environment: Environment) -> None:
 
     book = open_ledger(environment, "m")
     for number in range(5):
-        book.append("verdict", f"v{number}", "run", "who", {})
+        book.append(Note(name=f"v{number}"), run_id="run", who="who")
     DeltaTable(book.uri).optimize.compact()
-    book.append("verdict", "v2", "run", "who", {})
-    book.append("verdict", "v9", "run", "who", {})
+    book.append(Note(name="v2"), run_id="run", who="who")
+    book.append(Note(name="v9"), run_id="run", who="who")
     assert [found.entry_id for found in book.entries()] == ["v0", "v1", "v2", "v3", "v4", "v9"]
     assert book.broken_at() is None

@@ -16,6 +16,8 @@ from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.ledger import Ledger
 
+from .notes import Note
+
 
 @pytest.fixture(scope="module")
 def four_entries(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[Path]]:
@@ -24,7 +26,7 @@ def four_entries(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list
         variables.setenv("AIRWORTHY_STATE", str(tmp_path_factory.mktemp("state")))
         book = open_ledger(load_environment(), "m")
     for number in range(4):
-        book.append("verdict", f"v{number}", "run", "who", {"n": number})
+        book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
     return book, sorted(Path(book.uri).glob("*.parquet"), key=lambda path: pl.read_parquet(path)["sequence"][0])
 
 

@@ -27,6 +27,7 @@ from airworthy.job import Job
 from airworthy.lake import Lake, open_lake
 from airworthy.lake.datasets import DatasetRecord, open_datasets
 from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger.events import LedgerEvent, Registration
 from airworthy.lineage.trace import trace
 from airworthy.lineage.tree import plain_lines, tree_of
 from airworthy.spec import load_spec
@@ -65,8 +66,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Environm
         datasets, entries = open_datasets(environment, BENCH.MODEL), list[Entry]()
         for version, dataset in enumerate(BENCH.windows(last, VERSIONS), start=1):
             datasets.add(dataset, *BENCH.events(version, dataset, record))
-            for kind, facts in BENCH.decisions(version, dataset):
-                entries.append(chained(entries, kind, version, facts))
+            for event in BENCH.decisions(version, dataset):
+                entries.append(chained(entries, event, version))
         uri = open_ledger(environment, BENCH.MODEL).uri
         write_deltalake(uri, pl.DataFrame([asdict(entry) for entry in entries]))
         yield environment, BENCH.predict(environment, str(VERSIONS))
@@ -93,12 +94,12 @@ def grow(lake: Lake, record: DatasetRecord) -> DatasetRef:
     )  # fmt: skip
 
 
-def chained(entries: list[Entry], kind: str, version: int, facts: dict[str, object]) -> Entry:
+def chained(entries: list[Entry], event: LedgerEvent, version: int) -> Entry:
     """Return the entry that follows these in a ledger's chain."""
     time = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=len(entries))).isoformat(timespec="milliseconds")
     entry = Entry(
-        len(entries) + 1, f"{kind}:{version}", time, kind, BENCH.MODEL, f"run-{version}", "bench",
-        json.dumps(facts, sort_keys=True), entries[-1].hash if entries else "0" * 64, "",
+        len(entries) + 1, event.entry_id(f"run-{version}"), time, event.kind, BENCH.MODEL, f"run-{version}", "bench",
+        json.dumps(event.payload, sort_keys=True), entries[-1].hash if entries else "0" * 64, "",
     )  # fmt: skip
     return Entry(**{**asdict(entry), "hash": entry.expected_hash()})
 
@@ -116,7 +117,7 @@ def test_a_changed_ledger_is_no_evidence(environment: Environment) -> None:
     """What was changed in the ledger is named, and nothing is traced through it."""
     entries: list[Entry] = []
     for version in (1, 2, 3):
-        entries.append(chained(entries, "registration", version, {"version": str(version)}))
+        entries.append(chained(entries, Registration(version=str(version)), version))
     rows = [asdict(entry) for entry in entries]
     rows[1]["payload"] = rows[1]["payload"].replace("2", "7")
     write_deltalake(open_ledger(environment, BENCH.MODEL).uri, pl.DataFrame(rows))

@@ -34,11 +34,11 @@ class History:
         self.now += timedelta(minutes=1)
         return self.now
 
-    def entry(self, kind: str, run: str, **facts: Any) -> None:
+    def entry(self, kind: str, run: str, **content: Any) -> None:
         """An entry of the ledger."""
         number = len(self.entries) + 1
         time = self.later().isoformat(timespec="milliseconds")
-        self.entries.append(Entry(number, f"{kind}:{number}", time, kind, "m", run, "ann", json.dumps(facts), "", ""))
+        self.entries.append(Entry(number, f"{kind}:{number}", time, kind, "m", run, "ann", json.dumps(content), "", ""))
 
     def train(self, run: str, dataset: str = "d1", key: str | None = None, version: str | None = None) -> None:
         """A run's stages from ingest to register, as they record it."""
@@ -74,7 +74,8 @@ class History:
     def release(self, run: str, version: str, instead_of: str | None = None) -> None:
         """The release of a version, with a person's approval and a rollout."""
         self.entry("staging", run, version=version, passed=True)
-        self.entry("approval", run, version=version, decision="approve", comment="looks good")
+        at = self.now.isoformat()
+        self.entry("approval", run, version=version, decision="approve", comment="looks good", at=at)
         self.entry("rollout_step", run, version=version, step=10, state="begun")
         self.entry("rollout_step", run, version=version, step=10, state="done")
         self.deploy(run, version, instead_of)
@@ -168,7 +169,8 @@ def test_a_rollback_is_a_deployment_of_the_old_version_and_an_end_of_the_new() -
     history.release("r2", "2", instead_of="1")
     history.entry("rollback_started", "back", **{"from": "2"}, to="1", reason="late in the rain")
     history.deploy("back", "1", "2", "rollback back: late in the rain")
-    history.entry("rollback", "back", **{"from": "2"}, to="1", reason="late in the rain", started_by="back")
+    parity = {"parity_rows": 3, "max_difference": 0.0}
+    history.entry("rollback", "back", **{"from": "2"}, to="1", reason="late in the rain", started_by="back", **parity)
     graph = history.graph()
     add_prediction(graph, prediction("1"), "champion", history.later())
     assert kinds_back_from(graph, "prediction:x")[:4] == ["prediction", "deployment", "rollback_started", "version"]
@@ -186,7 +188,7 @@ def test_a_withdrawn_challenger_has_the_rollback_and_the_champion_has_not() -> N
     history.train("r2", dataset="d2", version="2")
     history.entry("rollout_step", "r2", version="2", step=10, state="begun")
     history.entry("rollback_started", "back", **{"from": "2"}, to="1", reason="late", withdraws=True)
-    history.entry("rollout_stopped", "r2", version="2", champion="1", reasons=["late"])
+    history.entry("rollout_stopped", "r2", version="2", champion="1", step=10, reasons=["late"])
     asked_at = history.later()
     graph = history.graph()
     assert {graph.nodes[node].run_id for node in graph.effects([version_id("1")])} == {"r1"}

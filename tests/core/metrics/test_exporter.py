@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AliasMove, Registration, VerdictReached
 from airworthy.metrics.decisions import Decisions
 from airworthy.metrics.exporter import exported
 from airworthy.metrics.files import add_metrics, metrics_folder
@@ -85,11 +86,10 @@ def test_ledgers_tell_who_is_champion_and_how_old(
     ledger = open_ledger(environment, model)
     ends = {"1": datetime(2026, 3, 1, tzinfo=UTC), "2": datetime(2026, 3, 8, tzinfo=UTC)}
     for version, end in ends.items():
-        facts = {"version": version, "as_of": end.isoformat()}
-        ledger.append("registration", f"registration:{version}", "run", "me", facts)
+        ledger.append(Registration(version=version, as_of=end), run_id="run", who="me")
     for number, version in enumerate(("1", "2", "1")):
         before = time.time()
-        ledger.append("alias_move", f"move:{number}", "run", "me", {"to": version})
+        ledger.append(AliasMove(to=version, moves_before=number), run_id="run", who="me")
         decisions.look()
         found = ask(address)
         assert found["airworthy_ledger_entries_total", "alias_move", model] == number + 1
@@ -107,14 +107,15 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
 ) -> None:
     """What the ledger said before it was changed holds; the other model's goes on."""
     decisions, address = serving
+    first, second = (VerdictReached(outcome="pass", mlflow_run_id=name) for name in ("first", "second"))
     for model in ("eta", "late"):
-        open_ledger(environment, make_model(model)).append("verdict", "first", "run", "me", {})
+        open_ledger(environment, make_model(model)).append(first, run_id="run", who="me")
     decisions.look()
-    entry = open_ledger(environment, "eta").append("verdict", "second", "run", "me", {})
+    entry = open_ledger(environment, "eta").append(second, run_id="run", who="me")
     assert entry.sequence == 2
     newest = max((environment.state / "lake" / "eta" / "ledger").glob("entry-*"), key=lambda path: path.stat().st_mtime)
     newest.write_bytes(newest.read_bytes() + b"x")
-    open_ledger(environment, "late").append("verdict", "second", "run", "me", {})
+    open_ledger(environment, "late").append(second, run_id="run", who="me")
     decisions.look()
     found = ask(address)
     assert found["airworthy_ledger_readable", "eta"] == 0.0

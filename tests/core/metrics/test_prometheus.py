@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import DatasetRef, Window
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AliasMove, Registration
 from airworthy.metrics.decisions import Decisions
 from airworthy.metrics.exporter import FileMetrics
 from airworthy.metrics.stages import stage_metrics
@@ -95,8 +97,9 @@ def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[
 @pytest.fixture
 def known(environment: Environment, make_model: MakeModel, server_text: str) -> Known:
     """Every series that the server and the part `metrics` show."""
-    open_ledger(environment, make_model("eta")).append("registration", "1", "run", "me", {"version": "1", "as_of": NOW})
-    open_ledger(environment, "eta").append("alias_move", "2", "run", "me", {"to": "1"})
+    ledger = open_ledger(environment, make_model("eta"))
+    ledger.append(Registration(version="1", as_of=datetime.fromisoformat(NOW)), run_id="run", who="me")
+    ledger.append(AliasMove(to="1"), run_id="run", who="me")
     decisions = Decisions(load_environment())
     decisions.look()
     registry = CollectorRegistry()

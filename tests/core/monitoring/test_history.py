@@ -21,13 +21,14 @@ from airworthy.monitoring.history import (
 
 DAY = timedelta(days=1)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+NOON = "2026-03-01T12:00:00+00:00"
 QUIET: dict[Signal, SignalOutcome] = dict.fromkeys(("skew", "drift", "label", "loss"), "quiet")  # type: ignore[arg-type]
 
 
-def entry(kind: str, facts: dict[str, Any], number: int = 0) -> Entry:
+def entry(kind: str, content: dict[str, Any], number: int = 0) -> Entry:
     import json
 
-    return Entry(number, f"{kind}:{number}", "", kind, "m", "run", "who", json.dumps(facts), "", "")
+    return Entry(number, f"{kind}:{number}", "", kind, "m", "run", "who", json.dumps(content), "", "")
 
 
 def decision(day: int, outcome: str = "quiet", champion: str | None = "1", fired: Signal | None = None) -> Entry:
@@ -82,18 +83,18 @@ def test_the_last_training_is_the_newest_seen_or_asked_for() -> None:
         ([True, True], [], 0),
         ([True, False, False], [], 2),
         ([False, True, False], [], 1),
-        ([True, True, False], [("guard_trip", {"version": "2"})], 2),
-        ([True, True], [("approval", {"version": "2", "decision": "reject"})], 1),
-        ([True, True], [("approval", {"version": "2", "decision": "timeout"}),
-                        ("approval", {"version": "2", "decision": "approve"})], 0),
-        ([True, True], [("guard_trip", {"version": "2"}), ("alias_move", {"to": "2"})], 0),
+        ([True, True, False], [("guard_trip", {"version": "2", "step": 10})], 2),
+        ([True, True], [("approval", {"version": "2", "decision": "reject", "at": NOON})], 1),
+        ([True, True], [("approval", {"version": "2", "decision": "timeout", "at": NOON}),
+                        ("approval", {"version": "2", "decision": "approve", "at": NOON})], 0),
+        ([True, True], [("guard_trip", {"version": "2", "step": 10}), ("alias_move", {"to": "2"})], 0),
     ],
 )  # fmt: skip
 def test_refused_challengers_in_a_row(
-    versions: list[bool], released: list[tuple[str, dict[str, str]]], count: int
+    versions: list[bool], released: list[tuple[str, dict[str, Any]]], count: int
 ) -> None:
     """By gates, by a person who says no or nothing, or by the guard; the last word on a version counts."""
-    entries = [entry(kind, facts, number) for number, (kind, facts) in enumerate(released)]
+    entries = [entry(kind, content, number) for number, (kind, content) in enumerate(released)]
     assert refused_in_a_row(entries, trained(*versions)) == count
 
 

@@ -22,7 +22,7 @@ RunStages = Callable[..., dict[str, Any]]
 
 
 def decision_entries(environment: Environment, model: str) -> list[dict[str, Any]]:
-    return [e.facts for e in open_ledger(environment, model).entries() if e.kind == "drift_decision"]
+    return [e.content for e in open_ledger(environment, model).entries() if e.kind == "drift_decision"]
 
 
 def gauges(environment: Environment) -> dict[tuple[str, ...], float]:
@@ -79,7 +79,7 @@ def test_a_changed_world_ends_in_one_training(
     tags = registry.version(model, "2").tags
     assert tags["airworthy.reason"] == "performance"
     assert tags["airworthy.decision"] == "drift_decision:2026-03-23T00:00:00+00:00"
-    assert [entry.facts["decision"] for entry in open_ledger(environment, model).entries() if
+    assert [entry.event.decision for entry in open_ledger(environment, model).entries() if
             entry.kind == "registration"] == [None, tags["airworthy.decision"]]  # fmt: skip
 
 

@@ -76,10 +76,10 @@ def test_two_releases_at_once(house: House, versions: dict[str, dict[str, Any]],
         served = httpx.get(f"{house.url}/models/{MODEL}").json()
         assert house.registry.champion(MODEL) == served["version"] == won
         assert served["candidates"] == []
-    moves = [entry.facts for entry in house.entries(None, "alias_move")]
+    moves = [entry.event for entry in house.entries(None, "alias_move")]
     assert len(moves) == 1 + ROUNDS
-    assert [move["from"] for move in moves] == [None, *(move["to"] for move in moves[:-1])]
-    assert moves[-1]["to"] == house.registry.champion(MODEL)
+    assert [move.from_ for move in moves] == [None, *(move.to for move in moves[:-1])]
+    assert moves[-1].to == house.registry.champion(MODEL)
     assert open_ledger(house.environment, MODEL).broken_at() is None
 
 

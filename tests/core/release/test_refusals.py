@@ -39,7 +39,7 @@ def house(built: House, challenger: dict[str, Any]) -> Iterator[House]:
     built.rules()
     yield built
     built.demand_only_champion("1")
-    assert [entry.facts["to"] for entry in built.entries(None, "alias_move")] == ["1"]
+    assert [entry.event.to for entry in built.entries(None, "alias_move")] == ["1"]
 
 
 def refused(house: House, payload: dict[str, Any]) -> str:
@@ -59,8 +59,8 @@ def test_answers_that_differ_from_the_offline_ones(house: House) -> None:
     with pytest.raises(TerminalError, match="otherwise than the model does offline"):
         run_stage("deploy_staging", payload)
     entry = house.entries(payload, "staging")[-1]
-    assert entry.facts["passed"] is False
-    assert "difference" in entry.facts["reasons"][0]
+    assert entry.event.passed is False
+    assert "difference" in entry.event.reasons[0]
     lacking = house.anew(payload)
     lacking["parity"]["matched"] = False
     assert "staging" in refused(house, lacking)
@@ -82,8 +82,8 @@ def test_costs_more_than_its_budget(
     with pytest.raises(TerminalError, match=words):
         run_stage("deploy_staging", payload)
     entry = house.entries(payload, "staging")[-1]
-    assert words in entry.facts["reasons"][0]
-    assert entry.facts["p99_ms"] > 0
+    assert words in entry.event.reasons[0]
+    assert entry.event.p99_ms > 0
 
 
 def test_within_its_budget(house: House, challenger: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def test_within_its_budget(house: House, challenger: dict[str, Any]) -> None:
     assert parity["memory_mib"] >= 0
     assert 0 < parity["size_mib"] < 100
     run_stage("deploy_staging", payload)
-    assert [entry.facts["passed"] for entry in house.entries(payload, "staging")] == [True]
+    assert [entry.event.passed for entry in house.entries(payload, "staging")] == [True]
 
 
 def test_tampered_model_file(house: House, challenger: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def test_approval_that_was_not_given(house: House, challenger: dict[str, Any], d
     assert house.answer(payload, decision, comment="too soon")["decision"] == decision
     assert words in refused(house, payload)
     entry = house.entries(payload, "approval")[-1]
-    assert (entry.who, entry.facts["decision"], entry.facts["comment"]) == ("ada", decision, "too soon")
+    assert (entry.who, entry.event.decision, entry.event.comment) == ("ada", decision, "too soon")
 
 
 def test_approval_marked_as_given_by_hand(house: House, challenger: dict[str, Any]) -> None:

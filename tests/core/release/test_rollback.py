@@ -85,8 +85,8 @@ def test_the_previous_champion_serves_again_and_it_is_recorded(
     assert registry.version(model, "2").tags[ROLLED_BACK] == "late in the rain"
     assert kinds(environment, model)[-3:] == ["rollback_started", "alias_move", "rollback"]
     end = open_ledger(environment, model).entries()[-1]
-    assert end.facts["reason"] == "late in the rain"
-    assert end.facts["parity_rows"] > 0
+    assert end.event.reason == "late in the rain"
+    assert end.event.parity_rows > 0
     assert open_ledger(environment, model).broken_at() is None
 
 

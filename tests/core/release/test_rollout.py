@@ -62,7 +62,7 @@ def demand_given_back(house: House, payload: dict[str, Any], status: dict[str, A
     assert words in " ".join(status["reasons"])
     house.demand_only_champion("1")
     entry = house.entries(payload, kind)
-    assert [reason for reason in entry[-1].facts["reasons"] if words in reason]
+    assert [reason for reason in entry[-1].event.reasons if words in reason]
     assert CHALLENGER not in house.registry.client.get_registered_model(MODEL).aliases
     for step in (status["step"], 50):
         assert house.look(payload, step)["state"] == "tripped"
@@ -144,12 +144,12 @@ def test_steps_end_well_and_say_what_was_judged(house: House, good: dict[str, An
     assert house.serving() == {"1", "2"}
     canary = house.watch(payload, 50)
     assert canary["state"] == "done"
-    steps = [entry.facts for entry in house.entries(payload, "rollout_step")]
-    assert [(fact["step"], fact["state"]) for fact in steps] == [
+    steps = [entry.event for entry in house.entries(payload, "rollout_step")]
+    assert [(step.step, step.state) for step in steps] == [
         ("shadow", "begun"), ("shadow", "done"), (50, "begun"), (50, "done")
     ]  # fmt: skip
-    assert {"error_rate", "latency", "predictions"} <= set(steps[3]["judged"])
-    assert steps[3]["missing"] == ["quality: 0 of 100 labels came in"]
+    assert {"error_rate", "latency", "predictions"} <= set(steps[3].judged)
+    assert steps[3].missing == ["quality: 0 of 100 labels came in"]
     assert house.look(payload, "shadow") == shadow
     until = datetime.fromisoformat(canary["until"])
     assert until - datetime.fromisoformat(canary["since"]) >= timedelta(seconds=1)
@@ -162,7 +162,7 @@ def test_a_step_without_traffic_ends_and_claims_nothing(house: House, good: dict
     status = house.watch(payload, "shadow")
     assert status["state"] == "done"
     entry = house.entries(payload, "rollout_step")[-1]
-    assert entry.facts["judged"] == []
+    assert entry.event.judged == []
     assert "no request was seen" in " ".join(status["reasons"])
 
 
@@ -174,7 +174,7 @@ def test_a_look_that_was_cut_off_is_completed(house: House, good: dict[str, Any]
     begun = house.flags()
     assert house.look(payload, "shadow")["state"] == "baking"
     assert begun is not None
-    assert house.entries(payload, "rollout_step")[0].facts["since"] == begun.since.isoformat()
+    assert house.entries(payload, "rollout_step")[0].content["since"] == begun.since.isoformat()
     assert house.flags() == begun
 
 
@@ -258,7 +258,7 @@ def test_a_rollout_that_nobody_watches_any_more_stands_in_nobodys_way(
     flags = house.flags()
     assert flags is not None
     assert flags.challenger == weak["version"]["version"]
-    assert "watches it no more" in house.entries(first, "rollout_stopped")[0].facts["reasons"][0]
+    assert "watches it no more" in house.entries(first, "rollout_stopped")[0].event.reasons[0]
     assert house.look(first, "shadow")["state"] == "tripped"
 
 
@@ -316,6 +316,6 @@ def test_a_whole_release(built: House, good: dict[str, Any]) -> None:
     built.demand_only_champion("2")
     kinds = [entry.kind for entry in built.entries(payload)]
     assert kinds == ["staging", "approval", *["rollout_step"] * 4, "alias_move"]
-    assert math.isfinite(built.entries(payload, "staging")[0].facts["memory_mib"])
+    assert math.isfinite(built.entries(payload, "staging")[0].event.memory_mib)
     # Cleared and run again, each step finds that it is done.
     assert built.look(payload, 50)["state"] == "done"

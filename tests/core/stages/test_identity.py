@@ -51,7 +51,7 @@ def test_verdict_against_another_champion_is_another_entry(
     open_registry(environment).promote(model, found["version"]["version"], expected=None)
     run_stage("evaluate", found)
     entries = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "verdict"]
-    assert [entry.facts["champion"] for entry in entries] == [None, "1"]
+    assert [entry.event.champion for entry in entries] == [None, "1"]
 
 
 def test_example_has_no_missing_values_when_rows_are_whole(

@@ -45,7 +45,7 @@ def test_released_version_serves_and_is_recorded(
     assert all(isinstance(value, float) for value in answer["predictions"])
     assert open_registry(environment).champion(model) == "1"
     move = open_ledger(environment, model).entries()[-1]
-    assert (move.kind, move.facts["from"], move.facts["to"]) == ("alias_move", None, "1")
+    assert (move.kind, move.event.from_, move.event.to) == ("alias_move", None, "1")
     assert open_ledger(environment, model).broken_at() is None
 
 
@@ -145,7 +145,7 @@ def test_releases_at_once_leave_server_and_alias_agreed(
     version = runs[won.index(True)]["version"]["version"]
     assert open_registry(environment).champion(model) == served(server, model) == version
     moves = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
-    assert [entry.facts["to"] for entry in moves] == [version]
+    assert [entry.event.to for entry in moves] == [version]
 
 
 def test_nothing_moves_when_the_server_is_down(
@@ -175,8 +175,8 @@ def test_every_move_is_recorded_and_nothing_else(
     registry = open_registry(environment)
     registry.client.set_registered_model_alias(model, "champion", "1")
     run_stage("deploy_production", second)
-    moves = [entry.facts for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
-    assert [(move["from"], move["to"]) for move in moves] == [(None, "1"), ("1", "2"), ("1", "2")]
+    moves = [entry.event for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    assert [(move.from_, move.to) for move in moves] == [(None, "1"), ("1", "2"), ("1", "2")]
 
 
 def test_move_that_a_killed_task_did_not_record(
@@ -188,8 +188,8 @@ def test_move_that_a_killed_task_did_not_record(
     open_registry(environment).promote(model, "1", expected=None)
     for _ in range(2):
         run_stage("deploy_production", payload)
-    moves = [entry.facts for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
-    assert [(move["from"], move["to"]) for move in moves] == [(None, "1")]
+    moves = [entry.event for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    assert [(move.from_, move.to) for move in moves] == [(None, "1")]
     assert served(server, model) == "1"
 
 

@@ -68,7 +68,7 @@ def test_older_is_worse_in_a_world_that_moves(environment: Environment, make_mod
     assert [point["age"] for point in curve["points"]] == [0, 1, 6, 20]
     assert (evidence / "staleness.png").stat().st_size > 10_000
     entry = open_ledger(environment, model).entries()[-1]
-    assert (entry.kind, entry.facts["limit"]["age"], entry.facts["written"]) == ("staleness", 1, True)
+    assert (entry.kind, entry.event.limit.age, entry.event.written) == ("staleness", 1, True)
     assert "written to the spec" in said("ledger", model)[0]
     # Where the youngest is too old there is nothing to set, and the spec keeps what it has.
     refused = CliRunner().invoke(
@@ -76,7 +76,7 @@ def test_older_is_worse_in_a_world_that_moves(environment: Environment, make_mod
     )
     assert "there is no age to set the alert to" in str(refused.exception)
     assert load_spec(spec).alerts.champion_max_age == timedelta(days=1)
-    assert open_ledger(environment, model).entries()[-1].facts["limit"]["age"] is None
+    assert open_ledger(environment, model).entries()[-1].event.limit.age is None
     # Where no fresh challenger has its whole lookback there is nothing to compare with.
     early = CliRunner().invoke(app, ["staleness", model, "--as-of", "2025-01-05", "--windows", "2"])
     assert early.exit_code == 1

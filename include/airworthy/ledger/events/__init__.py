@@ -1,0 +1,82 @@
+"""The kinds of decision that the ledger holds, one class each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast, get_args
+
+from airworthy.ledger.events.base import LedgerEvent, Moment, UnknownEvent
+from airworthy.ledger.events.delivery import Registration, VerdictReached
+from airworthy.ledger.events.monitoring import AlertRaised, RetrainingDecision, StalenessLimit, StalenessMeasured
+from airworthy.ledger.events.release import (
+    BEGUN,
+    DONE,
+    AliasMove,
+    ApprovalAnswered,
+    GuardTrip,
+    RolloutEnded,
+    RolloutStep,
+    RolloutStopped,
+    StagingCheck,
+)
+from airworthy.ledger.events.rollback import RollbackCompleted, RollbackStarted
+
+KnownEvent = (
+    VerdictReached
+    | Registration
+    | StagingCheck
+    | ApprovalAnswered
+    | RolloutStep
+    | GuardTrip
+    | RolloutStopped
+    | AliasMove
+    | RollbackStarted
+    | RollbackCompleted
+    | RetrainingDecision
+    | StalenessMeasured
+    | AlertRaised
+)
+AnyEvent = KnownEvent | UnknownEvent
+
+EVENTS: dict[str, type[LedgerEvent]] = {event.kind: event for event in get_args(KnownEvent)}
+"""Kind, as it is stored -> the class of such events."""
+
+
+def read_event(kind: str, payload: Mapping[str, Any]) -> AnyEvent:
+    """Return a stored event; of a kind that is unknown here, an `UnknownEvent`.
+
+    Raises:
+        ValueError: when the kind is known and the payload is not one of this kind.
+    """
+    known = EVENTS.get(kind)
+    if known is None:
+        return UnknownEvent(kind, dict(payload))
+    return cast("KnownEvent", known.from_payload(payload))
+
+
+__all__ = [
+    "BEGUN",
+    "DONE",
+    "EVENTS",
+    "AlertRaised",
+    "AliasMove",
+    "AnyEvent",
+    "ApprovalAnswered",
+    "GuardTrip",
+    "KnownEvent",
+    "LedgerEvent",
+    "Moment",
+    "Registration",
+    "RetrainingDecision",
+    "RollbackCompleted",
+    "RollbackStarted",
+    "RolloutEnded",
+    "RolloutStep",
+    "RolloutStopped",
+    "StagingCheck",
+    "StalenessLimit",
+    "StalenessMeasured",
+    "UnknownEvent",
+    "VerdictReached",
+    "read_event",
+]
