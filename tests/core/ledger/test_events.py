@@ -1,0 +1,167 @@
+"""Events become entries and are read back; what was stored in earlier days is read as well."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AwareDatetime, BaseModel, JsonValue
+
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger.events import (
+    EVENTS,
+    AliasMove,
+    LedgerEvent,
+    Registration,
+    RollbackStarted,
+    UnknownEvent,
+    VerdictReached,
+)
+
+from .stored import STORED
+
+
+def entry(kind: str, payload: str, run_id: str = "run-1") -> Entry:
+    return Entry(1, f"{kind}:1", "2026-03-20T12:00:00.000+00:00", kind, "eta", run_id, "ada", payload, "", "")
+
+
+def as_read(event: LedgerEvent) -> LedgerEvent:
+    """Return what an event is without the parts that are not stored."""
+    left_out = {name: field.default for name, field in type(event).model_fields.items() if field.exclude}
+    return event.model_copy(update=left_out)
+
+
+def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
+    """No kind is left out below; kinds are stored, so none is ever renamed."""
+    assert {event.kind for event, *_ in STORED} == set(EVENTS)
+    assert list(EVENTS) == [
+        "verdict", "registration", "staging", "approval", "rollout_step", "guard_trip", "rollout_stopped", "alias_move",
+        "rollback_started", "rollback", "drift_decision", "staleness", "alert",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "run_id", "entry_id", "payload"), STORED, ids=[each[2] for each in STORED])
+def test_an_event_is_stored_as_it_always_was(event: LedgerEvent, run_id: str, entry_id: str, payload: str) -> None:
+    """The same id, the same keys, the same bytes; and what is stored is read as the event that it was."""
+    assert event.entry_id(run_id) == entry_id
+    assert json.dumps(event.payload, sort_keys=True) == payload
+    assert entry(event.kind, payload).event == as_read(event)
+
+
+def test_events_go_through_a_ledger(environment: Environment) -> None:
+    """What is appended is what is found again, with the run and the person beside it."""
+    ledger = open_ledger(environment, "eta")
+    for event, run_id, entry_id, payload in STORED:
+        made = ledger.append(event, run_id=run_id, who="ada")
+        assert (made.entry_id, made.payload, made.run_id, made.who) == (entry_id, payload, run_id, "ada")
+    assert [found.event for found in ledger.entries()] == [as_read(event) for event, *_ in STORED]
+    assert ledger.broken_at() is None
+
+
+OLDER = [
+    (
+        "verdict",
+        {"champion": None, "dataset_digest": "dd", "mlflow_run_id": "f00", "outcome": "pass", "reasons": []},
+        VerdictReached(outcome="pass", reasons=[], champion=None, mlflow_run_id="f00", dataset_digest="dd"),
+    ),
+    (
+        "registration",
+        {"bundle_digest": "bb", "dataset_digest": "dd", "reason": "manual", "validation_status": "rejected",
+         "version": "1"},
+        Registration(
+            version="1", validation_status="rejected", bundle_digest="bb", dataset_digest="dd", reason="manual"
+        ),
+    ),
+    (
+        "rollback_started",
+        {"from": "2", "named": True, "reason": "late", "to": "1"},
+        RollbackStarted(from_="2", to="1", reason="late", named=True),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "content", "event"), OLDER, ids=[each[0] for each in OLDER])
+def test_an_entry_from_before_there_was_a_key_is_read(kind: str, content: dict[str, Any], event: LedgerEvent) -> None:
+    """What older entries lack has a default; what they hold is told as they hold it."""
+    found = entry(kind, json.dumps(content, sort_keys=True))
+    assert found.event == event
+    assert found.content == content
+
+
+def test_an_entry_of_a_later_day_is_read() -> None:
+    """A key that is unknown here is left out of the event, and an unknown kind is an event with all that it holds."""
+    found = entry("alias_move", '{"colour": "red", "to": "3"}')
+    assert found.event == AliasMove(to="3")
+    assert found.content["colour"] == "red"
+    moon = entry("moon_phase", '{"phase": "full", "version": 3}')
+    assert moon.event == UnknownEvent("moon_phase", {"phase": "full", "version": 3})
+    assert moon.event.subject == "3"
+    assert entry("weather", '{"temperature": 3.5}').event.subject is None
+
+
+@pytest.mark.parametrize("payload", ['{"from": "2"}', '{"to": ["3"]}', "{"])
+def test_an_entry_that_cannot_be_read_is_named(payload: str) -> None:
+    """A known kind without what it must hold is an error with the entry's id, for people."""
+    with pytest.raises(TerminalError, match=r"entry 1 of the ledger \(alias_move:1\) cannot be read"):
+        _ = entry("alias_move", payload).event
+
+
+def test_a_misspelt_key_is_never_stored() -> None:
+    """An event takes the keys of its kind and no others."""
+    with pytest.raises(ValueError, match="version"):
+        AliasMove(to="3", version="3")  # type: ignore[call-arg]
+
+
+TEXT = st.text(max_size=8)
+ZONES = st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXT,
+    int: st.integers(1, 99),
+    float: st.floats(allow_nan=False),
+    bool: st.booleans(),
+    type(None): st.none(),
+    AwareDatetime: st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=ZONES),
+    JsonValue: st.none() | st.booleans() | st.integers() | TEXT | st.lists(TEXT, max_size=2),
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Return the values that a field of this type may have."""
+    inner = get_args(kind)
+    match get_origin(kind):
+        case origin if origin is Annotated:
+            return values(inner[0])
+        case origin if origin in (Union, UnionType):
+            return st.one_of([values(each) for each in inner])
+        case origin if origin is Literal:
+            return st.sampled_from(inner)
+        case origin if origin is list:
+            return st.lists(values(inner[0]), max_size=2)
+        case origin if origin is dict:
+            return st.dictionaries(values(inner[0]), values(inner[1]), max_size=2)
+    return models(kind) if isinstance(kind, type) and issubclass(kind, BaseModel) else PLAIN[kind]
+
+
+def models(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
+    """Return instances of a model, with some of those fields that may be left out."""
+    fields = {name: field for name, field in kind.model_fields.items() if not field.exclude}
+    must = {name: values(field.annotation) for name, field in fields.items() if field.is_required()}
+    may = {name: values(field.annotation) for name, field in fields.items() if not field.is_required()}
+    return st.fixed_dictionaries(must, optional=may).map(lambda given: kind(**given))
+
+
+@given(st.one_of([models(kind) for kind in EVENTS.values()]), TEXT)
+def test_any_event_is_read_as_it_was_recorded(event: LedgerEvent, run_id: str) -> None:
+    """Whatever is in it: the entry gives back the event, its id and its stored form."""
+    found = entry(event.kind, json.dumps(event.payload, sort_keys=True), run_id).event
+    assert found == event
+    assert found.entry_id(run_id) == event.entry_id(run_id)
+    assert found.payload == event.payload
+    assert found.subject == event.subject
