@@ -36,12 +36,12 @@ from airworthy.evaluation.gate_rates import (
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions
 from airworthy.handover import Window
 from airworthy.lake.conform import conform
-from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.lake.sources.simulated_deliveries import generate_deliveries
 from airworthy.spec import ModelSpec, load_spec
-from airworthy.training.booster import base_parameters, fit_booster
-from airworthy.training.labels import encode_labels
-from airworthy.training.rows import store_rows
-from airworthy.training.split import split_window
+from airworthy.training.time_split import split_window
+from airworthy.training.train_booster import base_parameters, fit_booster
+from airworthy.training.training_labels import encode_labels
+from airworthy.training.training_rows import store_rows
 
 MODELS = Path(__file__).resolve().parents[1] / "include" / "models"
 AS_OF = datetime(2026, 3, 20, tzinfo=UTC)

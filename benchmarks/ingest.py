@@ -77,8 +77,8 @@ def put_files(folder: Path, days: int, form: str) -> None:
     """Write the daily files that both the bare rewrite and ingest read."""
     import polars as pl
 
-    from airworthy.lake.sources.deliveries import generate_deliveries
-    from airworthy.spec.sources import SimulatorSource
+    from airworthy.lake.sources.simulated_deliveries import generate_deliveries
+    from airworthy.spec.sources_part import SimulatorSource
 
     (folder / "bench").mkdir()
     source = SimulatorSource(type="simulator", rows_per_day=ROWS, bad_share=0.0)

@@ -178,7 +178,7 @@ def predict(environment: Any, version: str) -> str:
     """Log a thousand requests that a version answered, and collect all but the last hundred; return one's id."""
     from airworthy.bundle import Manifest
     from airworthy.predictions.collect import collect
-    from airworthy.predictions.ids import new_request_id, prediction_id
+    from airworthy.predictions.prediction_ids import new_request_id, prediction_id
     from airworthy.predictions.spool import open_prediction_log
 
     manifest = Manifest(model=MODEL, task="regression", inputs={"distance_km": "float"}, features=[], classes=[])

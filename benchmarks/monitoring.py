@@ -96,11 +96,11 @@ def check(folder: str, drawn: bool) -> None:
     """
     from types import SimpleNamespace
 
-    from airworthy.monitoring.memory import Memory
-    from airworthy.monitoring.production import LakeRows
-    from airworthy.monitoring.report import draw, sample
-    from airworthy.monitoring.watch import Watch
-    from airworthy.monitoring.windows import Span
+    from airworthy.monitoring.evidently_report import draw, sample
+    from airworthy.monitoring.live_rows import LakeRows
+    from airworthy.monitoring.spans import Span
+    from airworthy.monitoring.window_cache import Memory
+    from airworthy.monitoring.window_comparison import Watch
 
     job = job_for(Path(folder))
     end = job.run.as_of

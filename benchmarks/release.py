@@ -130,7 +130,7 @@ def roll_back() -> Window:
 
 def run(folder: Path, rate: float, bake: int) -> None:
     """Release and roll back under load, and print what was seen."""
-    from airworthy.serving.token import ensure_token
+    from airworthy.serving.admin_token import ensure_token
 
     url = f"http://127.0.0.1:{free_port()}"
     os.environ |= {

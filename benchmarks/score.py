@@ -33,7 +33,7 @@ def prepare(days: int) -> None:
     """Make a champion, and bring the days to score into the lake; print the payload of `score` as JSON."""
     from airworthy.environment import load_environment
     from airworthy.handover.catalogue import STAGES
-    from airworthy.registry.store import open_registry
+    from airworthy.registry.registry import open_registry
     from airworthy.stages import run_stage
 
     payload = payload_for(date.fromisoformat(TRAINED))
@@ -68,7 +68,7 @@ def against_bare() -> None:
     """Print scoring's rows/s as a share of `inplace_predict`'s on the same features: the best of some turns of both."""
     import xgboost
 
-    from airworthy.batch_scoring.champion import load_champion
+    from airworthy.batch_scoring.load_champion import load_champion
     from airworthy.environment import load_environment
     from airworthy.handover import ScoringInputs
     from airworthy.lake import open_lake

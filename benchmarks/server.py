@@ -64,7 +64,7 @@ def in_process(case: Case, rows: int) -> dict[str, Measured]:
     import polars as pl
 
     from airworthy.bundle import ModelBundle
-    from airworthy.protocol.columns import InputColumn
+    from airworthy.protocol.input_columns import InputColumn
 
     bundle = ModelBundle.load(case.bundle)
     bundle.booster.set_param({"nthread": 1})
@@ -152,7 +152,7 @@ def _logged(folder: Path, inputs: dict[str, str], example: Any) -> str:
 def registered_case(model: str) -> Case:
     """Take the champion of a model in the environment's registry."""
     from airworthy.environment import load_environment
-    from airworthy.registry.store import open_registry
+    from airworthy.registry.registry import open_registry
 
     environment = load_environment()
     registry = open_registry(environment)
@@ -174,7 +174,7 @@ def serve_bundle(folder: Path, port: int, spool: Path | None = None, flags: Path
     from airworthy.bundle import bundle_digest
     from airworthy.predictions.spool import PredictionLog
     from airworthy.serving.app import create_app
-    from airworthy.serving.main import server_config
+    from airworthy.serving.uvicorn_server import server_config
 
     class OneBundle:
         """A registry that holds one bundle, whichever version of its model is asked for."""
@@ -198,7 +198,7 @@ def serve_bundle(folder: Path, port: int, spool: Path | None = None, flags: Path
 
 def compare(case: Case, scratch: Path) -> None:
     """Start all servers, measure, and print the table."""
-    from airworthy.release.flags import set_rollout
+    from airworthy.release.rollout_flags import set_rollout
 
     flags, canary = scratch / "flags.json", ["--spool", str(scratch / "spool"), "--flags", str(scratch / "flags.json")]
     set_rollout(flags, "benchmark", champion="1", challenger="2", step=10, run_id="benchmark")

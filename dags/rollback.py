@@ -2,7 +2,7 @@
 
 from airflow.sdk import get_parsing_context
 
-from airworthy_airflow.dag_factories.rollback import build_rollback_dag
+from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
 from airworthy_airflow.dag_factories.specs import specs_for
 
 # A task's process needs its own DAG only: the others would be built for nothing.

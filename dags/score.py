@@ -3,7 +3,7 @@
 from airflow.sdk import get_parsing_context
 
 from airworthy.environment import load_environment
-from airworthy_airflow.dag_factories.score import build_score_dag
+from airworthy_airflow.dag_factories.score_dag import build_score_dag
 from airworthy_airflow.dag_factories.specs import specs_for
 
 environment = load_environment()

@@ -8,7 +8,7 @@ from airflow.sdk import get_parsing_context
 
 from airworthy.environment import load_environment
 from airworthy_airflow.dag_factories.specs import specs_for
-from airworthy_airflow.dag_factories.train import build_train_dag
+from airworthy_airflow.dag_factories.train_dag import build_train_dag
 
 environment = load_environment()
 # A task's process needs its own DAG only: the others would be built for nothing.

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict
 
 from airworthy.errors import TerminalError
 from airworthy.features import Feature, FeatureSet, load_expressions
+from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
-from airworthy.spec.gates import Task
 
 if TYPE_CHECKING:
     import xgboost

@@ -29,12 +29,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airworthy.errors import TerminalError
-from airworthy.places import DEFAULT, Docker, Kubernetes, Place
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
-from airworthy.spec.alerts import Channel
+from airworthy.runners import DEFAULT, Docker, Kubernetes, Place
+from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
 from airworthy.spec.fields import Wrong, refuse
-from airworthy.spec.release import ReleaseDefaults
+from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -24,8 +24,8 @@ import yaml
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy_airflow.places.call import StageCall
-from airworthy_airflow.places.docker import DockerPlace
+from airworthy_airflow.runners.docker_runner import DockerPlace
+from airworthy_airflow.runners.stage_call import StageCall
 
 HERE = Path(__file__).resolve().parents[2]
 IMAGE = os.environ.get("AIRWORTHY_TEST_IMAGE") or "airworthy"

@@ -27,9 +27,9 @@ from openlineage.client.facet_v2 import (
 )
 
 from airworthy.environment import Environment, load_environment
-from airworthy.registry.faults import without_secrets
+from airworthy.registry.mlflow_errors import without_secrets
 from airworthy.spec import ModelSpec, load_spec
-from airworthy.spec.sources import FilesSource, Source, SqlSource
+from airworthy.spec.sources_part import FilesSource, Source, SqlSource
 
 Values = Mapping[str, Any]
 _READ = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from airworthy.handover import WatchedStep
-from airworthy.release.rules import ReleaseRules
+from airworthy.release.release_rules import ReleaseRules
+from airworthy.spec.evaluate_part import Gate
 from airworthy.spec.fields import format_duration
-from airworthy.spec.gates import Gate
-from airworthy.spec.release import Guard
+from airworthy.spec.release_part import Guard
 
 
 def rollout_text(rules: ReleaseRules) -> str:

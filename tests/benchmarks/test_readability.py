@@ -202,7 +202,7 @@ def test_files_are_long_over_250_lines_and_short_under_20(checkout: Checkout) ->
 
 
 def test_shared_names_are_counted_within_a_group_and_over_all(checkout: Checkout) -> None:
-    for path in ("lake/table.py", "ledger/table.py", "score.py", "lake/__init__.py", "ledger/__init__.py"):
+    for path in ("lake/lake.py", "ledger/table.py", "score.py", "lake/__init__.py", "ledger/__init__.py"):
         checkout.add("a = 1\n", f"{CORE}/{path}")
     checkout.add("a = 1\n", "dags/score.py")
     assert checkout.counts("shared_names") == (2, 3)

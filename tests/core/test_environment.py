@@ -13,10 +13,10 @@ import pytest
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.project import project_folder
-from airworthy.release.rules import release_rules
+from airworthy.release.release_rules import release_rules
 from airworthy.spec import load_spec
-from airworthy.spec.alerts import ALERT_KINDS
-from airworthy.spec.release import Release
+from airworthy.spec.alerts_part import ALERT_KINDS
+from airworthy.spec.release_part import Release
 
 
 @pytest.mark.parametrize("content", [b"state: [1", b"\xff\xfe\x00"])

@@ -20,7 +20,7 @@ from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
-from airworthy.lake.intake import preprocessing_digest
+from airworthy.lake.ingestion import preprocessing_digest
 from airworthy.spec import ModelSpec
 from airworthy.stages.ingest import ingest
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.errors import TerminalError
-from airworthy.packing import LONGEST, pack, unpack
+from airworthy.stage_input import LONGEST, pack, unpack
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

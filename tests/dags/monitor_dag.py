@@ -13,7 +13,7 @@ def main(folder: str, model: str, trained: str, watched: str) -> None:
 
     from airworthy.environment import load_environment
     from airworthy.ledger import open_ledger
-    from airworthy.serving.ephemeral import running_server
+    from airworthy.serving.in_process_server import running_server
 
     dags, environment = DagBag(folder).dags, load_environment()
     with running_server(environment) as server:

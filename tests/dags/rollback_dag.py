@@ -13,9 +13,9 @@ def main(folder: str, model: str, conf: str) -> None:
 
     from airworthy.environment import load_environment
     from airworthy.ledger import open_ledger
-    from airworthy.registry.store import open_registry
-    from airworthy.release.server import open_server
-    from airworthy.serving.ephemeral import running_server
+    from airworthy.registry.registry import open_registry
+    from airworthy.release.open_server import open_server
+    from airworthy.serving.in_process_server import running_server
 
     dags = DagBag(folder).dags
     environment = load_environment()

@@ -12,7 +12,7 @@ def main(folder: str, dag_id: str, conf: str) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     from airworthy.environment import load_environment
-    from airworthy.serving.ephemeral import running_server
+    from airworthy.serving.in_process_server import running_server
 
     dag = DagBag(folder).dags[dag_id]
     with running_server(load_environment()) as server:

@@ -11,9 +11,9 @@ def main(folder: str, model: str, trained: str, *scored: str) -> None:
     """Run the train DAG as of one day, and the score DAG as of others, one after the other."""
     from airflow.dag_processing.dagbag import DagBag
 
-    from airworthy.batch_scoring.table import BatchPredictions
+    from airworthy.batch_scoring.score_table import BatchPredictions
     from airworthy.environment import load_environment
-    from airworthy.serving.ephemeral import running_server
+    from airworthy.serving.in_process_server import running_server
 
     dags, environment = DagBag(folder).dags, load_environment()
     score = dags[f"{model}__score"]

@@ -27,7 +27,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
 from airworthy.ledger import Entry, open_ledger
-from airworthy.release.flags import read_rollout
+from airworthy.release.rollout_flags import read_rollout
 
 from .conftest import RUN_SECONDS, wait_until
 from .traffic import traffic

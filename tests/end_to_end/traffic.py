@@ -13,7 +13,7 @@ import httpx
 import orjson
 import polars as pl
 
-from airworthy.release.client import split_body
+from airworthy.release.server_client import split_body
 
 
 @dataclass

@@ -21,11 +21,11 @@ from airworthy.environment import Environment, load_environment
 from airworthy.handover import DriftDecision
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AlertRaised, RetrainingDecision
-from airworthy.release.rules import ReleaseRules
+from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import load_spec
 from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
-from airworthy_airflow.alerts.telling import tell
-from airworthy_airflow.dag_factories.train import build_train_dag
+from airworthy_airflow.alerts.notify import tell
+from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.operators import CheckAgeOperator, TriggerRetrainingOperator
 
 from .test_operators import context

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airworthy.handover import RunRequest
-from airworthy.release.rules import ReleaseRules
+from airworthy.release.release_rules import ReleaseRules
 from airworthy_airflow.operators.approval_brief import Brief, approval_brief
 
 RUN = RunRequest(

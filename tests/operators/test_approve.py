@@ -11,11 +11,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Downs
 
 from airworthy.environment import Environment
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.spec import load_spec
-from airworthy.spec.release import Release
-from airworthy_airflow.dag_factories.train import build_train_dag
-from airworthy_airflow.operators.approve import answer_of, is_retry
+from airworthy.spec.release_part import Release
+from airworthy_airflow.dag_factories.train_dag import build_train_dag
+from airworthy_airflow.operators.approve_operator import answer_of, is_retry
 
 from .test_approval_brief import HANDED
 from .test_operators import context

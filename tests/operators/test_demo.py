@@ -14,7 +14,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import Shift, ShiftCheck
 from airworthy.spec import load_spec
 from airworthy_airflow.demo.change import MOST_WEEKS, WEEK, find_change, week_from
-from airworthy_airflow.demo.quality import Quality
+from airworthy_airflow.demo.served_quality import Quality
 from airworthy_airflow.demo.text import quality_table, shift_table
 
 MODELS = Path(__file__).resolve().parents[2] / "include/models"

@@ -14,7 +14,7 @@ from airworthy.environment import Environment
 from airworthy.errors import TransientError
 from airworthy.handover import RunRequest
 from airworthy_airflow.operators import DeployStagingOperator, IngestOperator
-from airworthy_airflow.operators.stage import StageOperator, request_of
+from airworthy_airflow.operators.stage_operator import StageOperator, request_of
 
 MODEL = "delivery_eta"
 GATE = {

@@ -17,13 +17,13 @@ from kubernetes.client import ApiClient, V1Pod
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy.packing import VARIABLE, unpack
-from airworthy_airflow.operators.stage import airflow_errors
-from airworthy_airflow.places import place_for
-from airworthy_airflow.places.call import StageCall
-from airworthy_airflow.places.docker import DockerPlace, failure_of
-from airworthy_airflow.places.inline import InlinePlace
-from airworthy_airflow.places.kubernetes import KubernetesPlace, exit_code_of
+from airworthy.stage_input import VARIABLE, unpack
+from airworthy_airflow.operators.stage_operator import airflow_errors
+from airworthy_airflow.runners import place_for
+from airworthy_airflow.runners.docker_runner import DockerPlace, failure_of
+from airworthy_airflow.runners.inline_runner import InlinePlace
+from airworthy_airflow.runners.kubernetes_runner import KubernetesPlace, exit_code_of
+from airworthy_airflow.runners.stage_call import StageCall
 
 from .docker_engine import Engine, running_engine
 

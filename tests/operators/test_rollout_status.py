@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures, RolloutStatus
-from airworthy_airflow.operators.rollout_status import LONGEST_PAUSE, SHORTEST_PAUSE, next_look, status_lines
+from airworthy_airflow.operators.rollout_poll import LONGEST_PAUSE, SHORTEST_PAUSE, next_look, status_lines
 
 SINCE = datetime(2026, 3, 20, 8, tzinfo=UTC)
 

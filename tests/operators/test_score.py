@@ -11,10 +11,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airworthy.environment import Environment, load_environment
 from airworthy.spec import ModelSpec, load_spec
-from airworthy.spec.score import Score
-from airworthy_airflow.dag_factories.score import build_score_dag
+from airworthy.spec.score_part import Score
+from airworthy_airflow.dag_factories.score_dag import build_score_dag
 from airworthy_airflow.operators import ScoreOperator
-from airworthy_airflow.operators.stage import request_of
+from airworthy_airflow.operators.stage_operator import request_of
 
 MODEL = "delivery_late"
 

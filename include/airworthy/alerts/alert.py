@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from airworthy.handover import Ref
-from airworthy.spec.alerts import AlertKind
+from airworthy.spec.alerts_part import AlertKind
 
 AlertSeverity = Literal["critical", "warning"]
 

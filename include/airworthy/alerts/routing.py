@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airworthy.spec.alerts import AlertKind, Alerts, Channel
+from airworthy.spec.alerts_part import AlertKind, Alerts, Channel
 
 
 def wanted(kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channel]) -> list[Channel]:

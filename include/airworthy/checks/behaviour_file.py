@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airworthy.checks.feature_file import sample_frame
 from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, did_you_mean
-from airworthy.spec.model import ModelSpec
+from airworthy.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     from airworthy.behaviour import BehaviouralTest
@@ -81,7 +81,7 @@ def _complaint(spec: ModelSpec, test: BehaviouralTest) -> str:
     import polars as pl
 
     from airworthy.behaviour import MinimumFunctionality
-    from airworthy.evaluation.behaviour import changed_rows, written_rows
+    from airworthy.evaluation.behavioural_tests import changed_rows, written_rows
 
     rows = sample_frame(spec.inputs, _TEXTS)
     try:

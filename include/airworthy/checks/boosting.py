@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
-from airworthy.spec.model import ModelSpec
+from airworthy.spec.model_spec import ModelSpec
 
 _OBJECTIVES = {
     "regression": ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:squaredlogerror", "reg:gamma",

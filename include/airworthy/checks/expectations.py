@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
-from airworthy.spec.model import Expectation, ModelSpec
+from airworthy.spec.model_spec import Expectation, ModelSpec
 from airworthy.spec.schema_location import Steps, describe
 
 # Fields of every expectation that are Great Expectations' own bookkeeping, and one that a spec has a key for.

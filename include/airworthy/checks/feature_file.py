@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, did_you_mean
 from airworthy.spec.fields import ColumnType
-from airworthy.spec.model import ModelSpec
+from airworthy.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
-from airworthy.cli.days import begin_of, end_of
+from airworthy.cli.date_options import begin_of, end_of
 from airworthy.cli.progress import progress
 
 if TYPE_CHECKING:
-    from airworthy.backtest.running import Backtest
+    from airworthy.backtest.run_backtest import Backtest
     from airworthy.job import Job
 
 
@@ -32,7 +32,7 @@ def backtest(
     The champion as of the first day is watched as the spec's monitor says; challengers go through the spec's gates.
     Everything happens in a lake of its own: nothing is registered.
     """
-    from airworthy.backtest.table import backtest_table
+    from airworthy.backtest.backtest_table import backtest_table
 
     log_problems_to_stderr()
     job = _job(model)
@@ -46,8 +46,8 @@ def backtest(
 
 
 def _walk(job: Job, first: str, last: str | None, step: str) -> Backtest:
-    from airworthy.backtest.running import run_backtest
-    from airworthy.hindsight import newest_end
+    from airworthy.backtest.run_backtest import run_backtest
+    from airworthy.replay import newest_end
 
     start, end = begin_of(first), newest_end(job) if last is None else end_of(last)
     with progress() as tell:

@@ -11,7 +11,7 @@ import typer
 from airworthy.environment import load_environment
 
 if TYPE_CHECKING:
-    from airworthy.lineage.tree import Branch
+    from airworthy.lineage.answer_tree import Branch
 
 _JSON = typer.Option("--json", help="JSON, one object.")
 
@@ -38,8 +38,8 @@ def lineage(
 
     Which models used this partition? What made this prediction? Give the partition, or the prediction's id.
     """
+    from airworthy.lineage.answer_tree import plain_lines, tree_of
     from airworthy.lineage.trace import trace
-    from airworthy.lineage.tree import plain_lines, tree_of
 
     answer = trace(load_environment(), reference, model)
     if as_json:

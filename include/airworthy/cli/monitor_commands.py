@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.days import demand_past
+from airworthy.cli.date_options import demand_past
 
 if TYPE_CHECKING:
     from airworthy.handover import DriftDecision
@@ -27,7 +27,7 @@ def monitor(
     ingest: Annotated[bool, typer.Option(help="First bring the lake up to that day.")] = True,
 ) -> None:
     """Look at the newest complete window of MODEL's production and decide whether to train it again."""
-    from airworthy.monitoring.table import decision_table
+    from airworthy.monitoring.decision_table import decision_table
 
     log_to_stderr()
     job = _job(model, as_of)
@@ -50,8 +50,8 @@ def monitor_quality(
     A simulated source gives another world for every champion. Of any other source the real days are taken: what
     fires there without a change put in may be real.
     """
-    from airworthy.monitoring.trial.quality import try_monitor
-    from airworthy.monitoring.trial.table import quality_table
+    from airworthy.monitoring.simulation.monitor_quality import try_monitor
+    from airworthy.monitoring.simulation.quality_table import quality_table
 
     log_to_stderr()
     job = _job(model, as_of)
@@ -62,7 +62,7 @@ def monitor_quality(
 def _job(model: str, as_of: str | None) -> Job:
     from airworthy.handover import RunRequest
     from airworthy.job import open_job
-    from airworthy.ledger.queries import parse_moment
+    from airworthy.ledger.ledger_queries import parse_moment
 
     moment = demand_past(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
     return open_job(

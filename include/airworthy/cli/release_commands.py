@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.delivery import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version
+from airworthy.cli.release_in_process import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -64,7 +64,7 @@ def _demand_whole(model: str, entries: list[Entry]) -> None:
 
 
 def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> None:
-    from airworthy.ledger.queries import parse_moment, served_at
+    from airworthy.ledger.ledger_queries import parse_moment, served_at
 
     moment = parse_moment(at)
     _demand_whole(model, entries)  # An answer from a changed ledger would be no evidence.
@@ -108,9 +108,9 @@ def release(
 
     Exits 3 when something speaks against it, 4 when it waits for an approval.
     """
-    from airworthy.registry.deliveries import read_delivery
-    from airworthy.registry.faults import explained
-    from airworthy.registry.store import open_registry
+    from airworthy.registry.mlflow_errors import explained
+    from airworthy.registry.registry import open_registry
+    from airworthy.registry.stage_outputs import read_delivery
 
     log_to_stderr()
     environment = load_environment()

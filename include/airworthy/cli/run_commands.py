@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.days import end_of_data
-from airworthy.cli.delivery import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version, timed
+from airworthy.cli.date_options import end_of_data
+from airworthy.cli.release_in_process import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version, timed
 from airworthy.errors import TerminalError
 
 
@@ -142,7 +142,7 @@ def _read_input(given: str) -> str:
         return sys.stdin.read()
     if not given.startswith("env:"):
         return Path(given).read_text(encoding="utf-8")
-    from airworthy.packing import unpack
+    from airworthy.stage_input import unpack
 
     name = given.removeprefix("env:")
     if name not in os.environ:
@@ -155,7 +155,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
     """Run the model server."""
-    from airworthy.serving.main import serve as serve_models
+    from airworthy.serving.uvicorn_server import serve as serve_models
 
     serve_models(host, port)
 

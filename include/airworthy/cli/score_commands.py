@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.days import end_of, end_of_data
-from airworthy.cli.delivery import timed
+from airworthy.cli.date_options import end_of, end_of_data
+from airworthy.cli.release_in_process import timed
 
 if TYPE_CHECKING:
     from airworthy.handover import BatchScore
@@ -40,7 +40,7 @@ def score(
 
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:
-    from airworthy.batch_scoring.inputs import scoring_of
+    from airworthy.batch_scoring.scoring_inputs import scoring_of
     from airworthy.environment import load_environment
     from airworthy.spec import load_spec
 

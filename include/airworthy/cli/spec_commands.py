@@ -39,7 +39,7 @@ def check(
     ] = None,
 ) -> None:
     """Print every fault of every model spec; exit 1 when there is one."""
-    from airworthy.checks.checking import check_spec, specs_in
+    from airworthy.checks.check_spec import check_spec, specs_in
     from airworthy.environment import load_environment
 
     folders = paths or [load_environment().models]
@@ -67,8 +67,8 @@ def schema(
     verdict: Annotated[bool, typer.Option("--verdict", help="The schema of verdict.json instead, printed.")] = False,
 ) -> None:
     """Print the JSON Schema of model.yaml, which editors complete and check it with."""
-    from airworthy.gates.schema import verdict_schema_text
-    from airworthy.spec.schema import schema_text, write_schema
+    from airworthy.gates.verdict_schema import verdict_schema_text
+    from airworthy.spec.spec_schema import schema_text, write_schema
 
     if verdict and write:
         raise typer.BadParameter("--write is for the schema of specs; --verdict prints")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
-from airworthy.cli.days import end_of_data
+from airworthy.cli.date_options import end_of_data
 from airworthy.cli.progress import progress
 from airworthy.errors import TerminalError
 
@@ -34,7 +34,7 @@ def staleness(
     loss against a challenger of the day is surely within the spec's monitor.performance.max_loss.
     """
     from airworthy.staleness.curve import curve_table
-    from airworthy.staleness.evidence import keep_curve, record_curve
+    from airworthy.staleness.curve_evidence import keep_curve, record_curve
 
     log_problems_to_stderr()
     job = _job(model, as_of)
@@ -61,11 +61,11 @@ def _job(model: str, as_of: str | None) -> Job:
 
 
 def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
-    from airworthy.hindsight import newest_end
-    from airworthy.registry.faults import explained
-    from airworthy.registry.store import open_registry
+    from airworthy.registry.mlflow_errors import explained
+    from airworthy.registry.registry import open_registry
+    from airworthy.replay import newest_end
     from airworthy.staleness.curve import parse_ages
-    from airworthy.staleness.measuring import RegisteredModels, measure_staleness
+    from airworthy.staleness.measure_staleness import RegisteredModels, measure_staleness
 
     days = parse_ages(ages)
     with explained(job.environment), progress() as tell:
@@ -79,7 +79,7 @@ def _write(job: Job, curve: StalenessCurve) -> bool:
     Raises:
         TerminalError: when no age was found to set it to.
     """
-    from airworthy.spec.editing import set_in_part
+    from airworthy.spec.edit_spec import set_in_part
 
     if curve.limit.age is None:
         raise TerminalError(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from airworthy.evaluation.weighted import Score, weighted_mean, weighted_metric
-from airworthy.spec.gates import LOWER_IS_BETTER, Task
+from airworthy.spec.evaluate_part import LOWER_IS_BETTER, Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Draw = Callable[[int], Array]  # how many resamples -> row weights, shape (resamples, rows)

@@ -11,7 +11,7 @@ from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.slicing import rows_in_slices
 from airworthy.gates.non_inferiority import Loss
 from airworthy.spec import ModelSpec
-from airworthy.spec.gates import KPI
+from airworthy.spec.evaluate_part import KPI
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from airworthy.evaluation.weighted import weighted_metric
-from airworthy.gates.decide import Measured, decide
+from airworthy.gates.gate_outcomes import Measured, decide
 from airworthy.gates.non_inferiority import Loss
 from airworthy.handover import GateOutcome, Outcome
-from airworthy.spec.gates import LOWER_IS_BETTER, Gate, Task
+from airworthy.spec.evaluate_part import LOWER_IS_BETTER, Gate, Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,13 +12,13 @@ import polars as pl
 from airworthy.behaviour import Behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.evaluation.kpi import costs_of_rows
-from airworthy.evaluation.metrics import measure
-from airworthy.evaluation.sample import RowSample
+from airworthy.evaluation.row_sample import RowSample
 from airworthy.evaluation.slicing import in_slices, rows_in_slices
+from airworthy.evaluation.task_metrics import measure
 from airworthy.spec import ModelSpec
-from airworthy.spec.gates import KPI
+from airworthy.spec.evaluate_part import KPI
 from airworthy.training.baseline import BaselineModel
-from airworthy.training.labels import encode_labels
+from airworthy.training.training_labels import encode_labels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from airworthy.evaluation.curves import Curve, calibration, precision_recall, receiver
 from airworthy.evaluation.holdout import Scored
-from airworthy.evaluation.metrics import confusion
+from airworthy.evaluation.task_metrics import confusion
 from airworthy.spec import ModelSpec
 
 if TYPE_CHECKING:

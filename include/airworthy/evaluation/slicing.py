@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from airworthy.spec.gates import Slices
+from airworthy.spec.evaluate_part import Slices
 
 MISSING = "missing"
 Chosen = np.ndarray[Any, np.dtype[np.bool_]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from airworthy.spec.gates import Task
+from airworthy.spec.evaluate_part import Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array], Array]

@@ -3,7 +3,36 @@
 All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256.
 """
 
-from airworthy.handover.delivery import (
+from airworthy.handover.monitor_outputs import (
+    AgeCheck,
+    Aspect,
+    DataCheck,
+    DriftDecision,
+    LiveWindow,
+    PerformanceCheck,
+    RetrainReason,
+    Shift,
+    ShiftCheck,
+    Signal,
+    SignalOutcome,
+    WindowSignals,
+)
+from airworthy.handover.release_outputs import (
+    Approval,
+    ApprovalAnswer,
+    ApprovalDecision,
+    ArmFigures,
+    Deployment,
+    ParityResult,
+    Rollback,
+    RollbackRequest,
+    RolloutRequest,
+    RolloutState,
+    RolloutStatus,
+    WatchedStep,
+)
+from airworthy.handover.score_outputs import BatchScore, ScoringInputs
+from airworthy.handover.train_outputs import (
     CheckResult,
     DatasetRef,
     GateOutcome,
@@ -19,35 +48,6 @@ from airworthy.handover.delivery import (
     VersionRef,
     Window,
 )
-from airworthy.handover.monitoring import (
-    AgeCheck,
-    Aspect,
-    DataCheck,
-    DriftDecision,
-    LiveWindow,
-    PerformanceCheck,
-    RetrainReason,
-    Shift,
-    ShiftCheck,
-    Signal,
-    SignalOutcome,
-    WindowSignals,
-)
-from airworthy.handover.release import (
-    Approval,
-    ApprovalAnswer,
-    ApprovalDecision,
-    ArmFigures,
-    Deployment,
-    ParityResult,
-    Rollback,
-    RollbackRequest,
-    RolloutRequest,
-    RolloutState,
-    RolloutStatus,
-    WatchedStep,
-)
-from airworthy.handover.scoring import BatchScore, ScoringInputs
 
 __all__ = [
     "AgeCheck",

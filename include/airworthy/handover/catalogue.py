@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airworthy.handover.delivery import DatasetRef, ModelRef, Ref, ValidationResult, Verdict, VersionRef
-from airworthy.handover.monitoring import AgeCheck, DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
-from airworthy.handover.release import (
+from airworthy.handover.monitor_outputs import AgeCheck, DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
+from airworthy.handover.release_outputs import (
     Approval,
     ApprovalAnswer,
     Deployment,
@@ -20,7 +19,8 @@ from airworthy.handover.release import (
     RolloutRequest,
     RolloutStatus,
 )
-from airworthy.handover.scoring import BatchScore, ScoringInputs
+from airworthy.handover.score_outputs import BatchScore, ScoringInputs
+from airworthy.handover.train_outputs import DatasetRef, ModelRef, Ref, ValidationResult, Verdict, VersionRef
 
 
 @dataclass(frozen=True)

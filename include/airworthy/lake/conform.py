@@ -10,7 +10,7 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.spec.fields import ColumnType
-from airworthy.spec.model import Ingest
+from airworthy.spec.model_spec import Ingest
 
 
 @dataclass(frozen=True)

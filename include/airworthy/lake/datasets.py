@@ -25,7 +25,7 @@ from airworthy.lake.append_only import KEY, AppendOnlyTable
 from airworthy.lake.statistics import ColumnStatistics, Statistics, frame_statistics, merged
 
 if TYPE_CHECKING:
-    from airworthy.lake.table import Lake
+    from airworthy.lake.lake import Lake
 
 _TEXTS = (KEY, "kind", "dataset", "id", "digest", "time", "run_id", "document")
 _LISTS = ("partitions", "digests")

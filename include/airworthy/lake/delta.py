@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError, TableNotFoundError
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy.spec.model import PARTITION
+from airworthy.spec.model_spec import PARTITION
 
 # Commits are the lake's memory: they, and the files of older versions, must never expire.
 CONFIGURATION: dict[str, str | None] = {

@@ -23,7 +23,7 @@ from typing_extensions import TypeVar
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.lake import delta
-from airworthy.ledger import files
+from airworthy.ledger import entry_files
 from airworthy.ledger.events import AnyEvent, LedgerEvent, UnknownEvent, read_event
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Ledger:
         frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
         with delta.explained(self.uri):
             table.create_write_transaction(
-                actions=[files.write(self.uri, frame)], mode="append", schema=table.schema(),
+                actions=[entry_files.write(self.uri, frame)], mode="append", schema=table.schema(),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )  # fmt: skip
 
@@ -196,16 +196,16 @@ class Ledger:
         try:
             return delta.open_table(self.uri)
         except TransientError:
-            broken = files.broken_log(self.uri)
+            broken = entry_files.broken_log(self.uri)
             if broken is not None:
-                raise files.changed(broken) from None
+                raise entry_files.changed(broken) from None
             raise
 
     def _entries(self, table: DeltaTable | None, names: set[str] | None = None) -> list[Entry]:
         if table is None:
             return []
         with delta.explained(self.uri):
-            frame = files.read(table, _SCHEMA, names)
+            frame = entry_files.read(table, _SCHEMA, names)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
     def _near(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:

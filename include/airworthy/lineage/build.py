@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
-from airworthy.lake.records import PartitionRecord
+from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AlertRaised, AliasMove, Registration, RollbackCompleted, VerdictReached
-from airworthy.ledger.queries import of_kind
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.lineage import titles
 from airworthy.lineage.graph import Graph, Node
 

@@ -24,10 +24,10 @@ from airworthy.lake.datasets import (
 )
 from airworthy.ledger import Entry
 from airworthy.ledger.events import Registration
-from airworthy.ledger.queries import of_kind
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.lineage.build import Facts, dataset_id
-from airworthy.lineage.meaning import dataset_versions
-from airworthy.lineage.records import read_facts
+from airworthy.lineage.read_records import read_facts
+from airworthy.lineage.resolve import dataset_versions
 
 
 def describe(environment: Environment, model: str, reference: str | None = None) -> list[dict[str, Any]]:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, TrainingRecord, ValidationRecord
-from airworthy.lake.records import PartitionRecord
+from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, VerdictReached
 
 if TYPE_CHECKING:
-    from airworthy.predictions.find import FoundPrediction
+    from airworthy.predictions.find_prediction import FoundPrediction
 
 _SHOWN = 12
 _SIDE_KEYS = frozenset({"dag_id", "mlflow_run_id", "alias", "reason", "reasons", "comment"})

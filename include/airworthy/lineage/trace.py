@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 
 from pydantic_core import to_jsonable_python
 
-from airworthy.batch_scoring.find import FoundScore, find_scored
+from airworthy.batch_scoring.find_score import FoundScore, find_scored
 from airworthy.environment import Environment
-from airworthy.ledger.queries import alias_moves
-from airworthy.lineage.answer import Answer
+from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.lineage.build import Facts, build, version_id
 from airworthy.lineage.graph import Graph, Node
-from airworthy.lineage.meaning import dataset_versions, made_by, meanings
-from airworthy.lineage.records import (
+from airworthy.lineage.lineage_answer import Answer
+from airworthy.lineage.read_records import (
     read_answered,
     read_day,
     read_facts,
@@ -22,12 +21,13 @@ from airworthy.lineage.records import (
     read_scored_day,
 )
 from airworthy.lineage.reference import Reference, parse_reference, unknown
-from airworthy.lineage.scoring import add_scored_prediction
-from airworthy.lineage.serving import add_prediction
+from airworthy.lineage.resolve import dataset_versions, made_by, meanings
+from airworthy.lineage.scored_nodes import add_scored_prediction
+from airworthy.lineage.served_nodes import add_prediction
 from airworthy.lineage.titles import prediction_title, scored_prediction_title
-from airworthy.predictions.find import FoundPrediction, find_prediction
-from airworthy.predictions.ids import made_at, split_prediction_id
-from airworthy.release.flags import read_rollout
+from airworthy.predictions.find_prediction import FoundPrediction, find_prediction
+from airworthy.predictions.prediction_ids import made_at, split_prediction_id
+from airworthy.release.rollout_flags import read_rollout
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from prometheus_client.registry import Collector
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.metrics.decisions import Decisions
-from airworthy.metrics.files import SUFFIX, added, metrics_folder, read_metrics
+from airworthy.metrics.ledger_metrics import Decisions
+from airworthy.metrics.metric_files import SUFFIX, added, metrics_folder, read_metrics
 from airworthy.metrics.statsd import Statsd, StatsdReceiver
 
 log = logging.getLogger("airworthy.metrics")

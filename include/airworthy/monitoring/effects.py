@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from airworthy.monitoring.bins import ColumnBins, NumberBins
-from airworthy.monitoring.summary import ColumnSummary
+from airworthy.monitoring.window_summary import ColumnSummary
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

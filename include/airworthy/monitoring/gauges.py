@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from airworthy.environment import Environment
 from airworthy.handover import DriftDecision
-from airworthy.metrics.files import write_metrics
-from airworthy.monitoring.making import Checks
+from airworthy.metrics.metric_files import write_metrics
+from airworthy.monitoring.build_decision import Checks
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "drift_score": ("How far a column has moved, in multiples of its threshold.", ("signal", "column", "aspect")),

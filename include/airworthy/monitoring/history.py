@@ -9,7 +9,7 @@ from datetime import datetime
 from airworthy.handover import DriftDecision, WindowSignals
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, ApprovalAnswered, GuardTrip, RetrainingDecision
-from airworthy.ledger.queries import of_kind
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
 

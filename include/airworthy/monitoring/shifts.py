@@ -19,8 +19,8 @@ import numpy as np
 from airworthy.handover import Shift
 from airworthy.monitoring.bins import Bins, ColumnBins
 from airworthy.monitoring.effects import effects
-from airworthy.monitoring.summary import ColumnSummary, Summary, rows_of
-from airworthy.spec.monitor import Drift
+from airworthy.monitoring.window_summary import ColumnSummary, Summary, rows_of
+from airworthy.spec.monitor_part import Drift
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from airworthy.environment import Environment
 from airworthy.errors import TransientError
 from airworthy.handover import Ref
 from airworthy.lake import delta
-from airworthy.predictions.batches import batches, writers_in
 from airworthy.predictions.decoding import Decode, prediction_decoder
-from airworthy.predictions.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, Types, label_rows
+from airworthy.predictions.log_rows import LABEL_COLUMNS, PREDICTION_COLUMNS, Types, label_rows
+from airworthy.predictions.log_tables import append, column_types, open_or_create, table_uri, tidy
 from airworthy.predictions.segments import remove_unpublished
 from airworthy.predictions.spool import LABELS, PREDICTIONS, spool_folder
-from airworthy.predictions.tables import append, column_types, open_or_create, table_uri, tidy
+from airworthy.predictions.spool_batches import batches, writers_in
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.predictions.rows import Columns, Types, prediction_rows
+from airworthy.predictions.log_rows import Columns, Types, prediction_rows
 from airworthy.predictions.spool import VERSIONS, LoggedVersion, spool_folder
 from airworthy.spec import SpecError, load_spec
 

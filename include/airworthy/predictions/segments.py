@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from airworthy.predictions.frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, frame_header, new_file_header
+from airworthy.predictions.record_frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, frame_header, new_file_header
 
 SUFFIX, _UNPUBLISHED = ".seg", ".new"
 SEGMENT_BYTES = 16 * 1024 * 1024

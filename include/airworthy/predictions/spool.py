@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict
 from airworthy.bundle import Manifest
 from airworthy.environment import Environment
 from airworthy.predictions.segments import SEGMENT_BYTES, SEGMENT_SECONDS, SegmentWriter
+from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
-from airworthy.spec.gates import Task
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
-from airworthy.registry.faults import without_secrets
+from airworthy.registry.mlflow_errors import without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.spec.release import Budget
+from airworthy.spec.release_part import Budget
 
 _NAMES = {
     "p50_ms": ("p50 latency of single rows", "ms"),

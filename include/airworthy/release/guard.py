@@ -14,8 +14,8 @@ from typing import Literal
 import polars as pl
 
 from airworthy.handover import ArmFigures
-from airworthy.monitoring.profile import make_profile, stability_indices
-from airworthy.spec.release import Guard
+from airworthy.monitoring.column_profile import make_profile, stability_indices
+from airworthy.spec.release_part import Guard
 
 Signal = Literal["error_rate", "latency", "predictions", "quality"]
 

@@ -11,12 +11,12 @@ from airworthy.handover import WatchedStep
 from airworthy.job import Job
 from airworthy.ledger import Entry, Ledger, open_ledger
 from airworthy.ledger.events import RolloutEnded, RolloutStopped
-from airworthy.registry.store import Registry
-from airworthy.release.client import ServerClient
-from airworthy.release.flags import Rollout, clear_rollout, read_rollout, set_rollout
-from airworthy.release.record import step_name
-from airworthy.release.server import discard
-from airworthy.release.steps import is_own
+from airworthy.registry.registry import Registry
+from airworthy.release.open_server import discard
+from airworthy.release.release_record import step_name
+from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_rollout
+from airworthy.release.rollout_steps import is_own
+from airworthy.release.server_client import ServerClient
 
 log = logging.getLogger("airworthy.release")
 

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
-from airworthy.serving.fleet import Fleet
-from airworthy.serving.token import TokenCheck
+from airworthy.serving.admin_token import TokenCheck
+from airworthy.serving.model_store import Fleet
 
 
 class NewChampion(BaseModel):

@@ -16,16 +16,16 @@ from starlette.exceptions import HTTPException
 
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError
+from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.administration import administration
-from airworthy.serving.door import ScoringDoor
-from airworthy.serving.fleet import Fleet
-from airworthy.serving.labels import rollout_routes
-from airworthy.serving.loaded import Limits
-from airworthy.serving.metrics import Metrics
-from airworthy.serving.registry import OpenRegistry
-from airworthy.serving.rollouts import Rollouts
-from airworthy.serving.scoring import Scoring
-from airworthy.serving.token import ReadToken, token_check
+from airworthy.serving.async_registry import OpenRegistry
+from airworthy.serving.live_rollouts import Rollouts
+from airworthy.serving.loaded_model import Limits
+from airworthy.serving.model_store import Fleet
+from airworthy.serving.rollout_routes import rollout_routes
+from airworthy.serving.scorer import Scoring
+from airworthy.serving.scoring_middleware import ScoringDoor
+from airworthy.serving.server_metrics import Metrics
 
 
 def create_app(

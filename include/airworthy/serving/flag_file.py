@@ -11,7 +11,7 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
-from airworthy.release.flags import KILL_SWITCH, KINDS, Rollout, flag_key, read_flags, rollout_in
+from airworthy.release.rollout_flags import KILL_SWITCH, KINDS, Rollout, flag_key, read_flags, rollout_in
 
 _NEVER_READ = (-1, -1, -1)
 _TRIALS = [EvaluationContext(str(number)) for number in range(100)]

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, faults_of
-from airworthy.spec.model import ModelSpec
-from airworthy.spec.reading import Unreadable, read_mapping
-from airworthy.spec.schema import spec_schema
+from airworthy.spec.model_spec import ModelSpec
+from airworthy.spec.read_yaml import Unreadable, read_mapping
+from airworthy.spec.spec_schema import spec_schema
 
 SPEC_FILE = "model.yaml"
 

@@ -10,7 +10,7 @@ from string import Template
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import MODEL_NAME
 from airworthy.spec.loading import SPEC_FILE
-from airworthy.spec.schema import SCHEMA_FILE
+from airworthy.spec.spec_schema import SCHEMA_FILE
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

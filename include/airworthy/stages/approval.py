@@ -9,7 +9,7 @@ from airworthy.handover import Approval, ApprovalAnswer, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import ApprovalAnswered
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
 
 log = logging.getLogger("airworthy.release")

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from airworthy.days import midnight
 from airworthy.handover import AgeCheck
 from airworthy.job import Job
-from airworthy.lake.table import open_lake
-from airworthy.registry.store import open_registry
+from airworthy.lake.lake import open_lake
+from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import AS_OF
 
 DAY = timedelta(days=1)

@@ -6,10 +6,10 @@ import logging
 
 from airworthy.handover import DataCheck
 from airworthy.job import Job
-from airworthy.monitoring.evidence import keep
-from airworthy.monitoring.expectations import check_expectations
-from airworthy.monitoring.live import find_live_window
-from airworthy.monitoring.production import open_production
+from airworthy.monitoring.check_evidence import keep
+from airworthy.monitoring.live_expectations import check_expectations
+from airworthy.monitoring.live_rows import open_production
+from airworthy.monitoring.live_window import find_live_window
 
 log = logging.getLogger("airworthy.monitor")
 

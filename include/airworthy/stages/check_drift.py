@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.handover import DataCheck, ShiftCheck
 from airworthy.job import Job
-from airworthy.monitoring.assessment import check_inputs
+from airworthy.monitoring.window_checks import check_inputs
 
 
 def check_drift(job: Job, data_check: DataCheck) -> ShiftCheck:

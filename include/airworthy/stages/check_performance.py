@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.handover import DataCheck, PerformanceCheck
 from airworthy.job import Job
-from airworthy.monitoring.assessment import check_labels
+from airworthy.monitoring.window_checks import check_labels
 
 
 def check_performance(job: Job, data_check: DataCheck) -> PerformanceCheck:

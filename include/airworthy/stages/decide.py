@@ -8,12 +8,12 @@ from airworthy.handover import DataCheck, DriftDecision, PerformanceCheck, Shift
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import RetrainingDecision
-from airworthy.monitoring.evidence import keep
+from airworthy.monitoring.build_decision import Checks, make_decision
+from airworthy.monitoring.check_evidence import keep
 from airworthy.monitoring.gauges import write_gauges
 from airworthy.monitoring.history import decided
-from airworthy.monitoring.making import Checks, make_decision
-from airworthy.monitoring.publishing import publish
-from airworthy.registry.store import open_registry
+from airworthy.monitoring.publish_to_mlflow import publish
+from airworthy.registry.registry import open_registry
 
 log = logging.getLogger("airworthy.monitor")
 

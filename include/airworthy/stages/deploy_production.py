@@ -9,13 +9,13 @@ from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, Ve
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove
-from airworthy.ledger.queries import alias_moves
-from airworthy.registry.store import CHAMPION, open_registry
-from airworthy.release.client import ServerClient
-from airworthy.release.record import not_watched
-from airworthy.release.rules import release_rules
-from airworthy.release.server import discard, open_server
-from airworthy.release.standing import standing_against
+from airworthy.ledger.ledger_queries import alias_moves
+from airworthy.registry.registry import CHAMPION, open_registry
+from airworthy.release.current_blockers import standing_against
+from airworthy.release.open_server import discard, open_server
+from airworthy.release.release_record import not_watched
+from airworthy.release.release_rules import release_rules
+from airworthy.release.server_client import ServerClient
 from airworthy.release.traffic import Traffic, own_rollout
 
 log = logging.getLogger("airworthy.release")

@@ -17,13 +17,13 @@ from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ParityResult, VersionRef
 from airworthy.job import Job
-from airworthy.lake.table import open_lake
+from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StagingCheck
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.release.budget import breaches
+from airworthy.release.open_server import discard, open_server
 from airworthy.release.parity import largest_difference
-from airworthy.release.server import discard, open_server
 
 log = logging.getLogger("airworthy.release")
 

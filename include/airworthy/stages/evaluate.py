@@ -9,17 +9,17 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.comparable import why_incomparable
-from airworthy.evaluation.evidence import keep_evidence
+from airworthy.evaluation.evaluate_gates import judge_challenger
 from airworthy.evaluation.holdout import Scored, score_holdout
-from airworthy.evaluation.judging import judge_challenger
+from airworthy.evaluation.verdict_evidence import keep_evidence
 from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
 from airworthy.lake.datasets import BenchmarkRecord, open_datasets
-from airworthy.lake.table import open_lake
+from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
-from airworthy.registry.store import BUNDLE_ARTIFACT, Registry, open_registry
+from airworthy.registry.registry import BUNDLE_ARTIFACT, Registry, open_registry
 from airworthy.training.baseline import BaselineModel
 
 log = logging.getLogger("airworthy.evaluate")

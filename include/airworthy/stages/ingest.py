@@ -8,12 +8,12 @@ from airworthy.errors import AirworthyError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
 from airworthy.lake.datasets import DatasetRecord, open_datasets
-from airworthy.lake.intake import Intake, clipped_window
-from airworthy.lake.table import open_lake
+from airworthy.lake.ingestion import Intake, clipped_window
+from airworthy.lake.lake import open_lake
 
 
 def ingest(job: Job) -> DatasetRef:
-    """Bring the window's partitions into the lake and return the dataset version; see `airworthy.lake.intake`.
+    """Bring the window's partitions into the lake and return the dataset version; see `airworthy.lake.ingestion`.
 
     Args:
         job: The run's `as_of` must be a UTC midnight.

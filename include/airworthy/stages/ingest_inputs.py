@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from airworthy.batch_scoring.inputs import inputs_job, inputs_lake, scoring_of, told_of_their_source
+from airworthy.batch_scoring.scoring_inputs import inputs_job, inputs_lake, scoring_of, told_of_their_source
 from airworthy.errors import TerminalError
 from airworthy.handover import ScoringInputs
 from airworthy.job import Job
-from airworthy.lake.intake import Intake, clipped_window
-from airworthy.registry.store import open_registry
+from airworthy.lake.ingestion import Intake, clipped_window
+from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
 
 log = logging.getLogger("airworthy.score")

@@ -11,9 +11,8 @@ from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import Registration
 from airworthy.monitoring.history import cause_of
-from airworthy.registry.deliveries import keep_delivery
-from airworthy.registry.runs import run_tags
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
+from airworthy.registry.stage_outputs import keep_delivery
 from airworthy.registry.tags import (
     BUNDLE_DIGEST,
     DATA_WARNINGS,
@@ -29,6 +28,7 @@ from airworthy.registry.tags import (
     WINDOW_END,
     WINDOW_START,
 )
+from airworthy.registry.training_runs import run_tags
 
 log = logging.getLogger("airworthy.register")
 

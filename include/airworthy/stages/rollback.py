@@ -22,16 +22,16 @@ from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted
-from airworthy.ledger.queries import alias_moves
-from airworthy.registry.store import CHAMPION, Registry, open_registry
+from airworthy.ledger.ledger_queries import alias_moves
+from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
-from airworthy.release.client import ServerClient
+from airworthy.release.open_server import discard, open_server
 from airworthy.release.parity import largest_difference
-from airworthy.release.record import unended
-from airworthy.release.rollback import Plan, choose, finished, unfinished
-from airworthy.release.server import discard, open_server
+from airworthy.release.release_record import unended
+from airworthy.release.rollback_plan import Plan, choose, finished, unfinished
+from airworthy.release.server_client import ServerClient
 from airworthy.release.traffic import Traffic
-from airworthy.serving.loaded import Limits, LoadedModel
+from airworthy.serving.loaded_model import Limits, LoadedModel
 
 log = logging.getLogger("airworthy.rollback")
 

@@ -15,15 +15,15 @@ from airworthy.handover import RolloutRequest, RolloutStatus, Verdict, VersionRe
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import BEGUN, DONE, GuardTrip, RolloutEnded, RolloutStep
-from airworthy.registry.store import open_registry
-from airworthy.release.flags import Rollout, clear_rollout
+from airworthy.registry.registry import open_registry
+from airworthy.release.current_blockers import demand_same_champion, standing_against
 from airworthy.release.guard import judge
-from airworthy.release.record import ended, not_watched, step_name
-from airworthy.release.rules import ReleaseRules, release_rules
-from airworthy.release.server import open_server
-from airworthy.release.standing import demand_same_champion, standing_against
-from airworthy.release.status import arm_of, baking, figures_of, follows, recorded
-from airworthy.release.steps import Begin, Recorded, Situation, Skip, Stop, Wait, Watch, is_own, next_move
+from airworthy.release.open_server import open_server
+from airworthy.release.release_record import ended, not_watched, step_name
+from airworthy.release.release_rules import ReleaseRules, release_rules
+from airworthy.release.rollout_flags import Rollout, clear_rollout
+from airworthy.release.rollout_status import arm_of, baking, figures_of, follows, recorded
+from airworthy.release.rollout_steps import Begin, Recorded, Situation, Skip, Stop, Wait, Watch, is_own, next_move
 from airworthy.release.traffic import Traffic, own_rollout
 
 log = logging.getLogger("airworthy.release")

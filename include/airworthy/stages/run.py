@@ -30,7 +30,7 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         TerminalError: when the stage is unknown, when an input is missing or wrong, and when the stage raises it.
         TransientError: when the stage raises it.
     """
-    from airworthy.metrics.stages import observed
+    from airworthy.metrics.stage_metrics import observed
 
     known = {**STAGES, **OPERATIONS}
     if name not in known:
@@ -45,7 +45,7 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _call(stage: Stage, job: Job, inputs: dict[str, Ref]) -> Ref:
     """Call the stage's function. MLflow's errors become errors that tell the reader what to do."""
-    from airworthy.registry.faults import explained
+    from airworthy.registry.mlflow_errors import explained
 
     try:
         with explained(job.environment):

@@ -13,19 +13,19 @@ from functools import cached_property
 
 import polars as pl
 
-from airworthy.batch_scoring.champion import load_champion
-from airworthy.batch_scoring.inputs import inputs_job, inputs_lake
+from airworthy.batch_scoring.load_champion import load_champion
 from airworthy.batch_scoring.predict import Predicted, predict
-from airworthy.batch_scoring.records import ScoredPartition
-from airworthy.batch_scoring.rows import prediction_rows, quarantined_rows
-from airworthy.batch_scoring.table import BatchPredictions, stands
+from airworthy.batch_scoring.score_rows import prediction_rows, quarantined_rows
+from airworthy.batch_scoring.score_table import BatchPredictions, stands
+from airworthy.batch_scoring.scored_partition import ScoredPartition
+from airworthy.batch_scoring.scoring_inputs import inputs_job, inputs_lake
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, ScoringInputs
-from airworthy.handover.scoring import Outcome
+from airworthy.handover.score_outputs import Outcome
 from airworthy.job import Job, git_commit
-from airworthy.predictions.ids import new_request_id
-from airworthy.predictions.rows import KEY_PREFIX, settled_name
+from airworthy.predictions.log_rows import KEY_PREFIX, settled_name
+from airworthy.predictions.prediction_ids import new_request_id
 
 ROWS_AT_ONCE = 100_000
 log = logging.getLogger("airworthy.score")

@@ -16,12 +16,12 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job, git_commit
 from airworthy.lake.datasets import TrainingRecord, open_datasets
-from airworthy.lake.table import open_lake
-from airworthy.monitoring.profile import Profile, make_profile, sample_rows
-from airworthy.registry.runs import log_dataset, log_json, log_model, training_run
+from airworthy.lake.lake import open_lake
+from airworthy.monitoring.column_profile import Profile, make_profile, sample_rows
+from airworthy.registry.training_runs import log_dataset, log_json, log_model, training_run
 from airworthy.training.fitting import Material, fit_baseline_beside, fit_challenger, gather_material
-from airworthy.training.identity import idempotency_key
-from airworthy.training.split import Boundaries
+from airworthy.training.idempotency_key import idempotency_key
+from airworthy.training.time_split import Boundaries
 
 _EXAMPLE_ROWS = 3
 

@@ -11,11 +11,11 @@ from airworthy.errors import TerminalError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
 from airworthy.job import Job
 from airworthy.lake.datasets import ValidationRecord, open_datasets
-from airworthy.lake.table import open_lake
-from airworthy.monitoring.profile import Profile, comparable, sample_rows, stability_indices
-from airworthy.registry.store import Registry, open_registry
-from airworthy.validation.results import Remembered, suite_digest, summarise
+from airworthy.lake.lake import open_lake
+from airworthy.monitoring.column_profile import Profile, comparable, sample_rows, stability_indices
+from airworthy.registry.registry import Registry, open_registry
 from airworthy.validation.suite import Suite, data_docs
+from airworthy.validation.validation_results import Remembered, suite_digest, summarise
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from airworthy.spec.gates import Task
-from airworthy.training.labels import encode_labels
+from airworthy.spec.evaluate_part import Task
+from airworthy.training.training_labels import encode_labels
 
 
 class BaselineModel(BaseModel):

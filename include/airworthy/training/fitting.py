@@ -16,12 +16,12 @@ from airworthy.errors import TerminalError
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
-from airworthy.lake.table import Lake
+from airworthy.lake.lake import Lake
 from airworthy.training.baseline import BaselineModel, fit_baseline
-from airworthy.training.booster import Fitted, base_parameters, fit_booster
-from airworthy.training.labels import find_classes
-from airworthy.training.rows import StoredRows, store_rows
-from airworthy.training.split import Boundaries, split_window
+from airworthy.training.time_split import Boundaries, split_window
+from airworthy.training.train_booster import Fitted, base_parameters, fit_booster
+from airworthy.training.training_labels import find_classes
+from airworthy.training.training_rows import StoredRows, store_rows
 
 log = logging.getLogger("airworthy.train")
 

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
-from airworthy.spec.model import Expectation
+from airworthy.spec.model_spec import Expectation
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airworthy.alerts.alert import Alert
-from airworthy.spec.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
+from airworthy.spec.alerts_part import Channel, EmailChannel, SlackChannel, WebhookChannel
 from airworthy_airflow.alerts import rendering
 
 if TYPE_CHECKING:

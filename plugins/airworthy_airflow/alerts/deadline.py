@@ -11,12 +11,12 @@ from typing import Any
 # Airflow's stub of `airflow.sdk` leaves the three names out.
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 
-from airworthy.alerts.making import late_run
+from airworthy.alerts.factories import late_run
 from airworthy.alerts.routing import wanted
 from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
-from airworthy_airflow.alerts.evidence import run_links
-from airworthy_airflow.alerts.telling import tell
+from airworthy_airflow.alerts.alert_links import run_links
+from airworthy_airflow.alerts.notify import tell
 
 log = logging.getLogger("airworthy.alerts")
 

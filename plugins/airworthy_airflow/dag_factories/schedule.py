@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import CronDataIntervalTimetable
 
 from airworthy.spec import ModelSpec
-from airworthy.spec.sources import SourceAsset
+from airworthy.spec.sources_part import SourceAsset
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.release.rules import ReleaseRules
+from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.spec_text import gate_text, guard_text, rollout_text

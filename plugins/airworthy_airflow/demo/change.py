@@ -8,7 +8,7 @@ from airworthy.days import midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
-from airworthy.spec.sources import SimulatorSource
+from airworthy.spec.sources_part import SimulatorSource
 
 WEEK = timedelta(weeks=1)
 MOST_WEEKS = 3

@@ -17,15 +17,15 @@ from airworthy.handover import DriftDecision, RunRequest, ShiftCheck, Window
 from airworthy_airflow.airflow_api import AirflowApi
 from airworthy_airflow.demo.change import MOST_WEEKS, WEEK, find_change, week_from
 from airworthy_airflow.demo.follow import follow_run
-from airworthy_airflow.demo.quality import Quality, served_quality
+from airworthy_airflow.demo.replay_traffic import Replayed, replay
 from airworthy_airflow.demo.runs import return_value, start_run
+from airworthy_airflow.demo.served_quality import Quality, served_quality
 from airworthy_airflow.demo.text import say
-from airworthy_airflow.demo.traffic import Replayed, replay
 
 if TYPE_CHECKING:
     from airworthy.job import Job
     from airworthy.ledger import Entry
-    from airworthy.release.client import ServerClient
+    from airworthy.release.server_client import ServerClient
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class SecondAct:
             TransientError: when a part cannot be reached.
         """
         from airworthy.job import open_job
-        from airworthy.release.client import ServerClient
+        from airworthy.release.server_client import ServerClient
 
         since = datetime.now(UTC) - timedelta(seconds=1)
         request = RunRequest(model=self.model, as_of=since, reason="manual", run_id="demo", requested_by="demo")
@@ -92,8 +92,8 @@ class SecondAct:
         return self._told(job, change, phases, decision)
 
     def _champion_as_of(self, job: Job) -> datetime | None:
-        from airworthy.registry.faults import explained
-        from airworthy.registry.store import open_registry
+        from airworthy.registry.mlflow_errors import explained
+        from airworthy.registry.registry import open_registry
         from airworthy.registry.tags import AS_OF
 
         with explained(job.environment):
@@ -136,8 +136,8 @@ class SecondAct:
 
     def _decision(self, job: Job, window_end: datetime) -> DriftDecision | None:
         from airworthy.ledger import open_ledger
+        from airworthy.monitoring.decision_table import decision_table
         from airworthy.monitoring.history import decided
-        from airworthy.monitoring.table import decision_table
 
         decision = decided(open_ledger(job.environment, self.model).entries(), window_end)
         say(self.console, decision_table(decision) if decision is not None else "nothing could be judged")
@@ -160,7 +160,7 @@ class SecondAct:
     def _told(self, job: Job, change: date, phases: list[Quality], decision: DriftDecision) -> Told:
         from airworthy.ledger import open_ledger
         from airworthy.ledger.events import RetrainingDecision
-        from airworthy.ledger.queries import of_kind
+        from airworthy.ledger.ledger_queries import of_kind
 
         entries = open_ledger(job.environment, self.model).entries()
         decided = of_kind(entries, RetrainingDecision)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from rich.console import Console
 
 from airworthy.handover import Shift, ShiftCheck
-from airworthy_airflow.demo.quality import Quality
+from airworthy_airflow.demo.served_quality import Quality
 
 METRICS = ("rmse", "mae")
 MOST_COLUMNS = 5

@@ -1,7 +1,7 @@
 """Thin operators: they run a stage and turn its errors into Airflow's. One module for each part of a DAG."""
 
-from airworthy_airflow.operators.approve import ApproveOperator
-from airworthy_airflow.operators.monitoring import (
+from airworthy_airflow.operators.approve_operator import ApproveOperator
+from airworthy_airflow.operators.monitor_operators import (
     CheckAgeOperator,
     CheckDataOperator,
     CheckDriftOperator,
@@ -10,10 +10,14 @@ from airworthy_airflow.operators.monitoring import (
     CollectOperator,
     DecideOperator,
 )
-from airworthy_airflow.operators.release import DeployProductionOperator, DeployStagingOperator, RollbackOperator
-from airworthy_airflow.operators.rollout import EndRolloutOperator, RolloutOperator
-from airworthy_airflow.operators.scoring import IngestInputsOperator, ScoreOperator
-from airworthy_airflow.operators.training import (
+from airworthy_airflow.operators.release_operators import (
+    DeployProductionOperator,
+    DeployStagingOperator,
+    RollbackOperator,
+)
+from airworthy_airflow.operators.rollout_operator import EndRolloutOperator, RolloutOperator
+from airworthy_airflow.operators.score_operators import IngestInputsOperator, ScoreOperator
+from airworthy_airflow.operators.train_operators import (
     EvaluateOperator,
     IngestOperator,
     RegisterOperator,

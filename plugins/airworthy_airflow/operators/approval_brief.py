@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, Verdict, VersionRef
-from airworthy.release.rules import ReleaseRules
+from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.links import artifact_url, mlflow_url
 from airworthy_airflow.spec_text import rollout_text

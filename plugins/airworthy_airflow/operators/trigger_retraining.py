@@ -10,13 +10,13 @@ from airflow.providers.standard.operators.trigger_dagrun import DagIsPaused, Tri
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from airworthy.environment import load_environment
-from airworthy_airflow.operators.stage import airflow_errors
+from airworthy_airflow.operators.stage_operator import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airworthy.handover import DriftDecision
-    from airworthy_airflow.alerts.telling import Log
+    from airworthy_airflow.alerts.notify import Log
 
 DOC = (
     "Starts the train DAG with the decision's own run id, so a retry, or a task that is cleared, starts no second run, "
@@ -89,9 +89,9 @@ def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None
 
 def tell_of(decision: DriftDecision, context: Context, log: Log, *, started: bool = False) -> None:
     """Tell people that training is triggered, that it cannot be, or that it is triggered no more."""
-    from airworthy.alerts.making import circuit_breaker, retraining
-    from airworthy_airflow.alerts.evidence import task_links
-    from airworthy_airflow.alerts.telling import tell
+    from airworthy.alerts.factories import circuit_breaker, retraining
+    from airworthy_airflow.alerts.alert_links import task_links
+    from airworthy_airflow.alerts.notify import tell
 
     links = task_links(context)
     alert = retraining(decision, links, started=started) if decision.trigger else circuit_breaker(decision, links)

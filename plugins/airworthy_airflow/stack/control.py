@@ -16,9 +16,9 @@ from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
 from airworthy_airflow.stack.prepare import prepare_databases
 from airworthy_airflow.stack.processes import end, members, read_record, stop_supervisord
-from airworthy_airflow.stack.progress import Tell, progress
 from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
 from airworthy_airflow.stack.settings import process_environment, user_environment
+from airworthy_airflow.stack.startup_progress import Tell, progress
 from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
 
 HEALTHY_WITHIN_SECONDS = 240

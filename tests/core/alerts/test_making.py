@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airworthy.alerts.making import circuit_breaker, failed_validation, guard_trip, late_run, retraining, too_old
+from airworthy.alerts.factories import circuit_breaker, failed_validation, guard_trip, late_run, retraining, too_old
 from airworthy.errors import TerminalError
 from airworthy.handover import AgeCheck, ArmFigures, DriftDecision, RolloutStatus
 

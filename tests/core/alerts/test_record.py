@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from airworthy.alerts.alert import Alert
-from airworthy.alerts.record import record, told_before
 from airworthy.alerts.routing import wanted
+from airworthy.alerts.sent_alerts import record, told_before
 from airworthy.cli.ledger_lines import ledger_line
 from airworthy.environment import Environment
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AlertRaised
-from airworthy.spec.alerts import Alerts, EmailChannel, SlackChannel, WebhookChannel
+from airworthy.spec.alerts_part import Alerts, EmailChannel, SlackChannel, WebhookChannel
 
 ALERT_OF_DRIFT = Alert(
     kind="drift", model="parcels", about="one day", severity="warning", title="parcels is trained again",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from airworthy.backtest.arms import Service, Training
+from airworthy.backtest.strategies import Service, Training
 from airworthy.errors import TerminalError
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

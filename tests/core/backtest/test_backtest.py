@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from airworthy.backtest.running import Backtest
-from airworthy.backtest.table import backtest_table
+from airworthy.backtest.backtest_table import backtest_table
+from airworthy.backtest.run_backtest import Backtest
 from airworthy.cli.main import app
 from airworthy.environment import Environment
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 from ..monitoring.conftest import MONITOR  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import COLUMNS, MakeModel, make_model  # noqa: TID252

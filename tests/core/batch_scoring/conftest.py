@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 import yaml
 
-from airworthy.batch_scoring.table import BatchPredictions
+from airworthy.batch_scoring.score_table import BatchPredictions
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import BatchScore
 from airworthy.handover.catalogue import STAGES
-from airworthy.lake.sources.deliveries import generate_deliveries
-from airworthy.registry.store import Registry, open_registry
-from airworthy.spec.sources import SimulatorSource
+from airworthy.lake.sources.simulated_deliveries import generate_deliveries
+from airworthy.registry.registry import Registry, open_registry
+from airworthy.spec.sources_part import SimulatorSource
 from airworthy.stages import run_stage
 
 from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252 - tests are no installed package

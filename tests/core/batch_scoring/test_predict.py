@@ -17,17 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.batch_scoring.predict import NOT_FINITE, predict
-from airworthy.batch_scoring.records import ScoredPartition
-from airworthy.batch_scoring.rows import prediction_rows, quarantined_rows
-from airworthy.batch_scoring.table import BatchPredictions
+from airworthy.batch_scoring.score_rows import prediction_rows, quarantined_rows
+from airworthy.batch_scoring.score_table import BatchPredictions
+from airworthy.batch_scoring.scored_partition import ScoredPartition
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest
 from airworthy.features import FeatureSet, fit_features, polars_schema
 from airworthy.handover import Window
 from airworthy.lake import delta
-from airworthy.predictions.ids import new_request_id
-from airworthy.release.client import split_body
-from airworthy.serving.loaded import Limits, LoadedModel
-from airworthy.spec.model import PARTITION
+from airworthy.predictions.prediction_ids import new_request_id
+from airworthy.release.server_client import split_body
+from airworthy.serving.loaded_model import Limits, LoadedModel
+from airworthy.spec.model_spec import PARTITION
 
 from ..lake.conftest import environment_below  # noqa: TID252 - tests are no installed package
 from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252

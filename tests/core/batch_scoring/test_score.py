@@ -18,8 +18,8 @@ from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, DatasetRef, Window
 from airworthy.lake import open_lake
 from airworthy.lineage.trace import trace
-from airworthy.metrics.files import metrics_folder
-from airworthy.serving.ephemeral import running_server
+from airworthy.metrics.metric_files import metrics_folder
+from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
 from ..stages.conftest import COLUMNS, small_spec  # noqa: TID252 - tests are no installed package

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from airworthy.cli.days import begin_of, end_of, end_of_data
+from airworthy.cli.date_options import begin_of, end_of, end_of_data
 from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError

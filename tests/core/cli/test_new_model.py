@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from airworthy.cli.main import app
 from airworthy.features import load_expressions, polars_schema
-from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.lake.sources.simulated_deliveries import generate_deliveries
 from airworthy.spec import load_spec
-from airworthy.spec.reading import read_mapping
+from airworthy.spec.read_yaml import read_mapping
 from airworthy.spec.scaffold import ScaffoldError, scaffold
-from airworthy.spec.schema import SCHEMA_FILE, spec_schema
+from airworthy.spec.spec_schema import SCHEMA_FILE, spec_schema
 
 TASKS, SOURCES = ("regression", "binary", "multiclass"), ("simulator", "files", "sql")
 

@@ -17,8 +17,8 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover.catalogue import STAGES
-from airworthy.packing import pack
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
+from airworthy.stage_input import pack
 
 FEATURES = "import polars as pl\nprint('a word from the features')\nFEATURES = {'km': pl.col('distance_km')}\n"
 SPEC: dict[str, Any] = {

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from airworthy.behaviour import Behaviour, BehaviouralTest, Direction, Invariance, MinimumFunctionality, load_behaviour
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
-from airworthy.evaluation.behaviour import BehaviourFound, try_behaviour
-from airworthy.evaluation.behaviour_gates import behaviour_outcomes
+from airworthy.evaluation.behavioural_gates import behaviour_outcomes
+from airworthy.evaluation.behavioural_tests import BehaviourFound, try_behaviour
 from airworthy.features import Feature, FeatureSet
 from airworthy.handover import GateOutcome
 

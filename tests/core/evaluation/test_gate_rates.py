@@ -22,7 +22,7 @@ from airworthy.evaluation.gate_rates import (
     nominal_rate,
     rate_of,
 )
-from airworthy.spec.gates import Gate
+from airworthy.spec.evaluate_part import Gate
 
 GATE = Gate(metric="rmse", against="champion", margin=0.05)
 DAYS, ROWS, CASES = 10, 150, 300

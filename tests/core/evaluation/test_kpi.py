@@ -13,7 +13,7 @@ from airworthy.errors import TerminalError
 from airworthy.evaluation.bootstrap import relative_cost
 from airworthy.evaluation.kpi import costs_of_rows
 from airworthy.spec import load_spec
-from airworthy.spec.gates import Kpi
+from airworthy.spec.evaluate_part import Kpi
 
 MODELS = Path(__file__).resolve().parents[3] / "include/models"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airworthy.evaluation.metrics import confusion, measure
+from airworthy.evaluation.task_metrics import confusion, measure
 
 
 def test_regression_by_hand() -> None:

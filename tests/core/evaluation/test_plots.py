@@ -11,10 +11,10 @@ import pytest
 from tests.core.stages.conftest import small_spec
 
 from airworthy.evaluation.holdout import Scored
-from airworthy.evaluation.metrics import confusion, measure
 from airworthy.evaluation.plots import draw
+from airworthy.evaluation.task_metrics import confusion, measure
 from airworthy.spec import ModelSpec
-from airworthy.spec.gates import Task
+from airworthy.spec.evaluate_part import Task
 
 ROWS = 600
 IMPORTANCE = {"distance_km": 0.7, "city": 0.3, "stops": 0.0}

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.evaluation.sample import RowSample
+from airworthy.evaluation.row_sample import RowSample
 
 
 def sample(sizes: list[int], most: int, seed: int) -> list[int]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.evaluation.slicing import MISSING, bin_names, in_slices, slice_names
-from airworthy.spec.gates import Slices
+from airworthy.spec.evaluate_part import Slices
 
 BINS = st.lists(st.integers(-50, 50), min_size=1, max_size=6, unique=True).map(sorted)
 NUMBERS = st.lists(st.none() | st.just(math.nan) | st.floats(-100, 100) | st.integers(-50, 50).map(float), max_size=40)

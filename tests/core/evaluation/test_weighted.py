@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.core.evaluation.imperfect import imperfect
 
-from airworthy.evaluation.metrics import measure
+from airworthy.evaluation.task_metrics import measure
 from airworthy.evaluation.weighted import weighted_metric
-from airworthy.spec.gates import METRICS, Task
+from airworthy.spec.evaluate_part import METRICS, Task
 
 EVERY = [(task, metric) for task, names in METRICS.items() for metric in names]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.gates.decide import Measured, decide, overall
-from airworthy.spec.gates import Gate
+from airworthy.gates.gate_outcomes import Measured, decide, overall
+from airworthy.spec.evaluate_part import Gate
 
 SMALL = st.floats(-2, 2, allow_nan=False)
 

@@ -12,7 +12,7 @@ from tests.core.lake.conftest import MakeJob
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy.lake.sources import open_source
-from airworthy.lake.sources.sql import connection_url
+from airworthy.lake.sources.sql_source import connection_url
 
 QUERY = "SELECT at, id, city, minutes FROM trips WHERE at >= :start AND at < :end ORDER BY id"
 

@@ -18,7 +18,7 @@ from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef, Window
 from airworthy.lake import Lake, PartitionRecord
 from airworthy.lake.digest import frame_digest
-from airworthy.lake.records import Reading
+from airworthy.lake.partition_records import Reading
 
 NOTHING_BAD = pl.DataFrame(schema={"reason": pl.String, "row": pl.String})
 START = datetime(2026, 1, 1, tzinfo=UTC)

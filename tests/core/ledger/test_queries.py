@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import Entry, open_ledger
-from airworthy.ledger.queries import parse_moment, rolled_back, served_at
+from airworthy.ledger.ledger_queries import parse_moment, rolled_back, served_at
 
 from .notes import Note
 

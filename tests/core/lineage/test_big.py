@@ -28,8 +28,8 @@ from airworthy.lake import Lake, open_lake
 from airworthy.lake.datasets import DatasetRecord, open_datasets
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import LedgerEvent, Registration
+from airworthy.lineage.answer_tree import plain_lines, tree_of
 from airworthy.lineage.trace import trace
-from airworthy.lineage.tree import plain_lines, tree_of
 from airworthy.spec import load_spec
 from airworthy.stages.ingest import ingest
 

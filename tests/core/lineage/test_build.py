@@ -10,13 +10,13 @@ import pytest
 
 from airworthy.handover import Window
 from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
-from airworthy.lake.records import PartitionRecord
+from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
-from airworthy.lineage.answer import Answer
+from airworthy.lineage.answer_tree import plain_lines, tree_of
 from airworthy.lineage.build import Facts, add_partitions, build, dataset_id, training_id, version_id
 from airworthy.lineage.graph import Graph, Node
-from airworthy.lineage.serving import Answered, add_answered, add_prediction
-from airworthy.lineage.tree import plain_lines, tree_of
+from airworthy.lineage.lineage_answer import Answer
+from airworthy.lineage.served_nodes import Answered, add_answered, add_prediction
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.lineage.answer import Answer
 from airworthy.lineage.graph import Graph, Node
+from airworthy.lineage.lineage_answer import Answer
 
 NAMES = [str(number) for number in range(9)]
 # Edges from a smaller to a greater number only: nothing is made from what came later.

@@ -24,13 +24,13 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover.catalogue import STAGES
-from airworthy.lineage.answer import Answer
 from airworthy.lineage.graph import Node
+from airworthy.lineage.lineage_answer import Answer
 from airworthy.lineage.reference import ALLOWED
 from airworthy.lineage.trace import trace
 from airworthy.predictions.collect import collect
-from airworthy.release.flags import clear_rollout, set_rollout
-from airworthy.serving.ephemeral import running_server
+from airworthy.release.rollout_flags import clear_rollout, set_rollout
+from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package

@@ -15,9 +15,9 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration, VerdictReached
-from airworthy.metrics.decisions import Decisions
 from airworthy.metrics.exporter import exported
-from airworthy.metrics.files import add_metrics, metrics_folder
+from airworthy.metrics.ledger_metrics import Decisions
+from airworthy.metrics.metric_files import add_metrics, metrics_folder
 
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
 from .samples import Samples, samples

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from airworthy.environment import Environment
-from airworthy.metrics.files import add_metrics, added, read_metrics
+from airworthy.metrics.metric_files import add_metrics, added, read_metrics
 
 from .samples import samples
 
@@ -41,7 +41,7 @@ def test_counts_go_on_from_process_to_process(environment: Environment) -> None:
 WRITER = """
 from prometheus_client import CollectorRegistry, Counter
 from airworthy.environment import load_environment
-from airworthy.metrics.files import add_metrics
+from airworthy.metrics.metric_files import add_metrics
 registry = CollectorRegistry()
 Counter("runs", "Runs", registry=registry).inc()
 for _ in range(50):

@@ -21,17 +21,17 @@ from airworthy.environment import Environment, load_environment
 from airworthy.handover import DatasetRef, Window
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration
-from airworthy.metrics.decisions import Decisions
 from airworthy.metrics.exporter import FileMetrics
-from airworthy.metrics.stages import stage_metrics
+from airworthy.metrics.ledger_metrics import Decisions
+from airworthy.metrics.resource_usage import Usage
+from airworthy.metrics.stage_metrics import stage_metrics
 from airworthy.metrics.statsd import Statsd
-from airworthy.metrics.usage import Usage
 from airworthy.monitoring.gauges import GAUGES
 from airworthy.predictions.spool import open_prediction_log
 from airworthy.project import project_folder
-from airworthy.release.client import split_body
-from airworthy.release.flags import set_kill_switch, set_rollout
-from airworthy.serving.ephemeral import serving
+from airworthy.release.rollout_flags import set_kill_switch, set_rollout
+from airworthy.release.server_client import split_body
+from airworthy.serving.in_process_server import serving
 
 from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package

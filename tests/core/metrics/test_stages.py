@@ -10,7 +10,7 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.metrics.stages import OUTCOMES
+from airworthy.metrics.stage_metrics import OUTCOMES
 from airworthy.stages import run_stage
 
 from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package

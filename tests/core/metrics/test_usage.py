@@ -13,7 +13,7 @@ from time import perf_counter, process_time
 
 import pytest
 
-from airworthy.metrics.usage import measured
+from airworthy.metrics.resource_usage import measured
 
 MIB = 2**20
 LINUX = Path("/proc/self")

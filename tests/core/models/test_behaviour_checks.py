@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airworthy.checks.checking import check_spec
+from airworthy.checks.check_spec import check_spec
 from airworthy.spec.faults import Fault
 
 VALID = Path(__file__).resolve().parents[1] / "spec" / "valid.yaml"

@@ -12,14 +12,14 @@ import xgboost
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import Manifest, ModelBundle
-from airworthy.checks.checking import check_spec
-from airworthy.evaluation.behaviour import try_behaviour
-from airworthy.evaluation.behaviour_gates import behaviour_outcomes
+from airworthy.checks.check_spec import check_spec
+from airworthy.evaluation.behavioural_gates import behaviour_outcomes
+from airworthy.evaluation.behavioural_tests import try_behaviour
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions
 from airworthy.lake.conform import conform
-from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.lake.sources.simulated_deliveries import generate_deliveries
 from airworthy.spec import load_spec
-from airworthy.spec.sources import SimulatorSource
+from airworthy.spec.sources_part import SimulatorSource
 
 MODELS = Path(__file__).resolve().parents[3] / "include/models"
 FIRST = date(2026, 2, 1)

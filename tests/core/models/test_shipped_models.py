@@ -19,9 +19,9 @@ from airworthy.job import Job
 from airworthy.lake import open_lake
 from airworthy.lake.conform import conform
 from airworthy.lake.digest import frame_digest
-from airworthy.lake.sources.deliveries import generate_deliveries
+from airworthy.lake.sources.simulated_deliveries import generate_deliveries
 from airworthy.spec import load_spec
-from airworthy.spec.sources import SimulatorSource
+from airworthy.spec.sources_part import SimulatorSource
 from airworthy.stages.ingest import ingest
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.handover.catalogue import OPERATIONS
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
 from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package

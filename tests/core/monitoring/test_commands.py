@@ -16,7 +16,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
 from airworthy.job import open_job
-from airworthy.monitoring.trial.quality import try_monitor
+from airworthy.monitoring.simulation.monitor_quality import try_monitor
 
 from ..stages.conftest import MakeModel, small_spec  # noqa: TID252 - tests are no installed package
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import Signal, SignalOutcome, WindowSignals
-from airworthy.monitoring.decision import Seen, decide_retraining, persists
-from airworthy.spec.monitor import Persistence, Retrain
+from airworthy.monitoring.retraining_rule import Seen, decide_retraining, persists
+from airworthy.spec.monitor_part import Persistence, Retrain
 
 DAY = timedelta(days=1)
 FIRST = datetime(2026, 3, 20, tzinfo=UTC)

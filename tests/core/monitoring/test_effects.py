@@ -12,7 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from airworthy.monitoring.bins import CategoryBins, NumberBins, make_bins
 from airworthy.monitoring.effects import effects
-from airworthy.monitoring.summary import ColumnSummary, summarise, summarise_column
+from airworthy.monitoring.window_summary import ColumnSummary, summarise, summarise_column
 
 KINDS = {"n": "float", "i": "int", "c": "category", "b": "bool", "at": "datetime"}
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import Shift
-from airworthy.monitoring.judging import adjusted_p_values, describe, judge
-from airworthy.spec.monitor import Drift
+from airworthy.monitoring.drift_rule import adjusted_p_values, describe, judge
+from airworthy.spec.monitor_part import Drift
 
 COLUMNS = ("a", "b", "c", "d")
 RULES = Drift(false_discovery_rate=0.05, min_importance=0.2, ignore=["d"])

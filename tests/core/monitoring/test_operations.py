@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 from .conftest import MONITOR, Watch
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airworthy.monitoring.assessment import judge_rise
-from airworthy.monitoring.performance import Losses, LossRise, loss_rise, losses_of
-from airworthy.spec.monitor import Performance
+from airworthy.monitoring.loss_rise import Losses, LossRise, loss_rise, losses_of
+from airworthy.monitoring.window_checks import judge_rise
+from airworthy.spec.monitor_part import Performance
 
 WEEKDAY = [1.0, 1.0, 1.1, 1.1, 1.3, 0.8, 0.6]
 

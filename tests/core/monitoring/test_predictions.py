@@ -15,11 +15,11 @@ from airworthy.handover import RunRequest
 from airworthy.job import Job, open_job
 from airworthy.lake.conform import conform
 from airworthy.lake.sources import open_source
-from airworthy.monitoring.production import LakeRows, PredictionRows
-from airworthy.monitoring.windows import DAY, Span
-from airworthy.predictions.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, SHADOW, label_rows, prediction_rows
+from airworthy.monitoring.live_rows import LakeRows, PredictionRows
+from airworthy.monitoring.spans import DAY, Span
+from airworthy.predictions.log_rows import LABEL_COLUMNS, PREDICTION_COLUMNS, SHADOW, label_rows, prediction_rows
+from airworthy.predictions.log_tables import append, column_types, open_or_create, table_uri
 from airworthy.predictions.spool import LABELS, PREDICTIONS, LoggedVersion
-from airworthy.predictions.tables import append, column_types, open_or_create, table_uri
 
 from .conftest import MONITOR, Watch
 

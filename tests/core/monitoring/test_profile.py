@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airworthy.monitoring.profile import Profile, comparable, make_profile, sample_rows, stability_indices
+from airworthy.monitoring.column_profile import Profile, comparable, make_profile, sample_rows, stability_indices
 
 INPUTS = {"at": "datetime", "km": "float", "city": "category"}
 

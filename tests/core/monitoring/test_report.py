@@ -10,8 +10,8 @@ import pytest
 
 from airworthy.monitoring.bins import make_bins
 from airworthy.monitoring.effects import effects
-from airworthy.monitoring.report import draw
-from airworthy.monitoring.summary import summarise_column
+from airworthy.monitoring.evidently_report import draw
+from airworthy.monitoring.window_summary import summarise_column
 from airworthy.spec import ModelSpec
 
 from ..stages.conftest import small_spec  # noqa: TID252 - tests are no installed package

@@ -8,8 +8,8 @@ import polars as pl
 from airworthy.handover import Shift
 from airworthy.monitoring.bins import make_bins
 from airworthy.monitoring.shifts import ReferenceWindow, find_shifts, match
-from airworthy.monitoring.summary import summarise
-from airworthy.spec.monitor import Drift
+from airworthy.monitoring.window_summary import summarise
+from airworthy.spec.monitor_part import Drift
 
 KINDS = {"n": "float", "c": "category"}
 WEEKDAY_MEAN = [0.0, 0.2, 0.4, 0.2, 0.0, -1.0, -2.0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.monitoring.windows import Span, last_complete, like
+from airworthy.monitoring.spans import Span, last_complete, like
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 LENGTHS = st.sampled_from([HOUR, 3 * HOUR, 12 * HOUR, DAY, WEEK, 2 * WEEK])

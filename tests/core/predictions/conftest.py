@@ -11,9 +11,9 @@ import pytest
 
 from airworthy.bundle import Manifest
 from airworthy.environment import Environment
-from airworthy.predictions.ids import new_request_id
+from airworthy.predictions.log_tables import table_uri
+from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog, open_prediction_log
-from airworthy.predictions.tables import table_uri
 
 INPUTS: dict[str, Any] = {"at": "datetime", "distance": "float", "stops": "int", "city": "category"}
 ROW: dict[str, Any] = {"at": "2026-03-01T08:00:00Z", "distance": 2.5, "stops": 3, "city": "Oslo"}

@@ -16,11 +16,11 @@ import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store
 import xgboost
 
-import airworthy.registry.store
+import airworthy.registry.registry
 import airworthy.serving.app
-from airworthy.serving.main import serve
+from airworthy.serving.uvicorn_server import serve
 
-IMPORTED = (mlflow, xgboost, airworthy.registry.store, airworthy.serving.app)
+IMPORTED = (mlflow, xgboost, airworthy.registry.registry, airworthy.serving.app)
 
 
 def main() -> None:

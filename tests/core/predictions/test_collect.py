@@ -16,10 +16,10 @@ from tests.core.predictions.conftest import INPUTS, ROW, Record, body_of, in_lak
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.predictions.collect import collect
-from airworthy.predictions.ids import made_at
+from airworthy.predictions.log_tables import table_uri
+from airworthy.predictions.prediction_ids import made_at
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PredictionLog, spool_folder
-from airworthy.predictions.tables import table_uri
 
 
 def test_every_row_is_there_typed_as_the_version_declared(environment: Environment, record: Record) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.predictions.frames import FILE_HEADER_BYTES, frame_header, new_file_header, whole_frames
+from airworthy.predictions.record_frames import FILE_HEADER_BYTES, frame_header, new_file_header, whole_frames
 
 payloads = st.lists(st.binary(max_size=80), max_size=12)
 

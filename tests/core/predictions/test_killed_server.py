@@ -20,7 +20,7 @@ from tests.core.stages.conftest import MakeModel, RunStages, make_model, run_sta
 
 from airworthy.environment import Environment, load_environment
 from airworthy.predictions.collect import collect
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 __all__ = ["make_model", "run_stages"]
 

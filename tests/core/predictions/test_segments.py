@@ -9,9 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from airworthy.predictions.batches import batches
-from airworthy.predictions.frames import whole_frames
+from airworthy.predictions.record_frames import whole_frames
 from airworthy.predictions.segments import SegmentWriter, remove_unpublished, segments_in
+from airworthy.predictions.spool_batches import batches
 
 
 def records(folder: Path) -> list[bytes]:

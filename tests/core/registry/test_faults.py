@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy.registry.faults import explain, without_secrets
-from airworthy.registry.store import open_registry
+from airworthy.registry.mlflow_errors import explain, without_secrets
+from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
 

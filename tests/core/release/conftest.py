@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from airworthy.environment import Environment
-from airworthy.serving.ephemeral import running_server
+from airworthy.serving.in_process_server import running_server
 
 from ..stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
 

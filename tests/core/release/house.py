@@ -21,10 +21,10 @@ import yaml
 from airworthy.environment import Environment, load_environment
 from airworthy.handover.catalogue import STAGES
 from airworthy.ledger import Entry, open_ledger
-from airworthy.registry.store import Registry, open_registry
-from airworthy.release.flags import Rollout, clear_rollout, read_rollout, set_kill_switch
-from airworthy.release.server import discard, open_server
-from airworthy.serving.ephemeral import running_server
+from airworthy.registry.registry import Registry, open_registry
+from airworthy.release.open_server import discard, open_server
+from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_kill_switch
+from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package

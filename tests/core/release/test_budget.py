@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airworthy.release.budget import breaches
-from airworthy.spec.release import Budget
+from airworthy.spec.release_part import Budget
 
 MEASURED: dict[str, float | None] = {
     "p50_ms": 1.0, "p99_ms": 5.0, "load_seconds": 0.5, "memory_mib": 30.0, "size_mib": 2.0

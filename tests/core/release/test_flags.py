@@ -12,7 +12,7 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
-from airworthy.release.flags import Rollout, clear_rollout, read_rollout, set_kill_switch, set_rollout
+from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_kill_switch, set_rollout
 
 FOREIGN = {"state": "ENABLED", "variants": {"a": 1, "b": 2}, "defaultVariant": "a", "metadata": {"owner": "somebody"}}
 

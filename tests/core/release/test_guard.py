@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures
 from airworthy.release.guard import Arm, judge
-from airworthy.spec.release import Guard
+from airworthy.spec.release_part import Guard
 
 GUARD = Guard(p99_ms=50.0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airworthy.errors import TerminalError
-from airworthy.registry.store import CHALLENGER
+from airworthy.registry.registry import CHALLENGER
 from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES  # noqa: TID252 - tests are no installed package

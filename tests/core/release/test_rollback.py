@@ -18,7 +18,7 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import ROLLED_BACK
 from airworthy.stages import run_stage
 

@@ -14,10 +14,10 @@ import pytest
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
-from airworthy.lake.table import open_lake
-from airworthy.registry.store import CHALLENGER
-from airworthy.release.flags import clear_rollout, set_kill_switch, set_rollout
-from airworthy.release.steps import ABANDONED_AFTER
+from airworthy.lake.lake import open_lake
+from airworthy.registry.registry import CHALLENGER
+from airworthy.release.rollout_flags import clear_rollout, set_kill_switch, set_rollout
+from airworthy.release.rollout_steps import ABANDONED_AFTER
 from airworthy.stages import run_stage
 
 from .house import BRITTLE, MODEL, WEAK, House, open_house

@@ -17,8 +17,8 @@ import xgboost
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest, write_bundle
 from airworthy.errors import TerminalError
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
-from airworthy.release.client import ServerClient, split_body
-from airworthy.serving.ephemeral import RunningServer, serving
+from airworthy.release.server_client import ServerClient, split_body
+from airworthy.serving.in_process_server import RunningServer, serving
 
 from .rollout_client import RolloutClient
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from airworthy.serving.ephemeral import RunningServer
+from airworthy.serving.in_process_server import RunningServer
 
 from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 

@@ -9,12 +9,12 @@ import pytest
 from sklearn.metrics import log_loss
 
 from airworthy.bundle import Manifest
-from airworthy.serving.arms import Arm
-from airworthy.serving.loaded import LoadedModel
-from airworthy.serving.metrics import Metrics
-from airworthy.serving.quality import Quality
+from airworthy.serving.loaded_model import LoadedModel
+from airworthy.serving.prediction_quality import Quality
 from airworthy.serving.reservoir import Reservoir
-from airworthy.serving.shadow import Shadow, ShadowQueue
+from airworthy.serving.rollout_arms import Arm
+from airworthy.serving.server_metrics import Metrics
+from airworthy.serving.shadow_queue import Shadow, ShadowQueue
 
 from .conftest import CLASSES, INPUTS
 

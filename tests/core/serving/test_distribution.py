@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from airworthy.release.client import split_body
-from airworthy.serving.distribution import NUMBER_BOUNDS, PROBABILITY_BOUNDS, Distribution
-from airworthy.serving.loaded import LoadedModel
+from airworthy.release.server_client import split_body
+from airworthy.serving.loaded_model import LoadedModel
+from airworthy.serving.prediction_distribution import NUMBER_BOUNDS, PROBABILITY_BOUNDS, Distribution
 
 from .conftest import CLASSES, FolderRegistry
 

@@ -10,7 +10,9 @@ import sys
 def test_the_server_imports_no_grpc() -> None:
     """Flags are evaluated in the server's own process: starting it imports neither gRPC nor flagd's gRPC messages."""
     probe = (
-        "import json, sys\nimport airworthy.serving.main, airworthy.serving.app\nprint(json.dumps(sorted(sys.modules)))"
+        "import json, sys\n"
+        "import airworthy.serving.uvicorn_server, airworthy.serving.app\n"
+        "print(json.dumps(sorted(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True)

@@ -13,11 +13,11 @@ import pytest
 
 from airworthy.bundle import ModelBundle
 from airworthy.environment import Environment
-from airworthy.predictions.find import find_prediction
+from airworthy.predictions.find_prediction import find_prediction
 from airworthy.predictions.spool import open_prediction_log
-from airworthy.release.client import split_body
-from airworthy.release.flags import set_rollout
-from airworthy.serving.ephemeral import serving
+from airworthy.release.rollout_flags import set_rollout
+from airworthy.release.server_client import split_body
+from airworthy.serving.in_process_server import serving
 
 from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airworthy.bundle import ModelBundle
-from airworthy.release.client import split_body
-from airworthy.serving.ephemeral import serving
-from airworthy.serving.loaded import Limits
+from airworthy.release.server_client import split_body
+from airworthy.serving.in_process_server import serving
+from airworthy.serving.loaded_model import Limits
 
 ROW: dict[str, Any] = {
     "picked_up_at": "2026-01-31T08:30:00Z",

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from airworthy.bundle import MODEL_FILE, ModelBundle
-from airworthy.release.client import ServerClient, split_body
-from airworthy.release.flags import clear_rollout, set_kill_switch, set_rollout
-from airworthy.serving.ephemeral import serving
+from airworthy.release.rollout_flags import clear_rollout, set_kill_switch, set_rollout
+from airworthy.release.server_client import ServerClient, split_body
+from airworthy.serving.in_process_server import serving
 
 from ..waiting import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import INPUTS, FolderRegistry

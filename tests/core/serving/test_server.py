@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from airworthy.bundle import ModelBundle
 from airworthy.features import polars_schema
-from airworthy.release.client import split_body
+from airworthy.release.server_client import split_body
 from airworthy.serving.app import create_app
-from airworthy.serving.booster import DirectPredictor
-from airworthy.serving.ephemeral import serving
-from airworthy.serving.single_row import SingleRow
+from airworthy.serving.direct_predictor import DirectPredictor
+from airworthy.serving.in_process_server import serving
+from airworthy.serving.single_row_encoder import SingleRow
 
 JSON = {"content-type": "application/json"}
 INPUTS = {

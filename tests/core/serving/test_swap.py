@@ -12,9 +12,9 @@ import pytest
 
 from airworthy.bundle import FEATURES_FILE, MODEL_FILE, ModelBundle
 from airworthy.errors import TerminalError, TransientError
-from airworthy.release.client import ServerClient, split_body
-from airworthy.serving.ephemeral import serving
-from airworthy.serving.token import ensure_token, token_in
+from airworthy.release.server_client import ServerClient, split_body
+from airworthy.serving.admin_token import ensure_token, token_in
+from airworthy.serving.in_process_server import serving
 
 JSON = {"content-type": "application/json"}
 

@@ -13,9 +13,9 @@ import xgboost
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest, write_bundle
 from airworthy.features import Feature
 from airworthy.protocol.refusals import RefusedError
-from airworthy.release.client import split_body
-from airworthy.serving.loaded import Limits, LoadedModel
-from airworthy.serving.together import Together
+from airworthy.release.server_client import split_body
+from airworthy.serving.loaded_model import Limits, LoadedModel
+from airworthy.serving.micro_batcher import Together
 
 
 async def ask_at_once(requests: list[tuple[LoadedModel, bytes]]) -> list[object]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airworthy.spec import SpecError, load_spec
 from airworthy.spec.faults import Fault
-from airworthy.spec.reading import read_mapping
+from airworthy.spec.read_yaml import read_mapping
 
 VALID = read_mapping(Path(__file__).with_name("valid.yaml"))
 

@@ -10,7 +10,7 @@ import pytest
 from tests.core.spec.broken_specs import BROKEN
 from typer.testing import CliRunner
 
-from airworthy.checks.checking import check_spec, specs_in
+from airworthy.checks.check_spec import check_spec, specs_in
 from airworthy.cli.main import app
 
 FOLDER = Path(__file__).with_name("broken")

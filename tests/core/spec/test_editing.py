@@ -9,7 +9,7 @@ import pytest
 
 from airworthy.errors import TerminalError
 from airworthy.spec import load_spec
-from airworthy.spec.editing import set_in_part
+from airworthy.spec.edit_spec import set_in_part
 
 VALID = (Path(__file__).with_name("valid.yaml")).read_text(encoding="utf-8")
 

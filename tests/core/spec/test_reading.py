@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airworthy.spec.fields import format_duration, parse_duration
-from airworthy.spec.reading import Unreadable, read_mapping
+from airworthy.spec.read_yaml import Unreadable, read_mapping
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
 VALUES = st.recursive(

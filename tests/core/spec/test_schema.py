@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.project import project_folder
 from airworthy.spec import SpecError, load_spec
-from airworthy.spec.reading import Unreadable, read_mapping
-from airworthy.spec.schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
+from airworthy.spec.read_yaml import Unreadable, read_mapping
+from airworthy.spec.spec_schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
 
 SHIPPED = sorted((project_folder() / "include" / "models").glob("*/model.yaml"))
 VALIDATOR = jsonschema.Draft202012Validator(spec_schema(), format_checker=jsonschema.FormatChecker())

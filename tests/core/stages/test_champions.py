@@ -12,7 +12,7 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.evaluation.holdout import aligned
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
 

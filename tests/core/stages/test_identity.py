@@ -10,7 +10,7 @@ import pytest
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
 from .conftest import MakeModel, RunStages

@@ -14,8 +14,8 @@ from airworthy.bundle import MODEL_FILE, ModelBundle
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
-from airworthy.spec.gates import METRICS
+from airworthy.registry.registry import open_registry
+from airworthy.spec.evaluate_part import METRICS
 
 from .conftest import MakeModel, RunStages, small_spec
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from airworthy.errors import TerminalError
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 from .conftest import MakeModel, RunStages, small_spec
 

@@ -12,8 +12,8 @@ import pytest
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
-from airworthy.serving.ephemeral import running_server
+from airworthy.registry.registry import open_registry
+from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
 from .conftest import MakeModel, RunStages

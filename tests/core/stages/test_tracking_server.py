@@ -16,7 +16,7 @@ import pytest
 
 from airworthy.bundle import ModelBundle
 from airworthy.environment import Environment, load_environment
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
 
 from .conftest import MakeModel, RunStages
 

@@ -22,7 +22,7 @@ from airworthy.staleness.curve import (
     holdout_ends,
     parse_ages,
 )
-from airworthy.staleness.picture import draw
+from airworthy.staleness.curve_plot import draw
 
 END = datetime(2026, 3, 20, tzinfo=UTC)
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import RunRequest
-from airworthy.hindsight import newest_end
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
-from airworthy.registry.store import open_registry
+from airworthy.registry.registry import open_registry
+from airworthy.replay import newest_end
 from airworthy.spec import load_spec
 
 from ..stages.conftest import AS_OF, COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
-from airworthy.training.split import split_window
+from airworthy.training.time_split import split_window
 
 DAY = timedelta(days=1)
 

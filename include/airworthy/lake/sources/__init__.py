@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airworthy.job import Job
-from airworthy.lake.sources.base import Source
-from airworthy.spec.sources import FilesSource, SimulatorSource
+from airworthy.lake.sources.source import Source
+from airworthy.spec.sources_part import FilesSource, SimulatorSource
 
 __all__ = ["Source", "open_source"]
 
@@ -13,13 +13,13 @@ def open_source(job: Job) -> Source:
     """Return the source that a job's spec declares; nothing is read before the first `read`."""
     declared = job.spec.ingest.source
     if isinstance(declared, SimulatorSource):
-        from airworthy.lake.sources.simulator import Simulator
+        from airworthy.lake.sources.simulator_source import Simulator
 
         return Simulator(declared)
     if isinstance(declared, FilesSource):
-        from airworthy.lake.sources.files import Files
+        from airworthy.lake.sources.files_source import Files
 
         return Files(declared, job.spec.ingest, job.folder, job.environment.downloads)
-    from airworthy.lake.sources.sql import Sql
+    from airworthy.lake.sources.sql_source import Sql
 
     return Sql(declared, job.folder)

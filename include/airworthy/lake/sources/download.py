@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy.spec.sources import FilesSource
+from airworthy.spec.sources_part import FilesSource
 
 CHUNK = 1 << 20
 

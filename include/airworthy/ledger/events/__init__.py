@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from airworthy.ledger.events.base import LedgerEvent, Moment, UnknownEvent
-from airworthy.ledger.events.delivery import Registration, VerdictReached
-from airworthy.ledger.events.monitoring import AlertRaised, RetrainingDecision, StalenessLimit, StalenessMeasured
-from airworthy.ledger.events.release import (
+from airworthy.ledger.events.event import LedgerEvent, Moment, UnknownEvent
+from airworthy.ledger.events.monitor_events import AlertRaised, RetrainingDecision, StalenessLimit, StalenessMeasured
+from airworthy.ledger.events.release_events import (
     BEGUN,
     DONE,
     AliasMove,
@@ -19,7 +18,8 @@ from airworthy.ledger.events.release import (
     RolloutStopped,
     StagingCheck,
 )
-from airworthy.ledger.events.rollback import RollbackCompleted, RollbackStarted
+from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
+from airworthy.ledger.events.training_events import Registration, VerdictReached
 
 KnownEvent = (
     VerdictReached

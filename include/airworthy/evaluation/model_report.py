@@ -1,0 +1,92 @@
+"""The model report: one HTML file that a reviewer reads in two minutes, with nothing outside it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from airworthy.evaluation.behavioural_gates import BEHAVIOUR_GATE
+from airworthy.handover import DatasetRef, ModelRef, Outcome, Verdict
+from airworthy.job import Job, git_commit
+from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
+
+_ROLES = ("challenger", "champion", "baseline")
+_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
+_MOST_SLICES = 60
+
+
+def report_page(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, picture: bytes) -> str:
+    """Return the report as HTML.
+
+    Args:
+        job: Who asked for the run, when and why.
+        dataset: What the model learned from.
+        challenger: The model.
+        verdict: What is said of it.
+        picture: The plots, as PNG.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    pages.filters["number"] = _number
+    return pages.get_template("report.html.j2").render(
+        spec=job.spec, verdict=verdict, words=_WORDS, behaviour_gate=BEHAVIOUR_GATE,
+        compared=[gate.name for gate in job.spec.evaluate.gates if gate.against is not None],
+        facts=_facts(job, dataset, challenger, verdict),
+        gates=[gate for gate in verdict.gates if not gate.gate.startswith(BEHAVIOUR_GATE)],
+        behaviour=[gate for gate in verdict.gates if gate.gate.startswith(BEHAVIOUR_GATE)],
+        metrics=_metrics(job, verdict), roles=[role for role in _ROLES if role in verdict.metrics],
+        slices=_slices(verdict), most_slices=_MOST_SLICES,
+        picture=base64.b64encode(picture).decode("ascii"),
+    )  # fmt: skip
+
+
+def _facts(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict) -> list[tuple[str, str]]:
+    run, split, champion = job.run, challenger.split, verdict.champion_version
+    started = run.run_id if run.dag_id is None else f"{run.run_id} of {run.dag_id}"
+    holdout = f"[{split.holdout_start:%Y-%m-%d}, {split.end:%Y-%m-%d})"
+    return [
+        ("Why", f"{run.reason}, asked for by {run.requested_by}"),
+        ("Run", started),
+        ("As of", f"{run.as_of:%Y-%m-%d %H:%M} UTC"),
+        ("Data", f"{dataset.window}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions"),
+        ("Dataset digest", dataset.digest),
+        ("Learned from", f"{split.train_rows:,} rows before {split.holdout_start:%Y-%m-%d}"),
+        ("Judged on", f"{verdict.holdout_rows:,} rows of {holdout}"),
+        ("Compared with", f"champion version {champion}" if champion else "no champion"),
+        ("Model digest", challenger.bundle_digest),
+        ("MLflow run", challenger.mlflow_run_id),
+        ("Git commit", git_commit(job.environment.project)),
+        ("Owner", job.spec.owner),
+    ]  # fmt: skip
+
+
+def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
+    """Return one row per metric, with the role that has the best value."""
+    unit = job.spec.evaluate.kpi.unit if job.spec.evaluate.kpi else ""
+    rows = []
+    for name in verdict.metrics["challenger"]:
+        values = {role: verdict.metrics[role][name] for role in _ROLES if name in verdict.metrics.get(role, {})}
+        best = (min if name in LOWER_IS_BETTER else max)(values.values())
+        way = "lower is better" if name in LOWER_IS_BETTER else "higher is better"
+        note = f"{unit} per row, {way}" if name == KPI and unit else way
+        rows.append({"name": name, "note": note, "values": values, "best": best})
+    return rows
+
+
+def _slices(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return one table per sliced column: its largest slices, in the verdict's order."""
+    tables = []
+    for column, found in verdict.slices.items():
+        kept = set(sorted(found, key=lambda name: -found[name]["rows"])[:_MOST_SLICES])
+        rows = {name: metrics for name, metrics in found.items() if name in kept}
+        names = [name for name in verdict.metrics["challenger"] if any(name in metrics for metrics in rows.values())]
+        tables.append({"column": column, "names": names, "rows": rows, "left_out": len(found) - len(rows)})
+    return tables
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

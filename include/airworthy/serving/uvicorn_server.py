@@ -1,0 +1,55 @@
+"""Serving an environment's champions: ``python -m airworthy serve``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_DRAIN_SECONDS = 20
+# Longer than proxies and clients keep connections (a minute, mostly): whoever reuses one must not find it closed.
+_KEEP_ALIVE_SECONDS = 75
+
+
+def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
+    """Return how the server runs: uvloop and httptools, no access log, and time to finish requests at the end."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); requests under way are answered first.
+
+    Raises:
+        TerminalError: when the environment file is wrong.
+    """
+    # One request is a few rows: Polars' threads would only get in the way of each other. It reads this when imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    from airworthy.environment import load_environment
+    from airworthy.predictions.spool import open_prediction_log
+    from airworthy.registry.registry import open_registry
+    from airworthy.serving.admin_token import token_in
+    from airworthy.serving.app import create_app
+
+    environment = load_environment()
+    app = create_app(
+        lambda: open_registry(environment),
+        token_in(environment.server_token_file),
+        flags_file=environment.flags_file,
+        prediction_log=open_prediction_log(environment),
+    )
+    uvicorn.Server(server_config(app, host, port)).run()

@@ -1,0 +1,90 @@
+"""Labelled rows as float32 matrices on disk, so that memory does not grow with the number of partitions.
+
+Each partition is read and turned into features once; the matrix goes to a temporary file that the booster then reads
+in partition-sized pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import xgboost
+
+from airworthy.features import FeatureSet
+from airworthy.training.training_labels import Labels, encode_labels
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows in a file: `matrix` maps shape (rows, features); `pieces` are the row counts of its partitions."""
+
+    matrix: Matrix
+    labels: Labels
+    pieces: list[int]
+    feature_names: list[str]
+    feature_types: list[str]
+
+    @property
+    def rows(self) -> int:
+        """How many labelled rows there are."""
+        return len(self.labels)
+
+
+def store_rows(
+    path: Path, frames: Iterable[pl.DataFrame], features: FeatureSet, label: str, classes: list[str]
+) -> StoredRows:
+    """Write the labelled rows of partition frames to `path`; rows without a label are left out."""
+    width = len(features.names)
+    pieces: list[int] = []
+    labels: list[Labels] = [np.empty(0)]
+    with path.open("wb") as stream:
+        for frame in frames:
+            target = encode_labels(frame[label], classes)
+            known = ~np.isnan(target)
+            if known.any():
+                stream.write(features.matrix(frame)[known].tobytes())
+                labels.append(target[known])
+                pieces.append(int(known.sum()))
+    rows = sum(pieces)
+    matrix: Matrix = (
+        np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width)) if rows else np.empty((0, width), np.float32)
+    )
+    return StoredRows(matrix, np.concatenate(labels), pieces, features.names, features.types)
+
+
+class _Pieces(xgboost.DataIter):  # type: ignore[misc]  # XGBoost is not typed
+    """Feeds stored rows to XGBoost a partition at a time."""
+
+    def __init__(self, rows: StoredRows) -> None:
+        self._rows = rows
+        self._piece = 0
+        self._start = 0
+        super().__init__()
+
+    def reset(self) -> None:
+        self._piece = self._start = 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        if self._piece == len(self._rows.pieces):
+            return False
+        end = self._start + self._rows.pieces[self._piece]
+        input_data(
+            data=np.ascontiguousarray(self._rows.matrix[self._start : end]),
+            label=self._rows.labels[self._start : end],
+            feature_names=self._rows.feature_names,
+            feature_types=self._rows.feature_types,
+        )
+        self._piece, self._start = self._piece + 1, end
+        return True
+
+
+def quantile_matrix(rows: StoredRows, max_bin: int, reference: xgboost.DMatrix | None = None) -> xgboost.DMatrix:
+    """Return rows in XGBoost's compressed form; a tuning set takes its bins from the training set as `reference`."""
+    return xgboost.QuantileDMatrix(_Pieces(rows), max_bin=max_bin, ref=reference, enable_categorical=True)

@@ -1,0 +1,53 @@
+"""Traffic of simulated days: their rows go to the model server as everybody's do, and their labels afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airworthy.handover import Window
+from airworthy.job import Job
+from airworthy.predictions.prediction_ids import prediction_id
+
+if TYPE_CHECKING:
+    from airworthy.release.server_client import ServerClient
+
+BATCH_ROWS = 250
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Days whose rows were answered: the requests' ids, the versions that answered, and how many rows there were."""
+
+    window: Window
+    requests: tuple[str, ...]
+    versions: tuple[str, ...]
+    rows: int
+
+
+def replay(job: Job, server: ServerClient, window: Window) -> Replayed:
+    """Ask the champion about every row of a window's days, in order of time, and send each day's labels after it.
+
+    Raises:
+        TerminalError: when the server refuses the rows or the labels.
+        TransientError: when it does not answer.
+    """
+    from airworthy.lake.conform import conform
+    from airworthy.lake.sources import open_source
+
+    ingest, source = job.spec.ingest, open_source(job)
+    requests, versions, count = [], set(), 0
+    for day in window.days:
+        raw = source.read(day)
+        if raw is None:
+            continue
+        rows = conform(raw, ingest, day).rows.sort(ingest.event_time)
+        labels = []
+        for batch in rows.iter_slices(BATCH_ROWS):
+            answer = server.ask_champion(job.spec.model, batch.drop(ingest.label))
+            requests.append(answer["id"])
+            versions.add(answer["version"])
+            labels += [(prediction_id(answer["id"], row), label) for row, label in enumerate(batch[ingest.label])]
+        server.send_labels(job.spec.model, [(id, label) for id, label in labels if label is not None])
+        count += rows.height
+    return Replayed(window, tuple(requests), tuple(sorted(versions, key=int)), count)

@@ -1,0 +1,170 @@
+"""Asks a person whether a version may take over, and records the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowException
+
+from airworthy.environment import load_environment
+from airworthy.errors import TransientError
+from airworthy.handover import Approval, ApprovalAnswer, RunRequest
+from airworthy.release.release_rules import release_rules
+from airworthy.spec import load_spec
+from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.operators.approval_brief import approval_brief
+from airworthy_airflow.operators.stage_operator import PATIENCE, EmitsLineage, airflow_errors, request_of
+from airworthy_airflow.runners import place_for
+from airworthy_airflow.runners.stage_call import StageCall
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+NOBODY = "nobody"
+
+
+class ApproveOperator(EmitsLineage, ApprovalOperator):
+    """Waits for a person's answer without holding a worker; nothing but an answer leaves an approval behind.
+
+    The record is written by the task that the answer resumes. A task that is marked as a success by hand writes none,
+    and what comes after looks for the record and not for this task's state.
+    A task that is lost before it wrote the record asks again: no answer is ever guessed.
+
+    Args:
+        model: The model's name.
+        handed: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators' ``output``.
+        approvers: Ids of the Airflow users who may answer; none: everybody who may edit the DAG's runs.
+        response_timeout: How long the answer is waited for; then it is a rejection.
+    """
+
+    stage: ClassVar[str] = "approval"
+    task_doc_md: ClassVar[str] = (
+        "Waits for a person: **Required actions** in the UI, or `PATCH .../hitlDetails` of the REST API. The verdict, "
+        "the metrics and the model report are in the question. Who answered what, when and with which comment goes "
+        "into the ledger. After a rejection, or when nobody answers in time, everything downstream is skipped and the "
+        "champion stays. Marking this task as a success approves nothing."
+    )
+    template_fields = (*ApprovalOperator.template_fields, "handed")
+    ui_color = "#fdf0c2"
+    operator_extra_links = (MlflowVersionLink(),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        handed: Mapping[str, XComArg],
+        approvers: Sequence[str] = (),
+        response_timeout: timedelta,
+        **kwargs: Any,
+    ) -> None:
+        comment = Param("", type="string", maxLength=2000, title="Comment", description="Why. It is recorded.")
+        asked = {
+            "subject": f"{model}: may it take over?", "defaults": self.REJECT, "params": {"comment": comment},
+            "assigned_users": [{"id": name, "name": name} for name in approvers],
+            "doc_md": self.task_doc_md,
+        }  # fmt: skip
+        super().__init__(**{**PATIENCE, **asked, "response_timeout": response_timeout, **kwargs})
+        self.model = model
+        self.handed = dict(handed)
+        self.handed_over: dict[str, Any] = {}
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Ask, and let go of the worker until there is an answer.
+
+        Raises:
+            AirflowFailException: when the model's spec is broken.
+        """
+        with airflow_errors(self.log):
+            run, environment = request_of(context, self.model), load_environment()
+            answer = self._answered_before(context, run)
+            rules = release_rules(load_spec(environment.models / self.model / "model.yaml"), environment)
+            brief = approval_brief(run, self.handed, rules)
+        if answer is not None:
+            return self._conclude(context, answer)
+        self.subject, self.body = brief.subject, brief.body
+        # Airflow takes the task from here; the answer goes to `execute_complete`.
+        return cast("dict[str, Any]", super().execute(context))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Record the answer; after a rejection, skip everything downstream.
+
+        Raises:
+            AirflowException: when the answer is none that was asked for, or cannot be recorded: it is asked for again.
+        """
+        try:
+            HITLOperator.execute_complete(self, context, event)
+        except ValueError as error:
+            raise AirflowException(f"the answer cannot be taken, and is asked for again: {error}") from None
+        return self._conclude(context, answer_of(event))
+
+    def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
+        """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that."""
+        if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries or 0):
+            return None
+        from airworthy.ledger import open_ledger
+        from airworthy.ledger.events import ApprovalAnswered
+        from airworthy.release.release_record import entries_of
+
+        entries = open_ledger(load_environment(), self.model).entries()
+        answers = entries_of(entries, run.run_id, self.handed["version"]["version"], ApprovalAnswered)
+        if not answers:
+            return None
+        known = answers[-1].event
+        return ApprovalAnswer(who=answers[-1].who, decision=known.decision, comment=known.comment, at=known.at)
+
+    def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
+        with airflow_errors(self.log):
+            self.handed_over = self._record(context, answer)
+        approval = Approval.model_validate(self.handed_over)
+        said = f" ({approval.comment})" if approval.comment else ""
+        if approval.approved:
+            self.log.info("approved by %s%s", approval.who, said)
+            return self.handed_over
+        self.log.warning("%s by %s%s: the champion stays", approval.decision, approval.who, said)
+        # A task that skips what follows hands nothing over by itself.
+        context["ti"].xcom_push(key="return_value", value=self.handed_over)
+        following = context["task"].get_flat_relatives(upstream=False)
+        self.skip(ti=context["ti"], tasks=[task for task in following if not task.is_teardown])
+        return self.handed_over
+
+    def _record(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
+        """Write the answer to the ledger, patiently: a new try of this task would ask the person again."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+        payload = {
+            "run": request_of(context, self.model).model_dump(mode="json"), **self.handed,
+            "approval_answer": answer.model_dump(mode="json"),
+        }  # fmt: skip
+        patiently = Retrying(
+            retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(6), wait=wait_exponential(max=30),
+            reraise=True,
+        )  # fmt: skip
+        place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        return patiently(place.run, context)
+
+
+def is_retry(try_number: int, max_tries: int, retries: int) -> bool:
+    """Return whether a try follows a failed one; who clears a task, which raises its most tries, wants it done anew."""
+    return try_number > 1 and max_tries == retries
+
+
+def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
+    """Return what Airflow resumed the task with as an answer.
+
+    Args:
+        event: ``chosen_options``, ``params_input``, ``responded_at`` (aware), ``responded_by_user`` (None when nobody
+            answered in time) and ``timedout``.
+    """
+    user = event["responded_by_user"]
+    if user is None or event.get("timedout"):
+        return ApprovalAnswer(decision="timeout", who=NOBODY, at=event["responded_at"])
+    approved = event["chosen_options"] == [ApprovalOperator.APPROVE]
+    who = user["name"] if user["name"] == user["id"] else f"{user['name']} ({user['id']})"
+    comment = str((event.get("params_input") or {}).get("comment") or "")
+    return ApprovalAnswer(
+        decision="approve" if approved else "reject", who=who, comment=comment, at=event["responded_at"]
+    )

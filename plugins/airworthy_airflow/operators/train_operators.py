@@ -1,0 +1,96 @@
+"""The operators of a train run up to the registered version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airworthy.errors import TerminalError
+from airworthy.handover import DatasetRef, RunRequest
+from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
+from airworthy_airflow.operators.stage_operator import StageOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class IngestOperator(StageOperator):
+    """Makes sure that every partition of the run's window is in the lake."""
+
+    stage: ClassVar[str] = "ingest"
+    task_doc_md: ClassVar[str] = (
+        "Makes sure that every day of the window is in the lake: reads only what is missing or may have been "
+        "restated, each day in one atomic commit. Bad rows go to quarantine. Hands over the dataset version and "
+        "its digest."
+    )
+    ui_color = "#dcecf9"
+
+
+class ValidateOperator(StageOperator):
+    """Holds the dataset version against its expectations; people are told of data that break a critical one."""
+
+    stage: ClassVar[str] = "validate"
+    task_doc_md: ClassVar[str] = (
+        "Runs the spec's Great Expectations suite on the dataset version and compares its distribution with the "
+        "champion's training data. A critical failure stops the run here; the champion stays."
+    )
+    ui_color = "#dff3e4"
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Validate.
+
+        Raises:
+            TerminalError: when a critical check failed.
+            TransientError: when the lake or MLflow cannot be reached.
+        """
+        try:
+            return super().run_stage(run, context)
+        except TerminalError as error:
+            self._tell(error, run, context)
+            raise
+
+    def _tell(self, error: TerminalError, run: RunRequest, context: Context) -> None:
+        from airworthy.alerts.factories import failed_validation
+        from airworthy_airflow.alerts.alert_links import task_links
+        from airworthy_airflow.alerts.notify import tell
+
+        if "dataset" not in self.handed:
+            return
+        dataset = DatasetRef.model_validate(self.handed["dataset"])
+        tell(failed_validation(run.model, dataset.id, error, task_links(context)), run.run_id, self.log)
+
+
+class TrainOperator(StageOperator):
+    """Trains a challenger and a baseline on the dataset version."""
+
+    stage: ClassVar[str] = "train"
+    task_doc_md: ClassVar[str] = (
+        "Splits by time, trains XGBoost with early stopping and the simple baseline, and logs the run on MLflow. "
+        "The same data, code and parameters give the same model, bit for bit."
+    )
+    ui_color = "#fdf3d8"
+    operator_extra_links = (MlflowRunLink(),)
+
+
+class EvaluateOperator(StageOperator):
+    """Judges the challenger against champion, baseline and gates; the stage logs the verdict as a table."""
+
+    stage: ClassVar[str] = "evaluate"
+    task_doc_md: ClassVar[str] = (
+        "Measures challenger, champion and baseline on the same frozen holdout rows and holds them "
+        "against the spec's gates. The task succeeds whatever the verdict: a rejected challenger is "
+        "registered as rejected and its release is skipped. The verdict is in the task's log and behind its buttons."
+    )
+    ui_color = "#fbe6d4"
+    operator_extra_links = (VerdictLink(), ModelReportLink(), MlflowRunLink())
+
+
+class RegisterOperator(StageOperator):
+    """Registers the challenger, approved or rejected, once per idempotency key."""
+
+    stage: ClassVar[str] = "register"
+    task_doc_md: ClassVar[str] = (
+        "Registers one version per data digest, code and parameters: a retry returns the same version. A rejected "
+        "candidate is registered too, and can never take an alias."
+    )
+    ui_color = "#ece4f7"
+    operator_extra_links = (MlflowVersionLink(),)
