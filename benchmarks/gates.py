@@ -79,7 +79,9 @@ class Deliveries:
         learning = Window(start=bounds.start, end=bounds.tuning_start).days
         tuning = Window(start=bounds.tuning_start, end=bounds.holdout_start).days
         self.parts = [[self.raw(day) for day in part] for part in (learning, tuning)]
-        self.set = FeatureSet(expressions, fit_features(expressions, types, [day.lazy() for day in self.parts[0]]))
+        self.set = FeatureSet(
+            expressions, fit_features(expressions, types, [day.lazy() for day in self.parts[0]])
+        )
 
     def raw(self, day: date, **source: int) -> pl.DataFrame:
         """Return the rows of a day as the lake would hold them."""
@@ -88,91 +90,147 @@ class Deliveries:
 
     def world(self, seeds: range, rows_per_day: int) -> Rows:
         """Return the holdout's days in these worlds."""
-        found = [self.raw(day, seed=seed, rows_per_day=rows_per_day) for seed in seeds for day in self.holdout]
+        found = [
+            self.raw(day, seed=seed, rows_per_day=rows_per_day)
+            for seed in seeds
+            for day in self.holdout
+        ]
         return Rows(
             np.concatenate([self.set.matrix(day) for day in found]),
-            np.concatenate([encode_labels(day[self.spec.ingest.label], self.classes) for day in found]),
+            np.concatenate(
+                [encode_labels(day[self.spec.ingest.label], self.classes) for day in found]
+            ),
             np.repeat(np.arange(len(found)), [day.height for day in found]),
         )
 
     def train(self, seed: int) -> Any:
         """Return a booster of the recipe, from rows drawn with replacement within each day."""
         generator = np.random.default_rng([self.spec.train.seed, seed])
-        drawn = [[day[np.sort(generator.integers(day.height, size=day.height))] for day in part] for part in self.parts]
+        drawn = [
+            [day[np.sort(generator.integers(day.height, size=day.height))] for day in part]
+            for part in self.parts
+        ]
         with tempfile.TemporaryDirectory() as scratch:
             stored = [
-                store_rows(Path(scratch) / str(place), days, self.set, self.spec.ingest.label, self.classes)
+                store_rows(
+                    Path(scratch) / str(place), days, self.set, self.spec.ingest.label, self.classes
+                )
                 for place, days in enumerate(drawn)
             ]
-            return fit_booster(self.spec, base_parameters(self.spec, self.classes, QUICK), *stored).booster
+            return fit_booster(
+                self.spec, base_parameters(self.spec, self.classes, QUICK), *stored
+            ).booster
 
 
 def compare(name: str) -> dict[str, list[Comparison]]:
     """Return the comparisons of one model by what was done to the challenger."""
     started = told = time.monotonic()
     model = Deliveries(name)
-    truth = model.world(range(10_000, 10_000 + TRUTH_WORLDS), TRUTH_ROWS // TRUTH_WORLDS // len(model.holdout))
+    truth = model.world(
+        range(10_000, 10_000 + TRUTH_WORLDS), TRUTH_ROWS // TRUTH_WORLDS // len(model.holdout)
+    )
     champion = model.train(0)
     known = champion.inplace_predict(truth.features)
     found: dict[str, list[Comparison]] = {kind: [] for kind in KINDS}
     for number in range(COMPARISONS):
         challenger = model.train(number + 1)
         told_truth = challenger.inplace_predict(truth.features)
-        holdout = model.world(range(20_000 + number, 20_001 + number), model.spec.ingest.source.rows_per_day)
+        holdout = model.world(
+            range(20_000 + number, 20_001 + number), model.spec.ingest.source.rows_per_day
+        )
         pair = [booster.inplace_predict(holdout.features) for booster in (champion, challenger)]
         for kind in KINDS:
-            case = one_comparison(model.spec, kind, number, truth, (known, told_truth), holdout, pair)
+            case = one_comparison(
+                model.spec, kind, number, truth, (known, told_truth), holdout, pair
+            )
             found[kind] += [case] if case else []
         champion, known = challenger, told_truth
         if time.monotonic() - told > 5:
             told = time.monotonic()
-            print(f"{name}: {number + 1} of {COMPARISONS} comparisons after {told - started:.0f} s", flush=True)
+            print(
+                f"{name}: {number + 1} of {COMPARISONS} comparisons after {told - started:.0f} s",
+                flush=True,
+            )
     return found
 
 
 def one_comparison(
-    spec: ModelSpec, kind: str, number: int, truth: Rows, truths: tuple[Array, Array], holdout: Rows, pair: list[Array]
+    spec: ModelSpec,
+    kind: str,
+    number: int,
+    truth: Rows,
+    truths: tuple[Array, Array],
+    holdout: Rows,
+    pair: list[Array],
 ) -> Comparison | None:
     """Degrade the challenger to the margin, let the gate decide; None when it is beyond the margin as it is."""
-    gate = next(gate for gate in spec.evaluate.gates if gate.against == "champion" and gate.slice is None)
+    gate = next(
+        gate for gate in spec.evaluate.gates if gate.against == "champion" and gate.slice is None
+    )
     rules, generator = spec.evaluate, np.random.default_rng([3, number])
     noises = [generator.standard_normal(len(rows.labels)) for rows in (truth, holdout)]
     mean = float(truth.labels.mean())
 
     def degraded(predictions: Array, noise: Array, amount: float) -> Array:
         return (
-            noisier(spec.task, predictions, noise, amount) if kind == "noisier" else duller(predictions, mean, amount)
+            noisier(spec.task, predictions, noise, amount)
+            if kind == "noisier"
+            else duller(predictions, mean, amount)
         )
 
     def loss(amount: float) -> float:
         worse = degraded(truths[1], noises[0], amount) if amount else truths[1]
-        return loss_of(spec.task, gate.metric, truth.labels, worse, truths[0], rules.decision_threshold)
+        return loss_of(
+            spec.task, gate.metric, truth.labels, worse, truths[0], rules.decision_threshold
+        )
 
-    amount = 0.0 if kind == "retrained" else amount_for(loss, gate.margin or 0.0, 3.0 if kind == "noisier" else 0.9)
+    amount = (
+        0.0
+        if kind == "retrained"
+        else amount_for(loss, gate.margin or 0.0, 3.0 if kind == "noisier" else 0.9)
+    )
     if amount is None:
         return None
     challenger = degraded(pair[1], noises[1], amount) if amount else pair[1]
     measured = relative_loss(
-        spec.task, gate.metric, holdout.labels, challenger, pair[0], days=holdout.days,
-        threshold=rules.decision_threshold, confidence=rules.confidence, resamples=rules.resamples, seed=number,
-    )  # fmt: skip
+        spec.task,
+        gate.metric,
+        holdout.labels,
+        challenger,
+        pair[0],
+        days=holdout.days,
+        threshold=rules.decision_threshold,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=number,
+    )
     return Comparison(loss(amount), measured, judged(gate, measured, len(holdout.labels)).outcome)
 
 
 def show(name: str, found: dict[str, list[Comparison]]) -> None:
     """Print one model's rates beside the nominal ones."""
     spec = load_spec(MODELS / name / "model.yaml")
-    gate = next(gate for gate in spec.evaluate.gates if gate.against == "champion" and gate.slice is None)
+    gate = next(
+        gate for gate in spec.evaluate.gates if gate.against == "champion" and gate.slice is None
+    )
     margin, confidence = gate.margin or 0.0, spec.evaluate.confidence
     nominal = nominal_rate(confidence)
     how = f"margin {margin:.0%}, {confidence:.0%} interval of {spec.evaluate.resamples} resamples"
     print(f"\n{name}: {gate.name}, {how}")
     print(f"holdout of {spec.train.holdout.days} days x {spec.ingest.source.rows_per_day:,} rows")
-    print(f"{'challenger':<34}{'is':<16}{'cases':>6}   {'rate, 95 % Wilson interval':<28}{'nominal':>10}")
+    print(
+        f"{'challenger':<34}{'is':<16}{'cases':>6}   {'rate, 95 % Wilson interval':<28}{'nominal':>10}"
+    )
     equal = [case for case in found["retrained"] if case.true_loss <= margin]
     power = expected_passes(equal, margin, confidence)
     ends = (min(case.true_loss for case in equal), max(case.true_loss for case in equal))
-    line(f"retrained: truly {ends[0]:+.1%} to {ends[1]:+.1%}", "falsely failed", "fail", equal, f"<= {nominal:.1%}")
+    line(
+        f"retrained: truly {ends[0]:+.1%} to {ends[1]:+.1%}",
+        "falsely failed",
+        "fail",
+        equal,
+        f"<= {nominal:.1%}",
+    )
     line("", "passed", "pass", equal, f"~ {power:.1%}")
     line("", "inconclusive", "inconclusive", equal, f"~ {1 - power:.1%}")
     for kind in KINDS[1:]:

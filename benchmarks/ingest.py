@@ -34,21 +34,36 @@ def job_for(folder: Path, source: dict[str, Any], days: int) -> Any:
 
     spec = ModelSpec.model_validate(
         {
-            "model": "bench", "task": "regression", "owner": "bench", "start": str(FIRST),
+            "model": "bench",
+            "task": "regression",
+            "owner": "bench",
+            "start": str(FIRST),
             "ingest": {
-                "source": source, "event_time": "picked_up_at", "key": ["delivery_id"], "label": "minutes",
+                "source": source,
+                "event_time": "picked_up_at",
+                "key": ["delivery_id"],
+                "label": "minutes",
                 "columns": COLUMNS,
             },
             "train": {"lookback": f"{max(days, 2)}d", "holdout": "1d"},
             "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
         }
-    )  # fmt: skip
+    )
     environment = Environment(
-        name="bench", project=folder, models=folder, state=folder, lake=str(folder / "lake"), tracking_uri="none",
-        artifacts="none", server_url="none", downloads=folder,
-    )  # fmt: skip
+        name="bench",
+        project=folder,
+        models=folder,
+        state=folder,
+        lake=str(folder / "lake"),
+        tracking_uri="none",
+        artifacts="none",
+        server_url="none",
+        downloads=folder,
+    )
     as_of = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC) + timedelta(days=days)
-    return Job(spec, environment, RunRequest(model="bench", as_of=as_of, reason="manual", run_id="bench"))
+    return Job(
+        spec, environment, RunRequest(model="bench", as_of=as_of, reason="manual", run_id="bench")
+    )
 
 
 def simulate(folder: str, days: int) -> None:
@@ -62,7 +77,11 @@ def simulate(folder: str, days: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     second = ingest(job)
     written = second.version - first.version
-    print(json.dumps({"seconds": took, "peak_mib": peak, "read": second.partitions_read, "written": written}))
+    print(
+        json.dumps(
+            {"seconds": took, "peak_mib": peak, "read": second.partitions_read, "written": written}
+        )
+    )
 
 
 def simulated(days: int) -> dict[str, float]:
@@ -84,7 +103,9 @@ def put_files(folder: Path, days: int, form: str) -> None:
     source = SimulatorSource(type="simulator", rows_per_day=ROWS, bad_share=0.0)
     for n in range(days):
         day = FIRST + timedelta(days=n)
-        frame = generate_deliveries(source, day).with_columns(pl.col("distance_km").cast(pl.Float64))
+        frame = generate_deliveries(source, day).with_columns(
+            pl.col("distance_km").cast(pl.Float64)
+        )
         path = folder / f"bench/{day}.{form}"
         frame.write_csv(path) if form == "csv" else frame.write_parquet(path)
 
@@ -113,7 +134,9 @@ def against_rewrite(form: str, days: int) -> None:
             bare.append(rewrite(Path(folder), form))
             job = job_for(Path(folder), source, days)
             lake = Path(folder) / f"lake{turn}"
-            job = type(job)(job.spec, job.environment.model_copy(update={"lake": str(lake)}), job.run)
+            job = type(job)(
+                job.spec, job.environment.model_copy(update={"lake": str(lake)}), job.run
+            )
             started = time.perf_counter()
             rows = ingest(job).rows
             full.append(time.perf_counter() - started)
@@ -141,7 +164,9 @@ def main() -> None:
         f"{many['peak_mib'] / one['peak_mib']:.2f} x (aim: at most 1.5)"
     )
     print(f"a simulated day of {ROWS:,} rows, all in: {many['seconds'] / chosen.days:.2f} s")
-    print(f"second ingest: {many['read']:.0f} partitions read, {many['written']:.0f} commits (aim: 0 and 0)")
+    print(
+        f"second ingest: {many['read']:.0f} partitions read, {many['written']:.0f} commits (aim: 0 and 0)"
+    )
 
 
 if __name__ == "__main__":

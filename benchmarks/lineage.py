@@ -47,26 +47,41 @@ def main() -> None:
         started = time.perf_counter()
         prediction = write(Path(folder), chosen.partitions, chosen.versions)
         wrote = time.perf_counter() - started
-        print(f"wrote {chosen.partitions:,} partitions and {chosen.versions} versions in {wrote:.0f} s")
+        print(
+            f"wrote {chosen.partitions:,} partitions and {chosen.versions} versions in {wrote:.0f} s"
+        )
         newest, middle = chosen.versions, chosen.versions // 2
         day = FIRST + timedelta(days=chosen.partitions // 2)
         for what, reference, versions in (
             ("what made this prediction?", prediction, [newest]),
-            ("which models used this partition?", f"{MODEL}/{day}", list(range(1, chosen.versions + 1))),
+            (
+                "which models used this partition?",
+                f"{MODEL}/{day}",
+                list(range(1, chosen.versions + 1)),
+            ),
             ("a version", f"{MODEL}/{middle}", [middle]),
         ):
             seconds = [ask(Path(folder), reference, versions) for _ in range(REPEATS)]
-            print(f"{what:34} median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s")
+            print(
+                f"{what:34} median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
+            )
         print("(aim: a prediction's id in under 2 s)")
-    bare = [run([sys.executable, "-c", "import typer, polars, deltalake"], dict(os.environ))[0] for _ in range(REPEATS)]
-    print(f"of which Python with typer, polars and deltalake alone: {statistics.median(bare):.2f} s")
+    bare = [
+        run([sys.executable, "-c", "import typer, polars, deltalake"], dict(os.environ))[0]
+        for _ in range(REPEATS)
+    ]
+    print(
+        f"of which Python with typer, polars and deltalake alone: {statistics.median(bare):.2f} s"
+    )
 
 
 def ask(folder: Path, reference: str, versions: list[int]) -> float:
     """Ask the command as a person would; return the seconds that its process took."""
     variables = {**os.environ, **variables_of(folder)}
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
-    seconds, output = run([sys.executable, "-m", "airworthy", "lineage", reference, "--json"], variables)
+    seconds, output = run(
+        [sys.executable, "-m", "airworthy", "lineage", reference, "--json"], variables
+    )
     found = json.loads(output)
     assert found["versions"] == [str(version) for version in versions], found["versions"]
     return seconds
@@ -81,7 +96,11 @@ def run(command: list[str], variables: dict[str, str]) -> tuple[float, str]:
 
 def variables_of(folder: Path) -> dict[str, str]:
     """Return what makes a process use the history in a folder."""
-    return {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models"), "AIRWORTHY_ENV": ""}
+    return {
+        "AIRWORTHY_STATE": str(folder / "state"),
+        "AIRWORTHY_MODELS": str(folder / "models"),
+        "AIRWORTHY_ENV": "",
+    }
 
 
 def write(folder: Path, partitions: int, versions: int) -> str:
@@ -99,9 +118,13 @@ def write(folder: Path, partitions: int, versions: int) -> str:
     (folder / "models" / MODEL).mkdir(parents=True)
     path = folder / "models" / MODEL / "model.yaml"
     path.write_text(yaml.safe_dump(SPEC), encoding="utf-8")
-    path.with_name("features.py").write_text("import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n")
+    path.with_name("features.py").write_text(
+        "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
+    )
     environment = load_environment()
-    last = ingest(Job(load_spec(path), environment, request(versions, FIRST + timedelta(days=partitions))))
+    last = ingest(
+        Job(load_spec(path), environment, request(versions, FIRST + timedelta(days=partitions)))
+    )
     datasets, ledger = open_datasets(environment, MODEL), open_ledger(environment, MODEL)
     [(_, record)] = datasets.events(DatasetRecord)
     for version, dataset in enumerate(windows(last, versions), start=1):
@@ -117,9 +140,13 @@ def request(version: int, as_of: date) -> Any:
 
     moment = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC)
     return RunRequest(
-        model=MODEL, as_of=moment, reason="scheduled", run_id=f"run-{version}", dag_id=f"{MODEL}__train",
+        model=MODEL,
+        as_of=moment,
+        reason="scheduled",
+        run_id=f"run-{version}",
+        dag_id=f"{MODEL}__train",
         requested_by="bench",
-    )  # fmt: skip
+    )
 
 
 def windows(last: Any, versions: int) -> Iterator[Any]:
@@ -133,7 +160,9 @@ def windows(last: Any, versions: int) -> Iterator[Any]:
         held = {day: last.partitions[day] for day in days[: len(days) - left_out]}
         window = Window(start=last.window.start, end=last.window.end - timedelta(days=left_out))
         digest = dataset_digest(held, polars_schema(SPEC["ingest"]["columns"]))
-        yield last.model_copy(update={"window": window, "partitions": held, "digest": digest, "rows": 20 * len(held)})
+        yield last.model_copy(
+            update={"window": window, "partitions": held, "digest": digest, "rows": 20 * len(held)}
+        )
 
 
 def events(version: int, dataset: Any, record: Any) -> list[Any]:
@@ -142,23 +171,47 @@ def events(version: int, dataset: Any, record: Any) -> list[Any]:
 
     window, now = dataset.window, datetime.now(UTC)
     who: dict[str, Any] = {
-        "run_id": f"run-{version}", "dag_id": f"{MODEL}__train", "requested_by": "bench", "time": now,
-    }  # fmt: skip
-    about = {"id": dataset.id, "digest": dataset.digest, "window": window, "rows": dataset.rows, **who}
+        "run_id": f"run-{version}",
+        "dag_id": f"{MODEL}__train",
+        "requested_by": "bench",
+        "time": now,
+    }
+    about = {
+        "id": dataset.id,
+        "digest": dataset.digest,
+        "window": window,
+        "rows": dataset.rows,
+        **who,
+    }
     return [
         record.model_copy(update={**about, "partition_count": len(dataset.partitions)}),
-        ValidationRecord(**who, success=True, checks=12, warnings=0, failed=[], evidence="validation.json"),
+        ValidationRecord(
+            **who, success=True, checks=12, warnings=0, failed=[], evidence="validation.json"
+        ),
         TrainingRecord(
-            **who, mlflow_run_id=f"{version:032x}", idempotency_key=dataset.digest, bundle_digest=dataset.digest,
-            git_commit="bench", reason="scheduled", parameters={"max_depth": 6}, best_iteration=50, start=window.start,
-            tuning_start=window.end - timedelta(days=6), holdout_start=window.end - timedelta(days=3), end=window.end,
+            **who,
+            mlflow_run_id=f"{version:032x}",
+            idempotency_key=dataset.digest,
+            bundle_digest=dataset.digest,
+            git_commit="bench",
+            reason="scheduled",
+            parameters={"max_depth": 6},
+            best_iteration=50,
+            start=window.start,
+            tuning_start=window.end - timedelta(days=6),
+            holdout_start=window.end - timedelta(days=3),
+            end=window.end,
             rows={"learning": dataset.rows - 120, "tuning": 60, "holdout": 60},
         ),
         BenchmarkRecord(
-            **who, mlflow_run_id=f"{version:032x}", outcome="pass", champion_version=str(version - 1) or None,
-            holdout_rows=60, metrics={"challenger": {"rmse": 3.0}, "baseline": {"rmse": 9.0}},
+            **who,
+            mlflow_run_id=f"{version:032x}",
+            outcome="pass",
+            champion_version=str(version - 1) or None,
+            holdout_rows=60,
+            metrics={"challenger": {"rmse": 3.0}, "baseline": {"rmse": 9.0}},
         ),
-    ]  # fmt: skip
+    ]
 
 
 def decisions(version: int, dataset: Any) -> Iterator[Any]:
@@ -168,8 +221,12 @@ def decisions(version: int, dataset: Any) -> Iterator[Any]:
     number, before = str(version), str(version - 1) if version > 1 else None
     digests = {"dataset_digest": dataset.digest, "bundle_digest": dataset.digest}
     about = {"dag_id": f"{MODEL}__train", "mlflow_run_id": f"{version:032x}"}
-    yield VerdictReached(outcome="pass", reasons=[], champion=before, dataset_digest=dataset.digest, **about)
-    yield Registration(version=number, validation_status="approved", reason="scheduled", **about, **digests)
+    yield VerdictReached(
+        outcome="pass", reasons=[], champion=before, dataset_digest=dataset.digest, **about
+    )
+    yield Registration(
+        version=number, validation_status="approved", reason="scheduled", **about, **digests
+    )
     yield StagingCheck(version=number, bundle_digest=dataset.digest, passed=True, reasons=[])
     yield AliasMove(alias="champion", from_=before, to=number, reason="verdict pass", **digests)
 
@@ -181,13 +238,17 @@ def predict(environment: Any, version: str) -> str:
     from airworthy.predictions.prediction_ids import new_request_id, prediction_id
     from airworthy.predictions.spool import open_prediction_log
 
-    manifest = Manifest(model=MODEL, task="regression", inputs={"distance_km": "float"}, features=[], classes=[])
+    manifest = Manifest(
+        model=MODEL, task="regression", inputs={"distance_km": "float"}, features=[], classes=[]
+    )
     body = json.dumps({"dataframe_records": [{"distance_km": 2.5}]}).encode()
     ids = [new_request_id() for _ in range(1000)]
     for start, end in ((0, 900), (900, 1000)):
         log = open_prediction_log(environment)
         for request_id in ids[start:end]:
-            assert log.record(request_id, MODEL, version, "champion", "someone", body, [21.5], manifest)
+            assert log.record(
+                request_id, MODEL, version, "champion", "someone", body, [21.5], manifest
+            )
         log.close()
         if start == 0:
             collect(environment, MODEL)

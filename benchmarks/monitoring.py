@@ -25,7 +25,9 @@ import polars as pl
 
 LIVE, WEEKS = date(2026, 3, 30), 4
 NUMBERS, CATEGORIES = 15, 5
-COLUMNS = {f"n{i}": "float" for i in range(NUMBERS)} | {f"c{i}": "category" for i in range(CATEGORIES)}
+COLUMNS = {f"n{i}": "float" for i in range(NUMBERS)} | {
+    f"c{i}": "category" for i in range(CATEGORIES)
+}
 
 
 def day_of_rows(day: date, rows: int) -> pl.DataFrame:
@@ -34,17 +36,23 @@ def day_of_rows(day: date, rows: int) -> pl.DataFrame:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     columns: dict[str, Any] = {
         "id": day.toordinal() * 10_000_000 + np.arange(rows),
-        "at": pl.Series(int(start.timestamp() * 1e6) + np.sort(chance.integers(0, 86_400_000_000, rows))).cast(
-            pl.Datetime("us", "UTC")
-        ),
+        "at": pl.Series(
+            int(start.timestamp() * 1e6) + np.sort(chance.integers(0, 86_400_000_000, rows))
+        ).cast(pl.Datetime("us", "UTC")),
     }
     for number in range(NUMBERS):
-        values = chance.lognormal(moved, 0.5, rows) if number % 3 == 0 else chance.normal(moved, 1.0, rows)
+        values = (
+            chance.lognormal(moved, 0.5, rows)
+            if number % 3 == 0
+            else chance.normal(moved, 1.0, rows)
+        )
         values = values.round() if number % 3 == 1 else values
         values[chance.random(rows) < 0.01] = np.nan
         columns[f"n{number}"] = pl.Series(values).fill_nan(None)
     for number in range(CATEGORIES):
-        columns[f"c{number}"] = pl.Series([f"value {i}" for i in range(30)]).gather(chance.integers(0, 30, rows))
+        columns[f"c{number}"] = pl.Series([f"value {i}" for i in range(30)]).gather(
+            chance.integers(0, 30, rows)
+        )
     columns["y"] = chance.normal(size=rows)
     return pl.DataFrame(columns)
 
@@ -58,20 +66,40 @@ def job_for(folder: Path) -> Any:
 
     spec = ModelSpec.model_validate(
         {
-            "model": "bench", "task": "regression", "owner": "bench", "start": "2026-01-01",
+            "model": "bench",
+            "task": "regression",
+            "owner": "bench",
+            "start": "2026-01-01",
             "ingest": {
-                "source": {"type": "files", "format": "parquet", "path": str(folder / "{yyyy}-{mm}-{dd}.parquet")},
-                "event_time": "at", "key": ["id"], "label": "y", "columns": {"id": "int", **COLUMNS, "y": "float"},
+                "source": {
+                    "type": "files",
+                    "format": "parquet",
+                    "path": str(folder / "{yyyy}-{mm}-{dd}.parquet"),
+                },
+                "event_time": "at",
+                "key": ["id"],
+                "label": "y",
+                "columns": {"id": "int", **COLUMNS, "y": "float"},
             },
-            "train": {"lookback": "42d", "holdout": "1d"}, "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
+            "train": {"lookback": "42d", "holdout": "1d"},
+            "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
         }
-    )  # fmt: skip
+    )
     environment = Environment(
-        name="bench", project=folder, models=folder, state=folder, lake=str(folder / "lake"), tracking_uri="none",
-        artifacts="none", server_url="none", downloads=folder,
-    )  # fmt: skip
+        name="bench",
+        project=folder,
+        models=folder,
+        state=folder,
+        lake=str(folder / "lake"),
+        tracking_uri="none",
+        artifacts="none",
+        server_url="none",
+        downloads=folder,
+    )
     as_of = datetime(LIVE.year, LIVE.month, LIVE.day, tzinfo=UTC) + timedelta(days=1)
-    return Job(spec, environment, RunRequest(model="bench", as_of=as_of, reason="manual", run_id="bench"))
+    return Job(
+        spec, environment, RunRequest(model="bench", as_of=as_of, reason="manual", run_id="bench")
+    )
 
 
 def prepare(folder: Path, rows: int) -> None:
@@ -79,7 +107,9 @@ def prepare(folder: Path, rows: int) -> None:
 
     What a process forks begins with its parent's peak memory.
     """
-    logging.getLogger("airworthy").setLevel(logging.ERROR)  # of the days between there is nothing to say
+    logging.getLogger("airworthy").setLevel(
+        logging.ERROR
+    )  # of the days between there is nothing to say
     from airworthy.stages.ingest import ingest
 
     for week in range(WEEKS + 2):
@@ -107,27 +137,41 @@ def check(folder: str, drawn: bool) -> None:
     live, rows = Span(end - timedelta(days=1), end), LakeRows.at(job)
     learned = Span(end - timedelta(weeks=WEEKS + 2), end - timedelta(days=1))
     champion: Any = SimpleNamespace(
-        version="1", digest="bench", importance=dict.fromkeys(COLUMNS, 1 / len(COLUMNS)), rows=rows, learned=learned,
+        version="1",
+        digest="bench",
+        importance=dict.fromkeys(COLUMNS, 1 / len(COLUMNS)),
+        rows=rows,
+        learned=learned,
         holdout=Span(learned.end, learned.end),
-    )  # fmt: skip
+    )
     kept = Memory.of(job, champion)
     kept.bins(job.spec.inputs)  # made once for every champion
-    first, found = timed(lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift"))
+    first, found = timed(
+        lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift")
+    )
     for path in Path(job.environment.evidence).rglob(f"{live.name}*.json"):
         path.unlink()
-    hourly, _ = timed(lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift"))
+    hourly, _ = timed(
+        lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift")
+    )
     page = 0.0
     if drawn:
         columns = list(job.spec.inputs)
         page, _ = timed(
             lambda: draw(
-                job.spec, sample(rows, [live], columns), sample(rows, list(found.compared.spans), columns),
+                job.spec,
+                sample(rows, [live], columns),
+                sample(rows, list(found.compared.spans), columns),
                 Path(folder) / "drift.html",
             )
-        )  # fmt: skip
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     scores = {f"{s.column} {s.aspect}": s.effect for s in found.shifts}
-    print(json.dumps({"first": first, "hourly": hourly, "page": page, "peak_mib": peak, "scores": scores}))
+    print(
+        json.dumps(
+            {"first": first, "hourly": hourly, "page": page, "peak_mib": peak, "scores": scores}
+        )
+    )
 
 
 def plain(folder: str) -> None:
@@ -160,7 +204,10 @@ def plain_numbers(live: np.ndarray, known: np.ndarray) -> dict[str, float]:
     both.sort(kind="stable")  # which merges what is sorted already
     below = [np.searchsorted(side, both[:-1], side="right") / side.size for side in (live, known)]
     distance = float(np.sum(np.abs(below[0] - below[1]) * np.diff(both)))
-    return {"distance": distance / known.std(), "spread": abs(float(np.log(live.std() / known.std())))}
+    return {
+        "distance": distance / known.std(),
+        "spread": abs(float(np.log(live.std() / known.std()))),
+    }
 
 
 def plain_categories(live: np.ndarray, known: np.ndarray) -> dict[str, float]:
@@ -184,7 +231,9 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def in_process(*arguments: str) -> dict[str, Any]:
     """Run a part of this benchmark in a process of its own, whose peak memory is its own."""
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -192,13 +241,19 @@ def report(rows: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         in_process("--prepare", folder, "--rows", str(rows))
-        bare, ours, whole = (in_process(part, folder) for part in ("--plain", "--check", "--check-and-draw"))
+        bare, ours, whole = (
+            in_process(part, folder) for part in ("--plain", "--check", "--check-and-draw")
+        )
     apart = max(abs(ours["scores"][name] - bare["scores"][name]) for name in bare["scores"])
     print(f"one drift check: {rows:,} x {len(COLUMNS)} live rows against {rows // WEEKS * WEEKS:,}")
     print(f"  plain numpy, same scores: {bare['seconds']:.1f} s, {bare['peak_mib']:,.0f} MiB")
     print(f"  scores differ by at most: {apart:.4f}")
-    print(f"  nothing remembered:       {ours['first'] / bare['seconds']:.2f} x plain numpy ({ours['first']:.1f} s)")
-    print(f"  reference remembered:     {ours['hourly'] / bare['seconds']:.2f} x plain numpy ({ours['hourly']:.1f} s)")
+    print(
+        f"  nothing remembered:       {ours['first'] / bare['seconds']:.2f} x plain numpy ({ours['first']:.1f} s)"
+    )
+    print(
+        f"  reference remembered:     {ours['hourly'] / bare['seconds']:.2f} x plain numpy ({ours['hourly']:.1f} s)"
+    )
     print(
         f"  peak memory:              {ours['peak_mib']:,.0f} MiB; with Evidently's page {whole['peak_mib']:,.0f} MiB"
     )

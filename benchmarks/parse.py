@@ -40,7 +40,9 @@ def main() -> None:
 def compare(costs: dict[int, tuple[float, float]]) -> None:
     """Print what 10 and 100 models cost."""
     for count, (imports, own) in costs.items():
-        print(f"{count:4} models: Airflow's import {imports:.2f} s, reading our DAG files {own:.3f} s")
+        print(
+            f"{count:4} models: Airflow's import {imports:.2f} s, reading our DAG files {own:.3f} s"
+        )
     few, many = costs[10][1], costs[100][1]
     print(f"100 models / 10 models, beyond Airflow's import: {many / few:.2f} x (aim: below 3)")
     print(f"one more model (all of its DAGs) costs {(many - few) / 90 * 1000:.2f} ms")
@@ -53,13 +55,19 @@ def measure(scratch: Path, count: int, more: str) -> tuple[float, float]:
         folder = models / f"model_{number:03d}"
         shutil.copytree(PROJECT / "include" / "models" / "delivery_eta", folder)
         spec = folder / "model.yaml"
-        text = spec.read_text(encoding="utf-8").replace("model: delivery_eta", f"model: {folder.name}", 1)
+        text = spec.read_text(encoding="utf-8").replace(
+            "model: delivery_eta", f"model: {folder.name}", 1
+        )
         spec.write_text(text + more, encoding="utf-8")
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment = {
-        **kept, "AIRFLOW_HOME": str(scratch), "AIRWORTHY_STATE": str(scratch), "AIRWORTHY_MODELS": str(models),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-    }  # fmt: skip
+        **kept,
+        "AIRFLOW_HOME": str(scratch),
+        "AIRWORTHY_STATE": str(scratch),
+        "AIRWORTHY_MODELS": str(models),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
     command = [sys.executable, "-c", TIMED, str(PROJECT / "dags")]
     rows = []
     for _ in range(REPEATS):

@@ -40,14 +40,20 @@ class Server:
 
         uvloop.run(drive(self.port, "/models/benchmark/invocations", body, clients, WARM_SECONDS))
         before = self.process.cpu_times()
-        self.turns.append(uvloop.run(drive(self.port, "/models/benchmark/invocations", body, clients, TURN_SECONDS)))
+        self.turns.append(
+            uvloop.run(
+                drive(self.port, "/models/benchmark/invocations", body, clients, TURN_SECONDS)
+            )
+        )
         after = self.process.cpu_times()
         self.cpu_seconds.append(after.user + after.system - before.user - before.system)
 
     @property
     def per_second(self) -> float:
         """Requests a second, over all turns."""
-        return sum(len(turn.latencies) for turn in self.turns) / sum(turn.seconds for turn in self.turns)
+        return sum(len(turn.latencies) for turn in self.turns) / sum(
+            turn.seconds for turn in self.turns
+        )
 
     @property
     def cpu_microseconds(self) -> float:
@@ -62,10 +68,22 @@ def compare(folder: Path) -> None:
         servers = {}
         for name, more in (("without a log", []), ("with the log", ["--spool", str(spool)])):
             port = free_port()
-            command = [sys.executable, str(SERVER), "--serve-bundle", str(case.bundle), "--port", str(port), *more]
-            running.enter_context(process(command, f"http://127.0.0.1:{port}/health/ready", folder / f"{port}.log"))
+            command = [
+                sys.executable,
+                str(SERVER),
+                "--serve-bundle",
+                str(case.bundle),
+                "--port",
+                str(port),
+                *more,
+            ]
+            running.enter_context(
+                process(command, f"http://127.0.0.1:{port}/health/ready", folder / f"{port}.log")
+            )
             servers[name] = (port, _listening_at(port))
-        print(f"{'rows':>5}{'clients':>9}{'req/s without':>15}{'with':>8}{'us/req without':>16}{'with':>8}{'cost':>8}")
+        print(
+            f"{'rows':>5}{'clients':>9}{'req/s without':>15}{'with':>8}{'us/req without':>16}{'with':>8}{'cost':>8}"
+        )
         for rows, clients in CASES:
             split = {"columns": list(case.row), "data": [list(case.row.values())] * rows}
             body = json.dumps({"dataframe_split": split}).encode()
@@ -78,7 +96,9 @@ def compare(folder: Path) -> None:
 
 def _listening_at(port: int) -> psutil.Process:
     for child in psutil.Process().children(recursive=True):
-        if any(c.laddr.port == port and c.status == psutil.CONN_LISTEN for c in child.net_connections()):
+        if any(
+            c.laddr.port == port and c.status == psutil.CONN_LISTEN for c in child.net_connections()
+        ):
             return child
     raise SystemExit(f"no child of this process listens at {port}")
 

@@ -50,7 +50,14 @@ MEASURES = {
 COMMON_NAMES = {"__init__.py", "__main__.py", "conftest.py"}
 PRONOUNS = {"that", "which", "who", "whom", "whose", "what"}
 QUESTIONS, OTHER_QUESTIONS = {"What", "How", "Which"}, {"Who", "Where", "When", "That"}
-LAYOUT = {tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+LAYOUT = {
+    tokenize.NEWLINE,
+    tokenize.NL,
+    tokenize.COMMENT,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
 FORMATTER_OFF = re.compile(r"#\s*fmt:\s*(skip|off)\b")
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 ARGUMENTS = re.compile(r"^(Args|Attributes):", re.MULTILINE)
@@ -102,10 +109,14 @@ def parse(path: Path) -> Module:
         text = path.read_text(encoding="utf-8")
         tree, tokens = ast.parse(text), list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (SyntaxError, ValueError) as error:
-        raise SystemExit(f"{path} is not Python in UTF-8: {error}. Next: correct it and run this again") from error
+        raise SystemExit(
+            f"{path} is not Python in UTF-8: {error}. Next: correct it and run this again"
+        ) from error
     comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
     values = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
-    texts = (node for node in values if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    texts = (
+        node for node in values if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
     prose = {(node.lineno, node.col_offset) for node in texts}
     code = [token for token in tokens if token.type not in LAYOUT and token.start not in prose]
     code_lines = {line for token in code for line in range(token.start[0], token.end[0] + 1)}
@@ -122,11 +133,15 @@ def measure_layout(module: Module) -> dict[str, Ratio]:
     lines, code_lines = len(module.lines), len(module.code_lines)
     long_lines = sum(len(line) > 100 for line in module.lines)
     return {
-        "formatter_off": Ratio(sum(bool(FORMATTER_OFF.match(each)) for each in module.comments), code_lines),
+        "formatter_off": Ratio(
+            sum(bool(FORMATTER_OFF.match(each)) for each in module.comments), code_lines
+        ),
         "tokens": Ratio(len(module.code), code_lines),
         "long_lines": Ratio(long_lines, lines),
         "long_files": Ratio(int(lines > 250), 1),
-        "short_files": Ratio(int(lines < 20), 1) if module.path.name not in COMMON_NAMES else Ratio(),
+        "short_files": Ratio(int(lines < 20), 1)
+        if module.path.name not in COMMON_NAMES
+        else Ratio(),
     }
 
 
@@ -156,13 +171,17 @@ def measure_functions(module: Module) -> dict[str, Ratio]:
     public = list(public_functions(module.tree))
     wide = [text for node, text in public if count_parameters(node) >= 3]
     return {
-        "short_functions": Ratio(sum(count_lines(node, module) <= 16 for node in every), len(every)),
+        "short_functions": Ratio(
+            sum(count_lines(node, module) <= 16 for node in every), len(every)
+        ),
         "documented": Ratio(sum(text != "" for _, text in public), len(public)),
         "arguments": Ratio(sum(bool(ARGUMENTS.search(text)) for text in wide), len(wide)),
     }
 
 
-def public_functions(node: ast.AST, owner: ast.ClassDef | None = None) -> Iterator[tuple[Function, str]]:
+def public_functions(
+    node: ast.AST, owner: ast.ClassDef | None = None
+) -> Iterator[tuple[Function, str]]:
     """Yield the public functions of a module or class, each with its docstring."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
@@ -177,7 +196,9 @@ def public_functions(node: ast.AST, owner: ast.ClassDef | None = None) -> Iterat
 
 def is_public(node: Function, owner: ast.ClassDef | None) -> bool:
     """Tell whether a function is called by others than pytest."""
-    if node.name.startswith("test_") or any("fixture" in ast.unparse(each) for each in node.decorator_list):
+    if node.name.startswith("test_") or any(
+        "fixture" in ast.unparse(each) for each in node.decorator_list
+    ):
         return False
     return not node.name.startswith("_") or (node.name == "__init__" and owner is not None)
 
@@ -191,7 +212,10 @@ def count_parameters(node: Function) -> int:
 
 def count_lines(node: Function, module: Module) -> int:
     """Return the number of lines of code."""
-    return sum(line in module.code_lines for line in range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return sum(
+        line in module.code_lines
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    )
 
 
 def shared_names(paths: Iterable[Path]) -> tuple[Ratio, dict[str, list[Path]]]:
@@ -208,7 +232,9 @@ def measure(modules: list[Module]) -> dict[str, Ratio]:
     """Return every measure over some files."""
     sums = defaultdict[str, Ratio](Ratio)
     for module in modules:
-        for key, ratio in (measure_layout(module) | measure_docstrings(module) | measure_functions(module)).items():
+        for key, ratio in (
+            measure_layout(module) | measure_docstrings(module) | measure_functions(module)
+        ).items():
             sums[key] += ratio
     sums["shared_names"] = shared_names(module.path for module in modules)[0]
     return sums
@@ -234,14 +260,20 @@ def table(groups: dict[str, dict[str, Ratio]]) -> list[str]:
 def main() -> None:
     """Print the table, and with ``--list`` the files that share their names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="a checkout")
+    parser.add_argument(
+        "--root", type=Path, default=Path(__file__).resolve().parents[1], help="a checkout"
+    )
     parser.add_argument("--list", action="store_true", help="list the files that share their names")
     given = parser.parse_args()
     groups = read(given.root)
     if not groups["all"]:
-        parser.error(f"{given.root} has no Python file in {', '.join(GROUPS)}. Next: give the root of a checkout")
+        parser.error(
+            f"{given.root} has no Python file in {', '.join(GROUPS)}. Next: give the root of a checkout"
+        )
     print("\n".join(table({name: measure(modules) for name, modules in groups.items()})))
-    for name, paths in shared_names(module.path for module in groups["all"])[1].items() if given.list else ():
+    for name, paths in (
+        shared_names(module.path for module in groups["all"])[1].items() if given.list else ()
+    ):
         print(f"{name}: {', '.join(str(path.relative_to(given.root)) for path in paths)}")
 
 

@@ -100,13 +100,27 @@ def new_version(run_id: str, as_of: str) -> dict[str, Any]:
 @contextmanager
 def steady_load(url: str, rate: float, folder: Path) -> Iterator[list[Answered]]:
     """Send requests for as long as the block lasts; the list has the answers after it."""
-    example = json.loads(urllib.request.urlopen(f"{url}/models/{MODEL}/example").read())["dataframe_split"]  # noqa: S310
+    answer = urllib.request.urlopen(f"{url}/models/{MODEL}/example").read()  # noqa: S310
+    example = json.loads(answer)["dataframe_split"]
     one_row = {"dataframe_split": {"columns": example["columns"], "data": example["data"][:1]}}
     (folder / "body.json").write_text(json.dumps(one_row))
-    command = [sys.executable, str(Path(__file__).parent / "load" / "steady.py"), f"{url}/models/{MODEL}/invocations"]
-    command += ["--body", str(folder / "body.json"), "--out", str(folder / "answers.jsonl"), "--rate", str(rate)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parent / "load" / "steady.py"),
+        f"{url}/models/{MODEL}/invocations",
+    ]
+    command += [
+        "--body",
+        str(folder / "body.json"),
+        "--out",
+        str(folder / "answers.jsonl"),
+        "--rate",
+        str(rate),
+    ]
     answers: list[Answered] = []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as load:
         assert load.stdin is not None
         assert load.stdout is not None
         try:
@@ -123,7 +137,15 @@ def steady_load(url: str, rate: float, folder: Path) -> Iterator[list[Answered]]
 def roll_back() -> Window:
     """Run the command and return when it ran."""
     started = time.time()
-    command = [sys.executable, "-m", "airworthy", "rollback", MODEL, "--reason", "the benchmark's last step"]
+    command = [
+        sys.executable,
+        "-m",
+        "airworthy",
+        "rollback",
+        MODEL,
+        "--reason",
+        "the benchmark's last step",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return started, time.time()
 
@@ -134,9 +156,12 @@ def run(folder: Path, rate: float, bake: int) -> None:
 
     url = f"http://127.0.0.1:{free_port()}"
     os.environ |= {
-        "AIRWORTHY_ENV": "local", "AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models"),
-        "AIRWORTHY_SERVER_URL": url, "MLFLOW_DISABLE_TELEMETRY": "true",
-    }  # fmt: skip
+        "AIRWORTHY_ENV": "local",
+        "AIRWORTHY_STATE": str(folder / "state"),
+        "AIRWORTHY_MODELS": str(folder / "models"),
+        "AIRWORTHY_SERVER_URL": url,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     make_model(folder / "models", bake)
     ensure_token(folder / "state" / "server_token")
     serve = [sys.executable, "-m", "airworthy", "serve", "--port", url.rpartition(":")[2]]
@@ -152,10 +177,22 @@ def run(folder: Path, rate: float, bake: int) -> None:
             time.sleep(AFTER_SECONDS)
             rolled = roll_back()
             time.sleep(AFTER_SECONDS)
-    report(answers, rate, {"before": (began, released), **windows}, rolled, second["version"]["version"])
+    report(
+        answers,
+        rate,
+        {"before": (began, released), **windows},
+        rolled,
+        second["version"]["version"],
+    )
 
 
-def report(answers: list[Answered], rate: float, windows: dict[str, Window], rolled: Window, challenger: str) -> None:
+def report(
+    answers: list[Answered],
+    rate: float,
+    windows: dict[str, Window],
+    rolled: Window,
+    challenger: str,
+) -> None:
     """Print the table."""
     failed = [answer for answer in answers if answer.status != 200]
     print(f"{len(answers)} requests at {rate:g}/s, failed: {len(failed)}")
@@ -167,23 +204,34 @@ def report(answers: list[Answered], rate: float, windows: dict[str, Window], rol
         settle = SETTLE_SECONDS if name in ("10", "50") else 0.0
         seen = [answer for answer in answers if since + settle <= answer.sent < until]
         _line(name, seen, challenger, wanted.get(name))
-    _line("rollback", [answer for answer in answers if rolled[0] <= answer.sent <= rolled[1]], challenger, None)
+    _line(
+        "rollback",
+        [answer for answer in answers if rolled[0] <= answer.sent <= rolled[1]],
+        challenger,
+        None,
+    )
     last = max(answer.sent + answer.seconds for answer in answers if answer.version == challenger)
-    print(f"rollback: {rolled[1] - rolled[0]:.1f} s by command, the last bad answer {last - rolled[0]:.1f} s after it")
+    print(
+        f"rollback: {rolled[1] - rolled[0]:.1f} s by command, the last bad answer {last - rolled[0]:.1f} s after it"
+    )
     assert not failed
 
 
 def _line(name: str, seen: list[Answered], challenger: str, wanted: int | None) -> None:
     seconds = sorted(answer.seconds for answer in seen)
     share = 100 * sum(answer.version == challenger for answer in seen) / len(seen)
-    p50, p99 = (seconds[min(len(seconds) - 1, int(part * len(seconds)))] * 1e3 for part in (0.5, 0.99))
+    p50, p99 = (
+        seconds[min(len(seconds) - 1, int(part * len(seconds)))] * 1e3 for part in (0.5, 0.99)
+    )
     flag = "" if wanted is None else f"   the flag says {wanted} %"
     print(f"{name:12}{len(seen):>10}{share:>10.2f} %{p50:>9.2f}{p99:>9.2f}{flag}")
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--bake", type=int, default=25, help="seconds that each step is watched")
     asked = parser.parse_args()

@@ -26,7 +26,14 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 def payload_for(day: date) -> dict[str, Any]:
     """Return the payload of a run as of a day."""
-    return {"run": {"model": MODEL, "as_of": f"{day}T00:00:00Z", "reason": "manual", "run_id": f"bench-{day}"}}
+    return {
+        "run": {
+            "model": MODEL,
+            "as_of": f"{day}T00:00:00Z",
+            "reason": "manual",
+            "run_id": f"bench-{day}",
+        }
+    }
 
 
 def prepare(days: int) -> None:
@@ -58,10 +65,18 @@ def measure(days: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     second = run_stage("score", payload)
     written = second["table_version"] - first["table_version"]
-    print(json.dumps({
-        "seconds": took, "peak_mib": peak, "before_mib": before, "rows": first["rows_written"], "again": written,
-        "rows_again": second["rows_written"],
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "seconds": took,
+                "peak_mib": peak,
+                "before_mib": before,
+                "rows": first["rows_written"],
+                "again": written,
+                "rows_again": second["rows_written"],
+            }
+        )
+    )
 
 
 def against_bare() -> None:
@@ -80,7 +95,9 @@ def against_bare() -> None:
     environment = load_environment()
     lake = open_lake(environment, MODEL, "score")
     bundle = load_champion(environment, inputs, lake.schema_of(inputs.dataset))
-    frame = lake.read_partition(inputs.dataset, datetime.fromisoformat(min(dataset["partitions"])).date())
+    frame = lake.read_partition(
+        inputs.dataset, datetime.fromisoformat(min(dataset["partitions"])).date()
+    )
     matrix = bundle.features.matrix(frame.select(list(bundle.manifest.inputs)))
     booster: xgboost.Booster = bundle.booster
     table = Path(environment.lake) / MODEL / "batch_predictions"
@@ -91,10 +108,17 @@ def against_bare() -> None:
         features.append(timed(lambda: bundle.predict(frame.select(list(bundle.manifest.inputs)))))
         shutil.rmtree(table, ignore_errors=True)
         full.append(timed(lambda: run_stage("score", payload)))
-    print(json.dumps({
-        "rows": frame.height, "bare": min(bare), "features": min(features), "score": min(full),
-        "trees": booster.num_boosted_rounds(),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "rows": frame.height,
+                "bare": min(bare),
+                "features": min(features),
+                "score": min(full),
+                "trees": booster.num_boosted_rounds(),
+            }
+        )
+    )
 
 
 def timed(do: Any) -> float:
@@ -116,9 +140,15 @@ def write_model(folder: Path, days: int) -> None:
 
 def run(folder: Path, what: str, days: int, given: str = "") -> dict[str, Any]:
     """Run a part of this file in a process of its own, whose peak memory is its own; return what it prints."""
-    environment = {**os.environ, "AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
+    environment = {
+        **os.environ,
+        "AIRWORTHY_STATE": str(folder / "state"),
+        "AIRWORTHY_MODELS": str(folder / "models"),
+    }
     command = [sys.executable, __file__, "--only", what, "--days", str(days)]
-    done = subprocess.run(command, env=environment, input=given, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=environment, input=given, check=True, stdout=subprocess.PIPE, text=True
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -126,7 +156,9 @@ def main() -> None:
     """Print every ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--only", choices=("prepare", "measure", "against_bare"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--only", choices=("prepare", "measure", "against_bare"), help=argparse.SUPPRESS
+    )
     chosen = parser.parse_args()
     if chosen.only == "against_bare":
         against_bare()
@@ -148,15 +180,23 @@ def compare(days: int) -> None:
         shutil.rmtree(folder / "state" / "lake" / MODEL / "batch_predictions")
         many = run(folder, "measure", days, given)
     rows = speed["rows"]
-    for name, what in (("bare", "inplace_predict alone"), ("features", "with features"), ("score", "all of `score`")):
-        print(f"{what:22} {rows / speed[name]:12,.0f} rows/s, {speed[name] / speed['bare']:.2f} x the time")
+    for name, what in (
+        ("bare", "inplace_predict alone"),
+        ("features", "with features"),
+        ("score", "all of `score`"),
+    ):
+        print(
+            f"{what:22} {rows / speed[name]:12,.0f} rows/s, {speed[name] / speed['bare']:.2f} x the time"
+        )
     print(f"  ({speed['trees']} trees, one day of {rows:,} rows)")
     print(
         f"peak memory: {days} days {many['peak_mib']:.0f} MiB, one day {one['peak_mib']:.0f} MiB: "
         f"{many['peak_mib'] / one['peak_mib']:.2f} x (aim: at most 1.5)"
     )
     print(f"{days} days: {many['rows'] / many['seconds']:,.0f} rows/s, all in")
-    print(f"scored again: {many['rows_again']:.0f} rows and {many['again']:.0f} commits (aim: 0 and 0)")
+    print(
+        f"scored again: {many['rows_again']:.0f} rows and {many['again']:.0f} commits (aim: 0 and 0)"
+    )
 
 
 if __name__ == "__main__":

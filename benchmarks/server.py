@@ -40,7 +40,9 @@ class Case:
     row: dict[str, Any]
 
 
-def measure(ports: dict[str, tuple[int, str]], row: dict[str, Any]) -> dict[tuple[str, int, int], Measured]:
+def measure(
+    ports: dict[str, tuple[int, str]], row: dict[str, Any]
+) -> dict[tuple[str, int, int], Measured]:
     """Measure every server in every case, in turns."""
     import uvloop
 
@@ -69,10 +71,15 @@ def in_process(case: Case, rows: int) -> dict[str, Measured]:
     bundle = ModelBundle.load(case.bundle)
     bundle.booster.set_param({"nthread": 1})
     inputs = bundle.manifest.inputs
-    columns = {name: InputColumn(name, kind, True).read([case.row[name]] * rows) for name, kind in inputs.items()}
+    columns = {
+        name: InputColumn(name, kind, True).read([case.row[name]] * rows)
+        for name, kind in inputs.items()
+    }
     from airworthy.features import polars_schema
 
-    frame = pl.DataFrame([pl.Series(name, columns[name], dtype=kind) for name, kind in polars_schema(inputs).items()])
+    frame = pl.DataFrame(
+        [pl.Series(name, columns[name], dtype=kind) for name, kind in polars_schema(inputs).items()]
+    )
     matrix = bundle.features.matrix(frame)
     return {
         "inplace_predict": _timed(lambda: bundle.booster.inplace_predict(matrix)),
@@ -97,7 +104,13 @@ def built_case(folder: Path) -> Case:
     import xgboost
 
     from airworthy.bundle import Manifest, write_bundle
-    from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
+    from airworthy.features import (
+        FeatureSet,
+        check_expressions,
+        fit_features,
+        load_expressions,
+        polars_schema,
+    )
     from airworthy.spec import load_spec
 
     model = PROJECT / "include" / "models" / "delivery_eta"
@@ -113,7 +126,9 @@ def built_case(folder: Path) -> Case:
         "datetime": 1_767_225_600_000_000 + random.integers(0, 30 * 86_400, number) * 1_000_000,
     }
     schema = polars_schema(inputs)
-    frame = pl.DataFrame([pl.Series(n, random.permutation(values[k]).tolist(), schema[n]) for n, k in inputs.items()])
+    frame = pl.DataFrame(
+        [pl.Series(n, random.permutation(values[k]).tolist(), schema[n]) for n, k in inputs.items()]
+    )
     expressions = load_expressions(model / "features.py")
     types = check_expressions(expressions, inputs, model / "features.py")
     features = fit_features(expressions, types, [frame.lazy()])
@@ -126,7 +141,10 @@ def built_case(folder: Path) -> Case:
     write_bundle(folder / "bundle", manifest, model / "features.py", booster)
     # Times without a zone: MLflow's signatures know no other, and both servers take them as UTC.
     plain = frame.head(3).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
-    row = {name: v.isoformat() if hasattr(v, "isoformat") else v for name, v in plain.row(0, named=True).items()}
+    row = {
+        name: v.isoformat() if hasattr(v, "isoformat") else v
+        for name, v in plain.row(0, named=True).items()
+    }
     return Case(folder / "bundle", _logged(folder, dict(inputs), plain.to_pandas()), row)
 
 
@@ -136,7 +154,9 @@ def _logged(folder: Path, inputs: dict[str, str], example: Any) -> str:
     from mlflow.types.schema import ColSpec, Schema
 
     kinds = {"float": "double", "int": "long", "bool": "boolean", "datetime": "datetime"}
-    columns = Schema([ColSpec(kinds.get(kind, "string"), name, required=False) for name, kind in inputs.items()])
+    columns = Schema(
+        [ColSpec(kinds.get(kind, "string"), name, required=False) for name, kind in inputs.items()]
+    )
     code = PROJECT / "include" / "airworthy" / "registry" / "pyfunc_model.py"
     mlflow.pyfunc.save_model(
         str(folder / "logged"),
@@ -159,14 +179,18 @@ def registered_case(model: str) -> Case:
     version = registry.champion(model)
     example = registry.example(model, version) if version else None
     if version is None or example is None or "dataframe_split" not in example:
-        raise SystemExit(f"{model} has no champion with an example: run it first (airworthy run {model})")
+        raise SystemExit(
+            f"{model} has no champion with an example: run it first (airworthy run {model})"
+        )
     os.environ["MLFLOW_TRACKING_URI"] = environment.tracking_uri
     split = example["dataframe_split"]
     row = dict(zip(split["columns"], split["data"][0], strict=True))
     return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
 
 
-def serve_bundle(folder: Path, port: int, spool: Path | None = None, flags: Path | None = None) -> None:
+def serve_bundle(
+    folder: Path, port: int, spool: Path | None = None, flags: Path | None = None
+) -> None:
     """Serve one bundle with our server, with a prediction log and with flags if given: what a child process runs."""
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
@@ -200,19 +224,44 @@ def compare(case: Case, scratch: Path) -> None:
     """Start all servers, measure, and print the table."""
     from airworthy.release.rollout_flags import set_rollout
 
-    flags, canary = scratch / "flags.json", ["--spool", str(scratch / "spool"), "--flags", str(scratch / "flags.json")]
+    flags, canary = (
+        scratch / "flags.json",
+        ["--spool", str(scratch / "spool"), "--flags", str(scratch / "flags.json")],
+    )
     set_rollout(flags, "benchmark", champion="1", challenger="2", step=10, run_id="benchmark")
     ports: dict[str, tuple[int, str]] = {}
     with ExitStack() as running:
         for name, more in ((PLAIN, []), (CANARY, canary)):
             port = free_port()
-            serve = [sys.executable, __file__, "--serve-bundle", str(case.bundle), "--port", str(port), *more]
-            running.enter_context(process(serve, f"http://127.0.0.1:{port}/health/ready", scratch / f"{port}.log"))
+            serve = [
+                sys.executable,
+                __file__,
+                "--serve-bundle",
+                str(case.bundle),
+                "--port",
+                str(port),
+                *more,
+            ]
+            running.enter_context(
+                process(serve, f"http://127.0.0.1:{port}/health/ready", scratch / f"{port}.log")
+            )
             ports[name] = (port, "/models/benchmark/invocations")
         port = free_port()
-        mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", case.mlflow_model, "--env-manager", "local"]
+        mlflow = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "models",
+            "serve",
+            "-m",
+            case.mlflow_model,
+            "--env-manager",
+            "local",
+        ]
         mlflow += ["-h", "127.0.0.1", "-p", str(port), "--workers", "1"]
-        running.enter_context(process(mlflow, f"http://127.0.0.1:{port}/ping", scratch / "mlflow.log"))
+        running.enter_context(
+            process(mlflow, f"http://127.0.0.1:{port}/ping", scratch / "mlflow.log")
+        )
         ports[MLFLOW] = (port, "/invocations")
         found = measure(ports, case.row)
     _print(found, case)
@@ -227,7 +276,9 @@ def _print(found: dict[tuple[str, int, int], Measured], case: Case) -> None:
             _line(name, rows, "-", measured)
     print()
     for rows, clients in CASES:
-        plain, canary, theirs = (found[name, rows, clients].per_second for name in (PLAIN, CANARY, MLFLOW))
+        plain, canary, theirs = (
+            found[name, rows, clients].per_second for name in (PLAIN, CANARY, MLFLOW)
+        )
         print(
             f"airworthy / {MLFLOW}, {rows:>3} rows, {clients} clients: {plain / theirs:6.1f}x requests/s, "
             f"{canary / theirs:.1f}x {CANARY}"
@@ -241,7 +292,9 @@ def _line(name: str, rows: int, clients: str, measured: Measured) -> None:
 
 def main() -> None:
     """Run the benchmark, or one server for it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--registered", metavar="MODEL", help="measure this model's champion")
     parser.add_argument("--serve-bundle", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
@@ -252,7 +305,10 @@ def main() -> None:
         serve_bundle(asked.serve_bundle, asked.port, asked.spool, asked.flags)
         return
     with tempfile.TemporaryDirectory() as made:
-        compare(registered_case(asked.registered) if asked.registered else built_case(Path(made)), Path(made))
+        compare(
+            registered_case(asked.registered) if asked.registered else built_case(Path(made)),
+            Path(made),
+        )
 
 
 if __name__ == "__main__":

@@ -34,16 +34,24 @@ def main() -> None:
         through = run_through_airflow(Path(scratch) / "stack")
     for what, day in (("first run of the stack", FIRST), ("second, other window", SECOND)):
         ratio = through[day] / alone[day]
-        print(f"{what:24} {through[day]:6.1f} s against {alone[day]:6.1f} s alone: {ratio:.2f} x (aim: 1.25)")
+        print(
+            f"{what:24} {through[day]:6.1f} s against {alone[day]:6.1f} s alone: {ratio:.2f} x (aim: 1.25)"
+        )
 
 
 def run_alone(state: Path, day: str) -> float:
     """Return the seconds of ``airworthy run`` in a cold process, on a fresh state."""
     command = [sys.executable, "-m", "airworthy", "run", MODEL, "--as-of", day]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    }
     started = time.perf_counter()
     done = subprocess.run(
-        command, env={**environment, "AIRWORTHY_STATE": str(state)}, capture_output=True, text=True, check=False
+        command,
+        env={**environment, "AIRWORTHY_STATE": str(state)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return time.perf_counter() - started

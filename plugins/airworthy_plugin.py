@@ -12,4 +12,9 @@ class AirworthyPlugin(AirflowPlugin):
 
     name = "airworthy"
     # The annotation is Airflow's own: no instance changes the list.
-    operator_extra_links: list[Any] = [MlflowRunLink(), MlflowVersionLink(), VerdictLink(), ModelReportLink()]  # noqa: RUF012
+    operator_extra_links: list[Any] = [  # noqa: RUF012
+        MlflowRunLink(),
+        MlflowVersionLink(),
+        VerdictLink(),
+        ModelReportLink(),
+    ]

@@ -30,7 +30,9 @@ class WebReceiver:
 
     def connection(self, kind: str, password: str = "", **extra: str) -> str:
         """Return an Airflow connection to it, as the value of an ``AIRFLOW_CONN_`` variable."""
-        address = {"host": f"http://{HOST}", "port": self.port} if kind == "http" else {"host": self.url}
+        address = (
+            {"host": f"http://{HOST}", "port": self.port} if kind == "http" else {"host": self.url}
+        )
         return json.dumps({"conn_type": kind, **address, "password": password, "extra": extra})
 
     @property
@@ -79,12 +81,19 @@ class MailReceiver:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep a mail: whom it is for, and the message."""
         assert isinstance(envelope.content, bytes)
-        self.mails.append((list(envelope.rcpt_tos), message_from_bytes(envelope.content, policy=default)))
+        self.mails.append(
+            (list(envelope.rcpt_tos), message_from_bytes(envelope.content, policy=default))
+        )
         return "250 OK"
 
     def connection(self) -> str:
         """Return an Airflow connection to it."""
-        extra = {"from_email": "airworthy@example.org", "disable_ssl": True, "disable_tls": True, "retry_limit": 1}
+        extra = {
+            "from_email": "airworthy@example.org",
+            "disable_ssl": True,
+            "disable_tls": True,
+            "retry_limit": 1,
+        }
         return json.dumps({"conn_type": "smtp", "host": HOST, "port": self.port, "extra": extra})
 
 

@@ -29,7 +29,9 @@ class Measured:
 class Caller(asyncio.Protocol):
     """One keep-alive connection that sends the same request again as soon as it is answered."""
 
-    def __init__(self, request: bytes, until: float, into: list[float], done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, request: bytes, until: float, into: list[float], done: asyncio.Future[None]
+    ) -> None:
         """Prepare one client."""
         self.request, self.until, self.into, self.done = request, until, into, done
         self.received = b""

@@ -21,9 +21,16 @@ def process(command: list[str], health: str, log: Path) -> Iterator[None]:
     """Run a server until the block ends; wait until it is healthy."""
     # MLflow starts its server by name.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environ = {**os.environ, "PATH": path, "PYTHONPATH": str(PROJECT / "include"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environ = {
+        **os.environ,
+        "PATH": path,
+        "PYTHONPATH": str(PROJECT / "include"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     with log.open("wb") as output:
-        started = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
+        started = subprocess.Popen(
+            command, env=environ, stdout=output, stderr=output, start_new_session=True
+        )
         try:
             _wait_until_healthy(started, health, log)
             yield

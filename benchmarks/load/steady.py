@@ -42,11 +42,17 @@ class Connection:
     async def ask(self, request: bytes) -> tuple[int, str, str]:
         """Return status, version, and the body of what is no 200."""
         self.writer.write(request)
-        head, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+        head, *lines = (
+            (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+        )
         headers = dict(line.split(": ", 1) for line in lines if line)
         body = await self.reader.readexactly(int(headers["content-length"]))
         status = int(head.split(" ")[1])
-        return status, headers.get("x-model-version", ""), "" if status == 200 else body.decode(errors="replace")[:300]
+        return (
+            status,
+            headers.get("x-model-version", ""),
+            "" if status == 200 else body.decode(errors="replace")[:300],
+        )
 
 
 class SteadyLoad:
@@ -119,9 +125,13 @@ async def _run(load: SteadyLoad) -> None:
 
 def main() -> None:
     """Send a load as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("url")
-    parser.add_argument("--body", type=Path, required=True, help="a file with the body of every request")
+    parser.add_argument(
+        "--body", type=Path, required=True, help="a file with the body of every request"
+    )
     parser.add_argument("--out", type=Path, required=True, help="where the answers go")
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     asked = parser.parse_args()

@@ -111,10 +111,12 @@ class Behaviour:
         if callable(found):
             return found  # type: ignore[no-any-return]
         raise TerminalError(
-            f"{self.path} has no function {name!r}", model=model,
+            f"{self.path} has no function {name!r}",
+            model=model,
             received=repr(found) if name in self.names else "no such name",
-            allowed=f"def {name}(labels, predictions) -> one cost per row", next_step=f"edit {self.path}",
-        )  # fmt: skip
+            allowed=f"def {name}(labels, predictions) -> one cost per row",
+            next_step=f"edit {self.path}",
+        )
 
 
 def load_behaviour(folder: Path, model: str | None = None) -> Behaviour:
@@ -131,13 +133,20 @@ def load_behaviour(folder: Path, model: str | None = None) -> Behaviour:
             exec(compile(path.read_bytes(), str(path), "exec"), names)  # noqa: S102
         except Exception as error:
             problem = f"{path} cannot be run: {type(error).__name__}: {error}"
-            raise TerminalError(problem, model=model, allowed=_ALLOWED, next_step=f"edit {path}") from error
+            raise TerminalError(
+                problem, model=model, allowed=_ALLOWED, next_step=f"edit {path}"
+            ) from error
     tests = names.get("BEHAVIOUR", {})
-    if not isinstance(tests, dict) or not all(isinstance(test, BehaviouralTest) for test in tests.values()):
+    if not isinstance(tests, dict) or not all(
+        isinstance(test, BehaviouralTest) for test in tests.values()
+    ):
         raise TerminalError(
-            f"{path}: BEHAVIOUR is no mapping of names to behavioural tests", model=model,
-            received=repr(tests)[:200], allowed=_ALLOWED, next_step=f"edit {path}",
-        )  # fmt: skip
+            f"{path}: BEHAVIOUR is no mapping of names to behavioural tests",
+            model=model,
+            received=repr(tests)[:200],
+            allowed=_ALLOWED,
+            next_step=f"edit {path}",
+        )
     return Behaviour(path, dict(tests), names)
 
 
@@ -149,4 +158,6 @@ def columns_of(test: BehaviouralTest) -> list[str]:
     if isinstance(test, MinimumFunctionality):
         return sorted({name for row in test.rows for name in row})
     read = [value for value in (*test.change.values(), test.where) if isinstance(value, pl.Expr)]
-    return sorted({*test.change, *(name for expression in read for name in expression.meta.root_names())})
+    return sorted(
+        {*test.change, *(name for expression in read for name in expression.meta.root_names())}
+    )

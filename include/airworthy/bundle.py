@@ -79,12 +79,16 @@ class ModelBundle:
         """
         return self.predict_matrix(self.features.matrix(frame))
 
-    def predict_matrix(self, matrix: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def predict_matrix(
+        self, matrix: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Predict rows that are features already, in the order and encoding of ``manifest.features``."""
         return np.asarray(self.booster.inplace_predict(matrix), dtype=np.float32)
 
 
-def write_bundle(folder: Path, manifest: Manifest, features_file: Path, booster: xgboost.Booster) -> None:
+def write_bundle(
+    folder: Path, manifest: Manifest, features_file: Path, booster: xgboost.Booster
+) -> None:
     """Write the three files into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(features_file, folder / FEATURES_FILE)
@@ -100,7 +104,10 @@ def file_digest(path: Path) -> str:
 
 def bundle_digest(folder: Path) -> str:
     """Return the bundle's digest, as the module's docstring defines it."""
-    lines = [f"{file_digest(folder / name)}  {name}\n" for name in sorted((MODEL_FILE, FEATURES_FILE, MANIFEST_FILE))]
+    lines = [
+        f"{file_digest(folder / name)}  {name}\n"
+        for name in sorted((MODEL_FILE, FEATURES_FILE, MANIFEST_FILE))
+    ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

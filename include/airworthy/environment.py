@@ -81,11 +81,25 @@ class Environment(BaseModel):
         known = {DEFAULT, *STAGES, *OPERATIONS}
         settings = {"docker": self.docker, "kubernetes": self.kubernetes}
         named: list[tuple[str, ...]] = [("stages", stage) for stage in self.stages]
-        named += [(key, "resources", stage) for key, each in settings.items() if each for stage in each.resources]
+        named += [
+            (key, "resources", stage)
+            for key, each in settings.items()
+            if each
+            for stage in each.resources
+        ]
         allowed = ", ".join(sorted(known))
-        wrong = [Wrong(key, "there is no such stage", key[-1], allowed) for key in named if key[-1] not in known]
+        wrong = [
+            Wrong(key, "there is no such stage", key[-1], allowed)
+            for key in named
+            if key[-1] not in known
+        ]
         wrong += [
-            Wrong(("stages", stage), f"there are no settings under the key {place}", place, f"inline, or {place}: ...")
+            Wrong(
+                ("stages", stage),
+                f"there are no settings under the key {place}",
+                place,
+                f"inline, or {place}: ...",
+            )
             for stage, place in self.stages.items()
             if place != "inline" and settings[place] is None
         ]
@@ -141,14 +155,20 @@ def load_environment(project: Path | None = None) -> Environment:
     values = dict(_read(path, path.stat().st_mtime_ns))
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
-    state = Path(os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")).resolve()
+    state = Path(
+        os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")
+    ).resolve()
     filled = {key: _filled(value, state, path, key) for key, value in values.items()}
     filled["variables"] = tuple(sorted(set(_VARIABLE.findall(str(values)))))
     filled["name"] = name
     filled["project"] = str(project)
     filled["state"] = str(state)
-    filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / filled.get("models", MODELS))
-    filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get("downloads", str(state / "downloads"))
+    filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(
+        project / filled.get("models", MODELS)
+    )
+    filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get(
+        "downloads", str(state / "downloads")
+    )
     return _validated(path, json.dumps(filled, default=str))
 
 
@@ -158,7 +178,9 @@ def _file_of(folder: Path, name: str) -> Path:
         return path
     if name == _LOCAL.stem and not folder.is_dir():
         return _LOCAL
-    known = sorted(found.stem for found in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
+    known = (
+        sorted(found.stem for found in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
+    )
     raise TerminalError(
         "there is no such environment",
         received=f"AIRWORTHY_ENV={name}",
@@ -196,9 +218,11 @@ def _filled(value: Any, state: Path, path: Path, key: str) -> Any:
     def variable(found: re.Match[str]) -> str:
         if not os.environ.get(found[1]):
             raise TerminalError(
-                f"{path}: {key}: the environment variable {found[1]} is not set", received=value,
-                allowed=f"{found[1]} with a value", next_step=f"export {found[1]}=..., or edit {path}",
-            )  # fmt: skip
+                f"{path}: {key}: the environment variable {found[1]} is not set",
+                received=value,
+                allowed=f"{found[1]} with a value",
+                next_step=f"export {found[1]}=..., or edit {path}",
+            )
         return os.environ[found[1]]
 
     return _VARIABLE.sub(variable, value.replace("{state}", str(state)))

@@ -66,16 +66,27 @@ def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]
         found: Any = runpy.run_path(str(path)).get("FEATURES")
     except Exception as error:
         problem = f"{path} cannot be run: {type(error).__name__}: {error}"
-        raise TerminalError(problem, model=model, allowed=allowed, next_step=f"edit {path}") from error
-    if not isinstance(found, dict) or not found or not all(isinstance(e, pl.Expr) for e in found.values()):
         raise TerminalError(
-            f"{path} must define FEATURES", model=model, received=repr(found)[:200], allowed=allowed,
+            problem, model=model, allowed=allowed, next_step=f"edit {path}"
+        ) from error
+    if (
+        not isinstance(found, dict)
+        or not found
+        or not all(isinstance(e, pl.Expr) for e in found.values())
+    ):
+        raise TerminalError(
+            f"{path} must define FEATURES",
+            model=model,
+            received=repr(found)[:200],
+            allowed=allowed,
             next_step=f"edit {path}",
-        )  # fmt: skip
+        )
     return dict(found)
 
 
-def check_expressions(expressions: dict[str, pl.Expr], inputs: dict[str, ColumnType], path: Path) -> dict[str, Any]:
+def check_expressions(
+    expressions: dict[str, pl.Expr], inputs: dict[str, ColumnType], path: Path
+) -> dict[str, Any]:
     """Check names and result types against the declared inputs; return feature name -> Polars type.
 
     Raises:
@@ -89,19 +100,29 @@ def check_expressions(expressions: dict[str, pl.Expr], inputs: dict[str, ColumnT
         if unknown:
             raise TerminalError(
                 f"{path}: feature {name!r} reads a column that a prediction does not have",
-                received=", ".join(unknown), allowed=", ".join(inputs), next_step=f"edit {path}",
-            )  # fmt: skip
+                received=", ".join(unknown),
+                allowed=", ".join(inputs),
+                next_step=f"edit {path}",
+            )
         try:
             kind = frame.select(expression.alias(name)).collect_schema()[name]
         except pl.exceptions.PolarsError as error:
             raise TerminalError(
-                f"{path}: feature {name!r} does not resolve: {error}", allowed=str(inputs), next_step=f"edit {path}"
+                f"{path}: feature {name!r} does not resolve: {error}",
+                allowed=str(inputs),
+                next_step=f"edit {path}",
             ) from error
-        if not (kind.is_numeric() or kind in (pl.Boolean, pl.String) or isinstance(kind, pl.Enum | pl.Categorical)):
+        if not (
+            kind.is_numeric()
+            or kind in (pl.Boolean, pl.String)
+            or isinstance(kind, pl.Enum | pl.Categorical)
+        ):
             raise TerminalError(
-                f"{path}: feature {name!r} has a type that a model cannot take", received=kind,
-                allowed="numbers, booleans, text (as categories)", next_step=f"edit {path}",
-            )  # fmt: skip
+                f"{path}: feature {name!r} has a type that a model cannot take",
+                received=kind,
+                allowed="numbers, booleans, text (as categories)",
+                next_step=f"edit {path}",
+            )
         types[name] = kind
     return types
 
@@ -118,14 +139,18 @@ def row_dependent(expressions: dict[str, pl.Expr], frame: pl.DataFrame) -> list[
     return [name for name in expressions if not together[name].equals(alone[name], null_equal=True)]
 
 
-def fit_features(expressions: dict[str, pl.Expr], types: dict[str, Any], frames: list[pl.LazyFrame]) -> list[Feature]:
+def fit_features(
+    expressions: dict[str, pl.Expr], types: dict[str, Any], frames: list[pl.LazyFrame]
+) -> list[Feature]:
     """Learn the levels of every categorical feature from the training rows, sorted, so that codes are reproducible."""
     text = [name for name, kind in types.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     levels: dict[str, set[str]] = {name: set() for name in text}
     for frame in frames:
         if not text:
             break
-        found = frame.select(expressions[name].cast(pl.String).alias(name).unique().implode() for name in text)
+        found = frame.select(
+            expressions[name].cast(pl.String).alias(name).unique().implode() for name in text
+        )
         for name, values in found.collect().to_dict(as_series=False).items():
             levels[name].update(value for value in values[0] if value is not None)
     return [

@@ -54,6 +54,8 @@ def git_commit(project: Path) -> str:
         return environ["AIRWORTHY_GIT_COMMIT"]
     command = ["git", "-C", str(project), "rev-parse", "HEAD"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"

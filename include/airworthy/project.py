@@ -69,4 +69,11 @@ def _checkout() -> Path | None:
 
 def _around(folder: Path) -> Path | None:
     marks = (ENVIRONMENTS, MODELS)
-    return next((each for each in (folder, *folder.parents) if any((each / mark).is_dir() for mark in marks)), None)
+    return next(
+        (
+            each
+            for each in (folder, *folder.parents)
+            if any((each / mark).is_dir() for mark in marks)
+        ),
+        None,
+    )

@@ -25,7 +25,12 @@ from airworthy.job import Job
 from airworthy.lake.lake import open_lake
 from airworthy.stages.ingest import ingest
 from airworthy.training.baseline import BaselineModel
-from airworthy.training.fitting import Material, fit_baseline_beside, fit_challenger, gather_material
+from airworthy.training.fitting import (
+    Material,
+    fit_baseline_beside,
+    fit_challenger,
+    gather_material,
+)
 from airworthy.training.idempotency_key import idempotency_key
 
 DAY = timedelta(days=1)
@@ -53,7 +58,9 @@ class Past:
         """Keep whose past it is. Of the job's run, only its `as_of` is replaced."""
         self.folder = folder
         self.spec = job.spec
-        self._environment = job.environment.model_copy(update={"state": folder, "lake": str(folder / "lake")})
+        self._environment = job.environment.model_copy(
+            update={"state": folder, "lake": str(folder / "lake")}
+        )
         self._run = job.run.model_copy(update={"reason": "backfill", "promote": "never"})
         self._lake = open_lake(self._environment, job.spec.model)
 
@@ -107,17 +114,23 @@ class Past:
         """
         material = challenger.material
         behaviour = load_behaviour(material.job.folder, self.spec.model)
-        bundles = {"challenger": challenger.bundle} | ({"champion": champion.bundle} if champion else {})
+        bundles = {"challenger": challenger.bundle} | (
+            {"champion": champion.bundle} if champion else {}
+        )
         bounds = material.bounds
         frames = material.partitions(bounds.holdout_start, bounds.end)
         scored = score_holdout(self.spec, frames, bundles, challenger.baseline)
         if scored is None:
             raise TerminalError(
-                "the holdout has no labelled row", model=self.spec.model,
+                "the holdout has no labelled row",
+                model=self.spec.model,
                 received=f"0 rows in [{bounds.holdout_start:%Y-%m-%d}, {bounds.end:%Y-%m-%d})",
-                allowed="at least 1 row", next_step="look at the source's labels",
-            )  # fmt: skip
-        return judge_challenger(self.spec, behaviour, challenger.bundle, scored.priced(self.spec, behaviour), {})
+                allowed="at least 1 row",
+                next_step="look at the source's labels",
+            )
+        return judge_challenger(
+            self.spec, behaviour, challenger.bundle, scored.priced(self.spec, behaviour), {}
+        )
 
 
 def newest_end(job: Job) -> datetime:
@@ -126,10 +139,16 @@ def newest_end(job: Job) -> datetime:
     Raises:
         TerminalError: when there is none yet.
     """
-    end, first = job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0), job.spec.start
+    end, first = (
+        job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        job.spec.start,
+    )
     if end <= midnight(first):
         raise TerminalError(
-            "the model has no complete day yet", model=job.spec.model, received=f"as of {end:%Y-%m-%d}",
-            allowed=f"after {first}, its first day with data", next_step="look back from a later day, or correct start",
-        )  # fmt: skip
+            "the model has no complete day yet",
+            model=job.spec.model,
+            received=f"as of {end:%Y-%m-%d}",
+            allowed=f"after {first}, its first day with data",
+            next_step="look back from a later day, or correct start",
+        )
     return end if job.spec.end is None else min(end, midnight(job.spec.end) + DAY)

@@ -49,7 +49,9 @@ class Docker(Containers):
 
     engine: str | None = None
     network: str | None = None
-    mounts: list[Annotated[str, Field(pattern=r"^[^:]+:/[^:]*(:ro)?$")]] = Field(default_factory=list)
+    mounts: list[Annotated[str, Field(pattern=r"^[^:]+:/[^:]*(:ro)?$")]] = Field(
+        default_factory=list
+    )
     user: str | None = None
 
 

@@ -26,9 +26,11 @@ def pack(payload: dict[str, Any]) -> str:
     packed = base64.b64encode(gzip.compress(json.dumps(payload).encode(), mtime=0)).decode()
     if len(packed) > LONGEST:
         raise TerminalError(
-            "the stage's input is too long for a container", received=f"{len(packed):,} characters",
-            allowed=f"{LONGEST:,}", next_step="shorten train.lookback, or let this stage run inline",
-        )  # fmt: skip
+            "the stage's input is too long for a container",
+            received=f"{len(packed):,} characters",
+            allowed=f"{LONGEST:,}",
+            next_step="shorten train.lookback, or let this stage run inline",
+        )
     return packed
 
 

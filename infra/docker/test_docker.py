@@ -62,9 +62,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
     def make(**changes: Any) -> Path:
         settings = {
-            "image": IMAGE, "network": "host", "mounts": [f"{tmp_path}/include:{tmp_path}/include:ro"],
-            "variables": ["AIRWORTHY_PROJECT"], **changes,
-        }  # fmt: skip
+            "image": IMAGE,
+            "network": "host",
+            "mounts": [f"{tmp_path}/include:{tmp_path}/include:ro"],
+            "variables": ["AIRWORTHY_PROJECT"],
+            **changes,
+        }
         environment = {**LOCAL, "stages": {"default": "docker"}, "docker": settings}
         path = tmp_path / "include" / "environments" / "contained.yaml"
         path.parent.mkdir(exist_ok=True)
@@ -91,14 +94,27 @@ def test_a_whole_train_run_with_every_stage_in_a_container(
     """The DAG runs to a release through ``dag.test()``; what stages hand over comes out of their containers."""
     folder = project()
     airflow = {
-        "AIRFLOW_HOME": str(folder / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "dags"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
-    }  # fmt: skip
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
+    }
     environment = {**os.environ, **airflow}
-    subprocess.run([Path(sys.executable).with_name("airflow"), "db", "migrate"], env=environment, check=True)
-    script = [sys.executable, str(HERE / "tests" / "dags" / "run_dag.py"), str(HERE / "dags"), f"{MODEL}__train"]
+    subprocess.run(
+        [Path(sys.executable).with_name("airflow"), "db", "migrate"], env=environment, check=True
+    )
+    script = [
+        sys.executable,
+        str(HERE / "tests" / "dags" / "run_dag.py"),
+        str(HERE / "dags"),
+        f"{MODEL}__train",
+    ]
     done = subprocess.run(
-        [*script, json.dumps({"as_of": "2026-03-20"})], env=environment, capture_output=True, text=True, check=False
+        [*script, json.dumps({"as_of": "2026-03-20"})],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     found = json.loads(done.stdout.splitlines()[-1])
@@ -128,14 +144,18 @@ def test_a_container_that_was_killed_may_be_tried_again(
     assert "137" in str(failure.value.received)
 
 
-def test_an_image_that_is_not_there_is_named(project: Callable[..., Path], engine: docker.DockerClient) -> None:
+def test_an_image_that_is_not_there_is_named(
+    project: Callable[..., Path], engine: docker.DockerClient
+) -> None:
     """Trying again does not build it."""
     project(image="airworthy-that-nobody-built:1")
     with pytest.raises((TerminalError, TransientError), match="airworthy-that-nobody-built"):
         place("ingest").run(CONTEXT)
 
 
-def test_a_task_that_is_ended_ends_its_container(project: Callable[..., Path], engine: docker.DockerClient) -> None:
+def test_a_task_that_is_ended_ends_its_container(
+    project: Callable[..., Path], engine: docker.DockerClient
+) -> None:
     """At once, and nothing of it is left."""
     project()
     stopped = place("ingest")
@@ -144,16 +164,26 @@ def test_a_task_that_is_ended_ends_its_container(project: Callable[..., Path], e
         wait_for_one(engine)
         asked = time.monotonic()
         stopped.stop()
-        assert time.monotonic() - asked < 9, "the stage did not hear the signal: the engine waits ten seconds to kill"
+        assert time.monotonic() - asked < 9, (
+            "the stage did not hear the signal: the engine waits ten seconds to kill"
+        )
         assert isinstance(running.exception(), TransientError)
     assert containers(engine) == []
 
 
-def test_a_retry_removes_what_a_killed_worker_left(project: Callable[..., Path], engine: docker.DockerClient) -> None:
+def test_a_retry_removes_what_a_killed_worker_left(
+    project: Callable[..., Path], engine: docker.DockerClient
+) -> None:
     """Two containers of one task never work side by side."""
     project()
-    labels = {"airworthy.dag": f"{MODEL}__train", "airworthy.run": RUN["run_id"], "airworthy.task": "ingest"}
-    left = engine.containers.run(IMAGE, ["sleep", "600"], detach=True, network_mode="host", labels=labels)
+    labels = {
+        "airworthy.dag": f"{MODEL}__train",
+        "airworthy.run": RUN["run_id"],
+        "airworthy.task": "ingest",
+    }
+    left = engine.containers.run(
+        IMAGE, ["sleep", "600"], detach=True, network_mode="host", labels=labels
+    )
     handed = place("ingest").run(CONTEXT)
     assert datetime.fromisoformat(handed["window"]["end"]) == datetime(2026, 3, 20, tzinfo=UTC)
     assert left.id not in [container.id for container in containers(engine)]

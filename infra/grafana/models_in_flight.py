@@ -12,7 +12,11 @@ RATE = "[$__rate_interval]"
 
 def models_in_flight() -> Dashboard:
     """Return the dashboard."""
-    made = page("airworthy-models", "Models in flight", "Drift, quality, age, traffic and rollouts of every model.")
+    made = page(
+        "airworthy-models",
+        "Models in flight",
+        "Drift, quality, age, traffic and rollouts of every model.",
+    )
     made.with_variable(choice("model", "Model", "label_values(airworthy_ledger_readable, model)"))
     for add in (_at_a_glance, _drift, _quality, _traffic, _predictions, _rollouts):
         add(made)
@@ -21,183 +25,348 @@ def models_in_flight() -> Dashboard:
 
 def _at_a_glance(made: Dashboard) -> None:
     made.with_row(Row("At a glance"))
-    made.with_panel(number(
-        "Champion's age", "Since the end of the data that it was trained on.", "s",
-        (f"time() - max by (model, version) (airworthy_champion_as_of_timestamp_seconds{{{M}}})",
-         "{{model}} {{version}}"),
-    ))  # fmt: skip
-    made.with_panel(number(
-        "Champion's age, of what is allowed", "From 100 % on it is too old: the spec's alerts.champion_max_age.",
-        "percentunit",
-        (f"(time() - max by (model) (airworthy_champion_as_of_timestamp_seconds{{{M}}}))"
-         f" / on (model) max by (model) (airworthy_champion_max_age_seconds{{{M}}})", "{{model}}"),
-        limit=1.0,
-    ))  # fmt: skip
-    made.with_panel(number(
-        "Data's delay, of what is allowed",
-        "Since the end of the newest day with rows: the spec's alerts.data_max_delay.", "percentunit",
-        (f"(time() - max by (model) (airworthy_dataset_end_timestamp_seconds{{{M}}}))"
-         f" / on (model) max by (model) (airworthy_data_max_delay_seconds{{{M}}})", "{{model}}"),
-        limit=1.0,
-    ))  # fmt: skip
-    made.with_panel(number(
-        "Alerts", "Firing now.", "none",
-        ('sum by (alertname, model) (ALERTS{alertname=~"Airworthy.*",alertstate="firing"})', "{{alertname}} {{model}}"),
-        limit=1.0,
-    ))  # fmt: skip
+    made.with_panel(
+        number(
+            "Champion's age",
+            "Since the end of the data that it was trained on.",
+            "s",
+            (
+                f"time() - max by (model, version) (airworthy_champion_as_of_timestamp_seconds{{{M}}})",
+                "{{model}} {{version}}",
+            ),
+        )
+    )
+    made.with_panel(
+        number(
+            "Champion's age, of what is allowed",
+            "From 100 % on it is too old: the spec's alerts.champion_max_age.",
+            "percentunit",
+            (
+                f"(time() - max by (model) (airworthy_champion_as_of_timestamp_seconds{{{M}}}))"
+                f" / on (model) max by (model) (airworthy_champion_max_age_seconds{{{M}}})",
+                "{{model}}",
+            ),
+            limit=1.0,
+        )
+    )
+    made.with_panel(
+        number(
+            "Data's delay, of what is allowed",
+            "Since the end of the newest day with rows: the spec's alerts.data_max_delay.",
+            "percentunit",
+            (
+                f"(time() - max by (model) (airworthy_dataset_end_timestamp_seconds{{{M}}}))"
+                f" / on (model) max by (model) (airworthy_data_max_delay_seconds{{{M}}})",
+                "{{model}}",
+            ),
+            limit=1.0,
+        )
+    )
+    made.with_panel(
+        number(
+            "Alerts",
+            "Firing now.",
+            "none",
+            (
+                'sum by (alertname, model) (ALERTS{alertname=~"Airworthy.*",alertstate="firing"})',
+                "{{alertname}} {{model}}",
+            ),
+            limit=1.0,
+        )
+    )
 
 
 def _drift(made: Dashboard) -> None:
     made.with_row(Row("Has production moved?"))
-    made.with_panel(curves(
-        "Drift scores", "How far each column has moved, in multiples of its threshold: against the champion's training "
-        "data (skew), recent production (drift), and of the label.", "none",
-        (f"max by (model, signal, column, aspect) (airworthy_monitor_drift_score{{{M}}})",
-         "{{model}} {{signal}} {{column}} {{aspect}}"),
-        limit=1.0,
-    ))  # fmt: skip
-    made.with_panel(states(
-        "Signals", "What each window said: 1 fired, 0 quiet; nothing where it could not be judged.",
-        (f"max by (model, signal) (airworthy_monitor_signal{{{M}}})", "{{model}} {{signal}}"),
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Importance of what moved", "Share of the champion's gain that the drifted columns carry.", "percentunit",
-        (f"max by (model, signal) (airworthy_monitor_drift_importance{{{M}}})", "{{model}} {{signal}}"), most=1.0,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Rows of the window", "And how many of them could not be used.", "short",
-        (f"max by (model) (airworthy_monitor_window_rows{{{M}}})", "{{model}} rows"),
-        (f"max by (model) (airworthy_monitor_quarantined_rows{{{M}}})", "{{model}} quarantined"),
-    ))  # fmt: skip
+    made.with_panel(
+        curves(
+            "Drift scores",
+            "How far each column has moved, in multiples of its threshold: against the champion's training "
+            "data (skew), recent production (drift), and of the label.",
+            "none",
+            (
+                f"max by (model, signal, column, aspect) (airworthy_monitor_drift_score{{{M}}})",
+                "{{model}} {{signal}} {{column}} {{aspect}}",
+            ),
+            limit=1.0,
+        )
+    )
+    made.with_panel(
+        states(
+            "Signals",
+            "What each window said: 1 fired, 0 quiet; nothing where it could not be judged.",
+            (f"max by (model, signal) (airworthy_monitor_signal{{{M}}})", "{{model}} {{signal}}"),
+        )
+    )
+    made.with_panel(
+        curves(
+            "Importance of what moved",
+            "Share of the champion's gain that the drifted columns carry.",
+            "percentunit",
+            (
+                f"max by (model, signal) (airworthy_monitor_drift_importance{{{M}}})",
+                "{{model}} {{signal}}",
+            ),
+            most=1.0,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Rows of the window",
+            "And how many of them could not be used.",
+            "short",
+            (f"max by (model) (airworthy_monitor_window_rows{{{M}}})", "{{model}} rows"),
+            (
+                f"max by (model) (airworthy_monitor_quarantined_rows{{{M}}})",
+                "{{model}} quarantined",
+            ),
+        )
+    )
 
 
 def _quality(made: Dashboard) -> None:
     made.with_row(Row("Is the champion good?"))
-    made.with_panel(curves(
-        "Quality", "The champion's metrics on the newest window whose labels are known, and what its holdout promised.",
-        "none",
-        (f"max by (model, metric, version) (airworthy_monitor_quality{{{M}}})", "{{model}} {{metric}} ({{version}})"),
-        (f"max by (model, metric, version) (airworthy_monitor_quality_expected{{{M}}})",
-         "{{model}} {{metric}} expected ({{version}})"),
-        least=None,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Labels and broken expectations", "Labels of that window; expectations that the live inputs broke.", "short",
-        (f"max by (model) (airworthy_monitor_labels{{{M}}})", "{{model}} labels"),
-        (f"max by (model, severity) (airworthy_monitor_failed_checks{{{M}}})", "{{model}} {{severity}}"),
-    ))  # fmt: skip
-    made.with_panel(rows_of(
-        "What was decided last", "The outcome of the newest window's decision.",
-        f"max by (model, outcome) (airworthy_monitor_retraining{{{M}}}) > 0", width=8,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Refused challengers in a row", "Too many open the circuit: nothing is trained until a person has looked.",
-        "short", (f"max by (model) (airworthy_monitor_rejected_in_a_row{{{M}}})", "{{model}}"), width=8,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Age of what is known", "Since the end of the last window that was judged, and since production's newest row.",
-        "s",
-        (f"time() - max by (model) (airworthy_monitor_window_end_timestamp_seconds{{{M}}})", "{{model}} window"),
-        (f"time() - max by (model) (airworthy_monitor_newest_row_timestamp_seconds{{{M}}})", "{{model}} row"),
-        width=8,
-    ))  # fmt: skip
+    made.with_panel(
+        curves(
+            "Quality",
+            "The champion's metrics on the newest window whose labels are known, and what its holdout promised.",
+            "none",
+            (
+                f"max by (model, metric, version) (airworthy_monitor_quality{{{M}}})",
+                "{{model}} {{metric}} ({{version}})",
+            ),
+            (
+                f"max by (model, metric, version) (airworthy_monitor_quality_expected{{{M}}})",
+                "{{model}} {{metric}} expected ({{version}})",
+            ),
+            least=None,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Labels and broken expectations",
+            "Labels of that window; expectations that the live inputs broke.",
+            "short",
+            (f"max by (model) (airworthy_monitor_labels{{{M}}})", "{{model}} labels"),
+            (
+                f"max by (model, severity) (airworthy_monitor_failed_checks{{{M}}})",
+                "{{model}} {{severity}}",
+            ),
+        )
+    )
+    made.with_panel(
+        rows_of(
+            "What was decided last",
+            "The outcome of the newest window's decision.",
+            f"max by (model, outcome) (airworthy_monitor_retraining{{{M}}}) > 0",
+            width=8,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Refused challengers in a row",
+            "Too many open the circuit: nothing is trained until a person has looked.",
+            "short",
+            (f"max by (model) (airworthy_monitor_rejected_in_a_row{{{M}}})", "{{model}}"),
+            width=8,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Age of what is known",
+            "Since the end of the last window that was judged, and since production's newest row.",
+            "s",
+            (
+                f"time() - max by (model) (airworthy_monitor_window_end_timestamp_seconds{{{M}}})",
+                "{{model}} window",
+            ),
+            (
+                f"time() - max by (model) (airworthy_monitor_newest_row_timestamp_seconds{{{M}}})",
+                "{{model}} row",
+            ),
+            width=8,
+        )
+    )
 
 
 def _traffic(made: Dashboard) -> None:
     made.with_row(Row("Traffic"))
-    made.with_panel(curves(
-        "Requests", "Answered a second, by who answered.", "reqps",
-        (f"sum by (model, version, arm) (rate(airworthy_requests_total{{{M}}}{RATE}))",
-         "{{model}} {{version}} {{arm}}"),
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Requests that failed", "Share of all: 5xx are the server's, 4xx the callers'.", "percentunit",
-        (f'sum by (model, status) (rate(airworthy_requests_total{{{M},status!="200"}}{RATE}))'
-         f" / on (model) group_left sum by (model) (rate(airworthy_requests_total{{{M}}}{RATE}))",
-         "{{model}} {{status}}"),
-    ))  # fmt: skip
+    made.with_panel(
+        curves(
+            "Requests",
+            "Answered a second, by who answered.",
+            "reqps",
+            (
+                f"sum by (model, version, arm) (rate(airworthy_requests_total{{{M}}}{RATE}))",
+                "{{model}} {{version}} {{arm}}",
+            ),
+        )
+    )
+    made.with_panel(
+        curves(
+            "Requests that failed",
+            "Share of all: 5xx are the server's, 4xx the callers'.",
+            "percentunit",
+            (
+                f'sum by (model, status) (rate(airworthy_requests_total{{{M},status!="200"}}{RATE}))'
+                f" / on (model) group_left sum by (model) (rate(airworthy_requests_total{{{M}}}{RATE}))",
+                "{{model}} {{status}}",
+            ),
+        )
+    )
     for share, name in ((0.5, "half"), (0.99, "99 of 100")):
-        made.with_panel(curves(
-            f"Latency: {name} of the requests", "From the request's head to its answer.", "s",
-            (f"histogram_quantile({share}, sum by (model, version, arm, le) "
-             f"(rate(airworthy_request_seconds_bucket{{{SENT}}}{RATE})))", "{{model}} {{version}} {{arm}}"),
+        made.with_panel(
+            curves(
+                f"Latency: {name} of the requests",
+                "From the request's head to its answer.",
+                "s",
+                (
+                    f"histogram_quantile({share}, sum by (model, version, arm, le) "
+                    f"(rate(airworthy_request_seconds_bucket{{{SENT}}}{RATE})))",
+                    "{{model}} {{version}} {{arm}}",
+                ),
+                width=8,
+            )
+        )
+    made.with_panel(
+        curves(
+            "Rows a request",
+            "On average.",
+            "short",
+            (
+                f"sum by (model) (rate(airworthy_rows_total{{{M}}}{RATE}))"
+                f" / sum by (model) (rate(airworthy_request_seconds_count{{{M}}}{RATE}))",
+                "{{model}}",
+            ),
             width=8,
-        ))  # fmt: skip
-    made.with_panel(curves(
-        "Rows a request", "On average.", "short",
-        (f"sum by (model) (rate(airworthy_rows_total{{{M}}}{RATE}))"
-         f" / sum by (model) (rate(airworthy_request_seconds_count{{{M}}}{RATE}))", "{{model}}"),
-        width=8,
-    ))  # fmt: skip
+        )
+    )
 
 
 def _predictions(made: Dashboard) -> None:
     made.with_row(Row("Predictions"))
-    made.with_panel(heat(
-        "Distribution", "Predicted numbers, or probabilities of the positive class; choose one model.",
-        f"sum by (le) (increase(airworthy_prediction_value_bucket{{{M}}}{RATE}))",
-    ))  # fmt: skip
-    quantile = (
-        "histogram_quantile({}, sum by (model, version, arm, le) (rate(airworthy_prediction_value_bucket{{{}}}{})))"
+    made.with_panel(
+        heat(
+            "Distribution",
+            "Predicted numbers, or probabilities of the positive class; choose one model.",
+            f"sum by (le) (increase(airworthy_prediction_value_bucket{{{M}}}{RATE}))",
+        )
     )
-    made.with_panel(curves(
-        "Tenths", "The lowest tenth, the median, and the highest tenth.", "none",
-        *((quantile.format(share, M, RATE), f"{{{{model}}}} {{{{version}}}} {{{{arm}}}} {name}")
-          for share, name in ((0.1, "10 %"), (0.5, "50 %"), (0.9, "90 %"))),
-        least=None,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Mean", "Of the predictions since the last look.", "none",
-        (f"sum by (model, version, arm) (rate(airworthy_prediction_value_sum{{{M}}}{RATE}))"
-         f" / sum by (model, version, arm) (rate(airworthy_prediction_value_count{{{M}}}{RATE}))",
-         "{{model}} {{version}} {{arm}}"),
-        least=None,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Classes", "Share of the rows by most probable class.", "percentunit",
-        (f"sum by (model, version, arm, class) (rate(airworthy_predicted_class_total{{{M}}}{RATE}))"
-         " / on (model, version, arm) group_left "
-         f"sum by (model, version, arm) (rate(airworthy_predicted_class_total{{{M}}}{RATE}))",
-         "{{model}} {{version}} {{arm}} {{class}}"),
-        most=1.0,
-    ))  # fmt: skip
+    rate = "rate(airworthy_prediction_value_bucket{{{}}}{})"
+    quantile = f"histogram_quantile({{}}, sum by (model, version, arm, le) ({rate}))"
+    made.with_panel(
+        curves(
+            "Tenths",
+            "The lowest tenth, the median, and the highest tenth.",
+            "none",
+            *(
+                (
+                    quantile.format(share, M, RATE),
+                    f"{{{{model}}}} {{{{version}}}} {{{{arm}}}} {name}",
+                )
+                for share, name in ((0.1, "10 %"), (0.5, "50 %"), (0.9, "90 %"))
+            ),
+            least=None,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Mean",
+            "Of the predictions since the last look.",
+            "none",
+            (
+                f"sum by (model, version, arm) (rate(airworthy_prediction_value_sum{{{M}}}{RATE}))"
+                f" / sum by (model, version, arm) (rate(airworthy_prediction_value_count{{{M}}}{RATE}))",
+                "{{model}} {{version}} {{arm}}",
+            ),
+            least=None,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Classes",
+            "Share of the rows by most probable class.",
+            "percentunit",
+            (
+                f"sum by (model, version, arm, class) (rate(airworthy_predicted_class_total{{{M}}}{RATE}))"
+                " / on (model, version, arm) group_left "
+                f"sum by (model, version, arm) (rate(airworthy_predicted_class_total{{{M}}}{RATE}))",
+                "{{model}} {{version}} {{arm}} {{class}}",
+            ),
+            most=1.0,
+        )
+    )
 
 
 def _rollouts(made: Dashboard) -> None:
     made.with_row(Row("Rollouts and decisions"))
-    made.with_panel(rows_of(
-        "Loaded versions", "What the server has loaded, and in which role.",
-        f"max by (model, version, role) (airworthy_version_info{{{M}}})", width=8,
-    ))  # fmt: skip
-    made.with_panel(rows_of(
-        "Rollouts under way", "Who is watched against whom, and in which step.",
-        f"max by (model, champion, challenger, step) (airworthy_rollout_info{{{M}}})", width=8,
-    ))  # fmt: skip
-    made.with_panel(states(
-        "Kill switch and flags", "1 when the champion answers everything; 1 when the flag file has faults.",
-        (f"max by (model) (airworthy_kill_switch{{{M}}})", "{{model}} kill switch"),
-        ("max by (instance) (airworthy_flag_problems > bool 0)", "{{instance}} flags"), width=8,
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Decisions", "Entries of the ledger by kind: verdicts, approvals, steps, trips, moves, rollbacks.", "short",
-        (f"max by (model, kind) (airworthy_ledger_entries_total{{{M}}})", "{{model}} {{kind}}"),
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "What went wrong on the way", "Requests that a challenger failed and the champion answered, shadows that there "
-        "was no room for, answers that could not be logged: a second.", "cps",
-        (f"sum by (model, version) (rate(airworthy_challenger_errors_total{{{M}}}{RATE}))",
-         "{{model}} {{version}} failed"),
-        (f"sum by (model, version) (rate(airworthy_shadows_dropped_total{{{M}}}{RATE}))",
-         "{{model}} {{version}} dropped"),
-        (f"sum(rate(airworthy_predictions_lost_total{RATE}))", "not logged"),
-    ))  # fmt: skip
-    made.with_panel(curves(
-        "Champions swapped", "By the server, in the last hour.", "short",
-        (f"sum by (model) (increase(airworthy_swaps_total{{{M}}}[1h]))", "{{model}}"),
-    ))  # fmt: skip
-    made.with_panel(number(
-        "Since the guard tripped last", "Nothing where it never did.", "s",
-        (f'time() - max by (model) (airworthy_ledger_last_entry_timestamp_seconds{{{M},kind="guard_trip"}})',
-         "{{model}}"),
-        width=12,
-    ))  # fmt: skip
+    made.with_panel(
+        rows_of(
+            "Loaded versions",
+            "What the server has loaded, and in which role.",
+            f"max by (model, version, role) (airworthy_version_info{{{M}}})",
+            width=8,
+        )
+    )
+    made.with_panel(
+        rows_of(
+            "Rollouts under way",
+            "Who is watched against whom, and in which step.",
+            f"max by (model, champion, challenger, step) (airworthy_rollout_info{{{M}}})",
+            width=8,
+        )
+    )
+    made.with_panel(
+        states(
+            "Kill switch and flags",
+            "1 when the champion answers everything; 1 when the flag file has faults.",
+            (f"max by (model) (airworthy_kill_switch{{{M}}})", "{{model}} kill switch"),
+            ("max by (instance) (airworthy_flag_problems > bool 0)", "{{instance}} flags"),
+            width=8,
+        )
+    )
+    made.with_panel(
+        curves(
+            "Decisions",
+            "Entries of the ledger by kind: verdicts, approvals, steps, trips, moves, rollbacks.",
+            "short",
+            (f"max by (model, kind) (airworthy_ledger_entries_total{{{M}}})", "{{model}} {{kind}}"),
+        )
+    )
+    made.with_panel(
+        curves(
+            "What went wrong on the way",
+            "Requests that a challenger failed and the champion answered, shadows that there "
+            "was no room for, answers that could not be logged: a second.",
+            "cps",
+            (
+                f"sum by (model, version) (rate(airworthy_challenger_errors_total{{{M}}}{RATE}))",
+                "{{model}} {{version}} failed",
+            ),
+            (
+                f"sum by (model, version) (rate(airworthy_shadows_dropped_total{{{M}}}{RATE}))",
+                "{{model}} {{version}} dropped",
+            ),
+            (f"sum(rate(airworthy_predictions_lost_total{RATE}))", "not logged"),
+        )
+    )
+    made.with_panel(
+        curves(
+            "Champions swapped",
+            "By the server, in the last hour.",
+            "short",
+            (f"sum by (model) (increase(airworthy_swaps_total{{{M}}}[1h]))", "{{model}}"),
+        )
+    )
+    made.with_panel(
+        number(
+            "Since the guard tripped last",
+            "Nothing where it never did.",
+            "s",
+            (
+                f'time() - max by (model) (airworthy_ledger_last_entry_timestamp_seconds{{{M},kind="guard_trip"}})',
+                "{{model}}",
+            ),
+            width=12,
+        )
+    )

@@ -21,7 +21,9 @@ _PATIENCE_SECONDS = 120.0
 
 def _was_busy(response: RESTResponse) -> bool:
     """Tell whether Airflow undid the request because another process wrote: on SQLite that happens, and passes."""
-    return response.status == 503 or (response.status == 500 and b"Database error" in response.read())
+    return response.status == 503 or (
+        response.status == 500 and b"Database error" in response.read()
+    )
 
 
 class AirflowApi(ApiClient):
@@ -39,7 +41,11 @@ class AirflowApi(ApiClient):
             username: Who.
             password: And their password.
         """
-        super().__init__(Configuration(host=url, username=username, password=password, no_proxy="*", retries=False))
+        super().__init__(
+            Configuration(
+                host=url, username=username, password=password, no_proxy="*", retries=False
+            )
+        )
 
     def call_api(
         self, method: str, url: str, header_params: dict[str, str], *body: Any, **options: Any
@@ -62,9 +68,14 @@ class AirflowApi(ApiClient):
 
     def _log_in(self) -> str:
         settings, headers = self.configuration, {"Content-Type": "application/json"}
-        url, login = f"{settings.host}/auth/token", {"username": settings.username, "password": settings.password}
+        url, login = (
+            f"{settings.host}/auth/token",
+            {"username": settings.username, "password": settings.password},
+        )
         answer = self._send("POST", url, headers, login, _request_timeout=_PATIENCE_SECONDS)
-        settings.access_token = str(json.loads(_accepted(answer, "POST", url).read())["access_token"])
+        settings.access_token = str(
+            json.loads(_accepted(answer, "POST", url).read())["access_token"]
+        )
         return settings.access_token
 
     @retry(
@@ -78,7 +89,10 @@ class AirflowApi(ApiClient):
             response = self.rest_client.request(*request, **options)
             response.read()
         except HTTPError as error:
-            problem, received = f"Airflow's API server cannot be reached: {error}", self.configuration.host
+            problem, received = (
+                f"Airflow's API server cannot be reached: {error}",
+                self.configuration.host,
+            )
             raise TransientError(problem, received=received, next_step="make up") from None
         return response
 
@@ -89,4 +103,9 @@ def _accepted(response: RESTResponse, method: str, url: str) -> RESTResponse:
     kind = TransientError if response.status >= 500 else TerminalError
     received = f"{response.status}: {response.read().decode(errors='replace')[:500]}"
     next_step = "read the log of the stack's api-server"
-    raise kind(f"Airflow refused {method} {url}", received=received, allowed="a 2xx answer", next_step=next_step)
+    raise kind(
+        f"Airflow refused {method} {url}",
+        received=received,
+        allowed="a 2xx answer",
+        next_step=next_step,
+    )

@@ -70,7 +70,11 @@ class MlflowVersionLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the version's page, or nothing when the task handed none over."""
         handed: dict[str, Any] = getattr(operator, "handed_over", None) or {}
-        return mlflow_url(f"models/{handed['model']}/versions/{handed['version']}") if "version" in handed else ""
+        return (
+            mlflow_url(f"models/{handed['model']}/versions/{handed['version']}")
+            if "version" in handed
+            else ""
+        )
 
 
 def _evidence_url(operator: BaseOperator, artifact: str) -> str:

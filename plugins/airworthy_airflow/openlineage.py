@@ -74,7 +74,11 @@ def lineage_of(
     """
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")
-    found = [_dataset_for(name, handed[name], spec, environment) for name in _READ.get(stage, ()) if name in handed]
+    found = [
+        _dataset_for(name, handed[name], spec, environment)
+        for name in _READ.get(stage, ())
+        if name in handed
+    ]
     inputs = [InputDataset(each.namespace, each.name, facets=each.facets) for each in found]
     if stage in ("ingest", "ingest_inputs"):
         inputs = [_source(stage, spec, environment)]
@@ -83,24 +87,39 @@ def lineage_of(
     outputs = []
     if handed_over and stage in _MADE:
         made = _dataset_for(_MADE[stage], handed_over, spec, environment)
-        outputs = [OutputDataset(made.namespace, made.name, facets=made.facets, outputFacets=_counted(handed_over))]
+        outputs = [
+            OutputDataset(
+                made.namespace, made.name, facets=made.facets, outputFacets=_counted(handed_over)
+            )
+        ]
     facet = AirworthyRunFacet(stage=stage, model=model, result=_short(handed_over))
     return OperatorLineage(inputs=[*inputs], outputs=[*outputs], run_facets={"airworthy": facet})
 
 
 def _dataset_for(name: str, value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
     made: dict[str, Callable[[Values, ModelSpec, Environment], Dataset]] = {
-        "dataset": _dataset_version, "challenger": _logged_model, "version": _registered_version,
-        "deployment": _served, "rollback": _served, "scoring_inputs": _scoring_inputs, "batch_score": _batch_score,
-    }  # fmt: skip
+        "dataset": _dataset_version,
+        "challenger": _logged_model,
+        "version": _registered_version,
+        "deployment": _served,
+        "rollback": _served,
+        "scoring_inputs": _scoring_inputs,
+        "batch_score": _batch_score,
+    }
     return made[name](value, spec, environment)
 
 
 def _scoring_inputs(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
     """Return the rows that are scored; those of a source that only scoring has come without the label."""
     own = spec.score is not None and spec.score.source is not None
-    columns = {name: kind for name, kind in spec.ingest.columns.items() if not own or name != spec.ingest.label}
-    unlabelled = spec.model_copy(update={"ingest": spec.ingest.model_copy(update={"columns": columns})})
+    columns = {
+        name: kind
+        for name, kind in spec.ingest.columns.items()
+        if not own or name != spec.ingest.label
+    }
+    unlabelled = spec.model_copy(
+        update={"ingest": spec.ingest.model_copy(update={"columns": columns})}
+    )
     return _dataset_version(value["dataset"], unlabelled, environment)
 
 
@@ -110,18 +129,27 @@ def _batch_score(value: Values, spec: ModelSpec, environment: Environment) -> Da
     about |= {"model_version": value["version"], "window_start": value["window"]["start"]}
     about |= {"window_end": value["window"]["end"]}
     storage = storage_dataset.StorageDatasetFacet(storageLayer="delta", fileFormat="parquet")
-    return _named(*address(value["table"]), str(value["table_version"]), about, {"storage": storage})
+    return _named(
+        *address(value["table"]), str(value["table_version"]), about, {"storage": storage}
+    )
 
 
 def _dataset_version(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
     window, digests = value["window"], value["partitions"]
     about = {
-        "id": f"{spec.model}/{window['end'][:10]}/{value['digest'][:12]}", "digest": value["digest"],
-        "window_start": window["start"], "window_end": window["end"], "partitions": len(digests),
-        "rows": value["rows"], "quarantined": value["quarantined"],
-    }  # fmt: skip
+        "id": f"{spec.model}/{window['end'][:10]}/{value['digest'][:12]}",
+        "digest": value["digest"],
+        "window_start": window["start"],
+        "window_end": window["end"],
+        "partitions": len(digests),
+        "rows": value["rows"],
+        "quarantined": value["quarantined"],
+    }
     columns = {spec.ingest.event_time: "datetime", **spec.ingest.columns}
-    fields = [schema_dataset.SchemaDatasetFacetFields(name=name, type=kind) for name, kind in columns.items()]
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(name=name, type=kind)
+        for name, kind in columns.items()
+    ]
     more = {
         "schema": schema_dataset.SchemaDatasetFacet(fields=fields),
         "storage": storage_dataset.StorageDatasetFacet(storageLayer="delta", fileFormat="parquet"),
@@ -143,12 +171,19 @@ def _registered_version(value: Values, spec: ModelSpec, environment: Environment
 def _served(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
     """Return what the model server in production answers with after a deployment or a rollback."""
     version = value["to_version"] if "to_version" in value else value["version"]
-    about = {"alias": "champion", "instead_of": value.get("from_version", value.get("previous_version"))}
+    about = {
+        "alias": "champion",
+        "instead_of": value.get("from_version", value.get("previous_version")),
+    }
     return _named(without_secrets(environment.server_url), f"models/{spec.model}", version, about)
 
 
 def _named(
-    namespace: str, name: str, version: str, about: dict[str, Any], more: Mapping[str, DatasetFacet] | None = None
+    namespace: str,
+    name: str,
+    version: str,
+    about: dict[str, Any],
+    more: Mapping[str, DatasetFacet] | None = None,
 ) -> Dataset:
     facets: dict[str, DatasetFacet] = {
         "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version),
@@ -159,7 +194,9 @@ def _named(
 
 def _source(stage: str, spec: ModelSpec, environment: Environment) -> InputDataset:
     scored = spec.score.source if spec.score and stage == "ingest_inputs" else None
-    return InputDataset(*_source_address(scored or spec.ingest.source, spec, environment), facets={})
+    return InputDataset(
+        *_source_address(scored or spec.ingest.source, spec, environment), facets={}
+    )
 
 
 def _source_address(source: Source, spec: ModelSpec, environment: Environment) -> tuple[str, str]:
@@ -191,11 +228,14 @@ def _mlflow(environment: Environment) -> str:
 def _assertions(validation: Values) -> dict[str, Any]:
     found = [
         data_quality_assertions_dataset.Assertion(
-            assertion=check["check"], success=check["success"], column=check["column"],
-            severity="error" if check["severity"] == "critical" else "warn", actual=check["observed"] or None,
+            assertion=check["check"],
+            success=check["success"],
+            column=check["column"],
+            severity="error" if check["severity"] == "critical" else "warn",
+            actual=check["observed"] or None,
         )
         for check in validation.get("checks", ())
-    ]  # fmt: skip
+    ]
     facet = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=found)
     return {"dataQualityAssertions": facet} if found else {}
 

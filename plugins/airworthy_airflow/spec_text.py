@@ -13,7 +13,9 @@ def rollout_text(rules: ReleaseRules) -> str:
     """Return how a version takes over, such as ``it answers 10 % of the requests for 10m, and then all of them``."""
     if not rules.watched_steps:
         return "it answers all of the requests at once"
-    steps = ", ".join(f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.watched_steps)
+    steps = ", ".join(
+        f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.watched_steps
+    )
     return f"it answers {steps}, watched by the guard, and then all of them"
 
 
@@ -28,7 +30,9 @@ def guard_text(guard: Guard) -> str:
     if guard.p99_ms is not None:
         parts.append(f"p99 at most {guard.p99_ms:g} ms")
     parts.append(f"predictions like the champion's (PSI at most {guard.max_psi:g})")
-    parts.append(f"on answers whose label came in, a loss at most {guard.max_loss_increase:.0%} above the champion's")
+    parts.append(
+        f"on answers whose label came in, a loss at most {guard.max_loss_increase:.0%} above the champion's"
+    )
     return ", ".join(parts)
 
 

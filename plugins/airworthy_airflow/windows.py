@@ -48,7 +48,12 @@ def facts_of(context: Mapping[str, Any]) -> RunFacts:
 
 
 def resolve_as_of(
-    facts: RunFacts, first_day: date, last_day: date | None, model: str | None = None, *, whole_days: bool = True
+    facts: RunFacts,
+    first_day: date,
+    last_day: date | None,
+    model: str | None = None,
+    *,
+    whole_days: bool = True,
 ) -> datetime:
     """Return the exclusive end of the data that the run may see: a UTC midnight, or any moment.
 
@@ -78,10 +83,12 @@ def resolve_as_of(
     if as_of < earliest or (latest is not None and as_of > latest):
         upper = f"to {latest:%Y-%m-%d}" if latest is not None else "or later"
         raise TerminalError(
-            "the run would see no data, or days that are not complete", model=model,
-            received=f"as_of {as_of:%Y-%m-%d}", allowed=f"{earliest:%Y-%m-%d} {upper} (exclusive end, UTC)",
+            "the run would see no data, or days that are not complete",
+            model=model,
+            received=f"as_of {as_of:%Y-%m-%d}",
+            allowed=f"{earliest:%Y-%m-%d} {upper} (exclusive end, UTC)",
             next_step="trigger again with another as_of, or change start and end in the model's spec",
-        )  # fmt: skip
+        )
     return as_of
 
 
@@ -102,9 +109,11 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
             known: TriggerReason = reason
             return known
     raise TerminalError(
-        "there is no such trigger reason", received=facts.reason, allowed=", ".join(get_args(TriggerReason)),
+        "there is no such trigger reason",
+        received=facts.reason,
+        allowed=", ".join(get_args(TriggerReason)),
         next_step="trigger again with another reason",
-    )  # fmt: skip
+    )
 
 
 def floor_day(moment: datetime) -> datetime:
@@ -124,6 +133,9 @@ def _parse(text: str, model: str | None) -> datetime:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise TerminalError(
-            "as_of is not a date", model=model, received=repr(text), allowed="YYYY-MM-DD (UTC, exclusive end)",
+            "as_of is not a date",
+            model=model,
+            received=repr(text),
+            allowed="YYYY-MM-DD (UTC, exclusive end)",
             next_step="trigger again with another as_of",
-        ) from None  # fmt: skip
+        ) from None

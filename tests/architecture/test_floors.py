@@ -27,7 +27,11 @@ def _packages(root: str, graph: grimp.ImportGraph) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for module in graph.modules - {root}:
         package = module.split(".")[1]
-        imported = {each.split(".")[1] for each in graph.find_modules_directly_imported_by(module) if each != root}
+        imported = {
+            each.split(".")[1]
+            for each in graph.find_modules_directly_imported_by(module)
+            if each != root
+        }
         found.setdefault(package, set()).update(imported - {package})
     return found
 

@@ -116,9 +116,18 @@ def test_code_headings_and_argument_names_in_docstrings_are_no_words(checkout: C
 
 @pytest.mark.parametrize(
     ("opening", "question", "other"),
-    [("What it is", 1, 0), ("How", 1, 0), ("Which", 1, 0), ("When it runs", 0, 1), ("That", 0, 1), ("Whatever", 0, 0)],
+    [
+        ("What it is", 1, 0),
+        ("How", 1, 0),
+        ("Which", 1, 0),
+        ("When it runs", 0, 1),
+        ("That", 0, 1),
+        ("Whatever", 0, 0),
+    ],
 )
-def test_first_words_of_modules_are_told_apart(checkout: Checkout, opening: str, question: int, other: int) -> None:
+def test_first_words_of_modules_are_told_apart(
+    checkout: Checkout, opening: str, question: int, other: int
+) -> None:
     checkout.add(f'"""{opening}."""\n\ndef f():\n    """What it returns."""\n')
     checkout.add("a = 1\n", "without_docstring.py")
     assert checkout.counts("questions") == (question, 1)
@@ -202,7 +211,13 @@ def test_files_are_long_over_250_lines_and_short_under_20(checkout: Checkout) ->
 
 
 def test_shared_names_are_counted_within_a_group_and_over_all(checkout: Checkout) -> None:
-    for path in ("lake/lake.py", "ledger/table.py", "score.py", "lake/__init__.py", "ledger/__init__.py"):
+    for path in (
+        "lake/lake.py",
+        "ledger/table.py",
+        "score.py",
+        "lake/__init__.py",
+        "ledger/__init__.py",
+    ):
         checkout.add("a = 1\n", f"{CORE}/{path}")
     checkout.add("a = 1\n", "dags/score.py")
     assert checkout.counts("shared_names") == (2, 3)
@@ -217,16 +232,29 @@ def test_sums_are_divided_not_averages_of_files(checkout: Checkout) -> None:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
 
 
-def test_the_table_shows_ratios_with_their_counts_and_the_list_names_files(checkout: Checkout) -> None:
+def test_the_table_shows_ratios_with_their_counts_and_the_list_names_files(
+    checkout: Checkout,
+) -> None:
     checkout.add("a = 1  # fmt: skip\nb = 2\n", f"{CORE}/score.py")
     checkout.add("c = 3\nd = 4\n", "dags/score.py")
     done = run("--root", checkout.root, "--list")
     assert done.returncode == 0, done.stderr
     [row] = [line for line in done.stdout.splitlines() if line.startswith("# fmt: skip")]
-    assert row.split("code")[1].split() == ["500.00", "(1/2)", "-", "(0/0)", "0.00", "(0/2)", "250.00", "(1/4)"]
+    assert row.split("code")[1].split() == [
+        "500.00",
+        "(1/2)",
+        "-",
+        "(0/0)",
+        "0.00",
+        "(0/2)",
+        "250.00",
+        "(1/4)",
+    ]
     assert done.stdout.splitlines()[-1] == "score.py: include/airworthy/score.py, dags/score.py"
 
 
@@ -236,7 +264,9 @@ def test_this_repository_is_measured_by_default() -> None:
     assert len(done.stdout.splitlines()) == 1 + len(BENCH.MEASURES)
 
 
-def test_a_folder_without_the_code_and_a_file_that_is_not_python_are_named(checkout: Checkout) -> None:
+def test_a_folder_without_the_code_and_a_file_that_is_not_python_are_named(
+    checkout: Checkout,
+) -> None:
     empty = run("--root", checkout.root)
     assert empty.returncode == 2
     assert f"{checkout.root} has no Python file" in empty.stderr

@@ -20,7 +20,9 @@ from airworthy.spec.release_part import Release
 
 
 @pytest.mark.parametrize("content", [b"state: [1", b"\xff\xfe\x00"])
-def test_file_that_is_no_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+def test_file_that_is_no_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
     """Broken YAML ends in the file's name, not in a traceback."""
     folder = tmp_path / "include" / "environments"
     folder.mkdir(parents=True)
@@ -35,7 +37,14 @@ def test_file_that_is_no_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The three files are complete once the variables that they name are set."""
     monkeypatch.setenv("AIRWORTHY_ENV", name)
-    for variable in ("LAKE", "TRACKING_URI", "ARTIFACTS", "SERVER_URL", "STAGING_SERVER_URL", "FLAGS"):
+    for variable in (
+        "LAKE",
+        "TRACKING_URI",
+        "ARTIFACTS",
+        "SERVER_URL",
+        "STAGING_SERVER_URL",
+        "FLAGS",
+    ):
         monkeypatch.setenv(f"AIRWORTHY_{variable}", f"/somewhere/{variable.lower()}")
     environment = load_environment()
     assert environment.name == name
@@ -47,16 +56,26 @@ def test_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     """A file's variable without a value stops with its name and the key that needs it."""
     monkeypatch.setenv("AIRWORTHY_ENV", "production")
     monkeypatch.delenv("AIRWORTHY_LAKE", raising=False)
-    with pytest.raises(TerminalError, match="lake: the environment variable AIRWORTHY_LAKE is not set"):
+    with pytest.raises(
+        TerminalError, match="lake: the environment variable AIRWORTHY_LAKE is not set"
+    ):
         load_environment()
 
 
-def test_spec_wins_over_the_environment_and_the_environment_fills_the_rest(environment: Environment) -> None:
+def test_spec_wins_over_the_environment_and_the_environment_fills_the_rest(
+    environment: Environment,
+) -> None:
     """What a spec leaves out is the environment's choice, rule by rule."""
     spec = load_spec(environment.models / "delivery_eta" / "model.yaml")
-    said = spec.model_copy(update={"release": Release(approval="required", bake=timedelta(hours=2))})
+    said = spec.model_copy(
+        update={"release": Release(approval="required", bake=timedelta(hours=2))}
+    )
     rules = release_rules(said, environment)
-    assert (rules.approval, rules.bake, rules.rollout) == ("required", timedelta(hours=2), ("full",))
+    assert (rules.approval, rules.bake, rules.rollout) == (
+        "required",
+        timedelta(hours=2),
+        ("full",),
+    )
     assert rules.watched_steps == ()
     assert rules.approval_timeout == environment.release.approval_timeout
 
@@ -87,12 +106,17 @@ def test_stages_run_where_the_file_says(write: Callable[[str], Path], tmp_path: 
     """)
     environment = load_environment()
     assert [environment.place_of(stage) for stage in ("ingest", "validate", "train")] == [
-        "inline", "docker", "kubernetes",
-    ]  # fmt: skip
+        "inline",
+        "docker",
+        "kubernetes",
+    ]
     assert environment.docker is not None
     assert environment.docker.mounts == [f"{tmp_path}/.airworthy/cache:/cache:ro"]
     assert environment.kubernetes is not None
-    assert [environment.kubernetes.resources_of(stage).cpus for stage in ("evaluate", "train")] == [1, 8]
+    assert [environment.kubernetes.resources_of(stage).cpus for stage in ("evaluate", "train")] == [
+        1,
+        8,
+    ]
 
 
 def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Path]) -> None:
@@ -105,8 +129,10 @@ def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Pa
     """)
     slack, email, webhook = load_environment().alerts
     assert [channel.name for channel in (slack, email, webhook)] == [
-        "slack slack_ml #ml", "email smtp_default ml@example.org", "webhook pager v2/enqueue",
-    ]  # fmt: skip
+        "slack slack_ml #ml",
+        "email smtp_default ml@example.org",
+        "webhook pager v2/enqueue",
+    ]
     assert set(slack.kinds) == set(ALERT_KINDS)
     assert (email.models, webhook.kinds) == (["delivery_eta"], ["guard_trip"])
 
@@ -121,18 +147,50 @@ def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> N
     ("channel", "key", "received", "allowed"),
     [
         ("{type: pager}", "[0].type: there is no such type", "'pager'", "email, slack, webhook"),
-        ("{connection: slack_ml}", "[0].type: this key is required", "nothing", "email, slack, webhook"),
-        ("{type: slack, conection: s}", "[0].conection: unknown key; did you mean 'connection'?", "'s'", "channel, "),
-        ("{type: slack, connection: 'https://hooks.slack.com/services/T/B/X'}", "[0].connection: the text has the",
-         "'https://hooks.slack.com/services/T/B/X'", "text, the id of an Airflow connection, which has the secrets"),
-        ("{type: email}", "[0].to: this key is required", "nothing", "a list of at least 1, each entry: text, of the"),
-        ("{type: email, to: [everybody]}", "[0].to[0]: the text has the wrong form", "'everybody'", "text, of the"),
-        ("{type: webhook, kinds: [drfit]}", "[0].kinds[0]: this value is not one of the allowed ones; did you mean",
-         "'drfit'", "drift, performance, circuit_breaker, guard_trip"),
-        ("{type: webhook, endpoint: 'http://elsewhere'}", "[0].endpoint: the text has the wrong form",
-         "'http://elsewhere'", "text, a path below the connection's address"),
+        (
+            "{connection: slack_ml}",
+            "[0].type: this key is required",
+            "nothing",
+            "email, slack, webhook",
+        ),
+        (
+            "{type: slack, conection: s}",
+            "[0].conection: unknown key; did you mean 'connection'?",
+            "'s'",
+            "channel, ",
+        ),
+        (
+            "{type: slack, connection: 'https://hooks.slack.com/services/T/B/X'}",
+            "[0].connection: the text has the",
+            "'https://hooks.slack.com/services/T/B/X'",
+            "text, the id of an Airflow connection, which has the secrets",
+        ),
+        (
+            "{type: email}",
+            "[0].to: this key is required",
+            "nothing",
+            "a list of at least 1, each entry: text, of the",
+        ),
+        (
+            "{type: email, to: [everybody]}",
+            "[0].to[0]: the text has the wrong form",
+            "'everybody'",
+            "text, of the",
+        ),
+        (
+            "{type: webhook, kinds: [drfit]}",
+            "[0].kinds[0]: this value is not one of the allowed ones; did you mean",
+            "'drfit'",
+            "drift, performance, circuit_breaker, guard_trip",
+        ),
+        (
+            "{type: webhook, endpoint: 'http://elsewhere'}",
+            "[0].endpoint: the text has the wrong form",
+            "'http://elsewhere'",
+            "text, a path below the connection's address",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_channel_that_cannot_be_is_named(
     write: Callable[[str], Path], channel: str, key: str, received: str, allowed: str
 ) -> None:
@@ -152,7 +210,9 @@ def test_everything_runs_inline_where_nothing_is_said(write: Callable[[str], Pat
     assert load_environment().place_of("train") == "inline"
 
 
-def test_the_variables_that_a_file_names_are_known(write: Callable[[str], Path], monkeypatch) -> None:
+def test_the_variables_that_a_file_names_are_known(
+    write: Callable[[str], Path], monkeypatch
+) -> None:
     """A container must get them too: it reads the same file."""
     monkeypatch.setenv("AIRWORTHY_TEST_IMAGE", "airworthy:1")
     write("docker: {image: '${AIRWORTHY_TEST_IMAGE}'}")
@@ -176,11 +236,19 @@ def test_the_variables_that_a_file_names_are_known(write: Callable[[str], Path],
         ),
         ("docker: {image: i, mounts: [relative]}", "docker.mounts[0]: the text has the wrong form"),
         ("docker: {image: i, imagine: 1}", "docker.imagine: unknown key; did you mean 'image'?"),
-        ("docker: {image: i, resources: {trian: {cpus: 1}}}", "docker.resources.trian: there is no such stage"),
-        ("docker: {image: '${AIRWORTHY_NOT_SET}'}", "docker.image: the environment variable AIRWORTHY_NOT_SET"),
+        (
+            "docker: {image: i, resources: {trian: {cpus: 1}}}",
+            "docker.resources.trian: there is no such stage",
+        ),
+        (
+            "docker: {image: '${AIRWORTHY_NOT_SET}'}",
+            "docker.image: the environment variable AIRWORTHY_NOT_SET",
+        ),
     ],
 )
-def test_places_that_cannot_be_are_named(write: Callable[[str], Path], lines: str, told: str) -> None:
+def test_places_that_cannot_be_are_named(
+    write: Callable[[str], Path], lines: str, told: str
+) -> None:
     """A misspelt stage, a place without settings, a key that there is not: file and key, before anything runs."""
     path = write(lines)
     with pytest.raises(TerminalError) as refusal:
@@ -192,7 +260,9 @@ def test_places_that_cannot_be_are_named(write: Callable[[str], Path], lines: st
 def test_environment_of_the_package_is_the_one_of_the_checkout() -> None:
     """A project that was begun with an installed package goes on in a checkout as it was."""
     shipped = project_folder() / "include" / "environments" / "local.yaml"
-    assert (files("airworthy") / "local.yaml").read_text(encoding="utf-8") == shipped.read_text(encoding="utf-8")
+    assert (files("airworthy") / "local.yaml").read_text(encoding="utf-8") == shipped.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_project_without_environments_has_the_one_of_the_package(
@@ -212,7 +282,9 @@ def test_project_without_environments_has_the_one_of_the_package(
     assert refusal.value.allowed == "local"
 
 
-def test_project_with_environments_has_no_other(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_with_environments_has_no_other(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where `AIRWORTHY_ENV` was forgotten, nothing goes to a lake of this machine unasked."""
     write("").rename(write("").with_name("production.yaml"))
     with pytest.raises(TerminalError, match="there is no such environment") as refusal:
@@ -220,7 +292,9 @@ def test_project_with_environments_has_no_other(write: Callable[[str], Path], mo
     assert (refusal.value.received, refusal.value.allowed) == ("AIRWORTHY_ENV=local", "production")
 
 
-def test_project_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_that_is_no_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A misspelt project is refused before anything is written into it."""
     monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path / "misspelt"))
     with pytest.raises(TerminalError, match="there is no such project") as refusal:
@@ -229,7 +303,9 @@ def test_project_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "misspelt").exists()
 
 
-def test_checkout_is_the_project_wherever_the_command_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkout_is_the_project_wherever_the_command_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The current folder counts only for an installed package."""
     monkeypatch.delenv("AIRWORTHY_PROJECT", raising=False)
     (tmp_path / "include" / "models").mkdir(parents=True)

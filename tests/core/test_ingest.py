@@ -29,26 +29,47 @@ from airworthy.stages.ingest import ingest
 def make_job(tmp_path: Path) -> Callable[..., Job]:
     """Return a maker of jobs for three-day windows over daily CSV files, or over another source."""
 
-    def make(day: int = 4, source: dict[str, Any] | None = None, as_of: datetime | None = None, **changes: Any) -> Job:
+    def make(
+        day: int = 4,
+        source: dict[str, Any] | None = None,
+        as_of: datetime | None = None,
+        **changes: Any,
+    ) -> Job:
         (tmp_path / "models/trips").mkdir(parents=True, exist_ok=True)
         declared = {
             "source": source or {"type": "files", "format": "csv", "path": "{yyyy}-{mm}-{dd}.csv"},
-            "event_time": "at", "key": ["id"], "label": "minutes",
+            "event_time": "at",
+            "key": ["id"],
+            "label": "minutes",
             "columns": {"id": "int", "city": "category", "minutes": "float"},
-        } | changes  # fmt: skip
+        } | changes
         spec = ModelSpec.model_validate(
             {
-                "model": "trips", "task": "regression", "owner": "tests", "start": "2026-01-01", "end": "2026-01-20",
-                "ingest": declared, "train": {"lookback": "3d", "holdout": "1d"},
+                "model": "trips",
+                "task": "regression",
+                "owner": "tests",
+                "start": "2026-01-01",
+                "end": "2026-01-20",
+                "ingest": declared,
+                "train": {"lookback": "3d", "holdout": "1d"},
                 "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
             }
-        )  # fmt: skip
+        )
         environment = Environment(
-            name="test", project=tmp_path, models=tmp_path / "models", state=tmp_path, lake=str(tmp_path / "lake"),
-            tracking_uri="none", artifacts="none", server_url="none", downloads=tmp_path / "downloads",
-        )  # fmt: skip
+            name="test",
+            project=tmp_path,
+            models=tmp_path / "models",
+            state=tmp_path,
+            lake=str(tmp_path / "lake"),
+            tracking_uri="none",
+            artifacts="none",
+            server_url="none",
+            downloads=tmp_path / "downloads",
+        )
         moment = as_of or datetime(2026, 1, day, tzinfo=UTC)
-        return Job(spec, environment, RunRequest(model="trips", as_of=moment, reason="manual", run_id="r"))
+        return Job(
+            spec, environment, RunRequest(model="trips", as_of=moment, reason="manual", run_id="r")
+        )
 
     return make
 
@@ -60,7 +81,10 @@ def put_day(tmp_path: Path) -> Callable[..., Path]:
     def put(day: int, rows: int = 20, minutes: float = 10.0, extra: tuple[str, ...] = ()) -> Path:
         path = tmp_path / f"models/trips/2026-01-{day:02}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [f"2026-01-{day:02}T{n % 24:02}:00:00Z,{day * 1000 + n},rome,{minutes + n}" for n in range(rows)]
+        lines = [
+            f"2026-01-{day:02}T{n % 24:02}:00:00Z,{day * 1000 + n},rome,{minutes + n}"
+            for n in range(rows)
+        ]
         path.write_text("\n".join(["at,id,city,minutes", *lines, *extra]) + "\n")
         return path
 
@@ -84,7 +108,9 @@ def test_a_window_comes_in_and_a_second_run_touches_nothing(
     assert second == first.model_copy(update={"partitions_read": 0})
 
 
-def test_the_next_night_reads_only_the_new_day(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_the_next_night_reads_only_the_new_day(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """With nothing to settle, a partition read once after its end is final."""
     for day in (1, 2, 3, 4):
         put_day(day)
@@ -107,7 +133,9 @@ def test_a_settling_partition_is_read_again_and_noted(
     assert lake.restatements().is_empty()
 
 
-def test_a_source_that_changes_a_day_is_recorded(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_a_source_that_changes_a_day_is_recorded(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """A restated day gets its new content and a record of the old; the earlier dataset version stays readable."""
     for day in (1, 2, 3, 4):
         put_day(day)
@@ -125,7 +153,9 @@ def test_a_source_that_changes_a_day_is_recorded(make_job: Callable[..., Job], p
     assert lake.read_partition(after, date(2026, 1, 3)).height == 5
 
 
-def test_bad_rows_are_kept_aside(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_bad_rows_are_kept_aside(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """A few bad rows go to quarantine with their reason, and leave it when the source has corrected them."""
     put_day(1, extra=("2026-01-01T01:00:00Z,,rome,1", "2026-01-01T01:00:00Z,9,rome,long"))
     put_day(2)
@@ -142,13 +172,17 @@ def test_bad_rows_are_kept_aside(make_job: Callable[..., Job], put_day: Callable
     assert ingest(make_job(5, max_bad_share=0.2, restate="9d")).quarantined == 0
 
 
-def test_too_many_bad_rows_leave_the_lake_as_it_was(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_too_many_bad_rows_leave_the_lake_as_it_was(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """Over the share the run stops, names the counts, and neither data nor quarantine has changed."""
     for day in (1, 2, 3, 4):
         put_day(day)
     before = ingest(make_job(4, restate="2d"))
     put_day(3, rows=1, extra=("soon,1,rome,1",) * 3)
-    with pytest.raises(TerminalError, match=r"too many rows of 2026-01-03 .*unparsable at \(3\)") as caught:
+    with pytest.raises(
+        TerminalError, match=r"too many rows of 2026-01-03 .*unparsable at \(3\)"
+    ) as caught:
         ingest(make_job(5, restate="2d"))
     assert (caught.value.model, caught.value.stage) == ("trips", "ingest")
     lake = open_lake(make_job().environment, "trips")
@@ -172,7 +206,9 @@ def test_days_without_data_are_reported_and_tried_again(
     assert ingest(make_job()).partitions_read == 1
 
 
-def test_a_day_that_the_source_dropped_stays(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_a_day_that_the_source_dropped_stays(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """Rows that the lake holds are not emptied because a file is gone."""
     for day in (1, 2, 3, 4):
         path = put_day(day)
@@ -188,7 +224,9 @@ def test_a_source_with_nothing_at_all_is_named(make_job: Callable[..., Job]) -> 
     assert caught.value.received == "{yyyy}-{mm}-{dd}.csv"
 
 
-def test_a_spec_that_makes_other_rows_reads_again(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_a_spec_that_makes_other_rows_reads_again(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """A new column means reading the window anew; that is on record as the spec's doing, not the source's."""
     for day in (1, 2, 3):
         put_day(day)
@@ -202,7 +240,11 @@ def test_a_spec_that_makes_other_rows_reads_again(make_job: Callable[..., Job], 
 
 @pytest.mark.parametrize(
     "as_of",
-    [datetime(2026, 1, 4, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 22, tzinfo=UTC)],
+    [
+        datetime(2026, 1, 4, 1, tzinfo=UTC),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 22, tzinfo=UTC),
+    ],
 )
 def test_an_as_of_without_data_is_refused(make_job: Callable[..., Job], as_of: datetime) -> None:
     """What is no UTC midnight, or outside the spec's days, is answered with the days that are allowed."""
@@ -211,7 +253,9 @@ def test_an_as_of_without_data_is_refused(make_job: Callable[..., Job], as_of: d
     assert caught.value.allowed == "a UTC midnight from 2026-01-02 to 2026-01-21"
 
 
-def test_a_window_is_clipped_to_the_first_day(make_job: Callable[..., Job], put_day: Callable[..., Path]) -> None:
+def test_a_window_is_clipped_to_the_first_day(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
     """Early runs get what there is, and the dataset says which window that was."""
     put_day(1)
     dataset = ingest(make_job(2))
@@ -238,9 +282,16 @@ def test_two_processes_at_once_agree(make_job: Callable[..., Job]) -> None:
     source = {"type": "simulator", "rows_per_day": 500}
     columns = {"delivery_id": "int", "city": "category", "minutes": "float"}
     job = make_job(20, source, event_time="picked_up_at", key=["delivery_id"], columns=columns)
-    parts = [job.spec.model_dump_json(by_alias=True), job.environment.model_dump_json(), job.run.model_dump_json()]
+    parts = [
+        job.spec.model_dump_json(by_alias=True),
+        job.environment.model_dump_json(),
+        job.run.model_dump_json(),
+    ]
     command = [sys.executable, "-c", INGEST_SCRIPT, *parts]
-    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) for _ in range(3)]
+    runs = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        for _ in range(3)
+    ]
     outputs = [run.communicate(timeout=120)[0].strip() for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0]
     dataset = ingest(job)
@@ -255,8 +306,14 @@ def test_a_killed_run_is_finished_by_the_next(make_job: Callable[..., Job]) -> N
     source = {"type": "simulator", "rows_per_day": 20_000}
     columns = {"delivery_id": "int", "city": "category", "minutes": "float"}
     job = make_job(20, source, event_time="picked_up_at", key=["delivery_id"], columns=columns)
-    parts = [job.spec.model_dump_json(by_alias=True), job.environment.model_dump_json(), job.run.model_dump_json()]
-    run = subprocess.Popen([sys.executable, "-c", INGEST_SCRIPT, *parts], stdout=subprocess.PIPE, text=True)
+    parts = [
+        job.spec.model_dump_json(by_alias=True),
+        job.environment.model_dump_json(),
+        job.run.model_dump_json(),
+    ]
+    run = subprocess.Popen(
+        [sys.executable, "-c", INGEST_SCRIPT, *parts], stdout=subprocess.PIPE, text=True
+    )
     lake = open_lake(job.environment, "trips")
     while not lake.partitions() and run.poll() is None:
         pass
@@ -276,6 +333,7 @@ def test_changed_password_is_no_changed_data(make_job: Callable[..., Job]) -> No
     query = "SELECT * FROM t WHERE at >= :start AND at < :end"
     urls = ("postgresql://u:old@db/x", "postgresql://u:new@db/x", "postgresql://u:new@other/x")
     one, rotated, other = (
-        preprocessing_digest(make_job(source={"type": "sql", "url": url, "query": query})) for url in urls
+        preprocessing_digest(make_job(source={"type": "sql", "url": url, "query": query}))
+        for url in urls
     )
     assert one == rotated != other

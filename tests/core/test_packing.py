@@ -31,7 +31,10 @@ def test_what_is_packed_comes_out_again(payload: dict) -> None:
 
 def test_five_years_of_partitions_fit() -> None:
     """The longest windows that anybody trains on reach a container."""
-    days = {f"20{n // 365:02d}-{n % 365:03d}": hashlib.sha256(str(n).encode()).hexdigest() for n in range(5 * 365)}
+    days = {
+        f"20{n // 365:02d}-{n % 365:03d}": hashlib.sha256(str(n).encode()).hexdigest()
+        for n in range(5 * 365)
+    }
     assert len(pack({"dataset": {"partitions": days}})) < LONGEST
 
 

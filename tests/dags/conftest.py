@@ -45,7 +45,11 @@ def parse(airflow_environment: dict[str, str], tmp_path: Path) -> Parse:
     """Read the DAG files against a folder of models, in a fresh process."""
 
     def run(models: Path = SHIPPED, dags: Path = DAGS, **variables: str) -> dict[str, Any]:
-        environment = {**airflow_environment, "AIRWORTHY_STATE": str(tmp_path), "AIRWORTHY_MODELS": str(models)}
+        environment = {
+            **airflow_environment,
+            "AIRWORTHY_STATE": str(tmp_path),
+            "AIRWORTHY_MODELS": str(models),
+        }
         return run_script("parse.py", {**environment, **variables}, str(dags))
 
     return run

@@ -23,7 +23,11 @@ def main(folder: str, model: str, trained: str, watched: str) -> None:
     ends = [{task.task_id: str(task.state) for task in run.get_task_instances()} for run in runs]
     entries = open_ledger(environment, model).entries()
     decisions = [entry.content for entry in entries if entry.kind == "drift_decision"]
-    print(json.dumps({"states": [str(run.state) for run in runs], "tasks": ends, "decisions": decisions}))
+    print(
+        json.dumps(
+            {"states": [str(run.state) for run in runs], "tasks": ends, "decisions": decisions}
+        )
+    )
 
 
 if __name__ == "__main__":

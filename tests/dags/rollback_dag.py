@@ -26,11 +26,22 @@ def main(folder: str, model: str, conf: str) -> None:
         state = str(rolled_back.state)
         with open_server(load_environment()) as client:
             served = client.describe(model)["version"]
-    moves = [entry.content for entry in open_ledger(environment, model).entries() if entry.kind == "rollback"]
-    print(json.dumps({
-        "trained": trained, "state": state, "served": served, "rollbacks": moves,
-        "champion": open_registry(environment).champion(model),
-    }))  # fmt: skip
+    moves = [
+        entry.content
+        for entry in open_ledger(environment, model).entries()
+        if entry.kind == "rollback"
+    ]
+    print(
+        json.dumps(
+            {
+                "trained": trained,
+                "state": state,
+                "served": served,
+                "rollbacks": moves,
+                "champion": open_registry(environment).champion(model),
+            }
+        )
+    )
 
 
 DAYS = ("2026-03-20", "2026-03-21")

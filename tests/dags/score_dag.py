@@ -22,7 +22,9 @@ def main(folder: str, model: str, trained: str, *scored: str) -> None:
         os.environ["AIRWORTHY_SERVER_URL"] = server.url
         dags[f"{model}__train"].test(run_conf={"as_of": trained})
     runs = [score.test(run_conf={"as_of": day}) for day in scored]
-    history = [record.model_dump(mode="json") for record in BatchPredictions(environment, model).history()]
+    history = [
+        record.model_dump(mode="json") for record in BatchPredictions(environment, model).history()
+    ]
     found = {
         "before": {task.task_id: str(task.state) for task in before.get_task_instances()},
         "states": [str(run.state) for run in runs],

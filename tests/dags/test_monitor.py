@@ -28,9 +28,17 @@ def test_every_model_has_a_monitor_dag(parse: Parse) -> None:
 def test_a_good_champion_is_left_alone(airflow_environment: dict[str, str], tmp_path: Path) -> None:
     """A window without drift ends quiet, with every signal in the ledger; asked again, nothing is judged twice."""
     copy_models(tmp_path / "models", ["steady"])
-    state = {"AIRWORTHY_STATE": str(tmp_path / "state"), "AIRWORTHY_MODELS": str(tmp_path / "models")}
+    state = {
+        "AIRWORTHY_STATE": str(tmp_path / "state"),
+        "AIRWORTHY_MODELS": str(tmp_path / "models"),
+    }
     found = run_script(
-        "monitor_dag.py", {**airflow_environment, **state}, str(DAGS), "steady", "2026-03-20", "2026-03-21"
+        "monitor_dag.py",
+        {**airflow_environment, **state},
+        str(DAGS),
+        "steady",
+        "2026-03-20",
+        "2026-03-21",
     )
     assert found["states"] == ["success", "success"]
     first, second = found["tasks"]
@@ -39,5 +47,10 @@ def test_a_good_champion_is_left_alone(airflow_environment: dict[str, str], tmp_
     assert {second[task] for task in (*CHECKS, "decide", "trigger_retraining")} == {"skipped"}
     [decision] = found["decisions"]
     assert decision["outcome"] == "quiet"
-    assert decision["signals"] == {"skew": "quiet", "drift": "quiet", "label": "quiet", "loss": "quiet"}
+    assert decision["signals"] == {
+        "skew": "quiet",
+        "drift": "quiet",
+        "label": "quiet",
+        "loss": "quiet",
+    }
     assert decision["window_end"].startswith("2026-03-21")

@@ -48,7 +48,9 @@ def test_a_runs_events_name_data_and_models_in_a_file_and_over_http(
     """Each task tells what it read and made: the lake's table at its version, MLflow's model version, what serves."""
     copy_models(tmp_path / "models", [MODEL])
     spec = tmp_path / "models" / MODEL / "model.yaml"
-    spec.write_text(spec.read_text(encoding="utf-8").replace("lookback: 28d", "lookback: 14d"), encoding="utf-8")
+    spec.write_text(
+        spec.read_text(encoding="utf-8").replace("lookback: 28d", "lookback: 14d"), encoding="utf-8"
+    )
     file = tmp_path / "events.jsonl"
     with collecting_server() as (url, received):
         transports = [
@@ -57,30 +59,46 @@ def test_a_runs_events_name_data_and_models_in_a_file_and_over_http(
         ]
         variables = {
             **airflow_environment,
-            "AIRWORTHY_STATE": str(tmp_path / "state"), "AIRWORTHY_MODELS": str(tmp_path / "models"),
-            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "composite", "transports": transports}),
-            "AIRFLOW__OPENLINEAGE__NAMESPACE": "airworthy", "NO_PROXY": "127.0.0.1",
+            "AIRWORTHY_STATE": str(tmp_path / "state"),
+            "AIRWORTHY_MODELS": str(tmp_path / "models"),
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+                {"type": "composite", "transports": transports}
+            ),
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": "airworthy",
+            "NO_PROXY": "127.0.0.1",
             # A busy machine may be slow to send; an event that is late is not lost.
             "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "120",
-        }  # fmt: skip
+        }
         conf = json.dumps({"as_of": "2026-03-20", "promote": "always"})
         found = run_script("run_dag.py", variables, str(DAGS), f"{MODEL}__train", conf)
     assert found["state"] == "success"
     written = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert sorted(map(identity, written)) == sorted(map(identity, received))
-    ended = {event["job"]["name"].rpartition(".")[2]: event for event in received if event["eventType"] == "COMPLETE"}
-    assert set(found["tasks"]) <= {event["job"]["name"].removeprefix(f"{MODEL}__train.") for event in ended.values()}
+    ended = {
+        event["job"]["name"].rpartition(".")[2]: event
+        for event in received
+        if event["eventType"] == "COMPLETE"
+    }
+    assert set(found["tasks"]) <= {
+        event["job"]["name"].removeprefix(f"{MODEL}__train.") for event in ended.values()
+    }
     lake = ("file", str(tmp_path / "state" / "lake" / MODEL / "data"), "14")
     registered = (f"sqlite:///{tmp_path}/state/mlflow.db", f"models:/{MODEL}", "1")
     assert named(ended["ingest"]["outputs"]) == [lake]
     for task in ("validate", "train", "evaluate"):
         assert named(ended[task]["inputs"])[0] == lake
     assert named(ended["train"]["outputs"]) == named(ended["register"]["inputs"])
-    assert named(ended["register"]["outputs"]) == named(ended["deploy_production"]["inputs"]) == [registered]
+    assert (
+        named(ended["register"]["outputs"])
+        == named(ended["deploy_production"]["inputs"])
+        == [registered]
+    )
     assert named(ended["deploy_production"]["outputs"])[0][1:] == (f"models/{MODEL}", "1")
     digest = ended["ingest"]["outputs"][0]["facets"]["airworthy"]["about"]["digest"]
     assert ended["validate"]["run"]["facets"]["airworthy"]["result"]["dataset_digest"] == digest
-    assertions = ended["validate"]["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assertions = ended["validate"]["inputs"][0]["inputFacets"]["dataQualityAssertions"][
+        "assertions"
+    ]
     assert all(each["success"] for each in assertions)
     assert {event["job"]["namespace"] for event in received} == {"airworthy"}
 
@@ -92,4 +110,7 @@ def identity(event: dict[str, Any]) -> tuple[str, str, str]:
 
 def named(datasets: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """Return namespace, name and version of an event's datasets."""
-    return [(each["namespace"], each["name"], each["facets"]["version"]["datasetVersion"]) for each in datasets]
+    return [
+        (each["namespace"], each["name"], each["facets"]["version"]["datasetVersion"])
+        for each in datasets
+    ]

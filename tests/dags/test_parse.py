@@ -35,7 +35,9 @@ def test_the_shipped_models_have_their_dags_and_no_heavy_library_is_imported(par
     found = parse()
     assert found["errors"] == {}
     every = {f"{model}__{kind}" for model in MODELS for kind in KINDS}
-    assert set(found["dags"]) == every - {f"{model}__score" for model in MODELS if not _scores(model)}
+    assert set(found["dags"]) == every - {
+        f"{model}__score" for model in MODELS if not _scores(model)
+    }
     assert found["heavy"] == []
 
 
@@ -63,17 +65,24 @@ def test_a_dag_tells_what_its_spec_says(parse: Parse) -> None:
 
 
 ADDRESSES = ("LAKE", "TRACKING_URI", "ARTIFACTS", "SERVER_URL", "STAGING_SERVER_URL", "FLAGS")
-WATCHED = {"staging": ["rollout_shadow", "rollout_50"], "production": ["rollout_shadow", "rollout_10", "rollout_50"]}
+WATCHED = {
+    "staging": ["rollout_shadow", "rollout_50"],
+    "production": ["rollout_shadow", "rollout_10", "rollout_50"],
+}
 
 
 @pytest.mark.parametrize("environment", WATCHED)
-def test_a_release_has_the_tasks_that_its_environment_asks_for(parse: Parse, environment: str) -> None:
+def test_a_release_has_the_tasks_that_its_environment_asks_for(
+    parse: Parse, environment: str
+) -> None:
     """Approval only where a person must; a task for each watched step, one after the other; one that cleans up."""
     variables = {f"AIRWORTHY_{name}": "/somewhere" for name in ADDRESSES}
     dag = parse(AIRWORTHY_ENV=environment, **variables)["dags"]["delivery_eta__train"]
     approve = ["approve"] if environment == "production" else []
     path = ["deploy_staging", *approve, *WATCHED[environment], "deploy_production", "end_rollout"]
-    assert {task for task in dag["tasks"] if task.startswith("release.")} == {f"release.{name}" for name in path}
+    assert {task for task in dag["tasks"] if task.startswith("release.")} == {
+        f"release.{name}" for name in path
+    }
     for task, following in pairwise(path):
         assert f"release.{following}" in dag["tasks"][f"release.{task}"]
     assert dag["documented"]
@@ -119,14 +128,20 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("broken", BREAKS)
-def test_a_broken_spec_is_named_and_leaves_the_others_standing(parse: Parse, tmp_path: Path, broken: str) -> None:
+def test_a_broken_spec_is_named_and_leaves_the_others_standing(
+    parse: Parse, tmp_path: Path, broken: str
+) -> None:
     """The import error names file, fault and what is allowed; every healthy model keeps its DAG."""
     copy_models(tmp_path / "models", ["first", "second", "third"], SCORING)
     content, told = BREAKS[broken]
     spec = tmp_path / "models" / "second" / "model.yaml"
-    spec.write_text(spec.read_text().replace("model: second", "model: other") if content is None else content)
+    spec.write_text(
+        spec.read_text().replace("model: second", "model: other") if content is None else content
+    )
     found = parse(tmp_path / "models")
-    assert sorted(found["dags"]) == [f"{model}__{kind}" for model in ("first", "third") for kind in KINDS]
+    assert sorted(found["dags"]) == [
+        f"{model}__{kind}" for model in ("first", "third") for kind in KINDS
+    ]
     [(path, error)] = found["errors"].items()
     assert path.endswith("broken_specs.py")
     assert str(spec) in error
@@ -150,14 +165,20 @@ def test_every_broken_spec_is_listed_at_once(parse: Parse, tmp_path: Path) -> No
 def _with_asset(folder: Path, name: str, asset: str, *, schedule: bool = True) -> None:
     copy_models(folder, [name])
     spec = folder / name / "model.yaml"
-    text = spec.read_text(encoding="utf-8").replace("  event_time:", f"  asset: {asset}\n  event_time:", 1)
-    spec.write_text(text if schedule else text.replace('schedule: "0 2 * * *"\n', "", 1), encoding="utf-8")
+    text = spec.read_text(encoding="utf-8").replace(
+        "  event_time:", f"  asset: {asset}\n  event_time:", 1
+    )
+    spec.write_text(
+        text if schedule else text.replace('schedule: "0 2 * * *"\n', "", 1), encoding="utf-8"
+    )
 
 
 def test_new_data_of_a_source_train_beside_the_clock_or_alone(parse: Parse, tmp_path: Path) -> None:
     """A source that is somebody's asset makes the train DAG asset-aware, with the schedule or without one."""
     _with_asset(tmp_path / "models", "both", "{name: rides, uri: 's3://lake/rides'}")
-    _with_asset(tmp_path / "models", "alone", "{name: rides, uri: 's3://lake/rides'}", schedule=False)
+    _with_asset(
+        tmp_path / "models", "alone", "{name: rides, uri: 's3://lake/rides'}", schedule=False
+    )
     dags = parse(tmp_path / "models")["dags"]
     assert dags["both__train"]["schedule"] == "AssetOrTimeSchedule"
     assert dags["alone__train"]["schedule"] == "AssetTriggeredTimetable"
@@ -165,11 +186,16 @@ def test_new_data_of_a_source_train_beside_the_clock_or_alone(parse: Parse, tmp_
     assert dags["both__monitor"]["schedule"] == "CronDataIntervalTimetable"
 
 
-def test_an_asset_that_airflow_refuses_breaks_its_own_spec_alone(parse: Parse, tmp_path: Path) -> None:
+def test_an_asset_that_airflow_refuses_breaks_its_own_spec_alone(
+    parse: Parse, tmp_path: Path
+) -> None:
     """What only Airflow knows to be wrong is named like any other fault, and every other model keeps its DAGs."""
     _with_asset(tmp_path / "models", "second", "{uri: 'airflow://rides'}")
     copy_models(tmp_path / "models", ["first"])
     found = parse(tmp_path / "models")
     assert {dag_id.partition("__")[0] for dag_id in found["dags"]} == {"first"}
     [error] = found["errors"].values()
-    assert "second/model.yaml: ingest.asset: Airflow refuses it: Asset scheme 'airflow' is reserved" in error
+    assert (
+        "second/model.yaml: ingest.asset: Airflow refuses it: Asset scheme 'airflow' is reserved"
+        in error
+    )

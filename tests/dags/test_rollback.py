@@ -23,7 +23,9 @@ def test_every_model_has_a_rollback_dag(parse: Parse) -> None:
     assert dag["tags"] == ["airworthy", "delivery_eta", "rollback"]
 
 
-def test_the_dag_goes_back_to_the_previous_champion(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_dag_goes_back_to_the_previous_champion(
+    airflow_environment: dict[str, str], tmp_path: Path
+) -> None:
     """Two releases, then the DAG with a reason: alias and server name the first version, the ledger has the reason."""
     found = _run(airflow_environment, tmp_path, {"reason": "late in the rain"})
     assert found["trained"] == ["success", "success"]
@@ -33,7 +35,9 @@ def test_the_dag_goes_back_to_the_previous_champion(airflow_environment: dict[st
     assert (rollback["from"], rollback["to"], rollback["reason"]) == ("2", "1", "late in the rain")
 
 
-def test_a_version_that_never_was_champion_fails_the_run(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_version_that_never_was_champion_fails_the_run(
+    airflow_environment: dict[str, str], tmp_path: Path
+) -> None:
     """What cannot be done fails the run, and the champion keeps serving."""
     found = _run(airflow_environment, tmp_path, {"reason": "a mistake", "to_version": "7"})
     assert found["state"] == "failed"
@@ -48,4 +52,6 @@ def _run(environment: dict[str, str], folder: Path, conf: dict[str, Any]) -> dic
     # Which of the versions is better is of no interest here: every one is let through.
     spec.write_text(f"{head}  gates:\n    - {{metric: rmse, max: 100}}\n", encoding="utf-8")
     state = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
-    return run_script("rollback_dag.py", {**environment, **state}, str(DAGS), "lenient", json.dumps(conf))
+    return run_script(
+        "rollback_dag.py", {**environment, **state}, str(DAGS), "lenient", json.dumps(conf)
+    )

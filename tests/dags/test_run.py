@@ -14,7 +14,9 @@ CONF = {"bike_demand": {"as_of": "2011-07-01"}}
 MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
 
 
-def run_dag(environment: dict[str, str], state: Path, dag_id: str, conf: dict[str, Any], **more: str) -> dict[str, Any]:
+def run_dag(
+    environment: dict[str, str], state: Path, dag_id: str, conf: dict[str, Any], **more: str
+) -> dict[str, Any]:
     """Run a DAG on a fresh state folder."""
     variables = {**environment, "AIRWORTHY_STATE": str(state), **more}
     return run_script("run_dag.py", variables, str(DAGS), dag_id, json.dumps(conf))
@@ -31,14 +33,22 @@ def test_every_shipped_models_dag_runs_to_a_release(
     assert set(found["tasks"].values()) == {"success"}
 
 
-def test_a_failed_gate_skips_the_release_and_ends_well(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_failed_gate_skips_the_release_and_ends_well(
+    airflow_environment: dict[str, str], tmp_path: Path
+) -> None:
     """A challenger that misses a gate is registered, its release skipped; the run is no failure."""
     copy_models(tmp_path / "models", ["hopeless"])
     spec = tmp_path / "models" / "hopeless" / "model.yaml"
-    spec.write_text(spec.read_text().replace("{metric: rmse, max: 6.0}", "{metric: rmse, max: 0.001}"))
+    spec.write_text(
+        spec.read_text().replace("{metric: rmse, max: 6.0}", "{metric: rmse, max: 0.001}")
+    )
     models = str(tmp_path / "models")
     found = run_dag(
-        airflow_environment, tmp_path / "state", "hopeless__train", {"as_of": "2026-03-20"}, AIRWORTHY_MODELS=models
+        airflow_environment,
+        tmp_path / "state",
+        "hopeless__train",
+        {"as_of": "2026-03-20"},
+        AIRWORTHY_MODELS=models,
     )
     assert found["state"] == "success"
     assert found["tasks"]["register"] == "success"
@@ -46,15 +56,26 @@ def test_a_failed_gate_skips_the_release_and_ends_well(airflow_environment: dict
     assert found["tasks"]["release.deploy_production"] == "skipped"
 
 
-def test_a_release_in_steps_runs_to_its_end(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_release_in_steps_runs_to_its_end(
+    airflow_environment: dict[str, str], tmp_path: Path
+) -> None:
     """The tasks of a watched rollout, which a first version passes at once: there is nothing to watch it against."""
     copy_models(tmp_path / "models", ["stepwise"])
     spec = tmp_path / "models" / "stepwise" / "model.yaml"
-    spec.write_text(spec.read_text(encoding="utf-8") + "\nrelease: {rollout: [shadow, 50, full]}\n", encoding="utf-8")
+    spec.write_text(
+        spec.read_text(encoding="utf-8") + "\nrelease: {rollout: [shadow, 50, full]}\n",
+        encoding="utf-8",
+    )
     models = str(tmp_path / "models")
     found = run_dag(
-        airflow_environment, tmp_path / "state", "stepwise__train", {"as_of": "2026-03-20"}, AIRWORTHY_MODELS=models
+        airflow_environment,
+        tmp_path / "state",
+        "stepwise__train",
+        {"as_of": "2026-03-20"},
+        AIRWORTHY_MODELS=models,
     )
     assert found["state"] == "success"
-    assert {"release.rollout_shadow", "release.rollout_50", "release.end_rollout"} <= set(found["tasks"])
+    assert {"release.rollout_shadow", "release.rollout_50", "release.end_rollout"} <= set(
+        found["tasks"]
+    )
     assert set(found["tasks"].values()) == {"success"}

@@ -26,7 +26,14 @@ from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
 from airworthy.ledger import open_ledger
 from airworthy_airflow.airflow_api import AirflowApi
-from airworthy_airflow.demo.runs import failed_logs, return_value, task_instances, task_log, trigger_run, wait_for_run
+from airworthy_airflow.demo.runs import (
+    failed_logs,
+    return_value,
+    task_instances,
+    task_log,
+    trigger_run,
+    wait_for_run,
+)
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
 from airworthy_airflow.stack.processes import members, read_record
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
@@ -55,7 +62,9 @@ class Stack:
 
     def command(self, name: str) -> subprocess.CompletedProcess[str]:
         """Run ``up``, ``down`` or ``status`` on it."""
-        return subprocess.run([*COMMAND, name], env=self.environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*COMMAND, name], env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def start(self, model: str, **conf: Any) -> str:
         """Start the model's train DAG by hand; return the run's id."""
@@ -78,7 +87,10 @@ class Stack:
 
     def states(self, model: str, run_id: str) -> dict[str, str | None]:
         """Return the state of every task of a run."""
-        return {task.task_id: task.state for task in task_instances(self.airflow, f"{model}__train", run_id)}
+        return {
+            task.task_id: task.state
+            for task in task_instances(self.airflow, f"{model}__train", run_id)
+        }
 
     def task(self, model: str, run_id: str, task_id: str) -> TaskInstanceResponse:
         """Return one task instance."""
@@ -121,11 +133,16 @@ class Stack:
         environment = load_environment()
         dataset = DatasetRef.model_validate(self.handed_over(model, run_id, "ingest"))
         lake = open_lake(environment, model)
-        found = {day: frame_digest(lake.read_partition(dataset, date.fromisoformat(day))) for day in dataset.partitions}
+        found = {
+            day: frame_digest(lake.read_partition(dataset, date.fromisoformat(day)))
+            for day in dataset.partitions
+        }
         assert found == dataset.partitions
         ledger = open_ledger(environment, model)
         assert ledger.broken_at() is None
-        registered = [entry.event.version for entry in ledger.entries() if entry.kind == "registration"]
+        registered = [
+            entry.event.version for entry in ledger.entries() if entry.kind == "registration"
+        ]
         assert sorted(registered) == sorted(version["version"] for version in self.versions(model))
 
     def processes(self) -> list[psutil.Process]:
@@ -147,21 +164,34 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     folder = tmp_path_factory.mktemp("stack")
     write_model(folder / "models", "eta")
-    slow = {"rounds": 2000, "early_stopping_rounds": 2000, "parameters": {"learning_rate": 0.001, "max_depth": 8}}
+    slow = {
+        "rounds": 2000,
+        "early_stopping_rounds": 2000,
+        "parameters": {"learning_rate": 0.001, "max_depth": 8},
+    }
     write_model(folder / "models", "slow", slow)
     write_model(
-        folder / "models", "gated", release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"}
+        folder / "models",
+        "gated",
+        release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"},
     )
-    variables = {"AIRWORTHY_STATE": str(folder / "state"), "AIRWORTHY_MODELS": str(folder / "models")}
+    variables = {
+        "AIRWORTHY_STATE": str(folder / "state"),
+        "AIRWORTHY_MODELS": str(folder / "models"),
+    }
     variables |= {
         name: str(port)
-        for (name, _), port in zip(PORT_VARIABLES.values(), free_ports(len(PORT_VARIABLES)), strict=True)
+        for (name, _), port in zip(
+            PORT_VARIABLES.values(), free_ports(len(PORT_VARIABLES)), strict=True
+        )
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
         layout, environment = load_layout(), dict(os.environ)
-        done = subprocess.run([*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False
+        )
         try:
             assert done.returncode == 0, done.stdout + done.stderr
             airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
@@ -171,7 +201,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def write_model(
-    models: Path, name: str, train: dict[str, Any] | None = None, release: dict[str, Any] | None = None
+    models: Path,
+    name: str,
+    train: dict[str, Any] | None = None,
+    release: dict[str, Any] | None = None,
 ) -> None:
     """Copy the shipped ``delivery_eta`` under another name, with few rows."""
     shipped = PROJECT / "include" / "models" / "delivery_eta"

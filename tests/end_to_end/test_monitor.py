@@ -7,7 +7,11 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import yaml
-from airflow_client.client import ClearTaskInstancesBody, ClearTaskInstancesBodyTaskIdsInner, TaskInstanceApi
+from airflow_client.client import (
+    ClearTaskInstancesBody,
+    ClearTaskInstancesBodyTaskIdsInner,
+    TaskInstanceApi,
+)
 from rich.console import Console
 
 from airworthy.environment import load_environment
@@ -27,7 +31,10 @@ TRAIN, MONITOR = f"{MODEL}__train", f"{MODEL}__monitor"
 
 def write_drifting_model() -> None:
     """The shipped model of a changing world, with few rows, trained again on one week at the first sign."""
-    shipped, folder = PROJECT / "include" / "models" / "delivery_drift", load_environment().models / MODEL
+    shipped, folder = (
+        PROJECT / "include" / "models" / "delivery_drift",
+        load_environment().models / MODEL,
+    )
     shutil.copytree(shipped, folder)
     spec = yaml.safe_load((shipped / "model.yaml").read_text(encoding="utf-8"))
     spec["model"] = MODEL
@@ -36,7 +43,9 @@ def write_drifting_model() -> None:
     spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
     # However bad the champion becomes: that inputs and labels drift is to be the reason.
     spec["monitor"].update(
-        min_rows=100, performance={"max_loss": 100.0}, retrain={"persist": "1 of 1", "min_labels": 100}
+        min_rows=100,
+        performance={"max_loss": 100.0},
+        retrain={"persist": "1 of 1", "min_labels": 100},
     )
     (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
@@ -51,8 +60,10 @@ def test_the_world_changes_and_a_new_champion_takes_over(stack: Stack) -> None:
     told = act.play()
     phases = {each.phase: each for each in told.phases}
     assert {name: each.versions for name, each in phases.items()} == {
-        "before": ("1",), "during": ("1",), "after": ("2",),
-    }  # fmt: skip
+        "before": ("1",),
+        "during": ("1",),
+        "after": ("2",),
+    }
     assert {name: sum(week.rows for week in weeks) for name, weeks in act.weeks.items()} == {
         name: each.answers for name, each in phases.items()
     }
@@ -70,7 +81,11 @@ def check_the_cause(stack: Stack, told: Told) -> None:
     decision = told.decision
     assert (decision.outcome, decision.trigger) == ("retrain", True)
     assert "fired" in decision.signals.values()
-    quiet = next(e.content for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "drift_decision")
+    quiet = next(
+        e.content
+        for e in open_ledger(load_environment(), MODEL).entries()
+        if e.kind == "drift_decision"
+    )
     assert (quiet["outcome"], quiet["trigger"]) == ("quiet", False)
     [version] = [each for each in stack.versions(MODEL) if each["version"] == "2"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
@@ -82,7 +97,10 @@ def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
     """Neither a trigger that is cleared nor another look at the same window starts training, or is told, again."""
     runs = {run.dag_run_id for run in stack.runs(MODEL)}
     clear(stack, told.monitor_run, "trigger_retraining")
-    assert wait_for_run(stack.airflow, MONITOR, told.monitor_run, within_seconds=RUN_SECONDS) == "success"
+    assert (
+        wait_for_run(stack.airflow, MONITOR, told.monitor_run, within_seconds=RUN_SECONDS)
+        == "success"
+    )
     tasks = task_instances(stack.airflow, MONITOR, told.monitor_run)
     assert [task.try_number for task in tasks if task.task_id == "trigger_retraining"] == [2]
     conf = {"as_of": f"{told.decision.window_end:%Y-%m-%d}"}
@@ -90,7 +108,9 @@ def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
     assert start_run(stack.airflow, MONITOR, conf) == again  # it is still going on
     assert wait_for_run(stack.airflow, MONITOR, again, within_seconds=RUN_SECONDS) == "success"
     assert {run.dag_run_id for run in stack.runs(MODEL)} == runs
-    alerts = [e.event.alert for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"]
+    alerts = [
+        e.event.alert for e in open_ledger(load_environment(), MODEL).entries() if e.kind == "alert"
+    ]
     [retrained] = [alert for alert in alerts if alert["kind"] in ("drift", "performance")]
     assert retrained["kind"] == told.decision.reason
     assert retrained["facts"]["training"] == told.decision.train_run_id
@@ -99,5 +119,7 @@ def check_that_nothing_is_triggered_twice(stack: Stack, told: Told) -> None:
 def clear(stack: Stack, run_id: str, task_id: str) -> None:
     """Have a task of the monitor run again."""
     task = ClearTaskInstancesBodyTaskIdsInner(task_id)
-    body = ClearTaskInstancesBody(dag_run_id=run_id, task_ids=[task], dry_run=False, only_failed=False)
+    body = ClearTaskInstancesBody(
+        dag_run_id=run_id, task_ids=[task], dry_run=False, only_failed=False
+    )
     TaskInstanceApi(stack.airflow).post_clear_task_instances(MONITOR, body)

@@ -31,7 +31,9 @@ def write_fed_model(models: Path) -> None:
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     spec["schedule"], spec["train"]["lookback"] = None, "5d"
     spec["ingest"]["asset"] = {"name": "rides", "uri": "s3://lake/rides"}
-    spec["validate"] = {"expectations": [{"type": "expect_table_row_count_to_be_between", "max_value": 1}]}
+    spec["validate"] = {
+        "expectations": [{"type": "expect_table_row_count_to_be_between", "max_value": 1}]
+    }
     path.write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 
@@ -39,7 +41,11 @@ def announced(stack: Stack) -> bool:
     """Tell of new data; on SQLite, Airflow refuses to listen while another process writes."""
     assets = AssetApi(stack.airflow)
     try:
-        [rides] = [asset for asset in assets.get_assets(name_pattern="rides").assets if asset.name == "rides"]
+        [rides] = [
+            asset
+            for asset in assets.get_assets(name_pattern="rides").assets
+            if asset.name == "rides"
+        ]
         assets.create_asset_event(CreateAssetEventsBody(asset_id=rides.id))
     except TransientError:
         return False

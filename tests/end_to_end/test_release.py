@@ -54,7 +54,11 @@ def wait_for_question(stack: Stack, run_id: str) -> HITLDetail:
     # The state alone would do for a person. An answer within the same second can meet a scheduler that has not yet seen
     # the asking process end: it takes the answered task for a killed one, and the question is asked again.
     asked = f"TaskInstance Finished: dag_id={DAG}, task_id={APPROVE}, run_id={run_id}"
-    wait_until("the approval to be asked for", lambda: asked in log.read_text(encoding="utf-8"), RUN_SECONDS)
+    wait_until(
+        "the approval to be asked for",
+        lambda: asked in log.read_text(encoding="utf-8"),
+        RUN_SECONDS,
+    )
     return TaskInstanceApi(stack.airflow).get_hitl_detail(DAG, run_id, APPROVE, -1)
 
 
@@ -66,7 +70,9 @@ def answer(stack: Stack, run_id: str, option: str, **inputs: str) -> None:
 
 def mark_as_done(stack: Stack, run_id: str, task_id: str) -> None:
     """Mark a task as a success by hand, as people do in the UI."""
-    TaskInstanceApi(stack.airflow).patch_task_instance(DAG, run_id, task_id, PatchTaskInstanceBody(new_state="success"))
+    TaskInstanceApi(stack.airflow).patch_task_instance(
+        DAG, run_id, task_id, PatchTaskInstanceBody(new_state="success")
+    )
 
 
 def release_states(stack: Stack, run_id: str) -> list[str]:
@@ -92,7 +98,9 @@ def change_spec(**release: Any) -> None:
 def rows(stack: Stack, run_id: str) -> pl.DataFrame:
     """Return the rows of the newest day that a run saw."""
     dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
-    return open_lake(load_environment(), MODEL).read_partition(dataset, date.fromisoformat(max(dataset.partitions)))
+    return open_lake(load_environment(), MODEL).read_partition(
+        dataset, date.fromisoformat(max(dataset.partitions))
+    )
 
 
 def test_an_approved_version_becomes_champion(stack: Stack) -> None:
@@ -142,7 +150,10 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
     assert answers.failures == []
     assert set(answers.versions) == {champion, version}
     assert stack.served_version(MODEL) == version
-    assert [entry.event.state for entry in entries(run_id, "rollout_step")] == ["begun", "done"] * len(STEPS)
+    assert [entry.event.state for entry in entries(run_id, "rollout_step")] == [
+        "begun",
+        "done",
+    ] * len(STEPS)
     assert read_rollout(load_environment().flags_file, MODEL) is None
     log = stack.log(MODEL, run_id, STEPS[1])
     assert f"challenger version {version}: " in log
@@ -162,7 +173,11 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
     assert release_states(stack, rejected) == ["skipped"] * len(AFTER)
     assert stack.states(MODEL, rejected)[APPROVE] == "success"
     [entry] = entries(rejected, "approval")
-    assert (entry.who, entry.event.decision, entry.event.comment) == ("admin", "reject", "not on a Friday")
+    assert (entry.who, entry.event.decision, entry.event.comment) == (
+        "admin",
+        "reject",
+        "not on a Friday",
+    )
     assert "not on a Friday" in stack.log(MODEL, rejected, APPROVE)
     assert release_states(stack, forged) == ["success", "success", "skipped"]
     assert "the ledger has no approval" in stack.log(MODEL, forged, AFTER[-1])
@@ -208,11 +223,17 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     wait_for_question(stack, run_id)
     answer(stack, run_id, "Approve")
     wait_until("the step to begin", lambda: read_rollout(flags, MODEL), RUN_SECONDS)
-    wait_until("a pause", lambda: stack.task(MODEL, run_id, STEPS[0]).state == "up_for_reschedule", RUN_SECONDS)
+    wait_until(
+        "a pause",
+        lambda: stack.task(MODEL, run_id, STEPS[0]).state == "up_for_reschedule",
+        RUN_SECONDS,
+    )
     DagRunApi(stack.airflow).patch_dag_run(DAG, run_id, DAGRunPatchBody(state="failed"))
     assert stack.end(MODEL, run_id) == "failed"
     assert read_rollout(flags, MODEL) is None
-    assert "the run failed at release.rollout_shadow" in stack.log(MODEL, run_id, "release.end_rollout")
+    assert "the run failed at release.rollout_shadow" in stack.log(
+        MODEL, run_id, "release.end_rollout"
+    )
     [entry] = entries(run_id, "rollout_stopped")
     assert entry.event.champion == stack.served_version(MODEL) == champion
 

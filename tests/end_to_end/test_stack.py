@@ -47,7 +47,9 @@ def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> Non
 
 def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
     """What each stage took, the champion's data, and everything of Airflow's own that dashboards and alerts ask for."""
-    asked = {name for each in expressions() for name in names_in(each) if name.startswith("airflow_")}
+    asked = {
+        name for each in expressions() for name in names_in(each) if name.startswith("airflow_")
+    }
     assert len(asked) > 10
 
     def served() -> dict[tuple[str, ...], float]:
@@ -57,9 +59,21 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
         return {key[0] for key in served()}
 
     wait_until("Airflow's own metrics", lambda: asked <= names(), 120)
-    wait_until("the ledger to be looked at", lambda: "airworthy_champion_as_of_timestamp_seconds" in names(), 120)
+    wait_until(
+        "the ledger to be looked at",
+        lambda: "airworthy_champion_as_of_timestamp_seconds" in names(),
+        120,
+    )
     found = served()
-    for stage in ("ingest", "validate", "train", "evaluate", "register", "deploy_staging", "deploy_production"):
+    for stage in (
+        "ingest",
+        "validate",
+        "train",
+        "evaluate",
+        "register",
+        "deploy_staging",
+        "deploy_production",
+    ):
         assert found["airworthy_stage_runs_total", "eta", "success", stage] >= 1.0
         assert found["airworthy_stage_last_wall_seconds", "eta", stage] > 0.0
         assert found["airworthy_stage_last_cpu_seconds", "eta", stage] > 0.0
@@ -85,7 +99,9 @@ def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
         "Model report": f"{evidence}/artifacts/report.html",
         "MLflow run": f"{mlflow}/#/runs/{run}",
     }
-    listed = httpx.get(f"{mlflow}/api/2.0/mlflow/artifacts/list", params={"run_id": run}, trust_env=False).json()
+    listed = httpx.get(
+        f"{mlflow}/api/2.0/mlflow/artifacts/list", params={"run_id": run}, trust_env=False
+    ).json()
     assert {"verdict.json", "report.html"} <= {artifact["path"] for artifact in listed["files"]}
     expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
     assert links(stack, run_id, "register") == expected
@@ -110,7 +126,9 @@ def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stac
     """A backfill over three days gives three runs, each as of its interval's end; what is served stays."""
     before = stack.served_version("eta")
     first, last = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 3, 23, 59, 59, tzinfo=UTC)
-    body = BackfillPostBody(dag_id="eta__train", from_date=first, to_date=last, dag_run_conf={}, max_active_runs=1)
+    body = BackfillPostBody(
+        dag_id="eta__train", from_date=first, to_date=last, dag_run_conf={}, max_active_runs=1
+    )
     BackfillApi(stack.airflow).create_backfill(body)
     runs = [run for run in stack.runs("eta") if run.run_type == "backfill"]
     assert len(runs) == 3
@@ -119,12 +137,15 @@ def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stac
         assert stack.finish("eta", run.dag_run_id) == "success"
         states = stack.states("eta", run.dag_run_id)
         assert {task for task, state in states.items() if state == "skipped"} == {
-            "release.deploy_staging", "release.deploy_production",
-        }  # fmt: skip
+            "release.deploy_staging",
+            "release.deploy_production",
+        }
         window = stack.handed_over("eta", run.dag_run_id, "ingest")["window"]
         assert run.data_interval_end is not None
         end = run.data_interval_end.date()
-        assert datetime.fromisoformat(window["end"]) == datetime(end.year, end.month, end.day, tzinfo=UTC)
+        assert datetime.fromisoformat(window["end"]) == datetime(
+            end.year, end.month, end.day, tzinfo=UTC
+        )
         seen.add(window["end"])
     assert len(seen) == 3
     assert stack.served_version("eta") == before
@@ -148,11 +169,16 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
     day = datetime.fromisoformat(AS_OF) + timedelta(days=1)
     run_id = stack.start("slow", as_of=f"{day:%Y-%m-%d}")
     task = psutil.Process(stack.running_pid("slow", run_id, "train"))
-    scheduler = next(p for p in stack.processes() if p.cmdline()[-2:] == ["scheduler", "--skip-serve-logs"])
+    scheduler = next(
+        p for p in stack.processes() if p.cmdline()[-2:] == ["scheduler", "--skip-serve-logs"]
+    )
     scheduler.send_signal(signal.SIGKILL)
     assert stack.finish("slow", run_id) == "success"
     assert not task.is_running()
-    assert "ended processes that a killed part left" in (stack.layout.logs / "scheduler.log").read_text()
+    assert (
+        "ended processes that a killed part left"
+        in (stack.layout.logs / "scheduler.log").read_text()
+    )
     assert len(stack.versions("slow")) == 2
     assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
     stack.check_records("slow", run_id)
@@ -168,7 +194,10 @@ def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
     assert alive == []
 
     def is_back() -> bool:
-        return health(stack.layout)["mlflow"] == "healthy" and part_states(stack.layout)["mlflow"] == "RUNNING"
+        return (
+            health(stack.layout)["mlflow"] == "healthy"
+            and part_states(stack.layout)["mlflow"] == "RUNNING"
+        )
 
     wait_until("MLflow to be back", is_back, within_seconds=120.0)
 

@@ -35,7 +35,10 @@ def traffic(server: str, model: str, rows: pl.DataFrame) -> Iterator[Answers]:
             for number in count():
                 if over.is_set():
                     return
-                headers = {"content-type": "application/json", "x-targeting-key": f"caller-{number}"}
+                headers = {
+                    "content-type": "application/json",
+                    "x-targeting-key": f"caller-{number}",
+                }
                 body = bodies[number % len(bodies)]
                 answer = client.post(f"/models/{model}/invocations", content=body, headers=headers)
                 if answer.status_code == httpx.codes.OK:

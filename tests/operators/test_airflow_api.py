@@ -10,7 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from airflow_client.client import AssetApi, CreateAssetEventsBody, ImportErrorApi, TaskInstanceResponse
+from airflow_client.client import (
+    AssetApi,
+    CreateAssetEventsBody,
+    ImportErrorApi,
+    TaskInstanceResponse,
+)
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy_airflow.airflow_api import AirflowApi
@@ -30,7 +35,9 @@ class Server:
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     bodies: list[dict[str, Any] | None] = field(default_factory=list)
 
-    def answer(self, path: str, authorization: str | None, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+    def answer(
+        self, path: str, authorization: str | None, body: dict[str, Any] | None
+    ) -> tuple[int, dict[str, Any]]:
         """Return a status and a body."""
         if path == "/auth/token":
             assert body is not None
@@ -95,7 +102,9 @@ def test_what_airflow_undid_because_it_was_busy_is_asked_again(server: Server) -
     """The same body is sent until Airflow takes it."""
     server.answers = [*BUSY, (403, {"detail": "no"})]
     with pytest.raises(TerminalError):
-        AssetApi(AirflowApi(server.url, "admin", "secret")).create_asset_event(CreateAssetEventsBody(asset_id=7))
+        AssetApi(AirflowApi(server.url, "admin", "secret")).create_asset_event(
+            CreateAssetEventsBody(asset_id=7)
+        )
     assert server.bodies == [{"asset_id": 7}] * 3
 
 
@@ -108,7 +117,9 @@ def test_an_airflow_that_stays_busy_is_a_passing_error(server: Server) -> None:
     assert "Database error" in str(trouble.value.received)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(403, TerminalError), (404, TerminalError), (500, TransientError)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, TerminalError), (404, TerminalError), (500, TransientError)]
+)
 def test_a_refusal_tells_what_was_received_and_what_to_do(
     server: Server, status: int, kind: type[TerminalError | TransientError]
 ) -> None:
@@ -131,7 +142,17 @@ def test_a_log_tells_the_error_that_ended_the_task(server: Server) -> None:
     """Airflow keeps the error beside the event's text."""
     error = {"exc_type": "TerminalError", "exc_value": "too few rows"}
     event = {"timestamp": "2026-03-20T01:02:03.456Z", "event": "Task failed", "level": "error"}
-    task = TaskInstanceResponse.model_construct(dag_id="eta__train", dag_run_id="a+b", task_id="ingest", try_number=1)
-    server.answers = [(200, {"content": [{**event, "error_detail": [error]}, "the end"], "continuation_token": None})]
+    task = TaskInstanceResponse.model_construct(
+        dag_id="eta__train", dag_run_id="a+b", task_id="ingest", try_number=1
+    )
+    server.answers = [
+        (
+            200,
+            {
+                "content": [{**event, "error_detail": [error]}, "the end"],
+                "continuation_token": None,
+            },
+        )
+    ]
     lines = task_log(AirflowApi(server.url, "admin", "secret"), task).splitlines()
     assert lines == ["2026-03-20T01:02:03 Task failed TerminalError: too few rows", "the end"]

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.operators.trigger_dagrun import DagIsPaused
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DagRunTriggerException,
+)
 from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 
 from airworthy.alerts.alert import Alert
@@ -37,10 +41,16 @@ log = logging.getLogger("test_alerts")
 
 Channels = Callable[..., Environment]
 TRIPPED = Alert(
-    kind="guard_trip", model=MODEL, about="version 5 run-1", severity="critical", title="5 < 4 & {{ ti }}",
-    text="3 % errors\n<script>", facts={"version": "5"}, links={"task": "http://airflow/task", "file": "/a/b.json"},
+    kind="guard_trip",
+    model=MODEL,
+    about="version 5 run-1",
+    severity="critical",
+    title="5 < 4 & {{ ti }}",
+    text="3 % errors\n<script>",
+    facts={"version": "5"},
+    links={"task": "http://airflow/task", "file": "/a/b.json"},
     next_step="look at the figures",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -50,9 +60,12 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebReceiver]:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("AIRFLOW_CONN_HOOK", receiver.connection("http"))
         monkeypatch.setenv(
-            "AIRFLOW_CONN_SLACK_API", receiver.connection("slack", "xoxb-1", base_url=f"{receiver.url}/")
+            "AIRFLOW_CONN_SLACK_API",
+            receiver.connection("slack", "xoxb-1", base_url=f"{receiver.url}/"),
         )
-        monkeypatch.setenv("AIRFLOW_CONN_SLACK_HOOK", receiver.connection("slackwebhook", "T/B/secret"))
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SLACK_HOOK", receiver.connection("slackwebhook", "T/B/secret")
+        )
         yield receiver
 
 
@@ -83,7 +96,11 @@ def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channels:
 
 def entries(environment: Environment) -> list[dict[str, Any]]:
     """What the ledger says of alerts."""
-    return [each.content for each in open_ledger(environment, MODEL).entries() if each.kind == AlertRaised.kind]
+    return [
+        each.content
+        for each in open_ledger(environment, MODEL).entries()
+        if each.kind == AlertRaised.kind
+    ]
 
 
 def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebReceiver) -> None:
@@ -95,16 +112,25 @@ def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebRece
     assert body == {"key": f"{MODEL}:{TRIPPED.key}", **TRIPPED.model_dump(mode="json")}
 
 
-def test_slack_gets_blocks_by_a_channels_name_or_by_an_incoming_webhook(channels: Channels, web: WebReceiver) -> None:
+def test_slack_gets_blocks_by_a_channels_name_or_by_an_incoming_webhook(
+    channels: Channels, web: WebReceiver
+) -> None:
     """What an alert says is text there, and neither mark-up nor a template; the evidence is a link."""
-    channels('{type: slack, connection: slack_api, channel: "#ml"}', "{type: slack, connection: slack_hook}")
+    channels(
+        '{type: slack, connection: slack_api, channel: "#ml"}',
+        "{type: slack, connection: slack_hook}",
+    )
     tell(TRIPPED, "run-1", log)
     [(api, message), (hook, posted)] = web.requests
     assert (api, hook) == ("/chat.postMessage", "/T/B/secret")
     assert message["channel"] == "#ml"
     blocks = json.loads(message["blocks"])
     assert blocks == posted["blocks"]
-    assert blocks[0]["text"] == {"type": "plain_text", "text": ":rotating_light: 5 < 4 & {{ ti }}", "emoji": True}
+    assert blocks[0]["text"] == {
+        "type": "plain_text",
+        "text": ":rotating_light: 5 < 4 & {{ ti }}",
+        "emoji": True,
+    }
     assert blocks[1]["text"]["text"] == "3 % errors\n&lt;script&gt;"
     assert blocks[2]["fields"] == [{"type": "mrkdwn", "text": "*version*\n5"}]
     assert blocks[-1]["elements"][0]["text"] == "<http://airflow/task|task>\nfile: `/a/b.json`"
@@ -119,7 +145,9 @@ def test_mail_goes_to_everybody_in_the_list(channels: Channels, mail: MailReceiv
     assert recipients == ["a@example.org", "b@example.org"]
     assert message["subject"] == "[Airworthy] critical: 5 < 4 & {{ ti }}"
     assert message["from"] == "airworthy@example.org"
-    body = next(part for part in message.walk() if part.get_content_type() == "text/html").get_content()
+    body = next(
+        part for part in message.walk() if part.get_content_type() == "text/html"
+    ).get_content()
     assert "<p>&lt;script&gt;</p>" in body
     assert '<a href="http://airflow/task">' in body
 
@@ -129,7 +157,9 @@ def test_each_channel_is_told_once_and_a_failure_hides_no_other(
 ) -> None:
     """A web server that refuses and a connection that is not there leave the mail alone; a later try tells the rest."""
     environment = channels(
-        WEBHOOK, "{type: slack, connection: not_there}", "{type: email, connection: post, to: [a@example.org]}"
+        WEBHOOK,
+        "{type: slack, connection: not_there}",
+        "{type: email, connection: post, to: [a@example.org]}",
     )
     web.status = 500
     with caplog.at_level(logging.INFO):
@@ -159,7 +189,9 @@ def test_without_a_channel_the_alert_is_logged_and_written_down(
     assert found["told"] == []
 
 
-def test_an_unreachable_ledger_keeps_nobody_from_being_told(channels: Channels, web: WebReceiver) -> None:
+def test_an_unreachable_ledger_keeps_nobody_from_being_told(
+    channels: Channels, web: WebReceiver
+) -> None:
     """Twice is better than never."""
     environment = channels(WEBHOOK)
     ledger = Path(environment.lake) / MODEL / "ledger"
@@ -170,7 +202,10 @@ def test_an_unreachable_ledger_keeps_nobody_from_being_told(channels: Channels, 
 
 
 def test_what_goes_wrong_in_telling_costs_the_run_nothing(
-    channels: Channels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    channels: Channels,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     """A state folder that is none: the alert is in the log, and nothing is raised."""
     channels(WEBHOOK)
@@ -185,12 +220,28 @@ def decided(environment: Environment, **changes: Any) -> DriftDecision:
     """Write a decision on a window into the ledger."""
     end = datetime(2026, 3, 20, tzinfo=UTC)
     facts: dict[str, Any] = {
-        "model": MODEL, "champion": "4", "champion_as_of": end, "window_start": end - timedelta(days=1),
-        "window_end": end, "signals": {"drift": "fired"}, "words": {"drift": "distance_km moved"}, "inputs": {},
-        "windows": [], "last_retrained": end, "rejected_in_a_row": 3, "rules": {}, "outcome": "retrain",
-        "told": "drift in 2 of 3 windows", "reason": "drift", "train_as_of": end, "digest": "d", "trigger": True,
-        "train_run_id": "drift__run", "evidence": "/evidence/decision.json", **changes,
-    }  # fmt: skip
+        "model": MODEL,
+        "champion": "4",
+        "champion_as_of": end,
+        "window_start": end - timedelta(days=1),
+        "window_end": end,
+        "signals": {"drift": "fired"},
+        "words": {"drift": "distance_km moved"},
+        "inputs": {},
+        "windows": [],
+        "last_retrained": end,
+        "rejected_in_a_row": 3,
+        "rules": {},
+        "outcome": "retrain",
+        "told": "drift in 2 of 3 windows",
+        "reason": "drift",
+        "train_as_of": end,
+        "digest": "d",
+        "trigger": True,
+        "train_run_id": "drift__run",
+        "evidence": "/evidence/decision.json",
+        **changes,
+    }
     decision = DriftDecision(**facts)
     ledger = open_ledger(environment, MODEL)
     ledger.append(RetrainingDecision(decision=decision), run_id="run-1", who="airflow")
@@ -201,11 +252,18 @@ def triggering(paused: bool = False) -> tuple[TriggerRetrainingOperator, Any]:
     """The task that triggers, and what Airflow gives to it: only the train DAG's toggle is of interest."""
     window = {"end": "2026-03-20T00:00:00+00:00", "decided": False}
     task: Any = {"window": window}
-    ti = SimpleNamespace(log_url="http://airflow/task", get_dag=lambda dag_id: SimpleNamespace(is_paused=paused))
-    return TriggerRetrainingOperator(task_id="trigger", model=MODEL, data_check=task), {**context(), "ti": ti}
+    ti = SimpleNamespace(
+        log_url="http://airflow/task", get_dag=lambda dag_id: SimpleNamespace(is_paused=paused)
+    )
+    return TriggerRetrainingOperator(task_id="trigger", model=MODEL, data_check=task), {
+        **context(),
+        "ti": ti,
+    }
 
 
-def test_a_retraining_is_told_once_however_often_its_task_is_cleared(channels: Channels, web: WebReceiver) -> None:
+def test_a_retraining_is_told_once_however_often_its_task_is_cleared(
+    channels: Channels, web: WebReceiver
+) -> None:
     """The task asks Airflow for the same run each time; people hear of it the first time."""
     decided(channels(WEBHOOK))
     for _ in range(3):
@@ -218,7 +276,9 @@ def test_a_retraining_is_told_once_however_often_its_task_is_cleared(channels: C
     assert body["links"]["task"] == "http://airflow/task"
 
 
-def test_a_paused_train_dag_is_told_of_and_then_the_training(channels: Channels, web: WebReceiver) -> None:
+def test_a_paused_train_dag_is_told_of_and_then_the_training(
+    channels: Channels, web: WebReceiver
+) -> None:
     """First that it could not be started, and when it could, that it was."""
     decided(channels(WEBHOOK))
     operator, given = triggering(paused=True)
@@ -250,7 +310,9 @@ def test_a_quiet_window_is_not_told(channels: Channels, web: WebReceiver) -> Non
     assert web.requests == []
 
 
-def test_data_that_do_not_come_are_told_once_a_last_day(channels: Channels, web: WebReceiver) -> None:
+def test_data_that_do_not_come_are_told_once_a_last_day(
+    channels: Channels, web: WebReceiver
+) -> None:
     """Each run of the monitor looks, and none fails for it."""
     environment = channels(WEBHOOK)
     for _ in range(2):
@@ -265,9 +327,12 @@ def test_data_that_do_not_come_are_told_once_a_last_day(channels: Channels, web:
 def late(run_type: str) -> dict[str, Any]:
     """What Airflow gives to a deadline's callback."""
     run = {
-        "dag_id": f"{MODEL}__train", "dag_run_id": "scheduled__2026-03-20", "run_type": run_type, "state": "running",
+        "dag_id": f"{MODEL}__train",
+        "dag_run_id": "scheduled__2026-03-20",
+        "run_type": run_type,
+        "state": "running",
         "queued_at": "2026-03-20T02:00:00Z",
-    }  # fmt: skip
+    }
     return {"dag_run": run, "deadline": {"id": "1", "deadline_time": "2026-03-20T08:00:00+00:00"}}
 
 
@@ -281,13 +346,17 @@ def test_a_late_run_is_told_unless_it_is_a_backfill(channels: Channels, web: Web
     assert body["links"]["run"].endswith(f"/dags/{MODEL}__train/runs/scheduled__2026-03-20")
 
 
-def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(channels: Channels) -> None:
+def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(
+    channels: Channels,
+) -> None:
     """`late_after` from the run's queueing, and what an approval and watched steps may take; none without a channel."""
     spec = load_spec(PROJECT / "include" / "models" / MODEL / "model.yaml")
     channels()
     assert build_train_dag(spec, load_environment()).deadline is None
     environment = channels(WEBHOOK)
-    rules = ReleaseRules("required", timedelta(days=1), ("shadow", 50, "full"), timedelta(minutes=10))
+    rules = ReleaseRules(
+        "required", timedelta(days=1), ("shadow", 50, "full"), timedelta(minutes=10)
+    )
     deadline = deadline_of(spec, environment, rules.longest_wait)
     assert deadline is not None
     assert deadline.interval == timedelta(hours=6) + timedelta(days=1) + 2 * timedelta(minutes=10)

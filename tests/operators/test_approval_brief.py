@@ -13,7 +13,11 @@ from airworthy.release.release_rules import ReleaseRules
 from airworthy_airflow.operators.approval_brief import Brief, approval_brief
 
 RUN = RunRequest(
-    model="delivery_eta", as_of=datetime(2026, 3, 20, tzinfo=UTC), reason="api", run_id="manual__1", requested_by="ada"
+    model="delivery_eta",
+    as_of=datetime(2026, 3, 20, tzinfo=UTC),
+    reason="api",
+    run_id="manual__1",
+    requested_by="ada",
 )
 RULES = ReleaseRules("required", timedelta(hours=8), ("shadow", 10, "full"), timedelta(minutes=10))
 HANDED: dict[str, Any] = {
@@ -67,7 +71,13 @@ def test_the_verdict_is_a_table_of_every_gate(brief: Brief) -> None:
     """Each gate with outcome, value, interval, threshold and reason; what did not pass stands out and comes first."""
     found = rows(brief.body)
     assert ["rmse", "pass", "4.568", "6", "4.568 (ok)"] in found
-    beside = ["rmse against champion", "**inconclusive**", "0.01 [-0.01, 0.03]", "0.02", "a \\| b across the margin"]
+    beside = [
+        "rmse against champion",
+        "**inconclusive**",
+        "0.01 [-0.01, 0.03]",
+        "0.02",
+        "a \\| b across the margin",
+    ]
     assert beside in found
     assert brief.body.index("**Not passed**") < brief.body.index("**Gates**")
 

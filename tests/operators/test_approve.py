@@ -28,7 +28,12 @@ FOLLOWING = {"release.rollout_shadow", "release.rollout_50", "release.deploy_pro
 
 def event(option: str, **changes: Any) -> dict[str, Any]:
     """Return what Airflow resumes the task with."""
-    answer = {"chosen_options": [option], "params_input": {"comment": "well"}, "responded_at": NOW, "timedout": False}
+    answer = {
+        "chosen_options": [option],
+        "params_input": {"comment": "well"},
+        "responded_at": NOW,
+        "timedout": False,
+    }
     return {**answer, "responded_by_user": ADA, **changes}
 
 
@@ -41,20 +46,29 @@ class Asked:
     def __init__(self, environment: Environment) -> None:
         spec = load_spec(environment.models / MODEL / "model.yaml")
         rules = Release(approval="required", rollout=["shadow", 50, "full"], approvers=["ada"])
-        self.task = build_train_dag(spec.model_copy(update={"release": rules}), environment).get_task("release.approve")
+        self.task = build_train_dag(
+            spec.model_copy(update={"release": rules}), environment
+        ).get_task("release.approve")
         client = open_registry(environment).client
         client.create_registered_model(MODEL)
-        made = client.create_model_version(MODEL, "file:///nowhere", tags={"airworthy.bundle_digest": "d"})
-        self.task.handed = {**HANDED, "version": {**HANDED["version"], "version": str(made.version)}}
+        made = client.create_model_version(
+            MODEL, "file:///nowhere", tags={"airworthy.bundle_digest": "d"}
+        )
+        self.task.handed = {
+            **HANDED,
+            "version": {**HANDED["version"], "version": str(made.version)},
+        }
         self.environment = environment
         self.pushed: dict[str, Any] = {}
 
     def context(self, try_number: int = 1) -> Any:
         """Return the context of a try."""
         ti = SimpleNamespace(
-            try_number=try_number, max_tries=2, map_index=-1,
+            try_number=try_number,
+            max_tries=2,
+            map_index=-1,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
-        )  # fmt: skip
+        )
         return {**context(), "ti": ti, "task": self.task}
 
     def recorded(self) -> list[tuple[str, str, str]]:
@@ -76,10 +90,13 @@ def test_an_approval_is_recorded_and_handed_over(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "record"), [(event("Reject"), ("ada", "reject", "well")), (TIMEOUT, ("nobody", "timeout", ""))],
+    ("answer", "record"),
+    [(event("Reject"), ("ada", "reject", "well")), (TIMEOUT, ("nobody", "timeout", ""))],
     ids=["rejected", "nobody answered"],
-)  # fmt: skip
-def test_a_rejection_skips_all_that_follows(asked: Asked, answer: dict[str, Any], record: tuple[str, ...]) -> None:
+)
+def test_a_rejection_skips_all_that_follows(
+    asked: Asked, answer: dict[str, Any], record: tuple[str, ...]
+) -> None:
     """Everything downstream but the task that cleans up; the record is made, and handed over, before."""
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         asked.task.execute_complete(asked.context(), answer)
@@ -90,7 +107,11 @@ def test_a_rejection_skips_all_that_follows(asked: Asked, answer: dict[str, Any]
 
 @pytest.mark.parametrize(
     "answer",
-    [event("Perhaps"), event("Approve", params_input={"comment": 5}), event("Approve", params_input={"vote": "yes"})],
+    [
+        event("Perhaps"),
+        event("Approve", params_input={"comment": 5}),
+        event("Approve", params_input={"vote": "yes"}),
+    ],
     ids=["another option", "no text", "another field"],
 )
 def test_a_strange_answer_approves_nothing(asked: Asked, answer: dict[str, Any]) -> None:
@@ -134,7 +155,9 @@ def test_a_cleared_task_asks_again() -> None:
 
 def test_who_answers_has_a_name_and_an_id() -> None:
     """Where the two differ, both are recorded: names are not unique."""
-    assert answer_of(event("Approve", responded_by_user={"id": "17", "name": "Ada"})).who == "Ada (17)"
+    assert (
+        answer_of(event("Approve", responded_by_user={"id": "17", "name": "Ada"})).who == "Ada (17)"
+    )
 
 
 def test_only_the_specs_approvers_are_asked_and_silence_is_a_no(asked: Asked) -> None:

@@ -53,7 +53,9 @@ def test_a_world_without_a_change_ahead_is_an_error() -> None:
 
 def test_quality_is_told_by_phase() -> None:
     """Days, the versions that answered, how many answers, and each metric; one that there is not is a dash."""
-    before = Quality("before", week_from(date(2020, 2, 24)), ("1",), 6987, {"rmse": 3.974, "mae": 2.738})
+    before = Quality(
+        "before", week_from(date(2020, 2, 24)), ("1",), 6987, {"rmse": 3.974, "mae": 2.738}
+    )
     after = Quality("after", week_from(date(2020, 3, 16)), ("1", "2"), 0, {})
     [head, first, second] = quality_table([before, after]).splitlines()
     assert head.split() == ["days", "version", "answers", "rmse", "mae"]
@@ -64,20 +66,36 @@ def test_quality_is_told_by_phase() -> None:
 def test_shifts_are_told_once_a_column_with_those_that_count_first() -> None:
     """Of each column its greatest shift; what is not watched is marked, however far it moved."""
     check = ShiftCheck(
-        signal="skew", outcome="fired", words="", reference="", evidence="", drifted=["city", "km"],
+        signal="skew",
+        outcome="fired",
+        words="",
+        reference="",
+        evidence="",
+        drifted=["city", "km"],
         shifts=[
-            shift("season", effect=9.0), shift("km", effect=0.3), shift("km", effect=0.4, aspect="spread"),
-            shift("city", effect=0.9), shift("still", effect=0.1),
+            shift("season", effect=9.0),
+            shift("km", effect=0.3),
+            shift("km", effect=0.4, aspect="spread"),
+            shift("city", effect=0.9),
+            shift("still", effect=0.1),
         ],
-    )  # fmt: skip
+    )
     rows = [line.split() for line in shift_table(check, ["season"]).splitlines()[1:]]
     assert [row[:3] for row in rows] == [
-        ["DRIFT", "city", "distance"], ["DRIFT", "km", "spread"], ["ignored", "season", "distance"],
+        ["DRIFT", "city", "distance"],
+        ["DRIFT", "km", "spread"],
+        ["ignored", "season", "distance"],
         ["still", "distance", "0.100"],
-    ]  # fmt: skip
+    ]
 
 
 def shift(column: str, effect: float, aspect: str = "distance") -> Shift:
     return Shift(
-        column=column, aspect=aspect, effect=effect, threshold=0.15, natural=0.05, p_value=0.001, importance=0.2
+        column=column,
+        aspect=aspect,
+        effect=effect,
+        threshold=0.15,
+        natural=0.05,
+        p_value=0.001,
+        importance=0.2,
     )  # type: ignore[arg-type]

@@ -28,15 +28,32 @@ CHALLENGER: dict[str, Any] = {
     "idempotency_key": "k", "best_iteration": 3, "parameters": {"max_depth": 6},
 }  # fmt: skip
 VERSION = {"model": "eta", "version": "7", "bundle_digest": "b", "validation_status": "approved"}
-TO_SCORE: dict[str, Any] = {"model": "eta", "version": "7", "bundle_digest": "b", "dataset": DATASET}
+TO_SCORE: dict[str, Any] = {
+    "model": "eta",
+    "version": "7",
+    "bundle_digest": "b",
+    "dataset": DATASET,
+}
 SCORED: dict[str, Any] = {
     "model": "eta", "version": "7", "bundle_digest": "b", "table": "s3://lake/eta/batch_predictions", "rows": 2000,
     "table_version": 4, "window": DATASET["window"], "partitions": {"2026-03-18": "new"}, "rows_written": 2000,
     "quarantined": 0,
 }  # fmt: skip
 CHECKS = [
-    {"check": "expect_nulls", "column": "km", "severity": "critical", "success": False, "observed": "3 of 9"},
-    {"check": "expect_rows", "column": None, "severity": "warning", "success": True, "observed": ""},
+    {
+        "check": "expect_nulls",
+        "column": "km",
+        "severity": "critical",
+        "success": False,
+        "observed": "3 of 9",
+    },
+    {
+        "check": "expect_rows",
+        "column": None,
+        "severity": "warning",
+        "success": True,
+        "observed": "",
+    },
 ]
 
 
@@ -48,13 +65,19 @@ def write_spec(environment: Environment, tmp_path: Path, monkeypatch: pytest.Mon
 
     def write(source: dict[str, Any] | None = None) -> None:
         spec = {
-            "model": "eta", "task": "regression", "owner": "tests",
+            "model": "eta",
+            "task": "regression",
+            "owner": "tests",
             "ingest": {
-                "source": source or {"type": "simulator", "seed": 3}, "event_time": "at", "key": ["id"],
-                "label": "minutes", "columns": {"id": "int", "km": "float", "minutes": "float"},
+                "source": source or {"type": "simulator", "seed": 3},
+                "event_time": "at",
+                "key": ["id"],
+                "label": "minutes",
+                "columns": {"id": "int", "km": "float", "minutes": "float"},
             },
-            "train": {"lookback": "28d", "holdout": "3d"}, "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
-        }  # fmt: skip
+            "train": {"lookback": "28d", "holdout": "3d"},
+            "evaluate": {"gates": [{"metric": "rmse", "max": 10}]},
+        }
         folder = tmp_path / "models" / "eta"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
@@ -66,8 +89,13 @@ def write_spec(environment: Environment, tmp_path: Path, monkeypatch: pytest.Mon
 
 def named(found: list[Any]) -> list[tuple[str, str, str | None]]:
     """Return namespace, name and version of datasets."""
-    versions = [each.facets["version"].datasetVersion if "version" in each.facets else None for each in found]
-    return [(each.namespace, each.name, version) for each, version in zip(found, versions, strict=True)]
+    versions = [
+        each.facets["version"].datasetVersion if "version" in each.facets else None
+        for each in found
+    ]
+    return [
+        (each.namespace, each.name, version) for each, version in zip(found, versions, strict=True)
+    ]
 
 
 LAKE = ("s3://lake", "eta/data", "31")
@@ -83,22 +111,64 @@ SERVED = ("http://127.0.0.1:9", "models/eta", "7")
         ("ingest", {}, DATASET, [("simulator", "deliveries/seed=3", None)], [LAKE]),
         ("validate", {"dataset": DATASET}, {"success": True, "checks": CHECKS}, [LAKE], []),
         ("train", {"dataset": DATASET}, CHALLENGER, [LAKE], [LOGGED]),
-        ("evaluate", {"dataset": DATASET, "challenger": CHALLENGER}, {"outcome": "pass"}, [LAKE, LOGGED], []),
-        ("register", {"dataset": DATASET, "challenger": CHALLENGER}, VERSION, [LOGGED], [REGISTERED]),
+        (
+            "evaluate",
+            {"dataset": DATASET, "challenger": CHALLENGER},
+            {"outcome": "pass"},
+            [LAKE, LOGGED],
+            [],
+        ),
+        (
+            "register",
+            {"dataset": DATASET, "challenger": CHALLENGER},
+            VERSION,
+            [LOGGED],
+            [REGISTERED],
+        ),
         ("deploy_staging", {"version": VERSION}, {"matched": True}, [REGISTERED], []),
         ("approval", {"version": VERSION}, {"decision": "approve"}, [REGISTERED], []),
         ("rollout", {"version": VERSION}, {"state": "done"}, [REGISTERED], []),
-        ("deploy_production", {"version": VERSION}, {"version": "7", "previous_version": "6"}, [REGISTERED], [SERVED]),
+        (
+            "deploy_production",
+            {"version": VERSION},
+            {"version": "7", "previous_version": "6"},
+            [REGISTERED],
+            [SERVED],
+        ),
         ("rollback", {}, {"to_version": "7", "from_version": "8", "version": "7"}, [], [SERVED]),
         ("train", {"dataset": DATASET}, {}, [LAKE], []),
         ("ingest_inputs", {}, TO_SCORE, [("simulator", "deliveries/seed=3", None)], [LAKE]),
-        ("score", {"scoring_inputs": TO_SCORE}, SCORED, [LAKE], [("s3://lake", "eta/batch_predictions", "4")]),
+        (
+            "score",
+            {"scoring_inputs": TO_SCORE},
+            SCORED,
+            [LAKE],
+            [("s3://lake", "eta/batch_predictions", "4")],
+        ),
     ],
-    ids=["ingest", "validate", "train", "evaluate", "register", "deploy_staging", "approval", "rollout",
-         "deploy_production", "rollback", "a failed train", "ingest_inputs", "score"],
-)  # fmt: skip
+    ids=[
+        "ingest",
+        "validate",
+        "train",
+        "evaluate",
+        "register",
+        "deploy_staging",
+        "approval",
+        "rollout",
+        "deploy_production",
+        "rollback",
+        "a failed train",
+        "ingest_inputs",
+        "score",
+    ],
+)
 def test_each_stage_names_what_it_read_and_made(
-    write_spec: Any, stage: str, handed: dict[str, Any], handed_over: dict[str, Any], inputs: Any, outputs: Any
+    write_spec: Any,
+    stage: str,
+    handed: dict[str, Any],
+    handed_over: dict[str, Any],
+    inputs: Any,
+    outputs: Any,
 ) -> None:
     """Lake table, model and server come with their versions; a stage that failed made nothing; all of it is JSON."""
     found = lineage_of(stage, "eta", handed, handed_over)
@@ -125,25 +195,41 @@ def test_a_dataset_version_has_digest_schema_and_counts(write_spec: Any) -> None
 
 def test_a_validation_is_data_quality_assertions(write_spec: Any) -> None:
     """Each check is an assertion with its column, whether it held, and how grave it is."""
-    [read] = lineage_of("validate", "eta", {"dataset": DATASET}, {"success": False, "checks": CHECKS}).inputs
+    [read] = lineage_of(
+        "validate", "eta", {"dataset": DATASET}, {"success": False, "checks": CHECKS}
+    ).inputs
     found = read.inputFacets["dataQualityAssertions"].assertions
     assert [(each.assertion, each.column, each.success, each.severity) for each in found] == [
-        ("expect_nulls", "km", False, "error"), ("expect_rows", None, True, "warn"),
-    ]  # fmt: skip
+        ("expect_nulls", "km", False, "error"),
+        ("expect_rows", None, True, "warn"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ({"type": "files", "format": "csv", "path": "s3://raw/day={dd}/*.csv"}, ("s3://raw", "day={dd}/*.csv")),
-        ({"type": "sql", "query": "select :start, :end", "url": "postgresql+psycopg2://ann:secret@db:5432/trips"},
-         ("postgresql://db:5432", "trips")),
-        ({"type": "sql", "query": "select :start, :end", "connection": "warehouse"},
-         ("airflow-connection://warehouse", "eta")),
+        (
+            {"type": "files", "format": "csv", "path": "s3://raw/day={dd}/*.csv"},
+            ("s3://raw", "day={dd}/*.csv"),
+        ),
+        (
+            {
+                "type": "sql",
+                "query": "select :start, :end",
+                "url": "postgresql+psycopg2://ann:secret@db:5432/trips",
+            },
+            ("postgresql://db:5432", "trips"),
+        ),
+        (
+            {"type": "sql", "query": "select :start, :end", "connection": "warehouse"},
+            ("airflow-connection://warehouse", "eta"),
+        ),
     ],
     ids=["files", "sql by url", "sql by connection"],
-)  # fmt: skip
-def test_a_source_is_named_by_its_address(write_spec: Any, source: dict[str, Any], expected: tuple[str, str]) -> None:
+)
+def test_a_source_is_named_by_its_address(
+    write_spec: Any, source: dict[str, Any], expected: tuple[str, str]
+) -> None:
     """Files by bucket and path, a database by its server and name, whatever driver and password lead there."""
     write_spec(source)
     [read] = lineage_of("ingest", "eta", {}, DATASET).inputs
@@ -164,9 +250,16 @@ def test_the_stack_takes_over_the_providers_settings(
     """OpenLineage turned on in the shell is on in the stack; no other setting of a shell's Airflow gets there."""
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     layout = load_layout()
-    shell = {"AIRFLOW__OPENLINEAGE__TRANSPORT": "{}", "AIRFLOW__CORE__EXECUTOR": "Other", "OPENLINEAGE_URL": "http://x"}
+    shell = {
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": "{}",
+        "AIRFLOW__CORE__EXECUTOR": "Other",
+        "OPENLINEAGE_URL": "http://x",
+    }
     found = process_environment(layout, Secrets("key", "key", "secret", "password"), shell)
-    assert (found["AIRFLOW__OPENLINEAGE__TRANSPORT"], found["OPENLINEAGE_URL"]) == ("{}", "http://x")
+    assert (found["AIRFLOW__OPENLINEAGE__TRANSPORT"], found["OPENLINEAGE_URL"]) == (
+        "{}",
+        "http://x",
+    )
     assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
 
 

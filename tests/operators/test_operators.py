@@ -50,7 +50,10 @@ def context(run_type: str = "manual", **params: Any) -> dict[str, Any]:
             "partition_key": None,
         }
     )
-    return {"dag_run": run, "params": {"as_of": None, "reason": None, "parameters": {}, "promote": "auto", **params}}
+    return {
+        "dag_run": run,
+        "params": {"as_of": None, "reason": None, "parameters": {}, "promote": "auto", **params},
+    }
 
 
 def staging(**changes: Any) -> DeployStagingOperator:
@@ -64,25 +67,37 @@ def test_the_request_says_who_asked_for_what_and_why(environment: Environment) -
     given = context(as_of="2026-03-01", reason="api", parameters={"max_depth": 3}, promote="never")
     request = request_of(given, MODEL)
     assert request == RunRequest(
-        model=MODEL, as_of=datetime(2026, 3, 1, tzinfo=UTC), reason="api", run_id="run-1", dag_id=f"{MODEL}__train",
-        requested_by="ada", parameters={"max_depth": 3}, promote="never",
-    )  # fmt: skip
+        model=MODEL,
+        as_of=datetime(2026, 3, 1, tzinfo=UTC),
+        reason="api",
+        run_id="run-1",
+        dag_id=f"{MODEL}__train",
+        requested_by="ada",
+        parameters={"max_depth": 3},
+        promote="never",
+    )
     assert request_of(given, MODEL) == request
 
 
 def test_bad_input_fails_without_a_retry_and_without_a_traceback(environment: Environment) -> None:
     """A terminal error becomes the exception that Airflow does not retry; the stage's frames stay out of the log."""
     operator = IngestOperator(task_id="ingest", model=MODEL)
-    with pytest.raises(AirflowFailException, match="no data, or days that are not complete") as failure:
+    with pytest.raises(
+        AirflowFailException, match="no data, or days that are not complete"
+    ) as failure:
         operator.execute(context(as_of="2001-01-01"))
     assert failure.value.__cause__ is None
     assert failure.value.__suppress_context__
 
 
-def test_a_broken_spec_fails_the_task_with_its_faults(environment: Environment, tmp_path: Path, monkeypatch) -> None:
+def test_a_broken_spec_fails_the_task_with_its_faults(
+    environment: Environment, tmp_path: Path, monkeypatch
+) -> None:
     """A spec that was broken after the DAG was read is reported by the task, by key."""
     (tmp_path / "models" / MODEL).mkdir(parents=True)
-    (tmp_path / "models" / MODEL / "model.yaml").write_text(f"model: {MODEL}\nfly: true\n", encoding="utf-8")
+    (tmp_path / "models" / MODEL / "model.yaml").write_text(
+        f"model: {MODEL}\nfly: true\n", encoding="utf-8"
+    )
     monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))
     with pytest.raises(AirflowFailException, match="fly"):
         IngestOperator(task_id="ingest", model=MODEL).execute(context())
@@ -107,13 +122,27 @@ def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Enviro
 @pytest.mark.parametrize(
     ("changes", "given", "reason"),
     [
-        ({"releasable": False, "outcome": "fail", "gates": [GATE]}, context(), "9 (at most 6 allowed)"),
+        (
+            {"releasable": False, "outcome": "fail", "gates": [GATE]},
+            context(),
+            "9 (at most 6 allowed)",
+        ),
         ({}, context(promote="never"), "never"),
         ({}, context("backfill"), "backfill"),
         ({}, context("backfill", reason="manual"), "backfill"),
-        ({"releasable": False, "outcome": "fail", "gates": [GATE]}, context(promote="always"), "9 (at most 6 allowed)"),
+        (
+            {"releasable": False, "outcome": "fail", "gates": [GATE]},
+            context(promote="always"),
+            "9 (at most 6 allowed)",
+        ),
     ],
-    ids=["failed gate", "never", "backfill", "backfill in disguise", "always does not overrule a gate"],
+    ids=[
+        "failed gate",
+        "never",
+        "backfill",
+        "backfill in disguise",
+        "always does not overrule a gate",
+    ],
 )
 def test_a_held_release_is_skipped_with_its_reason(
     environment: Environment, changes: dict[str, Any], given: dict[str, Any], reason: str
@@ -124,8 +153,12 @@ def test_a_held_release_is_skipped_with_its_reason(
     assert reason in str(skip.value)
 
 
-@pytest.mark.parametrize("given", [context(), context("backfill", promote="always")], ids=["auto", "asked backfill"])
-def test_a_release_that_may_happen_reaches_the_stage(environment: Environment, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "given", [context(), context("backfill", promote="always")], ids=["auto", "asked backfill"]
+)
+def test_a_release_that_may_happen_reaches_the_stage(
+    environment: Environment, given: dict[str, Any]
+) -> None:
     """A passing verdict goes on to the stage, which here misses the dataset that it was not handed."""
     with pytest.raises(AirflowFailException, match="lacks 'dataset'"):
         staging().execute(given)

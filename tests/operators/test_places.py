@@ -27,7 +27,12 @@ from airworthy_airflow.runners.stage_call import StageCall
 
 from .docker_engine import Engine, running_engine
 
-RUN = {"model": "delivery_eta", "as_of": "2026-03-20T00:00:00Z", "reason": "manual", "run_id": "manual__1"}
+RUN = {
+    "model": "delivery_eta",
+    "as_of": "2026-03-20T00:00:00Z",
+    "reason": "manual",
+    "run_id": "manual__1",
+}
 CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
 ERROR = [
     "delivery_eta train: too few rows", "  received: 12", "  allowed:  at least 100",
@@ -47,33 +52,49 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage
     monkeypatch.delenv("AIRWORTHY_SERVER_URL", raising=False)
 
     def make(place: str = "docker", **settings: Any) -> StageCall:
-        keys = {"image": "airworthy:1", **({"namespace": "ml"} if place == "kubernetes" else {}), **settings}
+        keys = {
+            "image": "airworthy:1",
+            **({"namespace": "ml"} if place == "kubernetes" else {}),
+            **settings,
+        }
         environment = {
-            "lake": "s3://lake", "artifacts": "s3://artifacts", "server_url": "http://server",
-            "stages": {"train": place}, **({} if place == "inline" else {place: keys}),
-        }  # fmt: skip
+            "lake": "s3://lake",
+            "artifacts": "s3://artifacts",
+            "server_url": "http://server",
+            "stages": {"train": place},
+            **({} if place == "inline" else {place: keys}),
+        }
         path = tmp_path / "include" / "environments" / "contained.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(environment), encoding="utf-8")
-        return StageCall("train", "train", {"run": RUN, "dataset": {"digest": "d"}}, load_environment())
+        return StageCall(
+            "train", "train", {"run": RUN, "dataset": {"digest": "d"}}, load_environment()
+        )
 
     return make
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"), [("inline", InlinePlace), ("docker", DockerPlace), ("kubernetes", KubernetesPlace)]
+    ("place", "kind"),
+    [("inline", InlinePlace), ("docker", DockerPlace), ("kubernetes", KubernetesPlace)],
 )
-def test_the_environment_picks_the_place(call: Callable[..., StageCall], place: str, kind: type) -> None:
+def test_the_environment_picks_the_place(
+    call: Callable[..., StageCall], place: str, kind: type
+) -> None:
     """By the stage's name."""
     assert isinstance(place_for(call(place)), kind)
 
 
-def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(call: Callable[..., StageCall]) -> None:
+def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
+    call: Callable[..., StageCall],
+) -> None:
     """The stage's command, its input packed in a variable, the state folder under its own path, the worker's user."""
     settings = {
-        "network": "host", "mounts": ["/data:/data:ro"], "variables": ["AIRWORTHY_TEST_KEY"],
+        "network": "host",
+        "mounts": ["/data:/data:ro"],
+        "variables": ["AIRWORTHY_TEST_KEY"],
         "resources": {"train": {"memory_mib": 512, "cpus": 2}},
-    }  # fmt: skip
+    }
     with running_engine(Engine(result={"model": "delivery_eta"})) as engine:
         made = call(engine=engine.url, **settings)
         assert DockerPlace(made).run(CONTEXT) == {"model": "delivery_eta"}
@@ -110,17 +131,29 @@ def test_secrets_are_in_no_field_that_airflow_shows(call: Callable[..., StageCal
     ("exit_code", "log", "raised", "told"),
     [
         (1, ERROR, TerminalError, "too few rows"),
-        (75, ["delivery_eta train: the source does not answer", "  received: x"], TransientError, "does not answer"),
+        (
+            75,
+            ["delivery_eta train: the source does not answer", "  received: x"],
+            TransientError,
+            "does not answer",
+        ),
         (137, ["fitting"], TransientError, "fitting"),
         (137, [], TransientError, "without a word"),
     ],
     ids=["no use trying again", "may pass", "killed", "killed in silence"],
 )
 def test_exit_codes_decide_whether_a_task_is_retried(
-    call: Callable[..., StageCall], exit_code: int, log: list[str], raised: type[Exception], told: str
+    call: Callable[..., StageCall],
+    exit_code: int,
+    log: list[str],
+    raised: type[Exception],
+    told: str,
 ) -> None:
     """1 fails the task for good, everything else may be retried; the error has the stage's own words."""
-    with running_engine(Engine(exit_code=exit_code, log=log)) as engine, pytest.raises(raised, match=told) as failure:
+    with (
+        running_engine(Engine(exit_code=exit_code, log=log)) as engine,
+        pytest.raises(raised, match=told) as failure,
+    ):
         DockerPlace(call(engine=engine.url)).run(CONTEXT)
     assert str(exit_code) in str(failure.value.received)
     assert engine.removed == ["container"]
@@ -136,10 +169,16 @@ def test_exit_codes_decide_whether_a_task_is_retried(
     ids=["bytes", "bytes that are no text", "no log at all"],
 )
 def test_a_failed_container_has_its_error_whatever_form_its_log_has(
-    call: Callable[..., StageCall], exit_code: int, log: list[str | bytes] | None, raised: type, told: str
+    call: Callable[..., StageCall],
+    exit_code: int,
+    log: list[str | bytes] | None,
+    raised: type,
+    told: str,
 ) -> None:
     """Airflow's exception may carry lines as bytes, or no log: its exit code decides all the same."""
-    error = failure_of(call(), DockerContainerFailedException(f"failed: {{'StatusCode': {exit_code}}}", logs=log))
+    error = failure_of(
+        call(), DockerContainerFailedException(f"failed: {{'StatusCode': {exit_code}}}", logs=log)
+    )
     assert isinstance(error, raised)
     assert told in str(error)
 
@@ -155,7 +194,9 @@ def test_airflow_retries_what_may_pass_and_nothing_else(call: Callable[..., Stag
         assert type(failure.value) is kind
 
 
-def test_a_container_that_leaves_no_result_may_be_tried_again(call: Callable[..., StageCall]) -> None:
+def test_a_container_that_leaves_no_result_may_be_tried_again(
+    call: Callable[..., StageCall],
+) -> None:
     """An image whose command is another one ends well and hands nothing over."""
     with running_engine(Engine()) as engine, pytest.raises(TransientError, match="no result"):
         DockerPlace(call(engine=engine.url)).run(CONTEXT)
@@ -183,14 +224,23 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     """The specification is what Kubernetes' own models read back; the result has its place beside the stage."""
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", "kubernetes://")
     template = {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "template"},
-        "spec": {"nodeSelector": {"pool": "big"}, "containers": [{"name": "base", "image": "replaced"}]},
-    }  # fmt: skip
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "template"},
+        "spec": {
+            "nodeSelector": {"pool": "big"},
+            "containers": [{"name": "base", "image": "replaced"}],
+        },
+    }
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump(template), encoding="utf-8")
     made = call(
-        "kubernetes", secrets=["lake"], service_account="airworthy", pod_template=str(tmp_path / "pod.yaml"),
-        resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}}, startup_timeout="20m",
-    )  # fmt: skip
+        "kubernetes",
+        secrets=["lake"],
+        service_account="airworthy",
+        pod_template=str(tmp_path / "pod.yaml"),
+        resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}},
+        startup_timeout="20m",
+    )
     operator = KubernetesPlace(made).operator()
     assert operator.startup_timeout_seconds == 1200
     pod = operator.build_pod_request_obj(dry_run=True)
@@ -216,7 +266,9 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     assert set(values) == {VARIABLE, "AIRWORTHY_ENV", "AIRWORTHY_GIT_COMMIT"}
 
 
-def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(call: Callable[..., StageCall]) -> None:
+def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
+    call: Callable[..., StageCall],
+) -> None:
     """It reads the same environment file, and needs what that names."""
     operator = KubernetesPlace(call("kubernetes")).operator()
     assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
@@ -226,8 +278,22 @@ def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(call: Callable
     ("pod", "code"),
     [
         ({"containerStatuses": [{"name": "base", "state": {"terminated": {"exitCode": 75}}}]}, 75),
-        ({"containerStatuses": [{"name": "airflow-xcom-sidecar", "state": {"terminated": {"exitCode": 1}}}]}, None),
-        ({"containerStatuses": [{"name": "base", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}, None),
+        (
+            {
+                "containerStatuses": [
+                    {"name": "airflow-xcom-sidecar", "state": {"terminated": {"exitCode": 1}}}
+                ]
+            },
+            None,
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {"name": "base", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+                ]
+            },
+            None,
+        ),
         ({"phase": "Failed", "reason": "Evicted"}, None),
     ],
     ids=["the stage's own", "the sidecar's is not the stage's", "never started", "evicted"],

@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures, RolloutStatus
-from airworthy_airflow.operators.rollout_poll import LONGEST_PAUSE, SHORTEST_PAUSE, next_look, status_lines
+from airworthy_airflow.operators.rollout_poll import (
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    next_look,
+    status_lines,
+)
 
 SINCE = datetime(2026, 3, 20, 8, tzinfo=UTC)
 
@@ -19,8 +24,13 @@ def status(**changes: Any) -> RolloutStatus:
     return RolloutStatus.model_validate(facts)
 
 
-@given(bake=st.timedeltas(timedelta(0), timedelta(days=30)), passed=st.timedeltas(timedelta(0), timedelta(days=31)))
-def test_the_next_look_is_soon_and_not_long_after_the_end(bake: timedelta, passed: timedelta) -> None:
+@given(
+    bake=st.timedeltas(timedelta(0), timedelta(days=30)),
+    passed=st.timedeltas(timedelta(0), timedelta(days=31)),
+)
+def test_the_next_look_is_soon_and_not_long_after_the_end(
+    bake: timedelta, passed: timedelta
+) -> None:
     """However long a step is: a pause of at least two seconds and at most half a minute, that does not overshoot."""
     now, until = SINCE + passed, SINCE + bake
     look = next_look(status(since=SINCE, until=until), now)
@@ -30,8 +40,13 @@ def test_the_next_look_is_soon_and_not_long_after_the_end(bake: timedelta, passe
 
 def test_short_steps_are_watched_closely() -> None:
     """A step of forty seconds is looked at every other second, one of hours every half minute."""
-    assert next_look(status(since=SINCE, until=SINCE + timedelta(seconds=40)), SINCE) - SINCE == timedelta(seconds=2)
-    assert next_look(status(since=SINCE, until=SINCE + timedelta(hours=4)), SINCE) - SINCE == LONGEST_PAUSE
+    assert next_look(
+        status(since=SINCE, until=SINCE + timedelta(seconds=40)), SINCE
+    ) - SINCE == timedelta(seconds=2)
+    assert (
+        next_look(status(since=SINCE, until=SINCE + timedelta(hours=4)), SINCE) - SINCE
+        == LONGEST_PAUSE
+    )
 
 
 def test_a_run_that_waits_for_another_looks_again() -> None:
@@ -42,10 +57,19 @@ def test_a_run_that_waits_for_another_looks_again() -> None:
 def test_the_log_has_both_versions_figures_and_the_reasons() -> None:
     """What the guard saw can be read without asking the server."""
     challenger = ArmFigures(
-        version="7", requests=1200, errors=3, rows=1200, p50_ms=1.25, p99_ms=8.0, labels=40, mean_loss=20.5
+        version="7",
+        requests=1200,
+        errors=3,
+        rows=1200,
+        p50_ms=1.25,
+        p99_ms=8.0,
+        labels=40,
+        mean_loss=20.5,
     )
     champion = ArmFigures(version="6", requests=10800, errors=0, rows=10800)
-    lines = status_lines(status(state="tripped", champion=champion, challenger=challenger, psi=0.31, reasons=["PSI"]))
+    lines = status_lines(
+        status(state="tripped", champion=champion, challenger=challenger, psi=0.31, reasons=["PSI"])
+    )
     assert lines == [
         "delivery_eta version 7, 10 %: tripped, predictions' PSI 0.310",
         "  challenger version 7: 1,200 requests, 3 errors, p50 1.2 ms, p99 8.0 ms, mean loss 20.5 over 40 labels",

@@ -27,7 +27,10 @@ def test_airflow_sends_to_the_part_that_serves() -> None:
     """By default, to the very port on which the part `metrics` listens, with tags, and each metric under one name."""
     layout = load_layout()
     found = process_environment(layout, SECRETS, {})
-    assert (found["AIRFLOW__METRICS__STATSD_ON"], found["AIRFLOW__METRICS__STATSD_HOST"]) == ("True", HOST)
+    assert (found["AIRFLOW__METRICS__STATSD_ON"], found["AIRFLOW__METRICS__STATSD_HOST"]) == (
+        "True",
+        HOST,
+    )
     assert found["AIRFLOW__METRICS__STATSD_PORT"] == "9876"
     assert commands(layout)["metrics"][-2:] == ["--port", "9876"]
     assert found["AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED"] == "True"
@@ -38,8 +41,10 @@ def test_airflow_sends_to_the_part_that_serves() -> None:
 def test_a_shell_can_turn_it_off_or_send_it_elsewhere() -> None:
     """What the shell says of Airflow's metrics wins over the stack's own settings; of anything else it does not."""
     shell = {
-        "AIRFLOW__METRICS__STATSD_ON": "False", "AIRFLOW__METRICS__OTEL_ON": "True", "AIRFLOW__API__WORKERS": "9",
+        "AIRFLOW__METRICS__STATSD_ON": "False",
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "AIRFLOW__API__WORKERS": "9",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
-    }  # fmt: skip
+    }
     found = process_environment(load_layout(), SECRETS, shell)
     assert {key: found[key] for key in shell} == {**shell, "AIRFLOW__API__WORKERS": "1"}

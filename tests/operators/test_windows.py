@@ -14,7 +14,14 @@ from airworthy_airflow.windows import RunFacts, facts_of, floor_day, resolve_as_
 
 FIRST = date(2024, 1, 1)
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
-RUN_TYPES = ["scheduled", "backfill", "manual", "operator_triggered", "asset_triggered", "asset_materialization"]
+RUN_TYPES = [
+    "scheduled",
+    "backfill",
+    "manual",
+    "operator_triggered",
+    "asset_triggered",
+    "asset_materialization",
+]
 
 zones = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(2024, 2, 1), datetime(2030, 1, 1), timezones=zones)
@@ -25,7 +32,13 @@ days = st.dates(date(2024, 1, 2), date(2030, 1, 1))
 def test_a_day_is_floored_to_utc_midnight_from_any_time_zone(moment: datetime) -> None:
     """The floor is a UTC midnight at most a day before the moment, wherever the clock hangs."""
     floor = floor_day(moment)
-    assert (floor.hour, floor.minute, floor.second, floor.microsecond, floor.tzinfo) == (0, 0, 0, 0, UTC)
+    assert (floor.hour, floor.minute, floor.second, floor.microsecond, floor.tzinfo) == (
+        0,
+        0,
+        0,
+        0,
+        UTC,
+    )
     assert timedelta(0) <= moment - floor < timedelta(days=1)
 
 
@@ -39,22 +52,30 @@ def test_an_interval_that_is_not_empty_wins_over_run_after(
 
 
 @given(moments, st.one_of(st.none(), moments))
-def test_without_an_interval_the_run_sees_up_to_run_after(run_after: datetime, empty_at: datetime | None) -> None:
+def test_without_an_interval_the_run_sees_up_to_run_after(
+    run_after: datetime, empty_at: datetime | None
+) -> None:
     """API- and asset-triggered runs have no interval, cron strings give an empty one: then `run_after` decides."""
     interval = None if empty_at is None else (empty_at, empty_at)
-    assert resolve_as_of(RunFacts("manual", run_after, interval=interval), FIRST, None) == floor_day(run_after)
+    assert resolve_as_of(
+        RunFacts("manual", run_after, interval=interval), FIRST, None
+    ) == floor_day(run_after)
 
 
 @given(days, moments)
 def test_the_parameter_wins_over_everything(day: date, end: datetime) -> None:
     """Who names a day gets that day, or a refusal: never another one."""
     run_after = datetime(2031, 1, 1, tzinfo=UTC)
-    facts = RunFacts("manual", run_after, interval=(end - timedelta(days=1), end), as_of=day.isoformat())
+    facts = RunFacts(
+        "manual", run_after, interval=(end - timedelta(days=1), end), as_of=day.isoformat()
+    )
     assert resolve_as_of(facts, FIRST, None) == datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @given(moments, days)
-def test_what_was_not_named_is_moved_back_to_the_end_of_the_data(run_after: datetime, last: date) -> None:
+def test_what_was_not_named_is_moved_back_to_the_end_of_the_data(
+    run_after: datetime, last: date
+) -> None:
     """A source that ended years ago can be trained on by one click: no run ends after its last whole day."""
     as_of = resolve_as_of(RunFacts("manual", run_after), FIRST, last)
     end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
@@ -70,7 +91,9 @@ def test_what_was_not_named_is_moved_back_to_the_end_of_the_data(run_after: date
     ],
     ids=["after the data", "before the data", "in the run's future"],
 )
-def test_a_named_day_without_whole_data_is_refused_with_the_range(as_of: str, last: date | None, allowed: str) -> None:
+def test_a_named_day_without_whole_data_is_refused_with_the_range(
+    as_of: str, last: date | None, allowed: str
+) -> None:
     """The refusal names what was asked for and what may be asked for."""
     with pytest.raises(TerminalError) as refusal:
         resolve_as_of(RunFacts("manual", NOON, as_of=as_of), date(2011, 1, 1), last, "bike_demand")
@@ -95,7 +118,9 @@ def test_text_that_is_no_date_is_refused(text: str) -> None:
 def test_facts_survive_a_context_without_dates() -> None:
     """Airflow leaves the date keys out of the context of runs without a logical date."""
     run = SimpleNamespace(run_type="manual", run_after=NOON)
-    assert facts_of({"dag_run": run, "params": {"as_of": None, "reason": ""}}) == RunFacts("manual", NOON)
+    assert facts_of({"dag_run": run, "params": {"as_of": None, "reason": ""}}) == RunFacts(
+        "manual", NOON
+    )
 
 
 @pytest.mark.parametrize("run_type", RUN_TYPES)

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tests.packaging.imports import Owners, owners_of, owners_of_modules, third_party_imports, with_pinned_parts
+from tests.packaging.imports import (
+    Owners,
+    owners_of,
+    owners_of_modules,
+    third_party_imports,
+    with_pinned_parts,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -26,9 +32,15 @@ def owners() -> Owners:
 
 @pytest.mark.parametrize(
     ("folder", "requirements"),
-    [("include/airworthy", CORE), ("plugins/airworthy_airflow", [*CORE, *AIRFLOW]), ("dags", [*CORE, *AIRFLOW])],
+    [
+        ("include/airworthy", CORE),
+        ("plugins/airworthy_airflow", [*CORE, *AIRFLOW]),
+        ("dags", [*CORE, *AIRFLOW]),
+    ],
 )
-def test_every_import_comes_from_a_declared_dependency(folder: str, requirements: list[str], owners: Owners):
+def test_every_import_comes_from_a_declared_dependency(
+    folder: str, requirements: list[str], owners: Owners
+):
     """Nothing is there by luck, because something else happens to need it; the core does without the extra."""
     declared = with_pinned_parts(requirements)
     missing = {
@@ -58,7 +70,10 @@ def test_development_tools_are_no_dependencies():
 
 @pytest.mark.parametrize(
     ("lock", "needed"),
-    [("requirements.txt", [*CORE, *AIRFLOW]), ("requirements-dev.txt", [*CORE, *AIRFLOW, *DEVELOPMENT])],
+    [
+        ("requirements.txt", [*CORE, *AIRFLOW]),
+        ("requirements-dev.txt", [*CORE, *AIRFLOW, *DEVELOPMENT]),
+    ],
 )
 def test_a_lock_pins_everything_that_is_declared_within_its_bounds(lock: str, needed: list[str]):
     """`make lock` was run after the last change of pyproject.toml."""
@@ -66,7 +81,10 @@ def test_a_lock_pins_everything_that_is_declared_within_its_bounds(lock: str, ne
     outside = [
         each
         for each in map(Requirement, needed)
-        if not any(each.specifier.contains(version) for version in locked.get(canonicalize_name(each.name), ()))
+        if not any(
+            each.specifier.contains(version)
+            for version in locked.get(canonicalize_name(each.name), ())
+        )
     ]
     assert outside == []
 
@@ -88,5 +106,7 @@ def _locked(name: str) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for pin in (Requirement(line) for line in lines if not line.startswith("#")):
         versions = frozenset(bound.version for bound in pin.specifier)
-        found[canonicalize_name(pin.name)] = found.get(canonicalize_name(pin.name), frozenset()) | versions
+        found[canonicalize_name(pin.name)] = (
+            found.get(canonicalize_name(pin.name), frozenset()) | versions
+        )
     return found

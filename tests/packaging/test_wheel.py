@@ -33,7 +33,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package, root in ROOTS.items():
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / root / package, source / root / package, ignore=ignored)
-    _uv("build", "--no-build-isolation", "--python", sys.executable, "--out-dir", source / "dist", source)
+    _uv(
+        "build",
+        "--no-build-isolation",
+        "--python",
+        sys.executable,
+        "--out-dir",
+        source / "dist",
+        source,
+    )
     return source / "dist"
 
 
@@ -61,9 +69,15 @@ def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(packages: Path) -> Command:
     """Run a program of the environment in a folder, with none of this process's settings."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRWORTHY_", "PYTHON"))}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AIRWORTHY_", "PYTHON"))
+    }
 
-    def command(folder: Path, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        folder: Path, program: str, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [packages.parents[2] / "bin" / program, *arguments],
             cwd=folder,
@@ -94,8 +108,14 @@ def test_metadata_say_what_it_is_and_what_it_needs(packages: Path):
     """An installer finds version, license, text and every dependency; Airflow's part is an extra."""
     found = _installed(packages)
     needed = {Requirement(each) for each in METADATA["dependencies"]}
-    extra = {Requirement(f'{each} ; extra == "airflow"') for each in METADATA["optional-dependencies"]["airflow"]}
-    assert (found.version, found.metadata["License-Expression"]) == (METADATA["version"], "Apache-2.0")
+    extra = {
+        Requirement(f'{each} ; extra == "airflow"')
+        for each in METADATA["optional-dependencies"]["airflow"]
+    }
+    assert (found.version, found.metadata["License-Expression"]) == (
+        METADATA["version"],
+        "Apache-2.0",
+    )
     assert {Requirement(each) for each in found.requires or ()} == needed | extra
     assert found.metadata.get_all("Provides-Extra") == ["airflow"]
     assert "# Airworthy" in str(found.metadata.get_payload())
@@ -106,7 +126,9 @@ def test_both_packages_are_imported_from_the_wheel(packages: Path, run: Command,
     """The tests below try what was built, and not the checkout."""
     code = "import airworthy.cli.main, airworthy_airflow.stack; print(airworthy.__file__, airworthy_airflow.__file__)"
     imported = run(tmp_path, "python", "-c", code)
-    assert imported.stdout.split() == [str(packages / package / "__init__.py") for package in ROOTS], imported.stderr
+    assert imported.stdout.split() == [
+        str(packages / package / "__init__.py") for package in ROOTS
+    ], imported.stderr
 
 
 @pytest.fixture
@@ -118,7 +140,9 @@ def project(run: Command, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_installed_command_makes_a_model_in_an_empty_folder_and_checks_it(run: Command, project: Path):
+def test_installed_command_makes_a_model_in_an_empty_folder_and_checks_it(
+    run: Command, project: Path
+):
     """No checkout and no environment file are needed."""
     spec = project / "include" / "models" / "parcels" / "model.yaml"
     checked = run(project, "airworthy", "check")
@@ -133,7 +157,9 @@ def test_installed_command_finds_the_project_above_the_current_folder(run: Comma
     assert {path.name for path in models.iterdir()} == {"parcels", "letters"}
 
 
-def test_installed_command_takes_the_project_that_is_named(run: Command, project: Path, tmp_path_factory):
+def test_installed_command_takes_the_project_that_is_named(
+    run: Command, project: Path, tmp_path_factory
+):
     """`AIRWORTHY_PROJECT` wins over the current folder."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     made = run(elsewhere, "airworthy", "new-model", "letters", AIRWORTHY_PROJECT=str(project))

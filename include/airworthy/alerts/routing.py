@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from airworthy.spec.alerts_part import AlertKind, Alerts, Channel
 
 
-def wanted(kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channel]) -> list[Channel]:
+def wanted(
+    kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channel]
+) -> list[Channel]:
     """Return the channels that are told of such alerts, in the environment's order.
 
     Args:
@@ -18,4 +20,8 @@ def wanted(kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channe
     """
     if kind not in rules.kinds:
         return []
-    return [each for each in channels if kind in each.kinds and (not each.models or model in each.models)]
+    return [
+        each
+        for each in channels
+        if kind in each.kinds and (not each.models or model in each.models)
+    ]

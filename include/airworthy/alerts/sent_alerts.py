@@ -12,7 +12,11 @@ from airworthy.ledger.ledger_queries import of_kind
 
 def told_before(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
     """Return the names of the channels that were told of an alert; None: it was never raised."""
-    told = [set(entry.event.told) for entry in of_kind(entries, AlertRaised) if entry.event.key == alert.key]
+    told = [
+        set(entry.event.told)
+        for entry in of_kind(entries, AlertRaised)
+        if entry.event.key == alert.key
+    ]
     return set().union(*told) if told else None
 
 
@@ -32,5 +36,7 @@ def record(ledger: Ledger, alert: Alert, told: Sequence[str], run_id: str, *, fi
     if not first and not told:
         return
     content = alert.model_dump(mode="json")
-    raised = AlertRaised(key=alert.key, told=list(told), title=alert.title, alert=content, first=first)
+    raised = AlertRaised(
+        key=alert.key, told=list(told), title=alert.title, alert=content, first=first
+    )
     ledger.append(raised, run_id=run_id, who="airworthy")

@@ -43,10 +43,16 @@ class Total:
         if not self.rows:
             return {}
         means = {name: loss / self.rows for name, loss in self._losses.items()}
-        return {name: math.sqrt(mean) for name, mean in means.items()} if task == "regression" else means
+        return (
+            {name: math.sqrt(mean) for name, mean in means.items()}
+            if task == "regression"
+            else means
+        )
 
 
-def score_period(past: Past, dataset: DatasetRef, period: Period, services: Mapping[Arm, Service]) -> Total:
+def score_period(
+    past: Past, dataset: DatasetRef, period: Period, services: Mapping[Arm, Service]
+) -> Total:
     """Score a period's labelled rows with the champions that each arm had on their day, and with the baseline.
 
     Args:
@@ -58,13 +64,17 @@ def score_period(past: Past, dataset: DatasetRef, period: Period, services: Mapp
     total, task = Total(), past.spec.task
     for start, end in _pieces(period, services.values()):
         bundles = {
-            "challenger" if arm == _WIDEST else arm: service.at(start).bundle for arm, service in services.items()
+            "challenger" if arm == _WIDEST else arm: service.at(start).bundle
+            for arm, service in services.items()
         }
         baseline = services["scheduled"].made_by(start).baseline
         scored = score_holdout(past.spec, past.frames(dataset, start, end), bundles, baseline)
         if scored is None:
             continue
-        losses = {role: losses_of(0, task, scored.labels, found).total for role, found in scored.predictions.items()}
+        losses = {
+            role: losses_of(0, task, scored.labels, found).total
+            for role, found in scored.predictions.items()
+        }
         losses[_WIDEST] = losses.pop("challenger")
         total.add(float(len(scored.labels)), losses)
     return total
@@ -73,5 +83,7 @@ def score_period(past: Past, dataset: DatasetRef, period: Period, services: Mapp
 def _pieces(period: Period, services: Iterable[Service]) -> Iterator[tuple[datetime, datetime]]:
     """Cut a period where an arm's champion changes."""
     changes = {change for service in services for change in service.changes}
-    cuts = sorted({period.start, period.end, *(each for each in changes if period.start < each < period.end)})
+    cuts = sorted(
+        {period.start, period.end, *(each for each in changes if period.start < each < period.end)}
+    )
     yield from pairwise(cuts)

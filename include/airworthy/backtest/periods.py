@@ -39,7 +39,9 @@ def periods(start: datetime, end: datetime, step: str) -> list[Period]:
     found: list[Period] = []
     while not found or found[-1].end < end:
         first = found[-1].end if found else start
-        found.append(Period(first, min(following(start, len(found) + 1), end), first.strftime(form)))
+        found.append(
+            Period(first, min(following(start, len(found) + 1), end), first.strftime(form))
+        )
     return found
 
 
@@ -55,9 +57,11 @@ def _following(step: str) -> tuple[Next, str]:
         length = timedelta(0)
     if length < DAY or length % DAY:
         raise TerminalError(
-            "this is no step", received=step, allowed="months or whole days, such as 1mo, 2w, 10d",
+            "this is no step",
+            received=step,
+            allowed="months or whole days, such as 1mo, 2w, 10d",
             next_step="say --step 1mo",
-        )  # fmt: skip
+        )
     return (lambda start, number: start + number * length), "%Y-%m-%d"
 
 

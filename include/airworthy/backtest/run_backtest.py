@@ -89,11 +89,21 @@ def run_backtest(job: Job, start: datetime, end: datetime, step: str, tell: Tell
         told(0, start, "bringing days into a lake of their own, for a champion of")
         dataset = past.gather(_first_day(past, start), end)
         first = past.challenger(start)
-        against = [f"{gate.gate}: {gate.outcome}" for gate in past.judge(first, None).gates if gate.outcome != "pass"]
-        services: dict[Arm, Service] = {arm: Service(past, first) for arm in ("never", "triggered", "scheduled")}
+        against = [
+            f"{gate.gate}: {gate.outcome}"
+            for gate in past.judge(first, None).gates
+            if gate.outcome != "pass"
+        ]
+        services: dict[Arm, Service] = {
+            arm: Service(past, first) for arm in ("never", "triggered", "scheduled")
+        }
         production = LakeRows.at(past.job(end))
         watched = walk_triggered(
-            past, services["triggered"], production, end, lambda moment: told(0, moment, "watched up to")
+            past,
+            services["triggered"],
+            production,
+            end,
+            lambda moment: told(0, moment, "watched up to"),
         )
         totals = _walk_steps(past, dataset, steps, step, services, told)
         told(1, end, "done:")
@@ -111,9 +121,13 @@ def _telling(tell: Tell, start: datetime, end: datetime) -> Callable[[int, datet
 
 
 def _walk_steps(
-    past: Past, dataset: DatasetRef, steps: Sequence[Period], step: str, services: dict[Arm, Service],
+    past: Past,
+    dataset: DatasetRef,
+    steps: Sequence[Period],
+    step: str,
+    services: dict[Arm, Service],
     told: Callable[[int, datetime, str], None],
-) -> list[Total]:  # fmt: skip
+) -> list[Total]:
     """Train the third arm at every step but the first, and score the step with all arms."""
     totals = []
     for period in steps:
@@ -133,24 +147,41 @@ def _demand_days(job: Job, start: datetime, end: datetime) -> None:
     first, last = midnight(job.spec.start), newest_end(job)
     if not first < start < end <= last:
         raise TerminalError(
-            "these are no days to walk over", model=job.spec.model, received=f"[{start:%Y-%m-%d}, {end:%Y-%m-%d})",
+            "these are no days to walk over",
+            model=job.spec.model,
+            received=f"[{start:%Y-%m-%d}, {end:%Y-%m-%d})",
             allowed=f"days after {first:%Y-%m-%d}, which a first champion can learn from, and before {last:%Y-%m-%d}",
             next_step=f"airworthy backtest {job.spec.model} --from DAY --to DAY",
-        )  # fmt: skip
+        )
 
 
 def _found(
-    job: Job, step: str, steps: Sequence[Period], totals: Sequence[Total], services: dict[Arm, Service],
-    watched: Sequence[Watched], against: list[str],
-) -> Backtest:  # fmt: skip
+    job: Job,
+    step: str,
+    steps: Sequence[Period],
+    totals: Sequence[Total],
+    services: dict[Arm, Service],
+    watched: Sequence[Watched],
+    against: list[str],
+) -> Backtest:
     task, whole = job.spec.task, Total()
     for total in totals:
         whole.include(total)
-    found = [_period(job, period, total, services, watched) for period, total in zip(steps, totals, strict=True)]
+    found = [
+        _period(job, period, total, services, watched)
+        for period, total in zip(steps, totals, strict=True)
+    ]
     return Backtest(
-        model=job.spec.model, metric=METRIC_OF_TASK[task], step=step, start=steps[0].start, end=steps[-1].end,
-        rows=int(whole.rows), metrics=whole.metrics(task), reasons=against, periods=found,
-    )  # fmt: skip
+        model=job.spec.model,
+        metric=METRIC_OF_TASK[task],
+        step=step,
+        start=steps[0].start,
+        end=steps[-1].end,
+        rows=int(whole.rows),
+        metrics=whole.metrics(task),
+        reasons=against,
+        periods=found,
+    )
 
 
 def _period(
@@ -162,9 +193,18 @@ def _period(
     for each in seen:
         outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
     return PeriodFound(
-        name=period.name, start=period.start, end=period.end, rows=int(total.rows),
-        metrics=total.metrics(job.spec.task), windows=len(seen), fired=sum(bool(each.fired) for each in seen),
+        name=period.name,
+        start=period.start,
+        end=period.end,
+        rows=int(total.rows),
+        metrics=total.metrics(job.spec.task),
+        windows=len(seen),
+        fired=sum(bool(each.fired) for each in seen),
         outcomes=outcomes,
-        triggered=[each for each in services["triggered"].trainings if period.start < each.as_of <= period.end],
+        triggered=[
+            each
+            for each in services["triggered"].trainings
+            if period.start < each.as_of <= period.end
+        ],
         scheduled=[each for each in services["scheduled"].trainings if each.as_of == period.start],
-    )  # fmt: skip
+    )

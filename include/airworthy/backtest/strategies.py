@@ -43,7 +43,10 @@ class Service:
     def refused(self) -> int:
         """How many of the newest challengers were rejected, one after the other."""
         outcomes = [training.outcome for training in self.trainings if training.outcome != "failed"]
-        return next((place for place, each in enumerate(reversed(outcomes)) if each == "champion"), len(outcomes))
+        return next(
+            (place for place, each in enumerate(reversed(outcomes)) if each == "champion"),
+            len(outcomes),
+        )
 
     @property
     def changes(self) -> list[datetime]:
@@ -70,8 +73,12 @@ class Service:
         except TerminalError as error:
             training = Training(as_of=as_of, why=why, outcome="failed", reasons=[error.problem])
         else:
-            reasons = [f"{gate.gate}: {gate.outcome}" for gate in judged.gates if gate.outcome != "pass"]
-            outcome: Literal["champion", "rejected"] = "champion" if judged.releasable else "rejected"
+            reasons = [
+                f"{gate.gate}: {gate.outcome}" for gate in judged.gates if gate.outcome != "pass"
+            ]
+            outcome: Literal["champion", "rejected"] = (
+                "champion" if judged.releasable else "rejected"
+            )
             training = Training(as_of=as_of, why=why, outcome=outcome, reasons=reasons)
             self._made.append(challenger)
             if judged.releasable:

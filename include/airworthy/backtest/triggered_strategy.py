@@ -26,7 +26,11 @@ class Watched:
 
 
 def walk_triggered(
-    past: Past, service: Service, production: LakeRows, end: datetime, tell: Callable[[datetime], None]
+    past: Past,
+    service: Service,
+    production: LakeRows,
+    end: datetime,
+    tell: Callable[[datetime], None],
 ) -> list[Watched]:
     """Walk over the monitor's windows up to `end`, and train whenever it decides so.
 
@@ -64,7 +68,11 @@ def _why(step: Step) -> str:
     """Return the decision's reason, with the columns that drifted or how much worse the champion was."""
     reason = step.decided.reason
     assert reason is not None, "only a decision to retrain asks for a reason"
-    said = [step.said[signal] for signal in SIGNALS_OF_REASON[reason] if step.said[signal].outcome == "fired"]
+    said = [
+        step.said[signal]
+        for signal in SIGNALS_OF_REASON[reason]
+        if step.said[signal].outcome == "fired"
+    ]
     columns = list(dict.fromkeys(column for each in said for column in each.columns))
     return f"{reason}: {', '.join(columns) or said[0].words.partition(' that the holdout')[0]}"
 
@@ -72,10 +80,15 @@ def _why(step: Step) -> str:
 def _walk(past: Past, model: PastModel, production: LakeRows) -> Walk:
     material, bounds = model.material, model.material.bounds
     champion = Champion(
-        version=f"of {model.as_of:%Y-%m-%d}", run_id="", digest=model.key, bundle=model.bundle,
-        importance=column_importance(model.bundle), rows=rows_of(past, model),
-        learned=Span(bounds.start, bounds.holdout_start), holdout=Span(bounds.holdout_start, bounds.end),
-    )  # fmt: skip
+        version=f"of {model.as_of:%Y-%m-%d}",
+        run_id="",
+        digest=model.key,
+        bundle=model.bundle,
+        importance=column_importance(model.bundle),
+        rows=rows_of(past, model),
+        learned=Span(bounds.start, bounds.holdout_start),
+        holdout=Span(bounds.holdout_start, bounds.end),
+    )
     return Walk(material.job.spec, champion, production, past.folder / "windows", model.as_of)
 
 

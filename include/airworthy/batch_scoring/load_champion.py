@@ -15,7 +15,9 @@ from airworthy.registry.registry import open_registry
 from airworthy.serving.loaded_model import LoadedModel
 
 
-def load_champion(environment: Environment, inputs: ScoringInputs, held: Mapping[str, pl.DataType]) -> ModelBundle:
+def load_champion(
+    environment: Environment, inputs: ScoringInputs, held: Mapping[str, pl.DataType]
+) -> ModelBundle:
     """Return the bundle of the version that was settled at the run's start.
 
     Args:
@@ -34,11 +36,13 @@ def load_champion(environment: Environment, inputs: ScoringInputs, held: Mapping
     missing = [f"{name}: {kind}" for name, kind in wanted.items() if held.get(name) != kind]
     if missing:
         raise TerminalError(
-            f"version {inputs.version} takes columns that the rows do not have", model=inputs.model, stage="score",
+            f"version {inputs.version} takes columns that the rows do not have",
+            model=inputs.model,
+            stage="score",
             received=", ".join(f"{name}: {kind}" for name, kind in held.items()),
             allowed=f"rows with {', '.join(missing)}",
             next_step=f"train and release a version for the spec as it is: airworthy run {inputs.model}",
-        )  # fmt: skip
+        )
     # The server's requests share the processors; a batch has them to itself.
     bundle.booster.set_param({"nthread": 0})
     return bundle

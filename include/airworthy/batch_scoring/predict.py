@@ -32,7 +32,9 @@ class Predicted:
     unscorable: pl.DataFrame
 
 
-def predict(bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr], most_unscorable: float) -> Predicted:
+def predict(
+    bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr], most_unscorable: float
+) -> Predicted:
     """Score rows as the model server would.
 
     Args:
@@ -54,10 +56,14 @@ def predict(bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr], m
         if not finite.all():
             unscorable.append(_unscorable(part.filter(pl.Series(~finite)), NOT_FINITE))
     none = _unscorable(frame.clear(), "")
-    return Predicted(pl.concat(scored or [_none(bundle, frame, kept)]), pl.concat([none, *unscorable]))
+    return Predicted(
+        pl.concat(scored or [_none(bundle, frame, kept)]), pl.concat([none, *unscorable])
+    )
 
 
-def _answered(bundle: ModelBundle, frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, Answers | str]]:
+def _answered(
+    bundle: ModelBundle, frame: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, Answers | str]]:
     """Return the rows in pieces, each with its answers, or with the reason why a single row has none.
 
     One row that the features cannot take fails all that are computed with it: halves find it.
@@ -75,14 +81,17 @@ def _answered(bundle: ModelBundle, frame: pl.DataFrame) -> Iterator[tuple[pl.Dat
     yield frame, answers
 
 
-def _rows(bundle: ModelBundle, frame: pl.DataFrame, answers: Answers, kept: Sequence[pl.Expr]) -> pl.DataFrame:
+def _rows(
+    bundle: ModelBundle, frame: pl.DataFrame, answers: Answers, kept: Sequence[pl.Expr]
+) -> pl.DataFrame:
     """Return predictions in the columns of the log of the model server's: float32 in its exact value as float64."""
     beside = frame.select(kept)
     if bundle.manifest.task != "multiclass":
         return beside.with_columns(
             pl.Series("prediction", answers, dtype=pl.Float64),
-            pl.lit(None, pl.List(pl.Float64)).alias("probabilities"), pl.lit(None, pl.String).alias("predicted_class"),
-        )  # fmt: skip
+            pl.lit(None, pl.List(pl.Float64)).alias("probabilities"),
+            pl.lit(None, pl.String).alias("predicted_class"),
+        )
     best = answers.argmax(axis=1)
     classes = pl.Series(bundle.manifest.classes, dtype=pl.String)
     return beside.with_columns(
@@ -94,8 +103,12 @@ def _rows(bundle: ModelBundle, frame: pl.DataFrame, answers: Answers, kept: Sequ
 
 def _none(bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr]) -> pl.DataFrame:
     width = len(bundle.manifest.classes)
-    return _rows(bundle, frame.clear(), np.empty((0, width) if width else (0,), dtype=np.float32), kept)
+    return _rows(
+        bundle, frame.clear(), np.empty((0, width) if width else (0,), dtype=np.float32), kept
+    )
 
 
 def _unscorable(frame: pl.DataFrame, reason: str) -> pl.DataFrame:
-    return quarantine_rows(frame, pl.repeat(reason, frame.height, dtype=pl.String, eager=True).alias("reason"))
+    return quarantine_rows(
+        frame, pl.repeat(reason, frame.height, dtype=pl.String, eager=True).alias("reason")
+    )

@@ -39,10 +39,14 @@ def quarantined_rows(unscorable: pl.DataFrame, record: ScoredPartition) -> pl.Da
     return _told(unscorable, record, QUARANTINE_COLUMNS)
 
 
-def _told(rows: pl.DataFrame, record: ScoredPartition, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+def _told(
+    rows: pl.DataFrame, record: ScoredPartition, columns: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
     told = rows.with_columns(
-        pl.lit(record.model_version).alias("model_version"), pl.lit(record.bundle_digest).alias("bundle_digest"),
-        pl.lit(record.scored_at).alias("scored_at"), pl.lit(record.run_id).alias("run_id"),
-    )  # fmt: skip
+        pl.lit(record.model_version).alias("model_version"),
+        pl.lit(record.bundle_digest).alias("bundle_digest"),
+        pl.lit(record.scored_at).alias("scored_at"),
+        pl.lit(record.run_id).alias("run_id"),
+    )
     beside = [name for name in told.columns if name not in columns]
     return told.select(*(pl.col(name).cast(kind) for name, kind in columns.items()), *beside)

@@ -62,7 +62,9 @@ class BatchPredictions:
         table = delta.open_table(self.uri)
         return dict(COLUMNS) if table is None else column_types(table)
 
-    def replace(self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: ScoredPartition) -> ScoredPartition:
+    def replace(
+        self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: ScoredPartition
+    ) -> ScoredPartition:
         """Replace one partition, unless it stands: a later run, or this version over the same rows, was quicker.
 
         Args:
@@ -102,7 +104,9 @@ class BatchPredictions:
             return pl.LazyFrame(schema={**COLUMNS, PARTITION: pl.String()})
         days = [day.isoformat() for day in window.days]
         with delta.explained(self.uri):
-            return pl.scan_delta(table).filter(pl.col(PARTITION).is_between(pl.lit(days[0]), pl.lit(days[-1])))
+            return pl.scan_delta(table).filter(
+                pl.col(PARTITION).is_between(pl.lit(days[0]), pl.lit(days[-1]))
+            )
 
     def row(self, record: ScoredPartition, row: int) -> dict[str, object] | None:
         """Return one row of a partition as it was written, replaced since or not; None when it has no such row.
@@ -116,7 +120,9 @@ class BatchPredictions:
             return None
         with delta.explained(self.uri):
             rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
-            found = rows.filter(pl.col("row") == row, pl.col("request_id") == record.request_id).collect()
+            found = rows.filter(
+                pl.col("row") == row, pl.col("request_id") == record.request_id
+            ).collect()
         return found.row(0, named=True) if found.height else None
 
     def quarantine(self) -> pl.DataFrame:
@@ -136,7 +142,9 @@ class BatchPredictions:
         held = delta.open_table(self.quarantine_uri)
         if quarantine.is_empty() and (held is None or day not in delta.files_by_partition(held)):
             return
-        table = held or delta.open_or_create(self.quarantine_uri, {**QUARANTINE_COLUMNS, PARTITION: pl.String()})
+        table = held or delta.open_or_create(
+            self.quarantine_uri, {**QUARANTINE_COLUMNS, PARTITION: pl.String()}
+        )
         delta.replace_partition(table, quarantine, day, {"partition": day})
 
     def _persist(self, attempt: Callable[[], T]) -> T:
@@ -146,14 +154,19 @@ class BatchPredictions:
             except delta.LostRace:
                 continue  # another run committed: look again at what is there
         raise TransientError(
-            f"other runs kept committing to {self.uri} first", model=self.model, stage="score",
-            received=f"{delta.ATTEMPTS} lost races", next_step="run again when the other runs are done",
-        )  # fmt: skip
+            f"other runs kept committing to {self.uri} first",
+            model=self.model,
+            stage="score",
+            received=f"{delta.ATTEMPTS} lost races",
+            next_step="run again when the other runs are done",
+        )
 
 
 def _records(table: DeltaTable) -> list[ScoredPartition]:
     commits = delta.history(table)
-    return [ScoredPartition.from_metadata(commit) for commit in commits if commit.get("kind") == KIND]
+    return [
+        ScoredPartition.from_metadata(commit) for commit in commits if commit.get("kind") == KIND
+    ]
 
 
 def stands(current: ScoredPartition, new: ScoredPartition) -> bool:

@@ -61,7 +61,10 @@ class ScoredPartition(Ref):
     def metadata(self) -> dict[str, str]:
         """Return the commit metadata that says all this."""
         values = self.model_dump(mode="json", exclude={"version"}) | {"at_version": self.version}
-        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }
         return {"kind": KIND, **texts}
 
     @classmethod
@@ -74,14 +77,22 @@ class ScoredPartition(Ref):
     def scores_the_same(self, other: ScoredPartition) -> bool:
         """Tell whether both are the same version's predictions of the same rows."""
         return (self.input_digest, self.bundle_digest, self.model_version) == (
-            other.input_digest, other.bundle_digest, other.model_version,
-        )  # fmt: skip
+            other.input_digest,
+            other.bundle_digest,
+            other.model_version,
+        )
 
     def follows(self, current: ScoredPartition | None, version: int) -> ScoredPartition:
         """Return this record as the one that replaces `current` at a Delta version."""
         if current is None:
             return self.model_copy(update={"version": version})
-        same = (current.model_version, current.bundle_digest) == (self.model_version, self.bundle_digest)
+        same = (current.model_version, current.bundle_digest) == (
+            self.model_version,
+            self.bundle_digest,
+        )
         cause: Cause = "restated" if same else "champion"
-        previous = {"previous_version": current.model_version, "previous_digest": current.input_digest}
+        previous = {
+            "previous_version": current.model_version,
+            "previous_digest": current.input_digest,
+        }
         return self.model_copy(update={"version": version, "cause": cause, **previous})

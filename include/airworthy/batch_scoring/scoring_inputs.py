@@ -25,9 +25,12 @@ def scoring_of(spec: ModelSpec) -> Score:
     """
     if spec.score is None:
         raise TerminalError(
-            "the spec does not say that this model scores batches", model=spec.model, received="no key score",
-            allowed="score: {...}", next_step=f"add `score: {{}}` to include/models/{spec.model}/model.yaml",
-        )  # fmt: skip
+            "the spec does not say that this model scores batches",
+            model=spec.model,
+            received="no key score",
+            allowed="score: {...}",
+            next_step=f"add `score: {{}}` to include/models/{spec.model}/model.yaml",
+        )
     return spec.score
 
 
@@ -43,7 +46,9 @@ def inputs_job(job: Job) -> Job:
     if source is None:
         return job
     columns = {name: kind for name, kind in ingest.columns.items() if name != ingest.label}
-    unlabelled = ingest.model_copy(update={"source": source, "columns": columns, "label_delay": timedelta(0)})
+    unlabelled = ingest.model_copy(
+        update={"source": source, "columns": columns, "label_delay": timedelta(0)}
+    )
     return replace(job, spec=job.spec.model_copy(update={"ingest": unlabelled}))
 
 
@@ -64,5 +69,7 @@ def told_of_their_source(job: Job) -> Iterator[None]:
     except AirworthyError as error:
         if scoring_of(job.spec).source is not None:
             error.problem = error.problem.replace("ingest.source", "score.source")
-            error.next_step = error.next_step and error.next_step.replace("ingest.source", "score.source")
+            error.next_step = error.next_step and error.next_step.replace(
+                "ingest.source", "score.source"
+            )
         raise

@@ -26,8 +26,20 @@ def wrong_behaviour(spec_file: Path, spec: ModelSpec) -> list[Fault]:
         behaviour = load_behaviour(spec_file.parent, spec.model)
     except TerminalError as error:
         problem = error.problem.removeprefix(f"{path}").lstrip(": ")
-        return [Fault(str(path), "BEHAVIOUR", problem, error.received or "nothing that can be used", error.allowed)]
-    faults = [fault for name, test in behaviour.tests.items() for fault in _wrong_test(path, spec, name, test)]
+        return [
+            Fault(
+                str(path),
+                "BEHAVIOUR",
+                problem,
+                error.received or "nothing that can be used",
+                error.allowed,
+            )
+        ]
+    faults = [
+        fault
+        for name, test in behaviour.tests.items()
+        for fault in _wrong_test(path, spec, name, test)
+    ]
     wanted = spec.evaluate.kpi.function if spec.evaluate.kpi else None
     if wanted is None:
         return faults
@@ -35,7 +47,9 @@ def wrong_behaviour(spec_file: Path, spec: ModelSpec) -> list[Fault]:
         behaviour.function(wanted)
     except TerminalError as error:
         problem = f"there is no such function in {path.name}"
-        faults.append(Fault(str(spec_file), "evaluate.kpi.function", problem, wanted, error.allowed))
+        faults.append(
+            Fault(str(spec_file), "evaluate.kpi.function", problem, wanted, error.allowed)
+        )
     return faults
 
 
@@ -60,20 +74,50 @@ def _wrong_numbers(path: Path, key: str, spec: ModelSpec, test: BehaviouralTest)
     from airworthy.behaviour import Invariance, MinimumFunctionality
 
     if not 0 <= test.allowed < 1:
-        yield Fault(str(path), key, "this share can never be broken or never kept", f"allowed={test.allowed}", "[0, 1)")
+        yield Fault(
+            str(path),
+            key,
+            "this share can never be broken or never kept",
+            f"allowed={test.allowed}",
+            "[0, 1)",
+        )
     if isinstance(test, MinimumFunctionality):
         low, high = test.at_least, test.at_most
-        if not test.rows or (low is None and high is None) or (low is not None and high is not None and low > high):
+        if (
+            not test.rows
+            or (low is None and high is None)
+            or (low is not None and high is not None and low > high)
+        ):
             received = f"{len(test.rows)} rows, at_least={low}, at_most={high}"
-            yield Fault(str(path), key, "this test asks nothing that can be kept", received, "rows, and a range")
+            yield Fault(
+                str(path),
+                key,
+                "this test asks nothing that can be kept",
+                received,
+                "rows, and a range",
+            )
     else:
         if not test.change:
-            yield Fault(str(path), key, "this test changes nothing", "change={}", "at least one column")
+            yield Fault(
+                str(path), key, "this test changes nothing", "change={}", "at least one column"
+            )
         if not test.tolerance >= 0:
-            yield Fault(str(path), key, "the tolerance is below 0", f"tolerance={test.tolerance}", "0 or more")
+            yield Fault(
+                str(path),
+                key,
+                "the tolerance is below 0",
+                f"tolerance={test.tolerance}",
+                "0 or more",
+            )
     if not isinstance(test, Invariance) and (test.of is None) == (spec.task == "multiclass"):
-        needed = "the name of a class" if spec.task == "multiclass" else "None: there is one prediction a row"
-        yield Fault(str(path), key, f"`of` does not go with a {spec.task} task", f"of={test.of!r}", needed)
+        needed = (
+            "the name of a class"
+            if spec.task == "multiclass"
+            else "None: there is one prediction a row"
+        )
+        yield Fault(
+            str(path), key, f"`of` does not go with a {spec.task} task", f"of={test.of!r}", needed
+        )
 
 
 def _complaint(spec: ModelSpec, test: BehaviouralTest) -> str:
@@ -89,7 +133,10 @@ def _complaint(spec: ModelSpec, test: BehaviouralTest) -> str:
             written_rows(test, spec.inputs)
             return ""
         changed_rows(rows, test.change, spec.inputs)
-        if test.where is not None and rows.select(test.where.alias("where"))["where"].dtype != pl.Boolean:
+        if (
+            test.where is not None
+            and rows.select(test.where.alias("where"))["where"].dtype != pl.Boolean
+        ):
             return "where is no condition"
     except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]

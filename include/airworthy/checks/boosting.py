@@ -36,7 +36,13 @@ _SET_ELSEWHERE = {
     "validate_parameters": "nothing: airworthy check does it",
 }
 # Names in XGBoost's configuration that it works out for itself.
-_WORKED_OUT = {"num_trees", "num_feature", "num_target", "boost_from_average", "fail_on_invalid_gpu_id"}
+_WORKED_OUT = {
+    "num_trees",
+    "num_feature",
+    "num_target",
+    "boost_from_average",
+    "fail_on_invalid_gpu_id",
+}
 
 
 def wrong_parameters(file: str, spec: ModelSpec) -> list[Fault]:
@@ -50,9 +56,16 @@ def wrong_parameters(file: str, spec: ModelSpec) -> list[Fault]:
     if faults or not (given or space):
         return faults
     known = _known_names(spec, given)
-    faults = [*_unknown(file, "train.parameters", given, known), *_unknown(file, "train.search.space", space, known)]
-    faults += [fault for name in given if name in known for fault in _refused(file, spec, name, given)]
-    faults += [fault for name in space if name in known for fault in _refused_range(file, spec, name)]
+    faults = [
+        *_unknown(file, "train.parameters", given, known),
+        *_unknown(file, "train.search.space", space, known),
+    ]
+    faults += [
+        fault for name in given if name in known for fault in _refused(file, spec, name, given)
+    ]
+    faults += [
+        fault for name in space if name in known for fault in _refused_range(file, spec, name)
+    ]
     return faults
 
 
@@ -61,7 +74,9 @@ def _reserved(file: str, at: str, names: dict[str, Any], task: str) -> Iterator[
     for name, value in names.items():
         key = f"{at}.{name}"
         if name in _SET_ELSEWHERE:
-            yield Fault(file, key, "Airworthy sets this parameter", shorten(value), _SET_ELSEWHERE[name])
+            yield Fault(
+                file, key, "Airworthy sets this parameter", shorten(value), _SET_ELSEWHERE[name]
+            )
         elif name in choices and value not in choices[name]:
             problem = f"this {name} does not go with a {task} task"
             yield Fault(file, key, problem, shorten(value), ", ".join(choices[name]))
@@ -98,7 +113,13 @@ def _unknown(file: str, at: str, names: dict[str, Any], known: list[str]) -> Ite
 def _refused(file: str, spec: ModelSpec, name: str, given: dict[str, Any]) -> Iterator[Fault]:
     _, complaint = _train(spec, {**_shape(given), name: given[name]})
     if complaint:
-        yield Fault(file, key_path(("train", "parameters", name)), complaint, shorten(given[name]), _allowed(complaint))
+        yield Fault(
+            file,
+            key_path(("train", "parameters", name)),
+            complaint,
+            shorten(given[name]),
+            _allowed(complaint),
+        )
 
 
 def _refused_range(file: str, spec: ModelSpec, name: str) -> Iterator[Fault]:
@@ -113,7 +134,11 @@ def _refused_range(file: str, spec: ModelSpec, name: str) -> Iterator[Fault]:
 
 def _allowed(complaint: str) -> str:
     bound = complaint.partition("exceed bound ")[2]
-    return f"a value within {bound}" if bound else "a value as XGBoost's documentation of this parameter gives it"
+    return (
+        f"a value within {bound}"
+        if bound
+        else "a value as XGBoost's documentation of this parameter gives it"
+    )
 
 
 def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -123,7 +148,11 @@ def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any],
 
     rows = np.arange(64, dtype=np.float32)
     label = {"regression": 1 + rows, "binary": rows % 2, "multiclass": rows % 3}[spec.task]
-    base: dict[str, Any] = {"objective": _OBJECTIVES[spec.task][0], "tree_method": "hist", "nthread": 1}
+    base: dict[str, Any] = {
+        "objective": _OBJECTIVES[spec.task][0],
+        "tree_method": "hist",
+        "nthread": 1,
+    }
     if spec.task == "multiclass":
         base["num_class"] = 3
     merged = {**base, **parameters, "device": "cpu"}
@@ -131,7 +160,9 @@ def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any],
         warnings.simplefilter("ignore")
         try:
             matrix = xgboost.DMatrix(np.stack([rows, rows[::-1]], axis=1), label=label, nthread=1)
-            booster = xgboost.train(merged, matrix, num_boost_round=1, evals=[(matrix, "probe")], verbose_eval=False)
+            booster = xgboost.train(
+                merged, matrix, num_boost_round=1, evals=[(matrix, "probe")], verbose_eval=False
+            )
             return json.loads(booster.save_config()), None
         except (xgboost.core.XGBoostError, TypeError, ValueError) as error:
             return {}, _first_line(str(error))

@@ -59,4 +59,8 @@ def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:
     from airworthy.checks.feature_file import wrong_features
 
     faults = [*wrong_expectations(str(path), spec), *wrong_parameters(str(path), spec)]
-    return [*faults, *wrong_features(path, spec), *wrong_behaviour(path, spec)] if path.name == SPEC_FILE else faults
+    return (
+        [*faults, *wrong_features(path, spec), *wrong_behaviour(path, spec)]
+        if path.name == SPEC_FILE
+        else faults
+    )

@@ -11,7 +11,15 @@ from airworthy.spec.model_spec import Expectation, ModelSpec
 from airworthy.spec.schema_location import Steps, describe
 
 # Fields of every expectation that are Great Expectations' own bookkeeping, and one that a spec has a key for.
-_NOT_ARGUMENTS = {"id", "rendered_content", "batch_id", "windows", "catch_exceptions", "result_format", "severity"}
+_NOT_ARGUMENTS = {
+    "id",
+    "rendered_content",
+    "batch_id",
+    "windows",
+    "catch_exceptions",
+    "result_format",
+    "severity",
+}
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -34,22 +42,30 @@ def _faults(file: str, at: Steps, expectation: Expectation, spec: ModelSpec) -> 
         list_registered_expectation_implementations,
     )
 
-    known = sorted(name for name in list_registered_expectation_implementations() if name.startswith("expect_"))
+    known = sorted(
+        name for name in list_registered_expectation_implementations() if name.startswith("expect_")
+    )
     if expectation.type not in known:
-        problem = f"Great Expectations has no such expectation{did_you_mean(expectation.type, known)}"
+        problem = (
+            f"Great Expectations has no such expectation{did_you_mean(expectation.type, known)}"
+        )
         yield Fault(file, key_path((*at, "type")), problem, expectation.type, ", ".join(known))
         return
     yield from _wrong_columns(file, at, expectation, spec)
     yield from _wrong_arguments(file, at, expectation, get_expectation_impl(expectation.type))
 
 
-def _wrong_columns(file: str, at: Steps, expectation: Expectation, spec: ModelSpec) -> Iterator[Fault]:
+def _wrong_columns(
+    file: str, at: Steps, expectation: Expectation, spec: ModelSpec
+) -> Iterator[Fault]:
     declared = [spec.ingest.event_time, *spec.ingest.columns]
     for argument in _COLUMN_ARGUMENTS:
         given = expectation.arguments.get(argument)
         for name in given if isinstance(given, list) else [given]:
             if isinstance(name, str) and name not in declared:
-                problem = f"this column is not declared in ingest.columns{did_you_mean(name, declared)}"
+                problem = (
+                    f"this column is not declared in ingest.columns{did_you_mean(name, declared)}"
+                )
                 yield Fault(file, key_path((*at, argument)), problem, name, ", ".join(declared))
 
 
@@ -58,7 +74,13 @@ def _wrong_arguments(file: str, at: Steps, expectation: Expectation, kind: Any) 
     unknown = [name for name in expectation.arguments if name not in arguments]
     for name in unknown:
         problem = f"{expectation.type} has no such argument{did_you_mean(name, arguments)}"
-        yield Fault(file, key_path((*at, name)), problem, shorten(expectation.arguments[name]), ", ".join(arguments))
+        yield Fault(
+            file,
+            key_path((*at, name)),
+            problem,
+            shorten(expectation.arguments[name]),
+            ", ".join(arguments),
+        )
     given = {name: value for name, value in expectation.arguments.items() if name not in unknown}
     for name, messages in _refusals(kind, given).items():
         steps = at if name == "__root__" else (*at, name)

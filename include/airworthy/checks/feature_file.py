@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 24
 _MISSING_EVERY = 7
-_TEXTS = (("red", "green", "blue", "amber"), ("7", "42", "13", "101"), ("2025-01-31", "2025-02-28", "2024-02-29"))
+_TEXTS = (
+    ("red", "green", "blue", "amber"),
+    ("7", "42", "13", "101"),
+    ("2025-01-31", "2025-02-28", "2024-02-29"),
+)
 
 
 def wrong_features(spec_file: Path, spec: ModelSpec) -> list[Fault]:
@@ -28,9 +32,25 @@ def wrong_features(spec_file: Path, spec: ModelSpec) -> list[Fault]:
     try:
         expressions = load_expressions(path, spec.model)
     except TerminalError as error:
-        problem = error.problem.removeprefix(f"{path} ") if path.is_file() else "a model needs a features.py"
-        return [Fault(str(path), "FEATURES", problem, error.received or "nothing that can be used", error.allowed)]
-    faults = [fault for name in expressions for fault in _wrong_feature(path, spec, name, expressions[name])]
+        problem = (
+            error.problem.removeprefix(f"{path} ")
+            if path.is_file()
+            else "a model needs a features.py"
+        )
+        return [
+            Fault(
+                str(path),
+                "FEATURES",
+                problem,
+                error.received or "nothing that can be used",
+                error.allowed,
+            )
+        ]
+    faults = [
+        fault
+        for name in expressions
+        for fault in _wrong_feature(path, spec, name, expressions[name])
+    ]
     return [*faults, *_wrong_baseline(str(spec_file), spec, list(expressions))]
 
 
@@ -55,7 +75,9 @@ def _wrong_feature(path: Path, spec: ModelSpec, name: str, expression: pl.Expr) 
     try:
         check_expressions({name: expression}, inputs, path)
     except TerminalError as error:
-        problem = error.problem.removeprefix(f"{path}: ").replace(f"feature {name!r}", "this feature")
+        problem = error.problem.removeprefix(f"{path}: ").replace(
+            f"feature {name!r}", "this feature"
+        )
         yield Fault(str(path), key, problem, error.received or str(expression), error.allowed)
         return
     yield from _looks_around(path, key, name, expression, inputs)
@@ -78,10 +100,14 @@ def _looks_around(
             continue
         if dependent:
             allowed = "an expression over one row; what is learnt from many rows belongs in the model or in the source"
-            yield Fault(str(path), key, "this feature looks at other rows", str(expression), allowed)
+            yield Fault(
+                str(path), key, "this feature looks at other rows", str(expression), allowed
+            )
         return
     allowed = "an expression that works on every value of its columns' types, such as cast(..., strict=False)"
-    yield Fault(str(path), key, f"this feature fails on sample rows: {complaint}", str(expression), allowed)
+    yield Fault(
+        str(path), key, f"this feature fails on sample rows: {complaint}", str(expression), allowed
+    )
 
 
 def sample_frame(inputs: dict[str, ColumnType], texts: tuple[str, ...]) -> pl.DataFrame:
@@ -92,7 +118,9 @@ def sample_frame(inputs: dict[str, ColumnType], texts: tuple[str, ...]) -> pl.Da
 
     columns = {
         name: [
-            None if (row + shift) % _MISSING_EVERY == 0 else _value(kind, (row * 5 + shift) % 11, texts)
+            None
+            if (row + shift) % _MISSING_EVERY == 0
+            else _value(kind, (row * 5 + shift) % 11, texts)
             for row in range(SAMPLE_ROWS)
         ]
         for shift, (name, kind) in enumerate(inputs.items(), start=1)

@@ -23,9 +23,15 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    first: Annotated[str, typer.Option("--from", help="The first day, UTC: that of the first champion.")],
-    last: Annotated[str | None, typer.Option("--to", help="The last day, UTC. Default: the newest complete.")] = None,
-    step: Annotated[str, typer.Option(help="Months or days: how often the third arm is retrained.")] = "1mo",
+    first: Annotated[
+        str, typer.Option("--from", help="The first day, UTC: that of the first champion.")
+    ],
+    last: Annotated[
+        str | None, typer.Option("--to", help="The last day, UTC. Default: the newest complete.")
+    ] = None,
+    step: Annotated[
+        str, typer.Option(help="Months or days: how often the third arm is retrained.")
+    ] = "1mo",
 ) -> None:
     """Walk over past days of MODEL: never retrained, retrained when its monitor asks for it, and at every step.
 
@@ -59,4 +65,8 @@ def _job(model: str) -> Job:
     from airworthy.job import open_job
 
     now = datetime.now(UTC)
-    return open_job(RunRequest(model=model, as_of=now, reason="manual", run_id=new_run_id(), requested_by=user_name()))
+    return open_job(
+        RunRequest(
+            model=model, as_of=now, reason="manual", run_id=new_run_id(), requested_by=user_name()
+        )
+    )

@@ -19,7 +19,9 @@ def user_name() -> str:
 
 def log_to_stderr() -> None:
     """Send log lines to standard error: standard output is for results."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s"
+    )
     logging.getLogger("airworthy").setLevel(logging.INFO)
 
 

@@ -55,13 +55,18 @@ def demand_past(moment: datetime) -> datetime:
     now = datetime.now(UTC)
     if moment > now:
         raise TerminalError(
-            "the run would see days that are not complete", received=f"as of {moment:%Y-%m-%d %H:%M} UTC",
-            allowed=f"{now:%Y-%m-%d} or earlier (exclusive end, UTC)", next_step=f"say --as-of {now:%Y-%m-%d}",
-        )  # fmt: skip
+            "the run would see days that are not complete",
+            received=f"as of {moment:%Y-%m-%d %H:%M} UTC",
+            allowed=f"{now:%Y-%m-%d} or earlier (exclusive end, UTC)",
+            next_step=f"say --as-of {now:%Y-%m-%d}",
+        )
     return moment
 
 
 def _no_day(text: str) -> TerminalError:
     return TerminalError(
-        "this is not a day", received=text, allowed="YYYY-MM-DD, in UTC", next_step="say it as in 2026-03-20"
+        "this is not a day",
+        received=text,
+        allowed="YYYY-MM-DD, in UTC",
+        next_step="say it as in 2026-03-20",
     )

@@ -76,7 +76,10 @@ def _staging(event: StagingCheck) -> str:
 
 
 def _approval(event: ApprovalAnswered) -> str:
-    return _because(f"version {event.version} is {_ANSWERS[event.decision]}", [event.comment] if event.comment else [])
+    return _because(
+        f"version {event.version} is {_ANSWERS[event.decision]}",
+        [event.comment] if event.comment else [],
+    )
 
 
 def _alias_move(event: AliasMove) -> str:
@@ -91,7 +94,9 @@ def _rollout_step(event: RolloutStep) -> str:
     seen = event.challenger_figures
     counted = f" ({seen.requests} requests, {seen.errors} errors)" if seen else ""
     judged = ", ".join(event.judged) or "nothing"
-    return _because(f"{words} ended well{counted}; judged: {judged}", [f"not {text}" for text in event.missing])
+    return _because(
+        f"{words} ended well{counted}; judged: {judged}", [f"not {text}" for text in event.missing]
+    )
 
 
 def _stopped(event: RolloutEnded) -> str:
@@ -101,7 +106,10 @@ def _stopped(event: RolloutEnded) -> str:
 
 def _retraining(event: RetrainingDecision) -> str:
     decision = event.decision
-    fired = ", ".join(sorted(name for name, said in decision.signals.items() if said == "fired")) or "nothing"
+    fired = (
+        ", ".join(sorted(name for name, said in decision.signals.items() if said == "fired"))
+        or "nothing"
+    )
     asked = f" -> run {decision.train_run_id}" if decision.trigger else ""
     return f"{decision.outcome}: {decision.told} (until {decision.window_end:%Y-%m-%dT%H:%M}: {fired} fired){asked}"
 

@@ -31,7 +31,9 @@ def lineage(
             "prediction's id, DAG_ID/RUN_ID or RUN_ID, an MLflow run's id.",
         ),
     ],
-    model: Annotated[str | None, typer.Option(help="The model, where REF does not name it.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model, where REF does not name it.")
+    ] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Print what REF was made from, back to the source, and what came of it, down to predictions.
@@ -66,7 +68,10 @@ def _print_tree(branch: Branch) -> None:
 def dataset(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     reference: Annotated[
-        str | None, typer.Argument(metavar="[ID|DIGEST]", help="A dataset version; without it, all are listed.")
+        str | None,
+        typer.Argument(
+            metavar="[ID|DIGEST]", help="A dataset version; without it, all are listed."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
 ) -> None:
@@ -78,13 +83,18 @@ def dataset(
     found: list[dict[str, Any]] = describe(environment, model, reference)
     if not found:
         raise unknown(
-            reference or model, f"no dataset version of {model} is recorded{' under this' if reference else ''}",
+            reference or model,
+            f"no dataset version of {model} is recorded{' under this' if reference else ''}",
             allowed=f"an id or the first 6 or more digits of a digest that airworthy dataset {model} lists",
             next_step=f"airworthy stage ingest --model {model} makes one",
-        )  # fmt: skip
+        )
     if as_json:
         typer.echo("\n".join(json.dumps(each) for each in found))
     else:
         typer.echo(
-            "\n".join(listing(found) if reference is None else [line for each in found for line in report(each)])
+            "\n".join(
+                listing(found)
+                if reference is None
+                else [line for each in found for line in report(each)]
+            )
         )

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def metrics(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port: TCP for Prometheus, UDP for Airflow.")] = 9102,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port: TCP for Prometheus, UDP for Airflow.")
+    ] = 9102,
 ) -> None:
     """Serve the metrics of what runs and ends, and of Airflow, at /metrics; the model server has its own.
 

@@ -41,9 +41,13 @@ def monitor(
 
 def monitor_quality(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    champions: Annotated[int, typer.Option(min=1, help="Champions, trained at different times.")] = 18,
+    champions: Annotated[
+        int, typer.Option(min=1, help="Champions, trained at different times.")
+    ] = 18,
     windows: Annotated[int, typer.Option(min=3, help="Windows that each is watched over.")] = 28,
-    as_of: Annotated[str | None, typer.Option(help="The end of the data, a UTC day. Default: today.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The end of the data, a UTC day. Default: today.")
+    ] = None,
 ) -> None:
     """Try MODEL's monitor out: how often it fires when nothing happened, how soon it notices a change.
 
@@ -66,7 +70,13 @@ def _job(model: str, as_of: str | None) -> Job:
 
     moment = demand_past(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
     return open_job(
-        RunRequest(model=model, as_of=moment, reason="manual", run_id=new_run_id(), requested_by=user_name())
+        RunRequest(
+            model=model,
+            as_of=moment,
+            reason="manual",
+            run_id=new_run_id(),
+            requested_by=user_name(),
+        )
     )
 
 
@@ -90,6 +100,11 @@ def _gather(job: Job, ingest: bool) -> None:
     if ingest:
         midnight = job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         if job.spec.end is not None:
-            last = datetime(job.spec.end.year, job.spec.end.month, job.spec.end.day, tzinfo=UTC) + timedelta(days=1)
+            last = datetime(
+                job.spec.end.year, job.spec.end.month, job.spec.end.day, tzinfo=UTC
+            ) + timedelta(days=1)
             midnight = min(midnight, last)
-        run_stage("ingest", {"run": job.run.model_copy(update={"as_of": midnight}).model_dump(mode="json")})
+        run_stage(
+            "ingest",
+            {"run": job.run.model_copy(update={"as_of": midnight}).model_dump(mode="json")},
+        )

@@ -26,9 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def collect(
     model: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
-    every_model: Annotated[bool, typer.Option("--all", help="Every model that this machine's spool knows.")] = False,
+    every_model: Annotated[
+        bool, typer.Option("--all", help="Every model that this machine's spool knows.")
+    ] = False,
     every: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Go on, again and again, until stopped.")
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Go on, again and again, until stopped."),
     ] = None,
 ) -> None:
     """Bring what the model server logged into the lake.
@@ -37,9 +40,11 @@ def collect(
     """
     if (model is None) != every_model:
         raise TerminalError(
-            "collect takes one model, or --all", received="both" if every_model else "neither",
-            allowed="airworthy collect MODEL, airworthy collect --all", next_step="airworthy collect --help",
-        )  # fmt: skip
+            "collect takes one model, or --all",
+            received="both" if every_model else "neither",
+            allowed="airworthy collect MODEL, airworthy collect --all",
+            next_step="airworthy collect --help",
+        )
     log_to_stderr()
     # The model server's requests need the cores more. Polars reads this when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.release_in_process import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version
+from airworthy.cli.release_in_process import (
+    REJECTED,
+    WAITS_FOR_APPROVAL,
+    print_release,
+    release_version,
+)
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -26,8 +31,13 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger(
-    words: Annotated[list[str], typer.Argument(metavar="[verify] MODEL", help="With verify: check the hash chain.")],
-    at: Annotated[str | None, typer.Option(help="A time or a day's first moment, UTC: what served then?")] = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[verify] MODEL", help="With verify: check the hash chain."),
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="A time or a day's first moment, UTC: what served then?")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
 ) -> None:
     """Print every decision about MODEL, oldest first; or what served at a time; or whether the ledger is whole."""
@@ -36,9 +46,10 @@ def ledger(
     if len(words) > 2 or (len(words) == 2 and (words[0] != "verify" or at is not None)):
         received = " ".join(words) + (f" --at {at}" if at else "")
         raise TerminalError(
-            "the ledger command takes one model", received=received,
+            "the ledger command takes one model",
+            received=received,
             allowed="airworthy ledger MODEL [--at TIME] [--json], airworthy ledger verify MODEL",
-        )  # fmt: skip
+        )
     model = words[-1]
     entries = open_ledger(load_environment(), model).entries()
     if len(words) == 2:
@@ -52,7 +63,9 @@ def ledger(
 def _verify(model: str, entries: list[Entry], as_json: bool) -> None:
     _demand_whole(model, entries)
     whole = {"model": model, "whole": True, "entries": len(entries)}
-    typer.echo(json.dumps(whole) if as_json else f"{model}: the ledger is whole: {len(entries)} entries")
+    typer.echo(
+        json.dumps(whole) if as_json else f"{model}: the ledger is whole: {len(entries)} entries"
+    )
 
 
 def _demand_whole(model: str, entries: list[Entry]) -> None:
@@ -73,7 +86,9 @@ def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> N
         found = asdict(service) if service else None
         typer.echo(json.dumps({"model": model, "at": moment.isoformat(), "served": found}))
     elif service is None:
-        typer.echo(f"{model}: no version served at {moment.isoformat()}: none had been released yet")
+        typer.echo(
+            f"{model}: no version served at {moment.isoformat()}: none had been released yet"
+        )
     else:
         known = service.evidence
         lines = [
@@ -99,10 +114,18 @@ def _print_entries(entries: list[Entry], as_json: bool) -> None:
 
 def release(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    version: Annotated[str, typer.Argument(help="A registered version whose verdict lets it be released.")],
-    approve: Annotated[str | None, typer.Option(help="Approve it, in your name; the words are recorded.")] = None,
-    promote: Annotated[str, typer.Option(help="auto, or always: though its data are older.")] = "auto",
-    run_id: Annotated[str | None, typer.Option(help="Go on with the release that this run began.")] = None,
+    version: Annotated[
+        str, typer.Argument(help="A registered version whose verdict lets it be released.")
+    ],
+    approve: Annotated[
+        str | None, typer.Option(help="Approve it, in your name; the words are recorded.")
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(help="auto, or always: though its data are older.")
+    ] = "auto",
+    run_id: Annotated[
+        str | None, typer.Option(help="Go on with the release that this run began.")
+    ] = None,
 ) -> None:
     """Take a registered VERSION of MODEL to production: staging, approval, every step of its rollout, champion.
 
@@ -117,9 +140,13 @@ def release(
     with explained(environment):
         payload = read_delivery(open_registry(environment), model, version)
     payload["run"] = {
-        "model": model, "as_of": payload["dataset"]["window"]["end"], "reason": "manual", "promote": promote,
-        "run_id": run_id or new_run_id(), "requested_by": user_name(),
-    }  # fmt: skip
+        "model": model,
+        "as_of": payload["dataset"]["window"]["end"],
+        "reason": "manual",
+        "promote": promote,
+        "run_id": run_id or new_run_id(),
+        "requested_by": user_name(),
+    }
     payload = release_version(payload, approve)
     print_release(payload)
     if "deployment" not in payload:
@@ -130,9 +157,13 @@ def release(
 
 def rollback(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    to_version: Annotated[str | None, typer.Option(help="Go back to this version. Default: the last good one.")] = None,
+    to_version: Annotated[
+        str | None, typer.Option(help="Go back to this version. Default: the last good one.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "no reason was given",
-    run_id: Annotated[str | None, typer.Option(help="Complete the rollback that this run began.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option(help="Complete the rollback that this run began.")
+    ] = None,
 ) -> None:
     """Give all traffic back to an earlier champion of MODEL, checked first. The bad one does not come back by itself.
 
@@ -142,12 +173,17 @@ def rollback(
 
     log_to_stderr()
     if not reason.strip():
-        raise TerminalError("the reason is empty", model=model, allowed="some words, or no --reason")
+        raise TerminalError(
+            "the reason is empty", model=model, allowed="some words, or no --reason"
+        )
     now = datetime.now(UTC)
     request = {
-        "model": model, "as_of": now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(),
-        "reason": "manual", "run_id": run_id or new_run_id(), "requested_by": user_name(),
-    }  # fmt: skip
+        "model": model,
+        "as_of": now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(),
+        "reason": "manual",
+        "run_id": run_id or new_run_id(),
+        "requested_by": user_name(),
+    }
     asked = {"to_version": to_version, "reason": reason.strip()}
     done = run_stage("rollback", {"run": request, "rollback_request": asked})
     typer.echo(

@@ -47,14 +47,20 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
     job = open_job(RunRequest.model_validate(payload["run"]))
     rules = release_rules(job.spec, job.environment)
     if approve is not None:
-        _demand_approver(job.spec.model, job.spec.release.approvers, payload["run"]["requested_by"], approve)
+        _demand_approver(
+            job.spec.model, job.spec.release.approvers, payload["run"]["requested_by"], approve
+        )
     with model_server(job.environment):
         payload["parity"] = timed("deploy_staging", lambda: run_stage("deploy_staging", payload))
         if rules.approval == "required" and approve is None:
             return payload
         if approve is not None:
-            answer = {"decision": "approve", "who": payload["run"]["requested_by"], "comment": approve.strip(),
-                      "at": datetime.now(UTC).isoformat()}  # fmt: skip
+            answer = {
+                "decision": "approve",
+                "who": payload["run"]["requested_by"],
+                "comment": approve.strip(),
+                "at": datetime.now(UTC).isoformat(),
+            }
             payload["approval"] = run_stage("approval", {**payload, "approval_answer": answer})
         step = None
         try:
@@ -62,7 +68,9 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
                 for step in rules.watched_steps:
                     if not _watch(payload, step):
                         break
-                payload["deployment"] = timed("deploy_production", lambda: run_stage("deploy_production", payload))
+                payload["deployment"] = timed(
+                    "deploy_production", lambda: run_stage("deploy_production", payload)
+                )
         except BaseException as error:
             if step is not None:
                 _stop(payload, step, error)
@@ -82,12 +90,17 @@ def print_release(payload: dict[str, Any]) -> None:
 
 def _demand_approver(model: str, approvers: list[str], who: str, approve: str) -> None:
     if not approve.strip():
-        raise TerminalError("an approval needs some words", model=model, received="an empty comment", allowed="why")
+        raise TerminalError(
+            "an approval needs some words", model=model, received="an empty comment", allowed="why"
+        )
     if approvers and who not in approvers:
         raise TerminalError(
-            f"{who} may not approve versions of this model", model=model, received=who,
-            allowed=", ".join(approvers), next_step="ask one of them",
-        )  # fmt: skip
+            f"{who} may not approve versions of this model",
+            model=model,
+            received=who,
+            allowed=", ".join(approvers),
+            next_step="ask one of them",
+        )
 
 
 def _watch(payload: dict[str, Any], step: Any) -> bool:
@@ -116,9 +129,11 @@ def _watch(payload: dict[str, Any], step: Any) -> bool:
         if status["state"] == "tripped":
             raise TerminalError(
                 f"the rollout was ended, the champion has all of the traffic: {'; '.join(status['reasons'])}",
-                model=payload["run"]["model"], stage="rollout", received=f"version {status['version']}, step {step}",
+                model=payload["run"]["model"],
+                stage="rollout",
+                received=f"version {status['version']}, step {step}",
                 next_step=f"airworthy ledger {payload['run']['model']}",
-            )  # fmt: skip
+            )
         if status["state"] in ("done", "held"):
             return bool(status["state"] == "done")
         time.sleep(_BETWEEN_LOOKS)
@@ -139,7 +154,11 @@ def _stop(payload: dict[str, Any], step: Any, error: BaseException) -> None:
     """End the rollout that this process watched; what was ended before stays as it is."""
     from airworthy.stages import run_stage
 
-    why = error.problem if isinstance(error, AirworthyError) else f"the command was cut off: {type(error).__name__}"
+    why = (
+        error.problem
+        if isinstance(error, AirworthyError)
+        else f"the command was cut off: {type(error).__name__}"
+    )
     try:
         run_stage("rollout", {**payload, "rollout_request": {"step": step, "stop": why}})
     except AirworthyError as also:

@@ -14,7 +14,13 @@ import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
 from airworthy.cli.date_options import end_of_data
-from airworthy.cli.release_in_process import REJECTED, WAITS_FOR_APPROVAL, print_release, release_version, timed
+from airworthy.cli.release_in_process import (
+    REJECTED,
+    WAITS_FOR_APPROVAL,
+    print_release,
+    release_version,
+    timed,
+)
 from airworthy.errors import TerminalError
 
 
@@ -27,11 +33,19 @@ def register(app: typer.Typer) -> None:
 
 def run(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")
+    ] = None,
     promote: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
-    release: Annotated[bool, typer.Option(help="Go on to release a version that passed its gates.")] = True,
-    approve: Annotated[str | None, typer.Option(help="Approve it, in your name; the words are recorded.")] = None,
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")] = None,
+    release: Annotated[
+        bool, typer.Option(help="Go on to release a version that passed its gates.")
+    ] = True,
+    approve: Annotated[
+        str | None, typer.Option(help="Approve it, in your name; the words are recorded.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")
+    ] = None,
 ) -> None:
     """Run every stage of MODEL in this process.
 
@@ -39,12 +53,19 @@ def run(
     """
     log_to_stderr()
     request = {
-        "model": model, "as_of": end_of_data(as_of).isoformat(), "reason": "manual", "promote": promote,
-        "run_id": new_run_id(), "requested_by": user_name(), "parameters": _parameters(parameter or []),
-    }  # fmt: skip
+        "model": model,
+        "as_of": end_of_data(as_of).isoformat(),
+        "reason": "manual",
+        "promote": promote,
+        "run_id": new_run_id(),
+        "requested_by": user_name(),
+        "parameters": _parameters(parameter or []),
+    }
     payload = _run_stages({"run": request}, release, approve)
     _summarise(payload)
-    if not (payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"):
+    if not (
+        payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"
+    ):
         raise typer.Exit(REJECTED)
     if "parity" in payload and "deployment" not in payload:
         raise typer.Exit(WAITS_FOR_APPROVAL)
@@ -56,7 +77,11 @@ def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> 
 
     for name in ("ingest", "validate", "train", "evaluate", "register"):
         payload[STAGES[name].output] = timed(name, partial(run_stage, name, payload))
-    if release and payload["version"]["validation_status"] == "approved" and payload["run"]["promote"] != "never":
+    if (
+        release
+        and payload["version"]["validation_status"] == "approved"
+        and payload["run"]["promote"] != "never"
+    ):
         release_version(payload, approve)
     return payload
 
@@ -66,12 +91,16 @@ def _summarise(payload: dict[str, Any]) -> None:
     from airworthy.handover import DatasetRef, Verdict
 
     dataset = DatasetRef.model_validate(payload["dataset"])
-    typer.echo(f"dataset: {dataset.id}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions {dataset.window}")
+    typer.echo(
+        f"dataset: {dataset.id}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions {dataset.window}"
+    )
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")
     if payload["verdict"]["releasable"] and version["validation_status"] == "rejected":
-        typer.echo("the same data, code and parameters were rejected before: that version can never take an alias")
+        typer.echo(
+            "the same data, code and parameters were rejected before: that version can never take an alias"
+        )
     print_release(payload)
 
 
@@ -83,10 +112,14 @@ def stage(
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
     given: Annotated[
         str | None,
-        typer.Option("--input", help="What earlier stages handed over: a JSON file, - (standard input), env:NAME."),
+        typer.Option(
+            "--input",
+            help="What earlier stages handed over: a JSON file, - (standard input), env:NAME.",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File for the result. Default: standard output.", dir_okay=False)
+        Path | None,
+        typer.Option(help="File for the result. Default: standard output.", dir_okay=False),
     ] = None,
 ) -> None:
     """Run one stage: JSON in, JSON out, logs on stderr. env:NAME is a variable with JSON packed by gzip and base64."""
@@ -95,12 +128,23 @@ def stage(
     log_to_stderr()
     payload = _read_payload(given)
     default = {
-        "as_of": end_of_data(None).isoformat(), "reason": "manual",
-        "run_id": new_run_id(), "requested_by": user_name(),
-    }  # fmt: skip
+        "as_of": end_of_data(None).isoformat(),
+        "reason": "manual",
+        "run_id": new_run_id(),
+        "requested_by": user_name(),
+    }
     # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
-    said = {"as_of": as_of and end_of_data(as_of).isoformat(), "reason": reason, "run_id": run_id, "model": model}
-    payload["run"] = default | _run_of(payload) | {key: value for key, value in said.items() if value is not None}
+    said = {
+        "as_of": as_of and end_of_data(as_of).isoformat(),
+        "reason": reason,
+        "run_id": run_id,
+        "model": model,
+    }
+    payload["run"] = (
+        default
+        | _run_of(payload)
+        | {key: value for key, value in said.items() if value is not None}
+    )
     # Whatever a library or a model's features print is for people: standard output is for the result alone.
     with redirect_stdout(sys.stderr):
         result = run_stage(name, payload)
@@ -113,7 +157,9 @@ def stage(
 def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
     given = payload.get("run", {})
     if not isinstance(given, dict):
-        raise TerminalError("the stage's input run is not an object", received=repr(given), allowed="an object")
+        raise TerminalError(
+            "the stage's input run is not an object", received=repr(given), allowed="an object"
+        )
     return given
 
 
@@ -124,10 +170,16 @@ def _read_payload(given: str | None) -> dict[str, Any]:
         content = json.loads(_read_input(given))
     except (OSError, ValueError) as error:
         raise TerminalError(
-            "the stage's input cannot be read", received=f"{given}: {error}", allowed="a JSON object"
+            "the stage's input cannot be read",
+            received=f"{given}: {error}",
+            allowed="a JSON object",
         ) from None
     if not isinstance(content, dict):
-        raise TerminalError("the stage's input is not an object", received=type(content).__name__, allowed="an object")
+        raise TerminalError(
+            "the stage's input is not an object",
+            received=type(content).__name__,
+            allowed="an object",
+        )
     return content
 
 
@@ -165,7 +217,9 @@ def _parameters(given: list[str]) -> dict[str, Any]:
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise TerminalError("a parameter is NAME=VALUE", received=text, allowed="such as max_depth=8")
+            raise TerminalError(
+                "a parameter is NAME=VALUE", received=text, allowed="such as max_depth=8"
+            )
         try:
             parameters[name] = json.loads(value)
         except ValueError:

@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
 def score(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     as_of: Annotated[
-        str | None, typer.Option(help="Exclusive end of the window, a UTC day. Default: today, or the data's end.")
+        str | None,
+        typer.Option(
+            help="Exclusive end of the window, a UTC day. Default: today, or the data's end."
+        ),
     ] = None,
 ) -> None:
     """Score the newest rows of MODEL with its champion, into the lake; what was scored before is left alone."""
@@ -50,14 +53,21 @@ def _request(model: str, as_of: str | None) -> dict[str, Any]:
     if as_of is None and spec.end is not None:
         moment = min(moment, end_of(spec.end.isoformat()))
     return {
-        "model": model, "as_of": moment.isoformat(), "reason": "manual", "run_id": new_run_id(),
+        "model": model,
+        "as_of": moment.isoformat(),
+        "reason": "manual",
+        "run_id": new_run_id(),
         "requested_by": user_name(),
-    }  # fmt: skip
+    }
 
 
 def _summarise(found: BatchScore) -> None:
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(found.partitions.values()).items())
+    outcomes = ", ".join(
+        f"{count} {outcome}" for outcome, count in Counter(found.partitions.values()).items()
+    )
     typer.echo(f"version: {found.version} (bundle {found.bundle_digest[:12]})")
     typer.echo(f"partitions {found.window}: {outcomes}")
-    typer.echo(f"rows: {found.rows:,} scored, {found.rows_written:,} of them now; {found.quarantined:,} in quarantine")
+    typer.echo(
+        f"rows: {found.rows:,} scored, {found.rows_written:,} of them now; {found.quarantined:,} in quarantine"
+    )
     typer.echo(f"table: {found.table} (version {found.table_version})")

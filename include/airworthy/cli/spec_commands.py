@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Model folders, spec files, or folders of them. Default: every model of the project."),
+        typer.Argument(
+            help="Model folders, spec files, or folders of them. Default: every model of the project."
+        ),
     ] = None,
 ) -> None:
     """Print every fault of every model spec; exit 1 when there is one."""
@@ -46,7 +48,9 @@ def check(
     specs = [spec for path in folders for spec in specs_in(path)]
     if not specs:
         looked_in = ", ".join(str(path) for path in folders)
-        typer.echo(f"there is no model spec in {looked_in}\n  next:     airworthy new-model NAME", err=True)
+        typer.echo(
+            f"there is no model spec in {looked_in}\n  next:     airworthy new-model NAME", err=True
+        )
         raise typer.Exit(1)
     broken, faults = 0, 0
     for path in specs:
@@ -58,13 +62,19 @@ def check(
         broken += bool(checked.faults)
         faults += len(checked.faults)
     if faults:
-        typer.echo(f"{_count(faults, 'fault')} in {broken} of {_count(len(specs), 'spec')}", err=True)
+        typer.echo(
+            f"{_count(faults, 'fault')} in {broken} of {_count(len(specs), 'spec')}", err=True
+        )
         raise typer.Exit(1)
 
 
 def schema(
-    write: Annotated[bool, typer.Option("--write", help="Write the schema file that specs refer to.")] = False,
-    verdict: Annotated[bool, typer.Option("--verdict", help="The schema of verdict.json instead, printed.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the schema file that specs refer to.")
+    ] = False,
+    verdict: Annotated[
+        bool, typer.Option("--verdict", help="The schema of verdict.json instead, printed.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of model.yaml, which editors complete and check it with."""
     from airworthy.gates.verdict_schema import verdict_schema_text
@@ -83,7 +93,9 @@ def schema(
 def new_model(
     name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and _.")],
     task: Annotated[TaskChoice, typer.Option(help="What it predicts.")] = TaskChoice.regression,
-    source: Annotated[SourceChoice, typer.Option(help="Where its rows come from.")] = SourceChoice.simulator,
+    source: Annotated[
+        SourceChoice, typer.Option(help="Where its rows come from.")
+    ] = SourceChoice.simulator,
 ) -> None:
     """Make a working model folder to start from; where there is no project, the current folder becomes one."""
     from airworthy.environment import load_environment
@@ -97,7 +109,9 @@ def new_model(
     if source is not SourceChoice.simulator:
         typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
     typer.echo("  airworthy check")
-    typer.echo(f"  airworthy run {name} --as-of DATE    # the whole path in this process, without Airflow")
+    typer.echo(
+        f"  airworthy run {name} --as-of DATE    # the whole path in this process, without Airflow"
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -23,10 +23,18 @@ def register(app: typer.Typer) -> None:
 
 def staleness(
     model: Annotated[str, typer.Argument(help="The model's name.")],
-    as_of: Annotated[str | None, typer.Option(help="The end of the data, a UTC day. Default: the newest.")] = None,
-    ages: Annotated[str, typer.Option(help="How old, against a model of the day.")] = "0d,7d,30d,90d",
-    windows: Annotated[int, typer.Option(min=1, max=100, help="Holdouts, spread over the past.")] = 3,
-    write: Annotated[bool, typer.Option(help="Set alerts.champion_max_age in the model's spec.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option(help="The end of the data, a UTC day. Default: the newest.")
+    ] = None,
+    ages: Annotated[
+        str, typer.Option(help="How old, against a model of the day.")
+    ] = "0d,7d,30d,90d",
+    windows: Annotated[
+        int, typer.Option(min=1, max=100, help="Holdouts, spread over the past.")
+    ] = 3,
+    write: Annotated[
+        bool, typer.Option(help="Set alerts.champion_max_age in the model's spec.")
+    ] = False,
 ) -> None:
     """Measure how MODEL's quality decays with its age, and from which age on that is worth an alert.
 
@@ -57,7 +65,11 @@ def _job(model: str, as_of: str | None) -> Job:
     from airworthy.job import open_job
 
     end = end_of_data(as_of)
-    return open_job(RunRequest(model=model, as_of=end, reason="manual", run_id=new_run_id(), requested_by=user_name()))
+    return open_job(
+        RunRequest(
+            model=model, as_of=end, reason="manual", run_id=new_run_id(), requested_by=user_name()
+        )
+    )
 
 
 def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
@@ -83,11 +95,15 @@ def _write(job: Job, curve: StalenessCurve) -> bool:
 
     if curve.limit.age is None:
         raise TerminalError(
-            "there is no age to set the alert to", model=curve.model, received=curve.limit.told,
+            "there is no age to set the alert to",
+            model=curve.model,
+            received=curve.limit.told,
             allowed="an age whose loss is surely within monitor.performance.max_loss",
             next_step=f"airworthy staleness {curve.model} --ages 0d,1d,3d --windows 8",
-        )  # fmt: skip
+        )
     path = job.folder / "model.yaml"
     changed = set_in_part(path, "alerts", "champion_max_age", f"{curve.limit.age}d")
-    typer.echo(f"{path}: alerts.champion_max_age {'is now' if changed else 'was already'} {curve.limit.age}d")
+    typer.echo(
+        f"{path}: alerts.champion_max_age {'is now' if changed else 'was already'} {curve.limit.age}d"
+    )
     return True

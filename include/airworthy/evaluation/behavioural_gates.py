@@ -18,8 +18,15 @@ def _outcome(found: BehaviourFound) -> GateOutcome:
     count = f"{found.violations:,} of {found.rows:,} rows break it ({found.share:.2%}, at most {found.allowed:.2%})"
     reason = f"{found.rule}: {count}{f'; most: {found.example}' if found.example else ''}"
     if found.rows < found.min_rows:
-        outcome, reason = "inconclusive", f"{found.rule}: only {found.rows} rows to try, {found.min_rows} asked"
+        outcome, reason = (
+            "inconclusive",
+            f"{found.rule}: only {found.rows} rows to try, {found.min_rows} asked",
+        )
     return GateOutcome(
-        gate=f"{BEHAVIOUR_GATE}{found.name}", outcome=outcome, value=found.share if found.rows else None,
-        threshold=found.allowed, n=found.rows, reason=reason,
-    )  # fmt: skip
+        gate=f"{BEHAVIOUR_GATE}{found.name}",
+        outcome=outcome,
+        value=found.share if found.rows else None,
+        threshold=found.allowed,
+        n=found.rows,
+        reason=reason,
+    )

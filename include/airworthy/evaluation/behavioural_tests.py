@@ -61,7 +61,9 @@ def try_behaviour(
         TerminalError: when a test cannot be computed on these rows.
     """
     inputs = bundle.manifest.inputs
-    rows = sample.select(list(inputs)) if sample.width else pl.DataFrame(schema=polars_schema(inputs))
+    rows = (
+        sample.select(list(inputs)) if sample.width else pl.DataFrame(schema=polars_schema(inputs))
+    )
     before: Array = bundle.predict(rows)
     found = []
     for name, test in tests.items():
@@ -69,14 +71,18 @@ def try_behaviour(
             found.append(_try(name, test, bundle, rows, before))
         except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
             raise TerminalError(
-                f"the behavioural test {name!r} fails: {type(error).__name__}: {error}", model=bundle.manifest.model,
-                stage="evaluate", allowed="columns and values of the declared types",
+                f"the behavioural test {name!r} fails: {type(error).__name__}: {error}",
+                model=bundle.manifest.model,
+                stage="evaluate",
+                allowed="columns and values of the declared types",
                 next_step=f"airworthy check include/models/{bundle.manifest.model}",
-            ) from error  # fmt: skip
+            ) from error
     return found
 
 
-def _try(name: str, test: BehaviouralTest, bundle: ModelBundle, rows: pl.DataFrame, before: Array) -> BehaviourFound:
+def _try(
+    name: str, test: BehaviouralTest, bundle: ModelBundle, rows: pl.DataFrame, before: Array
+) -> BehaviourFound:
     if isinstance(test, MinimumFunctionality):
         return _minimum(name, test, bundle)
     if test.where is not None:
@@ -91,7 +97,9 @@ def _try(name: str, test: BehaviouralTest, bundle: ModelBundle, rows: pl.DataFra
     if violated.any():
         worst = int(np.nanargmax(np.where(np.isnan(excess), np.inf, excess)))
         example = f"{_row(rows, worst)}: {_shown(before[worst])} became {_shown(after[worst])}"
-    return BehaviourFound(name, rule_of(test), len(rows), int(violated.sum()), test.allowed, test.min_rows, example)
+    return BehaviourFound(
+        name, rule_of(test), len(rows), int(violated.sum()), test.allowed, test.min_rows, example
+    )
 
 
 def _moved(test: Invariance | Direction, bundle: ModelBundle, before: Array, after: Array) -> Array:
@@ -111,20 +119,28 @@ def _minimum(name: str, test: MinimumFunctionality, bundle: ModelBundle) -> Beha
     violated = ~((found >= low) & (found <= high))
     example = ""
     if violated.any():
-        worst = int(np.argmax(np.where(np.isnan(found), np.inf, np.maximum(low - found, found - high))))
+        worst = int(
+            np.argmax(np.where(np.isnan(found), np.inf, np.maximum(low - found, found - high)))
+        )
         example = f"{_row(rows, worst)}: {_shown(found[worst])}"
-    return BehaviourFound(name, rule_of(test), len(rows), int(violated.sum()), test.allowed, 1, example)
+    return BehaviourFound(
+        name, rule_of(test), len(rows), int(violated.sum()), test.allowed, 1, example
+    )
 
 
 def _of(name: str | None, bundle: ModelBundle, predictions: Array) -> Array:
     if predictions.ndim == 1:
         return predictions
     if name not in bundle.manifest.classes:
-        raise ValueError(f"`of` names the class that is meant: one of {bundle.manifest.classes}, not {name!r}")
+        raise ValueError(
+            f"`of` names the class that is meant: one of {bundle.manifest.classes}, not {name!r}"
+        )
     return np.asarray(predictions[:, bundle.manifest.classes.index(name)])
 
 
-def changed_rows(rows: pl.DataFrame, change: Change, inputs: Mapping[str, ColumnType]) -> pl.DataFrame:
+def changed_rows(
+    rows: pl.DataFrame, change: Change, inputs: Mapping[str, ColumnType]
+) -> pl.DataFrame:
     """Return the rows with columns changed, in their declared types; all changes see the rows as they were."""
     kinds = polars_schema(dict(inputs))
     return rows.with_columns(
@@ -136,7 +152,9 @@ def changed_rows(rows: pl.DataFrame, change: Change, inputs: Mapping[str, Column
 def written_rows(test: MinimumFunctionality, inputs: Mapping[str, ColumnType]) -> pl.DataFrame:
     """Return the cases of a test as raw rows; times without a zone are UTC."""
     kinds = polars_schema(dict(inputs)).items()
-    return pl.DataFrame([pl.Series(name, [row.get(name) for row in test.rows], dtype=kind) for name, kind in kinds])
+    return pl.DataFrame(
+        [pl.Series(name, [row.get(name) for row in test.rows], dtype=kind) for name, kind in kinds]
+    )
 
 
 def rule_of(test: BehaviouralTest) -> str:
@@ -152,7 +170,9 @@ def rule_of(test: BehaviouralTest) -> str:
 
 
 def _row(rows: pl.DataFrame, index: int) -> str:
-    values = {name: value for name, value in rows.row(index, named=True).items() if value is not None}
+    values = {
+        name: value for name, value in rows.row(index, named=True).items() if value is not None
+    }
     return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
 
 

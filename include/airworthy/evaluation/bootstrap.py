@@ -27,9 +27,18 @@ _CELLS_AT_ONCE = 8_000_000
 
 
 def relative_loss(
-    task: Task, metric: str, labels: Array, challenger: Array, reference: Array, *,
-    days: Array, threshold: float, confidence: float, resamples: int, seed: int,
-) -> tuple[float, float, float]:  # fmt: skip
+    task: Task,
+    metric: str,
+    labels: Array,
+    challenger: Array,
+    reference: Array,
+    *,
+    days: Array,
+    threshold: float,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> tuple[float, float, float]:
     """Return how much worse the challenger is than the reference, as a share of the reference's value.
 
     Args:
@@ -47,13 +56,22 @@ def relative_loss(
     Returns:
         The point estimate and the interval's ends; positive is worse, whatever the metric's direction.
     """
-    scores = [weighted_metric(task, metric, labels, predictions, threshold) for predictions in (challenger, reference)]
+    scores = [
+        weighted_metric(task, metric, labels, predictions, threshold)
+        for predictions in (challenger, reference)
+    ]
     sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
     return _interval(scores, days, sign, confidence=confidence, resamples=resamples, seed=seed)
 
 
 def relative_cost(
-    challenger: Array, reference: Array, *, days: Array, confidence: float, resamples: int, seed: int
+    challenger: Array,
+    reference: Array,
+    *,
+    days: Array,
+    confidence: float,
+    resamples: int,
+    seed: int,
 ) -> tuple[float, float, float]:
     """Return how much more the challenger's rows cost than the reference's, as `relative_loss` does for a metric.
 
@@ -79,7 +97,9 @@ def _interval(
     def losses(draw: Draw) -> Array:
         block = max(1, _CELLS_AT_ONCE // rows)
         counts = [min(block, resamples - start) for start in range(0, resamples, block)]
-        return np.concatenate([_loss(sign, *(score(weights) for score in scores)) for weights in map(draw, counts)])
+        return np.concatenate(
+            [_loss(sign, *(score(weights) for score in scores)) for weights in map(draw, counts)]
+        )
 
     point = float(_loss(sign, *(score(np.ones((1, rows))) for score in scores))[0])
     low, high = _ends(losses(lambda count: _counts(generator, count, rows)), tail)
@@ -115,7 +135,11 @@ def _counts(generator: np.random.Generator, resamples: int, size: int) -> Array:
     """Return how often each of `size` things is drawn in as many draws with replacement, shape (resamples, size)."""
     drawn = generator.integers(size, size=(resamples, size))
     drawn += np.arange(resamples)[:, None] * size
-    return np.bincount(drawn.ravel(), minlength=resamples * size).reshape(resamples, size).astype(np.float64)
+    return (
+        np.bincount(drawn.ravel(), minlength=resamples * size)
+        .reshape(resamples, size)
+        .astype(np.float64)
+    )
 
 
 def _loss(sign: float, challenger: Array, reference: Array) -> Array:

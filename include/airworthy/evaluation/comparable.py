@@ -12,7 +12,11 @@ def why_incomparable(champion: Manifest, spec: ModelSpec) -> str | None:
     if champion.task != spec.task:
         return f"the champion is a {champion.task} model, and the task is now {spec.task}"
     given, wanted = polars_schema(spec.inputs), polars_schema(champion.inputs)
-    lacking = [f"{name} ({champion.inputs[name]})" for name, kind in wanted.items() if given.get(name) != kind]
+    lacking = [
+        f"{name} ({champion.inputs[name]})"
+        for name, kind in wanted.items()
+        if given.get(name) != kind
+    ]
     if lacking:
         return f"the champion reads {', '.join(lacking)}, which the spec no longer declares so"
     return None

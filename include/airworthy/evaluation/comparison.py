@@ -22,10 +22,16 @@ def losses_of(spec: ModelSpec, scored: Scored) -> dict[tuple[str, str], Loss]:
     A pair is left out when one of the two was not scored, or has no such metric on these rows.
     """
     asked = {
-        (gate.metric, gate.against) for gate in spec.evaluate.gates if gate.against is not None and gate.slice is None
+        (gate.metric, gate.against)
+        for gate in spec.evaluate.gates
+        if gate.against is not None and gate.slice is None
     }
     roles = {role: scored.metrics(spec, role) for role in scored.predictions}
-    defined = {name for name in asked if all(name[0] in roles.get(role, {}) for role in ("challenger", name[1]))}
+    defined = {
+        name
+        for name in asked
+        if all(name[0] in roles.get(role, {}) for role in ("challenger", name[1]))
+    }
     return {(metric, role): _loss(spec, scored, metric, role) for metric, role in sorted(defined)}
 
 
@@ -52,15 +58,30 @@ def _in_slices(spec: ModelSpec, scored: Scored, metric: str, column: str) -> dic
     }
 
 
-def _loss(spec: ModelSpec, scored: Scored, metric: str, role: str, chosen: Array | slice = slice(None)) -> Loss:
+def _loss(
+    spec: ModelSpec, scored: Scored, metric: str, role: str, chosen: Array | slice = slice(None)
+) -> Loss:
     rules, seed, days = spec.evaluate, spec.train.seed, scored.days[chosen]
     values = scored.costs if metric == KPI else scored.predictions
     challenger, other = values["challenger"][chosen], values[role][chosen]
     if metric == KPI:
         return relative_cost(
-            challenger, other, days=days, confidence=rules.confidence, resamples=rules.resamples, seed=seed
+            challenger,
+            other,
+            days=days,
+            confidence=rules.confidence,
+            resamples=rules.resamples,
+            seed=seed,
         )
     return relative_loss(
-        spec.task, metric, scored.labels[chosen], challenger, other, days=days, threshold=rules.decision_threshold,
-        confidence=rules.confidence, resamples=rules.resamples, seed=seed,
-    )  # fmt: skip
+        spec.task,
+        metric,
+        scored.labels[chosen],
+        challenger,
+        other,
+        days=days,
+        threshold=rules.decision_threshold,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=seed,
+    )

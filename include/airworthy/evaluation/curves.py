@@ -50,7 +50,9 @@ def calibration(positives: Array, probabilities: Array) -> Curve | None:
 
     if not _defined(positives):
         return None
-    known = np.clip(probabilities, 0, 1)  # rounding may have left a sum of probabilities a hair above 1
+    known = np.clip(
+        probabilities, 0, 1
+    )  # rounding may have left a sum of probabilities a hair above 1
     share, mean = calibration_curve(positives, known, n_bins=10, strategy="quantile")
     return Curve(mean, share, float(brier_score_loss(positives, known)))
 

@@ -26,7 +26,11 @@ class Judged:
 
 
 def judge_challenger(
-    spec: ModelSpec, behaviour: Behaviour, challenger: ModelBundle, scored: Scored, incomparable: dict[str, str]
+    spec: ModelSpec,
+    behaviour: Behaviour,
+    challenger: ModelBundle,
+    scored: Scored,
+    incomparable: dict[str, str],
 ) -> Judged:
     """Measure a challenger on scored rows, and put it to the spec's gates and to behavioural tests.
 
@@ -48,5 +52,7 @@ def judge_challenger(
     tried = try_behaviour(behaviour.tests, challenger, scored.sample)
     gates = [*decide(spec.evaluate.gates, measured), *behaviour_outcomes(tried)]
     outcome = overall(gates)
-    releasable = outcome == "pass" or (outcome == "inconclusive" and spec.evaluate.inconclusive == "release")
+    releasable = outcome == "pass" or (
+        outcome == "inconclusive" and spec.evaluate.inconclusive == "release"
+    )
     return Judged(measured, gates, outcome, releasable)

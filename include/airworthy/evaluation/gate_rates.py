@@ -72,10 +72,15 @@ def expected_passes(comparisons: Sequence[Comparison], margin: float, confidence
     return float(np.mean(ndtr((room / half - 1) * z)))
 
 
-def loss_of(task: Task, metric: str, labels: Array, challenger: Array, reference: Array, threshold: float) -> float:
+def loss_of(
+    task: Task, metric: str, labels: Array, challenger: Array, reference: Array, threshold: float
+) -> float:
     """Return how much worse the challenger is on these rows, as a share of the reference's value, without interval."""
     once = np.ones((1, len(labels)))
-    ours, other = (weighted_metric(task, metric, labels, p, threshold)(once)[0] for p in (challenger, reference))
+    ours, other = (
+        weighted_metric(task, metric, labels, p, threshold)(once)[0]
+        for p in (challenger, reference)
+    )
     return float((1 if metric in LOWER_IS_BETTER else -1) * (ours - other) / abs(other))
 
 

@@ -45,11 +45,15 @@ class Scored:
     days: Array
     costs: dict[str, Array] = field(default_factory=dict)
 
-    def metrics(self, spec: ModelSpec, role: str, chosen: Array | slice = slice(None)) -> dict[str, float]:
+    def metrics(
+        self, spec: ModelSpec, role: str, chosen: Array | slice = slice(None)
+    ) -> dict[str, float]:
         """Return metric -> value of one model on the chosen rows; the KPI is the last."""
         labels, rows = self.labels[chosen], self.predictions[role][chosen]
         found = measure(spec.task, labels, rows, spec.evaluate.decision_threshold)
-        return {**found, KPI: float(self.costs[role][chosen].mean())} if role in self.costs else found
+        return (
+            {**found, KPI: float(self.costs[role][chosen].mean())} if role in self.costs else found
+        )
 
     def priced(self, spec: ModelSpec, behaviour: Behaviour) -> Scored:
         """Return the same with each row's cost.
@@ -61,7 +65,9 @@ class Scored:
             role: costs_of_rows(spec, behaviour, self.labels, rows, self.classes)
             for role, rows in self.predictions.items()
         }
-        return replace(self, costs={role: costs for role, costs in found.items() if costs is not None})
+        return replace(
+            self, costs={role: costs for role, costs in found.items() if costs is not None}
+        )
 
 
 def score_holdout(
@@ -77,7 +83,9 @@ def score_holdout(
     of raw rows is in memory at a time, and the sample.
     """
     classes = bundles["challenger"].manifest.classes
-    others = {name for bundle in bundles.values() for name in bundle.manifest.classes} - set(classes)
+    others = {name for bundle in bundles.values() for name in bundle.manifest.classes} - set(
+        classes
+    )
     order = [*classes, *sorted(others)]
     labels: list[Array] = []
     slices: list[pl.DataFrame] = []
@@ -121,7 +129,9 @@ def aligned(predictions: Array, classes: list[str], order: list[str]) -> Array:
     return found
 
 
-def slice_metrics(spec: ModelSpec, scored: Scored, role: str = "challenger") -> dict[str, dict[str, dict[str, float]]]:
+def slice_metrics(
+    spec: ModelSpec, scored: Scored, role: str = "challenger"
+) -> dict[str, dict[str, dict[str, float]]]:
     """Return column -> slice -> metrics of one model, with ``rows`` among them."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for slices in spec.evaluate.slices:

@@ -69,8 +69,14 @@ def _by_function(spec: ModelSpec, behaviour: Behaviour, labels: Array, predictio
     return found
 
 
-def _wrong(spec: ModelSpec, behaviour: Behaviour, name: str, received: str, allowed: str) -> TerminalError:
+def _wrong(
+    spec: ModelSpec, behaviour: Behaviour, name: str, received: str, allowed: str
+) -> TerminalError:
     return TerminalError(
-        f"the KPI function {name!r} gives no cost per row", model=spec.model, stage="evaluate", received=received,
-        allowed=allowed, next_step=f"edit {behaviour.path}",
-    )  # fmt: skip
+        f"the KPI function {name!r} gives no cost per row",
+        model=spec.model,
+        stage="evaluate",
+        received=received,
+        allowed=allowed,
+        next_step=f"edit {behaviour.path}",
+    )

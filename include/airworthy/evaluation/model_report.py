@@ -16,7 +16,9 @@ _WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "I
 _MOST_SLICES = 60
 
 
-def report_page(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, picture: bytes) -> str:
+def report_page(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, picture: bytes
+) -> str:
     """Return the report as HTML.
 
     Args:
@@ -28,21 +30,30 @@ def report_page(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Ve
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
     pages.filters["number"] = _number
     return pages.get_template("report.html.j2").render(
-        spec=job.spec, verdict=verdict, words=_WORDS, behaviour_gate=BEHAVIOUR_GATE,
+        spec=job.spec,
+        verdict=verdict,
+        words=_WORDS,
+        behaviour_gate=BEHAVIOUR_GATE,
         compared=[gate.name for gate in job.spec.evaluate.gates if gate.against is not None],
         facts=_facts(job, dataset, challenger, verdict),
         gates=[gate for gate in verdict.gates if not gate.gate.startswith(BEHAVIOUR_GATE)],
         behaviour=[gate for gate in verdict.gates if gate.gate.startswith(BEHAVIOUR_GATE)],
-        metrics=_metrics(job, verdict), roles=[role for role in _ROLES if role in verdict.metrics],
-        slices=_slices(verdict), most_slices=_MOST_SLICES,
+        metrics=_metrics(job, verdict),
+        roles=[role for role in _ROLES if role in verdict.metrics],
+        slices=_slices(verdict),
+        most_slices=_MOST_SLICES,
         picture=base64.b64encode(picture).decode("ascii"),
-    )  # fmt: skip
+    )
 
 
-def _facts(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict) -> list[tuple[str, str]]:
+def _facts(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict
+) -> list[tuple[str, str]]:
     run, split, champion = job.run, challenger.split, verdict.champion_version
     started = run.run_id if run.dag_id is None else f"{run.run_id} of {run.dag_id}"
     holdout = f"[{split.holdout_start:%Y-%m-%d}, {split.end:%Y-%m-%d})"
@@ -50,7 +61,10 @@ def _facts(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict
         ("Why", f"{run.reason}, asked for by {run.requested_by}"),
         ("Run", started),
         ("As of", f"{run.as_of:%Y-%m-%d %H:%M} UTC"),
-        ("Data", f"{dataset.window}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions"),
+        (
+            "Data",
+            f"{dataset.window}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions",
+        ),
         ("Dataset digest", dataset.digest),
         ("Learned from", f"{split.train_rows:,} rows before {split.holdout_start:%Y-%m-%d}"),
         ("Judged on", f"{verdict.holdout_rows:,} rows of {holdout}"),
@@ -59,7 +73,7 @@ def _facts(job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict
         ("MLflow run", challenger.mlflow_run_id),
         ("Git commit", git_commit(job.environment.project)),
         ("Owner", job.spec.owner),
-    ]  # fmt: skip
+    ]
 
 
 def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
@@ -67,7 +81,11 @@ def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
     unit = job.spec.evaluate.kpi.unit if job.spec.evaluate.kpi else ""
     rows = []
     for name in verdict.metrics["challenger"]:
-        values = {role: verdict.metrics[role][name] for role in _ROLES if name in verdict.metrics.get(role, {})}
+        values = {
+            role: verdict.metrics[role][name]
+            for role in _ROLES
+            if name in verdict.metrics.get(role, {})
+        }
         best = (min if name in LOWER_IS_BETTER else max)(values.values())
         way = "lower is better" if name in LOWER_IS_BETTER else "higher is better"
         note = f"{unit} per row, {way}" if name == KPI and unit else way
@@ -81,8 +99,14 @@ def _slices(verdict: Verdict) -> list[dict[str, Any]]:
     for column, found in verdict.slices.items():
         kept = set(sorted(found, key=lambda name: -found[name]["rows"])[:_MOST_SLICES])
         rows = {name: metrics for name, metrics in found.items() if name in kept}
-        names = [name for name in verdict.metrics["challenger"] if any(name in metrics for metrics in rows.values())]
-        tables.append({"column": column, "names": names, "rows": rows, "left_out": len(found) - len(rows)})
+        names = [
+            name
+            for name in verdict.metrics["challenger"]
+            if any(name in metrics for metrics in rows.values())
+        ]
+        tables.append(
+            {"column": column, "names": names, "rows": rows, "left_out": len(found) - len(rows)}
+        )
     return tables
 
 

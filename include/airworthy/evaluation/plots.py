@@ -27,7 +27,9 @@ _MOST_CURVES = 8
 _MOST_NUMBERED = 15
 
 
-def draw(spec: ModelSpec, scored: Scored, importance: dict[str, float], classes: list[str]) -> Figure:
+def draw(
+    spec: ModelSpec, scored: Scored, importance: dict[str, float], classes: list[str]
+) -> Figure:
     """Return the figure; nothing global of matplotlib is touched, so threads and forked tasks may draw.
 
     Args:
@@ -62,7 +64,9 @@ def _regression(spec: ModelSpec, panels: Panels, scored: Scored) -> None:
     axes = next(panels)
     axes.plot(predictions[::step], (labels - predictions)[::step], ".", markersize=2, alpha=0.4)
     axes.axhline(0, color="black", linewidth=1)
-    axes.set(title="residual by prediction", xlabel=f"predicted {spec.ingest.label}", ylabel="residual")
+    axes.set(
+        title="residual by prediction", xlabel=f"predicted {spec.ingest.label}", ylabel="residual"
+    )
 
 
 def _residuals(spec: ModelSpec, axes: Axes, scored: Scored) -> None:
@@ -72,7 +76,13 @@ def _residuals(spec: ModelSpec, axes: Axes, scored: Scored) -> None:
     edges = np.linspace(low, high, 61).tolist()
     for role, found in residuals.items():
         kind: Any = "stepfilled" if role == "challenger" else "step"
-        axes.hist(np.clip(found, edges[0], edges[-1]), bins=edges, histtype=kind, color=_COLOURS[role], label=role)
+        axes.hist(
+            np.clip(found, edges[0], edges[-1]),
+            bins=edges,
+            histtype=kind,
+            color=_COLOURS[role],
+            label=role,
+        )
     axes.set(title="residuals", xlabel=f"actual - predicted {spec.ingest.label}", ylabel="rows")
     axes.legend()
 
@@ -91,7 +101,9 @@ def _classification(spec: ModelSpec, panels: Panels, scored: Scored, classes: li
     _confusion(next(panels), matrix, classes, f"confusion matrix of {spec.ingest.label}{at}")
 
 
-def _told_apart(spec: ModelSpec, scored: Scored, classes: list[str]) -> dict[str, tuple[Array, Array]]:
+def _told_apart(
+    spec: ModelSpec, scored: Scored, classes: list[str]
+) -> dict[str, tuple[Array, Array]]:
     """Return what is drawn as a curve each -> which rows are positive, and their predicted probabilities.
 
     That is each model of a binary task, or the challenger's commonest classes, each against all others.
@@ -107,7 +119,13 @@ def _told_apart(spec: ModelSpec, scored: Scored, classes: list[str]) -> dict[str
 def _receiver(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
     _join(axes, curves, "AUC")
     axes.plot([0, 1], [0, 1], color="black", linewidth=1)
-    axes.set(title=title, xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.02))
+    axes.set(
+        title=title,
+        xlabel="false positive rate",
+        ylabel="true positive rate",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+    )
 
 
 def _precision_recall(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
@@ -119,7 +137,11 @@ def _precision_recall(axes: Axes, curves: dict[str, Curve | None], title: str) -
 def _calibration(axes: Axes, curves: dict[str, Curve | None]) -> None:
     _join(axes, curves, "Brier score", marker="o", markersize=4)
     axes.plot([0, 1], [0, 1], color="black", linewidth=1)
-    axes.set(title="calibration", xlabel="predicted probability, mean of a tenth of the rows", ylabel="observed share")
+    axes.set(
+        title="calibration",
+        xlabel="predicted probability, mean of a tenth of the rows",
+        ylabel="observed share",
+    )
 
 
 def _join(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: Any) -> None:
@@ -127,12 +149,22 @@ def _join(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: An
     for name, curve in curves.items():
         if curve is not None:
             axes.plot(
-                curve.x, curve.y, label=f"{name}: {summary} {curve.summary:.3f}", color=_COLOURS.get(name), **style
+                curve.x,
+                curve.y,
+                label=f"{name}: {summary} {curve.summary:.3f}",
+                color=_COLOURS.get(name),
+                **style,
             )
     if any(curves.values()):
         axes.legend()
     else:
-        axes.text(0.5, 0.5, "not defined: all rows are of one class", ha="center", transform=axes.transAxes)
+        axes.text(
+            0.5,
+            0.5,
+            "not defined: all rows are of one class",
+            ha="center",
+            transform=axes.transAxes,
+        )
 
 
 def _probabilities(axes: Axes, scored: Scored, classes: list[str]) -> None:
@@ -162,5 +194,7 @@ def _confusion(axes: Axes, matrix: Array, classes: list[str], title: str) -> Non
 def _importance(axes: Axes, importance: dict[str, float]) -> None:
     top = sorted(importance.items(), key=lambda item: item[1])[-15:]
     axes.barh([name for name, _ in top], [value for _, value in top])
-    axes.set(title=f"importance{f', the {len(top)} largest' if len(top) < len(importance) else ''}",
-             xlabel="share of the total gain")  # fmt: skip
+    axes.set(
+        title=f"importance{f', the {len(top)} largest' if len(top) < len(importance) else ''}",
+        xlabel="share of the total gain",
+    )

@@ -47,4 +47,9 @@ def _slice(slices: Slices) -> pl.Expr:
     # An Enum costs a byte or four a row, however many rows there are.
     kind = pl.Enum([*names, MISSING])
     number = column.cast(pl.Float64).fill_nan(None)
-    return number.cut(slices.bins, labels=names, left_closed=True).cast(pl.String).fill_null(MISSING).cast(kind)
+    return (
+        number.cut(slices.bins, labels=names, left_closed=True)
+        .cast(pl.String)
+        .fill_null(MISSING)
+        .cast(kind)
+    )

@@ -11,7 +11,9 @@ from airworthy.spec.evaluate_part import Task
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def measure(task: Task, labels: Array, predictions: Array, threshold: float = 0.5) -> dict[str, float]:
+def measure(
+    task: Task, labels: Array, predictions: Array, threshold: float = 0.5
+) -> dict[str, float]:
     """Return the task's metrics.
 
     Args:
@@ -72,13 +74,19 @@ def _auc_of_classes(labels: Array, rows: Array) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
     codes = [code for code in range(rows.shape[1]) if 0 < (labels == code).sum() < len(labels)]
-    return {"auc": float(np.mean([roc_auc_score(labels == code, rows[:, code]) for code in codes]))} if codes else {}
+    return (
+        {"auc": float(np.mean([roc_auc_score(labels == code, rows[:, code]) for code in codes]))}
+        if codes
+        else {}
+    )
 
 
 def _decisions(labels: Array, decided: Array, average: str) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-    precision, recall, f1, _ = precision_recall_fscore_support(labels, decided, average=average, zero_division=0.0)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, decided, average=average, zero_division=0.0
+    )
     return {
         "accuracy": float(accuracy_score(labels, decided)),
         "precision": float(precision),
@@ -91,5 +99,9 @@ def confusion(labels: Array, predictions: Array, threshold: float, classes: int)
     """Return the confusion matrix, shape (classes, classes): row = true class, column = predicted class."""
     from sklearn.metrics import confusion_matrix
 
-    decided = predictions.argmax(axis=1) if predictions.ndim == 2 else (predictions >= threshold).astype(int)
+    decided = (
+        predictions.argmax(axis=1)
+        if predictions.ndim == 2
+        else (predictions >= threshold).astype(int)
+    )
     return np.asarray(confusion_matrix(labels.astype(int), decided, labels=list(range(classes))))

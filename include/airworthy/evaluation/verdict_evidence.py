@@ -17,7 +17,12 @@ from airworthy.registry.tags import NOTE, REASONS, VERDICT
 
 
 def keep_evidence(
-    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, scored: Scored, bundle: ModelBundle
+    job: Job,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    verdict: Verdict,
+    scored: Scored,
+    bundle: ModelBundle,
 ) -> None:
     """Write ``verdict.json``, ``evaluation.png`` and ``report.html``; log them and the metrics to MLflow.
 
@@ -32,10 +37,16 @@ def keep_evidence(
     picture = _picture(job, scored, importance, bundle)
     (folder / "verdict.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     (folder / "evaluation.png").write_bytes(picture)
-    (folder / "report.html").write_text(report_page(job, dataset, challenger, verdict, picture), encoding="utf-8")
+    (folder / "report.html").write_text(
+        report_page(job, dataset, challenger, verdict, picture), encoding="utf-8"
+    )
     with mlflow.start_run(run_id=verdict.mlflow_run_id):
         mlflow.log_metrics(
-            {f"{role}_{metric}": value for role, found in verdict.metrics.items() for metric, value in found.items()}
+            {
+                f"{role}_{metric}": value
+                for role, found in verdict.metrics.items()
+                for metric, value in found.items()
+            }
         )
         mlflow.set_tags(
             {

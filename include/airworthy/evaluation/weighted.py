@@ -16,7 +16,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array], Array]
 
 
-def weighted_metric(task: Task, metric: str, labels: Array, predictions: Array, threshold: float) -> Score:
+def weighted_metric(
+    task: Task, metric: str, labels: Array, predictions: Array, threshold: float
+) -> Score:
     """Return the metric as a function of row weights: (resamples, rows) -> (resamples,).
 
     Args:
@@ -27,12 +29,20 @@ def weighted_metric(task: Task, metric: str, labels: Array, predictions: Array, 
         threshold: Decision threshold of a binary task.
     """
     if metric == "auc":
-        return _auc_of_classes(labels, predictions) if task == "multiclass" else _auc(labels == 1, predictions)
+        return (
+            _auc_of_classes(labels, predictions)
+            if task == "multiclass"
+            else _auc(labels == 1, predictions)
+        )
     if task == "regression":
         return _regression(metric, labels, predictions.astype(np.float64))
     if metric == "log_loss":
         return weighted_mean(-np.log(np.clip(_of_true_class(labels, predictions), 1e-15, 1.0)))
-    decided = predictions.argmax(axis=1) if task == "multiclass" else (predictions >= threshold).astype(int)
+    decided = (
+        predictions.argmax(axis=1)
+        if task == "multiclass"
+        else (predictions >= threshold).astype(int)
+    )
     if metric == "accuracy":
         return weighted_mean((decided == labels).astype(float))
     classes = range(predictions.shape[1]) if task == "multiclass" else (1,)
@@ -43,7 +53,9 @@ def _of_true_class(labels: Array, predictions: Array) -> Array:
     """Return the probability that was given to what came true, shape (rows,)."""
     if predictions.ndim == 1:
         return np.where(labels == 1, predictions, 1 - predictions)
-    return np.asarray(predictions[np.arange(len(labels)), labels.astype(int)] / predictions.sum(axis=1))
+    return np.asarray(
+        predictions[np.arange(len(labels)), labels.astype(int)] / predictions.sum(axis=1)
+    )
 
 
 def weighted_mean(values: Array) -> Score:
@@ -59,15 +71,22 @@ def _regression(metric: str, labels: Array, predictions: Array) -> Score:
     if metric == "rmse":
         return lambda weights: np.sqrt(squared(weights))
     mean, mean_square = weighted_mean(labels), weighted_mean(labels**2)
-    return lambda weights: 1 - squared(weights) / np.maximum(mean_square(weights) - mean(weights) ** 2, 1e-12)
+    return lambda weights: (
+        1 - squared(weights) / np.maximum(mean_square(weights) - mean(weights) ** 2, 1e-12)
+    )
 
 
 def _macro(metric: str, labels: Array, decided: Array, classes: list[int]) -> Score:
     columns = [((decided == c) & (labels == c), decided == c, labels == c) for c in classes]
 
     def score(weights: Array) -> Array:
-        found = [_one_class(metric, *(weights @ column.astype(float) for column in each)) for each in columns]
-        return np.nan_to_num(_mean_of_defined(found))  # as scikit-learn has it for rows without a single positive
+        found = [
+            _one_class(metric, *(weights @ column.astype(float) for column in each))
+            for each in columns
+        ]
+        return np.nan_to_num(
+            _mean_of_defined(found)
+        )  # as scikit-learn has it for rows without a single positive
 
     return score
 
@@ -107,7 +126,9 @@ def _auc(positives: Array, predictions: Array) -> Score:
         below = np.cumsum(misses, axis=1) - misses / 2
         pairs = hits.sum(axis=1) * misses.sum(axis=1)
         return np.asarray(
-            np.divide((hits * below).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+            np.divide(
+                (hits * below).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0
+            )
         )
 
     return score

@@ -68,7 +68,13 @@ def _decide(gate: Gate, measured: Measured) -> GateOutcome:
 def _absolute(gate: Gate, measured: Measured) -> GateOutcome:
     value = measured.metrics["challenger"].get(gate.metric)
     if value is None:
-        return _outcome(gate, "inconclusive", None, measured.rows, f"{gate.metric} is not defined for these rows")
+        return _outcome(
+            gate,
+            "inconclusive",
+            None,
+            measured.rows,
+            f"{gate.metric} is not defined for these rows",
+        )
     outcome: Outcome = "pass" if _within(gate, value) else "fail"
     return _outcome(gate, outcome, value, measured.rows, f"{value:.4g} {_bounds(gate, outcome)}")
 
@@ -85,24 +91,34 @@ def _in_slices(gate: Gate, column: str, measured: Measured) -> GateOutcome:
         if not _within(gate, value):
             bad.append(f"{name} {value:.4g}")
     if bad:
-        return _outcome(gate, "fail", worst, measured.rows, f"{', '.join(bad)} {_bounds(gate, 'fail')}")
+        return _outcome(
+            gate, "fail", worst, measured.rows, f"{', '.join(bad)} {_bounds(gate, 'fail')}"
+        )
     if small or worst is None:
         which = ", ".join(small) or "every slice"
-        return _outcome(gate, "inconclusive", worst, measured.rows, f"under {gate.min_rows} rows: {which}")
-    return _outcome(gate, "pass", worst, measured.rows, f"worst slice {worst:.4g} {_bounds(gate, 'pass')}")
+        return _outcome(
+            gate, "inconclusive", worst, measured.rows, f"under {gate.min_rows} rows: {which}"
+        )
+    return _outcome(
+        gate, "pass", worst, measured.rows, f"worst slice {worst:.4g} {_bounds(gate, 'pass')}"
+    )
 
 
 def _against_champion(gate: Gate, measured: Measured) -> GateOutcome:
     margin = gate.margin or 0.0
     if "champion" in measured.incomparable:
-        return _outcome(gate, "inconclusive", None, measured.rows, measured.incomparable["champion"], margin)
+        return _outcome(
+            gate, "inconclusive", None, measured.rows, measured.incomparable["champion"], margin
+        )
     if "champion" not in measured.metrics:
         return _outcome(gate, "pass", None, measured.rows, "there is no champion yet", margin)
     if gate.slice is not None:
         return _against_champion_in_slices(gate, gate.slice, measured, margin)
     loss = measured.losses.get((gate.metric, "champion"))
     if loss is None:
-        return _outcome(gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", margin)
+        return _outcome(
+            gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", margin
+        )
     outcome, wanted = judge_loss(loss, margin), rows_wanted(loss, margin)
     reason = f"{loss_in_words(loss)}; at most {margin:+.2%} allowed"
     if outcome == "inconclusive" and wanted is not None:
@@ -111,9 +127,13 @@ def _against_champion(gate: Gate, measured: Measured) -> GateOutcome:
     return _outcome(gate, outcome, loss[0], measured.rows, reason, margin, loss[1:])
 
 
-def _against_champion_in_slices(gate: Gate, column: str, measured: Measured, margin: float) -> GateOutcome:
+def _against_champion_in_slices(
+    gate: Gate, column: str, measured: Measured, margin: float
+) -> GateOutcome:
     rows = {name: metrics["rows"] for name, metrics in measured.slices.get(column, {}).items()}
-    found = judge_slices(measured.slice_losses.get((gate.metric, column), {}), rows, gate.min_rows, margin)
+    found = judge_slices(
+        measured.slice_losses.get((gate.metric, column), {}), rows, gate.min_rows, margin
+    )
     point, interval = (found.worst[0], found.worst[1:]) if found.worst else (None, None)
     reason = f"{found.reason}; at most {margin:+.2%} allowed"
     return _outcome(gate, found.outcome, point, measured.rows, reason, margin, interval)
@@ -123,7 +143,9 @@ def _against_baseline(gate: Gate, measured: Measured) -> GateOutcome:
     wanted = gate.better_by or 0.0
     loss = measured.losses.get((gate.metric, "baseline"))
     if loss is None:
-        return _outcome(gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", wanted)
+        return _outcome(
+            gate, "inconclusive", None, measured.rows, f"{gate.metric} cannot be compared", wanted
+        )
     point, low, high = -loss[0], -loss[2], -loss[1]
     outcome: Outcome = "pass" if low >= wanted else "fail" if high < wanted else "inconclusive"
     gain = f"between {low:+.2%} and {high:+.2%} better"
@@ -141,16 +163,29 @@ def _worse(gate: Gate, one: float, other: float) -> float:
 
 def _bounds(gate: Gate, outcome: Outcome) -> str:
     parts = [
-        f"{word} {bound:g}" for word, bound in (("at least", gate.min), ("at most", gate.max)) if bound is not None
+        f"{word} {bound:g}"
+        for word, bound in (("at least", gate.min), ("at most", gate.max))
+        if bound is not None
     ]
     return f"({' and '.join(parts)} {'asked' if outcome == 'fail' else 'allowed'})"
 
 
 def _outcome(
-    gate: Gate, outcome: Outcome, value: float | None, rows: int, reason: str,
-    threshold: float | None = None, interval: tuple[float, float] | None = None,
-) -> GateOutcome:  # fmt: skip
+    gate: Gate,
+    outcome: Outcome,
+    value: float | None,
+    rows: int,
+    reason: str,
+    threshold: float | None = None,
+    interval: tuple[float, float] | None = None,
+) -> GateOutcome:
     bound = threshold if threshold is not None else gate.max if gate.max is not None else gate.min
     return GateOutcome(
-        gate=gate.name, outcome=outcome, value=value, threshold=bound, interval=interval, n=rows, reason=reason
+        gate=gate.name,
+        outcome=outcome,
+        value=value,
+        threshold=bound,
+        interval=interval,
+        n=rows,
+        reason=reason,
     )

@@ -57,7 +57,9 @@ class SlicesJudged:
     worst: Loss | None
 
 
-def judge_slices(losses: Mapping[str, Loss], rows: Mapping[str, float], min_rows: int, margin: float) -> SlicesJudged:
+def judge_slices(
+    losses: Mapping[str, Loss], rows: Mapping[str, float], min_rows: int, margin: float
+) -> SlicesJudged:
     """Judge every slice by itself.
 
     No correction for their number is due: the gate passes only when every single test does, so one bad slice passes
@@ -75,13 +77,18 @@ def judge_slices(losses: Mapping[str, Loss], rows: Mapping[str, float], min_rows
     if not judged:
         return SlicesJudged("inconclusive", small or "there is no slice", None)
     outcomes = {name: judge_loss(loss, margin) for name, loss in judged.items()}
-    outcome: Outcome = next(kind for kind in ("fail", "inconclusive", "pass") if kind in outcomes.values())
+    outcome: Outcome = next(
+        kind for kind in ("fail", "inconclusive", "pass") if kind in outcomes.values()
+    )
     deciding = sorted(
         (name for name in judged if outcomes[name] == outcome),
         key=lambda name: -judged[name][1 if outcome == "fail" else 2],
     )
     # When all pass, the slice that came closest to the margin stands for them.
-    said = [f"{name}: {loss_in_words(judged[name])}" for name in deciding[: 1 if outcome == "pass" else None]]
+    said = [
+        f"{name}: {loss_in_words(judged[name])}"
+        for name in deciding[: 1 if outcome == "pass" else None]
+    ]
     reason = "; ".join([*said, *([small] if small else [])])
     complete = outcome if outcome != "pass" or not unjudged else "inconclusive"
     return SlicesJudged(complete, reason, judged[deciding[0]])

@@ -11,7 +11,11 @@ from airworthy.handover import Verdict
 def verdict_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``verdict.json``."""
     schema = Verdict.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Airworthy verdict"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Airworthy verdict",
+    }
 
 
 def verdict_schema_text() -> str:

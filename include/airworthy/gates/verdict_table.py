@@ -17,10 +17,16 @@ def verdict_table(verdict: Verdict) -> str:
     ]
     for name in names:
         values = [verdict.metrics[role].get(name) for role in roles]
-        lines.append(f"{name:<12}" + "".join(f"{'-' if v is None else f'{v:.4g}':>12}" for v in values))
+        lines.append(
+            f"{name:<12}" + "".join(f"{'-' if v is None else f'{v:.4g}':>12}" for v in values)
+        )
     lines.append("")
     width = max(len(gate.gate) for gate in verdict.gates)
-    lines += [f"{_MARKS[gate.outcome]}  {gate.gate:<{width}}  {gate.reason}" for gate in verdict.gates]
-    released = "may be released" if verdict.releasable else "is not released; the champion keeps serving"
+    lines += [
+        f"{_MARKS[gate.outcome]}  {gate.gate:<{width}}  {gate.reason}" for gate in verdict.gates
+    ]
+    released = (
+        "may be released" if verdict.releasable else "is not released; the champion keeps serving"
+    )
     lines += ["", f"verdict: {verdict.outcome}: this challenger {released}"]
     return "\n".join(lines)

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airworthy.handover.monitor_outputs import AgeCheck, DataCheck, DriftDecision, PerformanceCheck, ShiftCheck
+from airworthy.handover.monitor_outputs import (
+    AgeCheck,
+    DataCheck,
+    DriftDecision,
+    PerformanceCheck,
+    ShiftCheck,
+)
 from airworthy.handover.release_outputs import (
     Approval,
     ApprovalAnswer,
@@ -20,7 +26,14 @@ from airworthy.handover.release_outputs import (
     RolloutStatus,
 )
 from airworthy.handover.score_outputs import BatchScore, ScoringInputs
-from airworthy.handover.train_outputs import DatasetRef, ModelRef, Ref, ValidationResult, Verdict, VersionRef
+from airworthy.handover.train_outputs import (
+    DatasetRef,
+    ModelRef,
+    Ref,
+    ValidationResult,
+    Verdict,
+    VersionRef,
+)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ Aspect = Literal["distance", "spread", "new", "missing"]
 Signal = Literal["skew", "drift", "label", "loss"]
 SignalOutcome = Literal["quiet", "fired", "inconclusive"]
 RetrainReason = Literal["drift", "performance"]
-DecisionOutcome = Literal["inconclusive", "quiet", "watching", "cooling_down", "circuit_open", "retrain"]
+DecisionOutcome = Literal[
+    "inconclusive", "quiet", "watching", "cooling_down", "circuit_open", "retrain"
+]
 
 
 class LiveWindow(Ref):
@@ -80,7 +82,9 @@ class AgeCheck(Ref):
     @property
     def data_too_late(self) -> bool:
         """Whether the newest data are older than they may be."""
-        return self.data_max_delay is not None and self.as_of - self.data_until > self.data_max_delay
+        return (
+            self.data_max_delay is not None and self.as_of - self.data_until > self.data_max_delay
+        )
 
     @property
     def champion_words(self) -> str:

@@ -11,7 +11,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, mod
 
 from airworthy.spec.fields import ModelName
 
-TriggerReason = Literal["scheduled", "backfill", "manual", "api", "new_data", "drift", "performance", "code_change"]
+TriggerReason = Literal[
+    "scheduled", "backfill", "manual", "api", "new_data", "drift", "performance", "code_change"
+]
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 _LONGEST_NAME = 200  # of the 255 bytes that file systems take
@@ -32,7 +34,9 @@ class Window(Ref):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.start >= self.end:
-            raise ValueError(f"a window's start must be before its end, got [{self.start}, {self.end})")
+            raise ValueError(
+                f"a window's start must be before its end, got [{self.start}, {self.end})"
+            )
         return self
 
     @classmethod
@@ -170,7 +174,11 @@ class Verdict(Ref):
     @property
     def reasons(self) -> list[str]:
         """Why the verdict is not a pass: the reason of every gate that did not pass."""
-        return [f"{gate.gate}: {gate.outcome}: {gate.reason}" for gate in self.gates if gate.outcome != "pass"]
+        return [
+            f"{gate.gate}: {gate.outcome}: {gate.reason}"
+            for gate in self.gates
+            if gate.outcome != "pass"
+        ]
 
 
 class VersionRef(Ref):

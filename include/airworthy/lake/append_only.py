@@ -36,7 +36,9 @@ class AppendOnlyTable:
         for _ in range(delta.ATTEMPTS):
             table = delta.open_table(self.uri)
             known = set(self._read(table, [KEY], rows[KEY])[KEY])
-            new = rows.filter(~pl.col(KEY).is_in(known)).select(self.schema.names()).cast(self.schema)
+            new = (
+                rows.filter(~pl.col(KEY).is_in(known)).select(self.schema.names()).cast(self.schema)
+            )
             if new.is_empty():
                 return
             try:
@@ -45,7 +47,9 @@ class AppendOnlyTable:
                 continue  # another writer committed: look again at what is there
             return
         raise TransientError(
-            "other writers kept appending first", received=self.uri, next_step="run again when the other runs are done"
+            "other writers kept appending first",
+            received=self.uri,
+            next_step="run again when the other runs are done",
         )
 
     def read(self, columns: Sequence[str], keys: Collection[str] | None = None) -> pl.DataFrame:
@@ -56,7 +60,9 @@ class AppendOnlyTable:
         """
         return self._read(delta.open_table(self.uri), columns, keys)
 
-    def _read(self, table: DeltaTable | None, columns: Sequence[str], keys: Collection[str] | None) -> pl.DataFrame:
+    def _read(
+        self, table: DeltaTable | None, columns: Sequence[str], keys: Collection[str] | None
+    ) -> pl.DataFrame:
         files = [] if table is None else self._files(table, keys)
         if not files:
             return pl.DataFrame(schema={name: self.schema[name] for name in columns})
@@ -91,7 +97,13 @@ class AppendOnlyTable:
                 return
             configuration = {**delta.CONFIGURATION, "delta.appendOnly": "true"}
             try:
-                write_deltalake(self.uri, rows, mode="error", configuration=configuration, commit_properties=once)
+                write_deltalake(
+                    self.uri,
+                    rows,
+                    mode="error",
+                    configuration=configuration,
+                    commit_properties=once,
+                )
             except DeltaError as error:
                 if DeltaTable.is_deltatable(self.uri):  # another writer made it since
                     raise delta.LostRace from error

@@ -79,7 +79,11 @@ def _booleans(column: pl.Series) -> pl.Series:
 def _times(column: pl.Series) -> pl.Series:
     kind = column.dtype
     if isinstance(kind, pl.Datetime):
-        aware = column.dt.replace_time_zone("UTC") if kind.time_zone is None else column.dt.convert_time_zone("UTC")
+        aware = (
+            column.dt.replace_time_zone("UTC")
+            if kind.time_zone is None
+            else column.dt.convert_time_zone("UTC")
+        )
         return aware.dt.cast_time_unit("us")
     if kind == pl.Date:
         return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -93,7 +97,9 @@ def _parsed_times(column: pl.Series) -> pl.Series:
     text = column.str.replace("T", " ", literal=True).str.replace(r"\s?[zZ]$", "+00:00")
     found = _nothing(column, UTC_MICROSECONDS)
     offset_first = bool(text.drop_nulls().head(1).str.contains(r":\d\d.*[+-]\d\d:?\d\d$").any())
-    for form in (*_OFFSET_FORMATS, *_PLAIN_FORMATS) if offset_first else (*_PLAIN_FORMATS, *_OFFSET_FORMATS):
+    for form in (
+        (*_OFFSET_FORMATS, *_PLAIN_FORMATS) if offset_first else (*_PLAIN_FORMATS, *_OFFSET_FORMATS)
+    ):
         if found.null_count() == column.null_count():
             break
         parsed = text.str.to_datetime(form, time_unit="us", strict=False)

@@ -46,13 +46,18 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> Conformed:
     columns = declared_columns(ingest)
     _refuse_missing_columns(raw, columns)
     given = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
-    cast = pl.DataFrame([cast_column(given[name], kind).alias(name) for name, kind in columns.items()])
+    cast = pl.DataFrame(
+        [cast_column(given[name], kind).alias(name) for name, kind in columns.items()]
+    )
     lost = [name for name in columns if cast[name].null_count() > given[name].null_count()]
     unparsable = {name: given[name].is_not_null() & cast[name].is_null() for name in lost}
     _refuse_unparsable_columns(given, unparsable, columns)
     bad = _bad_rows(cast, unparsable, ingest, day)
     if bad is None:
-        rows, quarantine = cast, quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String))
+        rows, quarantine = (
+            cast,
+            quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String)),
+        )
     else:
         rows = cast.filter(bad.is_null())
         quarantine = quarantine_rows(raw.filter(bad.is_not_null()), bad.drop_nulls())
@@ -66,9 +71,10 @@ def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -
     if missing:
         raise TerminalError(
             f"the source has no column {', '.join(map(repr, missing))}",
-            received=", ".join(raw.columns), allowed=", ".join(columns),
+            received=", ".join(raw.columns),
+            allowed=", ".join(columns),
             next_step="correct ingest.columns, or give the source's name for it in ingest.source.rename or derive",
-        )  # fmt: skip
+        )
 
 
 def _refuse_unparsable_columns(
@@ -79,25 +85,36 @@ def _refuse_unparsable_columns(
         if mask.sum() == present and present > 1:
             raise TerminalError(
                 f"no cell of column {name!r} can be read as {columns[name]}",
-                received=f"{given[name].dtype}, such as {given[name].drop_nulls()[0]!r}", allowed=columns[name],
+                received=f"{given[name].dtype}, such as {given[name].drop_nulls()[0]!r}",
+                allowed=columns[name],
                 next_step=f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
-            )  # fmt: skip
+            )
 
 
-def _bad_rows(cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date) -> pl.Series | None:
+def _bad_rows(
+    cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date
+) -> pl.Series | None:
     """Return each row's reason to be quarantined (null: none), or None when every row is good."""
     time = cast[ingest.event_time]
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
     checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
     checks["null event time"] = time.is_null()
-    checks["event time outside the partition"] = ~time.is_between(start, start + timedelta(days=1), closed="left")
-    checks |= {f"infinite {name}": cast[name].is_infinite() for name in cast.columns if cast[name].dtype == pl.Float64}
+    checks["event time outside the partition"] = ~time.is_between(
+        start, start + timedelta(days=1), closed="left"
+    )
+    checks |= {
+        f"infinite {name}": cast[name].is_infinite()
+        for name in cast.columns
+        if cast[name].dtype == pl.Float64
+    }
     reason: pl.Series | None = None
     for text, mask in checks.items():
         if not mask.any():
             continue
-        found = pl.select(pl.when(mask.fill_null(value=False)).then(pl.lit(text)).alias("reason")).to_series()
+        found = pl.select(
+            pl.when(mask.fill_null(value=False)).then(pl.lit(text)).alias("reason")
+        ).to_series()
         reason = found if reason is None else reason.zip_with(reason.is_not_null(), found)
     return reason
 
@@ -108,7 +125,9 @@ def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
 
 
-def _refuse_too_many_bad_rows(quarantine: pl.DataFrame, total: int, ingest: Ingest, day: date) -> None:
+def _refuse_too_many_bad_rows(
+    quarantine: pl.DataFrame, total: int, ingest: Ingest, day: date
+) -> None:
     if quarantine.height <= ingest.max_bad_share * total:
         return
     counts = quarantine["reason"].value_counts(sort=True)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _TEXTS = (KEY, "kind", "dataset", "id", "digest", "time", "run_id", "document")
 _LISTS = ("partitions", "digests")
-_DATASETS = pl.Schema([*((n, pl.String()) for n in _TEXTS), *((n, pl.List(pl.String())) for n in _LISTS)])
+_DATASETS = pl.Schema(
+    [*((n, pl.String()) for n in _TEXTS), *((n, pl.List(pl.String())) for n in _LISTS)]
+)
 _STATISTICS = pl.Schema({KEY: pl.String(), "statistics": pl.String()})
 
 
@@ -125,7 +127,9 @@ _Recorded = TypeVar("_Recorded", bound=Event)
 
 def dataset_key(dataset: DatasetRef | DatasetRecord) -> str:
     """Return what two dataset versions share when content and window are the same (SHA-256)."""
-    window = (moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end))
+    window = (
+        moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)
+    )
     return _key("dataset", dataset.digest, *window)
 
 
@@ -157,7 +161,9 @@ class Datasets:
         Raises:
             TransientError: when the lake cannot be reached.
         """
-        self._datasets.append(pl.DataFrame([_row(dataset, event) for event in events], schema=_DATASETS))
+        self._datasets.append(
+            pl.DataFrame([_row(dataset, event) for event in events], schema=_DATASETS)
+        )
 
     def events(self, kind: type[_Recorded]) -> list[tuple[str, _Recorded]]:
         """Return what was recorded of one kind, oldest first, each with the key of its dataset version.
@@ -166,25 +172,39 @@ class Datasets:
             kind: One of `KINDS`; `Event` for all of them.
         """
         names = [name for name, of in KINDS.items() if issubclass(of, kind)]
-        found = self._datasets.read(["kind", "dataset", "time", "document"]).filter(pl.col("kind").is_in(names))
+        found = self._datasets.read(["kind", "dataset", "time", "document"]).filter(
+            pl.col("kind").is_in(names)
+        )
         rows = found.sort("time", "document").select("kind", "dataset", "document").iter_rows()
         events = [(key, KINDS[name].model_validate_json(document)) for name, key, document in rows]
         return [(key, event) for key, event in events if isinstance(event, kind)]
 
-    def partitions(self, datasets: Collection[str] | None = None, day: str | None = None) -> dict[str, dict[str, str]]:
+    def partitions(
+        self, datasets: Collection[str] | None = None, day: str | None = None
+    ) -> dict[str, dict[str, str]]:
         """Return the partitions' digests of dataset versions, by their keys.
 
         Args:
             datasets: Keys; None: of all.
             day: Only this partition (``2026-01-31``), of those that have it.
         """
-        rows = self._datasets.read([KEY, "kind", "partitions", "digests"], datasets).filter(kind="dataset")
+        rows = self._datasets.read([KEY, "kind", "partitions", "digests"], datasets).filter(
+            kind="dataset"
+        )
         if day is not None:
-            rows = rows.filter(pl.col("partitions").list.contains(day)).explode("partitions", "digests")
-            return {key: {day: digest} for key, _, found, digest in rows.iter_rows() if found == day}
-        return {key: dict(zip(days, digests, strict=True)) for key, _, days, digests in rows.iter_rows()}
+            rows = rows.filter(pl.col("partitions").list.contains(day)).explode(
+                "partitions", "digests"
+            )
+            return {
+                key: {day: digest} for key, _, found, digest in rows.iter_rows() if found == day
+            }
+        return {
+            key: dict(zip(days, digests, strict=True)) for key, _, days, digests in rows.iter_rows()
+        }
 
-    def statistics(self, dataset: DatasetRef, lake: Lake, at_hand: Mapping[str, Statistics]) -> Statistics:
+    def statistics(
+        self, dataset: DatasetRef, lake: Lake, at_hand: Mapping[str, Statistics]
+    ) -> Statistics:
         """Return the statistics of all rows of a dataset version; those of each partition are kept for the next time.
 
         Args:
@@ -197,13 +217,20 @@ class Datasets:
         """
         rows = self._statistics.read([KEY, "statistics"], dataset.partitions.values()).iter_rows()
         known = {digest: _parse_statistics(text) for digest, text in rows}
-        days = {digest: date.fromisoformat(day) for day, digest in dataset.partitions.items() if digest not in known}
+        days = {
+            digest: date.fromisoformat(day)
+            for day, digest in dataset.partitions.items()
+            if digest not in known
+        }
         new = {
             digest: at_hand.get(digest) or frame_statistics(lake.read_partition(dataset, day))
             for digest, day in days.items()
         }
         if new:
-            texts = [json.dumps({k: v.model_dump(mode="json") for k, v in each.items()}) for each in new.values()]
+            texts = [
+                json.dumps({k: v.model_dump(mode="json") for k, v in each.items()})
+                for each in new.values()
+            ]
             self._statistics.append(pl.DataFrame({KEY: list(new), "statistics": texts}))
         return merged((known | new)[digest] for digest in dataset.partitions.values())
 
@@ -214,14 +241,22 @@ def _row(dataset: DatasetRef, event: Event) -> dict[str, str | list[str]]:
     days = dict(sorted(dataset.partitions.items())) if whole else {}
     return {
         KEY: of if whole else _key(kind, of, event.model_dump(mode="json", exclude={"time"})),
-        "kind": kind, "dataset": of, "id": dataset.id, "digest": dataset.digest,
-        "time": event.time.astimezone(UTC).isoformat(), "run_id": event.run_id,
-        "document": event.model_dump_json(), "partitions": list(days), "digests": list(days.values()),
-    }  # fmt: skip
+        "kind": kind,
+        "dataset": of,
+        "id": dataset.id,
+        "digest": dataset.digest,
+        "time": event.time.astimezone(UTC).isoformat(),
+        "run_id": event.run_id,
+        "document": event.model_dump_json(),
+        "partitions": list(days),
+        "digests": list(days.values()),
+    }
 
 
 def _parse_statistics(text: str) -> Statistics:
-    return {name: ColumnStatistics.model_validate(column) for name, column in json.loads(text).items()}
+    return {
+        name: ColumnStatistics.model_validate(column) for name, column in json.loads(text).items()
+    }
 
 
 def open_datasets(environment: Environment, model: str) -> Datasets:

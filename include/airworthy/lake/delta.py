@@ -12,8 +12,20 @@ from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError, TableNotFoundError
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy.spec.model_spec import PARTITION
@@ -49,9 +61,10 @@ def explained(uri: str) -> Iterator[None]:
         raise TerminalError(f"the table {uri} has another schema", received=error) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
         raise TransientError(
-            f"the lake cannot be used at {uri}", received=f"{type(error).__name__}: {error}",
+            f"the lake cannot be used at {uri}",
+            received=f"{type(error).__name__}: {error}",
             next_step="check that the address exists, can be written to and is not full, then run again",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
@@ -77,16 +90,23 @@ def open_or_create(
     with explained(uri):
         try:
             return DeltaTable.create(
-                uri, schema=Schema.from_arrow(arrow), partition_by=[partition_by], configuration=configuration,
-                commit_properties=CommitProperties(custom_metadata={"kind": "created"}, max_commit_retries=0),
-            )  # fmt: skip
+                uri,
+                schema=Schema.from_arrow(arrow),
+                partition_by=[partition_by],
+                configuration=configuration,
+                commit_properties=CommitProperties(
+                    custom_metadata={"kind": "created"}, max_commit_retries=0
+                ),
+            )
         except DeltaError as error:
             if DeltaTable.is_deltatable(uri):  # another writer made it since
                 raise LostRace from error
             raise
 
 
-def replace_partition(table: DeltaTable, frame: pl.DataFrame, partition: str, metadata: dict[str, str]) -> None:
+def replace_partition(
+    table: DeltaTable, frame: pl.DataFrame, partition: str, metadata: dict[str, str]
+) -> None:
     """Replace one partition's rows in one atomic commit at the version after `table`'s.
 
     Raises:
@@ -94,12 +114,16 @@ def replace_partition(table: DeltaTable, frame: pl.DataFrame, partition: str, me
     """
     with explained(table.table_uri):
         write_deltalake(
-            table, frame.with_columns(pl.lit(partition).alias(PARTITION)), mode="overwrite", schema_mode="merge",
-            predicate=f"{PARTITION} = '{partition}'", target_file_size=ONE_FILE,
+            table,
+            frame.with_columns(pl.lit(partition).alias(PARTITION)),
+            mode="overwrite",
+            schema_mode="merge",
+            predicate=f"{PARTITION} = '{partition}'",
+            target_file_size=ONE_FILE,
             writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
             commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )  # fmt: skip
+        )
 
 
 def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
@@ -110,10 +134,13 @@ def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
     """
     with explained(table.table_uri):
         table.create_write_transaction(
-            actions=[], mode="append", schema=table.schema(), partition_by=[PARTITION],
+            actions=[],
+            mode="append",
+            schema=table.schema(),
+            partition_by=[PARTITION],
             commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )  # fmt: skip
+        )
 
 
 def history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:

@@ -86,12 +86,16 @@ def _values(digest: _Hash, column: pl.Series) -> None:
     elif kind != pl.Null:
         raise TerminalError(
             f"column {column.name!r} has a type that no content digest is defined for",
-            received=kind, allowed="numbers, booleans, text, dates and times", next_step="declare or cast the column",
-        )  # fmt: skip
+            received=kind,
+            allowed="numbers, booleans, text, dates and times",
+            next_step="declare or cast the column",
+        )
 
 
 def _canonical_floats(column: pl.Series) -> np.ndarray[Any, np.dtype[Any]]:
     values = column.fill_null(0.0).to_numpy()
-    canonical = values + values.dtype.type(0.0)  # -0.0 + 0.0 is 0.0, and the sum is a copy that may be changed
+    canonical = values + values.dtype.type(
+        0.0
+    )  # -0.0 + 0.0 is 0.0, and the sum is a copy that may be changed
     canonical[np.isnan(canonical)] = np.nan
     return np.ascontiguousarray(canonical, dtype=canonical.dtype.newbyteorder("<"))

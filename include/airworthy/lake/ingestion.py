@@ -46,10 +46,12 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
     last = midnight(spec.end) + DAY if spec.end is not None else None
     if as_of.time() != time(0) or as_of < first or (last is not None and as_of > last):
         raise TerminalError(
-            "as_of is not a day for which this model has data", received=as_of.isoformat(),
-            allowed=f"a UTC midnight from {first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last else " on"),
+            "as_of is not a day for which this model has data",
+            received=as_of.isoformat(),
+            allowed=f"a UTC midnight from {first:%Y-%m-%d}"
+            + (f" to {last:%Y-%m-%d}" if last else " on"),
             next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
-        )  # fmt: skip
+        )
     return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 
@@ -58,7 +60,9 @@ def preprocessing_digest(job: Job) -> str:
 
     A database's password decides nothing, and a digest of it would be a means to guess it.
     """
-    declared = job.spec.ingest.model_dump(mode="json", include={"source", "event_time", "key", "columns"})
+    declared = job.spec.ingest.model_dump(
+        mode="json", include={"source", "event_time", "key", "columns"}
+    )
     if declared["source"].get("url"):
         declared["source"]["url"] = _without_password(declared["source"]["url"])
     return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
@@ -96,13 +100,27 @@ class Intake:
             TransientError: when the source or the lake cannot be reached.
         """
         known = self.lake.partitions()
-        wanted = [day for day in window.days if self._needs_reading(known.get(day.isoformat()), day)]
-        log.info("%s %s: %d partitions, %d to read", self.job.spec.model, window, len(window.days), len(wanted))
+        wanted = [
+            day for day in window.days if self._needs_reading(known.get(day.isoformat()), day)
+        ]
+        log.info(
+            "%s %s: %d partitions, %d to read",
+            self.job.spec.model,
+            window,
+            len(window.days),
+            len(wanted),
+        )
         for day in wanted:
             self._bring_in(day, known.get(day.isoformat()))
         self._write_note()
         dataset = self._dataset(window)
-        log.info("%s: %d rows, digest %s, %d read", dataset.id, dataset.rows, dataset.digest, dataset.partitions_read)
+        log.info(
+            "%s: %d rows, digest %s, %d read",
+            dataset.id,
+            dataset.rows,
+            dataset.digest,
+            dataset.partitions_read,
+        )
         return dataset
 
     def _needs_reading(self, record: PartitionRecord | None, day: date) -> bool:
@@ -123,23 +141,39 @@ class Intake:
         conformed = conform(raw, self.job.spec.ingest, day)
         del raw
         digest = frame_digest(conformed.rows)
-        if known is not None and known.digest == digest and known.quarantined == conformed.quarantine.height:
+        if (
+            known is not None
+            and known.digest == digest
+            and known.quarantined == conformed.quarantine.height
+        ):
             self._unchanged.append(known.partition)
             log.info("%s: read again, unchanged (%d rows)", day, known.rows)
             return
         record = PartitionRecord(
-            partition=day.isoformat(), source=self.source.describe(), created=datetime.now(UTC),
-            as_of=self.job.run.as_of, rows=conformed.rows.height, quarantined=conformed.quarantine.height,
-            duplicates=conformed.duplicates, digest=digest, preprocessing=self.preprocessing,
-            git_commit=git_commit(self.job.environment.project), event_time=self.job.spec.ingest.event_time,
+            partition=day.isoformat(),
+            source=self.source.describe(),
+            created=datetime.now(UTC),
+            as_of=self.job.run.as_of,
+            rows=conformed.rows.height,
+            quarantined=conformed.quarantine.height,
+            duplicates=conformed.duplicates,
+            digest=digest,
+            preprocessing=self.preprocessing,
+            git_commit=git_commit(self.job.environment.project),
+            event_time=self.job.spec.ingest.event_time,
             columns=declared_columns(self.job.spec.ingest),
-        )  # fmt: skip
+        )
         self.statistics[digest] = frame_statistics(conformed.rows)
         written = self.lake.replace(conformed.rows, conformed.quarantine, record)
         log.info(
             "%s: %s, %d rows, %d quarantined, %d duplicates, digest %s",
-            day, written.cause, written.rows, written.quarantined, written.duplicates, written.digest[:12],
-        )  # fmt: skip
+            day,
+            written.cause,
+            written.rows,
+            written.quarantined,
+            written.duplicates,
+            written.digest[:12],
+        )
 
     def _nothing(self, day: date, known: PartitionRecord | None) -> None:
         if known is None:
@@ -147,35 +181,51 @@ class Intake:
             log.warning("%s: %s has nothing for this day", day, self.source.describe())
             return
         self._unchanged.append(known.partition)
-        log.warning("%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe())
+        log.warning(
+            "%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe()
+        )
 
     def _write_note(self) -> None:
         """Note what was read again unchanged, and days newly found empty, in one commit; if there is any, that is."""
         empty = [day for day in self._empty if day not in self.lake.refresh().empty]
         if self._unchanged or empty:
             reading = Reading(
-                as_of=self.job.run.as_of, created=datetime.now(UTC), preprocessing=self.preprocessing,
-                unchanged=self._unchanged, empty=empty,
-            )  # fmt: skip
+                as_of=self.job.run.as_of,
+                created=datetime.now(UTC),
+                preprocessing=self.preprocessing,
+                unchanged=self._unchanged,
+                empty=empty,
+            )
             self.lake.note(reading)
 
     def _dataset(self, window: Window) -> DatasetRef:
         """Return the dataset version of a window as the lake now stands."""
         records = self.lake.refresh()
-        found = [records.partitions[day.isoformat()] for day in window.days if day.isoformat() in records.partitions]
+        found = [
+            records.partitions[day.isoformat()]
+            for day in window.days
+            if day.isoformat() in records.partitions
+        ]
         held = [record for record in found if record.rows > 0]
         if not held:
             raise TerminalError(
-                f"the source has nothing for the whole window {window}", received=self.source.describe(),
-                allowed="at least one day with rows", next_step="check the source's address, and start and end",
-            )  # fmt: skip
+                f"the source has nothing for the whole window {window}",
+                received=self.source.describe(),
+                allowed="at least one day with rows",
+                next_step="check the source's address, and start and end",
+            )
         digests = {record.partition: record.digest for record in held}
         return DatasetRef(
-            model=self.job.spec.model, table=self.lake.data_uri, version=records.version, window=window,
-            partitions=digests, rows=sum(record.rows for record in held),
-            quarantined=sum(record.quarantined for record in found), partitions_read=self.read,
+            model=self.job.spec.model,
+            table=self.lake.data_uri,
+            version=records.version,
+            window=window,
+            partitions=digests,
+            rows=sum(record.rows for record in held),
+            quarantined=sum(record.quarantined for record in found),
+            partitions_read=self.read,
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
-        )  # fmt: skip
+        )
 
 
 def _without_password(url: str) -> str:

@@ -65,7 +65,9 @@ class Lake:
         """Return every partition's record, by partition (``2026-01-31``), in order of time."""
         return dict(sorted(self.refresh().partitions.items()))
 
-    def replace(self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: PartitionRecord) -> PartitionRecord:
+    def replace(
+        self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: PartitionRecord
+    ) -> PartitionRecord:
         """Replace one partition, unless another writer has meanwhile put the same or later knowledge there.
 
         Args:
@@ -84,7 +86,9 @@ class Lake:
 
         def attempt() -> PartitionRecord:
             if self._table is None:
-                self._table = delta.open_or_create(self.data_uri, {**rows.schema, PARTITION: pl.String()})
+                self._table = delta.open_or_create(
+                    self.data_uri, {**rows.schema, PARTITION: pl.String()}
+                )
             self._catch_up(self._table)
             current = self._records.partitions.get(record.partition)
             if current is not None and _as_good(current, record):
@@ -117,7 +121,9 @@ class Lake:
         found = files.get(day.isoformat(), []) if day.isoformat() in dataset.partitions else []
         return self._frame(found, columns).collect()
 
-    def scan(self, dataset: DatasetRef, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
+    def scan(
+        self, dataset: DatasetRef, start: datetime | None = None, end: datetime | None = None
+    ) -> pl.LazyFrame:
         """Return the rows of a dataset version with event time in ``[start, end)``, by partition, then by key.
 
         Later commits do not change what this gives. Only the partitions concerned are opened.
@@ -129,7 +135,9 @@ class Lake:
         """
         files, columns, event_time = self._pinned(dataset.version)
         first = start.astimezone(UTC).date().isoformat() if start else ""
-        last = (end.astimezone(UTC) - timedelta(microseconds=1)).date().isoformat() if end else "9999"
+        last = (
+            (end.astimezone(UTC) - timedelta(microseconds=1)).date().isoformat() if end else "9999"
+        )
         wanted = [day for day in sorted(dataset.partitions) if first <= day <= last]
         frame = self._frame([path for day in wanted for path in files.get(day, [])], columns)
         if start is not None:
@@ -142,19 +150,37 @@ class Lake:
         if table is None:
             return pl.DataFrame(schema=QUARANTINE_SCHEMA)
         parts = [
-            pl.scan_parquet(paths, glob=False, hive_partitioning=False).with_columns(pl.lit(day).alias(PARTITION))
+            pl.scan_parquet(paths, glob=False, hive_partitioning=False).with_columns(
+                pl.lit(day).alias(PARTITION)
+            )
             for day, paths in delta.files_by_partition(table).items()
         ]
         with delta.explained(self.quarantine_uri):
-            return pl.concat([pl.LazyFrame(schema=QUARANTINE_SCHEMA), *parts], how="vertical").collect()
+            return pl.concat(
+                [pl.LazyFrame(schema=QUARANTINE_SCHEMA), *parts], how="vertical"
+            ).collect()
 
     def restatements(self) -> pl.DataFrame:
         """Return every replacement of a partition by other content, in the order in which they were made."""
-        fields = ("partition", "cause", "previous_digest", "digest", "previous_rows", "rows", "created", "as_of")
+        fields = (
+            "partition",
+            "cause",
+            "previous_digest",
+            "digest",
+            "previous_rows",
+            "rows",
+            "created",
+            "as_of",
+        )
         times, counts = ("created", "as_of"), ("previous_rows", "rows")
-        kinds = {f: pl.Datetime("us", "UTC") if f in times else pl.Int64 if f in counts else pl.String for f in fields}
+        kinds = {
+            f: pl.Datetime("us", "UTC") if f in times else pl.Int64 if f in counts else pl.String
+            for f in fields
+        }
         replaced = self.refresh().replaced
-        return pl.DataFrame([record.model_dump(include=set(fields)) for record in replaced], schema=kinds)
+        return pl.DataFrame(
+            [record.model_dump(include=set(fields)) for record in replaced], schema=kinds
+        )
 
     def schema_of(self, dataset: DatasetRef) -> dict[str, pl.DataType]:
         """Return the columns of a dataset version with their Polars types."""
@@ -175,9 +201,11 @@ class Lake:
         table = delta.open_table(self.data_uri, version)
         if table is None:
             raise TerminalError(
-                f"the lake holds no table {self.data_uri}", model=self.model, received=f"version {version}",
+                f"the lake holds no table {self.data_uri}",
+                model=self.model,
+                received=f"version {version}",
                 next_step=f"airworthy stage ingest --model {self.model}",
-            )  # fmt: skip
+            )
         files = delta.files_by_partition(table)
         records = Records()
         records.add(delta.history(table), up_to=version)
@@ -188,23 +216,37 @@ class Lake:
     def _frame(self, files: list[str], columns: dict[str, pl.DataType]) -> pl.LazyFrame:
         if not files:
             return pl.LazyFrame(schema=columns)
-        return pl.scan_parquet(files, glob=False, hive_partitioning=False, extra_columns="ignore").select(*columns)
+        return pl.scan_parquet(
+            files, glob=False, hive_partitioning=False, extra_columns="ignore"
+        ).select(*columns)
 
     def _refuse_changed_types(self, table: DeltaTable, rows: pl.DataFrame) -> None:
-        held = {field.name: str(field.type.type) for field in table.schema().fields if hasattr(field.type, "type")}
+        held = {
+            field.name: str(field.type.type)
+            for field in table.schema().fields
+            if hasattr(field.type, "type")
+        }
         wanted = {name: _DELTA_TYPES[kind.base_type()] for name, kind in rows.schema.items()}
-        changed = [f"{name}: {held[name]} -> {kind}" for name, kind in wanted.items() if held.get(name, kind) != kind]
+        changed = [
+            f"{name}: {held[name]} -> {kind}"
+            for name, kind in wanted.items()
+            if held.get(name, kind) != kind
+        ]
         if changed:
             raise TerminalError(
                 "columns that the lake already holds are declared with another type",
-                model=self.model, stage="ingest", received=", ".join(changed),
+                model=self.model,
+                stage="ingest",
+                received=", ".join(changed),
                 allowed="the type they have; a new column may be added and one be left out at any time",
                 next_step="give the column a new name, or move the lake's folder of this model away",
-            )  # fmt: skip
+            )
 
     def _replace_quarantine(self, quarantine: pl.DataFrame, record: PartitionRecord) -> None:
         """Written before the data commit: a crash in between leaves rows that the next run replaces."""
-        frame = quarantine.with_columns(read_at=pl.lit(record.created, dtype=pl.Datetime("us", "UTC")))
+        frame = quarantine.with_columns(
+            read_at=pl.lit(record.created, dtype=pl.Datetime("us", "UTC"))
+        )
 
         def attempt() -> None:
             previous = self._records.partitions.get(record.partition)
@@ -223,9 +265,12 @@ class Lake:
             except delta.LostRace:
                 self._table = None  # what was known is out of date: look again
         raise TransientError(
-            f"other writers kept committing to {self.data_uri} first", model=self.model, stage="ingest",
-            received=f"{delta.ATTEMPTS} lost races", next_step="run again when the other runs are done",
-        )  # fmt: skip
+            f"other writers kept committing to {self.data_uri} first",
+            model=self.model,
+            stage="ingest",
+            received=f"{delta.ATTEMPTS} lost races",
+            next_step="run again when the other runs are done",
+        )
 
 
 _DELTA_TYPES: dict[object, str] = {
@@ -236,10 +281,14 @@ _DELTA_TYPES: dict[object, str] = {
 def _as_good(current: PartitionRecord, new: PartitionRecord) -> bool:
     """Tell whether what is there came from the same preprocessing and is the same, or was read later."""
     same = current.preprocessing == new.preprocessing
-    return same and (current.as_of > new.as_of or (current.digest == new.digest and current.as_of == new.as_of))
+    return same and (
+        current.as_of > new.as_of or (current.digest == new.digest and current.as_of == new.as_of)
+    )
 
 
-def _following(new: PartitionRecord, current: PartitionRecord | None, version: int) -> PartitionRecord:
+def _following(
+    new: PartitionRecord, current: PartitionRecord | None, version: int
+) -> PartitionRecord:
     if current is None:
         return new.model_copy(update={"version": version})
     cause = "restated" if current.preprocessing == new.preprocessing else "preprocessing"

@@ -60,14 +60,17 @@ class PartitionRecord(Ref):
         """Return the commit metadata that says all this."""
         values = self.model_dump(mode="json", exclude={"version"}) | {"at_version": self.version}
         return {"kind": "partition"} | {
-            name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
         }
 
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> PartitionRecord:
         """Read what `metadata` wrote."""
         values = {name: commit[name] for name in cls.model_fields if name != "version"}
-        return cls.model_validate(values | {"columns": json.loads(commit["columns"]), "version": commit["at_version"]})
+        return cls.model_validate(
+            values | {"columns": json.loads(commit["columns"]), "version": commit["at_version"]}
+        )
 
 
 class Reading(Ref):

@@ -72,11 +72,20 @@ def _asked(name: str, kind: pl.DataType) -> list[pl.Expr]:
 
 def _column(column: pl.Series, found: dict[str, Any]) -> ColumnStatistics:
     nulls, kind = column.null_count(), column.dtype
-    simple = {what: _plain(found.get(f"{what}|{column.name}")) for what in ("mean", "std", "min", "max")}
-    distinct, values = (None, None) if kind.is_float() or kind.is_temporal() else _counted(column.drop_nulls())
+    simple = {
+        what: _plain(found.get(f"{what}|{column.name}")) for what in ("mean", "std", "min", "max")
+    }
+    distinct, values = (
+        (None, None) if kind.is_float() or kind.is_temporal() else _counted(column.drop_nulls())
+    )
     return ColumnStatistics(
-        type=type_name(kind), count=column.len() - nulls, nulls=nulls, distinct=distinct, values=values, **simple
-    )  # fmt: skip
+        type=type_name(kind),
+        count=column.len() - nulls,
+        nulls=nulls,
+        distinct=distinct,
+        values=values,
+        **simple,
+    )
 
 
 def _counted(column: pl.Series) -> tuple[int, dict[str, int] | None]:
@@ -86,7 +95,9 @@ def _counted(column: pl.Series) -> tuple[int, dict[str, int] | None]:
         return column.n_unique(), None
     counts = column.value_counts()
     few = counts.height <= MOST_VALUES
-    return counts.height, _ordered({str(value): count for value, count in counts.iter_rows()}) if few else None
+    return counts.height, _ordered(
+        {str(value): count for value, count in counts.iter_rows()}
+    ) if few else None
 
 
 def _plain(value: Any) -> Any:
@@ -113,14 +124,17 @@ def _merged_column(columns: list[ColumnStatistics]) -> ColumnStatistics:
     values = _merged_values(columns)
     most = max((column.distinct for column in columns if column.distinct is not None), default=None)
     return ColumnStatistics(
-        type=columns[-1].type, count=sum(column.count for column in columns),
-        nulls=sum(column.nulls for column in columns), mean=mean, std=std,
+        type=columns[-1].type,
+        count=sum(column.count for column in columns),
+        nulls=sum(column.nulls for column in columns),
+        mean=mean,
+        std=std,
         min=min((c.min for c in columns if c.min is not None), default=None, key=_order),
         max=max((c.max for c in columns if c.max is not None), default=None, key=_order),
         distinct=len(values) if values is not None else most,
         exact=values is not None or most is None or (len(columns) == 1 and columns[0].exact),
         values=values if values is not None and len(values) <= MOST_VALUES else None,
-    )  # fmt: skip
+    )
 
 
 def _moments(columns: list[ColumnStatistics]) -> tuple[float | None, float | None]:

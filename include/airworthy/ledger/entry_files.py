@@ -43,11 +43,20 @@ def write(uri: str, frame: pl.DataFrame) -> AddAction:
     name = f"entry-{hashlib.sha256(content).hexdigest()}.parquet"
     _put(uri, name, content)
     bounds = {column: frame[column][0] for column in _STATISTICS}
-    statistics = {"numRecords": 1, "minValues": bounds, "maxValues": bounds, "nullCount": dict.fromkeys(bounds, 0)}
+    statistics = {
+        "numRecords": 1,
+        "minValues": bounds,
+        "maxValues": bounds,
+        "nullCount": dict.fromkeys(bounds, 0),
+    }
     return AddAction(
-        path=name, size=len(content), partition_values={}, modification_time=int(time.time() * 1000),
-        data_change=True, stats=json.dumps(statistics),
-    )  # fmt: skip
+        path=name,
+        size=len(content),
+        partition_values={},
+        modification_time=int(time.time() * 1000),
+        data_change=True,
+        stats=json.dumps(statistics),
+    )
 
 
 def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) -> pl.DataFrame:
@@ -83,9 +92,12 @@ def _checked(table: DeltaTable, uri: str) -> bytes:
 def changed(entry: str, model: str | None = None) -> TerminalError:
     """Return the error that says which entry of a ledger was changed."""
     return TerminalError(
-        "the ledger was changed", model=model, received=f"entry {entry}", allowed="an unbroken hash chain",
+        "the ledger was changed",
+        model=model,
+        received=f"entry {entry}",
+        allowed="an unbroken hash chain",
         next_step="compare with a backup of the ledger's table",
-    )  # fmt: skip
+    )
 
 
 def broken_log(uri: str) -> str | None:

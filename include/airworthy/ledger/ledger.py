@@ -31,10 +31,18 @@ if TYPE_CHECKING:
 
 _SCHEMA = pl.Schema(
     {
-        "sequence": pl.Int64, "entry_id": pl.String, "time": pl.String, "kind": pl.String, "model": pl.String,
-        "run_id": pl.String, "who": pl.String, "payload": pl.String, "previous_hash": pl.String, "hash": pl.String,
+        "sequence": pl.Int64,
+        "entry_id": pl.String,
+        "time": pl.String,
+        "kind": pl.String,
+        "model": pl.String,
+        "run_id": pl.String,
+        "who": pl.String,
+        "payload": pl.String,
+        "previous_hash": pl.String,
+        "hash": pl.String,
     }
-)  # fmt: skip
+)
 _FIRST = "0" * 64
 
 _Event = TypeVar("_Event", bound=LedgerEvent | UnknownEvent, default=AnyEvent, covariant=True)
@@ -121,9 +129,11 @@ class Ledger:
                     continue
                 return entry
         raise TransientError(
-            "other writers kept appending to the ledger first", model=self.model, received=self.uri,
+            "other writers kept appending to the ledger first",
+            model=self.model,
+            received=self.uri,
             next_step="run again when the other runs are done",
-        )  # fmt: skip
+        )
 
     def _commit(self, table: DeltaTable | None, entry: Entry[LedgerEvent]) -> None:
         from deltalake import CommitProperties
@@ -132,9 +142,11 @@ class Ledger:
         frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
         with delta.explained(self.uri):
             table.create_write_transaction(
-                actions=[entry_files.write(self.uri, frame)], mode="append", schema=table.schema(),
+                actions=[entry_files.write(self.uri, frame)],
+                mode="append",
+                schema=table.schema(),
                 commit_properties=CommitProperties(max_commit_retries=0),
-            )  # fmt: skip
+            )
 
     def _made(self) -> DeltaTable:
         """Make the table; another writer may be quicker."""
@@ -144,13 +156,17 @@ class Ledger:
         schema = Schema.from_arrow(pl.DataFrame(schema=_SCHEMA).to_arrow().schema)
         with delta.explained(self.uri):
             try:
-                return DeltaTable.create(self.uri, schema=schema, configuration={"delta.appendOnly": "true"})
+                return DeltaTable.create(
+                    self.uri, schema=schema, configuration={"delta.appendOnly": "true"}
+                )
             except DeltaError as error:
                 if DeltaTable.is_deltatable(self.uri):
                     raise delta.LostRace from error
                 raise
 
-    def _entry(self, event: _Appended, run_id: str, who: str, last: Entry | None) -> Entry[_Appended]:
+    def _entry(
+        self, event: _Appended, run_id: str, who: str, last: Entry | None
+    ) -> Entry[_Appended]:
         unsealed: Entry[_Appended] = Entry(
             sequence=last.sequence + 1 if last else 1,
             entry_id=event.entry_id(run_id),
@@ -220,7 +236,10 @@ class Ledger:
             known = pl.DataFrame(table.get_add_actions(flatten=True))
         if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(known.columns):
             return self._entries(table)
-        last, same = pl.col("max.sequence"), pl.lit(entry_id).is_between("min.entry_id", "max.entry_id")
+        last, same = (
+            pl.col("max.sequence"),
+            pl.lit(entry_id).is_between("min.entry_id", "max.entry_id"),
+        )
         near = known.filter((last == last.max()).fill_null(True) | same.fill_null(True))
         return self._entries(table, {path.rsplit("/", 1)[-1] for path in near["path"]})
 
@@ -251,4 +270,8 @@ def first_break(entries: list[Entry]) -> Entry | None:
 def open_ledger(environment: Environment, model: str) -> Ledger:
     """Return a model's ledger in this environment."""
     environment.locks.mkdir(parents=True, exist_ok=True)
-    return Ledger(f"{environment.lake}/{model}/ledger", model, FileLock(environment.locks / f"ledger-{model}.lock"))
+    return Ledger(
+        f"{environment.lake}/{model}/ledger",
+        model,
+        FileLock(environment.locks / f"ledger-{model}.lock"),
+    )

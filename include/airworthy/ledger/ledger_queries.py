@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from airworthy.errors import TerminalError
-from airworthy.ledger.events import AliasMove, LedgerEvent, Registration, RollbackStarted, VerdictReached
+from airworthy.ledger.events import (
+    AliasMove,
+    LedgerEvent,
+    Registration,
+    RollbackStarted,
+    VerdictReached,
+)
 from airworthy.ledger.ledger import Entry
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
@@ -49,14 +55,21 @@ def served_at(entries: Sequence[Entry], moment: datetime) -> Service | None:
         moment: Timezone-aware; a move at this very moment counts.
     """
     moves = alias_moves(entries)
-    before = [place for place, move in enumerate(moves) if datetime.fromisoformat(move.time) <= moment]
+    before = [
+        place for place, move in enumerate(moves) if datetime.fromisoformat(move.time) <= moment
+    ]
     if not before:
         return None
     move, following = moves[before[-1]], moves[before[-1] + 1 :]
     return Service(
-        version=move.event.to, since=move.time, until=following[0].time if following else None,
-        reason=move.event.reason, run_id=move.run_id, who=move.who, evidence=evidence(entries, move),
-    )  # fmt: skip
+        version=move.event.to,
+        since=move.time,
+        until=following[0].time if following else None,
+        reason=move.event.reason,
+        run_id=move.run_id,
+        who=move.who,
+        evidence=evidence(entries, move),
+    )
 
 
 def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]:
@@ -75,7 +88,11 @@ def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[Verdi
     """Return the verdict of the run that moved the alias; of a rollback, of the run that registered the version."""
     earlier = [entry for entry in entries if entry.sequence < move.sequence]
     runs = [move.run_id]
-    runs += [entry.run_id for entry in of_kind(earlier, Registration) if entry.event.version == move.event.to]
+    runs += [
+        entry.run_id
+        for entry in of_kind(earlier, Registration)
+        if entry.event.version == move.event.to
+    ]
     for run_id in runs:
         verdicts = [entry for entry in of_kind(earlier, VerdictReached) if entry.run_id == run_id]
         if verdicts:
@@ -105,6 +122,8 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise TerminalError(
-            "this is not a time", received=text, allowed="such as 2026-03-20 or 2026-03-20T08:30:00+00:00 (UTC)"
+            "this is not a time",
+            received=text,
+            allowed="such as 2026-03-20 or 2026-03-20T08:30:00+00:00 (UTC)",
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

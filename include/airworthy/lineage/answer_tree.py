@@ -56,10 +56,14 @@ def _topmost(answer: Answer) -> list[str]:
 
 def _branches(
     answer: Answer, node: str, neighbours: Callable[[str], list[str]], shown: set[str]
-) -> list[Branch]:  # fmt: skip
+) -> list[Branch]:
     graph = answer.graph
-    near = sorted((graph.nodes[each] for each in neighbours(node)), key=lambda each: each.time or "")
-    partitions = sorted((each for each in near if each.kind == "partition"), key=lambda each: each.id)
+    near = sorted(
+        (graph.nodes[each] for each in neighbours(node)), key=lambda each: each.time or ""
+    )
+    partitions = sorted(
+        (each for each in near if each.kind == "partition"), key=lambda each: each.id
+    )
     if len(partitions) > _MOST_SIBLINGS:
         near = [each for each in near if each.kind != "partition"]
     else:
@@ -72,7 +76,9 @@ def _branches(
     return [*found, *(_together(answer, partitions, neighbours, shown) if partitions else ())]
 
 
-def _branch(answer: Answer, node: Node, neighbours: Callable[[str], list[str]], shown: set[str]) -> Branch:
+def _branch(
+    answer: Answer, node: Node, neighbours: Callable[[str], list[str]], shown: set[str]
+) -> Branch:
     if node.id in shown:
         return Branch(f"{node.title} (see above)")
     shown.add(node.id)
@@ -87,9 +93,13 @@ def _together(
     days = [str(node.facts["partition"]) for node in partitions]
     changed = [node for node in partitions if node.facts.get("cause", "new") != "new"]
     more = f", {len(changed):,} of them restated or made anew" if changed else ""
-    line = Branch(f"{len(partitions):,} partitions {days[0]} to {days[-1]}{more}, which --json lists")
+    line = Branch(
+        f"{len(partitions):,} partitions {days[0]} to {days[-1]}{more}, which --json lists"
+    )
     common = dict.fromkeys(each for node in partitions for each in neighbours(node.id))
-    line.branches = [_branch(answer, answer.graph.nodes[each], neighbours, shown) for each in common]
+    line.branches = [
+        _branch(answer, answer.graph.nodes[each], neighbours, shown) for each in common
+    ]
     return [line]
 
 

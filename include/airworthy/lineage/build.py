@@ -11,10 +11,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
+from airworthy.lake.datasets import (
+    BenchmarkRecord,
+    DatasetRecord,
+    Event,
+    TrainingRecord,
+    ValidationRecord,
+)
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
-from airworthy.ledger.events import AlertRaised, AliasMove, Registration, RollbackCompleted, VerdictReached
+from airworthy.ledger.events import (
+    AlertRaised,
+    AliasMove,
+    Registration,
+    RollbackCompleted,
+    VerdictReached,
+)
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.lineage import titles
 from airworthy.lineage.graph import Graph, Node
@@ -45,7 +57,10 @@ def build(facts: Facts) -> Graph:
 
 
 def add_partitions(
-    graph: Graph, model: str, held: Mapping[str, Mapping[str, str]], records: Iterable[PartitionRecord]
+    graph: Graph,
+    model: str,
+    held: Mapping[str, Mapping[str, str]],
+    records: Iterable[PartitionRecord],
 ) -> None:
     """Add the partitions of dataset versions, and the sources that they were read from.
 
@@ -85,7 +100,9 @@ def version_id(version: str) -> str:
     return f"version:{version}"
 
 
-def _add_partition(graph: Graph, model: str, day: str, digest: str, record: PartitionRecord | None) -> str:
+def _add_partition(
+    graph: Graph, model: str, day: str, digest: str, record: PartitionRecord | None
+) -> str:
     facts = {"model": model, "partition": day, "digest": digest}
     title, time = titles.partition_title(day, digest, record), None
     if record is not None:
@@ -93,7 +110,12 @@ def _add_partition(graph: Graph, model: str, day: str, digest: str, record: Part
         time = _utc(record.created)
     node = graph.add(Node(partition_id(day, digest), "partition", title, time, facts=facts))
     if record is not None:
-        source = Node(f"source:{record.source}", "source", f"source: {record.source}", facts={"source": record.source})
+        source = Node(
+            f"source:{record.source}",
+            "source",
+            f"source: {record.source}",
+            facts={"source": record.source},
+        )
         graph.link(graph.add(source), node)
     return node
 
@@ -102,7 +124,9 @@ def _add_datasets(graph: Graph, facts: Facts) -> None:
     for key, record in facts.of(DatasetRecord):
         _add_event(graph, dataset_id(key), "dataset", titles.dataset_title(record), record)
     for number, (key, record) in enumerate(facts.of(ValidationRecord)):
-        node = _add_event(graph, f"validation:{number}", "validation", titles.validation_title(record), record)
+        node = _add_event(
+            graph, f"validation:{number}", "validation", titles.validation_title(record), record
+        )
         _link_known(graph, dataset_id(key), node)
 
 
@@ -110,8 +134,9 @@ def _add_trainings(graph: Graph, facts: Facts) -> None:
     benchmarks = {record.mlflow_run_id: record for _, record in facts.of(BenchmarkRecord)}
     passed = {
         (key, record.run_id): f"validation:{number}"
-        for number, (key, record) in enumerate(facts.of(ValidationRecord)) if record.success
-    }  # fmt: skip
+        for number, (key, record) in enumerate(facts.of(ValidationRecord))
+        if record.success
+    }
     for key, record in facts.of(TrainingRecord):
         benchmark = benchmarks.get(record.mlflow_run_id)
         more = {"ratio": record.ratio, "metrics": benchmark.metrics if benchmark else {}}
@@ -126,14 +151,20 @@ def _add_verdicts(graph: Graph, facts: Facts) -> None:
         node = _add_entry(graph, entry, "verdict", titles.verdict_title(entry.event))
         run = entry.event.mlflow_run_id or ""
         if run and training_id(run) not in graph.nodes:  # evaluated before trainings were recorded
-            graph.add(Node(training_id(run), "training", f"MLflow run {run}", facts={"mlflow_run_id": run}))
+            graph.add(
+                Node(
+                    training_id(run), "training", f"MLflow run {run}", facts={"mlflow_run_id": run}
+                )
+            )
             _link_known(graph, by_digest.get(str(entry.event.dataset_digest), ""), training_id(run))
         _link_known(graph, training_id(run), node)
 
 
 def _add_versions(graph: Graph, facts: Facts) -> None:
     keys = {record.mlflow_run_id: record.idempotency_key for _, record in facts.of(TrainingRecord)}
-    verdicts = [(entry, str(entry.event.mlflow_run_id)) for entry in of_kind(facts.entries, VerdictReached)]
+    verdicts = [
+        (entry, str(entry.event.mlflow_run_id)) for entry in of_kind(facts.entries, VerdictReached)
+    ]
     for entry in of_kind(facts.entries, Registration):
         registration = entry.event
         title = f"version {facts.model}/{registration.version}: {registration.validation_status}"
@@ -157,12 +188,16 @@ def _add_versions(graph: Graph, facts: Facts) -> None:
 
 
 def _makers(
-    registration: Entry[Registration], verdicts: list[tuple[Entry[VerdictReached], str]], keys: Mapping[str, str]
+    registration: Entry[Registration],
+    verdicts: list[tuple[Entry[VerdictReached], str]],
+    keys: Mapping[str, str],
 ) -> set[str]:
     """Return the MLflow runs that gave a version: the one that was registered, and those that made the same again."""
     first = registration.event.mlflow_run_id
     if first is None:  # registered before this was recorded: then its run's verdict says it
-        first = next((run for entry, run in reversed(verdicts) if entry.run_id == registration.run_id), None)
+        first = next(
+            (run for entry, run in reversed(verdicts) if entry.run_id == registration.run_id), None
+        )
     key = keys.get(str(first))
     return {str(first)} | {run for run, same in keys.items() if key is not None and same == key}
 
@@ -181,7 +216,10 @@ def _add_decisions(graph: Graph, facts: Facts) -> None:
             node = _add_entry(graph, entry, entry.kind, titles.decision_title(entry))
         if event.subject is None:
             continue
-        chain = event.subject, event.started_by if isinstance(event, RollbackCompleted) else entry.run_id
+        chain = (
+            event.subject,
+            event.started_by if isinstance(event, RollbackCompleted) else entry.run_id,
+        )
         graph.link(last.get(chain) or _known_version(graph, facts.model, event.subject), node)
         last[chain] = node
         if isinstance(event, AliasMove):
@@ -217,20 +255,34 @@ def _end_service(graph: Graph, entry: Entry, move: AliasMove, serving: Mapping[s
 
 
 def _known_version(graph: Graph, model: str, version: str) -> str:
-    return graph.add(Node(version_id(version), "version", f"version {model}/{version}", version=version))
+    return graph.add(
+        Node(version_id(version), "version", f"version {model}/{version}", version=version)
+    )
 
 
 def _add_event(
-    graph: Graph, node: str, kind: str, title: str, event: Event, more: Mapping[str, Any] | None = None
+    graph: Graph,
+    node: str,
+    kind: str,
+    title: str,
+    event: Event,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    facts = {**event.model_dump(mode="json", exclude={"statistics", "time", "run_id", "dag_id"}), **(more or {})}
-    return graph.add(Node(node, kind, title, _utc(event.time), event.run_id, event.dag_id, facts=facts))
+    facts = {
+        **event.model_dump(mode="json", exclude={"statistics", "time", "run_id", "dag_id"}),
+        **(more or {}),
+    }
+    return graph.add(
+        Node(node, kind, title, _utc(event.time), event.run_id, event.dag_id, facts=facts)
+    )
 
 
 def _add_entry(graph: Graph, entry: Entry, kind: str, title: str) -> str:
     told = {**entry.content, "who": entry.who, "entry": entry.entry_id, "sequence": entry.sequence}
     dag_id, subject = entry.content.get("dag_id"), entry.event.subject
-    return graph.add(Node(_entry_id(entry), kind, title, _time(entry), entry.run_id, dag_id, subject, told))
+    return graph.add(
+        Node(_entry_id(entry), kind, title, _time(entry), entry.run_id, dag_id, subject, told)
+    )
 
 
 def _link_known(graph: Graph, before: str, after: str) -> None:

@@ -75,13 +75,22 @@ class Graph:
     def ordered(self, nodes: Iterable[str]) -> list[str]:
         """Return nodes so that each comes after all that went into it."""
         wanted = set(nodes)
-        known = {node: [each for each in self._before[node] if each in wanted] for node in self.nodes if node in wanted}
+        known = {
+            node: [each for each in self._before[node] if each in wanted]
+            for node in self.nodes
+            if node in wanted
+        }
         return list(TopologicalSorter(known).static_order())
 
     def edges(self, nodes: Iterable[str]) -> list[tuple[str, str]]:
         """Return the edges among these nodes."""
         wanted = set(nodes)
-        return [(node, after) for node in self.ordered(wanted) for after in self._after[node] if after in wanted]
+        return [
+            (node, after)
+            for node in self.ordered(wanted)
+            for after in self._after[node]
+            if after in wanted
+        ]
 
 
 def _reachable(nodes: Iterable[str], neighbours: Mapping[str, Iterable[str]]) -> set[str]:

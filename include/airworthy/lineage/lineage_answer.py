@@ -65,11 +65,17 @@ class Answer:
             "roots": self.roots,
             "nodes": [
                 {
-                    "id": node.id, "kind": node.kind, "place": self.place(node.id), "title": node.title,
-                    "time": node.time, "run_id": node.run_id, "dag_id": node.dag_id, "version": node.version,
+                    "id": node.id,
+                    "kind": node.kind,
+                    "place": self.place(node.id),
+                    "title": node.title,
+                    "time": node.time,
+                    "run_id": node.run_id,
+                    "dag_id": node.dag_id,
+                    "version": node.version,
                     "facts": dict(node.facts),
                 }
                 for node in self.nodes()
             ],
             "edges": [list(edge) for edge in self.graph.edges(self.causes | self.effects)],
-        }  # fmt: skip
+        }

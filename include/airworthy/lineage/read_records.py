@@ -37,26 +37,34 @@ def read_facts(environment: Environment, model: str) -> Facts:
     broken = first_break(entries)
     if broken is not None:
         raise TerminalError(
-            "the ledger was changed, so that nothing can be traced through it", model=model,
-            received=f"entry {broken.sequence} ({broken.entry_id})", allowed="an unbroken hash chain",
+            "the ledger was changed, so that nothing can be traced through it",
+            model=model,
+            received=f"entry {broken.sequence} ({broken.entry_id})",
+            allowed="an unbroken hash chain",
             next_step=f"airworthy ledger verify {model}",
-        )  # fmt: skip
+        )
     return Facts(model, open_datasets(environment, model).events(Event), entries)
 
 
-def read_partitions(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+def read_partitions(
+    environment: Environment, graph: Graph, model: str, nodes: Collection[str]
+) -> None:
     """Add the partitions of every dataset version among the nodes to the graph.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
-    keys = [node.removeprefix(dataset_id("")) for node in nodes if graph.nodes[node].kind == "dataset"]
+    keys = [
+        node.removeprefix(dataset_id("")) for node in nodes if graph.nodes[node].kind == "dataset"
+    ]
     if not keys:
         return
     held = open_datasets(environment, model).partitions(keys)
     contents = {content for partitions in held.values() for content in partitions.items()}
     records = _partition_records(environment, model, {day for day, _ in contents})
-    add_partitions(graph, model, held, [each for each in records if (each.partition, each.digest) in contents])
+    add_partitions(
+        graph, model, held, [each for each in records if (each.partition, each.digest) in contents]
+    )
 
 
 def read_day(environment: Environment, graph: Graph, model: str, day: str) -> list[str]:
@@ -68,22 +76,34 @@ def read_day(environment: Environment, graph: Graph, model: str, day: str) -> li
     held = open_datasets(environment, model).partitions(day=day)
     known = set(graph.nodes)
     add_partitions(graph, model, held, _partition_records(environment, model, {day}))
-    return [node.id for node in graph.nodes.values() if node.kind == "partition" and node.id not in known]
+    return [
+        node.id
+        for node in graph.nodes.values()
+        if node.kind == "partition" and node.id not in known
+    ]
 
 
-def read_answered(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+def read_answered(
+    environment: Environment, graph: Graph, model: str, nodes: Collection[str]
+) -> None:
     """Add how often each version among the nodes answered, by arm, as far as it was collected into the lake.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
-    versions = {str(graph.nodes[node].version) for node in nodes if graph.nodes[node].version is not None}
+    versions = {
+        str(graph.nodes[node].version) for node in nodes if graph.nodes[node].version is not None
+    }
     rows = scan_days(table_uri(environment, model, PREDICTIONS), "0", "9")
     if rows is None or not versions:
         return
-    counted = rows.filter(pl.col("model_version").is_in(sorted(versions))).group_by("model_version", "arm")
+    counted = rows.filter(pl.col("model_version").is_in(sorted(versions))).group_by(
+        "model_version", "arm"
+    )
     time = pl.col("time")
-    found = counted.agg(pl.len(), time.min().alias("first"), time.max().alias("last")).sort("model_version", "arm")
+    found = counted.agg(pl.len(), time.min().alias("first"), time.max().alias("last")).sort(
+        "model_version", "arm"
+    )
     with delta.explained(table_uri(environment, model, PREDICTIONS)):
         add_answered(graph, model, [Answered(*row) for row in found.collect().iter_rows()])
 
@@ -96,7 +116,9 @@ def read_scored(environment: Environment, graph: Graph, model: str, nodes: Colle
     """
     versions = {graph.nodes[node].version for node in nodes}
     history = BatchPredictions(environment, model).history()
-    of_partitions = (each for each in history if partition_id(each.partition, each.input_digest) in nodes)
+    of_partitions = (
+        each for each in history if partition_id(each.partition, each.input_digest) in nodes
+    )
     versions |= {each.model_version for each in of_partitions}
     add_scored(graph, model, [each for each in history if each.model_version in versions])
 
@@ -108,10 +130,14 @@ def read_scored_day(graph: Graph, model: str, record: ScoredPartition) -> None:
         TransientError: when the lake cannot be reached.
     """
     records = _written(record.input_table, {record.partition})
-    add_partitions(graph, model, {}, [each for each in records if each.digest == record.input_digest])
+    add_partitions(
+        graph, model, {}, [each for each in records if each.digest == record.input_digest]
+    )
 
 
-def _partition_records(environment: Environment, model: str, days: Collection[str]) -> list[PartitionRecord]:
+def _partition_records(
+    environment: Environment, model: str, days: Collection[str]
+) -> list[PartitionRecord]:
     """Return the records of all contents that these days ever had, oldest first."""
     return _written(open_lake(environment, model).data_uri, days)
 
@@ -119,5 +145,7 @@ def _partition_records(environment: Environment, model: str, days: Collection[st
 def _written(uri: str, days: Collection[str]) -> list[PartitionRecord]:
     table = delta.open_table(uri)
     commits = delta.history(table) if table is not None else []
-    written = [each for each in commits if each.get("kind") == "partition" and each["partition"] in days]
+    written = [
+        each for each in commits if each.get("kind") == "partition" and each["partition"] in days
+    ]
     return [PartitionRecord.from_metadata(commit) for commit in written]

@@ -72,9 +72,11 @@ def parse_reference(text: str, model: str | None = None) -> Reference:
         found = Reference(given, "word", given, model)
     if model not in (None, found.model):
         raise unknown(
-            f"{text} of {model}", "the reference is to another model than the one named", allowed=str(found.model),
+            f"{text} of {model}",
+            "the reference is to another model than the one named",
+            allowed=str(found.model),
             next_step="leave --model out",
-        )  # fmt: skip
+        )
     return Reference(text, found.kind, found.value, found.model, found.dag_id)
 
 
@@ -102,8 +104,13 @@ def _is_day(text: str) -> bool:
 
 
 def unknown(
-    received: str, problem: str = "nothing is recorded under this reference", *, allowed: str = ALLOWED,
+    received: str,
+    problem: str = "nothing is recorded under this reference",
+    *,
+    allowed: str = ALLOWED,
     next_step: str | None = None,
-) -> UnknownReferenceError:  # fmt: skip
+) -> UnknownReferenceError:
     """Return the error for a reference that leads nowhere: it names every form that is allowed."""
-    return UnknownReferenceError(problem, received=received or "nothing", allowed=allowed, next_step=next_step)
+    return UnknownReferenceError(
+        problem, received=received or "nothing", allowed=allowed, next_step=next_step
+    )

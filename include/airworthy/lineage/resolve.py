@@ -35,16 +35,21 @@ def dataset_versions(facts: Facts, text: str) -> list[str]:
     """
     day, _, digits = text.rpartition("/")
     found = {
-        dataset_id(key): record.digest for key, record in facts.of(DatasetRecord)
+        dataset_id(key): record.digest
+        for key, record in facts.of(DatasetRecord)
         if record.digest.startswith(digits) and (not day or f"{record.window.end:%Y-%m-%d}" == day)
-    }  # fmt: skip
+    }
     if len(set(found.values())) > 1:
         digests = ", ".join(sorted(set(found.values())))
-        raise unknown(text, "several dataset versions have a digest that begins like this", allowed=digests)
+        raise unknown(
+            text, "several dataset versions have a digest that begins like this", allowed=digests
+        )
     return list(found)
 
 
 def made_by(graph: Graph, run_id: str, dag_id: str | None = None) -> list[str]:
     """Return what a run made or decided; of a DAG's run, nothing that a run of another DAG with this id made."""
-    made = [node for node in graph.nodes.values() if node.run_id == run_id and node.kind != "replaced"]
+    made = [
+        node for node in graph.nodes.values() if node.run_id == run_id and node.kind != "replaced"
+    ]
     return [node.id for node in made if dag_id is None or node.dag_id in (None, dag_id)]

@@ -28,16 +28,24 @@ def add_scored(graph: Graph, model: str, records: Iterable[ScoredPartition]) -> 
         replaced = sum(standing[record.partition] != record.request_id for record in written)
         days = sorted({record.partition for record in written})
         facts: dict[str, Any] = {
-            "model": model, "partitions": len(written), "replaced": replaced,
+            "model": model,
+            "partitions": len(written),
+            "replaced": replaced,
             "rows": sum(record.rows for record in written),
-            "quarantined": sum(record.quarantined for record in written), "first": days[0], "last": days[-1],
+            "quarantined": sum(record.quarantined for record in written),
+            "first": days[0],
+            "last": days[-1],
             "runs": list(dict.fromkeys(record.run_id for record in written)),
-        }  # fmt: skip
+        }
         last = max(record.scored_at for record in written)
         node = Node(
-            f"scored:{version}", "scored", scored_title(version, facts), last.isoformat(timespec="milliseconds"),
-            version=version, facts=facts,
-        )  # fmt: skip
+            f"scored:{version}",
+            "scored",
+            scored_title(version, facts),
+            last.isoformat(timespec="milliseconds"),
+            version=version,
+            facts=facts,
+        )
         graph.add(node)
         before = decisions_before(graph, version, CHAMPION, last) or [version_id(version)]
         inputs = [partition_id(record.partition, record.input_digest) for record in written]

@@ -38,14 +38,21 @@ def add_answered(graph: Graph, model: str, answered: Iterable[Answered]) -> None
     """Add all predictions of a version as one node an arm, after every decision that let it answer."""
     for each in answered:
         facts: dict[str, Any] = {
-            "model": model, "arm": each.arm, "count": each.count, "first": each.first.astimezone(UTC).isoformat(),
+            "model": model,
+            "arm": each.arm,
+            "count": each.count,
+            "first": each.first.astimezone(UTC).isoformat(),
             "last": each.last.astimezone(UTC).isoformat(),
-        }  # fmt: skip
+        }
         title = predictions_title(each.version, each.arm, each.count, each.first, each.last)
         node = Node(
-            f"predictions:{each.version}:{each.arm}", "predictions", title, facts["last"], version=each.version,
+            f"predictions:{each.version}:{each.arm}",
+            "predictions",
+            title,
+            facts["last"],
+            version=each.version,
             facts=facts,
-        )  # fmt: skip
+        )
         before = decisions_before(graph, each.version, each.arm, each.last)
         known = [version_id(each.version)] if version_id(each.version) in graph.nodes else []
         graph.add(node)
@@ -64,7 +71,9 @@ def _deciding(graph: Graph, version: str, arm: str) -> list[Node]:
     As champion it answers since a deployment; as anything else since a step of its rollout was begun.
     """
     of_version = [node for node in graph.nodes.values() if node.version == version and node.time]
-    wanted = [node for node in of_version if (_deploys(node) if arm == CHAMPION else _begins_step(node))]
+    wanted = [
+        node for node in of_version if (_deploys(node) if arm == CHAMPION else _begins_step(node))
+    ]
     return sorted(wanted, key=_moment)
 
 

@@ -58,13 +58,19 @@ def verdict_title(verdict: VerdictReached) -> str:
 def deployment_title(move: AliasMove) -> str:
     """Say which version took over from which, and why."""
     before = f" instead of version {move.from_}" if move.from_ else ""
-    return f"deployment: version {move.to} is champion{before}: {move.reason or 'no reason recorded'}"
+    return (
+        f"deployment: version {move.to} is champion{before}: {move.reason or 'no reason recorded'}"
+    )
 
 
 def decision_title(entry: Entry) -> str:
     """Say an entry of any kind: its plain values, then its reasons and comments; digests are left out."""
     content = entry.content
-    shown = {name: value for name, value in content.items() if name not in _SIDE_KEYS and "digest" not in name}
+    shown = {
+        name: value
+        for name, value in content.items()
+        if name not in _SIDE_KEYS and "digest" not in name
+    }
     plain = [f"{name} {_short(value)}" for name, value in shown.items() if _is_plain(value)]
     said = [content.get("reason"), content.get("comment"), *(content.get("reasons") or [])]
     words = "; ".join(str(each) for each in said if each)
@@ -73,7 +79,11 @@ def decision_title(entry: Entry) -> str:
 
 def prediction_title(prediction: FoundPrediction) -> str:
     """Say what was answered, by which version, as which arm."""
-    answer = prediction.predicted_class if prediction.predicted_class is not None else prediction.prediction
+    answer = (
+        prediction.predicted_class
+        if prediction.predicted_class is not None
+        else prediction.prediction
+    )
     return f"prediction {prediction.id}: {answer} by version {prediction.model_version} as {prediction.arm}"
 
 
@@ -84,13 +94,19 @@ def predictions_title(version: str, arm: str, count: int, first: datetime, last:
 
 def scored_prediction_title(facts: Mapping[str, Any]) -> str:
     """Say what was predicted, by which version, of which partition."""
-    answer = facts["predicted_class"] if facts["predicted_class"] is not None else facts["prediction"]
+    answer = (
+        facts["predicted_class"] if facts["predicted_class"] is not None else facts["prediction"]
+    )
     return f"prediction {facts['id']}: {answer} by version {facts['model_version']} in the batch {facts['partition']}"
 
 
 def scored_title(version: str, facts: Mapping[str, Any]) -> str:
     """Say how much a version scored in batches, of which days, and how much of that was replaced since."""
-    days = facts["first"] if facts["first"] == facts["last"] else f"{facts['first']} to {facts['last']}"
+    days = (
+        facts["first"]
+        if facts["first"] == facts["last"]
+        else f"{facts['first']} to {facts['last']}"
+    )
     replaced = f", {facts['replaced']:,} of them replaced since" if facts["replaced"] else ""
     return f"{facts['rows']:,} rows of {facts['partitions']:,} partitions scored by version {version}, {days}{replaced}"
 

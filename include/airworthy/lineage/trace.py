@@ -86,9 +86,11 @@ def _aliased(known: _Known, reference: Reference) -> str:
         named["challenger"] = rollout.challenger
     if reference.value not in named:
         raise unknown(
-            reference.text, f"no version of {known.model} has this alias",
-            allowed=", ".join(f"{known.model}@{alias}" for alias in named) or "none: no version was released yet",
-        )  # fmt: skip
+            reference.text,
+            f"no version of {known.model} has this alias",
+            allowed=", ".join(f"{known.model}@{alias}" for alias in named)
+            or "none: no version was released yet",
+        )
     return named[reference.value]
 
 
@@ -117,7 +119,9 @@ def _trace_word(environment: Environment, reference: Reference) -> Answer:
     ]
     if len(found) > 1:
         meant = ", ".join(f"{kind} of {known.model}" for known, kind, _ in found)
-        raise unknown(reference.text, f"this means several things: {meant}", next_step="add --model MODEL")
+        raise unknown(
+            reference.text, f"this means several things: {meant}", next_step="add --model MODEL"
+        )
     if found:
         known, kind, roots = found[0]
         return _complete(known, reference.text, kind, roots)
@@ -161,14 +165,24 @@ def _scored_node(found: FoundScore) -> Node:
     facts = {**found.record.model_dump(mode="json"), **to_jsonable_python(found.row)}
     time = found.record.scored_at.isoformat(timespec="milliseconds")
     return Node(
-        f"prediction:{facts['id']}", "prediction", scored_prediction_title(facts), time, found.record.run_id,
-        found.record.dag_id, found.record.model_version, facts,
-    )  # fmt: skip
+        f"prediction:{facts['id']}",
+        "prediction",
+        scored_prediction_title(facts),
+        time,
+        found.record.run_id,
+        found.record.dag_id,
+        found.record.model_version,
+        facts,
+    )
 
 
 def _prediction_node(found: FoundPrediction) -> Node:
     facts = to_jsonable_python(asdict(found))
     return Node(
-        f"prediction:{found.id}", "prediction", prediction_title(found), found.time.isoformat(timespec="milliseconds"),
-        version=found.model_version, facts=facts,
-    )  # fmt: skip
+        f"prediction:{found.id}",
+        "prediction",
+        prediction_title(found),
+        found.time.isoformat(timespec="milliseconds"),
+        version=found.model_version,
+        facts=facts,
+    )

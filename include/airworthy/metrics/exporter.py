@@ -50,7 +50,9 @@ class FileMetrics(Collector):
                 unreadable += 1
         self._read = read
         yield from added(*(families for _, families in read.values()))
-        yield GaugeMetricFamily("airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable)
+        yield GaugeMetricFamily(
+            "airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable
+        )
 
     def _read_if_changed(self, path: Path) -> tuple[tuple[int, int], list[Metric]]:
         found = path.stat()
@@ -77,9 +79,11 @@ def exported(environment: Environment, host: str, port: int) -> Iterator[Decisio
             server, thread = start_http_server(port, host, registry)
         except OSError as error:
             raise TerminalError(
-                f"the metrics cannot be served: {error}", received=f"{host}:{port}", allowed="a free port, TCP and UDP",
+                f"the metrics cannot be served: {error}",
+                received=f"{host}:{port}",
+                allowed="a free port, TCP and UDP",
                 next_step="end the program that has it, or: airworthy metrics --port <free port>",
-            ) from None  # fmt: skip
+            ) from None
         ends.callback(thread.join)
         ends.callback(server.server_close)
         ends.callback(server.shutdown)

@@ -64,7 +64,9 @@ class Decisions(Collector):
     def look(self) -> None:
         """Read what is new; one model's ledger that cannot be read harms no other's, and what it said before holds."""
         self._read_specs()
-        self._known = {path.parent.name: self._look_at(path.parent.name) for path in sorted(self._specs)}
+        self._known = {
+            path.parent.name: self._look_at(path.parent.name) for path in sorted(self._specs)
+        }
         limits = _limit_metrics([spec for _, spec in self._specs.values() if spec is not None])
         # In one piece: whoever asks meanwhile, from another thread, is told of the look before.
         self._metrics = [*_entry_metrics(self._known), *_champion_metrics(self._known), *limits]
@@ -84,7 +86,9 @@ class Decisions(Collector):
         return decided
 
     def _read_specs(self) -> None:
-        stamps = {path: path.stat().st_mtime_ns for path in self._environment.models.glob("*/model.yaml")}
+        stamps = {
+            path: path.stat().st_mtime_ns for path in self._environment.models.glob("*/model.yaml")
+        }
         if stamps != {path: stamp for path, (stamp, _) in self._specs.items()}:
             found = {each.path: each.spec for each in find_specs(self._environment.models)}
             self._specs = {path: (stamps.get(path, 0), spec) for path, spec in found.items()}
@@ -92,10 +96,16 @@ class Decisions(Collector):
 
 def _entry_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
     labels = ("model", "kind")
-    entries = CounterMetricFamily("airworthy_ledger_entries", "Entries of the ledger", labels=labels)
-    last = GaugeMetricFamily("airworthy_ledger_last_entry_timestamp_seconds", "Time of the newest", labels=labels)
+    entries = CounterMetricFamily(
+        "airworthy_ledger_entries", "Entries of the ledger", labels=labels
+    )
+    last = GaugeMetricFamily(
+        "airworthy_ledger_last_entry_timestamp_seconds", "Time of the newest", labels=labels
+    )
     readable = GaugeMetricFamily(
-        "airworthy_ledger_readable", "0 when the ledger cannot be reached, or was changed", labels=("model",)
+        "airworthy_ledger_readable",
+        "0 when the ledger cannot be reached, or was changed",
+        labels=("model",),
     )
     for model, decided in known.items():
         readable.add_metric([model], decided.readable)
@@ -108,10 +118,14 @@ def _entry_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
 def _champion_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
     labels = ("model", "version")
     as_of = GaugeMetricFamily(
-        "airworthy_champion_as_of_timestamp_seconds", "Up to when the champion's training saw data", labels=labels
+        "airworthy_champion_as_of_timestamp_seconds",
+        "Up to when the champion's training saw data",
+        labels=labels,
     )
     since = GaugeMetricFamily(
-        "airworthy_champion_since_timestamp_seconds", "Since when the version is champion", labels=labels
+        "airworthy_champion_since_timestamp_seconds",
+        "Since when the version is champion",
+        labels=labels,
     )
     for model, decided in known.items():
         if decided.champion is not None:
@@ -122,8 +136,12 @@ def _champion_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
 
 
 def _limit_metrics(specs: list[ModelSpec]) -> Iterator[Metric]:
-    age = GaugeMetricFamily("airworthy_champion_max_age_seconds", "What the spec allows", labels=("model",))
-    delay = GaugeMetricFamily("airworthy_data_max_delay_seconds", "What the spec allows", labels=("model",))
+    age = GaugeMetricFamily(
+        "airworthy_champion_max_age_seconds", "What the spec allows", labels=("model",)
+    )
+    delay = GaugeMetricFamily(
+        "airworthy_data_max_delay_seconds", "What the spec allows", labels=("model",)
+    )
     for spec in specs:
         # Data that have an end, of years ago perhaps, are late to nobody.
         if spec.end is None:

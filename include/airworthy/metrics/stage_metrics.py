@@ -49,9 +49,13 @@ def observed(job: Job, stage: str) -> Iterator[StageRun]:
         raise
     finally:
         log.info(
-            "%s %s took %.1f s, %.1f s of CPU, at most %.0f MiB", job.spec.model, stage, usage.wall_seconds,
-            usage.cpu_seconds, usage.peak_memory_bytes / 2**20,
-        )  # fmt: skip
+            "%s %s took %.1f s, %.1f s of CPU, at most %.0f MiB",
+            job.spec.model,
+            stage,
+            usage.wall_seconds,
+            usage.cpu_seconds,
+            usage.peak_memory_bytes / 2**20,
+        )
         try:
             _record(job, stage, outcome, usage, run.output)
         except (OSError, TimeoutError) as error:
@@ -60,14 +64,25 @@ def observed(job: Job, stage: str) -> Iterator[StageRun]:
 
 def _record(job: Job, stage: str, outcome: str, usage: Usage, output: Ref | None) -> None:
     name = f"stages_{job.spec.model}"
-    add_metrics(job.environment, name, stage_metrics(job.spec.model, stage, outcome, usage, output).collect())
+    add_metrics(
+        job.environment,
+        name,
+        stage_metrics(job.spec.model, stage, outcome, usage, output).collect(),
+    )
     folder = job.evidence / "resources"
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"stage": stage, "outcome": outcome, "ended": datetime.now(UTC).isoformat(), **asdict(usage)}
+    facts = {
+        "stage": stage,
+        "outcome": outcome,
+        "ended": datetime.now(UTC).isoformat(),
+        **asdict(usage),
+    }
     (folder / f"{stage}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, output: Ref | None) -> CollectorRegistry:
+def stage_metrics(
+    model: str, stage: str, outcome: str, usage: Usage, output: Ref | None
+) -> CollectorRegistry:
     """Return the metrics of one run.
 
     Args:
@@ -78,23 +93,36 @@ def stage_metrics(model: str, stage: str, outcome: str, usage: Usage, output: Re
         output: What it handed over, if it did.
     """
     registry, labels = CollectorRegistry(), ("model", "stage")
-    runs = Counter("airworthy_stage_runs", "Runs by outcome", (*labels, "outcome"), registry=registry)
+    runs = Counter(
+        "airworthy_stage_runs", "Runs by outcome", (*labels, "outcome"), registry=registry
+    )
     for each in OUTCOMES:
         # Those that did not happen are there with 0: the first failure is then a rise, and not a new series.
         runs.labels(model, stage, each).inc(each == outcome)
     for name, told, value, buckets in (
         ("wall_seconds", "Seconds from begin to end", usage.wall_seconds, _SECONDS),
         ("cpu_seconds", "Seconds of processors", usage.cpu_seconds, _SECONDS),
-        ("peak_memory_bytes", "The process's largest resident set meanwhile", usage.peak_memory_bytes, _BYTES),
+        (
+            "peak_memory_bytes",
+            "The process's largest resident set meanwhile",
+            usage.peak_memory_bytes,
+            _BYTES,
+        ),
     ):
-        whole = Histogram(f"airworthy_stage_{name}", told, labels, buckets=buckets, registry=registry)
+        whole = Histogram(
+            f"airworthy_stage_{name}", told, labels, buckets=buckets, registry=registry
+        )
         whole.labels(model, stage).observe(value)
-        last = Gauge(f"airworthy_stage_last_{name}", f"{told}, of the last run", labels, registry=registry)
+        last = Gauge(
+            f"airworthy_stage_last_{name}", f"{told}, of the last run", labels, registry=registry
+        )
         last.labels(model, stage).set(value)
     ended = Gauge(
-        "airworthy_stage_last_end_timestamp_seconds", "When a run last ended so", (*labels, "outcome"),
+        "airworthy_stage_last_end_timestamp_seconds",
+        "When a run last ended so",
+        (*labels, "outcome"),
         registry=registry,
-    )  # fmt: skip
+    )
     ended.labels(model, stage, outcome).set(time.time())
     if isinstance(output, DatasetRef):
         _dataset_metrics(registry, output)
@@ -106,6 +134,12 @@ def _dataset_metrics(registry: CollectorRegistry, dataset: DatasetRef) -> None:
     for name, told, value in (
         ("rows", "Rows of the window that was ingested last", dataset.rows),
         ("quarantined_rows", "Rows of that window that could not be used", dataset.quarantined),
-        ("end_timestamp_seconds", "End of the newest day with rows that was ingested", newest.timestamp()),
+        (
+            "end_timestamp_seconds",
+            "End of the newest day with rows that was ingested",
+            newest.timestamp(),
+        ),
     ):
-        Gauge(f"airworthy_dataset_{name}", told, ("model",), registry=registry).labels(dataset.model).set(value)
+        Gauge(f"airworthy_dataset_{name}", told, ("model",), registry=registry).labels(
+            dataset.model
+        ).set(value)

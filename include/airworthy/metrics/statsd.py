@@ -82,7 +82,10 @@ class Statsd(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the metrics."""
         with self._lock:
-            values = {key: {labels: tuple(v) for labels, v in series.items()} for key, series in self._values.items()}
+            values = {
+                key: {labels: tuple(v) for labels, v in series.items()}
+                for key, series in self._values.items()
+            }
             lost = {"malformed": self.malformed, "too_many_series": self.dropped}
         names: set[str] = set()
         for (kind, name), series in sorted(values.items()):
@@ -114,7 +117,9 @@ def parse(line: str) -> Measurement | None:
     if kind == "ms":
         return Measurement("summary", f"{name}_seconds", labels, value / 1e3)
     if kind == "g" or name in _UP_AND_DOWN:
-        return Measurement("gauge", name, labels, value, change=kind == "c" or found["value"][0] in "+-")
+        return Measurement(
+            "gauge", name, labels, value, change=kind == "c" or found["value"][0] in "+-"
+        )
     return Measurement("counter", name, labels, value / rate) if value >= 0 and rate > 0 else None
 
 

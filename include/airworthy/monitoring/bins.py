@@ -38,7 +38,9 @@ class NumberBins(BaseModel):
 
     def standardised(self, values: Array) -> Array:
         """Return numbers in standard deviations from the training data's mean, those far out moved to the edge."""
-        return np.asarray((np.clip(values, self.edges[0], self.edges[-1]) - self.centre) / self.scale)
+        return np.asarray(
+            (np.clip(values, self.edges[0], self.edges[-1]) - self.centre) / self.scale
+        )
 
 
 class CategoryBins(BaseModel):
@@ -76,7 +78,9 @@ def make_bins(rows: pl.DataFrame, kinds: dict[str, ColumnType]) -> Bins:
     watched = {name: kind for name, kind in kinds.items() if kind != "datetime"}
     return Bins(
         columns={
-            name: _number_bins(numbers_of(rows[name])) if kind in NUMBERS else _category_bins(rows[name])
+            name: _number_bins(numbers_of(rows[name]))
+            if kind in NUMBERS
+            else _category_bins(rows[name])
             for name, kind in watched.items()
         }
     )
@@ -97,7 +101,9 @@ def _number_bins(values: Array) -> NumberBins:
     inner = np.quantile(values, np.arange(1, _BINS) / _BINS)
     edges = np.unique([low - reach, *inner, high + reach])
     clipped = np.clip(values, edges[0], edges[-1])
-    return NumberBins(edges=edges.tolist(), centre=float(clipped.mean()), scale=float(clipped.std()) or reach)
+    return NumberBins(
+        edges=edges.tolist(), centre=float(clipped.mean()), scale=float(clipped.std()) or reach
+    )
 
 
 def _category_bins(column: pl.Series) -> CategoryBins:

@@ -20,7 +20,12 @@ from airworthy.handover import (
 )
 from airworthy.job import Job
 from airworthy.ledger import Entry
-from airworthy.monitoring.history import last_retrained, refused_in_a_row, trained_versions, windows_before
+from airworthy.monitoring.history import (
+    last_retrained,
+    refused_in_a_row,
+    trained_versions,
+    windows_before,
+)
 from airworthy.monitoring.retraining_rule import Decided, Seen, decide_retraining
 from airworthy.registry.tags import AS_OF
 
@@ -40,17 +45,21 @@ class Checks(NamedTuple):
     def signals(self) -> dict[Signal, SignalOutcome]:
         """What each signal said."""
         return {
-            "skew": self.skew.outcome, "drift": self.drift.outcome, "label": self.performance.label.outcome,
+            "skew": self.skew.outcome,
+            "drift": self.drift.outcome,
+            "label": self.performance.label.outcome,
             "loss": self.performance.outcome,
-        }  # fmt: skip
+        }
 
     @property
     def words(self) -> dict[Signal, str]:
         """What each signal said, in words."""
         return {
-            "skew": self.skew.words, "drift": self.drift.words, "label": self.performance.label.words,
+            "skew": self.skew.words,
+            "drift": self.drift.words,
+            "label": self.performance.label.words,
             "loss": self.performance.words,
-        }  # fmt: skip
+        }
 
 
 def make_decision(
@@ -68,17 +77,30 @@ def make_decision(
     trained = trained_versions(tags)
     windows = _windows(checks, entries)
     seen = Seen(windows, last_retrained(entries, trained), refused_in_a_row(entries, trained))
-    found = decide_retraining(seen, rules) if windows else Decided("inconclusive", None, "there is no champion")
+    found = (
+        decide_retraining(seen, rules)
+        if windows
+        else Decided("inconclusive", None, "there is no champion")
+    )
     as_of = tags.get(live.champion or "", {}).get(AS_OF)
     facts: dict[str, Any] = {
-        "model": live.model, "champion": live.champion, "champion_as_of": as_of,
-        "window_start": live.start, "window_end": live.end, "signals": checks.signals, "words": checks.words,
+        "model": live.model,
+        "champion": live.champion,
+        "champion_as_of": as_of,
+        "window_start": live.start,
+        "window_end": live.end,
+        "signals": checks.signals,
+        "words": checks.words,
         "inputs": {name: _digest(check) for name, check in checks._asdict().items()},
-        "windows": windows[-2 * rules.persist.of :], "last_retrained": seen.last_retrained,
-        "rejected_in_a_row": seen.rejected_in_a_row, "rules": rules.model_dump(mode="json"),
-        "outcome": found.outcome, "told": found.words, "reason": found.reason,
+        "windows": windows[-2 * rules.persist.of :],
+        "last_retrained": seen.last_retrained,
+        "rejected_in_a_row": seen.rejected_in_a_row,
+        "rules": rules.model_dump(mode="json"),
+        "outcome": found.outcome,
+        "told": found.words,
+        "reason": found.reason,
         "train_as_of": live.end.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
-    }  # fmt: skip
+    }
     return _sealed(facts, str(job.evidence / "decision.json"))
 
 
@@ -91,11 +113,19 @@ def _windows(checks: Checks, entries: Sequence[Entry]) -> list[WindowSignals]:
 
 
 def _sealed(facts: dict[str, Any], evidence: str) -> DriftDecision:
-    unsealed = DriftDecision(**facts, digest="", trigger=False, train_run_id=None, evidence=evidence)
+    unsealed = DriftDecision(
+        **facts, digest="", trigger=False, train_run_id=None, evidence=evidence
+    )
     digest = _digest(unsealed)
     trigger = unsealed.outcome == "retrain"
-    run_id = train_run_id(unsealed.model, str(unsealed.reason), unsealed.window_end, digest) if trigger else None
-    return unsealed.model_copy(update={"digest": digest, "trigger": trigger, "train_run_id": run_id})
+    run_id = (
+        train_run_id(unsealed.model, str(unsealed.reason), unsealed.window_end, digest)
+        if trigger
+        else None
+    )
+    return unsealed.model_copy(
+        update={"digest": digest, "trigger": trigger, "train_run_id": run_id}
+    )
 
 
 def train_run_id(model: str, reason: str, window_end: datetime, digest: str) -> str:

@@ -54,9 +54,14 @@ def sample_rows(
         at_most: About how many rows to return; all of them when there are no more.
     """
     share, names = min(1.0, at_most / max(rows, 1)), list(columns)
-    parts = [frame.select(names) for frame in frames] if share == 1.0 else [
-        frame.select(names).sample(n=math.ceil(frame.height * share), seed=0) for frame in frames
-    ]  # fmt: skip
+    parts = (
+        [frame.select(names) for frame in frames]
+        if share == 1.0
+        else [
+            frame.select(names).sample(n=math.ceil(frame.height * share), seed=0)
+            for frame in frames
+        ]
+    )
     return pl.concat(parts).lazy() if parts else pl.LazyFrame(schema=dict.fromkeys(names, pl.Null))
 
 
@@ -83,7 +88,9 @@ def make_profile(frame: pl.LazyFrame, inputs: dict[str, ColumnType]) -> Profile:
     cuts: dict[str, Any] = frame.select(quantiles).collect().to_dicts()[0] if quantiles else {}
     columns = {}
     for name in kinds:
-        edges = sorted({float(v) for s in range(1, _BINS) if (v := cuts.get(f"{name}|{s}")) is not None})
+        edges = sorted(
+            {float(v) for s in range(1, _BINS) if (v := cuts.get(f"{name}|{s}")) is not None}
+        )
         columns[name] = _profile_column(frame, name, edges if name in numbers else None)
     return Profile(rows=rows, columns=columns)
 
@@ -92,9 +99,15 @@ def _profile_column(frame: pl.LazyFrame, name: str, edges: list[float] | None) -
     if edges is not None:
         return ColumnProfile(edges=edges, categories=[], shares=_numeric_shares(frame, name, edges))
     counts = frame.group_by(pl.col(name).cast(pl.String).alias("value")).len().collect()
-    known = counts.drop_nulls("value").sort(["len", "value"], descending=[True, False]).head(_MOST_CATEGORIES)
+    known = (
+        counts.drop_nulls("value")
+        .sort(["len", "value"], descending=[True, False])
+        .head(_MOST_CATEGORIES)
+    )
     categories = sorted(known["value"].to_list())
-    return ColumnProfile(edges=None, categories=categories, shares=_category_shares(frame, name, categories))
+    return ColumnProfile(
+        edges=None, categories=categories, shares=_category_shares(frame, name, categories)
+    )
 
 
 def _numeric_shares(frame: pl.LazyFrame, name: str, edges: list[float]) -> list[float]:

@@ -13,9 +13,16 @@ def decision_table(decision: DriftDecision) -> str:
     champion = f"champion version {decision.champion}" if decision.champion else "no champion"
     window = f"[{decision.window_start:%Y-%m-%d %H:%M}, {decision.window_end:%Y-%m-%d %H:%M}) UTC"
     lines = [f"{decision.model}: {window}, {champion}"]
-    lines += [f"{_MARKS[decision.signals[name]]}  {name:<6} {decision.words[name]}" for name in _SIGNALS]
-    before = ", ".join(f"{window.end:%Y-%m-%d %H:%M} {_fired(window)}" for window in decision.windows[:-1])
-    lines += [f"windows before, and what fired: {before or 'none'}", f"decision: {decision.outcome}: {decision.told}"]
+    lines += [
+        f"{_MARKS[decision.signals[name]]}  {name:<6} {decision.words[name]}" for name in _SIGNALS
+    ]
+    before = ", ".join(
+        f"{window.end:%Y-%m-%d %H:%M} {_fired(window)}" for window in decision.windows[:-1]
+    )
+    lines += [
+        f"windows before, and what fired: {before or 'none'}",
+        f"decision: {decision.outcome}: {decision.told}",
+    ]
     return "\n".join(lines)
 
 

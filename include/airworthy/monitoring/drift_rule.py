@@ -35,14 +35,18 @@ def judge(shifts: Sequence[Shift], drift: Drift) -> Judgement:
     A shift counts when it reaches its threshold and Benjamini and Hochberg's procedure, over every shift of every
     column that the champion listens to, finds it no chance. Columns without importance take no part at all.
     """
-    heard = [shift for shift in shifts if shift.importance > 0.0 and shift.column not in drift.ignore]
+    heard = [
+        shift for shift in shifts if shift.importance > 0.0 and shift.column not in drift.ignore
+    ]
     adjusted = adjusted_p_values([shift.p_value for shift in heard])
     counts = [
         shift
         for shift, p_value in zip(heard, adjusted, strict=True)
         if p_value <= drift.false_discovery_rate and shift.effect >= shift.threshold
     ]
-    drifted = tuple(sorted(counts, key=lambda s: (-s.importance, s.column, -s.effect / s.threshold, s.aspect)))
+    drifted = tuple(
+        sorted(counts, key=lambda s: (-s.importance, s.column, -s.effect / s.threshold, s.aspect))
+    )
     weights = {shift.column: shift.importance for shift in drifted}
     importance = sum(weights[name] for name in sorted(weights))
     return Judgement(bool(drifted) and importance >= drift.min_importance, drifted, importance)

@@ -17,7 +17,9 @@ from airworthy.monitoring.window_summary import ColumnSummary
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_LEAST_SPREAD = 1e-3  # of a column that is all but constant, in standard deviations of the training data
+_LEAST_SPREAD = (
+    1e-3  # of a column that is all but constant, in standard deviations of the training data
+)
 
 
 class Effect(NamedTuple):
@@ -38,10 +40,18 @@ def effects(live: ColumnSummary, reference: ColumnSummary, bins: ColumnBins) -> 
     if not live.present or not reference.present:
         return found
     if isinstance(bins, NumberBins):
-        return {"distance": _wasserstein(live, reference, bins), "spread": _spread(live, reference), **found}
+        return {
+            "distance": _wasserstein(live, reference, bins),
+            "spread": _spread(live, reference),
+            **found,
+        }
     new = _share(live.counts[-1], live.present, reference.counts[-1], reference.present)
     rose = live.counts[-1] / live.present > reference.counts[-1] / reference.present
-    return {"distance": _jensen_shannon(live, reference), "new": new if rose else Effect(0.0, new.noise), **found}
+    return {
+        "distance": _jensen_shannon(live, reference),
+        "new": new if rose else Effect(0.0, new.noise),
+        **found,
+    }
 
 
 def _share(count: float, rows: float, reference: float, reference_rows: float) -> Effect:
@@ -63,7 +73,9 @@ def _wasserstein(live: ColumnSummary, reference: ColumnSummary, bins: NumberBins
 def _areas(summary: ColumnSummary, edges: Array) -> tuple[Array, Array]:
     """Return the integral of the distribution function over each bin, and its variance for one row."""
     width, end = np.diff(edges), edges[1:]
-    shares, means, squares = (each / summary.present for each in (summary.counts, summary.sums, summary.squares))
+    shares, means, squares = (
+        each / summary.present for each in (summary.counts, summary.sums, summary.squares)
+    )
     below = np.cumsum(shares) - shares
     areas = below * width + end * shares - means
     mean_squares = below * width**2 + end**2 * shares - 2 * end * means + squares

@@ -58,13 +58,19 @@ def draw(spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame, page: Pat
     Returns:
         Nothing but an empty result when Evidently cannot: a picture is no reason to fail a check.
     """
-    watched = [name for name, kind in spec.inputs.items() if kind != "datetime" and _filled(name, live, reference)]
+    watched = [
+        name
+        for name, kind in spec.inputs.items()
+        if kind != "datetime" and _filled(name, live, reference)
+    ]
     numbers = [name for name in watched if spec.inputs[name] in NUMBERS]
     others = [name for name in watched if name not in numbers]
     if not watched:
         return Drawn(None, {})
     try:
-        snapshot = _compare(spec, _as_pandas(live, numbers, others), _as_pandas(reference, numbers, others))
+        snapshot = _compare(
+            spec, _as_pandas(live, numbers, others), _as_pandas(reference, numbers, others)
+        )
         page.parent.mkdir(parents=True, exist_ok=True)
         snapshot.save_html(str(page))
         return Drawn(page, _scores(snapshot.dict()))
@@ -88,12 +94,15 @@ def _compare(spec: ModelSpec, live: pd.DataFrame, reference: pd.DataFrame) -> An
     drift = spec.monitor.drift
     numbers = [name for name in live.columns if spec.inputs[name] in NUMBERS]
     definition = DataDefinition(
-        numerical_columns=numbers, categorical_columns=[name for name in live.columns if name not in numbers]
+        numerical_columns=numbers,
+        categorical_columns=[name for name in live.columns if name not in numbers],
     )
     preset = DataDriftPreset(
-        num_method="wasserstein", num_threshold=drift.numeric.distance, cat_method="jensenshannon",
+        num_method="wasserstein",
+        num_threshold=drift.numeric.distance,
+        cat_method="jensenshannon",
         cat_threshold=drift.categorical.distance,
-    )  # fmt: skip
+    )
     sides = [Dataset.from_pandas(side, data_definition=definition) for side in (live, reference)]
     return Report([preset]).run(*sides)
 

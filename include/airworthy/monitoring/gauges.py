@@ -17,11 +17,23 @@ from airworthy.metrics.metric_files import write_metrics
 from airworthy.monitoring.build_decision import Checks
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "drift_score": ("How far a column has moved, in multiples of its threshold.", ("signal", "column", "aspect")),
-    "drift_importance": ("Share of the champion's gain that the drifted columns carry.", ("signal",)),
+    "drift_score": (
+        "How far a column has moved, in multiples of its threshold.",
+        ("signal", "column", "aspect"),
+    ),
+    "drift_importance": (
+        "Share of the champion's gain that the drifted columns carry.",
+        ("signal",),
+    ),
     "signal": ("1 fired, 0 quiet, NaN inconclusive.", ("signal",)),
-    "quality": ("The champion's metrics on the newest window whose labels are known.", ("metric", "version")),
-    "quality_expected": ("What the champion's holdout promised for that window.", ("metric", "version")),
+    "quality": (
+        "The champion's metrics on the newest window whose labels are known.",
+        ("metric", "version"),
+    ),
+    "quality_expected": (
+        "What the champion's holdout promised for that window.",
+        ("metric", "version"),
+    ),
     "labels": ("Labels of that window.", ()),
     "newest_row_timestamp_seconds": ("Time of production's newest row.", ()),
     "window_end_timestamp_seconds": ("End of the last window that was looked at.", ()),
@@ -67,11 +79,15 @@ def samples(checks: Checks, decision: DriftDecision) -> Iterator[Sample]:
             yield Sample("drift_score", where, shift.effect / shift.threshold)
         yield Sample("drift_importance", {"signal": check.signal}, check.drifted_importance)
     for signal, outcome in decision.signals.items():
-        yield Sample("signal", {"signal": signal}, {"fired": 1.0, "quiet": 0.0}.get(outcome, float("nan")))
+        yield Sample(
+            "signal", {"signal": signal}, {"fired": 1.0, "quiet": 0.0}.get(outcome, float("nan"))
+        )
     for metric, value in performance.metrics.items():
         yield Sample("quality", {"metric": metric, **version}, value)
     if performance.expected is not None:
-        yield Sample("quality_expected", {"metric": performance.metric, **version}, performance.expected)
+        yield Sample(
+            "quality_expected", {"metric": performance.metric, **version}, performance.expected
+        )
     yield Sample("window_end_timestamp_seconds", {}, decision.window_end.timestamp())
     if live.newest is not None:
         yield Sample("newest_row_timestamp_seconds", {}, live.newest.timestamp())
@@ -79,7 +95,9 @@ def samples(checks: Checks, decision: DriftDecision) -> Iterator[Sample]:
     yield Sample("window_rows", {}, live.rows)
     yield Sample("quarantined_rows", {}, live.quarantined)
     for severity in ("critical", "warning"):
-        failed = sum(not check.success and check.severity == severity for check in checks.data.checks)
+        failed = sum(
+            not check.success and check.severity == severity for check in checks.data.checks
+        )
         yield Sample("failed_checks", {"severity": severity}, failed)
     yield Sample("retraining", {"outcome": decision.outcome}, 1.0)
     yield Sample("rejected_in_a_row", {}, decision.rejected_in_a_row)

@@ -31,11 +31,13 @@ def trained_versions(tags: Mapping[str, Mapping[str, str]]) -> list[Trained]:
     known = {int(version): each for version, each in tags.items() if AS_OF in each}
     found = [
         Trained(
-            version, datetime.fromisoformat(each[AS_OF]), each.get(REASON, ""),
+            version,
+            datetime.fromisoformat(each[AS_OF]),
+            each.get(REASON, ""),
             each.get(VALIDATION_STATUS) == "approved",
         )
         for version, each in sorted(known.items())
-    ]  # fmt: skip
+    ]
     return [each for each in found if each.reason != "backfill"]
 
 
@@ -53,10 +55,14 @@ def decided(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | N
 def cause_of(entries: Iterable[Entry], run_id: str) -> str | None:
     """Return the id of the ledger's entry with the decision that asked for a run; None: none did."""
     found = of_kind(entries, RetrainingDecision)
-    return next((entry.entry_id for entry in found if entry.event.decision.train_run_id == run_id), None)
+    return next(
+        (entry.entry_id for entry in found if entry.event.decision.train_run_id == run_id), None
+    )
 
 
-def windows_before(entries: Iterable[Entry], champion: str, window_end: datetime) -> list[WindowSignals]:
+def windows_before(
+    entries: Iterable[Entry], champion: str, window_end: datetime
+) -> list[WindowSignals]:
     """Return what the signals said of earlier windows about this champion, by time; the last word on each counts."""
     found = [
         WindowSignals(end=each.window_end, champion=each.champion, signals=each.signals)

@@ -14,7 +14,9 @@ def column_importance(bundle: ModelBundle) -> dict[str, float]:
     total = sum(gains.values())
     found = dict.fromkeys(bundle.manifest.inputs, 0.0)
     for feature, gain in gains.items():
-        read = [name for name in bundle.features.expressions[feature].meta.root_names() if name in found]
+        read = [
+            name for name in bundle.features.expressions[feature].meta.root_names() if name in found
+        ]
         for name in set(read):
             found[name] += gain / total / len(set(read))
     return found

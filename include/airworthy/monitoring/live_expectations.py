@@ -19,13 +19,17 @@ _COLUMNS = ("column_list", "column_set")
 def live_expectations(spec: ModelSpec) -> list[Expectation]:
     """Return the expectations on inputs; those on keys, on labels and on whole partitions say nothing of live rows."""
     named = ((expectation, _columns_of(expectation)) for expectation in spec.validate_.expectations)
-    return [expectation for expectation, columns in named if columns and columns <= set(spec.inputs)]
+    return [
+        expectation for expectation, columns in named if columns and columns <= set(spec.inputs)
+    ]
 
 
 def _columns_of(expectation: Expectation) -> set[str]:
     arguments = expectation.arguments
     found = {str(arguments[name]) for name in _ONE_COLUMN if name in arguments}
-    return found.union(*(map(str, arguments[name]) for name in _COLUMNS if isinstance(arguments.get(name), list)))
+    return found.union(
+        *(map(str, arguments[name]) for name in _COLUMNS if isinstance(arguments.get(name), list))
+    )
 
 
 def check_expectations(job: Job, live: LiveWindow, rows: Production) -> list[CheckResult]:

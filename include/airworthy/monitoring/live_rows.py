@@ -99,7 +99,9 @@ def _answered(rows: pl.LazyFrame, spec: ModelSpec, *more: pl.Expr) -> pl.LazyFra
 class LakeRows:
     """The lake's partitions, or those of one dataset version; a row's time is its event time."""
 
-    def __init__(self, spec: ModelSpec, lake: Lake, version: int, partitions: dict[str, str]) -> None:
+    def __init__(
+        self, spec: ModelSpec, lake: Lake, version: int, partitions: dict[str, str]
+    ) -> None:
         """Name the table's version and its partitions' digests."""
         self.version = version
         self._spec, self._lake, self._partitions = spec, lake, partitions
@@ -128,11 +130,19 @@ class LakeRows:
         days = self._days(span)
         if not days:
             return pl.LazyFrame(schema=polars_schema(declared_columns(self._spec.ingest)))
-        whole = Window(start=_midnight(span.start), end=_midnight(span.end + DAY - timedelta(microseconds=1)))
+        whole = Window(
+            start=_midnight(span.start), end=_midnight(span.end + DAY - timedelta(microseconds=1))
+        )
         pinned = DatasetRef(
-            model=self._spec.model, table=self._lake.data_uri, version=self.version, window=whole, partitions=days,
-            rows=0, quarantined=0, digest="",
-        )  # fmt: skip
+            model=self._spec.model,
+            table=self._lake.data_uri,
+            version=self.version,
+            window=whole,
+            partitions=days,
+            rows=0,
+            quarantined=0,
+            digest="",
+        )
         return self._lake.scan(pinned, span.start, span.end)
 
     def labelled(self, span: Span) -> pl.LazyFrame:
@@ -142,11 +152,17 @@ class LakeRows:
     def content(self, span: Span) -> str | None:
         """Return a digest of the digests of the span's partitions."""
         days = self._days(span)
-        return digest_of(span.name, *(f"{day} {content}" for day, content in sorted(days.items()))) if days else None
+        return (
+            digest_of(span.name, *(f"{day} {content}" for day, content in sorted(days.items())))
+            if days
+            else None
+        )
 
     def newest(self, span: Span) -> datetime | None:
         """Return the time of a span's newest row."""
-        found: datetime | None = self.scan(span).select(pl.col(self._spec.ingest.event_time).max()).collect().item()
+        found: datetime | None = (
+            self.scan(span).select(pl.col(self._spec.ingest.event_time).max()).collect().item()
+        )
         return found
 
     def quarantined(self, span: Span) -> int:
@@ -156,7 +172,9 @@ class LakeRows:
 
     def _days(self, span: Span) -> dict[str, str]:
         first = _midnight(span.start)
-        days = [f"{first + number * DAY:%Y-%m-%d}" for number in range(-((first - span.end) // DAY))]
+        days = [
+            f"{first + number * DAY:%Y-%m-%d}" for number in range(-((first - span.end) // DAY))
+        ]
         return {day: self._partitions[day] for day in days if day in self._partitions}
 
 

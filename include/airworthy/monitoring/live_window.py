@@ -25,9 +25,14 @@ def find_live_window(job: Job) -> LiveWindow:
     Raises:
         TransientError: when the lake or MLflow cannot be reached.
     """
-    chosen, span = job.spec.monitor.production, last_complete(job.run.as_of, job.spec.monitor.window)
+    chosen, span = (
+        job.spec.monitor.production,
+        last_complete(job.run.as_of, job.spec.monitor.window),
+    )
     predictions = PredictionRows(job)
-    if chosen == "predictions" or (chosen == "auto" and count_rows(predictions, span) >= job.spec.monitor.min_rows):
+    if chosen == "predictions" or (
+        chosen == "auto" and count_rows(predictions, span) >= job.spec.monitor.min_rows
+    ):
         return _window(job, "predictions", predictions, span, predictions.newest(span), None)
     lake = LakeRows.at(job)
     if lake.until is not None:
@@ -36,16 +41,26 @@ def find_live_window(job: Job) -> LiveWindow:
 
 
 def _window(
-    job: Job, kind: Literal["predictions", "lake"], rows: Production, span: Span, newest: datetime | None,
+    job: Job,
+    kind: Literal["predictions", "lake"],
+    rows: Production,
+    span: Span,
+    newest: datetime | None,
     lake: LakeRows | None,
-) -> LiveWindow:  # fmt: skip
+) -> LiveWindow:
     return LiveWindow(
-        model=job.spec.model, start=span.start, end=span.end, production=kind,
-        version=lake.version if lake else None, rows=count_rows(rows, span),
-        quarantined=lake.quarantined(span) if lake else 0, newest=newest,
+        model=job.spec.model,
+        start=span.start,
+        end=span.end,
+        production=kind,
+        version=lake.version if lake else None,
+        rows=count_rows(rows, span),
+        quarantined=lake.quarantined(span) if lake else 0,
+        newest=newest,
         champion=open_registry(job.environment).champion(job.spec.model),
-        decided=decided(open_ledger(job.environment, job.spec.model).entries(), span.end) is not None,
-    )  # fmt: skip
+        decided=decided(open_ledger(job.environment, job.spec.model).entries(), span.end)
+        is not None,
+    )
 
 
 def count_rows(rows: Production, span: Span) -> int:

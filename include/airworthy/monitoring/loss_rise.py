@@ -18,7 +18,11 @@ from airworthy.spec.evaluate_part import Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-METRIC_OF_TASK: dict[Task, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+METRIC_OF_TASK: dict[Task, str] = {
+    "regression": "rmse",
+    "binary": "log_loss",
+    "multiclass": "log_loss",
+}
 _LEAST_LOSS = 1e-12  # a champion without any error has no logarithm
 
 
@@ -88,7 +92,9 @@ def _row_losses(task: Task, labels: Array, predictions: Array) -> Array:
     return np.asarray(-np.log(np.clip(likely, 1e-15, 1.0)))
 
 
-def loss_rise(task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequence[Losses]) -> LossRise | None:
+def loss_rise(
+    task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequence[Losses]
+) -> LossRise | None:
     """Compare a live window's error with the holdout's promise.
 
     Args:
@@ -109,9 +115,11 @@ def loss_rise(task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequ
     deviation = np.sqrt(live.noise + usual.wander + level_variance + usual.variance(live.season))
     excess, root = live.log - promised, 0.5 if task == "regression" else 1.0
     return LossRise(
-        value=float(np.exp(root * live.log)), expected=float(np.exp(root * promised)),
-        rise=float(np.expm1(root * excess)), p_value=_chance(excess, float(deviation), usual.freedom),
-    )  # fmt: skip
+        value=float(np.exp(root * live.log)),
+        expected=float(np.exp(root * promised)),
+        rise=float(np.expm1(root * excess)),
+        p_value=_chance(excess, float(deviation), usual.freedom),
+    )
 
 
 def _chance(excess: float, deviation: float, freedom: int) -> float:

@@ -61,9 +61,15 @@ def open_champion(job: Job, version: str | None) -> Champion:
         raise Inconclusive(why)
     rows, training = _training(job, str(found.run_id), int(registry.tag(found, DATASET_VERSION)))
     return Champion(
-        version, str(found.run_id), digest, bundle, column_importance(bundle), rows,
-        Span(training.start, training.holdout_start), Span(training.holdout_start, training.end),
-    )  # fmt: skip
+        version,
+        str(found.run_id),
+        digest,
+        bundle,
+        column_importance(bundle),
+        rows,
+        Span(training.start, training.holdout_start),
+        Span(training.holdout_start, training.end),
+    )
 
 
 def _training(job: Job, run_id: str, version: int) -> tuple[LakeRows, TrainingRecord]:
@@ -71,5 +77,7 @@ def _training(job: Job, run_id: str, version: int) -> tuple[LakeRows, TrainingRe
     for key, training in datasets.events(TrainingRecord):
         if training.mlflow_run_id == run_id:
             partitions = datasets.partitions([key]).get(key, {})
-            return LakeRows(job.spec, open_lake(job.environment, job.spec.model), version, partitions), training
+            return LakeRows(
+                job.spec, open_lake(job.environment, job.spec.model), version, partitions
+            ), training
     raise Inconclusive(f"nothing is recorded of the training of run {run_id}")

@@ -34,9 +34,11 @@ def publish(registry: Registry, checks: Checks, decision: DriftDecision) -> None
 
 def _evidence(checks: Checks, decision: DriftDecision) -> list[Path]:
     named = [
-        decision.evidence, checks.data.evidence, checks.performance.evidence,
+        decision.evidence,
+        checks.data.evidence,
+        checks.performance.evidence,
         *(path for check in (checks.skew, checks.drift) for path in (check.evidence, check.report)),
-    ]  # fmt: skip
+    ]
     return [Path(path) for path in named if path is not None and Path(path).is_file()]
 
 
@@ -44,7 +46,9 @@ def monitored_metrics(checks: Checks) -> dict[str, float]:
     """Return the numbers that are worth a curve: rows, drifted importance, the champion's metrics, their rise."""
     performance = checks.performance
     found = {
-        "rows": float(checks.data.window.rows), "skew_importance": checks.skew.drifted_importance,
-        "drift_importance": checks.drift.drifted_importance, **performance.metrics,
-    }  # fmt: skip
+        "rows": float(checks.data.window.rows),
+        "skew_importance": checks.skew.drifted_importance,
+        "drift_importance": checks.drift.drifted_importance,
+        **performance.metrics,
+    }
     return found if performance.rise is None else {**found, "rise": performance.rise}

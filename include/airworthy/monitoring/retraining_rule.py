@@ -54,9 +54,13 @@ def decide_retraining(seen: Seen, rules: Retrain) -> Decided:
     firing = [reason for reason, signals in SIGNALS_OF_REASON.items() if _fired(current, signals)]
     if not firing:
         return Decided("quiet", None, "no signal fired")
-    confirmed = [reason for reason in firing if persists(seen.windows, SIGNALS_OF_REASON[reason], rules)]
+    confirmed = [
+        reason for reason in firing if persists(seen.windows, SIGNALS_OF_REASON[reason], rules)
+    ]
     if not confirmed:
-        return Decided("watching", None, f"{' and '.join(firing)}: not yet in {rules.persist} windows")
+        return Decided(
+            "watching", None, f"{' and '.join(firing)}: not yet in {rules.persist} windows"
+        )
     reason = confirmed[0]
     told = f"{reason}: in {rules.persist} windows"
     if seen.rejected_in_a_row >= rules.max_rejected_in_a_row:
@@ -65,13 +69,19 @@ def decide_retraining(seen: Seen, rules: Retrain) -> Decided:
     until = cools_until(seen.last_retrained, rules.cooldown)
     if until is not None and current.end < until:
         why = f"the last training was less than {format_duration(rules.cooldown)} ago"
-        return Decided("cooling_down", reason, f"{told}, but {why}: not before {until:%Y-%m-%d %H:%M}")
+        return Decided(
+            "cooling_down", reason, f"{told}, but {why}: not before {until:%Y-%m-%d %H:%M}"
+        )
     return Decided("retrain", reason, told)
 
 
 def persists(windows: Sequence[WindowSignals], signals: Collection[Signal], rules: Retrain) -> bool:
     """Tell whether any of the signals fired in enough of the last windows in which one of them could be judged."""
-    judged = [window for window in windows if any(window.signals[signal] != "inconclusive" for signal in signals)]
+    judged = [
+        window
+        for window in windows
+        if any(window.signals[signal] != "inconclusive" for signal in signals)
+    ]
     recent = judged[-rules.persist.of :]
     return sum(_fired(window, signals) for window in recent) >= rules.persist.needed
 

@@ -57,7 +57,9 @@ def match(windows: Sequence[ReferenceWindow], season: Hashable) -> Reference | N
     for window in windows:
         groups[window.season].append(window.summary)
     if len(groups[season]) >= 2:
-        return Reference([group for group in groups.values() if group], groups[season], seasonal=True)
+        return Reference(
+            [group for group in groups.values() if group], groups[season], seasonal=True
+        )
     everything = [window.summary for window in windows]
     return Reference([everything], everything, seasonal=False)
 
@@ -84,14 +86,21 @@ def find_shifts(
             natural = float(np.sqrt(effect.noise + wander.get(aspect, 0.0)))
             found.append(
                 Shift(
-                    column=name, aspect=aspect, effect=effect.size, threshold=limits[aspect], natural=natural,
-                    p_value=_chance(effect.size, natural, freedom), importance=importance.get(name, 0.0),
+                    column=name,
+                    aspect=aspect,
+                    effect=effect.size,
+                    threshold=limits[aspect],
+                    natural=natural,
+                    p_value=_chance(effect.size, natural, freedom),
+                    importance=importance.get(name, 0.0),
                 )
-            )  # fmt: skip
+            )
     return found
 
 
-def _wander(groups: Sequence[Sequence[ColumnSummary]], bins: ColumnBins) -> tuple[dict[str, float], int]:
+def _wander(
+    groups: Sequence[Sequence[ColumnSummary]], bins: ColumnBins
+) -> tuple[dict[str, float], int]:
     """Return per aspect the mean square by which windows differ beyond sampling, and how many comparisons tell so."""
     squares: dict[str, list[float]] = defaultdict(list)
     freedom = 0
@@ -103,7 +112,9 @@ def _wander(groups: Sequence[Sequence[ColumnSummary]], bins: ColumnBins) -> tupl
         for window in group:
             for aspect, effect in effects(window, total - window, bins).items():
                 squares[aspect].append(effect.size**2 - effect.noise)
-    return {aspect: max(0.0, float(np.mean(found))) for aspect, found in squares.items()}, max(freedom, 1)
+    return {aspect: max(0.0, float(np.mean(found))) for aspect, found in squares.items()}, max(
+        freedom, 1
+    )
 
 
 def _chance(size: float, natural: float, freedom: int) -> float:

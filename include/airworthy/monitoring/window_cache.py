@@ -38,7 +38,9 @@ class Memory:
 
     def bins(self, kinds: dict[str, ColumnType]) -> Bins:
         """Return the bins of columns, made from the days that the champion learned from."""
-        kept = Remembered(self._folder, digest_of(self._champion.digest, json.dumps(sorted(kinds.items()))))
+        kept = Remembered(
+            self._folder, digest_of(self._champion.digest, json.dumps(sorted(kinds.items())))
+        )
         known = kept.get("bins", self._champion.digest)
         if known is None:
             rows = self._champion.rows.scan(self._champion.learned)
@@ -50,7 +52,13 @@ class Memory:
         return Bins.model_validate(known)
 
     def summary(
-        self, rows: Production, span: Span, bins: Bins, *, labelled: bool = False, settled: bool = True
+        self,
+        rows: Production,
+        span: Span,
+        bins: Bins,
+        *,
+        labelled: bool = False,
+        settled: bool = True,
     ) -> Summary | None:
         """Return a window's summary; None when it has no rows.
 
@@ -74,19 +82,25 @@ class Memory:
                 found = self._summarise(rows, span, bins, labelled)
                 known = {name: column.to_json() for name, column in found.items()}
                 kept.put(span.name, content, known)
-            self._read[place] = {name: ColumnSummary.from_json(column) for name, column in known.items()}
+            self._read[place] = {
+                name: ColumnSummary.from_json(column) for name, column in known.items()
+            }
         return self._read[place]
 
     @staticmethod
     def _summarise(rows: Production, span: Span, bins: Bins, labelled: bool) -> Summary:
-        return summarise(frames(rows.labelled(span) if labelled else rows.scan(span), list(bins.columns)), bins)
+        return summarise(
+            frames(rows.labelled(span) if labelled else rows.scan(span), list(bins.columns)), bins
+        )
 
     def windows(
         self, rows: Production, spans: Sequence[Span], bins: Bins, *, labelled: bool = False
     ) -> list[ReferenceWindow]:
         """Return the reference windows among some spans: those that have rows."""
         found = ((span, self.summary(rows, span, bins, labelled=labelled)) for span in spans)
-        return [ReferenceWindow(span.season, summary) for span, summary in found if summary is not None]
+        return [
+            ReferenceWindow(span.season, summary) for span, summary in found if summary is not None
+        ]
 
     def trained_losses(self, spans: Sequence[Span]) -> list[Losses]:
         """Return the champion's losses on windows of its own dataset version: those that have labelled rows."""
@@ -98,7 +112,11 @@ class Memory:
                 continue
             known = kept.get(span.name, content)
             if known is None:
-                losses = losses_of(span.season, task, *score(self._spec, self._champion.bundle, rows.labelled(span)))
+                losses = losses_of(
+                    span.season,
+                    task,
+                    *score(self._spec, self._champion.bundle, rows.labelled(span)),
+                )
                 known = {"rows": losses.rows, "total": losses.total, "squares": losses.squares}
                 kept.put(span.name, content, known)
             if known["rows"]:

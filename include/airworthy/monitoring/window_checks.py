@@ -43,13 +43,19 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
     except Inconclusive as why:
         return keep(_nothing_said(job, signal, str(why)))
     drawn = _draw(job, signal, production, span, found)
-    check = _shift_check(job, signal, found).model_copy(update={"report": str(drawn.page) if drawn.page else None})
-    return keep(check, shifts=[shift.model_dump() for shift in found.shifts], evidently=drawn.scores)
+    check = _shift_check(job, signal, found).model_copy(
+        update={"report": str(drawn.page) if drawn.page else None}
+    )
+    return keep(
+        check, shifts=[shift.model_dump() for shift in found.shifts], evidently=drawn.scores
+    )
 
 
 def labelled_window(job: Job, live: LiveWindow) -> Span:
     """Return the newest window whose labels are known by the run's `as_of`: at the latest the live one."""
-    return last_complete(min(live.end, job.run.as_of - job.spec.ingest.label_delay), job.spec.monitor.window)
+    return last_complete(
+        min(live.end, job.run.as_of - job.spec.ingest.label_delay), job.spec.monitor.window
+    )
 
 
 def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
@@ -71,40 +77,66 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
     except Inconclusive as why:
         return keep(
             PerformanceCheck(
-                start=span.start, end=span.end, labels=count, metric=metric, outcome="inconclusive", words=str(why),
-                label=keep(_nothing_said(job, "label", str(why))), evidence=str(job.evidence / "performance.json"),
+                start=span.start,
+                end=span.end,
+                labels=count,
+                metric=metric,
+                outcome="inconclusive",
+                words=str(why),
+                label=keep(_nothing_said(job, "label", str(why))),
+                evidence=str(job.evidence / "performance.json"),
             )
-        )  # fmt: skip
+        )
     outcome, words = judge_rise(rise, job.spec.monitor.performance, metric)
     log.info("performance: %s: %s", outcome, words)
     return keep(
         PerformanceCheck(
-            start=span.start, end=span.end, labels=count, metric=metric, outcome=outcome, words=words,
-            value=rise.value, expected=rise.expected, rise=rise.rise, p_value=rise.p_value,
-            metrics=measure(job.spec.task, labels, predictions, job.spec.evaluate.decision_threshold),
-            label=keep(_shift_check(job, "label", found)), evidence=str(job.evidence / "performance.json"),
+            start=span.start,
+            end=span.end,
+            labels=count,
+            metric=metric,
+            outcome=outcome,
+            words=words,
+            value=rise.value,
+            expected=rise.expected,
+            rise=rise.rise,
+            p_value=rise.p_value,
+            metrics=measure(
+                job.spec.task, labels, predictions, job.spec.evaluate.decision_threshold
+            ),
+            label=keep(_shift_check(job, "label", found)),
+            evidence=str(job.evidence / "performance.json"),
         )
-    )  # fmt: skip
+    )
 
 
 def judge_rise(rise: LossRise, rules: Performance, metric: str) -> tuple[SignalOutcome, str]:
     """Decide whether the champion is worse than it was: by enough, and not by chance. Pure."""
     words = f"{metric} {rise.value:.4g}, {rise.rise:+.1%} against the {rise.expected:.4g} that the holdout promised"
     fired = rise.rise >= rules.max_loss and rise.p_value <= rules.significance
-    return ("fired" if fired else "quiet"), f"{words} (counts from {rules.max_loss:+.0%}; p {rise.p_value:.2g})"
+    return (
+        "fired" if fired else "quiet"
+    ), f"{words} (counts from {rules.max_loss:+.0%}; p {rise.p_value:.2g})"
 
 
 def _shift_check(job: Job, signal: Signal, found: Finding) -> ShiftCheck:
     """Put together what a check hands over: the greatest shifts, and what they come to."""
     judgement, reference = found.judgement, found.reference
     check = ShiftCheck(
-        signal=signal, outcome="fired" if judgement.fired else "quiet",
-        words=describe(judgement, job.spec.monitor.drift), reference=found.compared.words,
-        reference_windows=len(reference.matched), reference_rows=reference.rows, seasonal=reference.seasonal,
-        shifts=sorted(found.shifts, key=lambda shift: -shift.effect / shift.threshold)[:MOST_SHIFTS],
-        drifted=judgement.columns, drifted_importance=judgement.importance,
+        signal=signal,
+        outcome="fired" if judgement.fired else "quiet",
+        words=describe(judgement, job.spec.monitor.drift),
+        reference=found.compared.words,
+        reference_windows=len(reference.matched),
+        reference_rows=reference.rows,
+        seasonal=reference.seasonal,
+        shifts=sorted(found.shifts, key=lambda shift: -shift.effect / shift.threshold)[
+            :MOST_SHIFTS
+        ],
+        drifted=judgement.columns,
+        drifted_importance=judgement.importance,
         evidence=str(job.evidence / f"{signal}.json"),
-    )  # fmt: skip
+    )
     log.info("%s: %s: %s", signal, check.outcome, check.words)
     return check
 
@@ -112,12 +144,22 @@ def _shift_check(job: Job, signal: Signal, found: Finding) -> ShiftCheck:
 def _nothing_said(job: Job, signal: Signal, words: str) -> ShiftCheck:
     log.warning("%s: inconclusive: %s", signal, words)
     return ShiftCheck(
-        signal=signal, outcome="inconclusive", words=words, reference="", evidence=str(job.evidence / f"{signal}.json")
+        signal=signal,
+        outcome="inconclusive",
+        words=words,
+        reference="",
+        evidence=str(job.evidence / f"{signal}.json"),
     )
 
 
 def _draw(job: Job, signal: Signal, production: Production, span: Span, found: Finding) -> Drawn:
     compared, columns = found.compared, list(job.spec.inputs)
-    matched = [each for each in compared.spans if not found.reference.seasonal or each.season == span.season]
+    matched = [
+        each
+        for each in compared.spans
+        if not found.reference.seasonal or each.season == span.season
+    ]
     reference = sample(compared.rows, matched[-_WINDOWS_DRAWN:], columns)
-    return draw(job.spec, sample(production, [span], columns), reference, job.evidence / f"{signal}.html")
+    return draw(
+        job.spec, sample(production, [span], columns), reference, job.evidence / f"{signal}.html"
+    )

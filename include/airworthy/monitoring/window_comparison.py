@@ -42,9 +42,16 @@ class Finding:
 class Watch:
     """One champion, watched over some production."""
 
-    def __init__(self, spec: ModelSpec, champion: Champion, production: Production, memory: Memory) -> None:
+    def __init__(
+        self, spec: ModelSpec, champion: Champion, production: Production, memory: Memory
+    ) -> None:
         """Keep who is watched, where, and what was computed before."""
-        self._spec, self._champion, self._production, self._memory = spec, champion, production, memory
+        self._spec, self._champion, self._production, self._memory = (
+            spec,
+            champion,
+            production,
+            memory,
+        )
 
     def inputs(self, span: Span, signal: Literal["skew", "drift"]) -> Finding:
         """Compare a window's inputs.
@@ -75,7 +82,9 @@ class Watch:
         bins = self._memory.bins({name: self._spec.ingest.columns[name]})
         windows = self._memory.windows(compared.rows, compared.spans, bins, labelled=True)
         reference = _demand(match(windows, span.season), compared)
-        live = _demand_rows(self._memory.summary(self._production, span, bins, labelled=True, settled=False))
+        live = _demand_rows(
+            self._memory.summary(self._production, span, bins, labelled=True, settled=False)
+        )
         drift = self._spec.monitor.drift
         # A label has no importance of its own: what the model is to predict matters wholly.
         shifts = find_shifts(live, reference, bins, drift, {name: 1.0})
@@ -99,7 +108,9 @@ class Watch:
         live = losses_of(span.season, self._spec.task, labels, predictions)
         rise = loss_rise(self._spec.task, live, trained, holdout)
         if rise is None:
-            raise Inconclusive("too few windows of the champion's own data to know how its errors differ anyway")
+            raise Inconclusive(
+                "too few windows of the champion's own data to know how its errors differ anyway"
+            )
         return rise
 
     def _trained(self, span: Span) -> Compared:

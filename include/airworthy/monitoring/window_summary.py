@@ -50,16 +50,22 @@ class ColumnSummary:
     def __add__(self, other: ColumnSummary) -> ColumnSummary:
         """Return the summary of both together."""
         return ColumnSummary(
-            self.counts + other.counts, self.sums + other.sums, self.squares + other.squares,
-            self.higher + other.higher, self.missing + other.missing,
-        )  # fmt: skip
+            self.counts + other.counts,
+            self.sums + other.sums,
+            self.squares + other.squares,
+            self.higher + other.higher,
+            self.missing + other.missing,
+        )
 
     def __sub__(self, other: ColumnSummary) -> ColumnSummary:
         """Return the summary of these rows without the others, which are among them."""
         return ColumnSummary(
-            self.counts - other.counts, self.sums - other.sums, self.squares - other.squares,
-            self.higher - other.higher, self.missing - other.missing,
-        )  # fmt: skip
+            self.counts - other.counts,
+            self.sums - other.sums,
+            self.squares - other.squares,
+            self.higher - other.higher,
+            self.missing - other.missing,
+        )
 
     def to_json(self) -> list[Any]:
         """Return plain JSON values."""
@@ -118,7 +124,8 @@ def _numbers(values: pl.Series, bins: NumberBins) -> ColumnSummary:
     squares = standard * standard
     higher = np.array([squares @ standard, squares @ squares])
     counts, sums, sums_of_squares = (
-        np.bincount(place, weights, minlength=size).astype(float) for weights in (None, standard, squares)
+        np.bincount(place, weights, minlength=size).astype(float)
+        for weights in (None, standard, squares)
     )
     return ColumnSummary(counts, sums, sums_of_squares, higher, float(len(values) - numbers.size))
 
@@ -127,6 +134,12 @@ def _categories(values: pl.Series, bins: CategoryBins) -> ColumnSummary:
     texts = values.cast(pl.String).alias("value")
     found = texts.drop_nulls().value_counts()
     known = pl.DataFrame({"value": pl.Series(bins.categories, dtype=pl.String)})
-    counts = known.join(found, on="value", how="left", maintain_order="left")["count"].fill_null(0).to_numpy()
+    counts = (
+        known.join(found, on="value", how="left", maintain_order="left")["count"]
+        .fill_null(0)
+        .to_numpy()
+    )
     others = found["count"].sum() - counts.sum()
-    return ColumnSummary(np.append(counts, others).astype(float), *_NO_NUMBERS, missing=float(texts.null_count()))
+    return ColumnSummary(
+        np.append(counts, others).astype(float), *_NO_NUMBERS, missing=float(texts.null_count())
+    )

@@ -59,20 +59,30 @@ def collect(environment: Environment, model: str) -> CollectResult:
     environment.locks.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(environment.locks / f"collect-{model}.lock", timeout=_PATIENCE_SECONDS):
-            predictions = _collect(environment, model, _Kind(PREDICTIONS, PREDICTION_COLUMNS, decode))
+            predictions = _collect(
+                environment, model, _Kind(PREDICTIONS, PREDICTION_COLUMNS, decode)
+            )
             labels = _collect(
-                environment, model, _Kind(LABELS, LABEL_COLUMNS, lambda payloads, _: label_rows(payloads))
+                environment,
+                model,
+                _Kind(LABELS, LABEL_COLUMNS, lambda payloads, _: label_rows(payloads)),
             )
     except Timeout:
         raise TransientError(
-            "another collector is at work", model=model, stage="collect", received=f"{_PATIENCE_SECONDS} s of waiting",
+            "another collector is at work",
+            model=model,
+            stage="collect",
+            received=f"{_PATIENCE_SECONDS} s of waiting",
             next_step="run again when it is done",
-        ) from None  # fmt: skip
+        ) from None
     return CollectResult(model=model, predictions=predictions, labels=labels)
 
 
 def _collect(environment: Environment, model: str, kind: _Kind) -> int:
-    folder, uri = spool_folder(environment) / model / kind.name, table_uri(environment, model, kind.name)
+    folder, uri = (
+        spool_folder(environment) / model / kind.name,
+        table_uri(environment, model, kind.name),
+    )
     remove_unpublished(folder)
     rows = 0
     for _ in range(delta.ATTEMPTS):
@@ -85,7 +95,10 @@ def _collect(environment: Environment, model: str, kind: _Kind) -> int:
             continue
         return rows
     raise TransientError(
-        f"other writers kept committing to {uri} first", model=model, stage="collect", next_step="run again"
+        f"other writers kept committing to {uri} first",
+        model=model,
+        stage="collect",
+        next_step="run again",
     )
 
 
@@ -105,4 +118,6 @@ def _commit_all(folder: Path, uri: str, kind: _Kind) -> Iterator[int]:
         for path in batch.finished:
             path.unlink(missing_ok=True)
         if batch.passed_over:
-            log.warning("%s: %d bytes were no whole record and were passed over", folder, batch.passed_over)
+            log.warning(
+                "%s: %d bytes were no whole record and were passed over", folder, batch.passed_over
+            )

@@ -32,10 +32,13 @@ def prediction_decoder(environment: Environment, model: str) -> Decode:
             return LoggedVersion.model_validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError) as error:
             raise TerminalError(
-                f"the spool does not say how requests of version {version} are read", model=model, stage="collect",
-                received=f"{path}: {error}", allowed="the version's inputs, task and classes, as JSON",
+                f"the spool does not say how requests of version {version} are read",
+                model=model,
+                stage="collect",
+                received=f"{path}: {error}",
+                allowed="the version's inputs, task and classes, as JSON",
                 next_step="restart the model server, which writes it with its next prediction of that version",
-            ) from None  # fmt: skip
+            ) from None
 
     return lambda payloads, known: prediction_rows(payloads, version_of, key, known)
 

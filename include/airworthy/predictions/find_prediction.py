@@ -55,7 +55,9 @@ class FoundPrediction:
     in_lake: bool
 
 
-def find_prediction(environment: Environment, model: str | None, text: str) -> FoundPrediction | None:
+def find_prediction(
+    environment: Environment, model: str | None, text: str
+) -> FoundPrediction | None:
     """Return a prediction, or None when nothing is known of it.
 
     Args:
@@ -70,7 +72,11 @@ def find_prediction(environment: Environment, model: str | None, text: str) -> F
     for name in [model] if model is not None else _known_models(environment):
         # The spool first: what is collected meanwhile is in the lake by the time that it is asked.
         found = _in_spool(environment, name, wanted)
-        row = found if found is not None else _in_lake(table_uri(environment, name, PREDICTIONS), wanted)
+        row = (
+            found
+            if found is not None
+            else _in_lake(table_uri(environment, name, PREDICTIONS), wanted)
+        )
         if row is not None:
             return _prediction(name, row, in_lake=found is None)
     return None
@@ -116,7 +122,9 @@ def _in_lake(uri: str, wanted: str) -> dict[str, Any] | None:
             near = near.filter(pl.col(f"partition.{DAY}").is_in(days))
         names = {path.rsplit("/", 1)[-1] for path in near["path"]}
         for path in (path for path in table.file_uris() if path.rsplit("/", 1)[-1] in names):
-            file = pl.scan_parquet(path if "://" in path else unquote(path), glob=False, hive_partitioning=False)
+            file = pl.scan_parquet(
+                path if "://" in path else unquote(path), glob=False, hive_partitioning=False
+            )
             row = file.filter(_answered(wanted)).collect()
             if not row.is_empty():
                 return row.row(0, named=True)
@@ -129,12 +137,23 @@ def _answered(wanted: str) -> pl.Expr:
 
 
 def _prediction(model: str, row: dict[str, Any], *, in_lake: bool) -> FoundPrediction:
-    plain = ("id", "model_version", "arm", "targeting_key", "prediction", "probabilities", "predicted_class")
+    plain = (
+        "id",
+        "model_version",
+        "arm",
+        "targeting_key",
+        "prediction",
+        "probabilities",
+        "predicted_class",
+    )
     return FoundPrediction(
         **{name: row[name] for name in plain},
-        model=model, time=row["time"].astimezone(UTC), inputs=_named(row, INPUT_PREFIX), key=_named(row, KEY_PREFIX),
+        model=model,
+        time=row["time"].astimezone(UTC),
+        inputs=_named(row, INPUT_PREFIX),
+        key=_named(row, KEY_PREFIX),
         in_lake=in_lake,
-    )  # fmt: skip
+    )
 
 
 def _named(row: dict[str, Any], prefix: str) -> dict[str, Any]:

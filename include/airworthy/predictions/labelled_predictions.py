@@ -23,7 +23,9 @@ from airworthy.spec.model_spec import PARTITION
 _LAST_DAY = "9999-12-31"
 
 
-def labelled_predictions(environment: Environment, spec: ModelSpec, start: datetime, end: datetime) -> pl.LazyFrame:
+def labelled_predictions(
+    environment: Environment, spec: ModelSpec, start: datetime, end: datetime
+) -> pl.LazyFrame:
     """Return the predictions of a window whose label is known by now.
 
     Args:
@@ -45,7 +47,8 @@ def labelled_predictions(environment: Environment, spec: ModelSpec, start: datet
     if by_key is not None:
         keys = [KEY_PREFIX + name for name in spec.ingest.key]
         labelled = labelled.join(by_key, on=keys, how="left").with_columns(
-            label=pl.coalesce("label", "data_label"), label_text=pl.coalesce("label_text", "data_label_text")
+            label=pl.coalesce("label", "data_label"),
+            label_text=pl.coalesce("label_text", "data_label_text"),
         )
         labelled = labelled.drop("data_label", "data_label_text")
     return labelled.filter(pl.col("label").is_not_null() | pl.col("label_text").is_not_null())
@@ -53,24 +56,32 @@ def labelled_predictions(environment: Environment, spec: ModelSpec, start: datet
 
 def _sent_by_id(environment: Environment, spec: ModelSpec, start: datetime) -> pl.LazyFrame:
     # A label arrives after its prediction, at any time.
-    sent = scan_days(table_uri(environment, spec.model, LABELS), start.date().isoformat(), _LAST_DAY)
+    sent = scan_days(
+        table_uri(environment, spec.model, LABELS), start.date().isoformat(), _LAST_DAY
+    )
     if sent is None:
         sent = pl.LazyFrame(schema=LABEL_COLUMNS)
     last = sent.sort("time", maintain_order=True).unique("id", keep="last")
     return last.select("id", label="value", label_text="text")
 
 
-def _arrived_with_data(environment: Environment, spec: ModelSpec, predictions: pl.LazyFrame) -> pl.LazyFrame | None:
+def _arrived_with_data(
+    environment: Environment, spec: ModelSpec, predictions: pl.LazyFrame
+) -> pl.LazyFrame | None:
     """Return the labels of the days that the predictions are about, by key; None when there is nothing to join by."""
     key, event = spec.ingest.key, INPUT_PREFIX + spec.ingest.event_time
     known = predictions.collect_schema()
-    fits = all(known.get(KEY_PREFIX + name) == POLARS_TYPES[spec.ingest.columns[name]] for name in key)
+    fits = all(
+        known.get(KEY_PREFIX + name) == POLARS_TYPES[spec.ingest.columns[name]] for name in key
+    )
     table = delta.open_table(open_lake(environment, spec.model).data_uri)
     if not fits or event not in known or table is None:
         return None
     day = pl.col(event).dt.strftime("%Y-%m-%d")
     days = predictions.select(first=day.min(), last=day.max()).collect()
-    data = pl.scan_delta(table).filter(pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0])))
+    data = pl.scan_delta(table).filter(
+        pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
+    )
     named, label = spec.task == "multiclass", pl.col(spec.ingest.label)
     return data.select(
         *(pl.col(name).alias(KEY_PREFIX + name) for name in key),

@@ -44,7 +44,10 @@ Types = dict[str, pl.DataType]
 
 
 def prediction_rows(
-    payloads: Iterable[bytes], version_of: Callable[[str], LoggedVersion], key: Columns, known: Types
+    payloads: Iterable[bytes],
+    version_of: Callable[[str], LoggedVersion],
+    key: Columns,
+    known: Types,
 ) -> pl.DataFrame:
     """Return one row per prediction, sorted by id.
 
@@ -83,11 +86,15 @@ def label_rows(payloads: Iterable[bytes]) -> pl.DataFrame:
             named = isinstance(label, str)
             rows.append(
                 {
-                    "id": whole_prediction_id(text), "time": record["time"],
-                    "value": None if named or label is None else float(label), "text": label if named else None,
+                    "id": whole_prediction_id(text),
+                    "time": record["time"],
+                    "value": None if named or label is None else float(label),
+                    "text": label if named else None,
                 }
-            )  # fmt: skip
-    frame = pl.DataFrame(rows, schema={name: kind for name, kind in LABEL_COLUMNS.items() if name != DAY})
+            )
+    frame = pl.DataFrame(
+        rows, schema={name: kind for name, kind in LABEL_COLUMNS.items() if name != DAY}
+    )
     return frame.with_columns(_day()).select(*LABEL_COLUMNS)
 
 
@@ -128,7 +135,11 @@ class _Gathered:
         count = len(predictions)
         classes = version.task == "multiclass"
         best = [_best(each) for each in predictions] if classes else []
-        names = [None if code is None else version.classes[code] for code in best] if classes else [None] * count
+        names = (
+            [None if code is None else version.classes[code] for code in best]
+            if classes
+            else [None] * count
+        )
         known = {
             "id": [prediction_id(head["id"], row) for row in range(count)],
             "request_id": [head["id"]] * count,
@@ -147,9 +158,15 @@ class _Gathered:
 
     def frame(self, known: Types) -> pl.DataFrame:
         """Return all rows, their columns named so that they fit the table's."""
-        answers = [pl.Series(name, values, PREDICTION_COLUMNS[name]) for name, values in self._known.items()]
+        answers = [
+            pl.Series(name, values, PREDICTION_COLUMNS[name])
+            for name, values in self._known.items()
+        ]
         named = zip(self._kinds.items(), self._values, strict=True)
-        inputs = [pl.Series(settled_name(n, kind, known), values, POLARS_TYPES[kind]) for (n, kind), values in named]
+        inputs = [
+            pl.Series(settled_name(n, kind, known), values, POLARS_TYPES[kind])
+            for (n, kind), values in named
+        ]
         return pl.DataFrame([*answers, *inputs]).with_columns(_day())
 
 

@@ -61,9 +61,12 @@ def append(table: DeltaTable, rows: pl.DataFrame, positions: Mapping[str, int]) 
     transactions = [Transaction(writer, position, now) for writer, position in positions.items()]
     with delta.explained(table.table_uri):
         write_deltalake(
-            table, rows, mode="append", schema_mode="merge",
+            table,
+            rows,
+            mode="append",
+            schema_mode="merge",
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=0),
-        )  # fmt: skip
+        )
 
 
 def tidy(uri: str) -> None:
@@ -82,7 +85,9 @@ def tidy(uri: str) -> None:
         counts = Counter(small[f"partition.{DAY}"].to_list())
         crowded = [day for day, count in counts.items() if count >= _MANY_FILES]
         for day in crowded:
-            table.optimize.compact(partition_filters=[(DAY, "=", day)], target_size=_FILE_BYTES, max_concurrent_tasks=1)
+            table.optimize.compact(
+                partition_filters=[(DAY, "=", day)], target_size=_FILE_BYTES, max_concurrent_tasks=1
+            )
         if crowded:
             table.vacuum(dry_run=False)
 
@@ -100,13 +105,18 @@ def scan_days(uri: str, first: str, last: str) -> pl.LazyFrame | None:
         return pl.scan_delta(table).filter(pl.col(DAY).is_between(pl.lit(first), pl.lit(last)))
 
 
-def scan_predictions(environment: Environment, model: str, start: datetime, end: datetime) -> pl.LazyFrame:
+def scan_predictions(
+    environment: Environment, model: str, start: datetime, end: datetime
+) -> pl.LazyFrame:
     """Return the collected predictions that were answered in ``[start, end)``, UTC; only their days are opened.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
-    days = [moment.astimezone(UTC).date().isoformat() for moment in (start, end - timedelta(microseconds=1))]
+    days = [
+        moment.astimezone(UTC).date().isoformat()
+        for moment in (start, end - timedelta(microseconds=1))
+    ]
     found = scan_days(table_uri(environment, model, PREDICTIONS), *days)
     if found is None:
         return pl.LazyFrame(schema=PREDICTION_COLUMNS)

@@ -18,7 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from airworthy.predictions.record_frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, frame_header, new_file_header
+from airworthy.predictions.record_frames import (
+    FILE_HEADER_BYTES,
+    FRAME_HEADER_BYTES,
+    frame_header,
+    new_file_header,
+)
 
 SUFFIX, _UNPUBLISHED = ".seg", ".new"
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -30,7 +35,10 @@ class SegmentWriter:
     """Appends records to a spool. Safe to use from several threads."""
 
     def __init__(
-        self, folder: Path, segment_bytes: int = SEGMENT_BYTES, segment_seconds: float = SEGMENT_SECONDS
+        self,
+        folder: Path,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_seconds: float = SEGMENT_SECONDS,
     ) -> None:
         """Prepare a writer; nothing is made before the first record.
 

@@ -50,7 +50,10 @@ class PredictionLog:
     """
 
     def __init__(
-        self, folder: Path, segment_bytes: int = SEGMENT_BYTES, segment_seconds: float = SEGMENT_SECONDS
+        self,
+        folder: Path,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_seconds: float = SEGMENT_SECONDS,
     ) -> None:
         """Name the spool's folder; nothing is made before the first record. See `SegmentWriter`."""
         self.lost = 0
@@ -91,9 +94,13 @@ class PredictionLog:
             if (model, version) not in self._described:
                 self._describe(model, version, manifest)
             head = {
-                "id": id, "time": time.time_ns() // 1000, "version": version, "arm": arm, "key": key,
+                "id": id,
+                "time": time.time_ns() // 1000,
+                "version": version,
+                "arm": arm,
+                "key": key,
                 "predictions": predictions,
-            }  # fmt: skip
+            }
             self._writer(model, PREDICTIONS).append(orjson.dumps(head), b"\n", body)
         except Exception as error:
             return self._failed(error)
@@ -135,7 +142,9 @@ class PredictionLog:
     def _describe(self, model: str, version: str, manifest: Manifest) -> None:
         path = self._folder / model / VERSIONS / f"{version}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        described = LoggedVersion(inputs=manifest.inputs, task=manifest.task, classes=manifest.classes)
+        described = LoggedVersion(
+            inputs=manifest.inputs, task=manifest.task, classes=manifest.classes
+        )
         with self._lock:
             hidden = path.with_suffix(f".{os.getpid()}.new")
             hidden.write_text(described.model_dump_json(), encoding="utf-8")
@@ -169,4 +178,6 @@ def open_prediction_log(environment: Environment) -> PredictionLog:
 def spooled_models(environment: Environment) -> list[str]:
     """Return the models of which this machine's spool holds something."""
     folder = spool_folder(environment)
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return (
+        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    )

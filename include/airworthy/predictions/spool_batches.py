@@ -33,7 +33,9 @@ class Batch:
     passed_over: int = 0
 
 
-def batches(folder: Path, collected: Mapping[str, int], batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
+def batches(
+    folder: Path, collected: Mapping[str, int], batch_bytes: int = BATCH_BYTES
+) -> Iterator[Batch]:
     """Return what is to be committed, in order; each is to be committed before the next is asked for.
 
     Args:

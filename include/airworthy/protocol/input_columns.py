@@ -47,7 +47,9 @@ class InputColumn:
         self.nullable = nullable
         self.allowed = _ALLOWED[kind] + (" or null" if nullable else "")
         self._as_they_are = _AS_THEY_ARE[kind] | ({_NONE} if nullable else set())
-        self._convert: Callable[[Any], Any] = {"int": _whole_number, "datetime": _microseconds}.get(kind, _never)
+        self._convert: Callable[[Any], Any] = {"int": _whole_number, "datetime": _microseconds}.get(
+            kind, _never
+        )
 
     def read(self, values: list[Any]) -> list[Any]:
         """Return the values as Polars takes them: times as microseconds since 1970-01-01 UTC, naive times being UTC.
@@ -82,7 +84,11 @@ def _never(value: Any) -> Any:
 
 def _whole_number(value: Any) -> int:
     # Clients that keep whole numbers beside nulls in float columns send 3.0 for 3.
-    if type(value) not in (int, float) or value != (number := int(value)) or not -_INT64 <= number < _INT64:
+    if (
+        type(value) not in (int, float)
+        or value != (number := int(value))
+        or not -_INT64 <= number < _INT64
+    ):
         raise ValueError(value)
     return number
 

@@ -54,14 +54,24 @@ def _form_and_content(body: bytes) -> tuple[str, Any]:
 
 
 def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]]:
-    if type(content) is not dict or type(content.get("columns")) is not list or type(content.get("data")) is not list:
-        raise _malformed("dataframe_split", shown(content), '{"columns": [name, ...], "data": [[value, ...], ...]}')
+    if (
+        type(content) is not dict
+        or type(content.get("columns")) is not list
+        or type(content.get("data")) is not list
+    ):
+        raise _malformed(
+            "dataframe_split",
+            shown(content),
+            '{"columns": [name, ...], "data": [[value, ...], ...]}',
+        )
     columns, rows = content["columns"], content["data"]
     _check_count(len(rows), "dataframe_split", max_rows)
     for row, values in enumerate(rows):
         if type(values) is not list or len(values) != len(columns):
             received = f"{len(values)} values" if type(values) is list else shown(values)
-            raise _malformed("dataframe_split.data", received, f"a list of {len(columns)} values", row)
+            raise _malformed(
+                "dataframe_split.data", received, f"a list of {len(columns)} values", row
+            )
     return [[values[place] for values in rows] for place in _places(columns, names)]
 
 
@@ -70,7 +80,11 @@ def _places(columns: list[Any], names: list[str]) -> list[int]:
     for name in names:
         if columns.count(name) != 1:
             if name in columns:
-                raise _malformed("dataframe_split.columns", f"{name!r} {columns.count(name)} times", "each column once")
+                raise _malformed(
+                    "dataframe_split.columns",
+                    f"{name!r} {columns.count(name)} times",
+                    "each column once",
+                )
             raise _missing(name, columns)
         places.append(columns.index(name))
     return places
@@ -106,12 +120,16 @@ def _from_columns(content: Any, names: list[str], form: str, max_rows: int) -> l
         if name not in content:
             raise _missing(name, content)
         if type(content[name]) is not list:
-            raise _malformed(f"{form}.{name}", shown(content[name]), "a list of values, one per row")
+            raise _malformed(
+                f"{form}.{name}", shown(content[name]), "a list of values, one per row"
+            )
         columns.append(content[name])
     lengths = {name: len(values) for name, values in content.items() if type(values) is list}
     if len(set(lengths.values())) > 1:
         received = ", ".join(f"{shown(name)}: {length}" for name, length in lengths.items())
-        raise _malformed(form, f"columns of different lengths ({received[:200]})", "columns of one length")
+        raise _malformed(
+            form, f"columns of different lengths ({received[:200]})", "columns of one length"
+        )
     _check_count(len(columns[0]), form, max_rows)
     return columns
 
@@ -122,9 +140,13 @@ def _check_count(rows: int, form: str, max_rows: int) -> None:
     if rows > max_rows:
         problem = f"{form}: received {rows} rows, allowed: 1 to {max_rows} rows"
         raise RefusedError(
-            413, problem, field=form, received=f"{rows} rows", allowed=f"1 to {max_rows} rows",
+            413,
+            problem,
+            field=form,
+            received=f"{rows} rows",
+            allowed=f"1 to {max_rows} rows",
             next_step="send the rows in several requests",
-        )  # fmt: skip
+        )
 
 
 def _missing(name: str, found: Iterable[Any], row: int | None = None) -> RefusedError:
@@ -133,9 +155,13 @@ def _missing(name: str, found: Iterable[Any], row: int | None = None) -> Refused
     where = "" if row is None else f" (row {row})"
     hint = f"; did you mean {name!r} by {guess[0]!r}?" if guess else ""
     return RefusedError(
-        400, f"{name}: this column is missing{where}{hint}", field=name, row=row,
-        received=f"columns {', '.join(there)}"[:300], allowed="every input of the model; null where a value is unknown",
-    )  # fmt: skip
+        400,
+        f"{name}: this column is missing{where}{hint}",
+        field=name,
+        row=row,
+        received=f"columns {', '.join(there)}"[:300],
+        allowed="every input of the model; null where a value is unknown",
+    )
 
 
 def _malformed(field: str, received: str, allowed: str, row: int | None = None) -> RefusedError:

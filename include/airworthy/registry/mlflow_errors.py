@@ -12,13 +12,24 @@ from airworthy.errors import AirworthyError, TerminalError, TransientError
 # Asking again gives the same answer. MLflow gives everything else, such as a lost connection, another code.
 _FINAL = frozenset(
     {
-        "ALREADY_EXISTS", "CUSTOMER_UNAUTHORIZED", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
-        "MALFORMED_REQUEST", "NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED", "RESOURCE_ALREADY_EXISTS",
-        "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED",
+        "ALREADY_EXISTS",
+        "CUSTOMER_UNAUTHORIZED",
+        "FEATURE_DISABLED",
+        "INVALID_PARAMETER_VALUE",
+        "INVALID_STATE",
+        "MALFORMED_REQUEST",
+        "NOT_FOUND",
+        "NOT_IMPLEMENTED",
+        "PERMISSION_DENIED",
+        "RESOURCE_ALREADY_EXISTS",
+        "RESOURCE_DOES_NOT_EXIST",
+        "UNAUTHENTICATED",
     }
-)  # fmt: skip
+)
 # Their exceptions mean a network, a database or a store that did not answer.
-_REMOTE = frozenset({"boto3", "botocore", "google", "requests", "s3transfer", "sqlalchemy", "urllib3"})
+_REMOTE = frozenset(
+    {"boto3", "botocore", "google", "requests", "s3transfer", "sqlalchemy", "urllib3"}
+)
 _SHOWN = 300
 
 
@@ -51,9 +62,10 @@ def explain(error: Exception, environment: Environment) -> AirworthyError | None
     if getattr(error, "error_code", None) in _FINAL:
         return TerminalError(f"MLflow refused: {without_secrets(message)}", received=address)
     return TransientError(
-        f"MLflow or its store did not answer: {without_secrets(message)}", received=address,
+        f"MLflow or its store did not answer: {without_secrets(message)}",
+        received=address,
         next_step="check that MLflow, its database and its artifact store are up, then retry",
-    )  # fmt: skip
+    )
 
 
 def without_secrets(text: str) -> str:

@@ -26,7 +26,9 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
         self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
 
     # The hint makes MLflow hand over rows as the input example has them: a pandas frame.
-    def predict(self, context: Any, model_input: TypeFromExample, params: dict[str, Any] | None = None) -> Any:
+    def predict(
+        self, context: Any, model_input: TypeFromExample, params: dict[str, Any] | None = None
+    ) -> Any:
         """Predict a pandas frame of raw rows; see `ModelBundle.predict` for what comes back."""
         schema = polars_schema(self.bundle.manifest.inputs)
         columns = {name: pl.Series(name, model_input[name], strict=False) for name in schema}

@@ -36,7 +36,9 @@ class Registry:
 
     def models(self) -> list[str]:
         """Return the names of all registered models, sorted."""
-        return sorted(found.name for found in self.client.search_registered_models(max_results=1000))
+        return sorted(
+            found.name for found in self.client.search_registered_models(max_results=1000)
+        )
 
     def champion(self, model: str) -> str | None:
         """Return the version that the champion alias names, or None."""
@@ -69,16 +71,24 @@ class Registry:
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            known = ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
+            known = (
+                ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
+            )
             raise TerminalError(
-                "there is no such version", model=model, received=version, allowed=known,
+                "there is no such version",
+                model=model,
+                received=version,
+                allowed=known,
                 next_step=f"airworthy ledger {model}",
-            ) from error  # fmt: skip
+            ) from error
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
         """Return a model's versions, oldest first; only those with this idempotency key, when one is given."""
         asked = f"name = '{model}'" + (f" and tag.`{IDEMPOTENCY_KEY}` = '{key}'" if key else "")
-        return sorted(self.client.search_model_versions(asked, max_results=10_000), key=lambda v: int(v.version))
+        return sorted(
+            self.client.search_model_versions(asked, max_results=10_000),
+            key=lambda v: int(v.version),
+        )
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return the local folder of a version's bundle and the digest recorded at its registration."""
@@ -93,10 +103,12 @@ class Registry:
         """
         if name not in version.tags:
             raise TerminalError(
-                f"version {version.version} was not registered by Airworthy", model=version.name,
-                received=f"no tag {name}", allowed="versions that the register stage made",
+                f"version {version.version} was not registered by Airworthy",
+                model=version.name,
+                received=f"no tag {name}",
+                allowed="versions that the register stage made",
                 next_step="give the alias to one of those, in MLflow",
-            )  # fmt: skip
+            )
         return str(version.tags[name])
 
     def example(self, model: str, version: str) -> dict[str, Any] | None:
@@ -111,14 +123,19 @@ class Registry:
         """
         import mlflow
 
-        if self.environment.tracking_uri.startswith("sqlite:") and "://" not in self.environment.artifacts:
+        if (
+            self.environment.tracking_uri.startswith("sqlite:")
+            and "://" not in self.environment.artifacts
+        ):
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri)) / artifact
         kept = self.environment.state / "models" / _model_id(model_uri)
         if not kept.is_dir():
             # It appears whole or not at all, whoever else fetches it at this moment.
             kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=kept.parent) as partial:
-                fetched = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=partial)
+                fetched = mlflow.artifacts.download_artifacts(
+                    artifact_uri=model_uri, dst_path=partial
+                )
                 try:
                     Path(fetched).rename(kept)
                 except OSError:
@@ -132,7 +149,9 @@ class Registry:
 
         return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{artifact}"))
 
-    def register(self, model: str, key: str, model_uri: str, run_id: str, tags: dict[str, str]) -> tuple[str, bool]:
+    def register(
+        self, model: str, key: str, model_uri: str, run_id: str, tags: dict[str, str]
+    ) -> tuple[str, bool]:
         """Register a logged model once per idempotency key.
 
         Returns:
@@ -182,10 +201,13 @@ class Registry:
             self._demand_releasable(model, version, even_if_rolled_back)
             if current != expected:
                 raise TerminalError(
-                    "another version became champion after the verdict was made", model=model, stage="release",
-                    received=f"champion is version {current}", allowed=f"champion is version {expected}",
+                    "another version became champion after the verdict was made",
+                    model=model,
+                    stage="release",
+                    received=f"champion is version {current}",
+                    allowed=f"champion is version {expected}",
                     next_step="run the evaluation again, against the current champion",
-                )  # fmt: skip
+                )
             self.client.set_registered_model_alias(model, CHAMPION, version)
             return current
 
@@ -207,18 +229,23 @@ class Registry:
         tags = self.version(model, version).tags
         if ROLLED_BACK in tags and not even_if_rolled_back:
             raise TerminalError(
-                f"version {version} was rolled back and does not come back by itself", model=model,
-                stage="release", received=f"rolled back: {tags[ROLLED_BACK]}",
+                f"version {version} was rolled back and does not come back by itself",
+                model=model,
+                stage="release",
+                received=f"rolled back: {tags[ROLLED_BACK]}",
                 allowed="versions that were not rolled back",
                 next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
-            )  # fmt: skip
+            )
         status = tags.get(VALIDATION_STATUS)
         if status != "approved":
             raise TerminalError(
-                f"version {version} can never take an alias", model=model, stage="release",
-                received=f"validation_status={status}", allowed="validation_status=approved",
+                f"version {version} can never take an alias",
+                model=model,
+                stage="release",
+                received=f"validation_status={status}",
+                allowed="validation_status=approved",
                 next_step="train a new challenger",
-            )  # fmt: skip
+            )
 
     def releasing(self, model: str) -> FileLock:
         """Return the lock under which alias, ledger and server change together."""

@@ -13,7 +13,11 @@ _FILE = "delivery.json"
 
 
 def keep_delivery(
-    registry: Registry, version: VersionRef, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict
+    registry: Registry,
+    version: VersionRef,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    verdict: Verdict,
 ) -> None:
     """Keep what a release needs; the last verdict on a version replaces an earlier one."""
     handed = {"dataset": dataset, "challenger": challenger, "verdict": verdict, "version": version}
@@ -31,8 +35,10 @@ def read_delivery(registry: Registry, model: str, version: str) -> dict[str, Any
     run_id = registry.version(model, version).run_id
     if _FILE not in {found.path for found in registry.client.list_artifacts(run_id)}:
         raise TerminalError(
-            f"nothing is known of version {version} that it could be released by", model=model,
-            received=f"MLflow run {run_id} has no {_FILE}", allowed="versions that the register stage made",
+            f"nothing is known of version {version} that it could be released by",
+            model=model,
+            received=f"MLflow run {run_id} has no {_FILE}",
+            allowed="versions that the register stage made",
             next_step=f"airworthy run {model}, with the end of its data as --as-of",
-        )  # fmt: skip
+        )
     return dict(json.loads(registry.run_text(run_id, _FILE)))

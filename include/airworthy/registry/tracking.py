@@ -44,7 +44,9 @@ def connect(environment: Environment) -> MlflowClient:
 
 def _make_tables(environment: Environment, client: MlflowClient) -> None:
     """Create the SQLite tables under a lock: two processes migrating an empty file at once break it."""
-    Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(
+        parents=True, exist_ok=True
+    )
     environment.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(environment.locks / "mlflow.lock"):
         client.get_experiment_by_name("Default")
@@ -68,9 +70,11 @@ def experiment_id(environment: Environment, client: MlflowClient, model: str) ->
             found = client.get_experiment_by_name(model)
             if found is None:
                 raise TransientError(
-                    f"the MLflow experiment cannot be made: {error.message}", model=model,
-                    received=without_secrets(environment.tracking_uri), next_step="check that MLflow is up, then retry",
-                ) from error  # fmt: skip
+                    f"the MLflow experiment cannot be made: {error.message}",
+                    model=model,
+                    received=without_secrets(environment.tracking_uri),
+                    next_step="check that MLflow is up, then retry",
+                ) from error
     return str(found.experiment_id)
 
 

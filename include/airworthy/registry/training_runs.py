@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import RunInfo
 
-_REQUIREMENTS = ("mlflow", "xgboost", "polars", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "filelock")
+_REQUIREMENTS = (
+    "mlflow",
+    "xgboost",
+    "polars",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "PyYAML",
+    "filelock",
+)
 _SIGNATURE_TYPES = {
     "float": "double", "int": "long", "bool": "boolean", "category": "string", "string": "string",
     "datetime": "datetime",
@@ -88,7 +98,11 @@ def log_dataset(job: Job, dataset: DatasetRef) -> None:
     source = DeltaDatasetSource(path=dataset.table, delta_table_version=dataset.version)
     # MLflow keeps at most 36 characters of a digest; the whole one is in the tags.
     logged = MetaDataset(source, name=dataset.id, digest=dataset.digest[:36])
-    tags = {INPUT_DIGEST: dataset.digest, INPUT_WINDOW: str(dataset.window), INPUT_ROWS: str(dataset.rows)}
+    tags = {
+        INPUT_DIGEST: dataset.digest,
+        INPUT_WINDOW: str(dataset.window),
+        INPUT_ROWS: str(dataset.rows),
+    }
     mlflow.log_input(logged, context="training", tags=tags)
 
 
@@ -106,7 +120,8 @@ def log_model(job: Job, bundle: Path, example: pl.DataFrame) -> str:
 
     event_time = job.spec.ingest.event_time
     inputs = [
-        ColSpec(_SIGNATURE_TYPES[kind], name, required=name == event_time) for name, kind in job.spec.inputs.items()
+        ColSpec(_SIGNATURE_TYPES[kind], name, required=name == event_time)
+        for name, kind in job.spec.inputs.items()
     ]
     outputs = Schema([ColSpec("double")]) if job.spec.task != "multiclass" else None
     logging.getLogger("mlflow").setLevel(logging.WARNING)

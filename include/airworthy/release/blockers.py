@@ -8,9 +8,14 @@ from airworthy.handover import RunRequest
 
 
 def reasons_against(
-    run: RunRequest, *, releasable: bool, gate_reasons: list[str], status: str, champion_as_of: datetime | None,
+    run: RunRequest,
+    *,
+    releasable: bool,
+    gate_reasons: list[str],
+    status: str,
+    champion_as_of: datetime | None,
     rolled_back: str | None = None,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Return why a version must not take ``champion``; empty when it may.
 
     Args:
@@ -25,11 +30,15 @@ def reasons_against(
     if status != "approved":
         against.append(f"the version is {status}, and a rejected version can never take an alias")
     if rolled_back is not None:
-        against.append(f"the version was rolled back ({rolled_back}) and does not come back by itself")
+        against.append(
+            f"the version was rolled back ({rolled_back}) and does not come back by itself"
+        )
     if run.promote == "never":
         against.append("the run's parameter promote is never")
     if run.promote == "auto" and run.reason == "backfill":
-        against.append("a backfill run does not take champion unless its parameter promote is always")
+        against.append(
+            "a backfill run does not take champion unless its parameter promote is always"
+        )
     if run.promote == "auto" and champion_as_of is not None and run.as_of < champion_as_of:
         against.append(
             f"its data end at {run.as_of:%Y-%m-%d}, before the champion's ({champion_as_of:%Y-%m-%d}); "

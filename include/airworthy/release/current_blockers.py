@@ -39,11 +39,17 @@ def standing_against(
     registered = registry.version(model, version.version)
     digest = registry.tag(registered, BUNDLE_DIGEST)
     against = reasons_against(
-        job.run, releasable=verdict.releasable, gate_reasons=verdict.reasons, status=version.validation_status,
-        champion_as_of=seen, rolled_back=registered.tags.get(ROLLED_BACK),
-    )  # fmt: skip
+        job.run,
+        releasable=verdict.releasable,
+        gate_reasons=verdict.reasons,
+        status=version.validation_status,
+        champion_as_of=seen,
+        rolled_back=registered.tags.get(ROLLED_BACK),
+    )
     if digest != version.bundle_digest:
-        against.append(f"its files changed: digest {version.bundle_digest} was judged, {digest} is registered")
+        against.append(
+            f"its files changed: digest {version.bundle_digest} was judged, {digest} is registered"
+        )
     rules = release_rules(job.spec, job.environment)
     return [*against, *not_approved(entries, rules, job.run.run_id, version.version, digest)]
 
@@ -56,7 +62,10 @@ def demand_same_champion(job: Job, verdict: Verdict, champion: str | None) -> No
     """
     if champion != verdict.champion_version:
         raise TerminalError(
-            "another version became champion after the verdict was made", model=job.spec.model, stage="release",
-            received=f"champion is version {champion}", allowed=f"champion is version {verdict.champion_version}",
+            "another version became champion after the verdict was made",
+            model=job.spec.model,
+            stage="release",
+            received=f"champion is version {champion}",
+            allowed=f"champion is version {verdict.champion_version}",
             next_step="run the evaluation again, against the current champion",
-        )  # fmt: skip
+        )

@@ -63,11 +63,17 @@ def judge(guard: Guard, champion: Arm, challenger: Arm, *, classes: bool, over: 
     else:
         missing.append("error_rate: no request was seen")
     psi, few = None, f"{found.requests} of {guard.min_requests} requests were seen"
-    if guard.p99_ms is not None and found.requests >= guard.min_requests and found.p99_ms is not None:
+    if (
+        guard.p99_ms is not None
+        and found.requests >= guard.min_requests
+        and found.p99_ms is not None
+    ):
         judged.append("latency")
         trips += _latency(guard.p99_ms, found.p99_ms)
     else:
-        missing.append("latency: the spec sets no limit" if guard.p99_ms is None else f"latency: {few}")
+        missing.append(
+            "latency: the spec sets no limit" if guard.p99_ms is None else f"latency: {few}"
+        )
     if found.requests >= guard.min_requests and champion.predictions and challenger.predictions:
         judged.append("predictions")
         psi, said = _predictions(guard, champion, challenger, classes)
@@ -95,16 +101,25 @@ def _errors(guard: Guard, found: ArmFigures, over: bool) -> list[str]:
 
 
 def _latency(allowed: float, p99_ms: float) -> list[str]:
-    return [f"p99 latency {p99_ms:.1f} ms, at most {allowed:g} ms allowed"] if p99_ms > allowed else []
+    return (
+        [f"p99 latency {p99_ms:.1f} ms, at most {allowed:g} ms allowed"] if p99_ms > allowed else []
+    )
 
 
-def _predictions(guard: Guard, champion: Arm, challenger: Arm, classes: bool) -> tuple[float, list[str]]:
+def _predictions(
+    guard: Guard, champion: Arm, challenger: Arm, classes: bool
+) -> tuple[float, list[str]]:
     kind: Literal["category", "float"] = "category" if classes else "float"
-    expected, actual = (pl.LazyFrame({"prediction": arm.predictions}) for arm in (champion, challenger))
+    expected, actual = (
+        pl.LazyFrame({"prediction": arm.predictions}) for arm in (champion, challenger)
+    )
     profile = make_profile(expected, {"prediction": kind})
     psi = stability_indices(profile, actual)["prediction"]
     # Of small samples the index is large whatever they come from: a test of the samples tells chance apart.
-    if psi <= guard.max_psi or _by_chance(champion.predictions, challenger.predictions, classes) > _CHANCE:
+    if (
+        psi <= guard.max_psi
+        or _by_chance(champion.predictions, challenger.predictions, classes) > _CHANCE
+    ):
         return psi, []
     return psi, [
         f"the predictions are distributed otherwise than the champion's: stability index {psi:.3f} on "
@@ -112,11 +127,15 @@ def _predictions(guard: Guard, champion: Arm, challenger: Arm, classes: bool) ->
     ]
 
 
-def _by_chance(champion: list[float | None], challenger: list[float | None], classes: bool) -> float:
+def _by_chance(
+    champion: list[float | None], challenger: list[float | None], classes: bool
+) -> float:
     """Return how likely two samples of one distribution are to differ as much as these do; missing is a value too."""
     from scipy.stats import chi2_contingency, ks_2samp
 
-    one, other = ([math.inf if value is None else value for value in arm] for arm in (champion, challenger))
+    one, other = (
+        [math.inf if value is None else value for value in arm] for arm in (champion, challenger)
+    )
     if not classes:
         return float(ks_2samp(one, other, method="asymp").pvalue)
     places = sorted({*one, *other})

@@ -24,14 +24,22 @@ from airworthy.release.rollout_flags import Rollout
 _Event = TypeVar("_Event", bound=LedgerEvent)
 
 
-def entries_of(entries: Sequence[Entry], run_id: str, version: str, *kinds: type[_Event]) -> list[Entry[_Event]]:
+def entries_of(
+    entries: Sequence[Entry], run_id: str, version: str, *kinds: type[_Event]
+) -> list[Entry[_Event]]:
     """Return a run's entries about a version, of these kinds."""
-    return [entry for entry in of_kind(entries, *kinds) if entry.run_id == run_id and entry.event.subject == version]
+    return [
+        entry
+        for entry in of_kind(entries, *kinds)
+        if entry.run_id == run_id and entry.event.subject == version
+    ]
 
 
 def ended(entries: Sequence[Entry], run_id: str, version: str) -> Entry[RolloutEnded] | None:
     """Return what ended a run's rollout of a version before its time: the guard, or a person or another run."""
-    found: list[Entry[RolloutEnded]] = entries_of(entries, run_id, version, GuardTrip, RolloutStopped)
+    found: list[Entry[RolloutEnded]] = entries_of(
+        entries, run_id, version, GuardTrip, RolloutStopped
+    )
     return found[-1] if found else None
 
 
@@ -48,7 +56,9 @@ def step_entry(
         state: ``begun`` or ``done``.
     """
     steps = entries_of(entries, run_id, version, RolloutStep)
-    return next((entry for entry in steps if (entry.event.step, entry.event.state) == (step, state)), None)
+    return next(
+        (entry for entry in steps if (entry.event.step, entry.event.state) == (step, state)), None
+    )
 
 
 def last_begun(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
@@ -67,7 +77,9 @@ def unended(entries: Sequence[Entry]) -> Rollout | None:
         return None
     run_id, version = begun[-1].run_id, begun[-1].event.version
     later = [move for move in alias_moves(entries) if move.sequence > begun[-1].sequence]
-    over = ended(entries, run_id, version) is not None or any(move.event.to == version for move in later)
+    over = ended(entries, run_id, version) is not None or any(
+        move.event.to == version for move in later
+    )
     return None if over else last_begun(entries, run_id, version)
 
 
@@ -87,12 +99,18 @@ def not_approved(
         said = f": {last.comment}" if last.comment else ""
         return [f"{answers[-1].who} rejected it{said}"]
     if last.bundle_digest != bundle_digest:
-        return [f"other files of it were approved: digest {last.bundle_digest}, and not {bundle_digest}"]
+        return [
+            f"other files of it were approved: digest {last.bundle_digest}, and not {bundle_digest}"
+        ]
     return []
 
 
 def not_watched(
-    entries: Sequence[Entry], steps: Sequence[WatchedStep], run_id: str, version: str, bundle_digest: str
+    entries: Sequence[Entry],
+    steps: Sequence[WatchedStep],
+    run_id: str,
+    version: str,
+    bundle_digest: str,
 ) -> list[str]:
     """Return why the ledger does not show that these steps of the rollout ended well: with these files, in this run."""
     end = ended(entries, run_id, version)

@@ -41,9 +41,11 @@ class ReleaseRules:
         steps = self.watched_steps
         if step not in steps:
             raise TerminalError(
-                "this rollout has no such step", stage="release", received=step,
+                "this rollout has no such step",
+                stage="release",
+                received=step,
                 allowed=", ".join(map(str, steps)) or "no step before full",
-            )  # fmt: skip
+            )
         return steps[: steps.index(step)]
 
 
@@ -52,7 +54,9 @@ def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
     said, default = spec.release, environment.release
     return ReleaseRules(
         approval=said.approval or default.approval,
-        approval_timeout=default.approval_timeout if said.approval_timeout is None else said.approval_timeout,
+        approval_timeout=default.approval_timeout
+        if said.approval_timeout is None
+        else said.approval_timeout,
         rollout=tuple(said.rollout or default.rollout),
         bake=default.bake if said.bake is None else said.bake,
     )

@@ -61,7 +61,9 @@ def finished(entries: Sequence[Entry], run_id: str) -> Entry[RollbackCompleted] 
     return next((entry for entry in ends if run_id in (entry.run_id, entry.event.started_by)), None)
 
 
-def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None) -> Plan | None:
+def unfinished(
+    entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None
+) -> Plan | None:
     """Return the rollback that a run which was stopped has left to complete; None when a new one is to be planned.
 
     A run completes what it began itself; and what another began last, when it asks for nothing else: a person whose
@@ -79,19 +81,25 @@ def unfinished(entries: Sequence[Entry], run_id: str, request: RollbackRequest, 
         fits = champion in (plan.from_version, plan.to_version) and not overtaken
         if own and not fits:
             raise TerminalError(
-                "another version became champion since this rollback began", model=entry.model, stage="rollback",
+                "another version became champion since this rollback began",
+                model=entry.model,
+                stage="rollback",
                 received=f"champion is version {champion}",
                 allowed=f"version {plan.from_version} or {plan.to_version}",
                 next_step=f"airworthy ledger {entry.model}, then begin a new rollback if one is still needed",
-            )  # fmt: skip
-        if own or (fits and finished(entries, plan.started_by) is None and _asks_for(request, plan)):
+            )
+        if own or (
+            fits and finished(entries, plan.started_by) is None and _asks_for(request, plan)
+        ):
             return plan
     return None
 
 
 def _plan_of(entry: Entry[RollbackStarted]) -> Plan:
     started = entry.event
-    return Plan(entry.run_id, started.from_, started.to, started.reason, started.named, started.withdraws)
+    return Plan(
+        entry.run_id, started.from_, started.to, started.reason, started.named, started.withdraws
+    )
 
 
 def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
@@ -99,9 +107,13 @@ def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
 
 
 def choose(
-    entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None, usable: Collection[str],
+    entries: Sequence[Entry],
+    run_id: str,
+    request: RollbackRequest,
+    champion: str | None,
+    usable: Collection[str],
     challenger: str | None = None,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Plan a rollback: to the version that was asked for, else to the last good version before what is newest.
 
     During a rollout that is the champion: the challenger is withdrawn, and no more than that happens.
@@ -127,22 +139,36 @@ def choose(
     if request.to_version is not None:
         _demand_former_champion(model, request.to_version, champion, before)
         return Plan(run_id, champion, request.to_version, request.reason, named=True)
-    good = [version for version in before if version in usable and version not in rolled_back(entries)]
+    good = [
+        version for version in before if version in usable and version not in rolled_back(entries)
+    ]
     if not good:
         raise TerminalError(
-            "there is nothing to roll back to", model=model, stage="rollback",
+            "there is nothing to roll back to",
+            model=model,
+            stage="rollback",
             received=f"champions before version {champion}: {', '.join(before) or 'none'}",
             allowed="an approved version that was champion before and was not rolled back",
             next_step="train and release a better version, or name a version with --to-version",
-        )  # fmt: skip
+        )
     return Plan(run_id, champion, good[0], request.reason, named=False)
 
 
-def _demand_former_champion(model: str | None, version: str, champion: str, before: Sequence[str]) -> None:
+def _demand_former_champion(
+    model: str | None, version: str, champion: str, before: Sequence[str]
+) -> None:
     if version in before:
         return
-    what = "is champion already" if version == champion else "never was champion, so it cannot be gone back to"
+    what = (
+        "is champion already"
+        if version == champion
+        else "never was champion, so it cannot be gone back to"
+    )
     raise TerminalError(
-        f"version {version} {what}", model=model, stage="rollback", received=f"version {version}",
-        allowed=", ".join(before) or "no version: there was no other champion", next_step=f"airworthy ledger {model}",
-    )  # fmt: skip
+        f"version {version} {what}",
+        model=model,
+        stage="rollback",
+        received=f"version {version}",
+        allowed=", ".join(before) or "no version: there was no other champion",
+        next_step=f"airworthy ledger {model}",
+    )

@@ -55,7 +55,9 @@ class _Variants(BaseModel):
 
 class _Metadata(BaseModel):
     # flagd's metadata are plain values; a person may write 10 for "10".
-    step: Annotated[Step, BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
+    step: Annotated[
+        Step, BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)
+    ]
     since: AwareDatetime
     run: str
 
@@ -72,7 +74,13 @@ def flag_key(model: str, kind: str) -> str:
 
 
 def set_rollout(
-    path: Path, model: str, *, champion: str, challenger: str, step: Literal["shadow"] | int, run_id: str
+    path: Path,
+    model: str,
+    *,
+    champion: str,
+    challenger: str,
+    step: Literal["shadow"] | int,
+    run_id: str,
 ) -> None:
     """Begin a step of a rollout. When the file is in this step of this run already, nothing is written.
 
@@ -168,15 +176,23 @@ def rollout_in(flags: dict[str, Any], model: str, path: Path) -> Rollout | None:
         return None
     about = flag.metadata
     return Rollout(
-        flag.variants.champion, flag.variants.challenger, about.step, about.since.astimezone(UTC), about.run
-    )  # fmt: skip
+        flag.variants.champion,
+        flag.variants.challenger,
+        about.step,
+        about.since.astimezone(UTC),
+        about.run,
+    )
 
 
-def _rollout_flag(champion: str, challenger: str, step: Literal["shadow"] | int, about: dict[str, str]) -> Any:
+def _rollout_flag(
+    champion: str, challenger: str, step: Literal["shadow"] | int, about: dict[str, str]
+) -> Any:
     flag = {
-        "state": "ENABLED", "variants": {CHAMPION: champion, CHALLENGER: challenger}, "defaultVariant": CHAMPION,
+        "state": "ENABLED",
+        "variants": {CHAMPION: champion, CHALLENGER: challenger},
+        "defaultVariant": CHAMPION,
         "metadata": about,
-    }  # fmt: skip
+    }
     if step == "shadow":
         return flag
     return flag | {"targeting": {"fractional": [[CHALLENGER, step], [CHAMPION, 100 - step]]}}
@@ -185,12 +201,19 @@ def _rollout_flag(champion: str, challenger: str, step: Literal["shadow"] | int,
 def _shadow_flag(challenger: str, step: Literal["shadow"] | int, about: dict[str, str]) -> Any:
     default = "on" if step == "shadow" else "off"
     return {
-        "state": "ENABLED", "variants": {"off": "", "on": challenger}, "defaultVariant": default, "metadata": about
-    }  # fmt: skip
+        "state": "ENABLED",
+        "variants": {"off": "", "on": challenger},
+        "defaultVariant": default,
+        "metadata": about,
+    }
 
 
 def _kill_switch_flag(on: bool) -> Any:
-    return {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on" if on else "off"}
+    return {
+        "state": "ENABLED",
+        "variants": {"on": True, "off": False},
+        "defaultVariant": "on" if on else "off",
+    }
 
 
 @contextmanager
@@ -206,13 +229,17 @@ def _editing(path: Path) -> Iterator[dict[str, Any]]:
                 _replace(path.resolve(), json.dumps(document, indent=2) + "\n")
     except Timeout:
         raise TransientError(
-            "the flags are being changed by somebody else", received=f"{path}.lock is held", next_step="try again"
-        ) from None  # fmt: skip
+            "the flags are being changed by somebody else",
+            received=f"{path}.lock is held",
+            next_step="try again",
+        ) from None
 
 
 def _replace(path: Path, text: str) -> None:
     # Readers see the old file or the new one; and after a power cut, too.
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="utf-8", delete=False) as fresh:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=path.name, encoding="utf-8", delete=False
+    ) as fresh:
         fresh.write(text)
         fresh.flush()
         os.fsync(fresh.fileno())
@@ -223,6 +250,8 @@ def _replace(path: Path, text: str) -> None:
 
 def _not_flags(path: Path, problem: str) -> TerminalError:
     return TerminalError(
-        f"{path} does not hold flags: {problem}", received=path,
-        allowed="a file in flagd's format, as a release writes it", next_step=f"correct or remove {path}",
-    )  # fmt: skip
+        f"{path} does not hold flags: {problem}",
+        received=path,
+        allowed="a file in flagd's format, as a release writes it",
+        next_step=f"correct or remove {path}",
+    )

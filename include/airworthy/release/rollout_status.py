@@ -28,14 +28,24 @@ def figures_of(said: Judgement, champion: Arm, challenger: Arm) -> dict[str, Any
 
 
 def baking(
-    model: str, rollout: Rollout, bake: timedelta, seen: tuple[Arm, Arm] | None = None, psi: float | None = None
+    model: str,
+    rollout: Rollout,
+    bake: timedelta,
+    seen: tuple[Arm, Arm] | None = None,
+    psi: float | None = None,
 ) -> RolloutStatus:
     """Return the status of a step that is on; `seen` are champion and challenger, when the server has them."""
     return RolloutStatus(
-        model=model, version=rollout.challenger, step=rollout.step, state="baking", since=rollout.since,
-        until=rollout.since + bake, champion=seen[0].figures if seen else None,
-        challenger=seen[1].figures if seen else None, psi=psi,
-    )  # fmt: skip
+        model=model,
+        version=rollout.challenger,
+        step=rollout.step,
+        state="baking",
+        since=rollout.since,
+        until=rollout.since + bake,
+        champion=seen[0].figures if seen else None,
+        challenger=seen[1].figures if seen else None,
+        psi=psi,
+    )
 
 
 def recorded(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:

@@ -80,7 +80,9 @@ Move = Recorded | Skip | Wait | Begin | Watch | Stop
 def next_move(found: Situation) -> Move:
     """Return what a look has to do."""
     entries, run_id, version = found.entries, found.run_id, found.version
-    entry = ended(entries, run_id, version) or step_entry(entries, run_id, version, found.step, DONE)
+    entry = ended(entries, run_id, version) or step_entry(
+        entries, run_id, version, found.step, DONE
+    )
     if entry is not None:
         return Recorded(entry)
     if found.champion is None or found.champion == version:
@@ -93,12 +95,16 @@ def next_move(found: Situation) -> Move:
         return Stop(begun, "somebody took its flags away")
     if flags is None or left_behind(flags, found.champion, found.bake, found.now):
         return Begin(found.champion, flags)
-    return Wait(f"run {flags.run_id} is rolling out version {flags.challenger} ({step_name(flags.step)})")
+    return Wait(
+        f"run {flags.run_id} is rolling out version {flags.challenger} ({step_name(flags.step)})"
+    )
 
 
 def _go_on(found: Situation, flags: Rollout, champion: str) -> Move:
     if flags.champion != champion:
-        return Stop(flags, f"version {champion} became champion meanwhile, it was version {flags.champion}")
+        return Stop(
+            flags, f"version {champion} became champion meanwhile, it was version {flags.champion}"
+        )
     return Watch(flags) if flags.step == found.step else Begin(champion, flags)
 
 

@@ -42,14 +42,19 @@ class ServerClient:
         """
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_SECONDS, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers, timeout=_SECONDS, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         """Return the client."""
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         """Close the connections."""
         self.close()
@@ -114,7 +119,9 @@ class ServerClient:
             TerminalError: with the server's reason.
             TransientError: when the server does not answer.
         """
-        return self._ask("POST", f"/models/{quote(model, safe='')}/invocations", model, split_body(rows))
+        return self._ask(
+            "POST", f"/models/{quote(model, safe='')}/invocations", model, split_body(rows)
+        )
 
     def send_labels(self, model: str, labels: Sequence[tuple[str, Any]]) -> None:
         """Tell what predictions turned out to be: their ids, each with its label.
@@ -126,7 +133,9 @@ class ServerClient:
         body = orjson.dumps({"labels": [{"id": id, "label": label} for id, label in labels]})
         self._ask("POST", f"/models/{quote(model, safe='')}/labels", model, body)
 
-    def measure_latency(self, model: str, version: str, rows: pl.DataFrame, requests: int = 200) -> Latency:
+    def measure_latency(
+        self, model: str, version: str, rows: pl.DataFrame, requests: int = 200
+    ) -> Latency:
         """Send single-row requests one after the other and return how long they took.
 
         Raises:
@@ -134,7 +143,9 @@ class ServerClient:
             TransientError: when the server does not answer.
         """
         if rows.is_empty():
-            raise TerminalError("latency cannot be measured without rows", model=model, stage="release")
+            raise TerminalError(
+                "latency cannot be measured without rows", model=model, stage="release"
+            )
         path = f"{self._version_path(model, version)}/invocations"
         bodies = [split_body(rows[place % rows.height]) for place in range(requests)]
         taken = []
@@ -161,7 +172,12 @@ class ServerClient:
             TerminalError: with the server's reason; the previous champion keeps serving.
             TransientError: when the server does not answer.
         """
-        reply = self._ask("PUT", f"/models/{quote(model, safe='')}/champion", model, orjson.dumps({"version": version}))
+        reply = self._ask(
+            "PUT",
+            f"/models/{quote(model, safe='')}/champion",
+            model,
+            orjson.dumps({"version": version}),
+        )
         previous: str | None = reply["previous_version"]
         return previous
 
@@ -183,9 +199,12 @@ class ServerClient:
             response = self._http.request(method, path, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise TransientError(
-                f"the model server did not answer: {type(error).__name__}: {error}", model=model, stage="release",
-                received=self.url, next_step="check that the server is up, then retry",
-            ) from error  # fmt: skip
+                f"the model server did not answer: {type(error).__name__}: {error}",
+                model=model,
+                stage="release",
+                received=self.url,
+                next_step="check that the server is up, then retry",
+            ) from error
         if response.is_success:
             return dict(orjson.loads(response.content))
         raise self._error(response, model)
@@ -195,11 +214,18 @@ class ServerClient:
             reply = dict(orjson.loads(response.content))
         except ValueError:
             reply = {"error": response.text[:300]}
-        passing = response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or response.status_code in _AGAIN
+        passing = (
+            response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+            or response.status_code in _AGAIN
+        )
         return (TransientError if passing else TerminalError)(
-            f"the model server answered {response.status_code}: {reply.get('error')}", model=model, stage="release",
-            received=reply.get("received"), allowed=reply.get("allowed"), next_step=reply.get("next_step"),
-        )  # fmt: skip
+            f"the model server answered {response.status_code}: {reply.get('error')}",
+            model=model,
+            stage="release",
+            received=reply.get("received"),
+            allowed=reply.get("allowed"),
+            next_step=reply.get("next_step"),
+        )
 
 
 def split_body(rows: pl.DataFrame) -> bytes:

@@ -60,16 +60,23 @@ class Traffic:
         self.server.load_candidate(model, challenger)
         self.registry.name_challenger(model, challenger)
         set_rollout(
-            self.job.environment.flags_file, model, champion=champion, challenger=challenger, step=step,
+            self.job.environment.flags_file,
+            model,
+            champion=champion,
+            challenger=challenger,
+            step=step,
             run_id=self.job.run.run_id,
-        )  # fmt: skip
+        )
         given = self.flags()
         if given is None or not is_own(given, self.job.run.run_id, challenger):
             raise TerminalError(
-                "the flags were changed as soon as they were set", model=model, stage="release",
-                received=self.job.environment.flags_file, allowed="no other writer that leaves a rollout's flags out",
+                "the flags were changed as soon as they were set",
+                model=model,
+                stage="release",
+                received=self.job.environment.flags_file,
+                allowed="no other writer that leaves a rollout's flags out",
                 next_step="see who else writes this file, then release again",
-            )  # fmt: skip
+            )
         return given
 
     def complete(self, version: str) -> None:
@@ -102,9 +109,12 @@ class Traffic:
         """
         clear_rollout(self.job.environment.flags_file, self.job.spec.model)
         log.warning(
-            "%s: version %s (%s) is given no more traffic: %s", self.job.spec.model, flags.challenger,
-            step_name(flags.step), "; ".join(reasons),
-        )  # fmt: skip
+            "%s: version %s (%s) is given no more traffic: %s",
+            self.job.spec.model,
+            flags.challenger,
+            step_name(flags.step),
+            "; ".join(reasons),
+        )
         ended = kind(
             version=flags.challenger,
             champion=flags.champion,

@@ -46,11 +46,16 @@ def token_check(read_token: ReadToken) -> TokenCheck:
         token = read_token()
         if token is None:
             raise RefusedError(
-                403, "administration is closed: this server has no token", next_step="put a token into its token file"
+                403,
+                "administration is closed: this server has no token",
+                next_step="put a token into its token file",
             )
         if header is None or not header.lower().startswith(b"bearer "):
             raise RefusedError(
-                401, "administration asks for a token", field="authorization", allowed="Authorization: Bearer <token>"
+                401,
+                "administration asks for a token",
+                field="authorization",
+                allowed="Authorization: Bearer <token>",
             )
         if not hmac.compare_digest(header[7:].strip(), token.encode()):
             raise RefusedError(403, "this is not the administration's token", field="authorization")

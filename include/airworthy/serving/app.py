@@ -57,7 +57,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_load(fleet, rollouts, on_ready)), asyncio.create_task(scoring.shadows.run())]
+        tasks = [
+            asyncio.create_task(_load(fleet, rollouts, on_ready)),
+            asyncio.create_task(scoring.shadows.run()),
+        ]
         yield
         for task in tasks:
             task.cancel()
@@ -69,8 +72,13 @@ def create_app(
     app = FastAPI(title="Airworthy model server", lifespan=lifespan)
     check_token = token_check(read_token)
     app.add_middleware(
-        ScoringDoor, fleet=fleet, metrics=metrics, limits=limits, check_token=check_token, scoring=scoring
-    )  # fmt: skip
+        ScoringDoor,
+        fleet=fleet,
+        metrics=metrics,
+        limits=limits,
+        check_token=check_token,
+        scoring=scoring,
+    )
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
@@ -101,7 +109,11 @@ def _add_health(app: FastAPI, fleet: Fleet, metrics: Metrics) -> None:
     async def ready(response: Response) -> dict[str, Any]:
         """The champions have been loaded; `failed` names those that could not be."""
         response.status_code = 200 if fleet.ready else 503
-        return {"status": "ready" if fleet.ready else "loading", "models": fleet.models, "failed": fleet.failed}
+        return {
+            "status": "ready" if fleet.ready else "loading",
+            "models": fleet.models,
+            "failed": fleet.failed,
+        }
 
     @app.get("/metrics")
     async def prometheus() -> Response:
@@ -113,7 +125,10 @@ def _add_models(app: FastAPI, fleet: Fleet) -> None:
     @app.get("/models")
     async def models() -> dict[str, Any]:
         """Every model that is served, with its version."""
-        return {"models": {name: fleet.describe(name) for name in fleet.models}, "failed": fleet.failed}
+        return {
+            "models": {name: fleet.describe(name) for name in fleet.models},
+            "failed": fleet.failed,
+        }
 
     @app.get("/models/{model}")
     async def model_of(model: str) -> dict[str, Any]:
@@ -137,15 +152,26 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else str(error)
     received = f"{request.method} {request.url.path}"
-    return _reply(status, {"error": detail, "received": received, "next_step": "GET /docs lists what can be asked"})
+    return _reply(
+        status,
+        {"error": detail, "received": received, "next_step": "GET /docs lists what can be asked"},
+    )
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+    first = (
+        error.errors()[0]
+        if isinstance(error, RequestValidationError)
+        else {"loc": (), "msg": str(error)}
+    )
     field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    return _reply(400, {"error": f"{field}: {first['msg']}", "field": field, "allowed": '{"version": "7"}'})
+    return _reply(
+        400, {"error": f"{field}: {first['msg']}", "field": field, "allowed": '{"version": "7"}'}
+    )
 
 
 def _reply(status: int, body: dict[str, Any]) -> Response:
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    return Response(orjson.dumps(body), status_code=status, headers=headers, media_type="application/json")
+    return Response(
+        orjson.dumps(body), status_code=status, headers=headers, media_type="application/json"
+    )

@@ -65,7 +65,9 @@ class RegistryDoor:
             raise
         except Exception as error:
             problem = f"the model registry did not answer: {type(error).__name__}: {error}"
-            raise TransientError(problem, next_step="check that the registry is up, then ask again") from error
+            raise TransientError(
+                problem, next_step="check that the registry is up, then ask again"
+            ) from error
 
 
 def champion_version(registry: Registry, model: str) -> str:
@@ -78,12 +80,19 @@ def champion_version(registry: Registry, model: str) -> str:
     if model not in known:
         allowed = ", ".join(known) or "no model is registered yet"
         raise RefusedError(
-            404, f"there is no model {model!r}", received=model, allowed=allowed, next_step="GET /models"
+            404,
+            f"there is no model {model!r}",
+            received=model,
+            allowed=allowed,
+            next_step="GET /models",
         )
     version = registry.champion(model)
     if version is None:
         raise RefusedError(
-            503, f"{model} has no champion yet", received="no champion", allowed="a registered version as champion",
+            503,
+            f"{model} has no champion yet",
+            received="no champion",
+            allowed="a registered version as champion",
             next_step=f"train and release one: airworthy run {model}",
-        )  # fmt: skip
+        )
     return version

@@ -31,7 +31,9 @@ class FlaggedVersions:
     def want(self, versions: set[ModelVersion]) -> None:
         """Say which versions are to be loaded from now on."""
         self._wanted = versions
-        self._failed = {version: again for version, again in self._failed.items() if version in versions}
+        self._failed = {
+            version: again for version, again in self._failed.items() if version in versions
+        }
 
     def loaded(self, model: str, version: str) -> LoadedModel | None:
         """Return a wanted version, if it is loaded."""
@@ -58,7 +60,9 @@ class FlaggedVersions:
             self._ours.discard((model, version))
             await self._unload(model, version)
         for model, version in sorted(self._wanted):
-            if self._fleet.loaded(model, version) is None and time.monotonic() >= self._failed.get((model, version), 0):
+            if self._fleet.loaded(model, version) is None and time.monotonic() >= self._failed.get(
+                (model, version), 0
+            ):
                 await self._load(model, version)
 
     async def _load(self, model: str, version: str) -> None:
@@ -66,7 +70,12 @@ class FlaggedVersions:
             await self._fleet.load_candidate(model, version)
         except RefusedError as refused:
             if (model, version) not in self._failed:
-                log.error("%s: version %s, which a flag names, cannot be loaded: %s", model, version, refused)
+                log.error(
+                    "%s: version %s, which a flag names, cannot be loaded: %s",
+                    model,
+                    version,
+                    refused,
+                )
             self._failed[model, version] = time.monotonic() + _TRY_AGAIN_SECONDS
             return
         self._failed.pop((model, version), None)

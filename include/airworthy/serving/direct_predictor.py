@@ -40,8 +40,14 @@ class DirectPredictor:
             ValueError: when the matrix is not what the booster was trained on.
             XGBoostError: when XGBoost refuses it.
         """
-        if matrix.shape[1:] != (self._features,) or matrix.dtype != np.float32 or not matrix.flags.c_contiguous:
-            raise ValueError(f"received {matrix.dtype} {matrix.shape}, allowed: float32 (rows, {self._features})")
+        if (
+            matrix.shape[1:] != (self._features,)
+            or matrix.dtype != np.float32
+            or not matrix.flags.c_contiguous
+        ):
+            raise ValueError(
+                f"received {matrix.dtype} {matrix.shape}, allowed: float32 (rows, {self._features})"
+            )
         values = ctypes.POINTER(ctypes.c_float)()
         shape = ctypes.POINTER(ctypes.c_uint64)()
         dimensions = ctypes.c_uint64()

@@ -11,7 +11,14 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
-from airworthy.release.rollout_flags import KILL_SWITCH, KINDS, Rollout, flag_key, read_flags, rollout_in
+from airworthy.release.rollout_flags import (
+    KILL_SWITCH,
+    KINDS,
+    Rollout,
+    flag_key,
+    read_flags,
+    rollout_in,
+)
 
 _NEVER_READ = (-1, -1, -1)
 _TRIALS = [EvaluationContext(str(number)) for number in range(100)]
@@ -63,7 +70,9 @@ class FlagFile:
         try:
             document = read_flags(self.path)
         except TerminalError as error:
-            return Content(self._last.flags, self._last.evaluators, self._last.rollouts, (error.problem,))
+            return Content(
+                self._last.flags, self._last.evaluators, self._last.rollouts, (error.problem,)
+            )
         evaluators = document.get(EVALUATORS) or {}
         content = Content(evaluators=evaluators)
         problems = []

@@ -65,12 +65,18 @@ def serving(
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
     app = create_app(
-        open_registry, read_token or (lambda: token), limits, ready.set, flags_file=flags_file,
+        open_registry,
+        read_token or (lambda: token),
+        limits,
+        ready.set,
+        flags_file=flags_file,
         prediction_log=prediction_log,
-    )  # fmt: skip
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(server_config(app))
-        thread = threading.Thread(target=server.run, args=([listening],), name="model-server", daemon=True)
+        thread = threading.Thread(
+            target=server.run, args=([listening],), name="model-server", daemon=True
+        )
         thread.start()
         try:
             if not ready.wait(READY_SECONDS):

@@ -165,9 +165,14 @@ class Rollouts:
         log.log(
             logging.INFO if champion.version == rollout.challenger else logging.WARNING,
             "%s: the rollout of version %s is over: flags name version %s as champion, it is version %s",
-            live.model, rollout.challenger, rollout.champion, champion.version,
-        )  # fmt: skip
+            live.model,
+            rollout.challenger,
+            rollout.champion,
+            champion.version,
+        )
 
     def _changed(self) -> None:
-        self._versions.want({(model, live.challenger.version) for model, live in self._live.items()})
+        self._versions.want(
+            {(model, live.challenger.version) for model, live in self._live.items()}
+        )
         self._metrics.rollouts({model: live.rollout for model, live in self._live.items()})

@@ -58,7 +58,9 @@ class LoadedModel:
         inputs = bundle.manifest.inputs
         self._names = list(inputs)
         # The first input is the event time, without which most features mean nothing.
-        self._columns = [InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())]
+        self._columns = [
+            InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())
+        ]
         self._schema = polars_schema(inputs)
         self._single = SingleRow(bundle.features, self._schema)
         self._predictor = DirectPredictor(bundle.booster)
@@ -78,9 +80,12 @@ class LoadedModel:
             bundle = ModelBundle.load(folder, digest)
         except (OSError, ValueError, XGBoostError) as error:
             raise TerminalError(
-                f"the model files of version {version} cannot be read: {error}", model=model, received=folder,
-                allowed="a whole model bundle", next_step="restore the files, or release another version",
-            ) from error  # fmt: skip
+                f"the model files of version {version} cannot be read: {error}",
+                model=model,
+                received=folder,
+                allowed="a whole model bundle",
+                next_step="restore the files, or release another version",
+            ) from error
         # Requests run side by side: within one, handing a few rows to threads costs more than it saves.
         bundle.booster.set_param({"nthread": 1})
         loaded = cls(model, version, digest, bundle)
@@ -116,15 +121,20 @@ class LoadedModel:
             return self._predictor.predict(self._matrix(columns))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
             raise RefusedError(
-                400, f"the features of these rows cannot be computed: {str(error)[:300]}",
+                400,
+                f"the features of these rows cannot be computed: {str(error)[:300]}",
                 next_step="look for values that the model's feature expressions cannot take",
-            ) from error  # fmt: skip
+            ) from error
 
     def _matrix(self, columns: list[list[Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         if len(columns[0]) == 1:
-            return self._single.matrix({name: values[0] for name, values in zip(self._names, columns, strict=True)})
+            return self._single.matrix(
+                {name: values[0] for name, values in zip(self._names, columns, strict=True)}
+            )
         series = zip(self._schema.items(), columns, strict=True)
-        frame = pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
+        frame = pl.DataFrame(
+            [pl.Series(name, values, dtype=kind) for (name, kind), values in series]
+        )
         return self.bundle.features.matrix(frame)
 
     def _warm_up(self) -> None:
@@ -138,23 +148,38 @@ class LoadedModel:
         try:
             predicted = self.bundle.predict(frame)
             direct = self._predictor.predict(self._single.matrix(row))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError, ValueError) as error:
+        except (
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+            XGBoostError,
+            ValueError,
+        ) as error:
             raise TerminalError(
-                f"version {self.version} cannot predict: {error}", model=self.model,
+                f"version {self.version} cannot predict: {error}",
+                model=self.model,
                 next_step="train and register a new version",
-            ) from error  # fmt: skip
-        expected = (1, len(self.bundle.manifest.classes)) if self.bundle.manifest.task == "multiclass" else (1,)
+            ) from error
+        expected = (
+            (1, len(self.bundle.manifest.classes))
+            if self.bundle.manifest.task == "multiclass"
+            else (1,)
+        )
         if not np.array_equal(predicted, np.asarray(direct, dtype=np.float32), equal_nan=True):
             raise TerminalError(
-                f"version {self.version} answers differently in the server", model=self.model, received=direct,
-                allowed=predicted.tolist(), next_step="install the locked version of xgboost",
-            )  # fmt: skip
+                f"version {self.version} answers differently in the server",
+                model=self.model,
+                received=direct,
+                allowed=predicted.tolist(),
+                next_step="install the locked version of xgboost",
+            )
         if np.shape(predicted) != expected:
             raise TerminalError(
                 f"version {self.version} gives predictions of another shape than its task {self.bundle.manifest.task}",
-                model=self.model, received=np.shape(predicted), allowed=expected,
+                model=self.model,
+                received=np.shape(predicted),
+                allowed=expected,
                 next_step="train and register a new version",
-            )  # fmt: skip
+            )
 
     def describe(self) -> dict[str, Any]:
         """Return what people ask about a version: times in UTC, memory in MiB."""

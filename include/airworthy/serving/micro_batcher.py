@@ -58,7 +58,10 @@ def _predict_share(loaded: LoadedModel, share: list[_Waiting]) -> None:
     if len(share) == 1:
         _predict_one(loaded, *share[0])
         return
-    joined = [[value for part in parts for value in part] for parts in zip(*(one[0] for one in share), strict=True)]
+    joined = [
+        [value for part in parts for value in part]
+        for parts in zip(*(one[0] for one in share), strict=True)
+    ]
     try:
         predictions = loaded.predict_columns(joined)
     except Exception:
@@ -74,7 +77,9 @@ def _predict_share(loaded: LoadedModel, share: list[_Waiting]) -> None:
         start = end
 
 
-def _predict_one(loaded: LoadedModel, columns: list[list[Any]], answer: asyncio.Future[list[Any]]) -> None:
+def _predict_one(
+    loaded: LoadedModel, columns: list[list[Any]], answer: asyncio.Future[list[Any]]
+) -> None:
     if answer.done():
         return
     try:

@@ -71,10 +71,12 @@ class Fleet:
             return champion
         if found is None:
             raise RefusedError(
-                404, f"{model}: version {version} is not loaded", received=version,
+                404,
+                f"{model}: version {version} is not loaded",
+                received=version,
                 allowed=", ".join(self.candidates(model)) or "no candidate is loaded",
                 next_step=f"PUT /models/{model}/versions/{version}",
-            )  # fmt: skip
+            )
         return found
 
     async def load_champions(self) -> None:
@@ -179,9 +181,10 @@ class Fleet:
         async with self._changing:
             if self.candidate(model, version) is self._champions.get(model):
                 raise RefusedError(
-                    409, f"{model}: version {version} is the champion and cannot be unloaded",
+                    409,
+                    f"{model}: version {version} is the champion and cannot be unloaded",
                     next_step=f"swap first: PUT /models/{model}/champion",
-                )  # fmt: skip
+                )
             self._drop_candidate(model, version)
 
     async def example(self, loaded: LoadedModel) -> dict[str, Any]:
@@ -191,12 +194,18 @@ class Fleet:
             RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
         """
         try:
-            found = await self._registry.ask(lambda registry: registry.example(loaded.model, loaded.version))
+            found = await self._registry.ask(
+                lambda registry: registry.example(loaded.model, loaded.version)
+            )
         except AirworthyError as error:
             raise refusal_of(error) from error
         if found is None:
-            inputs = ", ".join(f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items())
-            raise RefusedError(404, f"{loaded.model}: no example was logged with this version", allowed=inputs)
+            inputs = ", ".join(
+                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
+            )
+            raise RefusedError(
+                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
+            )
         return found
 
     def _install(self, loaded: LoadedModel) -> None:

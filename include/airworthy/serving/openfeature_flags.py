@@ -114,7 +114,9 @@ class RolloutFlags:
     A flag without targeting is the same for every key, so it is evaluated once; the others are evaluated per request.
     """
 
-    def __init__(self, client: OpenFeatureClient, model: str, flags: dict[str, Any], rollout: Rollout) -> None:
+    def __init__(
+        self, client: OpenFeatureClient, model: str, flags: dict[str, Any], rollout: Rollout
+    ) -> None:
         """Prepare the flags.
 
         Args:
@@ -126,7 +128,9 @@ class RolloutFlags:
         self.rollout = rollout
         self._version = _asking(client.get_string_details, flag_key(model, ROLLOUT), "", flags)
         self._shadow = _asking(client.get_string_details, flag_key(model, SHADOW), "", flags)
-        self._killed = _asking(client.get_boolean_details, flag_key(model, KILL_SWITCH), False, flags)
+        self._killed = _asking(
+            client.get_boolean_details, flag_key(model, KILL_SWITCH), False, flags
+        )
 
     def challenger_answers(self, key: str) -> bool:
         """Tell whether the challenger answers requests with this targeting key."""
@@ -138,7 +142,10 @@ class RolloutFlags:
 
 
 def _asking(
-    evaluate: Callable[..., FlagEvaluationDetails[Any]], key: str, default: Any, flags: dict[str, Any]
+    evaluate: Callable[..., FlagEvaluationDetails[Any]],
+    key: str,
+    default: Any,
+    flags: dict[str, Any],
 ) -> Callable[[str], Any]:
     """Return a function of the targeting key that gives the flag's value; the default where it cannot be evaluated."""
     if flags.get(key, {}).get("targeting"):

@@ -21,7 +21,9 @@ _AT_ONCE = 4096
 _DECADE = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _UPWARDS = [float(f"{step}e{power}") for power in range(-3, 9) for step in _DECADE]
 NUMBER_BOUNDS = np.array([*(-bound for bound in reversed(_UPWARDS)), 0.0, *_UPWARDS])
-PROBABILITY_BOUNDS = np.array([0.001, 0.01, *(step / 20 for step in range(1, 20)), 0.99, 0.999, 1.0])
+PROBABILITY_BOUNDS = np.array(
+    [0.001, 0.01, *(step / 20 for step in range(1, 20)), 0.99, 0.999, 1.0]
+)
 _LABELS = ("model", "version", "arm")
 
 
@@ -85,7 +87,9 @@ class Distributions(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the metrics."""
         numbers = HistogramMetricFamily(
-            "airworthy_prediction_value", "Predicted numbers, or probabilities of the positive class", labels=_LABELS
+            "airworthy_prediction_value",
+            "Predicted numbers, or probabilities of the positive class",
+            labels=_LABELS,
         )
         classes = CounterMetricFamily(
             "airworthy_predicted_class", "Rows by most probable class", labels=(*_LABELS, "class")

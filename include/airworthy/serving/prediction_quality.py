@@ -107,6 +107,10 @@ def check_label(manifest: Manifest, label: object, place: int) -> None:
     if not fine:
         field, allowed, received = f"labels.{place}.label", _ALLOWED[manifest.task], shown(label)
         raise RefusedError(
-            400, f"{field}: received {received}, allowed: {allowed}", field=field, row=place, received=received,
+            400,
+            f"{field}: received {received}, allowed: {allowed}",
+            field=field,
+            row=place,
+            received=received,
             allowed=allowed,
-        )  # fmt: skip
+        )

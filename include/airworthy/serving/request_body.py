@@ -28,16 +28,22 @@ def check_type(scope: Scope) -> None:
         if kind.strip() != b"application/json" or charset not in (b"", b"utf-8"):
             received = (content_type or b"none").decode("latin-1")
             raise RefusedError(
-                415, f"content-type: received {received}, allowed: application/json", field="content-type",
-                received=received, allowed="application/json",
-            )  # fmt: skip
+                415,
+                f"content-type: received {received}, allowed: application/json",
+                field="content-type",
+                received=received,
+                allowed="application/json",
+            )
     encoding = header(scope, b"content-encoding")
     if encoding not in (None, b"identity"):
         received = str(encoding, "latin-1")
         raise RefusedError(
-            415, f"content-encoding: received {received}, allowed: none", field="content-encoding",
-            received=received, allowed="a body that is not compressed",
-        )  # fmt: skip
+            415,
+            f"content-encoding: received {received}, allowed: none",
+            field="content-encoding",
+            received=received,
+            allowed="a body that is not compressed",
+        )
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -65,6 +71,9 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 def _too_large(limit: int) -> RefusedError:
     return RefusedError(
-        413, f"the body is larger than {limit} bytes", received=f"more than {limit} bytes",
-        allowed=f"at most {limit} bytes", next_step="send the rows in several requests",
-    )  # fmt: skip
+        413,
+        f"the body is larger than {limit} bytes",
+        received=f"more than {limit} bytes",
+        allowed=f"at most {limit} bytes",
+        next_step="send the rows in several requests",
+    )

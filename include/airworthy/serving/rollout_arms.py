@@ -30,7 +30,9 @@ class Arm:
         self._seconds: Reservoir[float] = Reservoir(SAMPLE)
         self._predictions: Reservoir[Any] = Reservoir(SAMPLE)
 
-    def answered(self, request_id: str, loaded: LoadedModel, predictions: list[Any], seconds: float) -> None:
+    def answered(
+        self, request_id: str, loaded: LoadedModel, predictions: list[Any], seconds: float
+    ) -> None:
         """Count a request that the version answered.
 
         Args:

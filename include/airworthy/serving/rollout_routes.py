@@ -34,7 +34,9 @@ class _Labels(BaseModel):
     labels: Annotated[list[_Labelled], Field(min_length=1, max_length=MOST_LABELS)]
 
 
-def rollout_routes(fleet: Fleet, rollouts: Rollouts, limits: Limits, prediction_log: PredictionLog | None) -> APIRouter:
+def rollout_routes(
+    fleet: Fleet, rollouts: Rollouts, limits: Limits, prediction_log: PredictionLog | None
+) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
 
@@ -48,7 +50,10 @@ def rollout_routes(fleet: Fleet, rollouts: Rollouts, limits: Limits, prediction_
         """Log what predictions turned out to be; `joined` of them were made in the present step of a rollout."""
         champion = await fleet.champion(model)
         check_type(request.scope)
-        read = _read(await read_body(request.scope, request.receive, limits.max_bytes), champion.bundle.manifest)
+        read = _read(
+            await read_body(request.scope, request.receive, limits.max_bytes),
+            champion.bundle.manifest,
+        )
         if prediction_log is not None and not prediction_log.record_labels(
             model, [(one.id, one.label) for one in read]
         ):
@@ -81,8 +86,15 @@ def _check_id(id: str, place: int) -> None:
     try:
         split_prediction_id(id)
     except ValueError:
-        field, allowed = f"labels.{place}.id", "a prediction id: <id>:<row>, or <id> for the first row"
+        field, allowed = (
+            f"labels.{place}.id",
+            "a prediction id: <id>:<row>, or <id> for the first row",
+        )
         raise RefusedError(
-            400, f"{field}: received {shown(id)}, allowed: {allowed}", field=field, row=place, received=shown(id),
+            400,
+            f"{field}: received {shown(id)}, allowed: {allowed}",
+            field=field,
+            row=place,
+            received=shown(id),
             allowed=allowed,
-        ) from None  # fmt: skip
+        ) from None

@@ -35,7 +35,11 @@ class Scoring:
     """Answers bodies with predictions, and logs each answer before it leaves."""
 
     def __init__(
-        self, rollouts: Rollouts, metrics: Metrics, limits: Limits, prediction_log: PredictionLog | None
+        self,
+        rollouts: Rollouts,
+        metrics: Metrics,
+        limits: Limits,
+        prediction_log: PredictionLog | None,
     ) -> None:
         """Keep what requests share."""
         self.shadows = ShadowQueue(self._ask_shadow, metrics, limits.inline_bytes)
@@ -78,7 +82,13 @@ class Scoring:
         return answer
 
     async def _in_rollout(
-        self, live: LiveRollout, champion: LoadedModel, request_id: str, body: bytes, key: str, started: float
+        self,
+        live: LiveRollout,
+        champion: LoadedModel,
+        request_id: str,
+        body: bytes,
+        key: str,
+        started: float,
     ) -> Answer:
         challenger = live.loaded_challenger()
         failed = False
@@ -87,7 +97,9 @@ class Scoring:
             if challenger is not None:
                 predictions = await self._try(challenger, body)
                 if predictions is not None:
-                    live.challenger.answered(request_id, challenger, predictions, perf_counter() - started)
+                    live.challenger.answered(
+                        request_id, challenger, predictions, perf_counter() - started
+                    )
                     return Answer(request_id, challenger, CHALLENGER, predictions)
                 failed = True
         predictions = await self._by_champion(live, champion, body)
@@ -108,10 +120,14 @@ class Scoring:
         try:
             return await self.predict(challenger, body)
         except Exception as error:
-            log.info("%s: version %s did not answer: %s", challenger.model, challenger.version, error)
+            log.info(
+                "%s: version %s did not answer: %s", challenger.model, challenger.version, error
+            )
             return None
 
-    async def _by_champion(self, live: LiveRollout, champion: LoadedModel, body: bytes) -> list[Any]:
+    async def _by_champion(
+        self, live: LiveRollout, champion: LoadedModel, body: bytes
+    ) -> list[Any]:
         try:
             return await self.predict(champion, body)
         except RefusedError:
@@ -127,7 +143,9 @@ class Scoring:
             self._challenger_failed(shadow.live)
             return
         answer = Answer(shadow.request_id, shadow.challenger, SHADOW, predictions)
-        shadow.live.challenger.answered(answer.id, answer.loaded, predictions, perf_counter() - started)
+        shadow.live.challenger.answered(
+            answer.id, answer.loaded, predictions, perf_counter() - started
+        )
         self._metrics.answered(answer.loaded, SHADOW, 200, predictions, started)
         self._record(answer, shadow.body, shadow.key)
 
@@ -139,6 +157,12 @@ class Scoring:
         if self._log is not None:
             loaded = answer.loaded
             self._log.record(
-                answer.id, loaded.model, loaded.version, answer.arm, key, body, answer.predictions,
+                answer.id,
+                loaded.model,
+                loaded.version,
+                answer.arm,
+                key,
+                body,
+                answer.predictions,
                 loaded.bundle.manifest,
-            )  # fmt: skip
+            )

@@ -65,7 +65,9 @@ class ScoringDoor:
             key = header(scope, b"x-targeting-key") or b""
             answer = await self._scoring.answer(champion, body, key.decode("latin-1"), started)
         except RefusedError as refused:
-            self._metrics.answered(champion, CHAMPION if champion else NOBODY, refused.status, (), started)
+            self._metrics.answered(
+                champion, CHAMPION if champion else NOBODY, refused.status, (), started
+            )
             return await _send(send, refused.status, refused.body, [_JSON_TYPE])
         except Exception:
             # Whatever it is, somebody waited in vain: an alert counts on this.
@@ -74,14 +76,24 @@ class ScoringDoor:
         loaded = answer.loaded
         self._metrics.answered(loaded, answer.arm, 200, answer.predictions, started)
         reply = {
-            "predictions": answer.predictions, "model": loaded.model, "version": loaded.version, "id": answer.id
-        }  # fmt: skip
+            "predictions": answer.predictions,
+            "model": loaded.model,
+            "version": loaded.version,
+            "id": answer.id,
+        }
         version = (b"x-model-version", loaded.version.encode("latin-1"))
-        await _send(send, 200, reply, [_JSON_TYPE, version, (b"x-prediction-id", answer.id.encode("latin-1"))])
+        await _send(
+            send,
+            200,
+            reply,
+            [_JSON_TYPE, version, (b"x-prediction-id", answer.id.encode("latin-1"))],
+        )
         if answer.shadow is not None:
             self._scoring.shadows.offer(answer.shadow)
 
-    async def _answer_by(self, scope: Scope, receive: Receive, send: Send, model: str, version: str) -> None:
+    async def _answer_by(
+        self, scope: Scope, receive: Receive, send: Send, model: str, version: str
+    ) -> None:
         """Answer administration's request to one version."""
         started = perf_counter()
         loaded: LoadedModel | None = None
@@ -89,16 +101,22 @@ class ScoringDoor:
             check_type(scope)
             self._check_token(header(scope, b"authorization"))
             loaded = self._fleet.candidate(model, version)
-            predictions = await self._scoring.predict(loaded, await read_body(scope, receive, self._limits.max_bytes))
+            predictions = await self._scoring.predict(
+                loaded, await read_body(scope, receive, self._limits.max_bytes)
+            )
         except RefusedError as refused:
             self._metrics.answered(loaded, NOBODY, refused.status, (), started)
             return await _send(send, refused.status, refused.body, [_JSON_TYPE])
         self._metrics.answered(loaded, NOBODY, 200, predictions, started)
         reply = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
-        await _send(send, 200, reply, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))])
+        await _send(
+            send, 200, reply, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))]
+        )
 
 
-async def _send(send: Send, status: int, reply: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+async def _send(
+    send: Send, status: int, reply: dict[str, Any], headers: list[tuple[bytes, bytes]]
+) -> None:
     content = orjson.dumps(reply)
     headers.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": status, "headers": headers})

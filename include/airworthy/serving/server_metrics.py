@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
@@ -37,22 +44,36 @@ class Metrics:
         self._counting: dict[tuple[str, str, str, int], _Counting] = {}
         labels = ["model", "version"]
         self._requests = Counter(
-            "airworthy_requests", "Scoring requests by answer", [*labels, "arm", "status"], registry=self.registry
+            "airworthy_requests",
+            "Scoring requests by answer",
+            [*labels, "arm", "status"],
+            registry=self.registry,
         )
         self._rows = Counter("airworthy_rows", "Rows scored", labels, registry=self.registry)
         self._seconds = Histogram(
-            "airworthy_request_seconds", "Seconds from the request's head to its answer", [*labels, "arm"],
-            buckets=_BUCKETS, registry=self.registry,
-        )  # fmt: skip
+            "airworthy_request_seconds",
+            "Seconds from the request's head to its answer",
+            [*labels, "arm"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
         self._info = Gauge(
-            "airworthy_version_info", "1 for every loaded version", [*labels, "digest", "role"], registry=self.registry
+            "airworthy_version_info",
+            "1 for every loaded version",
+            [*labels, "digest", "role"],
+            registry=self.registry,
         )
         self._challenger_errors = Counter(
-            "airworthy_challenger_errors", "Requests that a challenger failed and the champion answered", labels,
+            "airworthy_challenger_errors",
+            "Requests that a challenger failed and the champion answered",
+            labels,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._shadows_dropped = Counter(
-            "airworthy_shadows_dropped", "Requests that a shadow was too slow for", labels, registry=self.registry
+            "airworthy_shadows_dropped",
+            "Requests that a shadow was too slow for",
+            labels,
+            registry=self.registry,
         )
         self._flag_problems = Gauge(
             "airworthy_flag_problems",
@@ -60,16 +81,28 @@ class Metrics:
             registry=self.registry,
         )
         self._rollouts = Gauge(
-            "airworthy_rollout_info", "1 for every rollout under way", ["model", "champion", "challenger", "step"],
+            "airworthy_rollout_info",
+            "1 for every rollout under way",
+            ["model", "champion", "challenger", "step"],
             registry=self.registry,
-        )  # fmt: skip
-        self._kill_switches = Gauge(
-            "airworthy_kill_switch", "1 when the champion answers everything", ["model"], registry=self.registry
         )
-        self._swaps = Counter("airworthy_swaps", "Champions swapped", ["model"], registry=self.registry)
+        self._kill_switches = Gauge(
+            "airworthy_kill_switch",
+            "1 when the champion answers everything",
+            ["model"],
+            registry=self.registry,
+        )
+        self._swaps = Counter(
+            "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
+        )
 
     def answered(
-        self, loaded: LoadedModel | None, arm: str, status: int, predictions: Sequence[Any], started: float
+        self,
+        loaded: LoadedModel | None,
+        arm: str,
+        status: int,
+        predictions: Sequence[Any],
+        started: float,
     ) -> None:
         """Count one scoring request.
 
@@ -113,7 +146,9 @@ class Metrics:
         """Show the rollouts under way, by model."""
         self._rollouts.clear()
         for model, rollout in under_way.items():
-            self._rollouts.labels(model, rollout.champion, rollout.challenger, str(rollout.step)).set(1)
+            self._rollouts.labels(
+                model, rollout.champion, rollout.challenger, str(rollout.step)
+            ).set(1)
 
     def flags_taken(self, killed: dict[str, bool], problems: int) -> None:
         """Show the kill switches that the flags say, by model, and how much in their file is broken."""
@@ -148,4 +183,6 @@ class _Lost(Collector):
         self._lost = lost
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily("airworthy_predictions_lost", "Answers that could not be logged", self._lost())
+        yield CounterMetricFamily(
+            "airworthy_predictions_lost", "Answers that could not be logged", self._lost()
+        )

@@ -66,7 +66,10 @@ class ShadowQueue:
 
     def offer(self, shadow: Shadow) -> None:
         """Queue a shadow, or drop it when too many wait."""
-        if len(self._waiting) >= self._most_waiting or self._bytes + len(shadow.body) > self._most_bytes:
+        if (
+            len(self._waiting) >= self._most_waiting
+            or self._bytes + len(shadow.body) > self._most_bytes
+        ):
             self._metrics.shadow_dropped(shadow.challenger)
             return
         self._waiting.append(shadow)
@@ -80,7 +83,9 @@ class ShadowQueue:
             await asyncio.sleep(_GATHER_SECONDS)
             self._came.clear()
             while self._waiting:
-                failures = await asyncio.gather(*map(self._ask, self._next_share()), return_exceptions=True)
+                failures = await asyncio.gather(
+                    *map(self._ask, self._next_share()), return_exceptions=True
+                )
                 for failure in filter(None, failures):
                     # It concerns nobody but the guard, which sees what is missing.
                     log.error("a shadow could not be counted: %r", failure)

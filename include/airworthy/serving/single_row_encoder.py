@@ -75,7 +75,9 @@ class SingleRow:
 def _encoder(feature: Feature) -> Callable[[Any], float]:
     if feature.kind == "number":
         return _number
-    codes: dict[str | None, float] = {level: float(code) for code, level in enumerate(feature.levels)}
+    codes: dict[str | None, float] = {
+        level: float(code) for code, level in enumerate(feature.levels)
+    }
 
     def code(value: Any) -> float:
         if value is not None and type(value) is not str:

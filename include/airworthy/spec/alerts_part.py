@@ -13,12 +13,22 @@ from pydantic import Field
 from airworthy.spec.fields import Duration, ModelName, Part
 
 AlertKind = Literal[
-    "drift", "performance", "circuit_breaker", "guard_trip", "failed_validation", "champion_age", "data_delay",
+    "drift",
+    "performance",
+    "circuit_breaker",
+    "guard_trip",
+    "failed_validation",
+    "champion_age",
+    "data_delay",
     "late_run",
-]  # fmt: skip
+]
 ALERT_KINDS: tuple[AlertKind, ...] = get_args(AlertKind)
 Connection = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_.-]{1,250}$", description="the id of an Airflow connection, which has the secrets")
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,250}$",
+        description="the id of an Airflow connection, which has the secrets",
+    ),
 ]
 
 
@@ -58,9 +68,13 @@ class _Channel(Part):
     """What every channel may say: which alerts it is for."""
 
     kinds: list[AlertKind] = Field(
-        default_factory=lambda: list(ALERT_KINDS), description="What it is told.", examples=[["guard_trip"]]
+        default_factory=lambda: list(ALERT_KINDS),
+        description="What it is told.",
+        examples=[["guard_trip"]],
     )
-    models: list[ModelName] = Field(default_factory=list, description="Which models it is told about; empty: all.")
+    models: list[ModelName] = Field(
+        default_factory=list, description="Which models it is told about; empty: all."
+    )
 
 
 class SlackChannel(_Channel):
@@ -82,7 +96,12 @@ class EmailChannel(_Channel):
     type: Literal["email"]
     connection: Connection = "smtp_default"
     to: Annotated[
-        list[Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", description="of the form name@host")]],
+        list[
+            Annotated[
+                str,
+                Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", description="of the form name@host"),
+            ]
+        ],
         Field(min_length=1, examples=[["ml-team@example.org"]]),
     ]
 
@@ -97,7 +116,9 @@ class WebhookChannel(_Channel):
 
     type: Literal["webhook"]
     connection: Connection = "http_default"
-    endpoint: Annotated[str, Field(pattern=r"^[^\s:]*$", description="a path below the connection's address")] = ""
+    endpoint: Annotated[
+        str, Field(pattern=r"^[^\s:]*$", description="a path below the connection's address")
+    ] = ""
 
     @property
     def name(self) -> str:

@@ -45,7 +45,9 @@ def set_in_part(path: Path, part: str, key: str, value: str) -> bool:
         try:
             after = load_spec(new)
         except SpecError as error:
-            raise _by_hand(path, part, key, value, f"it would be broken: {error.faults[0]}") from None
+            raise _by_hand(
+                path, part, key, value, f"it would be broken: {error.faults[0]}"
+            ) from None
         if _without(before, part, key) != _without(after, part, key):
             raise _by_hand(path, part, key, value, "other keys would change with it")
 
@@ -80,10 +82,11 @@ def _without(spec: ModelSpec, part: str, key: str) -> dict[str, Any]:
 
 def _by_hand(path: Path, part: str, key: str, value: str, why: str) -> TerminalError:
     return TerminalError(
-        f"{part}.{key} cannot be set in {path}", received=why,
+        f"{part}.{key} cannot be set in {path}",
+        received=why,
         allowed="a file that can be written, with a mapping whose keys are its own",
         next_step=f"edit {path}: {part}: {{{key}: {value}}}",
-    )  # fmt: skip
+    )
 
 
 def _edited(text: str, part: str, key: str, value: str) -> str:

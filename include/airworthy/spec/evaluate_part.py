@@ -40,21 +40,43 @@ class Gate(Part):
     @model_validator(mode="after")
     def _one_kind(self) -> Gate:
         kind = f"with against: {self.against}" if self.against else "without `against`"
-        usable = {None: ("min", "max"), "champion": ("margin",), "baseline": ("better_by",)}[self.against]
-        given = [name for name in ("min", "max", "margin", "better_by") if getattr(self, name) is not None]
+        usable = {None: ("min", "max"), "champion": ("margin",), "baseline": ("better_by",)}[
+            self.against
+        ]
+        given = [
+            name
+            for name in ("min", "max", "margin", "better_by")
+            if getattr(self, name) is not None
+        ]
         wrong = [
-            Wrong((name,), f"this threshold is of no use {kind}", getattr(self, name), " or ".join(usable))
+            Wrong(
+                (name,),
+                f"this threshold is of no use {kind}",
+                getattr(self, name),
+                " or ".join(usable),
+            )
             for name in given
             if name not in usable
         ]
         if not set(given) & set(usable):
             keys = ", ".join(["metric", *given])
-            wrong.append(Wrong((), f"a gate {kind} needs `{'` or `'.join(usable)}`", keys, " or ".join(usable)))
+            wrong.append(
+                Wrong(
+                    (), f"a gate {kind} needs `{'` or `'.join(usable)}`", keys, " or ".join(usable)
+                )
+            )
         if self.against == "baseline" and self.slice is not None:
             allowed = "slice with min, max, or against: champion"
             wrong.append(Wrong(("slice",), f"a slice is of no use {kind}", self.slice, allowed))
         if self.min is not None and self.max is not None and self.min > self.max:
-            wrong.append(Wrong(("min",), "no value can pass this gate", self.min, f"at most the max, {self.max}"))
+            wrong.append(
+                Wrong(
+                    ("min",),
+                    "no value can pass this gate",
+                    self.min,
+                    f"at most the max, {self.max}",
+                )
+            )
         refuse(wrong)
         return self
 
@@ -110,19 +132,24 @@ class Kpi(Part):
     """What the model's answers cost the business, on average per row; lower is better. A gate calls it ``kpi``."""
 
     costs: list[Cost] | None = Field(
-        default=None, description="A classification's cost matrix; a pair that is not named costs nothing."
+        default=None,
+        description="A classification's cost matrix; a pair that is not named costs nothing.",
     )
     function: str | None = Field(
         default=None,
         description="A function in behaviour.py: labels and predictions (numpy arrays) in, one cost per row out.",
     )
-    unit: str = Field(default="", description="Of one row's cost, for people.", examples=["EUR", "minutes"])
+    unit: str = Field(
+        default="", description="Of one row's cost, for people.", examples=["EUR", "minutes"]
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Kpi:
         if (self.costs is None) == (self.function is None):
             given: JsonValue = "neither" if self.costs is None else "both"
-            raise rejection(Wrong((), "a KPI has one definition", given, "exactly one of costs and function"))
+            raise rejection(
+                Wrong((), "a KPI has one definition", given, "exactly one of costs and function")
+            )
         pairs = [(cost.actual, cost.predicted) for cost in self.costs or []]
         problem, allowed = "this pair has a cost already", "each pair of actual and predicted once"
         refuse(
@@ -142,17 +169,30 @@ class Evaluate(Part):
         default_factory=list,
         description="Columns by which the metrics are split: by value, or by range with {column: ..., bins: [...]}.",
     )
-    kpi: Kpi | None = Field(default=None, description="A business metric: a cost matrix, or a function.")
+    kpi: Kpi | None = Field(
+        default=None, description="A business metric: a cost matrix, or a function."
+    )
     behaviour_rows: Annotated[
-        int, Field(ge=10, le=100_000, description="Holdout rows, at most, that behaviour.py's tests are tried on.")
+        int,
+        Field(
+            ge=10,
+            le=100_000,
+            description="Holdout rows, at most, that behaviour.py's tests are tried on.",
+        ),
     ] = 1000
     decision_threshold: Annotated[
-        float, Field(gt=0.0, lt=1.0, description="A binary model says yes from this probability on.")
+        float,
+        Field(gt=0.0, lt=1.0, description="A binary model says yes from this probability on."),
     ] = 0.5
-    confidence: Annotated[float, Field(ge=0.5, lt=1.0, description="Of the bootstrap's intervals.")] = 0.95
-    resamples: Annotated[int, Field(ge=100, le=10_000, description="Of the paired bootstrap.")] = 300
+    confidence: Annotated[
+        float, Field(ge=0.5, lt=1.0, description="Of the bootstrap's intervals.")
+    ] = 0.95
+    resamples: Annotated[int, Field(ge=100, le=10_000, description="Of the paired bootstrap.")] = (
+        300
+    )
     inconclusive: Literal["reject", "release"] = Field(
-        default="reject", description="What becomes of a challenger when a gate could not be decided."
+        default="reject",
+        description="What becomes of a challenger when a gate could not be decided.",
     )
     gates: Annotated[list[Gate], Field(min_length=1)]
 

@@ -56,7 +56,9 @@ class Fault:
         where = f"{self.file}: {self.key}" if self.key else self.file
         text = f"{where}: {self.problem}\n  received: {self.received}\n  allowed:  {self.allowed}"
         # A spec is anybody's text: control characters and half characters must not reach a terminal.
-        return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+        return "".join(
+            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text
+        )
 
 
 def faults_of(path: Path, error: ValidationError, schema: dict[str, Any]) -> list[Fault]:
@@ -93,13 +95,27 @@ def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[F
     kind, context, received = details["type"], details.get("ctx", {}), details["input"]
     if kind == "airworthy":
         return [
-            Fault(str(path), key_path((*location.steps, *rule.key)), rule.problem, shorten(rule.received), rule.allowed)
+            Fault(
+                str(path),
+                key_path((*location.steps, *rule.key)),
+                rule.problem,
+                shorten(rule.received),
+                rule.allowed,
+            )
             for rule in context["wrong"]
         ]
     if kind == "extra_forbidden":
         known = location.parent_keys
         problem = f"unknown key{did_you_mean(location.steps[-1], known)}"
-        return [Fault(str(path), key_path(location.steps), problem, shorten(received), _listed(known, "no key"))]
+        return [
+            Fault(
+                str(path),
+                key_path(location.steps),
+                problem,
+                shorten(received),
+                _listed(known, "no key"),
+            )
+        ]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return [_untagged(path, location.steps, location.tags, received)]
     problem = _PROBLEMS.get(kind, details["msg"][:1].lower() + details["msg"][1:])
@@ -113,11 +129,19 @@ def _untagged(path: Path, steps: Steps, tags: list[str], received: object) -> Fa
     key, allowed = key_path((*steps, "type")), _listed(tags, "no type")
     if not isinstance(received, dict):
         problem = f"this must be a mapping with a `type` of {allowed}"
-        return Fault(str(path), key_path(steps), problem, shorten(received), f"type: {' | '.join(tags)}, and its keys")
+        return Fault(
+            str(path),
+            key_path(steps),
+            problem,
+            shorten(received),
+            f"type: {' | '.join(tags)}, and its keys",
+        )
     if "type" not in received:
         return Fault(str(path), key, _PROBLEMS["missing"], "nothing", allowed)
     given = received["type"]
-    return Fault(str(path), key, f"there is no such type{did_you_mean(given, tags)}", shorten(given), allowed)
+    return Fault(
+        str(path), key, f"there is no such type{did_you_mean(given, tags)}", shorten(given), allowed
+    )
 
 
 def _listed(names: list[str], otherwise: str) -> str:

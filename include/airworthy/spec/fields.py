@@ -12,7 +12,9 @@ from pydantic_core import PydanticCustomError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"^([0-9]{1,6})\s*([smhdw])$")
-_DURATIONS_ALLOWED = "a whole number and one of s, m, h, d, w (at most 100 years), such as 28d, 12h, 30m or 45s"
+_DURATIONS_ALLOWED = (
+    "a whole number and one of s, m, h, d, w (at most 100 years), such as 28d, 12h, 30m or 45s"
+)
 _LONGEST = timedelta(days=36_525)
 
 
@@ -66,14 +68,26 @@ def format_duration(value: timedelta) -> str:
 
 
 def _parse_day(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+    if isinstance(value, date) or (
+        isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
+    ):
         return value
-    raise rejection(Wrong((), "this is not a date", value, "a date that exists, year-month-day, such as 2025-01-31"))
+    raise rejection(
+        Wrong(
+            (),
+            "this is not a date",
+            value,
+            "a date that exists, year-month-day, such as 2025-01-31",
+        )
+    )
 
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,6}\s*[smhdw]$")]),
+    BeforeValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{1,6}\s*[smhdw]$")],
+    ),
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"examples": ["28d", "12h"]}),
 ]
@@ -87,7 +101,8 @@ MODEL_NAME = r"^[a-z][a-z0-9_]{1,60}$"
 ModelName = Annotated[
     str,
     Field(
-        pattern=MODEL_NAME, description="lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
+        pattern=MODEL_NAME,
+        description="lower-case letters, digits and _, starting with a letter, 2 to 61 characters",
     ),
 ]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -24,7 +24,10 @@ class SpecError(TerminalError):
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
         """Keep the faults; the message is one block per fault."""
-        super().__init__("\n".join(str(fault) for fault in faults), next_step=f"edit {path}, then: airworthy check")
+        super().__init__(
+            "\n".join(str(fault) for fault in faults),
+            next_step=f"edit {path}, then: airworthy check",
+        )
         self.path = path
         self.faults = faults
 

@@ -53,8 +53,13 @@ class Ingest(Part):
         default=None,
         description="The Airflow asset that the source is: new data in it trains the model, beside the schedule.",
     )
-    event_time: Annotated[str, Field(min_length=1, description="The column, in UTC, that puts a row in its partition.")]
-    key: Annotated[list[str], Field(min_length=1, description="The columns that together name a row.")]
+    event_time: Annotated[
+        str,
+        Field(min_length=1, description="The column, in UTC, that puts a row in its partition."),
+    ]
+    key: Annotated[
+        list[str], Field(min_length=1, description="The columns that together name a row.")
+    ]
     label: Annotated[str, Field(min_length=1, description="The column to predict.")]
     label_delay: Duration = Field(
         default=timedelta(0),
@@ -66,10 +71,15 @@ class Ingest(Part):
         description="How long after its end the source may still change a partition.",
         json_schema_extra=NO_TIME,
     )
-    max_bad_share: Share = Field(default=0.05, description="More quarantined rows than this share stop the run.")
+    max_bad_share: Share = Field(
+        default=0.05, description="More quarantined rows than this share stop the run."
+    )
     columns: Annotated[
         dict[str, ColumnType],
-        Field(min_length=1, description="Every column that is kept, with its type; the event time is always one more."),
+        Field(
+            min_length=1,
+            description="Every column that is kept, with its type; the event time is always one more.",
+        ),
     ]
 
     @model_validator(mode="after")
@@ -85,7 +95,14 @@ class Ingest(Part):
             wrong.append(Wrong(("label",), problem, self.label, declared))
         if self.event_time in self.columns:
             problem = "the event time is always a datetime and is not declared again"
-            wrong.append(Wrong(("columns", self.event_time), problem, self.columns[self.event_time], "no such column"))
+            wrong.append(
+                Wrong(
+                    ("columns", self.event_time),
+                    problem,
+                    self.columns[self.event_time],
+                    "no such column",
+                )
+            )
         if PARTITION in (*self.columns, self.event_time):
             problem = "the lake keeps the day of each row in a column of this name"
             wrong.append(
@@ -98,7 +115,11 @@ class Ingest(Part):
             )
         if self.label in self.key:
             allowed = ", ".join(name for name in self.columns if name != self.label)
-            wrong.append(Wrong(("key", self.key.index(self.label)), "the label is no key", self.label, allowed))
+            wrong.append(
+                Wrong(
+                    ("key", self.key.index(self.label)), "the label is no key", self.label, allowed
+                )
+            )
         refuse(wrong)
         return self
 
@@ -118,7 +139,9 @@ class Expectation(Part):
             examples=["expect_column_values_to_be_between", "expect_column_values_to_not_be_null"],
         ),
     ]
-    severity: Severity = Field(default="critical", description="A critical failure stops the run; a warning is noted.")
+    severity: Severity = Field(
+        default="critical", description="A critical failure stops the run; a warning is noted."
+    )
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -160,27 +183,46 @@ class Search(Part):
     def _ranges_run_upwards(self) -> Search:
         allowed, problem = "[low, high] with low below high", "the range must run upwards"
         ranges = self.space.items()
-        refuse([Wrong(("space", name), problem, ends, allowed) for name, ends in ranges if ends[0] >= ends[1]])
+        refuse(
+            [
+                Wrong(("space", name), problem, ends, allowed)
+                for name, ends in ranges
+                if ends[0] >= ends[1]
+            ]
+        )
         return self
 
 
 class Baseline(Part):
     """The simple model to beat: the training mean (or class shares) within each group of these features."""
 
-    by: list[str] = Field(default_factory=list, description="Names of features; empty: one mean over all rows.")
+    by: list[str] = Field(
+        default_factory=list, description="Names of features; empty: one mean over all rows."
+    )
 
 
 class Train(Part):
     """How a challenger is made."""
 
     lookback: Duration = Field(description="How far back from `as_of` a run reads; whole days.")
-    holdout: Duration = Field(description="The last part of the lookback, kept for the evaluation; whole days.")
+    holdout: Duration = Field(
+        description="The last part of the lookback, kept for the evaluation; whole days."
+    )
     validation_share: Annotated[
-        float, Field(gt=0.0, lt=0.5, description="The last share of the training rows, for early stopping and search.")
+        float,
+        Field(
+            gt=0.0,
+            lt=0.5,
+            description="The last share of the training rows, for early stopping and search.",
+        ),
     ] = 0.15
-    min_rows: Annotated[int, Field(ge=10, description="Fewer training rows than this stop the run.")] = 500
+    min_rows: Annotated[
+        int, Field(ge=10, description="Fewer training rows than this stop the run.")
+    ] = 500
     rounds: Annotated[int, Field(ge=1, le=100_000, description="Boosting rounds, at most.")] = 500
-    early_stopping_rounds: Annotated[int, Field(ge=1, description="Rounds without a gain that end the training.")] = 25
+    early_stopping_rounds: Annotated[
+        int, Field(ge=1, description="Rounds without a gain that end the training.")
+    ] = 25
     parameters: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="XGBoost's parameters by its own names.",
@@ -193,7 +235,12 @@ class Train(Part):
     @model_validator(mode="after")
     def _whole_days(self) -> Train:
         wrong = [
-            Wrong((name,), "this must be whole days", format_duration(value), "a whole number of days, at least 1d")
+            Wrong(
+                (name,),
+                "this must be whole days",
+                format_duration(value),
+                "a whole number of days, at least 1d",
+            )
             for name, value in (("lookback", self.lookback), ("holdout", self.holdout))
             if value < DAY or value % DAY
         ]
@@ -209,7 +256,9 @@ class ModelSpec(Part):
     """One model: everything Airworthy needs to build, judge and release it."""
 
     model: ModelName
-    task: Task = Field(description="What the label is: a number, yes or no, one of several classes.")
+    task: Task = Field(
+        description="What the label is: a number, yes or no, one of several classes."
+    )
     owner: Annotated[str, Field(min_length=1, description="The team that answers for the model.")]
     description: str = ""
     schedule: Schedule | None = Field(
@@ -226,7 +275,9 @@ class ModelSpec(Part):
     release: Release = Release()
     monitor: Monitor = Monitor()
     alerts: Alerts = Alerts()
-    score: Score | None = Field(default=None, description="Batch scoring with the champion; null: none.")
+    score: Score | None = Field(
+        default=None, description="Batch scoring with the champion; null: none."
+    )
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:
@@ -240,10 +291,17 @@ class ModelSpec(Part):
         for index, gate in enumerate(self.evaluate.gates):
             at = ("evaluate", "gates", index)
             if gate.metric not in metrics:
-                yield Wrong((*at, "metric"), f"no metric of a {self.task} task", gate.metric, ", ".join(metrics))
+                yield Wrong(
+                    (*at, "metric"),
+                    f"no metric of a {self.task} task",
+                    gate.metric,
+                    ", ".join(metrics),
+                )
             if gate.slice is not None and gate.slice not in slices:
                 allowed = ", ".join(slices) or "nothing until evaluate.slices names it"
-                yield Wrong((*at, "slice"), "this slice is not in evaluate.slices", gate.slice, allowed)
+                yield Wrong(
+                    (*at, "slice"), "this slice is not in evaluate.slices", gate.slice, allowed
+                )
 
     def _wrong_slices(self) -> Iterator[Wrong]:
         for index, slices in enumerate(self.evaluate.slices):
@@ -252,8 +310,14 @@ class ModelSpec(Part):
             if slices.column not in usable:
                 kind = self.ingest.columns.get(slices.column)
                 without = "slices" if slices.bins is None else "bins"
-                problem = f"a column of type {kind} has no {without}" if kind else "this column is not declared"
-                allowed = f"columns of type {', '.join(types)}: {', '.join(usable) or 'none is declared'}"
+                problem = (
+                    f"a column of type {kind} has no {without}"
+                    if kind
+                    else "this column is not declared"
+                )
+                allowed = (
+                    f"columns of type {', '.join(types)}: {', '.join(usable) or 'none is declared'}"
+                )
                 if slices.bins is None and kind in BIN_TYPES:
                     allowed += f"; or {{column: {slices.column}, bins: [...]}}"
                 yield Wrong(("evaluate", "slices", index), problem, slices.column, allowed)
@@ -264,11 +328,21 @@ class ModelSpec(Part):
             return
         if self.task == "regression":
             allowed = "kpi: {function: ...}, a function in behaviour.py"
-            yield Wrong(("evaluate", "kpi", "costs"), "a regression has no classes", f"{len(costs)} costs", allowed)
+            yield Wrong(
+                ("evaluate", "kpi", "costs"),
+                "a regression has no classes",
+                f"{len(costs)} costs",
+                allowed,
+            )
         for index, cost in enumerate(costs if self.task == "binary" else []):
             for key, name in (("actual", cost.actual), ("predicted", cost.predicted)):
                 if name not in ("0", "1"):
-                    yield Wrong(("evaluate", "kpi", "costs", index, key), "no class of a binary task", name, "0, 1")
+                    yield Wrong(
+                        ("evaluate", "kpi", "costs", index, key),
+                        "no class of a binary task",
+                        name,
+                        "0, 1",
+                    )
 
     def _wrong_label(self) -> Iterator[Wrong]:
         kind, allowed = self.ingest.columns[self.ingest.label], LABEL_TYPES[self.task]
@@ -278,7 +352,12 @@ class ModelSpec(Part):
 
     def _wrong_days(self) -> Iterator[Wrong]:
         if self.end is not None and self.end < self.start:
-            yield Wrong(("end",), "the last day is before the first", str(self.end), f"{self.start} or later")
+            yield Wrong(
+                ("end",),
+                "the last day is before the first",
+                str(self.end),
+                f"{self.start} or later",
+            )
 
     def _wrong_monitor(self) -> Iterator[Wrong]:
         watched = [name for name, kind in self.inputs.items() if kind != "datetime"]
@@ -292,5 +371,7 @@ class ModelSpec(Part):
         """The columns that a prediction may see: all but key and label, and the event time first."""
         hidden = {*self.ingest.key, self.ingest.label}
         columns: dict[str, ColumnType] = {self.ingest.event_time: "datetime"}
-        columns.update((name, kind) for name, kind in self.ingest.columns.items() if name not in hidden)
+        columns.update(
+            (name, kind) for name, kind in self.ingest.columns.items() if name not in hidden
+        )
         return columns

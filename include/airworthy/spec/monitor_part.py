@@ -39,13 +39,17 @@ def parse_persistence(value: object) -> Persistence:
     match = _PERSIST.match(value) if isinstance(value, str) else None
     if match is None or int(match[1]) > int(match[2]):
         allowed = "K of M with K not above M and M at most 99, such as 2 of 3"
-        raise rejection(Wrong((), "this does not say in how many of how many windows", value, allowed))
+        raise rejection(
+            Wrong((), "this does not say in how many of how many windows", value, allowed)
+        )
     return Persistence(int(match[1]), int(match[2]))
 
 
 Persist = Annotated[
     Persistence,
-    BeforeValidator(parse_persistence, json_schema_input_type=Annotated[str, Field(pattern=_PERSIST.pattern)]),
+    BeforeValidator(
+        parse_persistence, json_schema_input_type=Annotated[str, Field(pattern=_PERSIST.pattern)]
+    ),
     PlainSerializer(str, return_type=str),
     Field(json_schema_extra={"default": "2 of 3", "examples": ["2 of 3", "1 of 1"]}),
 ]
@@ -55,17 +59,24 @@ class NumericDrift(Part):
     """How far a column of numbers must have moved to count as drifted; any one of these is enough."""
 
     distance: Positive = Field(
-        default=0.15, description="Wasserstein distance, in standard deviations of the champion's training data."
+        default=0.15,
+        description="Wasserstein distance, in standard deviations of the champion's training data.",
     )
-    spread: Positive = Field(default=0.2, description="Difference of the standard deviations' natural logarithms.")
+    spread: Positive = Field(
+        default=0.2, description="Difference of the standard deviations' natural logarithms."
+    )
     missing: Positive = Field(default=0.05, description="Change of the share of missing values.")
 
 
 class CategoricalDrift(Part):
     """How far a column of categories, texts or truth values must have moved; any one of these is enough."""
 
-    distance: Positive = Field(default=0.1, description="Jensen-Shannon distance (natural logarithm): from 0 to 0.83.")
-    new: Positive = Field(default=0.02, description="Rise of the share of values that the training data did not have.")
+    distance: Positive = Field(
+        default=0.1, description="Jensen-Shannon distance (natural logarithm): from 0 to 0.83."
+    )
+    new: Positive = Field(
+        default=0.02, description="Rise of the share of values that the training data did not have."
+    )
     missing: Positive = Field(default=0.05, description="Change of the share of missing values.")
 
 
@@ -75,35 +86,56 @@ class Drift(Part):
     numeric: NumericDrift = NumericDrift()
     categorical: CategoricalDrift = CategoricalDrift()
     false_discovery_rate: Annotated[
-        float, Field(gt=0.0, le=0.5, description="Of the columns found to have moved, by Benjamini and Hochberg.")
+        float,
+        Field(
+            gt=0.0,
+            le=0.5,
+            description="Of the columns found to have moved, by Benjamini and Hochberg.",
+        ),
     ] = 0.01
     min_importance: Share = Field(
-        default=0.01, description="Share of the champion's gain that the drifted columns must carry together."
+        default=0.01,
+        description="Share of the champion's gain that the drifted columns must carry together.",
     )
-    ignore: list[str] = Field(default_factory=list, description="Input columns that are not watched.")
+    ignore: list[str] = Field(
+        default_factory=list, description="Input columns that are not watched."
+    )
 
 
 class Performance(Part):
     """When the champion counts as worse than it was."""
 
     max_loss: Annotated[
-        float, Field(gt=0.0, description="Rise of the champion's error over what its holdout promised, as a share.")
+        float,
+        Field(
+            gt=0.0,
+            description="Rise of the champion's error over what its holdout promised, as a share.",
+        ),
     ] = 0.2
     significance: Annotated[
-        float, Field(gt=0.0, le=0.5, description="Chance at which so great a rise would come without a reason.")
+        float,
+        Field(
+            gt=0.0,
+            le=0.5,
+            description="Chance at which so great a rise would come without a reason.",
+        ),
     ] = 0.01
 
 
 class Retrain(Part):
     """What it takes to train again."""
 
-    persist: Persist = Field(default=Persistence(2, 3), description="In how many of how many windows it was there.")
+    persist: Persist = Field(
+        default=Persistence(2, 3), description="In how many of how many windows it was there."
+    )
     cooldown: Duration = Field(
         default=DAY,
         description="From one retraining to the next, in the data's own time.",
         json_schema_extra={"default": "1d", "examples": ["1d", "12h"]},
     )
-    min_labels: Annotated[int, Field(ge=10, description="Fewer labels say nothing of the champion's errors.")] = 1000
+    min_labels: Annotated[
+        int, Field(ge=10, description="Fewer labels say nothing of the champion's errors.")
+    ] = 1000
     max_rejected_in_a_row: Annotated[
         int, Field(ge=1, description="After so many rejected challengers a person has to look.")
     ] = 3
@@ -132,7 +164,9 @@ class Monitor(Part):
         description="How far back recent production goes; whole weeks.",
         json_schema_extra={"default": "28d", "examples": ["28d", "8w"]},
     )
-    min_rows: Annotated[int, Field(ge=10, description="A window with fewer rows says nothing.")] = 500
+    min_rows: Annotated[int, Field(ge=10, description="A window with fewer rows says nothing.")] = (
+        500
+    )
     drift: Drift = Drift()
     performance: Performance = Performance()
     retrain: Retrain = Retrain()

@@ -60,7 +60,13 @@ def read_mapping(path: Path) -> dict[str, JsonValue]:
     node, loader = _compose(path, _text(path))
     if not isinstance(node, yaml.MappingNode):
         received = "an empty file" if node is None else f"a {node.id}"
-        raise _one(path, "", "a spec is a mapping of keys", received, "keys and values, such as model: delivery_eta")
+        raise _one(
+            path,
+            "",
+            "a spec is a mapping of keys",
+            received,
+            "keys and values, such as model: delivery_eta",
+        )
     walk = _Walk(str(path), loader)
     content: dict[str, JsonValue] = walk.value(node, ())
     if walk.faults:
@@ -75,9 +81,17 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise _one(path, "", "there is no such file", "nothing", "a model.yaml") from None
     except OSError as error:
-        raise _one(path, "", "the file cannot be read", error.strerror or str(error), "a readable file") from None
+        raise _one(
+            path, "", "the file cannot be read", error.strerror or str(error), "a readable file"
+        ) from None
     if len(content) > MAX_BYTES:
-        raise _one(path, "", "the file is too long for a spec", f"more than {MAX_BYTES} bytes", f"{MAX_BYTES} bytes")
+        raise _one(
+            path,
+            "",
+            "the file is too long for a spec",
+            f"more than {MAX_BYTES} bytes",
+            f"{MAX_BYTES} bytes",
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,7 +106,9 @@ def _compose(path: Path, text: str) -> tuple[Any, Any]:
         loader = kind(text)
         return loader.get_single_node(), loader
     except RecursionError:
-        raise _one(path, "", "the file nests too deep", "hundreds of levels", f"{MAX_DEPTH} levels") from None
+        raise _one(
+            path, "", "the file nests too deep", "hundreds of levels", f"{MAX_DEPTH} levels"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -125,7 +141,10 @@ class _Walk:
         if self._values > MAX_VALUES or len(steps) > MAX_DEPTH:
             if self._values <= MAX_VALUES:
                 self._fault(
-                    steps[:3], "nested too deep, or an alias that contains itself", "...", f"{MAX_DEPTH} levels"
+                    steps[:3],
+                    "nested too deep, or an alias that contains itself",
+                    "...",
+                    f"{MAX_DEPTH} levels",
                 )
             elif self._values == MAX_VALUES + 1:
                 self._fault(
@@ -148,8 +167,12 @@ class _Walk:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if key_node.tag != "tag:yaml.org,2002:str":
-                shown = key_node.value if isinstance(key_node, yaml.ScalarNode) else f"a {key_node.id}"
-                self._fault(steps, f"a key that is not text (line {line})", shown, "text; put it in quotes")
+                shown = (
+                    key_node.value if isinstance(key_node, yaml.ScalarNode) else f"a {key_node.id}"
+                )
+                self._fault(
+                    steps, f"a key that is not text (line {line})", shown, "text; put it in quotes"
+                )
                 continue
             key = key_node.value
             if key in found:
@@ -162,12 +185,16 @@ class _Walk:
     def _scalar(self, node: Any, steps: Steps) -> Any:
         construct = self._scalars.get(node.tag) if isinstance(node, yaml.ScalarNode) else None
         if construct is None:
-            self._fault(steps, "a tag that a spec cannot have", node.tag, "plain values without a `!` tag")
+            self._fault(
+                steps, "a tag that a spec cannot have", node.tag, "plain values without a `!` tag"
+            )
             return None
         try:
             return construct(node)
         except (ValueError, KeyError, IndexError):
-            self._fault(steps, "not a value of its tag", f"{node.tag} {node.value[:60]!r}", "a plain value")
+            self._fault(
+                steps, "not a value of its tag", f"{node.tag} {node.value[:60]!r}", "a plain value"
+            )
             return None
 
     def _fault(self, steps: Steps, problem: str, received: object, allowed: str) -> None:

@@ -21,10 +21,14 @@ def _step(value: object) -> object:
     percent = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 99
     if percent or value in ("shadow", "full"):
         return value
-    raise rejection(Wrong((), "this is no step of a rollout", value, "shadow, a percentage from 1 to 99, full"))
+    raise rejection(
+        Wrong((), "this is no step of a rollout", value, "shadow, a percentage from 1 to 99, full")
+    )
 
 
-CanaryShare = Annotated[int, Field(ge=1, le=99, description="Percent of the requests that the challenger answers.")]
+CanaryShare = Annotated[
+    int, Field(ge=1, le=99, description="Percent of the requests that the challenger answers.")
+]
 RolloutStep = Annotated[
     Literal["shadow", "full"] | int,
     BeforeValidator(_step, json_schema_input_type=Literal["shadow", "full"] | CanaryShare),
@@ -42,10 +46,18 @@ class Parity(Part):
 class Budget(Part):
     """What a version may cost in the server, measured in staging; what is not named is measured and not judged."""
 
-    p50_ms: Positive | None = Field(default=None, description="Of single-row requests, one after the other.")
-    p99_ms: Positive | None = Field(default=None, description="Of single-row requests, one after the other.")
-    load_seconds: Positive | None = Field(default=None, description="From the request to load it to its first answer.")
-    memory_mib: Positive | None = Field(default=None, description="What the server's memory grows by when it loads.")
+    p50_ms: Positive | None = Field(
+        default=None, description="Of single-row requests, one after the other."
+    )
+    p99_ms: Positive | None = Field(
+        default=None, description="Of single-row requests, one after the other."
+    )
+    load_seconds: Positive | None = Field(
+        default=None, description="From the request to load it to its first answer."
+    )
+    memory_mib: Positive | None = Field(
+        default=None, description="What the server's memory grows by when it loads."
+    )
     size_mib: Positive | None = Field(default=None, description="Of the model's files.")
 
 
@@ -53,9 +65,12 @@ class Guard(Part):
     """What a rollout step watches; when one of these does not hold, all traffic goes back to the champion."""
 
     error_rate: Share = Field(default=0.01, description="Of the challenger's requests, at most.")
-    p99_ms: Positive | None = Field(default=None, description="Of the challenger's requests, in the server.")
+    p99_ms: Positive | None = Field(
+        default=None, description="Of the challenger's requests, in the server."
+    )
     max_psi: Positive = Field(
-        default=0.25, description="Population stability index of the challenger's predictions against the champion's."
+        default=0.25,
+        description="Population stability index of the challenger's predictions against the champion's.",
     )
     max_loss_increase: Annotated[
         float,
@@ -74,7 +89,8 @@ class Guard(Part):
         ),
     ] = 100
     min_labels: Annotated[
-        int, Field(ge=2, description="Of either version in a step; fewer say nothing of their quality.")
+        int,
+        Field(ge=2, description="Of either version in a step; fewer say nothing of their quality."),
     ] = 100
 
 
@@ -101,19 +117,25 @@ class Release(Part):
 
     parity: Parity = Parity()
     budget: Budget = Budget()
-    approval: ApprovalRule | None = Field(default=None, description="Whether a person must approve it.")
+    approval: ApprovalRule | None = Field(
+        default=None, description="Whether a person must approve it."
+    )
     approvers: list[Annotated[str, Field(min_length=1)]] = Field(
-        default_factory=list, description="Airflow users who may approve it; empty: all who may edit DAG runs."
+        default_factory=list,
+        description="Airflow users who may approve it; empty: all who may edit DAG runs.",
     )
     approval_timeout: Annotated[
-        Duration | None, Field(description="How long an approval is waited for; then it counts as a rejection.")
+        Duration | None,
+        Field(description="How long an approval is waited for; then it counts as a rejection."),
     ] = None
     rollout: list[RolloutStep] | None = Field(
         default=None,
         description="The steps to all of the traffic: shadow, percentages, full.",
         examples=[["shadow", 10, 50, "full"], ["full"]],
     )
-    bake: Annotated[Duration | None, Field(description="How long each step before full is watched.")] = None
+    bake: Annotated[
+        Duration | None, Field(description="How long each step before full is watched.")
+    ] = None
     guard: Guard = Guard()
 
     @model_validator(mode="after")

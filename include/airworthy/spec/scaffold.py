@@ -31,7 +31,11 @@ _DELIVERY_LABELS = {
     "multiclass": ("vehicle", "category"),
 }
 _OWN = {"amount": "float", "kind": "category"}
-_OWN_LABELS = {"regression": ("target", "float"), "binary": ("target", "bool"), "multiclass": ("target", "category")}
+_OWN_LABELS = {
+    "regression": ("target", "float"),
+    "binary": ("target", "bool"),
+    "multiclass": ("target", "category"),
+}
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 _FURTHER_GATE = {
     "regression": "# - {metric: rmse, max: 6.0}       # an absolute bound; with `slice:` in every value of that column",
@@ -64,22 +68,31 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     if not re.fullmatch(MODEL_NAME, name):
         allowed = "lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
         raise ScaffoldError(
-            "this cannot be a model's name", received=repr(name), allowed=allowed,
+            "this cannot be a model's name",
+            received=repr(name),
+            allowed=allowed,
             next_step=f"airworthy new-model {_suggested(name)}",
-        )  # fmt: skip
+        )
     folder = models / name
-    texts = {SPEC_FILE: _spec_text(folder, name, task, source), "features.py": _features_text(name, task, source)}
+    texts = {
+        SPEC_FILE: _spec_text(folder, name, task, source),
+        "features.py": _features_text(name, task, source),
+    }
     try:
         folder.mkdir(parents=True)
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
     except FileExistsError:
         raise ScaffoldError(
-            "there is something of this name already; nothing was changed", received=str(folder),
-            allowed="a name that is not taken", next_step=f"choose another name, or edit {folder / SPEC_FILE}",
-        ) from None  # fmt: skip
+            "there is something of this name already; nothing was changed",
+            received=str(folder),
+            allowed="a name that is not taken",
+            next_step=f"choose another name, or edit {folder / SPEC_FILE}",
+        ) from None
     except OSError as error:
-        raise ScaffoldError("the folder cannot be made", received=f"{folder}: {error.strerror}") from None
+        raise ScaffoldError(
+            "the folder cannot be made", received=f"{folder}: {error.strerror}"
+        ) from None
     return folder
 
 
@@ -94,9 +107,15 @@ def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
     declared = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
     ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(declared))
     return _fill(
-        "model.yaml.tmpl", schema=os.path.relpath(SCHEMA_FILE, folder), name=name, task=task, group=group,
-        ingest=ingest, expectations=_expectations(source, group), gates=_gates(task),
-    )  # fmt: skip
+        "model.yaml.tmpl",
+        schema=os.path.relpath(SCHEMA_FILE, folder),
+        name=name,
+        task=task,
+        group=group,
+        ingest=ingest,
+        expectations=_expectations(source, group),
+        gates=_gates(task),
+    )
 
 
 def _columns(task: str, source: str) -> tuple[dict[str, str], str, str]:
@@ -131,9 +150,10 @@ def _features_text(name: str, task: str, source: str) -> str:
         return _fill("features_own.py.tmpl", name=name)
     columns, _, _ = _columns(task, source)
     return _fill(
-        "features_simulator.py.tmpl", name=name,
+        "features_simulator.py.tmpl",
+        name=name,
         features="\n".join(f'    "{column}": pl.col("{column}"),' for column in columns),
-    )  # fmt: skip
+    )
 
 
 def _fill(template: str, **values: str) -> str:

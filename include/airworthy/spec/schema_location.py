@@ -64,7 +64,9 @@ class SchemaLocation:
     @property
     def choices(self) -> list[str]:
         """The texts that are allowed here, when they can be listed."""
-        options = [resolve(option, self.whole) for option in self.schema.get("anyOf", [self.schema])]
+        options = [
+            resolve(option, self.whole) for option in self.schema.get("anyOf", [self.schema])
+        ]
         return [str(choice) for option in options for choice in option.get("enum", [])]
 
     @property
@@ -114,16 +116,24 @@ def _options(schema: Schema, whole: Schema) -> list[Schema]:
 
 
 def _object_of(schema: Schema, whole: Schema) -> Schema:
-    return next((option for option in _options(schema, whole) if option.get("type") == "object"), {})
+    return next(
+        (option for option in _options(schema, whole) if option.get("type") == "object"), {}
+    )
 
 
 def _describe_object(schema: Schema, whole: Schema) -> str:
     if "properties" in schema:
         required = set(schema.get("required", []))
-        names = [f"{name} (required)" if name in required else name for name in schema["properties"]]
+        names = [
+            f"{name} (required)" if name in required else name for name in schema["properties"]
+        ]
         return f"a mapping with the keys {', '.join(names)}"
     values = schema.get("additionalProperties")
-    return f"a mapping of names to: {describe(values, whole)}" if isinstance(values, dict) and values else "a mapping"
+    return (
+        f"a mapping of names to: {describe(values, whole)}"
+        if isinstance(values, dict) and values
+        else "a mapping"
+    )
 
 
 def _describe_list(schema: Schema, whole: Schema) -> str:
@@ -143,4 +153,6 @@ def _describe_plain(schema: Schema) -> str:
         bounds.append(schema.get("description") or f"of the form {schema['pattern']}")
     text = f"{text}, {' and '.join(bounds)}" if bounds else text
     examples = schema.get("examples")
-    return f"{text}, such as {' or '.join(str(example) for example in examples)}" if examples else text
+    return (
+        f"{text}, such as {' or '.join(str(example) for example in examples)}" if examples else text
+    )

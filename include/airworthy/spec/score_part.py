@@ -36,5 +36,14 @@ class Score(Part):
     def _whole_days(self) -> Score:
         if self.window < DAY or self.window % DAY:
             allowed = "a whole number of days, at least 1d"
-            refuse([Wrong(("window",), "this must be whole days", format_duration(self.window), allowed)])
+            refuse(
+                [
+                    Wrong(
+                        ("window",),
+                        "this must be whole days",
+                        format_duration(self.window),
+                        allowed,
+                    )
+                ]
+            )
         return self

@@ -8,11 +8,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from airworthy.spec.fields import Day, Duration, Part, Share, Wrong, format_duration, refuse, rejection
+from airworthy.spec.fields import (
+    Day,
+    Duration,
+    Part,
+    Share,
+    Wrong,
+    format_duration,
+    refuse,
+    rejection,
+)
 
 DAY = timedelta(days=1)
 
-AssetText = Annotated[str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")]
+AssetText = Annotated[
+    str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")
+]
 
 
 class SimulatorSource(Part):
@@ -20,11 +31,17 @@ class SimulatorSource(Part):
 
     type: Literal["simulator"]
     scenario: Literal["deliveries"] = "deliveries"
-    rows_per_day: Annotated[int, Field(gt=0, le=50_000_000, description="Rows in one UTC day.")] = 2000
+    rows_per_day: Annotated[int, Field(gt=0, le=50_000_000, description="Rows in one UTC day.")] = (
+        2000
+    )
     seed: Annotated[int, Field(ge=0)] = 0
     missing_share: Share = Field(default=0.01, description="Share of values that are missing.")
-    bad_share: Share = Field(default=0.001, description="Share of rows that break the data's contract.")
-    drift_from: Day | None = Field(default=None, description="First day on which the world has changed.")
+    bad_share: Share = Field(
+        default=0.001, description="Share of rows that break the data's contract."
+    )
+    drift_from: Day | None = Field(
+        default=None, description="First day on which the world has changed."
+    )
     drift_every: Duration | None = Field(
         default=None,
         description="After so long the world changes back, then again, and so on; whole days. Default: it stays so.",
@@ -37,7 +54,14 @@ class SimulatorSource(Part):
         wrong, every = [], self.drift_every
         if every is not None and (every < DAY or every % DAY):
             problem = "the world changes between days only"
-            wrong.append(Wrong(("drift_every",), problem, format_duration(every), "whole days, such as 56d or 8w"))
+            wrong.append(
+                Wrong(
+                    ("drift_every",),
+                    problem,
+                    format_duration(every),
+                    "whole days, such as 56d or 8w",
+                )
+            )
         if every is not None and self.drift_from is None:
             problem = "this needs a first day on which the world has changed"
             wrong.append(Wrong(("drift_from",), problem, None, "a date, such as 2026-03-02"))
@@ -68,12 +92,24 @@ class FilesSource(Part):
 
     type: Literal["files"]
     format: Literal["csv", "parquet"]
-    path: Annotated[str, Field(min_length=1, examples=["data/{yyyy}-{mm}-{dd}.parquet", "s3://bucket/day={dd}/*.csv"])]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 lower-case hexadecimal digits")] | None = (
-        None
+    path: Annotated[
+        str,
+        Field(
+            min_length=1, examples=["data/{yyyy}-{mm}-{dd}.parquet", "s3://bucket/day={dd}/*.csv"]
+        ),
+    ]
+    sha256: (
+        Annotated[
+            str, Field(pattern=r"^[0-9a-f]{64}$", description="64 lower-case hexadecimal digits")
+        ]
+        | None
+    ) = None
+    member: str | None = Field(
+        default=None, description="The file to take from the archive when `path` is a .zip."
     )
-    member: str | None = Field(default=None, description="The file to take from the archive when `path` is a .zip.")
-    rename: dict[str, str] = Field(default_factory=dict, description="Source column -> declared column.")
+    rename: dict[str, str] = Field(
+        default_factory=dict, description="Source column -> declared column."
+    )
     derive: dict[str, str] = Field(
         default_factory=dict,
         description="Declared column -> Polars SQL expression over the source's columns (as read, before `rename`).",
@@ -82,10 +118,24 @@ class FilesSource(Part):
     @model_validator(mode="after")
     def _https_needs_checksum(self) -> FilesSource:
         if self.path.startswith("http://"):
-            raise rejection(Wrong(("path",), "http:// can be changed on the way", self.path, "https:// with a sha256"))
+            raise rejection(
+                Wrong(
+                    ("path",),
+                    "http:// can be changed on the way",
+                    self.path,
+                    "https:// with a sha256",
+                )
+            )
         if self.path.startswith("https://") and self.sha256 is None:
             problem = "an https:// path needs a checksum, so that a changed file is noticed"
-            raise rejection(Wrong(("sha256",), problem, None, "the file's SHA-256, 64 lower-case hexadecimal digits"))
+            raise rejection(
+                Wrong(
+                    ("sha256",),
+                    problem,
+                    None,
+                    "the file's SHA-256, 64 lower-case hexadecimal digits",
+                )
+            )
         return self
 
 
@@ -98,7 +148,8 @@ class SqlSource(Part):
     type: Literal["sql"]
     query: Annotated[str, Field(min_length=1)]
     url: str | None = Field(
-        default=None, description="An SQLAlchemy URL; of the form dialect+driver://user@host/database."
+        default=None,
+        description="An SQLAlchemy URL; of the form dialect+driver://user@host/database.",
     )
     connection: str | None = Field(default=None, description="The id of an Airflow connection.")
 
@@ -109,10 +160,16 @@ class SqlSource(Part):
             given = "neither" if self.url is None else "both"
             allowed = "exactly one of url (SQLAlchemy) and connection (an Airflow connection id)"
             wrong.append(Wrong((), "one address is needed: `url` or `connection`", given, allowed))
-        missing = [bound for bound in (":start", ":end") if not re.search(rf"(?<!:){bound}\b", self.query)]
+        missing = [
+            bound for bound in (":start", ":end") if not re.search(rf"(?<!:){bound}\b", self.query)
+        ]
         if missing:
-            problem = f"the query does not use {' and '.join(missing)}, so it would read other days' rows"
-            wrong.append(Wrong(("query",), problem, self.query, "a query that uses both :start and :end"))
+            problem = (
+                f"the query does not use {' and '.join(missing)}, so it would read other days' rows"
+            )
+            wrong.append(
+                Wrong(("query",), problem, self.query, "a query that uses both :start and :end")
+            )
         refuse(wrong)
         return self
 
@@ -120,8 +177,12 @@ class SqlSource(Part):
 class SourceAsset(Part):
     """An asset as Airflow names it; of name and URI, one is enough when its producer gives no more either."""
 
-    name: AssetText | None = Field(default=None, description="As its producer names it.", examples=["rides"])
-    uri: AssetText | None = Field(default=None, description="As its producer gives it.", examples=["s3://lake/rides"])
+    name: AssetText | None = Field(
+        default=None, description="As its producer names it.", examples=["rides"]
+    )
+    uri: AssetText | None = Field(
+        default=None, description="As its producer gives it.", examples=["s3://lake/rides"]
+    )
 
     @model_validator(mode="after")
     def _is_named(self) -> SourceAsset:

@@ -15,7 +15,9 @@ from airworthy.registry.tags import BUNDLE_DIGEST
 log = logging.getLogger("airworthy.release")
 
 
-def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: ApprovalAnswer) -> Approval:
+def approval(
+    job: Job, version: VersionRef, verdict: Verdict, approval_answer: ApprovalAnswer
+) -> Approval:
     """Record an answer for exactly the files that are registered. The same answer again changes nothing.
 
     Of several answers in one run the last one counts: whoever lets the question be asked again means it.
@@ -29,9 +31,13 @@ def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: A
     digest = registry.tag(registry.version(model, version.version), BUNDLE_DIGEST)
     if digest != version.bundle_digest:
         raise TerminalError(
-            f"version {version.version} has other files than those that were judged", model=model, stage="approval",
-            received=f"digest {digest}", allowed=f"digest {version.bundle_digest}", next_step="train a new challenger",
-        )  # fmt: skip
+            f"version {version.version} has other files than those that were judged",
+            model=model,
+            stage="approval",
+            received=f"digest {digest}",
+            allowed=f"digest {version.bundle_digest}",
+            next_step="train a new challenger",
+        )
     answered = ApprovalAnswered(
         version=version.version,
         bundle_digest=digest,
@@ -43,7 +49,9 @@ def approval(job: Job, version: VersionRef, verdict: Verdict, approval_answer: A
         dataset_digest=verdict.dataset_digest,
         mlflow_run_id=verdict.mlflow_run_id,
     )
-    entry = open_ledger(job.environment, model).append(answered, run_id=job.run.run_id, who=answer.who)
+    entry = open_ledger(job.environment, model).append(
+        answered, run_id=job.run.run_id, who=answer.who
+    )
     known = entry.event
     log.info("%s version %s: %s by %s", model, version.version, known.decision, entry.who)
     return Approval(

@@ -28,10 +28,14 @@ def check_age(job: Job) -> AgeCheck:
     """
     champion, trained_until = _champion(job)
     check = AgeCheck(
-        model=job.spec.model, as_of=job.run.as_of, champion=champion, champion_as_of=trained_until,
-        champion_max_age=job.spec.alerts.champion_max_age, data_until=_newest_day_end(job),
+        model=job.spec.model,
+        as_of=job.run.as_of,
+        champion=champion,
+        champion_as_of=trained_until,
+        champion_max_age=job.spec.alerts.champion_max_age,
+        data_until=_newest_day_end(job),
         data_max_delay=job.spec.alerts.data_max_delay,
-    )  # fmt: skip
+    )
     log.info("%s: %s; %s", check.model, check.champion_words, check.data_words)
     return check
 
@@ -47,5 +51,7 @@ def _champion(job: Job) -> tuple[str | None, datetime | None]:
 def _newest_day_end(job: Job) -> datetime:
     """Return the end of the newest day with rows before `as_of`; the start of the data when there is none."""
     records = open_lake(job.environment, job.spec.model).partitions()
-    ends = [midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows]
+    ends = [
+        midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows
+    ]
     return max((end for end in ends if end <= job.run.as_of), default=midnight(job.spec.start))

@@ -27,12 +27,21 @@ def check_data(job: Job) -> DataCheck:
     """
     live = find_live_window(job)
     log.info(
-        "%s: %d rows of the %s in [%s, %s), champion %s", job.spec.model, live.rows, live.production,
-        f"{live.start:%Y-%m-%d %H:%M}", f"{live.end:%Y-%m-%d %H:%M}", live.champion,
-    )  # fmt: skip
+        "%s: %d rows of the %s in [%s, %s), champion %s",
+        job.spec.model,
+        live.rows,
+        live.production,
+        f"{live.start:%Y-%m-%d %H:%M}",
+        f"{live.end:%Y-%m-%d %H:%M}",
+        live.champion,
+    )
     checks = check_expectations(job, live, open_production(job, live))
     for check in checks:
         if not check.success:
             log.warning("%s: %s(%s): %s", check.severity, check.check, check.column, check.observed)
     success = all(check.success or check.severity == "warning" for check in checks)
-    return keep(DataCheck(window=live, success=success, checks=checks, evidence=str(job.evidence / "data.json")))
+    return keep(
+        DataCheck(
+            window=live, success=success, checks=checks, evidence=str(job.evidence / "data.json")
+        )
+    )

@@ -19,7 +19,11 @@ log = logging.getLogger("airworthy.monitor")
 
 
 def decide(
-    job: Job, data_check: DataCheck, skew: ShiftCheck, drift: ShiftCheck, performance: PerformanceCheck
+    job: Job,
+    data_check: DataCheck,
+    skew: ShiftCheck,
+    drift: ShiftCheck,
+    performance: PerformanceCheck,
 ) -> DriftDecision:
     """Decide on a live window. Asked again about the same window, the answer is the same.
 

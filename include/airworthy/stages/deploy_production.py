@@ -52,21 +52,33 @@ def deploy_production(
             raise
     log.info("%s: champion is version %s (was %s)", job.spec.model, version.version, previous)
     return Deployment(
-        model=job.spec.model, version=version.version, previous_version=previous, promoted=True, served=True,
+        model=job.spec.model,
+        version=version.version,
+        previous_version=previous,
+        promoted=True,
+        served=True,
         reason=reason,
-    )  # fmt: skip
+    )
 
 
 def _against(
-    traffic: Traffic, entries: list[Entry], verdict: Verdict, version: VersionRef, parity: ParityResult
+    traffic: Traffic,
+    entries: list[Entry],
+    verdict: Verdict,
+    version: VersionRef,
+    parity: ParityResult,
 ) -> list[str]:
     job, steps = traffic.job, release_rules(traffic.job.spec, traffic.job.environment).watched_steps
     against = standing_against(job, traffic.registry, entries, verdict, version)
     # A task that was killed when the alias had moved is completed, whatever ended its rollout since.
     if traffic.registry.champion(version.model) != version.version:
-        against += not_watched(entries, steps, job.run.run_id, version.version, version.bundle_digest)
+        against += not_watched(
+            entries, steps, job.run.run_id, version.version, version.bundle_digest
+        )
     if parity.version != version.version or not parity.matched or parity.breaches:
-        against.append("staging did not find it fit: its answers were not compared, or it costs too much")
+        against.append(
+            "staging did not find it fit: its answers were not compared, or it costs too much"
+        )
     return against
 
 
@@ -80,15 +92,25 @@ def _end_rollout(traffic: Traffic, version: VersionRef, reasons: list[str]) -> N
 
 
 def _held(verdict: Verdict, version: VersionRef, against: list[str]) -> Deployment:
-    log.warning("%s version %s is not released: %s", version.model, version.version, "; ".join(against))
+    log.warning(
+        "%s version %s is not released: %s", version.model, version.version, "; ".join(against)
+    )
     return Deployment(
-        model=version.model, version=version.version, previous_version=verdict.champion_version, promoted=False,
-        served=False, reason="; ".join(against),
-    )  # fmt: skip
+        model=version.model,
+        version=version.version,
+        previous_version=verdict.champion_version,
+        promoted=False,
+        served=False,
+        reason="; ".join(against),
+    )
 
 
 def _release(
-    traffic: Traffic, entries: list[Entry], dataset: DatasetRef, verdict: Verdict, version: VersionRef
+    traffic: Traffic,
+    entries: list[Entry],
+    dataset: DatasetRef,
+    verdict: Verdict,
+    version: VersionRef,
 ) -> tuple[str | None, str]:
     # A server that cannot take the version is found out before anything moves.
     traffic.server.load_candidate(version.model, version.version)
@@ -100,7 +122,11 @@ def _release(
 
 
 def _move_alias(
-    traffic: Traffic, entries: list[Entry], dataset: DatasetRef, verdict: Verdict, version: VersionRef
+    traffic: Traffic,
+    entries: list[Entry],
+    dataset: DatasetRef,
+    verdict: Verdict,
+    version: VersionRef,
 ) -> tuple[str | None, str]:
     """Move ``champion`` and record it; a move that a killed task made without recording it is recorded now."""
     run, registry = traffic.job.run, traffic.registry
@@ -127,7 +153,10 @@ def _swap(server: ServerClient, version: VersionRef) -> None:
     served = server.describe(version.model)
     if served["version"] != version.version:
         raise TerminalError(
-            "the server answers with another version than the one released", model=version.model, stage="release",
-            received=f"version {served['version']}", allowed=f"version {version.version}",
+            "the server answers with another version than the one released",
+            model=version.model,
+            stage="release",
+            received=f"version {served['version']}",
+            allowed=f"version {version.version}",
             next_step="look at the model server's log",
-        )  # fmt: skip
+        )

@@ -30,7 +30,9 @@ log = logging.getLogger("airworthy.release")
 _ALONE = 50
 
 
-def deploy_staging(job: Job, dataset: DatasetRef, challenger: ModelRef, version: VersionRef) -> ParityResult:
+def deploy_staging(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, version: VersionRef
+) -> ParityResult:
     """Load a version where it takes no traffic, send it holdout rows over HTTP, compare and measure.
 
     Raises:
@@ -45,22 +47,34 @@ def deploy_staging(job: Job, dataset: DatasetRef, challenger: ModelRef, version:
         raise
     log.info(
         "parity on %d rows: largest difference %.3g, at most %.3g allowed; p99 %.1f ms, loaded in %.2f s",
-        found.rows, found.max_difference, found.tolerance, found.p99_ms, found.load_seconds or 0.0,
-    )  # fmt: skip
-    difference = f"a difference of {found.max_difference:.6g}, at most {found.tolerance:.6g} allowed"
-    _record(job, version, [*([] if found.matched else [difference]), *found.breaches], _figures(found))
+        found.rows,
+        found.max_difference,
+        found.tolerance,
+        found.p99_ms,
+        found.load_seconds or 0.0,
+    )
+    difference = (
+        f"a difference of {found.max_difference:.6g}, at most {found.tolerance:.6g} allowed"
+    )
+    _record(
+        job, version, [*([] if found.matched else [difference]), *found.breaches], _figures(found)
+    )
     if not found.matched:
         raise TerminalError(
-            "the server answers otherwise than the model does offline", model=job.spec.model, stage="release",
-            received=f"a difference of {found.max_difference:.6g}", allowed=f"at most {found.tolerance:.6g}",
+            "the server answers otherwise than the model does offline",
+            model=job.spec.model,
+            stage="release",
+            received=f"a difference of {found.max_difference:.6g}",
+            allowed=f"at most {found.tolerance:.6g}",
             next_step="compare the server's versions of the libraries with those the model was trained with",
-        )  # fmt: skip
+        )
     if found.breaches:
         raise TerminalError(
             f"version {version.version} costs more than release.budget allows: {'; '.join(found.breaches)}",
-            model=job.spec.model, stage="release",
+            model=job.spec.model,
+            stage="release",
             next_step="make the features or the model cheaper, or raise the budget in the spec",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -81,15 +95,25 @@ def _try(job: Job, dataset: DatasetRef, challenger: ModelRef, version: VersionRe
             latency = server.measure_latency(model, number, rows)
         finally:
             discard(server, model, number)
-    difference = max(largest_difference(served, offline), largest_difference(alone, offline[:_ALONE]))
+    difference = max(
+        largest_difference(served, offline), largest_difference(alone, offline[:_ALONE])
+    )
     cost = {
-        "p50_ms": latency.p50_ms, "p99_ms": latency.p99_ms, "load_seconds": loaded.get("load_seconds"),
-        "memory_mib": loaded.get("memory_mib"), "size_mib": _size_mib(folder),
-    }  # fmt: skip
+        "p50_ms": latency.p50_ms,
+        "p99_ms": latency.p99_ms,
+        "load_seconds": loaded.get("load_seconds"),
+        "memory_mib": loaded.get("memory_mib"),
+        "size_mib": _size_mib(folder),
+    }
     return ParityResult(
-        version=number, rows=rows.height, max_difference=difference, tolerance=parity.tolerance,
-        matched=difference <= parity.tolerance, breaches=breaches(job.spec.release.budget, cost), **cost,
-    )  # fmt: skip
+        version=number,
+        rows=rows.height,
+        max_difference=difference,
+        tolerance=parity.tolerance,
+        matched=difference <= parity.tolerance,
+        breaches=breaches(job.spec.release.budget, cost),
+        **cost,
+    )
 
 
 def _size_mib(folder: Path) -> float:
@@ -99,13 +123,20 @@ def _size_mib(folder: Path) -> float:
 def _figures(found: ParityResult) -> dict[str, Any]:
     told: dict[str, Any] = found.model_dump(mode="json", exclude={"version", "matched", "breaches"})
     # A difference that cannot be told is no JSON.
-    return {key: value if value is not None and math.isfinite(value) else None for key, value in told.items()}
+    return {
+        key: value if value is not None and math.isfinite(value) else None
+        for key, value in told.items()
+    }
 
 
 def _record(job: Job, version: VersionRef, reasons: list[str], figures: dict[str, Any]) -> None:
     """Leave what staging said in the ledger: once for each answer of a run."""
     check = StagingCheck(
-        version=version.version, bundle_digest=version.bundle_digest, passed=not reasons, reasons=reasons, **figures
+        version=version.version,
+        bundle_digest=version.bundle_digest,
+        passed=not reasons,
+        reasons=reasons,
+        **figures,
     )
     ledger = open_ledger(job.environment, job.spec.model)
     ledger.append(check, run_id=job.run.run_id, who=job.run.requested_by)
@@ -115,7 +146,9 @@ def _holdout_rows(job: Job, dataset: DatasetRef, challenger: ModelRef) -> pl.Dat
     """Return rows from every day of the holdout, inputs only, up to the spec's number."""
     lake = open_lake(job.environment, job.spec.model)
     first, last = challenger.split.holdout_start.date(), challenger.split.end.date()
-    days = [day for day in map(date.fromisoformat, sorted(dataset.partitions)) if first <= day < last]
+    days = [
+        day for day in map(date.fromisoformat, sorted(dataset.partitions)) if first <= day < last
+    ]
     wanted, found = job.spec.release.parity.rows, []
     for place, day in enumerate(days):
         share = -(-wanted // (len(days) - place))

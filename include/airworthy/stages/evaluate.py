@@ -41,7 +41,9 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     champion = registry.champion(job.spec.model)
     bundles = {"challenger": _challenger(registry, challenger)}
     incomparable = _add_champion(job, registry, champion, bundles)
-    baseline = BaselineModel.model_validate_json(registry.run_text(challenger.mlflow_run_id, "baseline.json"))
+    baseline = BaselineModel.model_validate_json(
+        registry.run_text(challenger.mlflow_run_id, "baseline.json")
+    )
     scored = _score(job, dataset, challenger, bundles, baseline).priced(job.spec, behaviour)
     judged = judge_challenger(job.spec, behaviour, bundles["challenger"], scored, incomparable)
     verdict = Verdict(
@@ -83,28 +85,45 @@ def _add_champion(
 
 
 def _score(
-    job: Job, dataset: DatasetRef, challenger: ModelRef, bundles: dict[str, ModelBundle], baseline: BaselineModel
+    job: Job,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    bundles: dict[str, ModelBundle],
+    baseline: BaselineModel,
 ) -> Scored:
     lake = open_lake(job.environment, job.spec.model)
     first, last = challenger.split.holdout_start.date(), challenger.split.end.date()
-    days = [day for day in map(date.fromisoformat, sorted(dataset.partitions)) if first <= day < last]
-    scored = score_holdout(job.spec, (lake.read_partition(dataset, day) for day in days), bundles, baseline)
+    days = [
+        day for day in map(date.fromisoformat, sorted(dataset.partitions)) if first <= day < last
+    ]
+    scored = score_holdout(
+        job.spec, (lake.read_partition(dataset, day) for day in days), bundles, baseline
+    )
     if scored is None:
         raise TerminalError(
-            "the holdout has no labelled row", model=job.spec.model, stage="evaluate",
-            received=f"0 rows in [{first}, {last})", allowed="at least 1 row",
+            "the holdout has no labelled row",
+            model=job.spec.model,
+            stage="evaluate",
+            received=f"0 rows in [{first}, {last})",
+            allowed="at least 1 row",
             next_step="raise train.holdout or ingest.label_delay, or look at the source's labels",
-        )  # fmt: skip
+        )
     return scored
 
 
 def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
     """Leave the metrics with the dataset version's record, and the verdict in the ledger and in the log."""
     benchmark = BenchmarkRecord(
-        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
-        mlflow_run_id=verdict.mlflow_run_id, outcome=verdict.outcome, champion_version=verdict.champion_version,
-        holdout_rows=verdict.holdout_rows, metrics=verdict.metrics,
-    )  # fmt: skip
+        run_id=job.run.run_id,
+        dag_id=job.run.dag_id,
+        requested_by=job.run.requested_by,
+        time=datetime.now(UTC),
+        mlflow_run_id=verdict.mlflow_run_id,
+        outcome=verdict.outcome,
+        champion_version=verdict.champion_version,
+        holdout_rows=verdict.holdout_rows,
+        metrics=verdict.metrics,
+    )
     open_datasets(job.environment, job.spec.model).add(dataset, benchmark)
     reached = VerdictReached(
         outcome=verdict.outcome,
@@ -114,6 +133,8 @@ def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
         dataset_digest=verdict.dataset_digest,
         dag_id=job.run.dag_id,
     )
-    open_ledger(job.environment, job.spec.model).append(reached, run_id=job.run.run_id, who=job.run.requested_by)
+    open_ledger(job.environment, job.spec.model).append(
+        reached, run_id=job.run.run_id, who=job.run.requested_by
+    )
     for line in verdict_table(verdict).splitlines():
         log.info(line)

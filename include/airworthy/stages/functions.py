@@ -7,7 +7,7 @@ from collections.abc import Callable
 from airworthy.handover import Ref
 
 
-def stage_function(name: str) -> Callable[..., Ref]:  # noqa: PLR0911, PLR0912: one case a stage
+def stage_function(name: str) -> Callable[..., Ref]:
     """Return the function of a stage.
 
     Args:

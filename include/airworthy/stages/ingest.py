@@ -44,11 +44,23 @@ def _record(dataset: DatasetRef, intake: Intake) -> None:
     if datasets.knows(dataset):
         return
     record = DatasetRecord(
-        id=dataset.id, model=dataset.model, digest=dataset.digest, table=dataset.table, version=dataset.version,
-        window=dataset.window, source=intake.source.describe(), preprocessing=intake.preprocessing,
-        git_commit=git_commit(job.environment.project), reason=run.reason, run_id=run.run_id, dag_id=run.dag_id,
-        requested_by=run.requested_by, time=datetime.now(UTC), rows=dataset.rows, quarantined=dataset.quarantined,
+        id=dataset.id,
+        model=dataset.model,
+        digest=dataset.digest,
+        table=dataset.table,
+        version=dataset.version,
+        window=dataset.window,
+        source=intake.source.describe(),
+        preprocessing=intake.preprocessing,
+        git_commit=git_commit(job.environment.project),
+        reason=run.reason,
+        run_id=run.run_id,
+        dag_id=run.dag_id,
+        requested_by=run.requested_by,
+        time=datetime.now(UTC),
+        rows=dataset.rows,
+        quarantined=dataset.quarantined,
         partition_count=len(dataset.partitions),
         statistics=datasets.statistics(dataset, intake.lake, intake.statistics),
-    )  # fmt: skip
+    )
     datasets.add(dataset, record)

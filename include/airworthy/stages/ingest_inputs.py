@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from airworthy.batch_scoring.scoring_inputs import inputs_job, inputs_lake, scoring_of, told_of_their_source
+from airworthy.batch_scoring.scoring_inputs import (
+    inputs_job,
+    inputs_lake,
+    scoring_of,
+    told_of_their_source,
+)
 from airworthy.errors import TerminalError
 from airworthy.handover import ScoringInputs
 from airworthy.job import Job
@@ -33,7 +38,11 @@ def ingest_inputs(job: Job) -> ScoringInputs:
         dataset = Intake(inputs_job(job), inputs_lake(job.environment, job.spec)).bring_in(window)
     log.info("%s: version %s scores %d rows of %s", job.spec.model, version, dataset.rows, window)
     return ScoringInputs(
-        model=job.spec.model, version=version, bundle_digest=digest, resolved_at=resolved_at, dataset=dataset
+        model=job.spec.model,
+        version=version,
+        bundle_digest=digest,
+        resolved_at=resolved_at,
+        dataset=dataset,
     )
 
 
@@ -43,7 +52,10 @@ def _champion(job: Job) -> tuple[str, str]:
     version = registry.champion(model)
     if version is None:
         raise TerminalError(
-            "there is no champion to score with", model=model, received="no version with the alias champion",
-            allowed="a released version", next_step=f"train and release one: airworthy run {model}",
-        )  # fmt: skip
+            "there is no champion to score with",
+            model=model,
+            received="no version with the alias champion",
+            allowed="a released version",
+            next_step=f"train and release one: airworthy run {model}",
+        )
     return version, registry.tag(registry.version(model, version), BUNDLE_DIGEST)

@@ -34,7 +34,11 @@ log = logging.getLogger("airworthy.register")
 
 
 def register(
-    job: Job, dataset: DatasetRef, validation: ValidationResult, challenger: ModelRef, verdict: Verdict
+    job: Job,
+    dataset: DatasetRef,
+    validation: ValidationResult,
+    challenger: ModelRef,
+    verdict: Verdict,
 ) -> VersionRef:
     """Register a candidate. A retry, or a repeated run, gives the version that it gave before.
 
@@ -45,14 +49,26 @@ def register(
     registry = open_registry(job.environment)
     wanted: Literal["approved", "rejected"] = "approved" if verdict.releasable else "rejected"
     ledger = open_ledger(job.environment, job.spec.model)
-    cause = cause_of(ledger.entries(), job.run.run_id) if job.run.reason in ("drift", "performance") else None
-    tags = _tags(job, dataset, validation, challenger, verdict, wanted) | ({DECISION: cause} if cause else {})
+    cause = (
+        cause_of(ledger.entries(), job.run.run_id)
+        if job.run.reason in ("drift", "performance")
+        else None
+    )
+    tags = _tags(job, dataset, validation, challenger, verdict, wanted) | (
+        {DECISION: cause} if cause else {}
+    )
     version, created = registry.register(
-        job.spec.model, challenger.idempotency_key, challenger.model_uri, challenger.mlflow_run_id, tags
+        job.spec.model,
+        challenger.idempotency_key,
+        challenger.model_uri,
+        challenger.mlflow_run_id,
+        tags,
     )
     known = registry.version(job.spec.model, version).tags
     _demand_same_model(job, challenger, version, known[BUNDLE_DIGEST])
-    status: Literal["approved", "rejected"] = "approved" if known[VALIDATION_STATUS] == "approved" else "rejected"
+    status: Literal["approved", "rejected"] = (
+        "approved" if known[VALIDATION_STATUS] == "approved" else "rejected"
+    )
     registration = Registration(
         version=version,
         validation_status=status,
@@ -66,12 +82,20 @@ def register(
     )
     ledger.append(registration, run_id=job.run.run_id, who=job.run.requested_by)
     log.info(
-        "%s version %s (%s): %s", job.spec.model, version, status, "registered" if created else "was registered before"
+        "%s version %s (%s): %s",
+        job.spec.model,
+        version,
+        status,
+        "registered" if created else "was registered before",
     )
     registered = VersionRef(
-        model=job.spec.model, version=version, model_uri=f"models:/{job.spec.model}/{version}",
-        bundle_digest=known[BUNDLE_DIGEST], validation_status=status, created=created,
-    )  # fmt: skip
+        model=job.spec.model,
+        version=version,
+        model_uri=f"models:/{job.spec.model}/{version}",
+        bundle_digest=known[BUNDLE_DIGEST],
+        validation_status=status,
+        created=created,
+    )
     keep_delivery(registry, registered, dataset, challenger, verdict)
     return registered
 
@@ -82,14 +106,21 @@ def _demand_same_model(job: Job, challenger: ModelRef, version: str, registered:
         return
     raise TerminalError(
         f"version {version} was made from the same data, code and parameters, and has other files",
-        model=job.spec.model, stage="register", received=f"digest {challenger.bundle_digest}",
+        model=job.spec.model,
+        stage="register",
+        received=f"digest {challenger.bundle_digest}",
         allowed=f"digest {registered}",
         next_step="look for what differs between the machines of the two runs: libraries, processor",
-    )  # fmt: skip
+    )
 
 
 def _tags(
-    job: Job, dataset: DatasetRef, validation: ValidationResult, challenger: ModelRef, verdict: Verdict, status: str
+    job: Job,
+    dataset: DatasetRef,
+    validation: ValidationResult,
+    challenger: ModelRef,
+    verdict: Verdict,
+    status: str,
 ) -> dict[str, str]:
     """Return who, what, when, why, for people and for the stages that read it back."""
     warnings = sum(not check.success for check in validation.checks)
@@ -106,5 +137,8 @@ def _tags(
         WINDOW_START: dataset.window.start.isoformat(),
         WINDOW_END: dataset.window.end.isoformat(),
         DATA_WARNINGS: str(warnings),
-        **{f"{METRIC_PREFIX}{name}": f"{value:.6g}" for name, value in verdict.metrics["challenger"].items()},
+        **{
+            f"{METRIC_PREFIX}{name}": f"{value:.6g}"
+            for name, value in verdict.metrics["challenger"].items()
+        },
     }

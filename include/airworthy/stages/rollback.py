@@ -53,7 +53,9 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
         entries = traffic.ledger.entries()
         done = finished(entries, job.run.run_id)
         if done is not None:
-            log.info("%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id)
+            log.info(
+                "%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id
+            )
             return _from_record(done)
         plan = _plan(traffic, entries, rollback_request)
         # Whether the champion answers right is no reason to leave traffic on a version that is withdrawn.
@@ -65,7 +67,12 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
         _swap(model, server, plan, rows)
         completed = plan.completed(rows.height, difference)
         end = traffic.ledger.append(completed, run_id=job.run.run_id, who=job.run.requested_by)
-    log.info("%s: version %s serves again instead of version %s", model, plan.to_version, plan.from_version)
+    log.info(
+        "%s: version %s serves again instead of version %s",
+        model,
+        plan.to_version,
+        plan.from_version,
+    )
     return _from_record(end)
 
 
@@ -95,7 +102,9 @@ def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> P
         for version in known
         if version.tags.get(VALIDATION_STATUS) == "approved" and ROLLED_BACK not in version.tags
     }
-    challenger = rollout.challenger if rollout is not None and rollout.champion == champion else None
+    challenger = (
+        rollout.challenger if rollout is not None and rollout.champion == champion else None
+    )
     return choose(entries, job.run.run_id, request, champion, usable, challenger)
 
 
@@ -122,22 +131,30 @@ def _checked(traffic: Traffic, entries: list[Entry], plan: Plan) -> tuple[pl.Dat
     if not difference <= tolerance:
         discard(server, model, version)
         raise TerminalError(
-            f"the server answers otherwise than version {version} does offline", model=model, stage="rollback",
-            received=f"a difference of {difference:.6g}", allowed=f"at most {tolerance:.6g}",
+            f"the server answers otherwise than version {version} does offline",
+            model=model,
+            stage="rollback",
+            received=f"a difference of {difference:.6g}",
+            allowed=f"at most {tolerance:.6g}",
             next_step="name another version with --to-version",
-        )  # fmt: skip
+        )
     return rows, difference
 
 
 def _demand_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
     """Stop when the registry's digest is not the one that the version was released with."""
-    released = {move.event.bundle_digest for move in alias_moves(entries) if move.event.to == version}
+    released = {
+        move.event.bundle_digest for move in alias_moves(entries) if move.event.to == version
+    }
     if released - {None, digest}:
         raise TerminalError(
-            f"version {version} has another digest in the registry than it was released with", model=model,
-            stage="rollback", received=f"digest {digest}", allowed=f"digest {released.pop()}",
+            f"version {version} has another digest in the registry than it was released with",
+            model=model,
+            stage="rollback",
+            received=f"digest {digest}",
+            allowed=f"digest {released.pop()}",
             next_step="name another version with --to-version",
-        )  # fmt: skip
+        )
 
 
 def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
@@ -145,9 +162,12 @@ def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
     example = registry.example(offline.model, offline.version)
     if example is None:
         raise TerminalError(
-            f"no example rows were logged with version {offline.version}", model=offline.model, stage="rollback",
-            allowed="versions that the register stage made", next_step="name another version with --to-version",
-        )  # fmt: skip
+            f"no example rows were logged with version {offline.version}",
+            model=offline.model,
+            stage="rollback",
+            allowed="versions that the register stage made",
+            next_step="name another version with --to-version",
+        )
     columns = offline.read(orjson.dumps(example), Limits())
     schema = polars_schema(offline.bundle.manifest.inputs)
     series = zip(schema.items(), columns, strict=True)
@@ -169,10 +189,13 @@ def _end_rollout(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
             return
         time.sleep(_BETWEEN_LOOKS)
     raise TransientError(
-        "the model server still gives traffic to a version under rollout", model=model, stage="rollback",
-        received=traffic.job.environment.flags_file, allowed="a server that follows this file",
+        "the model server still gives traffic to a version under rollout",
+        model=model,
+        stage="rollback",
+        received=traffic.job.environment.flags_file,
+        allowed="a server that follows this file",
         next_step="look at the model server's log, then run again",
-    )  # fmt: skip
+    )
 
 
 def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
@@ -182,7 +205,9 @@ def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
     client.set_model_version_tag(model, plan.from_version, ROLLED_BACK, plan.reason[:_LONGEST_TAG])
     if plan.withdraws:
         return
-    registry.promote(model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named)
+    registry.promote(
+        model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named
+    )
     moves = [move.event for move in alias_moves(entries) if move.event.to == plan.to_version]
     released = moves[-1] if moves else None
     move = AliasMove(
@@ -205,7 +230,10 @@ def _swap(model: str, server: ServerClient, plan: Plan, rows: pl.DataFrame) -> N
     answer = server.ask_champion(model, rows)
     if answer["version"] != plan.to_version:
         raise TerminalError(
-            "the server answers with another version than the one rolled back to", model=model, stage="rollback",
-            received=f"version {answer['version']}", allowed=f"version {plan.to_version}",
+            "the server answers with another version than the one rolled back to",
+            model=model,
+            stage="rollback",
+            received=f"version {answer['version']}",
+            allowed=f"version {plan.to_version}",
             next_step="look at the model server's log",
-        )  # fmt: skip
+        )

@@ -23,7 +23,17 @@ from airworthy.release.release_record import ended, not_watched, step_name
 from airworthy.release.release_rules import ReleaseRules, release_rules
 from airworthy.release.rollout_flags import Rollout, clear_rollout
 from airworthy.release.rollout_status import arm_of, baking, figures_of, follows, recorded
-from airworthy.release.rollout_steps import Begin, Recorded, Situation, Skip, Stop, Wait, Watch, is_own, next_move
+from airworthy.release.rollout_steps import (
+    Begin,
+    Recorded,
+    Situation,
+    Skip,
+    Stop,
+    Wait,
+    Watch,
+    is_own,
+    next_move,
+)
 from airworthy.release.traffic import Traffic, own_rollout
 
 log = logging.getLogger("airworthy.release")
@@ -32,7 +42,9 @@ log = logging.getLogger("airworthy.release")
 _FOLLOWS_WITHIN = timedelta(seconds=30)
 
 
-def rollout(job: Job, version: VersionRef, verdict: Verdict, rollout_request: RolloutRequest) -> RolloutStatus:
+def rollout(
+    job: Job, version: VersionRef, verdict: Verdict, rollout_request: RolloutRequest
+) -> RolloutStatus:
     """Look once at a step of a version's rollout. See `RolloutStatus` for what may come of it.
 
     A rollout that was ended is reported, not raised: the caller fails, when all of the traffic is back.
@@ -51,7 +63,9 @@ def rollout(job: Job, version: VersionRef, verdict: Verdict, rollout_request: Ro
     registry = open_registry(job.environment)
     with registry.releasing(model), open_server(job.environment) as server:
         traffic = Traffic(job, registry, server)
-        look = _Look(traffic, rules, version, verdict, rollout_request.step, traffic.ledger.entries())
+        look = _Look(
+            traffic, rules, version, verdict, rollout_request.step, traffic.ledger.entries()
+        )
         return look.go() if rollout_request.stop is None else look.stop(own, rollout_request.stop)
 
 
@@ -72,13 +86,24 @@ class _Look:
         model, run_id, number = self.job.spec.model, self.job.run.run_id, self.version.version
         champion, now = self.traffic.registry.champion(model), datetime.now(UTC)
         move = next_move(
-            Situation(self.entries, self.traffic.flags(), champion, run_id, number, self.step, self.rules.bake, now)
+            Situation(
+                self.entries,
+                self.traffic.flags(),
+                champion,
+                run_id,
+                number,
+                self.step,
+                self.rules.bake,
+                now,
+            )
         )
         match move:
             case Recorded(entry):
                 return self._recorded(entry)
             case Skip(reason):
-                return self._done(None, {"judged": [], "missing": [f"nothing was watched: {reason}"]})
+                return self._done(
+                    None, {"judged": [], "missing": [f"nothing was watched: {reason}"]}
+                )
             case Wait(reason):
                 return self._not_begun("waiting", [reason])
             case Begin(champion, before):
@@ -93,7 +118,11 @@ class _Look:
         end = ended(self.entries, self.job.run.run_id, self.version.version)
         if end is not None:
             return self._recorded(end)
-        return self._not_begun("tripped", [reason]) if own is None else recorded(self.traffic.stop(own, [reason]))
+        return (
+            self._not_begun("tripped", [reason])
+            if own is None
+            else recorded(self.traffic.stop(own, [reason]))
+        )
 
     def _recorded(self, entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
         """Report what was before; what a look that was cut off has left of an ended rollout is put away."""
@@ -102,9 +131,15 @@ class _Look:
             self.traffic.take_back(self.version.version)
         return status
 
-    def _not_begun(self, state: Literal["waiting", "held", "tripped"], reasons: list[str]) -> RolloutStatus:
+    def _not_begun(
+        self, state: Literal["waiting", "held", "tripped"], reasons: list[str]
+    ) -> RolloutStatus:
         return RolloutStatus(
-            model=self.job.spec.model, version=self.version.version, step=self.step, state=state, reasons=reasons
+            model=self.job.spec.model,
+            version=self.version.version,
+            step=self.step,
+            state=state,
+            reasons=reasons,
         )
 
     def _begin(self, champion: str, before: Rollout | None) -> RolloutStatus:
@@ -115,18 +150,33 @@ class _Look:
         if against and not own:
             return self._not_begun("held", against)
         if before is not None and (against or not own):
-            end = self.traffic.stop(before, against if own else ["the run that began it watches it no more"])
+            end = self.traffic.stop(
+                before, against if own else ["the run that began it watches it no more"]
+            )
             if own:
                 return recorded(end)
         begun = self.traffic.give(champion, self.version.version, self.step)
         self._record(BEGUN, begun, {"until": begun.since + self.rules.bake})
-        log.info("%s: version %s begins its step %s", self.job.spec.model, begun.challenger, step_name(self.step))
+        log.info(
+            "%s: version %s begins its step %s",
+            self.job.spec.model,
+            begun.challenger,
+            step_name(self.step),
+        )
         return baking(self.job.spec.model, begun, self.rules.bake)
 
     def _against(self) -> list[str]:
-        run_id, number, digest = self.job.run.run_id, self.version.version, self.version.bundle_digest
-        against = standing_against(self.job, self.traffic.registry, self.entries, self.verdict, self.version)
-        against += not_watched(self.entries, self.rules.steps_before(self.step), run_id, number, digest)
+        run_id, number, digest = (
+            self.job.run.run_id,
+            self.version.version,
+            self.version.bundle_digest,
+        )
+        against = standing_against(
+            self.job, self.traffic.registry, self.entries, self.verdict, self.version
+        )
+        against += not_watched(
+            self.entries, self.rules.steps_before(self.step), run_id, number, digest
+        )
         if self.traffic.server.rollout(self.job.spec.model)["kill_switch"]:
             against.append("the kill switch is on: everything goes to the champion")
         return against
@@ -142,9 +192,14 @@ class _Look:
         if not follows(answer, rollout):
             if past <= bake + _FOLLOWS_WITHIN:
                 return baking(model, rollout, bake)
-            reason = f"the model server does not follow the flags in {self.job.environment.flags_file}"
+            reason = (
+                f"the model server does not follow the flags in {self.job.environment.flags_file}"
+            )
             return recorded(self.traffic.stop(rollout, [reason]))
-        champion, challenger = arm_of(answer["arms"]["champion"]), arm_of(answer["arms"]["challenger"])
+        champion, challenger = (
+            arm_of(answer["arms"]["champion"]),
+            arm_of(answer["arms"]["challenger"]),
+        )
         guard, classes = self.job.spec.release.guard, self.job.spec.task == "multiclass"
         said = judge(guard, champion, challenger, classes=classes, over=past >= bake)
         figures = figures_of(said, champion, challenger)
@@ -170,4 +225,6 @@ class _Look:
             since=rollout.since if rollout else None,
             **more,
         )
-        return self.traffic.ledger.append(step, run_id=self.job.run.run_id, who=self.job.run.requested_by)
+        return self.traffic.ledger.append(
+            step, run_id=self.job.run.run_id, who=self.job.run.requested_by
+        )

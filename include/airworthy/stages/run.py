@@ -37,7 +37,9 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         raise TerminalError("there is no such stage", received=name, allowed=", ".join(known))
     stage = known[name]
     job = open_job(_parse(name, "run", RunRequest, payload))
-    inputs: dict[str, Ref] = {key: _parse(name, key, OUTPUT_TYPES[key], payload) for key in stage.inputs}
+    inputs: dict[str, Ref] = {
+        key: _parse(name, key, OUTPUT_TYPES[key], payload) for key in stage.inputs
+    }
     with observed(job, name) as run:
         run.output = _call(stage, job, inputs)
     return run.output.model_dump(mode="json")

@@ -47,12 +47,17 @@ def score(job: Job, scoring_inputs: ScoringInputs) -> BatchScore:
     standing = [run.standing[day] for day in outcomes]
     written = [record for record in standing if record.request_id in run.requests]
     return BatchScore(
-        model=job.spec.model, version=scoring_inputs.version, bundle_digest=scoring_inputs.bundle_digest,
-        table=run.table.uri, table_version=max(record.version for record in standing),
-        window=scoring_inputs.dataset.window, partitions=outcomes, rows=sum(record.rows for record in standing),
+        model=job.spec.model,
+        version=scoring_inputs.version,
+        bundle_digest=scoring_inputs.bundle_digest,
+        table=run.table.uri,
+        table_version=max(record.version for record in standing),
+        window=scoring_inputs.dataset.window,
+        partitions=outcomes,
+        rows=sum(record.rows for record in standing),
         rows_written=sum(record.rows for record in written),
         quarantined=sum(record.quarantined for record in standing),
-    )  # fmt: skip
+    )
 
 
 class _Run:
@@ -80,12 +85,22 @@ class _Run:
         """Return the record of a partition before it is scored."""
         inputs, run = self.inputs, self.job.run
         return ScoredPartition(
-            partition=day, model_version=inputs.version, bundle_digest=inputs.bundle_digest,
-            input_table=inputs.dataset.table, input_version=inputs.dataset.version,
-            input_digest=inputs.dataset.partitions[day], rows=0, quarantined=0, request_id=new_request_id(),
-            scored_at=inputs.resolved_at, resolved_at=inputs.resolved_at, run_id=run.run_id, dag_id=run.dag_id,
-            requested_by=run.requested_by, git_commit=git_commit(self.job.environment.project),
-        )  # fmt: skip
+            partition=day,
+            model_version=inputs.version,
+            bundle_digest=inputs.bundle_digest,
+            input_table=inputs.dataset.table,
+            input_version=inputs.dataset.version,
+            input_digest=inputs.dataset.partitions[day],
+            rows=0,
+            quarantined=0,
+            request_id=new_request_id(),
+            scored_at=inputs.resolved_at,
+            resolved_at=inputs.resolved_at,
+            run_id=run.run_id,
+            dag_id=run.dag_id,
+            requested_by=run.requested_by,
+            git_commit=git_commit(self.job.environment.project),
+        )
 
     def _write(self, draft: ScoredPartition) -> ScoredPartition:
         parts = list(self._predicted(draft))
@@ -93,11 +108,17 @@ class _Run:
         unscorable = pl.concat([part.unscorable for part in parts])
         counts = {"rows": rows.height, "quarantined": unscorable.height}
         record = draft.model_copy(update={"scored_at": datetime.now(UTC), **counts})
-        written = self.table.replace(prediction_rows(rows, record), quarantined_rows(unscorable, record), record)
+        written = self.table.replace(
+            prediction_rows(rows, record), quarantined_rows(unscorable, record), record
+        )
         log.info(
             "%s: version %s, %s, %d rows, %d quarantined",
-            written.partition, written.model_version, written.cause, written.rows, written.quarantined,
-        )  # fmt: skip
+            written.partition,
+            written.model_version,
+            written.cause,
+            written.rows,
+            written.quarantined,
+        )
         return written
 
     def _predicted(self, draft: ScoredPartition) -> Iterator[Predicted]:
@@ -120,21 +141,28 @@ class _Run:
     def _too_many(self, day: str, reason: str, bad: int, total: int) -> TerminalError:
         model, share = self.job.spec.model, self.job.spec.ingest.max_bad_share
         return TerminalError(
-            f"too many rows of {day} cannot be scored: {reason}", model=model, stage="score",
+            f"too many rows of {day} cannot be scored: {reason}",
+            model=model,
+            stage="score",
             received=f"{bad} of {total} rows, and no more were looked at",
             allowed=f"at most {share:.2%} (ingest.max_bad_share)",
             next_step=f"correct the source, or train and release a version that takes such rows: airworthy run {model}",
-        )  # fmt: skip
+        )
 
     @cached_property
     def _bundle(self) -> ModelBundle:
         """Loaded when the first partition needs it."""
-        return load_champion(self.job.environment, self.inputs, self.lake.schema_of(self.inputs.dataset))
+        return load_champion(
+            self.job.environment, self.inputs, self.lake.schema_of(self.inputs.dataset)
+        )
 
     @cached_property
     def _kept(self) -> list[pl.Expr]:
         """What stands beside each prediction: the event time and the key, named so that they fit the table."""
         ingest, known = self.job.spec.ingest, self.table.column_types()
-        names = {name: settled_name(KEY_PREFIX + name, ingest.columns[name], known) for name in ingest.key}
+        names = {
+            name: settled_name(KEY_PREFIX + name, ingest.columns[name], known)
+            for name in ingest.key
+        }
         key = [pl.col(name).alias(column) for name, column in names.items()]
         return [pl.col(ingest.event_time).alias("event_time"), *key]

@@ -19,7 +19,12 @@ from airworthy.lake.datasets import TrainingRecord, open_datasets
 from airworthy.lake.lake import open_lake
 from airworthy.monitoring.column_profile import Profile, make_profile, sample_rows
 from airworthy.registry.training_runs import log_dataset, log_json, log_model, training_run
-from airworthy.training.fitting import Material, fit_baseline_beside, fit_challenger, gather_material
+from airworthy.training.fitting import (
+    Material,
+    fit_baseline_beside,
+    fit_challenger,
+    gather_material,
+)
 from airworthy.training.idempotency_key import idempotency_key
 from airworthy.training.time_split import Boundaries
 
@@ -62,28 +67,42 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             bundle_digest=bundle_digest(bundle),
             idempotency_key=key,
             split=Split(
-                start=bounds.start, holdout_start=bounds.holdout_start, end=bounds.end,
+                start=bounds.start,
+                holdout_start=bounds.holdout_start,
+                end=bounds.end,
                 train_rows=sum(counts),
                 holdout_rows=_labelled(job, lake.scan(dataset, bounds.holdout_start, bounds.end)),
             ),
             best_iteration=fitted.best_iteration,
             parameters=fitted.parameters,
-        )  # fmt: skip
+        )
     _record(job, dataset, challenger, bounds, counts)
     return challenger
 
 
-def _record(job: Job, dataset: DatasetRef, challenger: ModelRef, bounds: Boundaries, counts: list[int]) -> None:
+def _record(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, bounds: Boundaries, counts: list[int]
+) -> None:
     """Leave the training and its split with the dataset version's record."""
     learning, tuning = counts
     event = TrainingRecord(
-        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
-        mlflow_run_id=challenger.mlflow_run_id, idempotency_key=challenger.idempotency_key,
-        bundle_digest=challenger.bundle_digest, git_commit=git_commit(job.environment.project), reason=job.run.reason,
-        parameters=challenger.parameters, best_iteration=challenger.best_iteration, start=bounds.start,
-        tuning_start=bounds.tuning_start, holdout_start=bounds.holdout_start, end=bounds.end,
+        run_id=job.run.run_id,
+        dag_id=job.run.dag_id,
+        requested_by=job.run.requested_by,
+        time=datetime.now(UTC),
+        mlflow_run_id=challenger.mlflow_run_id,
+        idempotency_key=challenger.idempotency_key,
+        bundle_digest=challenger.bundle_digest,
+        git_commit=git_commit(job.environment.project),
+        reason=job.run.reason,
+        parameters=challenger.parameters,
+        best_iteration=challenger.best_iteration,
+        start=bounds.start,
+        tuning_start=bounds.tuning_start,
+        holdout_start=bounds.holdout_start,
+        end=bounds.end,
         rows={"learning": learning, "tuning": tuning, "holdout": challenger.split.holdout_rows},
-    )  # fmt: skip
+    )
     open_datasets(job.environment, job.spec.model).add(dataset, event)
 
 
@@ -113,9 +132,11 @@ def _check_parameters(job: Job) -> None:
     faults = wrong_parameters("the run", job.spec.model_copy(update={"train": asked}))
     if faults:
         raise TerminalError(
-            "\n".join(str(fault) for fault in faults), model=job.spec.model, stage="train",
+            "\n".join(str(fault) for fault in faults),
+            model=job.spec.model,
+            stage="train",
             next_step="correct the run's parameters",
-        )  # fmt: skip
+        )
 
 
 def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
@@ -127,7 +148,10 @@ def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
 
 def _profile(material: Material) -> Profile:
     frames = material.partitions(material.bounds.start, material.bounds.holdout_start)
-    return make_profile(sample_rows(frames, material.job.spec.inputs, material.dataset.rows), material.job.spec.inputs)
+    return make_profile(
+        sample_rows(frames, material.job.spec.inputs, material.dataset.rows),
+        material.job.spec.inputs,
+    )
 
 
 def _labelled(job: Job, rows: pl.LazyFrame) -> int:

@@ -38,21 +38,30 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
     result = ValidationResult(
-        success=not broken, dataset_digest=dataset.digest, checks=checks, evidence=str(folder / "validation.json")
+        success=not broken,
+        dataset_digest=dataset.digest,
+        checks=checks,
+        evidence=str(folder / "validation.json"),
     )
-    (folder / "validation.json").write_text(json.dumps(result.model_dump(mode="json"), indent=1), encoding="utf-8")
+    (folder / "validation.json").write_text(
+        json.dumps(result.model_dump(mode="json"), indent=1), encoding="utf-8"
+    )
     _record(job, dataset, result)
     for check in checks:
         if not check.success:
             log.warning("%s: %s", check.severity, _describe(check))
-    log.info("%d checks, %d of them failed", len(checks), sum(not check.success for check in checks))
+    log.info(
+        "%d checks, %d of them failed", len(checks), sum(not check.success for check in checks)
+    )
     if broken:
         raise TerminalError(
-            f"{len(broken)} critical check(s) of the data failed", model=job.spec.model, stage="validate",
+            f"{len(broken)} critical check(s) of the data failed",
+            model=job.spec.model,
+            stage="validate",
             received="; ".join(_describe(check) for check in broken),
             allowed="every critical check holds on every partition",
             next_step=f"look at {result.evidence}, correct the source or the expectation, then run again",
-        )  # fmt: skip
+        )
     return result
 
 
@@ -60,11 +69,16 @@ def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
     """Leave the outcome with the dataset version's record."""
     failed = [check for check in result.checks if not check.success]
     event = ValidationRecord(
-        run_id=job.run.run_id, dag_id=job.run.dag_id, requested_by=job.run.requested_by, time=datetime.now(UTC),
-        success=result.success, checks=len(result.checks),
+        run_id=job.run.run_id,
+        dag_id=job.run.dag_id,
+        requested_by=job.run.requested_by,
+        time=datetime.now(UTC),
+        success=result.success,
+        checks=len(result.checks),
         warnings=sum(check.severity == "warning" for check in failed),
-        failed=[_describe(check) for check in failed], evidence=result.evidence,
-    )  # fmt: skip
+        failed=[_describe(check) for check in failed],
+        evidence=result.evidence,
+    )
     open_datasets(job.environment, job.spec.model).add(dataset, event)
 
 
@@ -73,7 +87,9 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     expectations = job.spec.validate_.expectations
     if not expectations:
         return []
-    remembered = Remembered(job.environment.evidence / job.spec.model / "partitions", suite_digest(expectations))
+    remembered = Remembered(
+        job.environment.evidence / job.spec.model / "partitions", suite_digest(expectations)
+    )
     results: list[tuple[str, dict[str, Any]]] = []
     suite: Suite | None = None
     lake = open_lake(job.environment, job.spec.model)
@@ -87,7 +103,11 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
                 remembered.path(day, digest, "html").write_text(data_docs(found), encoding="utf-8")
             # Last: what is remembered is never looked at again, so its page must be there.
             remembered.put(day, digest, known)
-            log.info("validated partition %s: %s", day, "pass" if known["success"] else "some checks failed")
+            log.info(
+                "validated partition %s: %s",
+                day,
+                "pass" if known["success"] else "some checks failed",
+            )
         results.append((day, known))
     return summarise(expectations, results)
 
@@ -103,21 +123,37 @@ def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     if newest is None:
         since = dataset.window.end - job.spec.train.holdout
         seen = f"no rows from {since:%Y-%m-%d} on"
-        return [CheckResult(check=name, column=None, severity=rule.severity, success=False, observed=seen)]
+        return [
+            CheckResult(
+                check=name, column=None, severity=rule.severity, success=False, observed=seen
+            )
+        ]
     return [
         CheckResult(
-            check=name, column=column, severity=rule.severity, success=index <= rule.max_psi,
+            check=name,
+            column=column,
+            severity=rule.severity,
+            success=index <= rule.max_psi,
             observed=f"{index:.3f}, at most {rule.max_psi:g} allowed",
         )
         for column, index in stability_indices(comparable(profile, job.spec.inputs), newest).items()
-    ]  # fmt: skip
+    ]
 
 
 def _newest_rows(job: Job, dataset: DatasetRef) -> pl.LazyFrame | None:
-    lake, since = open_lake(job.environment, job.spec.model), dataset.window.end - job.spec.train.holdout
-    days = [day for day in map(date.fromisoformat, sorted(dataset.partitions)) if day >= since.date()]
+    lake, since = (
+        open_lake(job.environment, job.spec.model),
+        dataset.window.end - job.spec.train.holdout,
+    )
+    days = [
+        day for day in map(date.fromisoformat, sorted(dataset.partitions)) if day >= since.date()
+    ]
     frames = (lake.read_partition(dataset, day) for day in days)
-    return sample_rows(frames, job.spec.inputs, dataset.rows * len(days) // len(dataset.partitions)) if days else None
+    return (
+        sample_rows(frames, job.spec.inputs, dataset.rows * len(days) // len(dataset.partitions))
+        if days
+        else None
+    )
 
 
 def _champion_profile(registry: Registry, model: str) -> Profile | None:
@@ -130,6 +166,8 @@ def _champion_profile(registry: Registry, model: str) -> Profile | None:
 
 def _describe(check: CheckResult) -> str:
     where = f" on {', '.join(check.failed_partitions[:5])}" if check.failed_partitions else ""
-    more = f" and {len(check.failed_partitions) - 5} more" if len(check.failed_partitions) > 5 else ""
+    more = (
+        f" and {len(check.failed_partitions) - 5} more" if len(check.failed_partitions) > 5 else ""
+    )
     column = f"({check.column})" if check.column else ""
     return f"{check.check}{column}{where}{more}: {check.observed}"

@@ -89,11 +89,16 @@ def parse_ages(text: str) -> list[int]:
     try:
         found = {parse_duration(age.strip()) for age in text.split(",")}
     except ValueError:
-        raise TerminalError("these are no ages", received=text, allowed=allowed, next_step=_SAY_AGES) from None
+        raise TerminalError(
+            "these are no ages", received=text, allowed=allowed, next_step=_SAY_AGES
+        ) from None
     ages = sorted({0, *(age // DAY for age in found)})
     if any(age % DAY for age in found) or len(ages) < 2:
         raise TerminalError(
-            "these are no ages to compare", received=text, allowed=f"{allowed}, one beside 0d", next_step=_SAY_AGES
+            "these are no ages to compare",
+            received=text,
+            allowed=f"{allowed}, one beside 0d",
+            next_step=_SAY_AGES,
         )
     return ages
 
@@ -143,7 +148,9 @@ def curve_table(curve: StalenessCurve) -> str:
         f"{'age':>6}  {'holdouts':>8}  {'rows':>9}  {curve.metric:>9}  {'loss':>8}  {confidence:>20}",
     ]
     lines += [_line(point) for point in curve.points]
-    lines += [f"left out: {each.age}d as of {each.as_of:%Y-%m-%d}: {each.why}" for each in curve.left_out]
+    lines += [
+        f"left out: {each.age}d as of {each.as_of:%Y-%m-%d}: {each.why}" for each in curve.left_out
+    ]
     taken = sorted({int(each.version) for each in curve.windows if each.version is not None})
     if taken:
         lines.append(f"taken from the registry: version {', '.join(map(str, taken))}")

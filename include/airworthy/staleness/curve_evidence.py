@@ -33,7 +33,9 @@ def keep_curve(job: Job, curve: StalenessCurve) -> Path:
         if champion is not None:
             run_id = str(registry.version(curve.model, champion).run_id)
             for name in ("staleness.json", "staleness.txt", "staleness.png"):
-                registry.client.log_artifact(run_id, str(folder / name), f"monitoring/staleness-{curve.end:%Y-%m-%d}")
+                registry.client.log_artifact(
+                    run_id, str(folder / name), f"monitoring/staleness-{curve.end:%Y-%m-%d}"
+                )
     return folder
 
 

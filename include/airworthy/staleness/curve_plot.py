@@ -20,13 +20,22 @@ def draw(curve: StalenessCurve) -> Figure:
     axes = figure.subplots()
     _holdouts(axes, curve)
     _together(axes, curve)
-    axes.axhline(curve.max_loss, color="tab:red", linewidth=1, label=f"allowed: {curve.max_loss:.0%}")
+    axes.axhline(
+        curve.max_loss, color="tab:red", linewidth=1, label=f"allowed: {curve.max_loss:.0%}"
+    )
     if curve.limit.age is not None:
-        axes.axvline(curve.limit.age, color="tab:green", linestyle="--", label=f"limit: {curve.limit.age} days")
+        axes.axvline(
+            curve.limit.age,
+            color="tab:green",
+            linestyle="--",
+            label=f"limit: {curve.limit.age} days",
+        )
     axes.set(
-        title=f"{curve.model}: quality by age, holdouts up to {curve.end:%Y-%m-%d}", xlabel="age in days",
-        ylabel=f"loss of {curve.metric} against a fresh model", xticks=[point.age for point in curve.points],
-    )  # fmt: skip
+        title=f"{curve.model}: quality by age, holdouts up to {curve.end:%Y-%m-%d}",
+        xlabel="age in days",
+        ylabel=f"loss of {curve.metric} against a fresh model",
+        xticks=[point.age for point in curve.points],
+    )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
     axes.legend()
     return figure
@@ -49,4 +58,6 @@ def _together(axes: Axes, curve: StalenessCurve) -> None:
     below = [max(0.0, point.loss - point.low) for point in curve.points]
     above = [max(0.0, point.high - point.loss) for point in curve.points]
     label = f"all holdouts, {curve.confidence:.0%} interval"
-    axes.errorbar(ages, losses, yerr=[below, above], marker="o", capsize=4, color="tab:blue", label=label)
+    axes.errorbar(
+        ages, losses, yerr=[below, above], marker="o", capsize=4, color="tab:blue", label=label
+    )

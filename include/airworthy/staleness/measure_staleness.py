@@ -23,7 +23,14 @@ from airworthy.registry.registry import Registry
 from airworthy.replay import DAY, Past, PastModel
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
-from airworthy.staleness.curve import AgedLoss, AgePoint, LeftOut, StalenessCurve, find_limit, holdout_ends
+from airworthy.staleness.curve import (
+    AgedLoss,
+    AgePoint,
+    LeftOut,
+    StalenessCurve,
+    find_limit,
+    holdout_ends,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tell = Callable[[int, int, str], None]
@@ -57,7 +64,12 @@ class Compared:
 
 
 def measure_staleness(
-    job: Job, registered: RegisteredModels, end: datetime, windows: int, ages: Sequence[int], tell: Tell
+    job: Job,
+    registered: RegisteredModels,
+    end: datetime,
+    windows: int,
+    ages: Sequence[int],
+    tell: Tell,
 ) -> StalenessCurve:
     """Measure how a model's quality decays with its age.
 
@@ -87,9 +99,13 @@ def measure_staleness(
 
 
 def _judge(
-    past: Past, registered: RegisteredModels, ends: Sequence[datetime], ages: Sequence[int], left_out: list[LeftOut],
+    past: Past,
+    registered: RegisteredModels,
+    ends: Sequence[datetime],
+    ages: Sequence[int],
+    left_out: list[LeftOut],
     tell: Tell,
-) -> Iterator[Compared]:  # fmt: skip
+) -> Iterator[Compared]:
     for number, end in enumerate(ends):
         models: dict[int, PastModel] = {}
         for place, age in enumerate(ages):
@@ -131,36 +147,57 @@ def _score(spec: ModelSpec, models: dict[int, PastModel]) -> Scored | None:
 
 
 def _nothing_tried(job: Job, left_out: Sequence[LeftOut]) -> TerminalError:
-    reasons = dict.fromkeys(f"{each.age}d as of {each.as_of:%Y-%m-%d}: {each.why}" for each in left_out)
+    reasons = dict.fromkeys(
+        f"{each.age}d as of {each.as_of:%Y-%m-%d}: {each.why}" for each in left_out
+    )
     return TerminalError(
-        "no age could be compared with a model of the day", model=job.spec.model,
+        "no age could be compared with a model of the day",
+        model=job.spec.model,
         received="; ".join(reasons) or "holdouts without a labelled row",
         allowed=f"{format_duration(job.spec.train.lookback)} of data before the oldest challenger's day",
         next_step=f"airworthy staleness {job.spec.model} with smaller --ages, fewer --windows or a later --as-of",
-    )  # fmt: skip
+    )
 
 
 def _curve(
-    spec: ModelSpec, registered: RegisteredModels, end: datetime, judged: Sequence[Compared], left_out: list[LeftOut]
+    spec: ModelSpec,
+    registered: RegisteredModels,
+    end: datetime,
+    judged: Sequence[Compared],
+    left_out: list[LeftOut],
 ) -> StalenessCurve:
     ages = sorted({age for each in judged for age in each.models})
-    points = [_point(spec, age, [each.scored for each in judged if age in each.models]) for age in ages]
+    points = [
+        _point(spec, age, [each.scored for each in judged if age in each.models]) for age in ages
+    ]
     max_loss = spec.monitor.performance.max_loss
     return StalenessCurve(
-        model=spec.model, end=end, metric=METRIC_OF_TASK[spec.task], confidence=spec.evaluate.confidence,
-        max_loss=max_loss, holdout=format_duration(spec.train.holdout), points=points,
-        windows=[loss for each in judged for loss in _losses(spec, registered, each)], left_out=left_out,
+        model=spec.model,
+        end=end,
+        metric=METRIC_OF_TASK[spec.task],
+        confidence=spec.evaluate.confidence,
+        max_loss=max_loss,
+        holdout=format_duration(spec.train.holdout),
+        points=points,
+        windows=[loss for each in judged for loss in _losses(spec, registered, each)],
+        left_out=left_out,
         limit=find_limit(points, max_loss),
-    )  # fmt: skip
+    )
 
 
 def _losses(spec: ModelSpec, registered: RegisteredModels, judged: Compared) -> Iterator[AgedLoss]:
     for age, model in judged.models.items():
         point = _point(spec, age, [judged.scored])
         yield AgedLoss(
-            age=age, as_of=judged.as_of, rows=point.rows, value=point.value, loss=point.loss, low=point.low,
-            high=point.high, version=registered.taken.get(model.key),
-        )  # fmt: skip
+            age=age,
+            as_of=judged.as_of,
+            rows=point.rows,
+            value=point.value,
+            loss=point.loss,
+            low=point.low,
+            high=point.high,
+            version=registered.taken.get(model.key),
+        )
 
 
 def _point(spec: ModelSpec, age: int, scored: Sequence[Scored]) -> AgePoint:
@@ -168,12 +205,29 @@ def _point(spec: ModelSpec, age: int, scored: Sequence[Scored]) -> AgePoint:
     rules, metric = spec.evaluate, METRIC_OF_TASK[spec.task]
     labels, days, aged, fresh = _pooled(scored, FRESH if age == 0 else str(age))
     loss, low, high = relative_loss(
-        spec.task, metric, labels, aged, fresh, days=days, threshold=rules.decision_threshold,
-        confidence=rules.confidence, resamples=rules.resamples, seed=spec.train.seed,
-    )  # fmt: skip
-    values = [measure(spec.task, labels, rows, rules.decision_threshold)[metric] for rows in (aged, fresh)]
+        spec.task,
+        metric,
+        labels,
+        aged,
+        fresh,
+        days=days,
+        threshold=rules.decision_threshold,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=spec.train.seed,
+    )
+    values = [
+        measure(spec.task, labels, rows, rules.decision_threshold)[metric] for rows in (aged, fresh)
+    ]
     return AgePoint(
-        age=age, windows=len(scored), rows=len(labels), value=values[0], fresh=values[1], loss=loss, low=low, high=high
+        age=age,
+        windows=len(scored),
+        rows=len(labels),
+        value=values[0],
+        fresh=values[1],
+        loss=loss,
+        low=low,
+        high=high,
     )
 
 

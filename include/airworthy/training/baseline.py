@@ -35,7 +35,10 @@ class BaselineModel(BaseModel):
 
 
 def fit_baseline(
-    task: Task, by: list[str], partitions: Iterable[tuple[pl.DataFrame, pl.Series]], classes: list[str]
+    task: Task,
+    by: list[str],
+    partitions: Iterable[tuple[pl.DataFrame, pl.Series]],
+    classes: list[str],
 ) -> BaselineModel:
     """Fit from partitions of unencoded features with their labels; rows without a label do not count."""
     sums: dict[str, np.ndarray[Any, Any]] = {}
@@ -44,16 +47,25 @@ def fit_baseline(
     for frame, label in partitions:
         target = encode_labels(label, classes)
         known = ~np.isnan(target)
-        columns = np.eye(width)[target[known].astype(int)] if task == "multiclass" else target[known][:, None]
+        columns = (
+            np.eye(width)[target[known].astype(int)]
+            if task == "multiclass"
+            else target[known][:, None]
+        )
         rows = np.column_stack([columns, np.ones(len(columns))])
         total += rows.sum(axis=0)
         _add_groups(sums, _groups(frame, by)[known], rows)
     overall = total[:-1] / total[-1]
     # One row of the overall rate in every group: a small one would else say never, or always, and its log loss with it.
     prior = 0.0 if task == "regression" else 1.0
-    table = {group: (found[:-1] + prior * overall) / (found[-1] + prior) for group, found in sorted(sums.items())}
+    table = {
+        group: (found[:-1] + prior * overall) / (found[-1] + prior)
+        for group, found in sorted(sums.items())
+    }
     return BaselineModel(
-        by=by, overall=overall.tolist(), table={group: mean.tolist() for group, mean in table.items()} if by else {}
+        by=by,
+        overall=overall.tolist(),
+        table={group: mean.tolist() for group, mean in table.items()} if by else {},
     )
 
 

@@ -13,7 +13,13 @@ import polars as pl
 
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
-from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, row_dependent
+from airworthy.features import (
+    FeatureSet,
+    check_expressions,
+    fit_features,
+    load_expressions,
+    row_dependent,
+)
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.lake.lake import Lake
@@ -49,7 +55,11 @@ class Material:
         """What a bundle says of itself."""
         spec = self.job.spec
         return Manifest(
-            model=spec.model, task=spec.task, inputs=spec.inputs, features=self.features.features, classes=self.classes
+            model=spec.model,
+            task=spec.task,
+            inputs=spec.inputs,
+            features=self.features.features,
+            classes=self.classes,
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
@@ -93,13 +103,25 @@ def fit_challenger(material: Material, scratch: Path) -> tuple[Fitted, list[int]
         ("tuning", bounds.tuning_start, bounds.holdout_start),
     ):
         frames = material.partitions(start, end)
-        stored.append(store_rows(scratch / name, frames, features, job.spec.ingest.label, material.classes))
+        stored.append(
+            store_rows(scratch / name, frames, features, job.spec.ingest.label, material.classes)
+        )
     rows = [part.rows for part in stored]
     _demand_rows(job, bounds, rows)
-    log.info("fitting on %d rows, tuning on %d, %d features", stored[0].rows, stored[1].rows, len(features.names))
+    log.info(
+        "fitting on %d rows, tuning on %d, %d features",
+        stored[0].rows,
+        stored[1].rows,
+        len(features.names),
+    )
     parameters = base_parameters(job.spec, material.classes, job.run.parameters)
     fitted = _fit_or_explain(job, parameters, stored)
-    log.info("best round %d of %d, tuning score %.5f", fitted.best_iteration + 1, job.spec.train.rounds, fitted.score)
+    log.info(
+        "best round %d of %d, tuning score %.5f",
+        fitted.best_iteration + 1,
+        job.spec.train.rounds,
+        fitted.score,
+    )
     return fitted, rows
 
 
@@ -114,25 +136,36 @@ def fit_baseline_beside(material: Material) -> BaselineModel:
     unknown = sorted(set(by) - set(features.names))
     if unknown:
         raise TerminalError(
-            "train.baseline.by names features that there are not", model=job.spec.model, stage="train",
-            received=", ".join(unknown), allowed=", ".join(features.names), next_step="airworthy check",
-        )  # fmt: skip
+            "train.baseline.by names features that there are not",
+            model=job.spec.model,
+            stage="train",
+            received=", ".join(unknown),
+            allowed=", ".join(features.names),
+            next_step="airworthy check",
+        )
     frames = material.partitions(bounds.start, bounds.holdout_start)
     rows = ((features.values(frame), frame[job.spec.ingest.label]) for frame in frames)
     return fit_baseline(job.spec.task, by, rows, material.classes)
 
 
-def _fit_features(job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame) -> tuple[FeatureSet, list[str]]:
+def _fit_features(
+    job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame
+) -> tuple[FeatureSet, list[str]]:
     path = job.folder / "features.py"
     expressions = load_expressions(path, job.spec.model)
     types = check_expressions(expressions, job.spec.inputs, path)
-    mixed = row_dependent(expressions, learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect())
+    mixed = row_dependent(
+        expressions, learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect()
+    )
     if mixed:
         raise TerminalError(
             "a feature looks at other rows, so that one request would not get the value it had in training",
-            model=job.spec.model, stage="train", received=", ".join(mixed),
-            allowed="expressions over one row at a time", next_step=f"edit {path}",
-        )  # fmt: skip
+            model=job.spec.model,
+            stage="train",
+            received=", ".join(mixed),
+            allowed="expressions over one row at a time",
+            next_step=f"edit {path}",
+        )
     features = fit_features(expressions, types, [learning])
     # Two classes in the holdout alone would teach nothing.
     find_classes(job.spec, learning)
@@ -147,9 +180,13 @@ def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRow
     except xgboost.core.XGBoostError as error:
         first_lines = " ".join(str(error).splitlines()[:3])
         raise TerminalError(
-            f"XGBoost refused to train: {first_lines}", model=job.spec.model, stage="train", received=parameters,
-            allowed="XGBoost's own parameters", next_step="correct train.parameters or the run's parameters",
-        ) from error  # fmt: skip
+            f"XGBoost refused to train: {first_lines}",
+            model=job.spec.model,
+            stage="train",
+            received=parameters,
+            allowed="XGBoost's own parameters",
+            next_step="correct train.parameters or the run's parameters",
+        ) from error
 
 
 def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
@@ -165,7 +202,10 @@ def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
     ends = [f"{end:%Y-%m-%d}" for end in (bounds.start, bounds.tuning_start, bounds.holdout_start)]
     parts = ", ".join(f"{n} in [{ends[place]}, {ends[place + 1]})" for place, n in enumerate(found))
     raise TerminalError(
-        problem, model=job.spec.model, stage="train", received=f"{rows} rows with a {label}: {parts}",
+        problem,
+        model=job.spec.model,
+        stage="train",
+        received=f"{rows} rows with a {label}: {parts}",
         allowed=f"at least {needed} rows, some in each part",
         next_step="raise train.lookback or validation_share, lower train.min_rows, or look at the source's labels",
-    )  # fmt: skip
+    )

@@ -33,7 +33,9 @@ def idempotency_key(job: Job, dataset: DatasetRef) -> str:
 
     The window is part of it: at its ends, days without rows change no content, but move where time cuts the rows.
     """
-    window = [moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)]
+    window = [
+        moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)
+    ]
     data = {"digest": dataset.digest, "window": window}
     return _digest({"data": data, "code": code_digest(job), "parameters": job.run.parameters})
 

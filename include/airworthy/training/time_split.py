@@ -39,9 +39,12 @@ def split_window(spec: ModelSpec, window: Window) -> Boundaries:
     days = (holdout_start - window.start) // DAY
     if days < 2:
         raise TerminalError(
-            "too few days are left to learn from", model=spec.model, stage="train",
+            "too few days are left to learn from",
+            model=spec.model,
+            stage="train",
             received=f"{days} of {window}, less {spec.train.holdout.days} d of holdout and {hidden} d of label delay",
-            allowed="at least 2 days", next_step="raise train.lookback, or lower train.holdout",
-        )  # fmt: skip
+            allowed="at least 2 days",
+            next_step="raise train.lookback, or lower train.holdout",
+        )
     tuning_days = max(1, round(days * spec.train.validation_share))
     return Boundaries(window.start, holdout_start - tuning_days * DAY, holdout_start, end)

@@ -36,7 +36,9 @@ class Fitted:
     parameters: dict[str, Any]
 
 
-def base_parameters(spec: ModelSpec, classes: list[str], overrides: dict[str, Any]) -> dict[str, Any]:
+def base_parameters(
+    spec: ModelSpec, classes: list[str], overrides: dict[str, Any]
+) -> dict[str, Any]:
     """Return the parameters before any search: the task's, the spec's, then the run's overrides."""
     parameters = {**_OBJECTIVES[spec.task], "tree_method": "hist", "seed": spec.train.seed}
     if spec.task == "multiclass":
@@ -44,13 +46,18 @@ def base_parameters(spec: ModelSpec, classes: list[str], overrides: dict[str, An
     return {**parameters, **spec.train.parameters, **overrides}
 
 
-def fit_booster(spec: ModelSpec, parameters: dict[str, Any], train: StoredRows, tuning: StoredRows) -> Fitted:
+def fit_booster(
+    spec: ModelSpec, parameters: dict[str, Any], train: StoredRows, tuning: StoredRows
+) -> Fitted:
     """Fit a booster, after a search when the spec has one."""
     bins = int(parameters.get("max_bin", 256))
     fitting = quantile_matrix(train, bins)
     stopping = quantile_matrix(tuning, bins, reference=fitting)
     if spec.train.search is not None:
-        parameters = {**parameters, **_search(spec, spec.train.search, parameters, fitting, stopping)}
+        parameters = {
+            **parameters,
+            **_search(spec, spec.train.search, parameters, fitting, stopping),
+        }
     return _fit(spec, parameters, fitting, stopping)
 
 
@@ -71,16 +78,22 @@ def _fit(spec: ModelSpec, parameters: dict[str, Any], fitting: Any, stopping: An
     return Fitted(cut, best, score, parameters)
 
 
-def _search(spec: ModelSpec, search: Search, parameters: dict[str, Any], fitting: Any, stopping: Any) -> dict[str, Any]:
+def _search(
+    spec: ModelSpec, search: Search, parameters: dict[str, Any], fitting: Any, stopping: Any
+) -> dict[str, Any]:
     """Return the best parameters that Optuna's TPE sampler, seeded, finds within the declared ranges."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     def objective(trial: optuna.Trial) -> float:
-        tried = {name: _suggest(trial, name, low, high) for name, (low, high) in search.space.items()}
+        tried = {
+            name: _suggest(trial, name, low, high) for name, (low, high) in search.space.items()
+        }
         score = _fit(spec, {**parameters, **tried}, fitting, stopping).score
-        log.info("search: trial %d of %d: %s -> %.5f", trial.number + 1, search.trials, tried, score)
+        log.info(
+            "search: trial %d of %d: %s -> %.5f", trial.number + 1, search.trials, tried, score
+        )
         return score
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=spec.train.seed))

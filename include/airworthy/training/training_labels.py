@@ -25,16 +25,23 @@ def find_classes(spec: ModelSpec, labels: pl.LazyFrame) -> list[str]:
     found = labels.select(pl.col(column).drop_nulls().unique().sort()).collect()[column].to_list()
     if len(found) < 2:
         raise TerminalError(
-            "the label has one class only, so there is nothing to tell apart", model=spec.model, stage="train",
-            received=f"{column} in {found}", allowed="at least two classes",
+            "the label has one class only, so there is nothing to tell apart",
+            model=spec.model,
+            stage="train",
+            received=f"{column} in {found}",
+            allowed="at least two classes",
             next_step="raise train.lookback, or look at the source's labels",
-        )  # fmt: skip
+        )
     if spec.task == "binary":
         if set(found) - {0, 1}:
             raise TerminalError(
-                "a binary label is 0 or 1", model=spec.model, stage="train", received=f"{column} in {found[:10]}",
-                allowed="0, 1, false, true", next_step="correct the source, or declare task: multiclass",
-            )  # fmt: skip
+                "a binary label is 0 or 1",
+                model=spec.model,
+                stage="train",
+                received=f"{column} in {found[:10]}",
+                allowed="0, 1, false, true",
+                next_step="correct the source, or declare task: multiclass",
+            )
         return ["0", "1"]
     return [str(value) for value in found]
 

@@ -54,7 +54,9 @@ def store_rows(
                 pieces.append(int(known.sum()))
     rows = sum(pieces)
     matrix: Matrix = (
-        np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width)) if rows else np.empty((0, width), np.float32)
+        np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width))
+        if rows
+        else np.empty((0, width), np.float32)
     )
     return StoredRows(matrix, np.concatenate(labels), pieces, features.names, features.types)
 
@@ -85,6 +87,10 @@ class _Pieces(xgboost.DataIter):  # type: ignore[misc]  # XGBoost is not typed
         return True
 
 
-def quantile_matrix(rows: StoredRows, max_bin: int, reference: xgboost.DMatrix | None = None) -> xgboost.DMatrix:
+def quantile_matrix(
+    rows: StoredRows, max_bin: int, reference: xgboost.DMatrix | None = None
+) -> xgboost.DMatrix:
     """Return rows in XGBoost's compressed form; a tuning set takes its bins from the training set as `reference`."""
-    return xgboost.QuantileDMatrix(_Pieces(rows), max_bin=max_bin, ref=reference, enable_categorical=True)
+    return xgboost.QuantileDMatrix(
+        _Pieces(rows), max_bin=max_bin, ref=reference, enable_categorical=True
+    )

@@ -58,9 +58,12 @@ def _build(model: str, number: int, expectation: Expectation) -> Any:
     except Exception as error:
         raise TerminalError(
             f"validate.expectations[{number}] is not an expectation that Great Expectations can build",
-            model=model, stage="validate", received=f"{expectation.type} {expectation.arguments}: {error}",
-            allowed="a Great Expectations type with its own arguments", next_step="airworthy check",
-        ) from error  # fmt: skip
+            model=model,
+            stage="validate",
+            received=f"{expectation.type} {expectation.arguments}: {error}",
+            allowed="a Great Expectations type with its own arguments",
+            next_step="airworthy check",
+        ) from error
 
 
 def data_docs(result: Any) -> str:

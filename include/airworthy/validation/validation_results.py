@@ -53,7 +53,9 @@ class Remembered:
         partial.replace(target)
 
 
-def summarise(expectations: list[Expectation], results: Iterable[tuple[str, dict[str, Any]]]) -> list[CheckResult]:
+def summarise(
+    expectations: list[Expectation], results: Iterable[tuple[str, dict[str, Any]]]
+) -> list[CheckResult]:
     """Return one check per expectation over all partitions: (day, Great Expectations' result as JSON) pairs."""
     failed: list[list[str]] = [[] for _ in expectations]
     observed = [""] * len(expectations)
@@ -65,11 +67,15 @@ def summarise(expectations: list[Expectation], results: Iterable[tuple[str, dict
                 observed[number] = _observed(single)
     return [
         CheckResult(
-            check=each.type, column=_column(each), severity=each.severity, success=not days, failed_partitions=days,
+            check=each.type,
+            column=_column(each),
+            severity=each.severity,
+            success=not days,
+            failed_partitions=days,
             observed=seen,
         )
         for each, days, seen in zip(expectations, failed, observed, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _column(expectation: Expectation) -> str | None:
@@ -92,4 +98,6 @@ def _observed(single: dict[str, Any]) -> str:
 def _exception(info: dict[str, Any]) -> str | None:
     """Return the message of the exception, if any: Great Expectations keeps one for all, or one by metric."""
     found = [info, *(value for value in info.values() if isinstance(value, dict))]
-    return next((str(each["exception_message"]) for each in found if each.get("exception_message")), None)
+    return next(
+        (str(each["exception_message"]) for each in found if each.get("exception_message")), None
+    )

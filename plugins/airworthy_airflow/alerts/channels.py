@@ -35,29 +35,42 @@ def _slack(channel: SlackChannel, alert: Alert) -> BaseNotifier:
         from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
         return SlackWebhookNotifier(
-            slack_webhook_conn_id=channel.connection, text=text, blocks=blocks, unfurl_links=False, timeout=_SECONDS
+            slack_webhook_conn_id=channel.connection,
+            text=text,
+            blocks=blocks,
+            unfurl_links=False,
+            timeout=_SECONDS,
         )
     from airflow.providers.slack.notifications.slack import SlackNotifier
 
     return SlackNotifier(
-        slack_conn_id=channel.connection, channel=channel.channel, text=text, blocks=blocks, username="Airworthy",
-        unfurl_links=False, timeout=_SECONDS,
-    )  # fmt: skip
+        slack_conn_id=channel.connection,
+        channel=channel.channel,
+        text=text,
+        blocks=blocks,
+        username="Airworthy",
+        unfurl_links=False,
+        timeout=_SECONDS,
+    )
 
 
 def _email(channel: EmailChannel, alert: Alert) -> BaseNotifier:
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
     return SmtpNotifier(
-        smtp_conn_id=channel.connection, to=list(channel.to), subject=rendering.email_subject(alert),
+        smtp_conn_id=channel.connection,
+        to=list(channel.to),
+        subject=rendering.email_subject(alert),
         html_content=rendering.email_html(alert),
-    )  # fmt: skip
+    )
 
 
 def _webhook(channel: WebhookChannel, alert: Alert) -> BaseNotifier:
     from airflow.providers.http.notifications import HttpNotifier
 
     return HttpNotifier(
-        http_conn_id=channel.connection, endpoint=channel.endpoint, json=rendering.webhook_json(alert),
+        http_conn_id=channel.connection,
+        endpoint=channel.endpoint,
+        json=rendering.webhook_json(alert),
         extra_options={"timeout": _SECONDS},
-    )  # fmt: skip
+    )

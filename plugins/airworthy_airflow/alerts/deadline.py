@@ -21,7 +21,9 @@ from airworthy_airflow.alerts.notify import tell
 log = logging.getLogger("airworthy.alerts")
 
 
-def deadline_of(spec: ModelSpec, environment: Environment, waits: timedelta = timedelta(0)) -> DeadlineAlert | None:
+def deadline_of(
+    spec: ModelSpec, environment: Environment, waits: timedelta = timedelta(0)
+) -> DeadlineAlert | None:
     """Return the deadline of each run of a model's DAG; None: its spec wants none, or nobody would be told of it.
 
     It counts from the moment in which the run was queued: a DAG that is turned on in the evening is not late for the
@@ -32,12 +34,16 @@ def deadline_of(spec: ModelSpec, environment: Environment, waits: timedelta = ti
         environment: Has the channels.
         waits: How long a run may wait for people and for rollouts, beside the spec's ``late_after``.
     """
-    if spec.alerts.late_after is None or not wanted("late_run", spec.model, spec.alerts, environment.alerts):
+    if spec.alerts.late_after is None or not wanted(
+        "late_run", spec.model, spec.alerts, environment.alerts
+    ):
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=spec.alerts.late_after + waits,
-        callback=AsyncCallback(tell_of_late_run, kwargs={"model": spec.model}), name=f"{spec.model} is late",
-    )  # fmt: skip
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=spec.alerts.late_after + waits,
+        callback=AsyncCallback(tell_of_late_run, kwargs={"model": spec.model}),
+        name=f"{spec.model} is late",
+    )
 
 
 async def tell_of_late_run(model: str, context: Mapping[str, Any]) -> None:
@@ -52,7 +58,13 @@ async def tell_of_late_run(model: str, context: Mapping[str, Any]) -> None:
         return
     dag_id, run_id = run["dag_id"], run["dag_run_id"]
     alert = late_run(
-        model, dag_id, run_id, run["state"], _moment(run["queued_at"]), deadline, run_links(dag_id, run_id)
+        model,
+        dag_id,
+        run_id,
+        run["state"],
+        _moment(run["queued_at"]),
+        deadline,
+        run_links(dag_id, run_id),
     )
     # Sending waits for networks, and the triggerer's loop must not.
     await asyncio.to_thread(tell, alert, run_id, log)

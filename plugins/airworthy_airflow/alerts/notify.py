@@ -42,7 +42,9 @@ def tell(alert: Alert, run_id: str, log: Log) -> None:
         _tell_once(alert, wanted(alert.kind, alert.model, rules, environment.alerts), run_id, log)
     # Whatever it is: what is told of is done already, and must not be undone by the telling.
     except Exception as error:
-        log.error("this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error)
+        log.error(
+            "this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error
+        )
 
 
 def _tell_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:

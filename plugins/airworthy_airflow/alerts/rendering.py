@@ -22,7 +22,8 @@ def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
     """Return the message in Slack's Block Kit: title, text, facts, what to do next, and where the evidence is."""
     title = _cut(f"{_SIGNS[alert.severity]} {alert.title}", _TITLE)
     facts = [
-        _markdown(f"*{_slack(name)}*\n{_slack(value)}", _FIELD) for name, value in list(alert.facts.items())[:_FIELDS]
+        _markdown(f"*{_slack(name)}*\n{_slack(value)}", _FIELD)
+        for name, value in list(alert.facts.items())[:_FIELDS]
     ]
     links = "\n".join(_slack_link(name, place) for name, place in alert.links.items())
     blocks = [
@@ -44,11 +45,12 @@ def email_html(alert: Alert) -> str:
     """Return the body of the e-mail."""
     rows = [(name, escape(value)) for name, value in alert.facts.items()]
     rows += [(name, _html_link(place)) for name, place in alert.links.items()]
-    table = "".join(f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows)
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in alert.text.splitlines())
-    return (
-        f"<h2>{escape(alert.title)}</h2>{paragraphs}<p><b>Next:</b> {escape(alert.next_step)}</p><table>{table}</table>"
+    table = "".join(
+        f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows
     )
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in alert.text.splitlines())
+    next_step = f"<p><b>Next:</b> {escape(alert.next_step)}</p>"
+    return f"<h2>{escape(alert.title)}</h2>{paragraphs}{next_step}<table>{table}</table>"
 
 
 def webhook_json(alert: Alert) -> dict[str, Any]:
@@ -75,7 +77,11 @@ def _cut(text: str, most: int) -> str:
 
 
 def _slack_link(name: str, place: str) -> str:
-    return f"<{_slack(place)}|{_slack(name)}>" if _is_address(place) else f"{_slack(name)}: `{_slack(place)}`"
+    return (
+        f"<{_slack(place)}|{_slack(name)}>"
+        if _is_address(place)
+        else f"{_slack(name)}: `{_slack(place)}`"
+    )
 
 
 def _html_link(place: str) -> str:

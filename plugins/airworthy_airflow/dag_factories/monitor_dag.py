@@ -62,13 +62,18 @@ def _tasks(model: str) -> None:
     checks = {
         "skew": CheckSkewOperator(task_id="check_skew", model=model, handed=handed),
         "drift": CheckDriftOperator(task_id="check_drift", model=model, handed=handed),
-        "performance": CheckPerformanceOperator(task_id="check_performance", model=model, handed=handed),
+        "performance": CheckPerformanceOperator(
+            task_id="check_performance", model=model, handed=handed
+        ),
     }
     found = {name: check.output for name, check in checks.items()}
     decide = DecideOperator(task_id="decide", model=model, handed={**handed, **found})
     # A decision whose run was killed before it triggered is acted upon by the next run, which decides nothing itself.
     trigger = TriggerRetrainingOperator(
-        task_id="trigger_retraining", model=model, data_check=data.output, trigger_rule="none_failed"
+        task_id="trigger_retraining",
+        model=model,
+        data_check=data.output,
+        trigger_rule="none_failed",
     )
     # Whose output a task is handed, that it comes after: what is left to say is the rest.
     collect >> [data, age]
@@ -100,5 +105,11 @@ def _told(spec: ModelSpec) -> str:
         ("no new data for more than {}", rules.data_max_delay),
         ("a run that has not succeeded {} after it was queued", rules.late_after),
     )
-    told = "; ".join(words.format(format_duration(limit)) for words, limit in limits if limit is not None)
-    return f"By the environment's channels people are told of drift and trips, and of {told}." if told else ""
+    told = "; ".join(
+        words.format(format_duration(limit)) for words, limit in limits if limit is not None
+    )
+    return (
+        f"By the environment's channels people are told of drift and trips, and of {told}."
+        if told
+        else ""
+    )

@@ -41,7 +41,9 @@ def build_score_dag(spec: ModelSpec, score: Score, environment: Environment) -> 
         doc_md=_doc(spec, score),
     ) as dag:
         inputs = IngestInputsOperator(task_id="ingest_inputs", model=spec.model)
-        inputs >> ScoreOperator(task_id="score", model=spec.model, handed={"scoring_inputs": inputs.output})
+        inputs >> ScoreOperator(
+            task_id="score", model=spec.model, handed={"scoring_inputs": inputs.output}
+        )
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
 

@@ -28,7 +28,11 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
     """
     models = load_environment().models
     if only_dag_id is None:
-        return [found.spec for found in _found_specs(models, _fingerprint(models)) if found.spec is not None]
+        return [
+            found.spec
+            for found in _found_specs(models, _fingerprint(models))
+            if found.spec is not None
+        ]
     model, found_suffix, rest = only_dag_id.partition(f"__{suffix}")
     if not found_suffix or rest:
         return []
@@ -41,11 +45,17 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
 def broken_specs_error() -> BrokenSpecs | None:
     """Return the error that names every fault of every broken spec, or None."""
     models = load_environment().models
-    errors = [found.error for found in _found_specs(models, _fingerprint(models)) if found.error is not None]
+    errors = [
+        found.error
+        for found in _found_specs(models, _fingerprint(models))
+        if found.error is not None
+    ]
     if not errors:
         return None
     faults = "\n".join(error.problem for error in errors)
-    count = "one model spec is broken" if len(errors) == 1 else f"{len(errors)} model specs are broken"
+    count = (
+        "one model spec is broken" if len(errors) == 1 else f"{len(errors)} model specs are broken"
+    )
     return BrokenSpecs(f"{count}\n{faults}", next_step="airworthy check")
 
 
@@ -70,7 +80,11 @@ def _as_airflow_takes_it(found: FoundSpec) -> FoundSpec:
     except ValueError as error:
         received = shorten(declared.model_dump(exclude_none=True))
         fault = Fault(
-            str(found.path), "ingest.asset", f"Airflow refuses it: {error}", received, "an asset as its DAG has it"
+            str(found.path),
+            "ingest.asset",
+            f"Airflow refuses it: {error}",
+            received,
+            "an asset as its DAG has it",
         )
         return FoundSpec(found.path, None, SpecError(found.path, [fault]))
     return found

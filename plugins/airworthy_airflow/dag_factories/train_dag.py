@@ -100,7 +100,9 @@ def _tasks(spec: ModelSpec, rules: ReleaseRules) -> None:
     judged = {**trained, "validation": validate.output, "verdict": evaluate.output}
     register = RegisterOperator(task_id="register", model=model, handed=judged)
     candidate = {**trained, "verdict": evaluate.output, "version": register.output}
-    with TaskGroup("release", tooltip="Parity in staging, approval, rollout, production") as release:
+    with TaskGroup(
+        "release", tooltip="Parity in staging, approval, rollout, production"
+    ) as release:
         _release(spec, rules, candidate)
     ingest >> validate >> train >> evaluate >> register >> release
 
@@ -112,10 +114,15 @@ def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]
     checked = {**candidate, "parity": staging.output}
     path: list[BaseOperator] = [staging]
     if rules.approval == "required":
-        path.append(ApproveOperator(
-            task_id="approve", model=model, handed=checked, approvers=spec.release.approvers,
-            response_timeout=rules.approval_timeout,
-        ))  # fmt: skip
+        path.append(
+            ApproveOperator(
+                task_id="approve",
+                model=model,
+                handed=checked,
+                approvers=spec.release.approvers,
+                response_timeout=rules.approval_timeout,
+            )
+        )
     watched = {key: candidate[key] for key in ("verdict", "version")}
     path += [
         RolloutOperator(task_id=f"rollout_{step}", model=model, handed=watched, step=step)
@@ -124,7 +131,9 @@ def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]
     path.append(DeployProductionOperator(task_id="deploy_production", model=model, handed=checked))
     chain(*path)
     if rules.watched_steps:
-        end = EndRolloutOperator(task_id="end_rollout", model=model, handed=watched, step=rules.watched_steps[-1])
+        end = EndRolloutOperator(
+            task_id="end_rollout", model=model, handed=watched, step=rules.watched_steps[-1]
+        )
         # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand. Then
         # the tasks that had not run are skipped, and a run that ends with them would count as a success.
         path[-1] >> end.as_teardown(setups=staging, on_failure_fail_dagrun=True)

@@ -37,7 +37,11 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
 
 
 def _end_of_data(spec: ModelSpec) -> str:
-    return f"The data end with {spec.end}: a run after that sees the last window with data." if spec.end else ""
+    return (
+        f"The data end with {spec.end}: a run after that sees the last window with data."
+        if spec.end
+        else ""
+    )
 
 
 def _new_data(spec: ModelSpec) -> str:
@@ -48,14 +52,21 @@ def _new_data(spec: ModelSpec) -> str:
 
 
 def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
-    lines = ["the server's answers are compared with the offline predictions in staging, and its cost with the budget"]
+    lines = [
+        "the server's answers are compared with the offline predictions in staging, and its cost with the budget"
+    ]
     if rules.approval == "required":
-        who = ", ".join(f"`{name}`" for name in spec.release.approvers) or "anybody who may edit DAG runs"
+        who = (
+            ", ".join(f"`{name}`" for name in spec.release.approvers)
+            or "anybody who may edit DAG runs"
+        )
         lines.append(
             f"a person approves it ({who}) in the UI under *Required actions* or over REST; no answer within "
             f"{format_duration(rules.approval_timeout)} counts as a rejection"
         )
     lines.append(rollout_text(rules))
     if rules.watched_steps:
-        lines.append(f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion")
+        lines.append(
+            f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion"
+        )
     return "\n".join(f"- {line}" for line in lines)

@@ -33,11 +33,12 @@ def find_change(spec: ModelSpec, champion_as_of: datetime | None, today: date) -
     change = source.next_change(seen + WEEK) if isinstance(source, SimulatorSource) else None
     if change is None or change + (MOST_WEEKS + 1) * WEEK > today:
         raise TerminalError(
-            "the model's world does not change any more before today", model=spec.model,
+            "the model's world does not change any more before today",
+            model=spec.model,
             received=f"drift_from {getattr(source, 'drift_from', None)}; the champion has seen the days before {seen}",
             allowed=f"a simulated source, and a change {MOST_WEEKS + 1} weeks before {today} at the latest",
             next_step="make clean, then: make demo",
-        )  # fmt: skip
+        )
     return change
 
 

@@ -25,7 +25,13 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """The tasks to show of a DAG, by what follows ``__`` in its id; further ones are shown below these."""
-_STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow", "up_for_retry": "yellow"}
+_STYLES = {
+    "success": "green",
+    "failed": "red",
+    "upstream_failed": "red",
+    "running": "yellow",
+    "up_for_retry": "yellow",
+}
 Tasks = list[TaskInstanceResponse]
 
 
@@ -42,9 +48,13 @@ def follow_run(airflow: AirflowApi, dag_id: str, run_id: str, console: Console) 
         TerminalError: when the run fails; with the failing task's log.
     """
     order = ORDERS[dag_id.rpartition("__")[2]]
-    shown, watch = _live(console, order) if console.is_terminal else (nullcontext(), _lines(console, order))
+    shown, watch = (
+        _live(console, order) if console.is_terminal else (nullcontext(), _lines(console, order))
+    )
     with shown:
-        state = wait_for_run(airflow, dag_id, run_id, within_seconds=RUN_WITHIN_SECONDS, watch=watch)
+        state = wait_for_run(
+            airflow, dag_id, run_id, within_seconds=RUN_WITHIN_SECONDS, watch=watch
+        )
     if state != "success":
         raise TerminalError(
             f"the run failed\n{failed_logs(airflow, dag_id, run_id)}",
@@ -53,7 +63,9 @@ def follow_run(airflow: AirflowApi, dag_id: str, run_id: str, console: Console) 
         )
 
 
-def _live(console: Console, order: tuple[str, ...]) -> tuple[AbstractContextManager[Any], Callable[[Tasks], None]]:
+def _live(
+    console: Console, order: tuple[str, ...]
+) -> tuple[AbstractContextManager[Any], Callable[[Tasks], None]]:
     live = Live(_table([], order), console=console, refresh_per_second=8)
     return live, lambda tasks: live.update(_table(tasks, order))
 

@@ -47,7 +47,12 @@ def replay(job: Job, server: ServerClient, window: Window) -> Replayed:
             answer = server.ask_champion(job.spec.model, batch.drop(ingest.label))
             requests.append(answer["id"])
             versions.add(answer["version"])
-            labels += [(prediction_id(answer["id"], row), label) for row, label in enumerate(batch[ingest.label])]
-        server.send_labels(job.spec.model, [(id, label) for id, label in labels if label is not None])
+            labels += [
+                (prediction_id(answer["id"], row), label)
+                for row, label in enumerate(batch[ingest.label])
+            ]
+        server.send_labels(
+            job.spec.model, [(id, label) for id, label in labels if label is not None]
+        )
         count += rows.height
     return Replayed(window, tuple(requests), tuple(sorted(versions, key=int)), count)

@@ -39,7 +39,10 @@ def wait_for_dag(airflow: AirflowApi, dag_id: str) -> DAGResponse:
             if dag.dag_id == dag_id:
                 return dag
         if time.monotonic() > deadline:
-            errors = "\n".join(error.stack_trace for error in ImportErrorApi(airflow).get_import_errors().import_errors)
+            errors = "\n".join(
+                error.stack_trace
+                for error in ImportErrorApi(airflow).get_import_errors().import_errors
+            )
             raise TransientError(
                 f"Airflow has not read {dag_id} within {DAG_WITHIN_SECONDS} s",
                 received=errors or "no import errors",
@@ -126,7 +129,11 @@ def return_value(airflow: AirflowApi, dag_id: str, run_id: str, task_id: str) ->
         run_id: Its run.
         task_id: The task.
     """
-    return XComApi(airflow).get_xcom_entry(dag_id, task_id, run_id, "return_value").actual_instance.value
+    return (
+        XComApi(airflow)
+        .get_xcom_entry(dag_id, task_id, run_id, "return_value")
+        .actual_instance.value
+    )
 
 
 def failed_logs(airflow: AirflowApi, dag_id: str, run_id: str) -> str:
@@ -149,4 +156,6 @@ def _log_line(event: str | Mapping[str, Any]) -> str:
         return event
     details = [f"{key}={event[key]}" for key in ("reason", "exit_code") if key in event]
     errors = [f"{e.get('exc_type')}: {e.get('exc_value')}" for e in event.get("error_detail") or []]
-    return " ".join([str(event.get("timestamp", ""))[:19], str(event.get("event", "")), *details, *errors]).strip()
+    return " ".join(
+        [str(event.get("timestamp", ""))[:19], str(event.get("event", "")), *details, *errors]
+    ).strip()

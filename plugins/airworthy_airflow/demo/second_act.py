@@ -81,7 +81,9 @@ class SecondAct:
         from airworthy.release.server_client import ServerClient
 
         since = datetime.now(UTC) - timedelta(seconds=1)
-        request = RunRequest(model=self.model, as_of=since, reason="manual", run_id="demo", requested_by="demo")
+        request = RunRequest(
+            model=self.model, as_of=since, reason="manual", run_id="demo", requested_by="demo"
+        )
         job = open_job(request)
         change = find_change(job.spec, self._champion_as_of(job), since.date())
         with ServerClient(self.server_url) as server:
@@ -105,11 +107,17 @@ class SecondAct:
     def _live(self, job: Job, server: ServerClient, change: date) -> DriftDecision:
         """Go from week to week until the monitor asks for training; return that decision."""
         if self._champion_as_of(job) is None:
-            say(self.console, f"{self.model} has no champion yet: one is trained on the days before {change - WEEK}")
+            say(
+                self.console,
+                f"{self.model} has no champion yet: one is trained on the days before {change - WEEK}",
+            )
             self._run("train", {"reason": "api", "as_of": f"{change - WEEK}"})
         for number in range(-1, MOST_WEEKS):
             if number == 0:
-                say(self.console, f"\nFrom {change} on the simulated world is another one (ingest.source in the spec)")
+                say(
+                    self.console,
+                    f"\nFrom {change} on the simulated world is another one (ingest.source in the spec)",
+                )
             week = week_from(change + number * WEEK)
             self._ask(job, server, "before" if number < 0 else "during", week)
             self._run("monitor", {"as_of": f"{week.end:%Y-%m-%d}"})
@@ -117,16 +125,20 @@ class SecondAct:
             if decision is not None and decision.trigger:
                 return decision
         raise TerminalError(
-            f"the monitor asked for no training within {MOST_WEEKS} weeks of the change", model=self.model,
+            f"the monitor asked for no training within {MOST_WEEKS} weeks of the change",
+            model=self.model,
             received=decision.told if decision is not None else "nothing could be judged",
             next_step=f"airworthy ledger {self.model}",
-        )  # fmt: skip
+        )
 
     def _ask(self, job: Job, server: ServerClient, phase: str, week: Window) -> None:
         asked = replay(job, server, week)
         self.weeks.setdefault(phase, []).append(asked)
         versions = " and ".join(asked.versions)
-        say(self.console, f"\n{week}: {asked.rows:,} deliveries answered by version {versions}; their labels are in")
+        say(
+            self.console,
+            f"\n{week}: {asked.rows:,} deliveries answered by version {versions}; their labels are in",
+        )
 
     def _run(self, kind: str, conf: dict[str, str]) -> None:
         dag_id = f"{self.model}__{kind}"
@@ -140,7 +152,10 @@ class SecondAct:
         from airworthy.monitoring.history import decided
 
         decision = decided(open_ledger(job.environment, self.model).entries(), window_end)
-        say(self.console, decision_table(decision) if decision is not None else "nothing could be judged")
+        say(
+            self.console,
+            decision_table(decision) if decision is not None else "nothing could be judged",
+        )
         return decision
 
     def _take_over(self, job: Job, server: ServerClient, decision: DriftDecision) -> None:
@@ -152,9 +167,11 @@ class SecondAct:
         if version == decision.champion:
             verdict = return_value(self.airflow, dag_id, run_id, "evaluate")
             raise TerminalError(
-                "the new version did not take over", model=self.model, received="; ".join(verdict["reasons"]),
+                "the new version did not take over",
+                model=self.model,
+                received="; ".join(verdict["reasons"]),
                 next_step=f"airworthy ledger {self.model}",
-            )  # fmt: skip
+            )
         say(self.console, f"champion: version {decision.champion} -> version {version}")
 
     def _told(self, job: Job, change: date, phases: list[Quality], decision: DriftDecision) -> Told:
@@ -167,7 +184,11 @@ class SecondAct:
         [asked] = [entry for entry in decided if entry.event.decision.digest == decision.digest]
         skew = return_value(self.airflow, f"{self.model}__monitor", asked.run_id, "check_skew")
         return Told(
-            change, phases, decision, asked.run_id, ShiftCheck.model_validate(skew),
+            change,
+            phases,
+            decision,
+            asked.run_id,
+            ShiftCheck.model_validate(skew),
             job.spec.monitor.drift.ignore,
             [asked, *(entry for entry in entries if entry.run_id == decision.train_run_id)],
-        )  # fmt: skip
+        )

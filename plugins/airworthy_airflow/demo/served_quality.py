@@ -36,7 +36,10 @@ class Quality:
 
 
 def served_quality(
-    environment: Environment, spec: ModelSpec, since: datetime, phases: Mapping[str, Sequence[Replayed]]
+    environment: Environment,
+    spec: ModelSpec,
+    since: datetime,
+    phases: Mapping[str, Sequence[Replayed]],
 ) -> list[Quality]:
     """Collect the prediction log and judge the answers of each phase that has any.
 
@@ -63,11 +66,15 @@ def _quality(name: str, spec: ModelSpec, weeks: Sequence[Replayed], rows: pl.Dat
 
     from airworthy.evaluation.task_metrics import measure
 
-    own = rows.filter(pl.col("request_id").is_in([request for week in weeks for request in week.requests]))
+    own = rows.filter(
+        pl.col("request_id").is_in([request for week in weeks for request in week.requests])
+    )
     return Quality(
         phase=name,
         window=Window(start=weeks[0].window.start, end=weeks[-1].window.end),
         versions=tuple(sorted(own["model_version"].unique(), key=int)),
         answers=own.height,
-        metrics=measure(spec.task, own["label"].to_numpy(), own["prediction"].to_numpy()) if own.height else {},
+        metrics=measure(spec.task, own["label"].to_numpy(), own["prediction"].to_numpy())
+        if own.height
+        else {},
     )

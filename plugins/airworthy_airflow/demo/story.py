@@ -48,11 +48,17 @@ def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
     dataset = DatasetRef.model_validate(return_value(airflow, dag_id, run_id, "ingest"))
     verdict = Verdict.model_validate(return_value(airflow, dag_id, run_id, "evaluate"))
     example, answer = predict(layout)
-    say(console, f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine")
+    say(
+        console,
+        f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine",
+    )
     say(console, f"          digest {dataset.digest}")
     say(console, f"\n{verdict_table(verdict)}")
     values = ", ".join(f"{value:.4g}" for value in answer["predictions"][:5])
-    say(console, f"\nServed    {MODEL} version {answer['version']} answers {len(answer['predictions'])} rows: {values}")
+    say(
+        console,
+        f"\nServed    {MODEL} version {answer['version']} answers {len(answer['predictions'])} rows: {values}",
+    )
     return example
 
 
@@ -67,11 +73,18 @@ def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
     try:
         with httpx.Client(timeout=30.0, trust_env=False) as http:
             body = http.get(example)
-            answer = http.post(f"{layout.url('server')}/models/{MODEL}/invocations", json=body.json())
+            answer = http.post(
+                f"{layout.url('server')}/models/{MODEL}/invocations", json=body.json()
+            )
     except httpx.HTTPError as error:
-        raise TransientError(f"the model server cannot be reached: {error}", next_step="make status") from None
+        raise TransientError(
+            f"the model server cannot be reached: {error}", next_step="make status"
+        ) from None
     if answer.status_code != 200 or not answer.json().get("predictions"):
-        raise TerminalError("the model server did not predict", received=f"{answer.status_code}: {answer.text[:500]}")
+        raise TerminalError(
+            "the model server did not predict",
+            received=f"{answer.status_code}: {answer.text[:500]}",
+        )
     return example, {"version": answer.headers.get("x-model-version"), **answer.json()}
 
 

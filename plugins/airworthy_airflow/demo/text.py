@@ -20,7 +20,9 @@ def say(console: Console, text: str) -> None:
 
 def quality_table(found: Sequence[Quality]) -> str:
     """Return one line a phase: its days, the version that answered, how many answers, and the metrics."""
-    head = f"{'':<8}{'days':<26}{'version':>8}{'answers':>10}" + "".join(f"{name:>9}" for name in METRICS)
+    head = f"{'':<8}{'days':<26}{'version':>8}{'answers':>10}" + "".join(
+        f"{name:>9}" for name in METRICS
+    )
     return "\n".join([head, *(_quality_line(each) for each in found)])
 
 
@@ -39,7 +41,9 @@ def shift_table(check: ShiftCheck, ignored: Collection[str]) -> str:
         ignored: Columns that the spec says are not watched.
     """
     worst = {shift.column: shift for shift in sorted(check.shifts, key=_excess)}
-    shifts = sorted(worst.values(), key=lambda shift: (shift.column not in check.drifted, -_excess(shift)))
+    shifts = sorted(
+        worst.values(), key=lambda shift: (shift.column not in check.drifted, -_excess(shift))
+    )
     head = f"{'':<9}{'column':<26}{'aspect':<10}{'moved':>8}{'counts from':>13}{'usually':>9}{'of the gain':>13}"
     marks = dict.fromkeys(ignored, "ignored") | dict.fromkeys(check.drifted, "DRIFT")
     lines = [

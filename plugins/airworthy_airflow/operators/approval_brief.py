@@ -31,18 +31,25 @@ def approval_brief(run: RunRequest, handed: Mapping[str, Any], rules: ReleaseRul
         handed: ``challenger``, ``verdict``, ``version`` and ``parity``, as JSON.
         rules: How the version would take over.
     """
-    verdict, version = Verdict.model_validate(handed["verdict"]), VersionRef.model_validate(handed["version"])
+    verdict, version = (
+        Verdict.model_validate(handed["verdict"]),
+        VersionRef.model_validate(handed["version"]),
+    )
     parts = [
         _what(run, verdict, version),
         _links(ModelRef.model_validate(handed["challenger"]), version),
         _reasons(verdict),
-        "**Gates**\n\n" + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
+        "**Gates**\n\n"
+        + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
         "**Metrics** on the same holdout rows\n\n" + _metrics(verdict),
         _staging(ParityResult.model_validate(handed["parity"])),
         f"**Approve**: {rollout_text(rules)}. **Reject**: everything after this is skipped and the champion stays. No "
         f"answer within {format_duration(rules.approval_timeout)} counts as a rejection.",
     ]
-    return Brief(f"{version.model} version {version.version}: may it take over?", "\n\n".join(filter(None, parts)))
+    return Brief(
+        f"{version.model} version {version.version}: may it take over?",
+        "\n\n".join(filter(None, parts)),
+    )
 
 
 def _what(run: RunRequest, verdict: Verdict, version: VersionRef) -> str:
@@ -59,13 +66,19 @@ def _links(challenger: ModelRef, version: VersionRef) -> str:
         "Model report": artifact_url(challenger.model_dump(), "report.html"),
         "Verdict": artifact_url(challenger.model_dump(), "verdict.json"),
         "MLflow run": mlflow_url(f"runs/{challenger.mlflow_run_id}"),
-        f"Version {version.version}": mlflow_url(f"models/{version.model}/versions/{version.version}"),
+        f"Version {version.version}": mlflow_url(
+            f"models/{version.model}/versions/{version.version}"
+        ),
     }
     return " · ".join(f"[{name}]({address})" for name, address in pages.items())
 
 
 def _reasons(verdict: Verdict) -> str:
-    return "**Not passed**\n\n" + "\n".join(f"- {_cell(r)}" for r in verdict.reasons) if verdict.reasons else ""
+    return (
+        "**Not passed**\n\n" + "\n".join(f"- {_cell(r)}" for r in verdict.reasons)
+        if verdict.reasons
+        else ""
+    )
 
 
 def _gate_row(gate: GateOutcome) -> Sequence[str]:
@@ -93,7 +106,9 @@ def _cost(parity: ParityResult) -> str:
     """Return what loading the version costs, of which an older hand-over says nothing."""
     loading, memory, files = parity.load_seconds, parity.memory_mib, parity.size_mib
     facts = (("loading", loading, "s"), ("memory", memory, "MiB"), ("files", files, "MiB"))
-    return "".join(f"; {name} {value:.2f} {unit}" for name, value, unit in facts if value is not None)
+    return "".join(
+        f"; {name} {value:.2f} {unit}" for name, value, unit in facts if value is not None
+    )
 
 
 def _table(head: Sequence[str], rows: Any) -> str:

@@ -17,7 +17,12 @@ from airworthy.release.release_rules import release_rules
 from airworthy.spec import load_spec
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.approval_brief import approval_brief
-from airworthy_airflow.operators.stage_operator import PATIENCE, EmitsLineage, airflow_errors, request_of
+from airworthy_airflow.operators.stage_operator import (
+    PATIENCE,
+    EmitsLineage,
+    airflow_errors,
+    request_of,
+)
 from airworthy_airflow.runners import place_for
 from airworthy_airflow.runners.stage_call import StageCall
 
@@ -61,12 +66,16 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         response_timeout: timedelta,
         **kwargs: Any,
     ) -> None:
-        comment = Param("", type="string", maxLength=2000, title="Comment", description="Why. It is recorded.")
+        comment = Param(
+            "", type="string", maxLength=2000, title="Comment", description="Why. It is recorded."
+        )
         asked = {
-            "subject": f"{model}: may it take over?", "defaults": self.REJECT, "params": {"comment": comment},
+            "subject": f"{model}: may it take over?",
+            "defaults": self.REJECT,
+            "params": {"comment": comment},
             "assigned_users": [{"id": name, "name": name} for name in approvers],
             "doc_md": self.task_doc_md,
-        }  # fmt: skip
+        }
         super().__init__(**{**PATIENCE, **asked, "response_timeout": response_timeout, **kwargs})
         self.model = model
         self.handed = dict(handed)
@@ -81,7 +90,9 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         with airflow_errors(self.log):
             run, environment = request_of(context, self.model), load_environment()
             answer = self._answered_before(context, run)
-            rules = release_rules(load_spec(environment.models / self.model / "model.yaml"), environment)
+            rules = release_rules(
+                load_spec(environment.models / self.model / "model.yaml"), environment
+            )
             brief = approval_brief(run, self.handed, rules)
         if answer is not None:
             return self._conclude(context, answer)
@@ -98,7 +109,9 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         try:
             HITLOperator.execute_complete(self, context, event)
         except ValueError as error:
-            raise AirflowException(f"the answer cannot be taken, and is asked for again: {error}") from None
+            raise AirflowException(
+                f"the answer cannot be taken, and is asked for again: {error}"
+            ) from None
         return self._conclude(context, answer_of(event))
 
     def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
@@ -110,11 +123,15 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         from airworthy.release.release_record import entries_of
 
         entries = open_ledger(load_environment(), self.model).entries()
-        answers = entries_of(entries, run.run_id, self.handed["version"]["version"], ApprovalAnswered)
+        answers = entries_of(
+            entries, run.run_id, self.handed["version"]["version"], ApprovalAnswered
+        )
         if not answers:
             return None
         known = answers[-1].event
-        return ApprovalAnswer(who=answers[-1].who, decision=known.decision, comment=known.comment, at=known.at)
+        return ApprovalAnswer(
+            who=answers[-1].who, decision=known.decision, comment=known.comment, at=known.at
+        )
 
     def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
         with airflow_errors(self.log):
@@ -136,13 +153,16 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
         payload = {
-            "run": request_of(context, self.model).model_dump(mode="json"), **self.handed,
+            "run": request_of(context, self.model).model_dump(mode="json"),
+            **self.handed,
             "approval_answer": answer.model_dump(mode="json"),
-        }  # fmt: skip
+        }
         patiently = Retrying(
-            retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(6), wait=wait_exponential(max=30),
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(6),
+            wait=wait_exponential(max=30),
             reraise=True,
-        )  # fmt: skip
+        )
         place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
         return patiently(place.run, context)
 
@@ -166,5 +186,8 @@ def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
     who = user["name"] if user["name"] == user["id"] else f"{user['name']} ({user['id']})"
     comment = str((event.get("params_input") or {}).get("comment") or "")
     return ApprovalAnswer(
-        decision="approve" if approved else "reject", who=who, comment=comment, at=event["responded_at"]
+        decision="approve" if approved else "reject",
+        who=who,
+        comment=comment,
+        at=event["responded_at"],
     )

@@ -29,7 +29,9 @@ class CollectOperator(StageOperator):
         from airworthy.predictions.collect import collect
 
         found = collect(load_environment(), run.model)
-        self.log.info("%s: %d predictions and %d labels collected", run.model, found.predictions, found.labels)
+        self.log.info(
+            "%s: %d predictions and %d labels collected", run.model, found.predictions, found.labels
+        )
         return super().run_stage(run, context)
 
 

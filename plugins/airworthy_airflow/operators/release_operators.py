@@ -42,7 +42,9 @@ class DeployStagingOperator(StageOperator):
             champion_as_of=None,  # Production looks: it alone sees the champion of the moment.
         )
         if held:
-            message = "the release is held, the champion stays:\n" + "\n".join(f"  - {reason}" for reason in held)
+            message = "the release is held, the champion stays:\n" + "\n".join(
+                f"  - {reason}" for reason in held
+            )
             self.log.warning("%s: %s", self.model, message)
             raise AirflowSkipException(message)
         return super().run_stage(run, context)
@@ -67,8 +69,15 @@ class DeployProductionOperator(StageOperator):
         handed = super().run_stage(run, context)
         deployment = Deployment.model_validate(handed)
         if not deployment.promoted:
-            raise AirflowSkipException(f"the release is held, the champion stays: {deployment.reason}")
-        self.log.info("%s: version %s serves (was %s)", run.model, deployment.version, deployment.previous_version)
+            raise AirflowSkipException(
+                f"the release is held, the champion stays: {deployment.reason}"
+            )
+        self.log.info(
+            "%s: version %s serves (was %s)",
+            run.model,
+            deployment.version,
+            deployment.previous_version,
+        )
         return handed
 
 
@@ -95,8 +104,12 @@ class RollbackOperator(StageOperator):
         params = context.get("params") or {}
         reason = str(params.get("reason") or "").strip()
         if not reason:
-            raise AirflowFailException("a rollback needs a reason: trigger again with the parameter reason")
-        self.handed = {"rollback_request": {"to_version": params.get("to_version") or None, "reason": reason}}
+            raise AirflowFailException(
+                "a rollback needs a reason: trigger again with the parameter reason"
+            )
+        self.handed = {
+            "rollback_request": {"to_version": params.get("to_version") or None, "reason": reason}
+        }
         # The parameters are a rollback's: a train run's, of which `reason` is one of few words, are not among them.
         return super().execute(cast("Context", {**context, "params": {}}))
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
 from airworthy.handover import RolloutStatus, RunRequest, WatchedStep
 from airworthy_airflow.operators.rollout_poll import next_look, status_lines
@@ -58,7 +62,9 @@ class RolloutOperator(StageOperator):
         reasons = "\n".join(f"  - {reason}" for reason in status.reasons)
         if status.state == "tripped":
             _tell(status, run, context, self.log)
-            raise AirflowFailException(f"the rollout is over, the champion has all of the traffic:\n{reasons}")
+            raise AirflowFailException(
+                f"the rollout is over, the champion has all of the traffic:\n{reasons}"
+            )
         if status.state == "held":
             raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
         if status.state != "done":
@@ -93,15 +99,24 @@ class EndRolloutOperator(StageOperator):
         Raises:
             AirflowFailException: when it is done, and a task of the run had failed.
         """
-        self.handed["rollout_request"] = {"step": self.step, "stop": "the run ended before its rollout did"}
+        self.handed["rollout_request"] = {
+            "step": self.step,
+            "stop": "the run ended before its rollout did",
+        }
         handed = super().run_stage(run, context)
         status = RolloutStatus.model_validate(handed)
-        lines = status_lines(status) if status.since is not None else ["no rollout of this run was left on"]
+        lines = (
+            status_lines(status)
+            if status.since is not None
+            else ["no rollout of this run was left on"]
+        )
         for line in lines:
             self.log.info("%s", line)
         failed = failed_tasks(context)
         if failed:
-            raise AirflowFailException(f"the champion has all of the traffic; the run failed at {', '.join(failed)}")
+            raise AirflowFailException(
+                f"the champion has all of the traffic; the run failed at {', '.join(failed)}"
+            )
         return handed if status.since is not None else {}
 
 
@@ -117,4 +132,8 @@ def _tell(status: RolloutStatus, run: RunRequest, context: Context, log: Log) ->
     from airworthy_airflow.alerts.alert_links import version_links
     from airworthy_airflow.alerts.notify import tell
 
-    tell(guard_trip(status, run.run_id, version_links(context, status.model, status.version)), run.run_id, log)
+    tell(
+        guard_trip(status, run.run_id, version_links(context, status.model, status.version)),
+        run.run_id,
+        log,
+    )

@@ -23,7 +23,11 @@ def next_look(status: RolloutStatus, now: datetime) -> datetime:
 def status_lines(status: RolloutStatus) -> list[str]:
     """Return what a look found, for the log: the state, both versions' figures, the reasons."""
     step = "shadow" if status.step == "shadow" else f"{status.step} %"
-    until = f" until {status.until:%Y-%m-%d %H:%M:%S} UTC" if status.state == "baking" and status.until else ""
+    until = (
+        f" until {status.until:%Y-%m-%d %H:%M:%S} UTC"
+        if status.state == "baking" and status.until
+        else ""
+    )
     psi = "" if status.psi is None else f", predictions' PSI {status.psi:.3f}"
     arms = (("challenger", status.challenger), ("champion", status.champion))
     return [
@@ -36,7 +40,9 @@ def status_lines(status: RolloutStatus) -> list[str]:
 def _arm_line(role: str, arm: ArmFigures) -> str:
     found = [f"{arm.requests:,} requests", f"{arm.errors:,} errors"]
     found += [
-        f"{name} {value:.1f} ms" for name, value in (("p50", arm.p50_ms), ("p99", arm.p99_ms)) if value is not None
+        f"{name} {value:.1f} ms"
+        for name, value in (("p50", arm.p50_ms), ("p99", arm.p99_ms))
+        if value is not None
     ]
     if arm.mean_loss is not None:
         found.append(f"mean loss {arm.mean_loss:.4g} over {arm.labels:,} labels")

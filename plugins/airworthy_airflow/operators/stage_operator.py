@@ -43,7 +43,9 @@ class EmitsLineage:
     handed: dict[str, Any]
     handed_over: Mapping[str, Any]
 
-    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Dataset, AirworthyRunFacet]:
+    def get_openlineage_facets_on_complete(
+        self, task_instance: object
+    ) -> OperatorLineage[Dataset, AirworthyRunFacet]:
         """Return the stage's inputs and outputs; the provider asks after a success, and after a failure."""
         # Only a provider that is on gets here: a parse, and a task without it, import nothing for it.
         from airworthy_airflow.openlineage import lineage_of
@@ -65,7 +67,9 @@ class StageOperator(EmitsLineage, BaseOperator):
     template_fields = ("handed",)
     ui_color = "#e8f0f8"
 
-    def __init__(self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**{**PATIENCE, "doc_md": self.task_doc_md, **kwargs})
         self.model = model
         self.handed = dict(handed or {})
@@ -81,7 +85,9 @@ class StageOperator(EmitsLineage, BaseOperator):
         """
         with airflow_errors(self.log):
             run = request_of(context, self.model, whole_days=self.whole_days)
-            self.log.info("%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason)
+            self.log.info(
+                "%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason
+            )
             self.handed_over = self.run_stage(run, context)
         return self.handed_over
 

@@ -56,7 +56,11 @@ class ValidateOperator(StageOperator):
         if "dataset" not in self.handed:
             return
         dataset = DatasetRef.model_validate(self.handed["dataset"])
-        tell(failed_validation(run.model, dataset.id, error, task_links(context)), run.run_id, self.log)
+        tell(
+            failed_validation(run.model, dataset.id, error, task_links(context)),
+            run.run_id,
+            self.log,
+        )
 
 
 class TrainOperator(StageOperator):

@@ -7,7 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import DagIsPaused, TriggerDagRunOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DagRunTriggerException,
+)
 
 from airworthy.environment import load_environment
 from airworthy_airflow.operators.stage_operator import airflow_errors
@@ -39,9 +43,15 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
 
     def __init__(self, *, model: str, data_check: XComArg, **kwargs: Any) -> None:
         super().__init__(
-            **{"trigger_dag_id": f"{model}__train", "fail_when_dag_is_paused": True, "skip_when_already_exists": True,
-               "logical_date": None, "doc_md": DOC, **kwargs}
-        )  # fmt: skip
+            **{
+                "trigger_dag_id": f"{model}__train",
+                "fail_when_dag_is_paused": True,
+                "skip_when_already_exists": True,
+                "logical_date": None,
+                "doc_md": DOC,
+                **kwargs,
+            }
+        )
         self.model = model
         self.data_check: Any = data_check
 
@@ -94,7 +104,11 @@ def tell_of(decision: DriftDecision, context: Context, log: Log, *, started: boo
     from airworthy_airflow.alerts.notify import tell
 
     links = task_links(context)
-    alert = retraining(decision, links, started=started) if decision.trigger else circuit_breaker(decision, links)
+    alert = (
+        retraining(decision, links, started=started)
+        if decision.trigger
+        else circuit_breaker(decision, links)
+    )
     tell(alert, context["dag_run"].run_id, log)
 
 

@@ -51,9 +51,12 @@ class DockerPlace:
             if self._stopped:
                 raise self._lost("the container was stopped with its task") from None
             raise TerminalError(
-                f"Docker does not have what the stage needs: {error.explanation or error}", model=self._call.model,
-                stage=self._call.stage, received=self._operator.image, next_step="docker build, or docker pull",
-            ) from None  # fmt: skip
+                f"Docker does not have what the stage needs: {error.explanation or error}",
+                model=self._call.model,
+                stage=self._call.stage,
+                received=self._operator.image,
+                next_step="docker build, or docker pull",
+            ) from None
         except (DockerException, RequestException) as error:
             raise self._lost(f"Docker could not run the stage: {error}") from None
         if not isinstance(result, dict):
@@ -109,7 +112,9 @@ class DockerPlace:
         mounts = [Mount(target=state, source=state, type="bind")]
         for text in self._settings.mounts:
             source, target, *mode = text.split(":")
-            mounts.append(Mount(target=target, source=source, type="bind", read_only=mode == ["ro"]))
+            mounts.append(
+                Mount(target=target, source=source, type="bind", read_only=mode == ["ro"])
+            )
         return mounts
 
     def _remove_left(self, operator: DockerOperator, context: Context) -> None:
@@ -121,18 +126,28 @@ class DockerPlace:
 
     def _lost(self, problem: str) -> TransientError:
         return TransientError(
-            problem, model=self._call.model, stage=self._call.stage, next_step="check that the Docker engine is up"
+            problem,
+            model=self._call.model,
+            stage=self._call.stage,
+            next_step="check that the Docker engine is up",
         )
 
 
 def _labels(call: StageCall, context: Context) -> dict[str, str]:
     run = context["dag_run"]
-    return {"airworthy.dag": str(run.dag_id), "airworthy.run": str(run.run_id), "airworthy.task": call.task_id}
+    return {
+        "airworthy.dag": str(run.dag_id),
+        "airworthy.run": str(run.run_id),
+        "airworthy.task": call.task_id,
+    }
 
 
 def failure_of(call: StageCall, error: DockerContainerFailedException) -> AirworthyError:
     """Return the error of a failed container; its log may be missing, and its lines may be bytes."""
-    log = [line if isinstance(line, str) else line.decode(errors="replace") for line in error.logs or ()]
+    log = [
+        line if isinstance(line, str) else line.decode(errors="replace")
+        for line in error.logs or ()
+    ]
     return call.failure(_exit_code(error), log)
 
 

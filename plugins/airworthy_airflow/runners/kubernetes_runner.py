@@ -77,7 +77,9 @@ class KubernetesPlace:
             env_from=[_from_secret(name) for name in settings.secrets],
             service_account_name=settings.service_account,
             container_resources=_requirements(settings.resources_of(self._call.stage)),
-            pod_template_file=str(settings.pod_template) if settings.pod_template is not None else None,
+            pod_template_file=str(settings.pod_template)
+            if settings.pod_template is not None
+            else None,
             startup_timeout_seconds=int(settings.startup_timeout.total_seconds()),
             do_xcom_push=True,
             deferrable=False,
@@ -92,22 +94,32 @@ class KubernetesPlace:
     @property
     def _settings(self) -> Kubernetes:
         settings = self._call.environment.kubernetes
-        assert settings is not None, "an environment that runs stages in kubernetes has settings for it"
+        assert settings is not None, (
+            "an environment that runs stages in kubernetes has settings for it"
+        )
         return settings
 
     @property
     def _where(self) -> dict[str, Any]:
         return {
-            "model": self._call.model, "stage": self._call.stage, "received": f"namespace {self._settings.namespace}",
+            "model": self._call.model,
+            "stage": self._call.stage,
+            "received": f"namespace {self._settings.namespace}",
             "next_step": "look at the pod's events in the task's log",
-        }  # fmt: skip
+        }
 
 
 def exit_code_of(pod: V1Pod | None, container: str) -> int | None:
     """Return the exit code of a pod's container; None when it has none: evicted, or never started."""
-    statuses = (pod.status.container_statuses or []) if pod is not None and pod.status is not None else []
+    statuses = (
+        (pod.status.container_statuses or []) if pod is not None and pod.status is not None else []
+    )
     for status in statuses:
-        if status.name == container and status.state is not None and status.state.terminated is not None:
+        if (
+            status.name == container
+            and status.state is not None
+            and status.state.terminated is not None
+        ):
             return int(status.state.terminated.exit_code)
     return None
 

@@ -33,9 +33,18 @@ class StageCall:
     def command(self, output: str) -> list[str]:
         """Return the command that runs the stage in a container and leaves its result in a file."""
         return [
-            "python", "-m", "airworthy", "stage", self.stage, "--model", self.model, "--input", f"env:{VARIABLE}",
-            "--output", output,
-        ]  # fmt: skip
+            "python",
+            "-m",
+            "airworthy",
+            "stage",
+            self.stage,
+            "--model",
+            self.model,
+            "--input",
+            f"env:{VARIABLE}",
+            "--output",
+            output,
+        ]
 
     def variables(self, settings: Containers, *, kept: bool = False) -> dict[str, str]:
         """Return the variables that the container gets: secrets may be among them.
@@ -64,10 +73,14 @@ class StageCall:
             exit_code: Of the container; 137 is one that was killed, as for want of memory.
             log: Its last lines; an error's first line has the words, those under it are indented.
         """
-        said = next((line for line in reversed(log) if line.strip() and not line.startswith(" ")), "")
+        said = next(
+            (line for line in reversed(log) if line.strip() and not line.startswith(" ")), ""
+        )
         said = said.removeprefix(f"{self.model} {self.stage}: ")
         kind = TerminalError if exit_code == _NO_USE_TRYING_AGAIN else TransientError
         return kind(
-            said or "the container failed without a word", model=self.model, stage=self.stage,
+            said or "the container failed without a word",
+            model=self.model,
+            stage=self.stage,
             received=f"a container that ended with {exit_code}",
-        )  # fmt: skip
+        )

@@ -39,7 +39,9 @@ def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
             _up(layout, console, inherited)
     except Timeout:
         raise TerminalError(
-            "another command is bringing this stack up", received=layout.state, next_step="wait for it, or: make down"
+            "another command is bringing this stack up",
+            received=layout.state,
+            next_step="wait for it, or: make down",
         ) from None
 
 
@@ -83,7 +85,9 @@ def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
     environment = process_environment(layout, secrets, inherited)
     _write_env_file(layout, secrets)
     try:
-        with progress(console, "Preparing the databases (a quarter of a minute the first time)") as tell:
+        with progress(
+            console, "Preparing the databases (a quarter of a minute the first time)"
+        ) as tell:
             prepare_databases(layout, environment)
             tell("Starting Airflow, MLflow and the model server")
             process = start_supervisord(layout, environment)
@@ -98,12 +102,15 @@ def _refuse_taken_ports(layout: Layout) -> None:
         if port_taken(layout.ports[part]):
             raise TerminalError(
                 f"port {layout.ports[part]}, meant for {part}, is taken by another program",
-                received=f"{variable}={layout.ports[part]}", allowed="a free port",
+                received=f"{variable}={layout.ports[part]}",
+                allowed="a free port",
                 next_step=f"end that program, or: {variable}=<free port> make up",
-            )  # fmt: skip
+            )
 
 
-def _wait_until_healthy(layout: Layout, tell: Tell, process: subprocess.Popen[bytes] | None = None) -> None:
+def _wait_until_healthy(
+    layout: Layout, tell: Tell, process: subprocess.Popen[bytes] | None = None
+) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
     while True:
         found = health(layout)
@@ -112,7 +119,11 @@ def _wait_until_healthy(layout: Layout, tell: Tell, process: subprocess.Popen[by
             return
         states = part_states(layout)
         failed = [part for part, state in states.items() if state == "FATAL"]
-        if failed or time.monotonic() > deadline or (process is not None and process.poll() is not None):
+        if (
+            failed
+            or time.monotonic() > deadline
+            or (process is not None and process.poll() is not None)
+        ):
             part = failed[0] if failed else next(iter(waiting))
             raise TerminalError(
                 f"{part} {'stopped' if failed else waiting[part]}; the end of its log:\n{log_tail(layout, part)}",
@@ -125,6 +136,9 @@ def _wait_until_healthy(layout: Layout, tell: Tell, process: subprocess.Popen[by
 
 
 def _write_env_file(layout: Layout, secrets: Secrets) -> None:
-    lines = [f"export {key}={shlex.quote(value)}" for key, value in user_environment(layout, secrets).items()]
+    lines = [
+        f"export {key}={shlex.quote(value)}"
+        for key, value in user_environment(layout, secrets).items()
+    ]
     binaries = shlex.quote(str(Path(sys.executable).parent))
     write_private(layout.env_file, "\n".join([*lines, f'export PATH={binaries}:"$PATH"', ""]))

@@ -10,12 +10,19 @@ import httpx
 from airworthy_airflow.stack.layout import HOST, Layout
 from airworthy_airflow.stack.supervision import part_states
 
-AIRFLOW_PARTS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+AIRFLOW_PARTS = {
+    "scheduler": "scheduler",
+    "dag-processor": "dag_processor",
+    "triggerer": "triggerer",
+}
 
 
 def health(layout: Layout) -> dict[str, str]:
     """Return ``healthy`` or what is wrong, for every part."""
-    found = {"api-server": "does not answer", **dict.fromkeys(AIRFLOW_PARTS, "waits for the API server")}
+    found = {
+        "api-server": "does not answer",
+        **dict.fromkeys(AIRFLOW_PARTS, "waits for the API server"),
+    }
     answer = _get(f"{layout.url('airflow')}/api/v2/monitor/health")
     if answer is not None and answer.status_code == 200:
         found["api-server"] = "healthy"

@@ -23,7 +23,12 @@ def prepare_databases(layout: Layout, environment: dict[str, str]) -> None:
     }
     running = {
         name: subprocess.Popen(
-            command, env=environment, cwd=layout.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=environment,
+            cwd=layout.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for name, command in commands.items()
     }
@@ -32,5 +37,6 @@ def prepare_databases(layout: Layout, environment: dict[str, str]) -> None:
         if process.returncode != 0:
             raise TerminalError(
                 f"{name} database could not be prepared:\n{outputs[name][-3000:]}",
-                received=layout.state, next_step="read the message above",
-            )  # fmt: skip
+                received=layout.state,
+                next_step="read the message above",
+            )

@@ -37,7 +37,9 @@ class Supervisor:
 
 def write_record(layout: Layout, pid: int) -> None:
     """Remember the supervisord that was just started."""
-    write_private(layout.record, json.dumps({"pid": pid, "started": psutil.Process(pid).create_time()}))
+    write_private(
+        layout.record, json.dumps({"pid": pid, "started": psutil.Process(pid).create_time()})
+    )
 
 
 def read_record(layout: Layout) -> Supervisor | None:
@@ -57,7 +59,9 @@ def members(layout: Layout) -> list[psutil.Process]:
     for process in psutil.process_iter():
         if process.pid not in mine and _belongs(process, str(layout.state), session):
             found[process.pid] = process
-            found.update((child.pid, child) for child in _children(process) if child.pid not in mine)
+            found.update(
+                (child.pid, child) for child in _children(process) if child.pid not in mine
+            )
     return [process for process in found.values() if _living(process)]
 
 
@@ -112,7 +116,11 @@ def _belongs(process: psutil.Process, state: str, session: int | None) -> bool:
 
 def _reused(supervisor: Supervisor) -> bool:
     """Whether another process now has the pid of a supervisord that is gone: then its session is not the stack's."""
-    return psutil.pid_exists(supervisor.pid) and not supervisor.alive and not _zombie_or_gone(supervisor.pid)
+    return (
+        psutil.pid_exists(supervisor.pid)
+        and not supervisor.alive
+        and not _zombie_or_gone(supervisor.pid)
+    )
 
 
 def _zombie_or_gone(pid: int) -> bool:

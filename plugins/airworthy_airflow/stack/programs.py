@@ -19,15 +19,43 @@ def commands(layout: Layout) -> dict[str, list[str]]:
     python, binaries = sys.executable, Path(sys.executable).parent
     airflow = str(binaries / "airflow")
     mlflow = [
-        str(binaries / "mlflow"), "server", "--host", HOST, "--port", str(layout.ports["mlflow"]), "--workers", "1",
-        "--backend-store-uri", layout.tracking_uri, "--default-artifact-root", layout.artifacts,
+        str(binaries / "mlflow"),
+        "server",
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["mlflow"]),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        layout.tracking_uri,
+        "--default-artifact-root",
+        layout.artifacts,
         "--no-serve-artifacts",
-    ]  # fmt: skip
+    ]
     collect = [python, "-m", "airworthy", "collect", "--all", "--every", str(_COLLECT_SECONDS)]
     # These have processes of their own, which a killed one leaves behind.
     alone = [python, "-m", "airworthy_airflow.stack.part"]
-    serve = [python, "-m", "airworthy", "serve", "--host", HOST, "--port", str(layout.ports["server"])]
-    metrics = [python, "-m", "airworthy", "metrics", "--host", HOST, "--port", str(layout.ports["metrics"])]
+    serve = [
+        python,
+        "-m",
+        "airworthy",
+        "serve",
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["server"]),
+    ]
+    metrics = [
+        python,
+        "-m",
+        "airworthy",
+        "metrics",
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["metrics"]),
+    ]
     return {
         "api-server": [airflow, "api-server"],
         "scheduler": [*alone, airflow, "scheduler", "--skip-serve-logs"],

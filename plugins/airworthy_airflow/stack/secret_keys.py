@@ -29,7 +29,9 @@ def ensure_secrets(layout: Layout) -> Secrets:
     path = layout.folder / "secrets.json"
     if not path.exists():
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        made = Secrets(fernet, secrets.token_urlsafe(48), secrets.token_urlsafe(48), secrets.token_urlsafe(12))
+        made = Secrets(
+            fernet, secrets.token_urlsafe(48), secrets.token_urlsafe(48), secrets.token_urlsafe(12)
+        )
         write_private(path, json.dumps(made.__dict__))
     found = Secrets(**json.loads(path.read_text(encoding="utf-8")))
     write_private(password_file(layout), json.dumps({USER: found.password}))
@@ -47,6 +49,8 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as stream:
         stream.write(text)
     fresh.replace(path)

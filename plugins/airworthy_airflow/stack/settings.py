@@ -87,8 +87,16 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "legacy_names_on": False,
         },
     }
-    flat = {f"AIRFLOW__{s.upper()}__{key.upper()}": str(v) for s, keys in sections.items() for key, v in keys.items()}
-    return {"AIRFLOW_HOME": str(layout.airflow_home), **flat, "AIRFLOW__API_AUTH__JWT_ISSUER": "airworthy"}
+    flat = {
+        f"AIRFLOW__{s.upper()}__{key.upper()}": str(v)
+        for s, keys in sections.items()
+        for key, v in keys.items()
+    }
+    return {
+        "AIRFLOW_HOME": str(layout.airflow_home),
+        **flat,
+        "AIRFLOW__API_AUTH__JWT_ISSUER": "airworthy",
+    }
 
 
 def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
@@ -104,11 +112,15 @@ def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
         "AIRWORTHY_DOWNLOADS": str(layout.downloads),
         "AIRWORTHY_SERVER_URL": layout.url("server"),
         "AIRWORTHY_MLFLOW_URL": layout.url("mlflow"),
-        "PYTHONPATH": os.pathsep.join(str(project / p) for p in ("include", "plugins", "infra/airflow")),
+        "PYTHONPATH": os.pathsep.join(
+            str(project / p) for p in ("include", "plugins", "infra/airflow")
+        ),
     }
 
 
-def process_environment(layout: Layout, secrets: Secrets, inherited: dict[str, str]) -> dict[str, str]:
+def process_environment(
+    layout: Layout, secrets: Secrets, inherited: dict[str, str]
+) -> dict[str, str]:
     """Return the whole environment of the stack's processes.
 
     Args:
@@ -121,7 +133,13 @@ def process_environment(layout: Layout, secrets: Secrets, inherited: dict[str, s
     said = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return {**kept, **user_environment(layout, secrets), **said, MARKER: str(layout.state), "PYTHONUNBUFFERED": "1"}
+    return {
+        **kept,
+        **user_environment(layout, secrets),
+        **said,
+        MARKER: str(layout.state),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _is_taken_over(variable: str) -> bool:

@@ -23,8 +23,12 @@ def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess
     with (layout.logs / "supervisord.out").open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-        )  # fmt: skip
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
     write_record(layout, process.pid)
     return process
 

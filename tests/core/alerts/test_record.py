@@ -12,9 +12,14 @@ from airworthy.ledger.events import AlertRaised
 from airworthy.spec.alerts_part import Alerts, EmailChannel, SlackChannel, WebhookChannel
 
 ALERT_OF_DRIFT = Alert(
-    kind="drift", model="parcels", about="one day", severity="warning", title="parcels is trained again",
-    text="it drifted", next_step="nothing",
-)  # fmt: skip
+    kind="drift",
+    model="parcels",
+    about="one day",
+    severity="warning",
+    title="parcels is trained again",
+    text="it drifted",
+    next_step="nothing",
+)
 
 
 def test_what_one_try_could_not_tell_a_later_one_adds(environment: Environment) -> None:
@@ -36,7 +41,9 @@ def test_an_alert_without_a_channel_is_written_down_once(environment: Environmen
     ledger = open_ledger(environment, "parcels")
     for _ in range(2):
         entries = ledger.entries()
-        record(ledger, ALERT_OF_DRIFT, [], "run-1", first=told_before(entries, ALERT_OF_DRIFT) is None)
+        record(
+            ledger, ALERT_OF_DRIFT, [], "run-1", first=told_before(entries, ALERT_OF_DRIFT) is None
+        )
     [entry] = ledger.entries()
     assert entry.kind == AlertRaised.kind
     assert Alert.model_validate(entry.event.alert) == ALERT_OF_DRIFT
@@ -46,7 +53,10 @@ def test_an_alert_without_a_channel_is_written_down_once(environment: Environmen
 
 def test_an_alert_goes_to_the_channels_that_want_it() -> None:
     """By kind and by model; a kind that the model's spec leaves out goes nowhere."""
-    everything, pager = SlackChannel(type="slack"), WebhookChannel(type="webhook", kinds=["guard_trip"])
+    everything, pager = (
+        SlackChannel(type="slack"),
+        WebhookChannel(type="webhook", kinds=["guard_trip"]),
+    )
     other = EmailChannel(type="email", to=["a@b.org"], models=["bikes"])
     channels = [everything, pager, other]
     assert wanted("drift", "parcels", Alerts(), channels) == [everything]

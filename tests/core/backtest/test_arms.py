@@ -57,7 +57,9 @@ def trained(*outcomes: Outcome) -> Service:
         (("champion", "failed"), 0),
     ],
 )
-def test_only_what_the_gates_rejected_opens_the_breaker(outcomes: tuple[Outcome, ...], refused: int) -> None:
+def test_only_what_the_gates_rejected_opens_the_breaker(
+    outcomes: tuple[Outcome, ...], refused: int
+) -> None:
     """A training that failed is no rejected challenger; a champion ends the row."""
     assert trained(*outcomes).refused == refused
 
@@ -65,10 +67,25 @@ def test_only_what_the_gates_rejected_opens_the_breaker(outcomes: tuple[Outcome,
 def test_a_champion_answers_from_its_own_day_on() -> None:
     """What was rejected never answers, and is still the newest that was trained; a failure says why."""
     service = trained("rejected", "champion", "failed", "rejected")
-    assert [service.at(START + timedelta(days=day)).as_of.day for day in (-1, 0, 1, 2, 4)] == [1, 1, 1, 3, 3]
-    assert [service.made_by(START + timedelta(days=day)).as_of.day for day in (0, 1, 2, 3, 4)] == [1, 2, 3, 3, 5]
+    assert [service.at(START + timedelta(days=day)).as_of.day for day in (-1, 0, 1, 2, 4)] == [
+        1,
+        1,
+        1,
+        3,
+        3,
+    ]
+    assert [service.made_by(START + timedelta(days=day)).as_of.day for day in (0, 1, 2, 3, 4)] == [
+        1,
+        2,
+        3,
+        3,
+        5,
+    ]
     assert service.changes == [START + timedelta(days=2)]
     assert [training.reasons for training in service.trainings] == [
-        ["rmse: fail"], [], ["there are too few labelled rows to learn from"], ["rmse: fail"],
-    ]  # fmt: skip
+        ["rmse: fail"],
+        [],
+        ["there are too few labelled rows to learn from"],
+        ["rmse: fail"],
+    ]
     assert Training.model_validate(service.trainings[0].model_dump()) == service.trainings[0]

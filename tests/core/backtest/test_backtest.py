@@ -25,9 +25,12 @@ __all__ = ["make_model"]
 def make(make_model: MakeModel, **source: Any) -> str:
     """A small model whose challengers have to be surely better than the champion."""
     ingest = {
-        "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source}, "event_time": "picked_up_at",
-        "key": ["delivery_id"], "label": "minutes", "columns": dict(COLUMNS),
-    }  # fmt: skip
+        "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source},
+        "event_time": "picked_up_at",
+        "key": ["delivery_id"],
+        "label": "minutes",
+        "columns": dict(COLUMNS),
+    }
     # Trained at the first sign, a challenger would know too little of the changed world.
     monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "5 of 5"}}
     train = {"lookback": "15d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}}
@@ -41,7 +44,9 @@ def walked(*arguments: str) -> tuple[Backtest, str]:
     assert result.exit_code == 0, result.output
     folder = Path(re.findall("^evidence: (.+)$", result.stdout, re.MULTILINE)[0])
     assert (folder / "backtest.md").read_text(encoding="utf-8").rstrip() in result.stdout
-    return Backtest.model_validate_json((folder / "backtest.json").read_text(encoding="utf-8")), result.stdout
+    return Backtest.model_validate_json(
+        (folder / "backtest.json").read_text(encoding="utf-8")
+    ), result.stdout
 
 
 def test_a_changed_world_is_caught_up_with(environment: Environment, make_model: MakeModel) -> None:
@@ -56,7 +61,11 @@ def test_a_changed_world_is_caught_up_with(environment: Environment, make_model:
     assert after.metrics["triggered"] < 0.9 * after.metrics["never"]
     assert last.metrics["triggered"] < 0.9 * last.metrics["never"]
     (training,) = found.trainings("triggered")
-    assert (f"{training.as_of:%Y-%m-%d}", training.outcome, training.reasons) == ("2026-03-28", "champion", [])
+    assert (f"{training.as_of:%Y-%m-%d}", training.outcome, training.reasons) == (
+        "2026-03-28",
+        "champion",
+        [],
+    )
     assert training.why.startswith("performance: rmse ")
     assert [each.as_of.day for each in found.trainings("scheduled")] == [23, 26, 29, 1]
     assert found.trainings("never") == []
@@ -67,17 +76,23 @@ def test_a_changed_world_is_caught_up_with(environment: Environment, make_model:
 
 def test_a_world_that_stays_is_left_alone(make_model: MakeModel) -> None:
     """Without a change nothing is triggered, and the two arms have the same figures, down to the last digit."""
-    found, told = walked(make(make_model), "--from", "2026-03-20", "--to", "2026-03-23", "--step", "2d")
+    found, told = walked(
+        make(make_model), "--from", "2026-03-20", "--to", "2026-03-23", "--step", "2d"
+    )
     assert found.trainings("triggered") == []
     assert [training.outcome for training in found.trainings("scheduled")] == ["rejected"]
     for period in found.periods:
         assert period.metrics["never"] == period.metrics["triggered"] == period.metrics["scheduled"]
         assert period.metrics["baseline"] > period.metrics["never"]
-    assert json.loads(found.model_dump_json())["metrics"]["never"] == pytest.approx(found.metrics["triggered"])
+    assert json.loads(found.model_dump_json())["metrics"]["never"] == pytest.approx(
+        found.metrics["triggered"]
+    )
     last = told.strip().splitlines()
     assert [line.split("|")[1].strip() for line in last if line.startswith("| **")] == [
-        "**all rows**", "**mean of the steps**", "**trainings**",
-    ]  # fmt: skip
+        "**all rows**",
+        "**mean of the steps**",
+        "**trainings**",
+    ]
     assert backtest_table(found) in told
 
 
@@ -93,7 +108,9 @@ def test_a_world_that_stays_is_left_alone(make_model: MakeModel) -> None:
         (("--from", "2025-01-03", "--to", "2025-01-05"), "too few days are left to learn from"),
     ],
 )
-def test_what_cannot_be_walked_is_said(make_model: MakeModel, arguments: tuple[str, ...], problem: str) -> None:
+def test_what_cannot_be_walked_is_said(
+    make_model: MakeModel, arguments: tuple[str, ...], problem: str
+) -> None:
     """Days that the model does not have, and steps that are none, end in an error that says what is allowed."""
     result = CliRunner().invoke(app, ["backtest", make(make_model), *arguments])
     assert result.exit_code == 1

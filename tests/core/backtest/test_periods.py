@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from airworthy.backtest.periods import periods
 from airworthy.errors import TerminalError
 
-DAYS = st.integers(0, 3000).map(lambda days: datetime(2011, 1, 1, tzinfo=UTC) + timedelta(days=days))
+DAYS = st.integers(0, 3000).map(
+    lambda days: datetime(2011, 1, 1, tzinfo=UTC) + timedelta(days=days)
+)
 
 
 @given(DAYS, st.integers(1, 900), st.sampled_from(["1mo", "3mo", "1d", "2w", "10d", "48h"]))
@@ -31,7 +33,12 @@ def test_months_are_calendar_months() -> None:
     assert [f"{period.start:%m-%d}" for period in found] == ["01-31", "02-29", "03-31", "04-30"]
     assert [period.name for period in found] == ["2012-01", "2012-02", "2012-03", "2012-04"]
     quarters = periods(datetime(2012, 1, 1, tzinfo=UTC), datetime(2013, 1, 1, tzinfo=UTC), "3mo")
-    assert [f"{period.end:%Y-%m-%d}" for period in quarters] == ["2012-04-01", "2012-07-01", "2012-10-01", "2013-01-01"]
+    assert [f"{period.end:%Y-%m-%d}" for period in quarters] == [
+        "2012-04-01",
+        "2012-07-01",
+        "2012-10-01",
+        "2013-01-01",
+    ]
 
 
 @pytest.mark.parametrize("step", ["", "month", "0mo", "1m", "12h", "36h", "0d"])

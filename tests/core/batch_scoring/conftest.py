@@ -25,7 +25,8 @@ from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252 - te
 MODEL = "small_model"
 # Takes everything that the training data have, and fails on a number of stops that does not fit into a byte.
 BRITTLE = FEATURES.replace(
-    'pl.col("distance_km") / pl.col("stops")', 'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)'
+    'pl.col("distance_km") / pl.col("stops")',
+    'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)',
 )
 OWN = {"source": {"type": "files", "format": "csv", "path": "in/{yyyy}-{mm}-{dd}.csv"}}
 
@@ -56,7 +57,9 @@ class House:
 
     def says(self, score: dict[str, Any] | None, **changes: Any) -> None:
         """Write the spec with this ``score`` part."""
-        spec = small_spec(MODEL, evaluate={"gates": [{"metric": "rmse", "max": 1000}]}, score=score, **changes)
+        spec = small_spec(
+            MODEL, evaluate={"gates": [{"metric": "rmse", "max": 1000}]}, score=score, **changes
+        )
         (self.folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
     def register(self, run_id: str, **parameters: Any) -> None:
@@ -76,18 +79,24 @@ class House:
         payload = request(as_of, run_id)
         return {**payload, "scoring_inputs": run_stage("ingest_inputs", payload)}
 
-    def score(self, as_of: str = "", run_id: str = "score", payload: dict[str, Any] | None = None) -> BatchScore:
+    def score(
+        self, as_of: str = "", run_id: str = "score", payload: dict[str, Any] | None = None
+    ) -> BatchScore:
         """Run both operations, or the second one alone on a payload."""
         payload = payload or self.inputs(as_of, run_id)
         return BatchScore.model_validate(run_stage("score", payload))
 
     def put(self, day: str, rows: int = 50, seed: int = 3, **changed: Any) -> pl.DataFrame:
         """Write a day's rows for a source that only scoring has: no label; the first row may be changed."""
-        source = SimulatorSource(type="simulator", rows_per_day=rows, seed=seed, bad_share=0.0, missing_share=0.0)
+        source = SimulatorSource(
+            type="simulator", rows_per_day=rows, seed=seed, bad_share=0.0, missing_share=0.0
+        )
         raw = generate_deliveries(source, date.fromisoformat(day))
         frame = raw.select("picked_up_at", *(name for name in COLUMNS if name != "minutes"))
         first = pl.when(pl.int_range(pl.len()) == 0)
-        changes = [first.then(pl.lit(value)).otherwise(name).alias(name) for name, value in changed.items()]
+        changes = [
+            first.then(pl.lit(value)).otherwise(name).alias(name) for name, value in changed.items()
+        ]
         frame = frame.with_columns(changes)
         path = self.folder / f"in/{day}.csv"
         path.parent.mkdir(exist_ok=True)
@@ -99,7 +108,14 @@ def request(as_of: str, run_id: str, **more: Any) -> dict[str, Any]:
     """Return the payload of a run."""
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC).isoformat()
     return {
-        "run": {"model": MODEL, "as_of": moment, "reason": "manual", "run_id": run_id, "requested_by": "ada", **more}
+        "run": {
+            "model": MODEL,
+            "as_of": moment,
+            "reason": "manual",
+            "run_id": run_id,
+            "requested_by": "ada",
+            **more,
+        }
     }
 
 

@@ -48,7 +48,9 @@ def main() -> None:
             score_until(int(line), payload)
             os._exit(0)
         status = os.waitpid(child, 0)[1]
-        print({0: "done", signal.SIGKILL: "killed"}.get(status, f"failed with {status}"), flush=True)
+        print(
+            {0: "done", signal.SIGKILL: "killed"}.get(status, f"failed with {status}"), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ DAYS = ("2026-05-01", "2026-05-02", "2026-05-03")
 STRIDE = 47
 
 
-def test_killed_at_any_step_and_repeated_it_scores_every_row_once(house: House, tmp_path: Path) -> None:
+def test_killed_at_any_step_and_repeated_it_scores_every_row_once(
+    house: House, tmp_path: Path
+) -> None:
     """Each run gets some steps further than the last one before it is killed; what it left, the next one takes up."""
     house.says({**OWN, "window": "3d"})
     given = {day: house.put(day, rows=40, seed=seed, stops=300) for seed, day in enumerate(DAYS)}
@@ -26,7 +28,10 @@ def test_killed_at_any_step_and_repeated_it_scores_every_row_once(house: House, 
     file.write_text(json.dumps(payload), encoding="utf-8")
     ends: list[str] = []
     with subprocess.Popen(
-        [sys.executable, str(SCORER), str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(SCORER), str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as scorer:
         assert scorer.stdin is not None
         assert scorer.stdout is not None
@@ -49,7 +54,9 @@ def demand_whole_partitions(house: House, given: dict[str, pl.DataFrame]) -> Non
     assert all(found[day] == given[day].height - 1 for day in found)
 
 
-def demand_all_once(house: House, result: BatchScore, inputs: ScoringInputs, given: dict[str, pl.DataFrame]) -> None:
+def demand_all_once(
+    house: House, result: BatchScore, inputs: ScoringInputs, given: dict[str, pl.DataFrame]
+) -> None:
     """Every row that can be scored is in the table once, every other one in quarantine once."""
     rows = house.table.scan(result.window).collect()
     first = [int(frame["delivery_id"][0]) for frame in given.values()]

@@ -37,7 +37,9 @@ KEPT = [pl.col("note").alias("key_note")]
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[ModelBundle, LoadedModel]]:
+def bundles(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], tuple[ModelBundle, LoadedModel]]:
     """Return a task's bundle, and the same version as the model server has it."""
     registry = FolderRegistry(tmp_path_factory.mktemp("bundles"))
     made = {task: registry.add(task, "1", task) for task in TASKS}
@@ -51,7 +53,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[M
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_each_task_is_answered_as_the_server_answers(bundles: Callable[[str], Any], task: str) -> None:
+def test_each_task_is_answered_as_the_server_answers(
+    bundles: Callable[[str], Any], task: str
+) -> None:
     """The server's numbers to the last bit; of several classes also their probabilities and the most probable one."""
     bundle, served = bundles(task)
     rows = make_rows(200, seed=4)
@@ -60,7 +64,11 @@ def test_each_task_is_answered_as_the_server_answers(bundles: Callable[[str], An
     assert found["key_note"].equals(rows["note"].alias("key_note"))
     if task != "multiclass":
         assert found["prediction"].to_list() == answers
-        assert found["probabilities"].null_count() == found["predicted_class"].null_count() == rows.height
+        assert (
+            found["probabilities"].null_count()
+            == found["predicted_class"].null_count()
+            == rows.height
+        )
         return
     best = [each.index(max(each)) for each in answers]
     assert found["probabilities"].to_list() == answers
@@ -73,15 +81,21 @@ def brittle() -> ModelBundle:
     """A bundle whose features fail on a negative number, and whose trees say "infinite" from 500 on."""
     expressions = {"x": pl.col("x").cast(pl.UInt32).cast(pl.Float64)}
     rows = pl.DataFrame({"x": [0, 1, 499, 501]}, schema=polars_schema({"x": "int"}))
-    features = FeatureSet(expressions, fit_features(expressions, {"x": pl.Float64()}, [rows.lazy()]))
+    features = FeatureSet(
+        expressions, fit_features(expressions, {"x": pl.Float64()}, [rows.lazy()])
+    )
     data = xgboost.DMatrix(features.matrix(rows), [0.0, 0.0, 0.0, 100.0])
-    grown = xgboost.train({"max_depth": 1, "min_child_weight": 0, "learning_rate": 1.0, "lambda": 0}, data, 2)
+    grown = xgboost.train(
+        {"max_depth": 1, "min_child_weight": 0, "learning_rate": 1.0, "lambda": 0}, data, 2
+    )
     model = json.loads(bytes(grown.save_raw("json")))
     for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
         # Where a node is a leaf, its value stands in place of the split.
         tree["split_conditions"][-1] = 3e38
     booster = xgboost.Booster(model_file=bytearray(json.dumps(model).encode()))
-    manifest = Manifest(model="brittle", task="regression", inputs={"x": "int"}, features=features.features)
+    manifest = Manifest(
+        model="brittle", task="regression", inputs={"x": "int"}, features=features.features
+    )
     return ModelBundle(manifest, features, booster)
 
 
@@ -93,7 +107,9 @@ def test_however_rows_are_cut_each_has_the_same_answer_or_the_same_reason(
     """Bad rows cost themselves alone, whoever stands beside them; what is scored keeps its order."""
     frame = pl.DataFrame({"x": values}, schema=polars_schema({"x": "int"}))
     whole = predict(brittle, frame, [pl.col("x")], frame.height)
-    parts = [predict(brittle, piece, [pl.col("x")], piece.height) for piece in frame.iter_slices(size)]
+    parts = [
+        predict(brittle, piece, [pl.col("x")], piece.height) for piece in frame.iter_slices(size)
+    ]
     assert pl.concat([part.rows for part in parts]).equals(whole.rows)
     assert pl.concat([part.unscorable for part in parts]).equals(whole.unscorable)
     assert whole.rows["x"].to_list() == [value for value in values if 0 <= value < 500]
@@ -110,10 +126,22 @@ def test_a_batch_that_fails_as_a_whole_is_given_up_early(brittle: ModelBundle) -
 
 def record(day: str, version: str, digest: str, at: datetime) -> ScoredPartition:
     return ScoredPartition(
-        partition=day, model_version=version, bundle_digest="b" + version, input_table="t", input_version=1,
-        input_digest=digest, rows=1, quarantined=0, request_id=new_request_id(), scored_at=at, resolved_at=at,
-        run_id=at.isoformat(), dag_id=None, requested_by="ada", git_commit="g",
-    )  # fmt: skip
+        partition=day,
+        model_version=version,
+        bundle_digest="b" + version,
+        input_table="t",
+        input_version=1,
+        input_digest=digest,
+        rows=1,
+        quarantined=0,
+        request_id=new_request_id(),
+        scored_at=at,
+        resolved_at=at,
+        run_id=at.isoformat(),
+        dag_id=None,
+        requested_by="ada",
+        git_commit="g",
+    )
 
 
 Run = tuple[str, str, str]
@@ -122,7 +150,9 @@ RUNS = st.lists(st.tuples(*(st.sampled_from(("1", "2")) for _ in range(3))), min
 
 @settings(max_examples=12)
 @given(RUNS)
-def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(runs: list[Run]) -> None:
+def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(
+    runs: list[Run],
+) -> None:
     """A run that is repeated commits nothing; a day has the rows of the newest version and content that scored it."""
     with tempfile.TemporaryDirectory() as folder:
         table = BatchPredictions(environment_below(Path(folder)), "m")
@@ -142,10 +172,15 @@ def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(r
         assert rows.height == len(wanted)
 
 
-def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next(
+    tmp_path: Path,
+) -> None:
     """Rows that were put there, and no prediction after them: a run without such rows leaves none."""
     table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
-    killed, next_one = record("2026-01-01", "1", "d", at), record("2026-01-01", "2", "d", at + timedelta(minutes=1))
+    killed, next_one = (
+        record("2026-01-01", "1", "d", at),
+        record("2026-01-01", "2", "d", at + timedelta(minutes=1)),
+    )
     bad = quarantined_rows(pl.DataFrame({"reason": ["no number"], "row": ["{}"]}), killed)
     kept = {**bad.schema, PARTITION: pl.String()}
     delta.replace_partition(delta.open_or_create(table.quarantine_uri, kept), bad, "2026-01-01", {})
@@ -157,11 +192,17 @@ def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next
 def test_of_runs_at_once_the_one_that_began_last_stands(tmp_path: Path) -> None:
     """Each commit knows the one that it replaces, however many write one day at the same time."""
     table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
-    runs = [record("2026-01-01", str(number), "d", at + timedelta(minutes=number)) for number in range(1, 9)]
+    runs = [
+        record("2026-01-01", str(number), "d", at + timedelta(minutes=number))
+        for number in range(1, 9)
+    ]
     with ThreadPoolExecutor(len(runs)) as pool:
         list(pool.map(lambda run: table.replace(*rows_of(run), run), runs))
     history = table.history()
-    assert [each.previous_version for each in history] == ["", *(each.model_version for each in history[:-1])]
+    assert [each.previous_version for each in history] == [
+        "",
+        *(each.model_version for each in history[:-1]),
+    ]
     assert [each.resolved_at for each in history] == sorted(each.resolved_at for each in history)
     assert history[-1].model_version == "8"
 

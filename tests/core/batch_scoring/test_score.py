@@ -43,7 +43,9 @@ def test_every_row_once_and_each_says_by_what(house: House) -> None:
     assert rows["event_time"].to_list() == given["picked_up_at"].to_list()
     assert rows["prediction"].is_finite().all()
     assert rows["id"].is_unique().all()
-    assert rows["id"].to_list() == [f"{each}:{row}" for each, row in rows.select("request_id", "row").iter_rows()]
+    assert rows["id"].to_list() == [
+        f"{each}:{row}" for each, row in rows.select("request_id", "row").iter_rows()
+    ]
     assert set(rows["model_version"]) == {"1"}
     assert set(rows["bundle_digest"]) == {house.registry.bundle(MODEL, "1")[1]}
     assert set(rows["run_id"]) == {"first"}
@@ -64,7 +66,11 @@ def test_what_was_scored_is_neither_read_nor_written_again(house: House) -> None
         hidden.rename(folder)
     assert again["scoring_inputs"]["dataset"]["partitions_read"] == 0
     assert second.partitions == {"2026-04-04": "unchanged"}
-    assert (second.table_version, second.rows, second.rows_written) == (first.table_version, first.rows, 0)
+    assert (second.table_version, second.rows, second.rows_written) == (
+        first.table_version,
+        first.rows,
+        0,
+    )
     assert set(scored(house, second)["run_id"]) == {"first"}
 
 
@@ -75,7 +81,9 @@ def test_a_new_champion_and_restated_rows_replace_a_partition(house: House) -> N
     house.score("2026-04-07", "first")
     house.crown("2")
     by_second = house.score("2026-04-07", "second")
-    house.says({**OWN, "source": OWN["source"] | {"rename": {"none": "none"}}})  # otherwise made, so read again
+    house.says(
+        {**OWN, "source": OWN["source"] | {"rename": {"none": "none"}}}
+    )  # otherwise made, so read again
     house.put("2026-04-06", seed=2, rows=40)
     restated = house.score("2026-04-07", "third")
     history = [record for record in house.table.history() if record.partition == "2026-04-06"]
@@ -110,10 +118,17 @@ def test_predictions_are_the_servers(house: House) -> None:
     mine = scored(house, house.score("2026-04-13")).sort("key_delivery_id")
     # A hand-typed field is text in the file, and a number to the model.
     asked = rows.sort("delivery_id").drop("delivery_id").cast({"distance_km": pl.Float64})
-    body = orjson.dumps({"dataframe_split": {"columns": asked.columns, "data": [list(row) for row in asked.rows()]}})
+    body = orjson.dumps(
+        {"dataframe_split": {"columns": asked.columns, "data": [list(row) for row in asked.rows()]}}
+    )
     with running_server(house.environment) as server:
         headers = {"content-type": "application/json"}
-        answer = httpx.post(f"{server.url}/models/{MODEL}/invocations", content=body, headers=headers, trust_env=False)
+        answer = httpx.post(
+            f"{server.url}/models/{MODEL}/invocations",
+            content=body,
+            headers=headers,
+            trust_env=False,
+        )
     told = answer.raise_for_status().json()
     assert told["version"] == "1"
     assert mine["prediction"].to_list() == told["predictions"]
@@ -139,7 +154,9 @@ def test_too_many_rows_that_cannot_be_scored_stop_the_run(house: House) -> None:
     """Over ``ingest.max_bad_share`` nothing of the partition is written; the error shows a reason and what to do."""
     house.says(OWN)
     house.put("2026-04-16", rows=10, stops=300)
-    with pytest.raises(TerminalError, match="too many rows of 2026-04-16 cannot be scored") as refused:
+    with pytest.raises(
+        TerminalError, match="too many rows of 2026-04-16 cannot be scored"
+    ) as refused:
         house.score("2026-04-17")
     assert "max_bad_share" in str(refused.value)
     assert "2026-04-16" not in house.table.partitions()
@@ -209,7 +226,9 @@ def test_the_window_ends_at_as_of_and_begins_with_the_data(house: House) -> None
     """Whole UTC days before `as_of`; what lies before the spec's first day is left out."""
     house.says({"window": "3d"}, start=date(2026, 4, 24))
     result = house.score("2026-04-26")
-    assert result.window == Window.model_validate({"start": "2026-04-24T00:00:00Z", "end": "2026-04-26T00:00:00Z"})
+    assert result.window == Window.model_validate(
+        {"start": "2026-04-24T00:00:00Z", "end": "2026-04-26T00:00:00Z"}
+    )
     assert list(result.partitions) == ["2026-04-24", "2026-04-25"]
 
 
@@ -222,13 +241,23 @@ def test_a_prediction_of_a_batch_is_traced_back_to_its_rows_and_its_training(hou
     house.score("2026-04-27", "second")
     answer = trace(house.environment, chosen["id"])
     made = answer.graph.nodes[answer.roots[0]]
-    assert (answer.kind, answer.versions(), made.run_id, made.version) == ("prediction", ["1"], "first", "1")
+    assert (answer.kind, answer.versions(), made.run_id, made.version) == (
+        "prediction",
+        ["1"],
+        "first",
+        "1",
+    )
     assert made.facts["prediction"] == chosen["prediction"]
     assert made.facts["key_delivery_id"] == chosen["key_delivery_id"]
-    assert {"source", "partition", "dataset", "training", "version"} <= {node.kind for node in answer.nodes()}
+    assert {"source", "partition", "dataset", "training", "version"} <= {
+        node.kind for node in answer.nodes()
+    }
     inputs = [answer.graph.nodes[node] for node in answer.graph.before(made.id)]
     [day] = [node for node in inputs if node.kind == "partition"]
-    assert (day.facts["partition"], day.facts["digest"]) == ("2026-04-26", made.facts["input_digest"])
+    assert (day.facts["partition"], day.facts["digest"]) == (
+        "2026-04-26",
+        made.facts["input_digest"],
+    )
     with pytest.raises(TerminalError, match="nothing is recorded"):
         trace(house.environment, f"{chosen['request_id']}:{10**6}")
 
@@ -236,16 +265,22 @@ def test_a_prediction_of_a_batch_is_traced_back_to_its_rows_and_its_training(hou
 def test_a_version_and_a_partition_lead_to_what_was_scored(house: House) -> None:
     """From a version, all that it scored in batches; from a day of the lake, what was scored of it."""
     house.score("2026-04-29", "mine")
-    [of_version] = [node for node in trace(house.environment, f"{MODEL}/1").nodes() if node.kind == "scored"]
+    [of_version] = [
+        node for node in trace(house.environment, f"{MODEL}/1").nodes() if node.kind == "scored"
+    ]
     assert "mine" in of_version.facts["runs"]
     assert "scored by version 1" in of_version.title
     day = trace(house.environment, f"{MODEL}/2026-04-28")
-    assert [(node.kind, node.version) for node in day.nodes() if day.place(node.id) == "after"] == [("scored", "1")]
+    assert [(node.kind, node.version) for node in day.nodes() if day.place(node.id) == "after"] == [
+        ("scored", "1")
+    ]
 
 
 def test_the_command_scores_and_says_what_it_did(house: House) -> None:
     """``airworthy score`` prints version, partitions, rows and where they are; asked again, that nothing was to do."""
-    first, again = (CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-30"]) for _ in range(2))
+    first, again = (
+        CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-30"]) for _ in range(2)
+    )
     assert (first.exit_code, again.exit_code) == (0, 0), first.output
     assert "version: 1 (bundle " in first.stdout
     assert "partitions [2026-04-29, 2026-04-30): 1 new" in first.stdout

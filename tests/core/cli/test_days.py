@@ -45,9 +45,19 @@ def test_the_calendars_last_day_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["run"], ["stage", "ingest", "--model"], ["score"], ["staleness"], ["monitor"], ["monitor-quality"]]
+    "command",
+    [
+        ["run"],
+        ["stage", "ingest", "--model"],
+        ["score"],
+        ["staleness"],
+        ["monitor"],
+        ["monitor-quality"],
+    ],
 )
-def test_no_command_reads_a_day_that_is_not_over(environment: Environment, command: list[str]) -> None:
+def test_no_command_reads_a_day_that_is_not_over(
+    environment: Environment, command: list[str]
+) -> None:
     """What the source has of it would count as all of it: nothing is read, and the error says how far a run may see."""
     day = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
     refused = CliRunner().invoke(app, [*command, "delivery_late", "--as-of", day])

@@ -18,7 +18,9 @@ MODULE = [sys.executable, "-m", "airworthy"]
 
 def _run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **variables}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
 
 
 @pytest.mark.parametrize("command", [CONSOLE, MODULE], ids=["airworthy", "python -m airworthy"])
@@ -27,7 +29,17 @@ def test_help_lists_the_commands(command: list[str]):
     done = _run([*command, "--help"])
 
     assert done.returncode == 0
-    for name in ("check", "schema", "new-model", "run", "stage", "serve", "ledger", "lineage", "dataset"):
+    for name in (
+        "check",
+        "schema",
+        "new-model",
+        "run",
+        "stage",
+        "serve",
+        "ledger",
+        "lineage",
+        "dataset",
+    ):
         assert name in done.stdout
 
 
@@ -78,7 +90,9 @@ def test_no_colour_when_the_output_is_no_terminal():
     """A log file or a pipe gets plain lines."""
     spec = Path(__file__).parents[1] / "spec"
 
-    done = _run([*MODULE, "check", str(spec / "valid.yaml"), str(spec / "broken" / "bad_cron.yaml")])
+    done = _run(
+        [*MODULE, "check", str(spec / "valid.yaml"), str(spec / "broken" / "bad_cron.yaml")]
+    )
 
     assert done.returncode == 1
     assert "\x1b" not in done.stdout + done.stderr

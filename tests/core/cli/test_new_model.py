@@ -40,7 +40,9 @@ def test_a_new_model_passes_every_check(models: Path, task: str, source: str):
     assert "airworthy run parcels" in made.stdout
     assert checked.exit_code == 0, checked.output
     assert checked.stdout == f"parcels: ok ({models / 'parcels' / 'model.yaml'})\n"
-    jsonschema.Draft202012Validator(spec_schema()).validate(read_mapping(models / "parcels" / "model.yaml"))
+    jsonschema.Draft202012Validator(spec_schema()).validate(
+        read_mapping(models / "parcels" / "model.yaml")
+    )
 
 
 @pytest.mark.parametrize("task", TASKS)

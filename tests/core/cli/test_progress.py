@@ -19,7 +19,10 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("stream", "bar"), [(io.StringIO, False), (Terminal, True)])
 def test_progress_is_told_on_standard_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: type[io.StringIO], bar: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stream: type[io.StringIO],
+    bar: bool,
 ) -> None:
     """Square brackets in a text are text; nothing goes to standard output, which is for results."""
     monkeypatch.setenv("TERM", "xterm")

@@ -89,7 +89,9 @@ def test_version_that_was_rejected_before_exits_3(model: str, environment: Envir
 def test_command_line_wins_over_the_payload(model: str) -> None:
     """What is said on the command line is meant; what is not said comes from the payload."""
     given = json.dumps({"run": {"as_of": "2026-03-10T00:00:00Z", "run_id": "from-payload"}})
-    result = invoke("stage", "ingest", "--model", model, "--as-of", "2026-03-20", "--input", "-", given=given)
+    result = invoke(
+        "stage", "ingest", "--model", model, "--as-of", "2026-03-20", "--input", "-", given=given
+    )
     assert json.loads(result.stdout)["window"]["end"] == "2026-03-20T00:00:00Z"
     result = invoke("stage", "ingest", "--model", model, "--input", "-", given=given)
     assert json.loads(result.stdout)["window"]["end"] == "2026-03-10T00:00:00Z"
@@ -102,7 +104,9 @@ def test_exit_code_says_whether_to_try_again(model: str, environment: Environmen
     for stage in list(STAGES.values())[:5]:
         done = command("stage", stage.name, *day, "--input", "-", given=json.dumps(payload))
         payload[stage.output] = json.loads(done.stdout)
-    unreachable = command("stage", "deploy_staging", *day, "--input", "-", given=json.dumps(payload))
+    unreachable = command(
+        "stage", "deploy_staging", *day, "--input", "-", given=json.dumps(payload)
+    )
     assert (unreachable.returncode, "Traceback" in unreachable.stderr) == (75, False)
     wrong = command("stage", "ingest", "--model", model, "--as-of", "yesterday")
     assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
@@ -121,14 +125,25 @@ def test_a_container_gets_its_input_in_a_variable_and_leaves_its_result_in_a_fil
     run = {"as_of": "2026-03-10T00:00:00Z", "run_id": "packed", "reason": "backfill"}
     monkeypatch.setenv("AIRWORTHY_STAGE_INPUT", pack({"run": run}))
     output = tmp_path / "result.json"
-    done = invoke("stage", "ingest", "--model", model, "--input", "env:AIRWORTHY_STAGE_INPUT", "--output", str(output))
+    done = invoke(
+        "stage",
+        "ingest",
+        "--model",
+        model,
+        "--input",
+        "env:AIRWORTHY_STAGE_INPUT",
+        "--output",
+        str(output),
+    )
     assert done.exit_code == 0
     assert json.loads(output.read_text())["window"]["end"] == "2026-03-10T00:00:00Z"
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize("packed", [None, "{}"])
-def test_input_that_is_not_there_or_not_packed(model: str, monkeypatch: pytest.MonkeyPatch, packed: str | None) -> None:
+def test_input_that_is_not_there_or_not_packed(
+    model: str, monkeypatch: pytest.MonkeyPatch, packed: str | None
+) -> None:
     """The variable is named."""
     monkeypatch.delenv("AIRWORTHY_STAGE_INPUT", raising=False)
     if packed is not None:

@@ -19,7 +19,9 @@ def imperfect(task: Task, count: int, seed: int) -> tuple[Array, Array]:
         return labels, labels + random.normal(0, 1, count)
     if task == "binary":
         labels = random.integers(0, 2, count).astype(float)
-        return labels, np.round(np.clip(0.3 * labels + random.uniform(0, 0.7, count), 0.01, 0.99), 2)
+        return labels, np.round(
+            np.clip(0.3 * labels + random.uniform(0, 0.7, count), 0.01, 0.99), 2
+        )
     labels = random.integers(0, 3, count).astype(float)
     raw = random.uniform(0.1, 1, (count, 3))
     raw[np.arange(count), labels.astype(int)] += 0.5

@@ -13,7 +13,14 @@ import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.behaviour import Behaviour, BehaviouralTest, Direction, Invariance, MinimumFunctionality, load_behaviour
+from airworthy.behaviour import (
+    Behaviour,
+    BehaviouralTest,
+    Direction,
+    Invariance,
+    MinimumFunctionality,
+    load_behaviour,
+)
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.behavioural_gates import behaviour_outcomes
@@ -25,7 +32,9 @@ INPUTS: dict[str, Any] = {"at": "datetime", "km": "float", "kg": "float", "city"
 EXPRESSIONS = {"km": pl.col("km"), "kg": pl.col("kg")}
 FARTHER = Direction(change={"km": pl.col("km") + 3.0}, never="lower", allowed=0.01)
 SAME_WEIGHT = Invariance(change={"kg": pl.col("kg") * 1.5}, tolerance=1.0, allowed=0.01)
-SHORT = MinimumFunctionality(rows=[{"km": 0.5, "kg": 1.0}, {"km": 1.0, "kg": 2.0}], at_least=0.0, at_most=12.0)
+SHORT = MinimumFunctionality(
+    rows=[{"km": 0.5, "kg": 1.0}, {"km": 1.0, "kg": 2.0}], at_least=0.0, at_most=12.0
+)
 RULES: dict[str, BehaviouralTest] = {"farther": FARTHER, "weight": SAME_WEIGHT, "short": SHORT}
 
 
@@ -33,7 +42,9 @@ def rows(count: int = 400, seed: int = 0) -> pl.DataFrame:
     random = np.random.default_rng(seed)
     return pl.DataFrame(
         {
-            "at": pl.Series([datetime(2026, 3, 1, tzinfo=UTC)] * count).cast(pl.Datetime("us", "UTC")),
+            "at": pl.Series([datetime(2026, 3, 1, tzinfo=UTC)] * count).cast(
+                pl.Datetime("us", "UTC")
+            ),
             "km": random.uniform(0.2, 15, count),
             "kg": random.uniform(0.1, 30, count),
             "city": random.choice(["oslo", "rome"], count),
@@ -50,11 +61,15 @@ def model(formula: pl.Expr, task: str = "regression", classes: tuple[str, ...] =
         parameters |= {"objective": "multi:softprob", "num_class": len(classes)}
     label = frame.select(formula.cast(pl.Float64).alias("label"))["label"].to_numpy()
     booster = xgboost.train(parameters, xgboost.DMatrix(features.matrix(frame), label=label), 40)
-    manifest = Manifest(model="parcels", task=task, inputs=INPUTS, features=features.features, classes=list(classes))  # type: ignore[arg-type]
+    manifest = Manifest(
+        model="parcels", task=task, inputs=INPUTS, features=features.features, classes=list(classes)
+    )  # type: ignore[arg-type]
     return ModelBundle(manifest, features, booster)
 
 
-def outcomes(bundle: ModelBundle, tests: dict[str, BehaviouralTest] = RULES) -> dict[str, GateOutcome]:
+def outcomes(
+    bundle: ModelBundle, tests: dict[str, BehaviouralTest] = RULES
+) -> dict[str, GateOutcome]:
     found = behaviour_outcomes(try_behaviour(tests, bundle, rows()))
     return {each.gate.removeprefix("behaviour: "): each for each in found}
 
@@ -68,9 +83,12 @@ def test_a_model_that_behaves_passes_every_rule() -> None:
 
 @pytest.mark.parametrize(
     ("formula", "broken"),
-    [(10 - 0.5 * pl.col("km"), "farther"), (5 + 0.1 * pl.col("km") + 2 * pl.col("kg"), "weight"),
-     (40 + 3 * pl.col("km"), "short")],
-)  # fmt: skip
+    [
+        (10 - 0.5 * pl.col("km"), "farther"),
+        (5 + 0.1 * pl.col("km") + 2 * pl.col("kg"), "weight"),
+        (40 + 3 * pl.col("km"), "short"),
+    ],
+)
 def test_a_bad_model_fails_the_rule_that_it_breaks(formula: pl.Expr, broken: str) -> None:
     """A model made to break one kind of rule fails it, and the reason shows a row with both predictions."""
     found = outcomes(model(formula))[broken]
@@ -90,7 +108,9 @@ def test_a_rule_can_be_about_one_class() -> None:
         bundle,
         {
             "far": Direction(change=farther, never="lower", of="far", tolerance=0.05, allowed=0.01),
-            "near": Direction(change=farther, never="lower", of="near", tolerance=0.05, allowed=0.01),
+            "near": Direction(
+                change=farther, never="lower", of="near", tolerance=0.05, allowed=0.01
+            ),
             "move": Invariance(change=farther, tolerance=0.1, allowed=0.01),
             "plain": MinimumFunctionality(rows=[{"km": 14.0, "kg": 1.0}], of="far", at_least=0.8),
         },
@@ -110,8 +130,15 @@ def test_too_few_rows_say_nothing() -> None:
     assert found["nowhere"].n == 0
 
 
-@given(count=st.integers(0, 500), broken=st.integers(0, 500), allowed=st.floats(0, 0.99), least=st.integers(1, 100))
-def test_the_gate_is_the_share_against_what_is_allowed(count: int, broken: int, allowed: float, least: int) -> None:
+@given(
+    count=st.integers(0, 500),
+    broken=st.integers(0, 500),
+    allowed=st.floats(0, 0.99),
+    least=st.integers(1, 100),
+)
+def test_the_gate_is_the_share_against_what_is_allowed(
+    count: int, broken: int, allowed: float, least: int
+) -> None:
     """Pass exactly up to the allowed share; with too few rows neither pass nor fail."""
     broken = min(broken, count)
     (found,) = behaviour_outcomes([BehaviourFound("rule", "words", count, broken, allowed, least)])

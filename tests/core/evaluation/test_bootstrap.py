@@ -22,9 +22,17 @@ def test_interval_covers_the_truth_as_often_as_it_says() -> None:
         labels = random.normal(0, 1, 300)
         one, other = labels + random.normal(0, 1, 300), labels + random.normal(0, 1, 300)
         _, low, high = relative_loss(
-            "regression", "rmse", labels, one, other, days=np.zeros(300), threshold=0.5, confidence=0.9,
-            resamples=300, seed=seed,
-        )  # fmt: skip
+            "regression",
+            "rmse",
+            labels,
+            one,
+            other,
+            days=np.zeros(300),
+            threshold=0.5,
+            confidence=0.9,
+            resamples=300,
+            seed=seed,
+        )
         covered += low <= 0 <= high
     # 90 % of 200 with four standard deviations (8.5) either side.
     assert 163 <= covered <= 197
@@ -35,7 +43,9 @@ def test_positive_is_worse_whatever_the_direction(metric: str) -> None:
     """A noisier challenger has a positive loss for a metric to minimise and for one to maximise."""
     labels, good = imperfect("regression", 500, seed=4)
     bad = good + np.random.default_rng(5).normal(0, 2, 500)
-    point, low, high = relative_loss("regression", metric, labels, bad, good, days=ONE_DAY, **COMMON)
+    point, low, high = relative_loss(
+        "regression", metric, labels, bad, good, days=ONE_DAY, **COMMON
+    )
     assert 0 < low < point < high
 
 
@@ -54,7 +64,9 @@ def costs(seed: int, days: int, alike: float) -> tuple[np.ndarray, np.ndarray, n
     """
     random = np.random.default_rng(seed)
     day = np.repeat(np.arange(days), 24)
-    difference = np.sqrt(alike) * random.normal(size=days)[day] + np.sqrt(1 - alike) * random.normal(size=day.size)
+    difference = np.sqrt(alike) * random.normal(size=days)[day] + np.sqrt(
+        1 - alike
+    ) * random.normal(size=day.size)
     return 10 + difference / 2, 10 - difference / 2, day
 
 
@@ -64,7 +76,9 @@ def wrong_ends(days: int, alike: float, *, as_one: bool = False) -> tuple[int, i
     for seed in range(300):
         one, other, day = costs(seed, days, alike)
         day = np.zeros(day.size) if as_one else day
-        _, low, high = relative_cost(one, other, days=day, confidence=0.95, resamples=300, seed=seed)
+        _, low, high = relative_cost(
+            one, other, days=day, confidence=0.95, resamples=300, seed=seed
+        )
         below, above = below + (high < 0), above + (low > 0)
     return below, above
 
@@ -87,7 +101,9 @@ def test_days_that_do_not_matter_cost_little() -> None:
     widths = []
     for seed in range(50):
         one, other, day = costs(seed, 14, alike=0.0)
-        ends = [relative_cost(one, other, days=each, **settings) for each in (day, np.zeros(day.size))]
+        ends = [
+            relative_cost(one, other, days=each, **settings) for each in (day, np.zeros(day.size))
+        ]
         widths.append((ends[0][2] - ends[0][1]) / (ends[1][2] - ends[1][1]))
     assert 1.0 <= np.mean(widths) < 1.5
 

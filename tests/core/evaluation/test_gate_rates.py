@@ -41,9 +41,17 @@ def comparison(seed: int, true_loss: float) -> Comparison:
     challenger = size * (shared + 0.25 * other) * (1 + true_loss)
     labels = np.zeros(day.size)
     loss = relative_loss(
-        "regression", "rmse", labels, challenger, champion, days=day, threshold=0.5, confidence=0.95,
-        resamples=300, seed=seed,
-    )  # fmt: skip
+        "regression",
+        "rmse",
+        labels,
+        challenger,
+        champion,
+        days=day,
+        threshold=0.5,
+        confidence=0.95,
+        resamples=300,
+        seed=seed,
+    )
     return Comparison(true_loss, loss, judged(GATE, loss, day.size).outcome)
 
 
@@ -54,7 +62,9 @@ def test_a_model_against_itself_is_not_rejected() -> None:
     expected = expected_passes(cases, 0.05, 0.95)
     assert 0.2 < expected < 0.9
     # Four standard deviations of the share of 300.
-    assert rate_of("pass", cases).share == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / CASES))
+    assert rate_of("pass", cases).share == pytest.approx(
+        expected, abs=4 * math.sqrt(expected * (1 - expected) / CASES)
+    )
 
 
 def test_a_challenger_at_the_margin_passes_as_seldom_as_promised() -> None:
@@ -74,7 +84,9 @@ def test_a_much_worse_challenger_never_passes() -> None:
 
 def test_a_rate_comes_with_its_interval() -> None:
     """Wilson's interval of 5 in 200, by hand; without cases there is no rate."""
-    cases = [Comparison(0.0, (0.0, 0.0, 0.0), "pass" if number < 5 else "fail") for number in range(200)]
+    cases = [
+        Comparison(0.0, (0.0, 0.0, 0.0), "pass" if number < 5 else "fail") for number in range(200)
+    ]
     rate = rate_of("pass", cases)
     assert (rate.share, rate.low, rate.high) == pytest.approx((0.025, 0.01070, 0.05722), abs=1e-4)
     assert math.isnan(rate_of("pass", []).share)
@@ -94,7 +106,9 @@ def test_a_model_is_degraded_to_the_loss_that_is_wanted(task: str, metric: str, 
     mean = float(labels.mean())
 
     def loss(amount: float) -> float:
-        worse = noisier(task, good, noise, amount) if kind == "noisier" else duller(good, mean, amount)
+        worse = (
+            noisier(task, good, noise, amount) if kind == "noisier" else duller(good, mean, amount)
+        )
         return loss_of(task, metric, labels, worse, good, 0.5)
 
     assert loss(0.0) == pytest.approx(0.0, abs=1e-9)

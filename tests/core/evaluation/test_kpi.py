@@ -18,19 +18,28 @@ from airworthy.spec.evaluate_part import Kpi
 MODELS = Path(__file__).resolve().parents[3] / "include/models"
 
 
-def costs(model: str, kpi: Kpi | None, labels: Any, predictions: Any, classes: list[str], **names: Any) -> Any:
+def costs(
+    model: str, kpi: Kpi | None, labels: Any, predictions: Any, classes: list[str], **names: Any
+) -> Any:
     spec = load_spec(MODELS / model / "model.yaml")
     spec = spec.model_copy(update={"evaluate": spec.evaluate.model_copy(update={"kpi": kpi})})
     behaviour = Behaviour(Path("behaviour.py"), {}, names)
-    return costs_of_rows(spec, behaviour, np.asarray(labels, dtype=float), np.asarray(predictions), classes)
+    return costs_of_rows(
+        spec, behaviour, np.asarray(labels, dtype=float), np.asarray(predictions), classes
+    )
 
 
 def test_each_pair_of_a_binary_task_has_its_cost() -> None:
     """Hit, miss, false alarm and a pair that costs nothing, by hand; a class may be written 1, "1" or true."""
     kpi = Kpi.model_validate(
-        {"costs": [{"actual": 1, "predicted": "0", "cost": 6}, {"actual": True, "predicted": 1, "cost": 1.5},
-                   {"actual": False, "predicted": True, "cost": 1}]}
-    )  # fmt: skip
+        {
+            "costs": [
+                {"actual": 1, "predicted": "0", "cost": 6},
+                {"actual": True, "predicted": 1, "cost": 1.5},
+                {"actual": False, "predicted": True, "cost": 1},
+            ]
+        }
+    )
     found = costs("delivery_late", kpi, [1, 1, 0, 0], [0.9, 0.2, 0.5, 0.1], ["0", "1"])
     assert found.tolist() == [1.5, 6.0, 1.0, 0.0]
 
@@ -38,12 +47,22 @@ def test_each_pair_of_a_binary_task_has_its_cost() -> None:
 def test_classes_are_matched_by_name() -> None:
     """A multiclass cost follows the class's name, whatever its code; a class that the window lacks costs nothing."""
     kpi = Kpi.model_validate(
-        {"costs": [{"actual": "snow", "predicted": "clear", "cost": 9},
-                   {"actual": "hail", "predicted": "rain", "cost": 5}]}
-    )  # fmt: skip
+        {
+            "costs": [
+                {"actual": "snow", "predicted": "clear", "cost": 9},
+                {"actual": "hail", "predicted": "rain", "cost": 5},
+            ]
+        }
+    )
     predictions = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]
-    assert costs("delivery_late", kpi, [2, 2], predictions, ["clear", "rain", "snow"]).tolist() == [9.0, 0.0]
-    assert costs("delivery_late", kpi, [0, 0], predictions, ["snow", "clear", "rain"]).tolist() == [0.0, 9.0]
+    assert costs("delivery_late", kpi, [2, 2], predictions, ["clear", "rain", "snow"]).tolist() == [
+        9.0,
+        0.0,
+    ]
+    assert costs("delivery_late", kpi, [0, 0], predictions, ["snow", "clear", "rain"]).tolist() == [
+        0.0,
+        9.0,
+    ]
 
 
 def test_without_a_kpi_nothing_is_priced() -> None:
@@ -59,7 +78,9 @@ def test_a_function_prices_each_row() -> None:
         return labels
 
     labels = np.array([1.0, 2.0])
-    assert costs("delivery_eta", Kpi(function="spoil"), labels, [10.0, 20.0], [], spoil=spoil).tolist() == [11.0, 22.0]
+    assert costs(
+        "delivery_eta", Kpi(function="spoil"), labels, [10.0, 20.0], [], spoil=spoil
+    ).tolist() == [11.0, 22.0]
     assert labels.tolist() == [1.0, 2.0]
 
 
@@ -67,7 +88,14 @@ def test_a_function_prices_each_row() -> None:
 def test_a_function_that_prices_no_row_is_a_terminal_error(result: Any) -> None:
     """One finite number per row, or an error that names the function."""
     with pytest.raises(TerminalError, match="'bad' gives no cost per row"):
-        costs("delivery_eta", Kpi(function="bad"), [1.0, 2.0], [1.0, 2.0], [], bad=lambda labels, predictions: result)
+        costs(
+            "delivery_eta",
+            Kpi(function="bad"),
+            [1.0, 2.0],
+            [1.0, 2.0],
+            [],
+            bad=lambda labels, predictions: result,
+        )
 
 
 def test_the_comparison_of_costs_is_sure_of_a_real_difference_only() -> None:

@@ -35,7 +35,11 @@ def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> Scored:
     """A challenger that knows something, and a champion that knows less."""
     random = np.random.default_rng(5)
     if labels is None:
-        labels = random.normal(30, 9, ROWS) if task == "regression" else random.integers(len(CLASSES[task]), size=ROWS)
+        labels = (
+            random.normal(30, 9, ROWS)
+            if task == "regression"
+            else random.integers(len(CLASSES[task]), size=ROWS)
+        )
 
     def answers(knows: float) -> np.ndarray[Any, Any]:
         if task == "regression":
@@ -46,7 +50,14 @@ def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> Scored:
         return shares[:, 1] if task == "binary" else shares
 
     predictions = {"challenger": answers(1.5), "champion": answers(0.5)}
-    return Scored(labels.astype(float), predictions, pl.DataFrame(), CLASSES[task], pl.DataFrame(), np.zeros(ROWS))
+    return Scored(
+        labels.astype(float),
+        predictions,
+        pl.DataFrame(),
+        CLASSES[task],
+        pl.DataFrame(),
+        np.zeros(ROWS),
+    )
 
 
 def panels(task: Task, rows: Scored) -> dict[str, Any]:
@@ -58,7 +69,9 @@ def panels(task: Task, rows: Scored) -> dict[str, Any]:
 
 def lines(axes: Any) -> dict[str, Any]:
     """Label -> line, without the diagonal."""
-    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    return {
+        line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")
+    }
 
 
 def test_a_regression_shows_its_residuals() -> None:
@@ -66,14 +79,22 @@ def test_a_regression_shows_its_residuals() -> None:
     rows = scored("regression")
     rows.predictions["champion"][0] += 1000.0
     found = panels("regression", rows)
-    assert list(found) == ["predicted and actual", "residuals", "residual by prediction", "importance"]
+    assert list(found) == [
+        "predicted and actual",
+        "residuals",
+        "residual by prediction",
+        "importance",
+    ]
     points = found["predicted and actual"].get_lines()[0]
     assert points.get_xdata() == pytest.approx(rows.labels)
     assert points.get_ydata() == pytest.approx(rows.predictions["challenger"])
     for steps in found["residuals"].patches:
         # A step's outline walks up and down around each bin; every other corner is a bin's height.
         assert steps.get_xy()[1:121:2, 1].sum() == ROWS
-    assert {text.get_text() for text in found["residuals"].get_legend().get_texts()} == {"challenger", "champion"}
+    assert {text.get_text() for text in found["residuals"].get_legend().get_texts()} == {
+        "challenger",
+        "champion",
+    }
     residual = found["residual by prediction"].get_lines()[0].get_ydata()
     assert residual == pytest.approx(rows.labels - rows.predictions["challenger"])
 
@@ -103,7 +124,10 @@ def test_a_binary_task_shows_both_models_curves() -> None:
 def test_the_confusion_matrix_counts_every_row(task: Task) -> None:
     """What is written in its cells is the matrix at the spec's threshold."""
     rows = scored(task)
-    title = {"binary": "confusion matrix of late, positive from 0.4", "multiclass": "confusion matrix of vehicle"}[task]
+    title = {
+        "binary": "confusion matrix of late, positive from 0.4",
+        "multiclass": "confusion matrix of vehicle",
+    }[task]
     cells = panels(task, rows)[title].texts
     matrix = confusion(rows.labels, rows.predictions["challenger"], 0.4, len(CLASSES[task]))
     assert [int(cell.get_text()) for cell in cells] == matrix.ravel().tolist()
@@ -113,7 +137,11 @@ def test_the_confusion_matrix_counts_every_row(task: Task) -> None:
 def test_a_multiclass_task_shows_each_class_against_all_others() -> None:
     """The mean of the drawn classes' areas is the metric; a class that no row has is no curve."""
     rows = scored("multiclass")
-    names = ["ROC, each class against all others", "precision by recall, each class against all others", "calibration"]
+    names = [
+        "ROC, each class against all others",
+        "precision by recall, each class against all others",
+        "calibration",
+    ]
     found = panels("multiclass", rows)
     assert list(found)[:3] == names
     drawn = lines(found[names[0]])
@@ -130,7 +158,9 @@ def test_rows_of_one_class_say_why_there_is_no_curve() -> None:
     """A quiet holdout without a single positive is drawn all the same."""
     found = panels("binary", scored("binary", np.zeros(ROWS)))
     for name in ("ROC", "precision by recall", "calibration"):
-        assert [text.get_text() for text in found[name].texts] == ["not defined: all rows are of one class"]
+        assert [text.get_text() for text in found[name].texts] == [
+            "not defined: all rows are of one class"
+        ]
         assert lines(found[name]) == {}
 
 

@@ -48,7 +48,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a tag and its addresses."""
         self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "action"}]
+        self.addresses += [
+            value or "" for name, value in attrs if name in {"src", "href", "srcset", "action"}
+        ]
 
     def handle_data(self, data: str) -> None:
         """Note text, as a reader sees it."""
@@ -56,15 +58,20 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def evaluated(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Verdict, Path]:
+def evaluated(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Verdict, Path]:
     """A small model with behaviour, KPI and bins, through the real stages; its verdict and its evidence folder."""
     spec = small_spec("small_model", description=HOSTILE)
     spec["evaluate"] = {
         "slices": ["city", {"column": "distance_km", "bins": [2, 6]}],
         "kpi": {"function": "cost", "unit": "EUR"},
-        "gates": [{"metric": "rmse", "max": 100}, {"metric": "kpi", "slice": "distance_km", "max": 1000},
-                  {"metric": "kpi", "against": "baseline", "better_by": 0.02}],
-    }  # fmt: skip
+        "gates": [
+            {"metric": "rmse", "max": 100},
+            {"metric": "kpi", "slice": "distance_km", "max": 1000},
+            {"metric": "kpi", "against": "baseline", "better_by": 0.02},
+        ],
+    }
     folder = tmp_path / "models" / "small_model"
     folder.mkdir(parents=True)
     files = {"model.yaml": yaml.safe_dump(spec), "features.py": FEATURES, "behaviour.py": BEHAVIOUR}
@@ -72,15 +79,21 @@ def evaluated(environment: Environment, tmp_path: Path, monkeypatch: pytest.Monk
         (folder / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))
     as_of = datetime(2026, 3, 20, tzinfo=UTC).isoformat()
-    payload = {"run": {"model": "small_model", "as_of": as_of, "reason": "manual", "run_id": "test-run"}}
+    payload = {
+        "run": {"model": "small_model", "as_of": as_of, "reason": "manual", "run_id": "test-run"}
+    }
     for name, stage in STAGES.items():
         payload[stage.output] = run_stage(name, payload)
         if name == "evaluate":
             break
-    return Verdict.model_validate(payload["verdict"]), environment.evidence / "small_model" / "test-run"
+    return Verdict.model_validate(
+        payload["verdict"]
+    ), environment.evidence / "small_model" / "test-run"
 
 
-def test_one_broken_rule_rejects_and_the_report_says_all_of_it(evaluated: tuple[Verdict, Path]) -> None:
+def test_one_broken_rule_rejects_and_the_report_says_all_of_it(
+    evaluated: tuple[Verdict, Path],
+) -> None:
     """Behaviour, KPI and bins reach the verdict, MLflow and a page that loads nothing and escapes what it shows."""
     verdict, evidence = evaluated
     outcomes = {gate.gate: gate.outcome for gate in verdict.gates}
@@ -88,7 +101,9 @@ def test_one_broken_rule_rejects_and_the_report_says_all_of_it(evaluated: tuple[
     assert outcomes[f"behaviour: distance means nothing {HOSTILE}"] == "fail"
     assert (verdict.outcome, verdict.releasable) == ("fail", False)
 
-    assert verdict.metrics["challenger"]["kpi"] == pytest.approx(2 * verdict.metrics["challenger"]["mae"])
+    assert verdict.metrics["challenger"]["kpi"] == pytest.approx(
+        2 * verdict.metrics["challenger"]["mae"]
+    )
     assert outcomes["kpi against baseline"] == "pass"
     bins = verdict.slices["distance_km"]
     assert list(bins) == ["< 2", "[2, 6)", ">= 6"]
@@ -112,7 +127,13 @@ def test_one_broken_rule_rejects_and_the_report_says_all_of_it(evaluated: tuple[
     assert "url(" not in text
     assert "@import" not in text
     assert page.words.count(HOSTILE) >= 2
-    for said in (*(gate.reason for gate in verdict.gates), verdict.dataset_digest, "not released", "manual", "EUR"):
+    for said in (
+        *(gate.reason for gate in verdict.gates),
+        verdict.dataset_digest,
+        "not released",
+        "manual",
+        "EUR",
+    ):
         assert said in page.words
 
 
@@ -124,6 +145,10 @@ def test_the_exported_schema_is_that_of_the_verdict(evaluated: tuple[Verdict, Pa
     jsonschema.Draft202012Validator.check_schema(schema)
     verdict = json.loads((evaluated[1] / "verdict.json").read_text(encoding="utf-8"))
     jsonschema.validate(verdict, schema)
-    for changed in ({**verdict, "outcome": "maybe"}, {**verdict, "extra": 1}, {**verdict, "gates": [{"gate": "rmse"}]}):
+    for changed in (
+        {**verdict, "outcome": "maybe"},
+        {**verdict, "extra": 1},
+        {**verdict, "gates": [{"gate": "rmse"}]},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(changed, schema)

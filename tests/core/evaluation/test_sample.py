@@ -18,7 +18,9 @@ def sample(sizes: list[int], most: int, seed: int) -> list[int]:
     return found.rows()["row"].to_list() if sizes else []
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 100), st.integers(0, 99))
+@given(
+    st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 100), st.integers(0, 99)
+)
 def test_a_sample_is_rows_once_each_in_order(sizes: list[int], most: int, seed: int) -> None:
     """As many rows as asked, or all; each once, in the rows' order; the same each time."""
     found = sample(sizes, most, seed)

@@ -13,17 +13,23 @@ from airworthy.evaluation.slicing import MISSING, bin_names, in_slices, slice_na
 from airworthy.spec.evaluate_part import Slices
 
 BINS = st.lists(st.integers(-50, 50), min_size=1, max_size=6, unique=True).map(sorted)
-NUMBERS = st.lists(st.none() | st.just(math.nan) | st.floats(-100, 100) | st.integers(-50, 50).map(float), max_size=40)
+NUMBERS = st.lists(
+    st.none() | st.just(math.nan) | st.floats(-100, 100) | st.integers(-50, 50).map(float),
+    max_size=40,
+)
 
 
 @given(BINS, NUMBERS)
-def test_a_number_is_in_the_bin_whose_lower_end_it_reaches(bins: list[int], numbers: list[float | None]) -> None:
+def test_a_number_is_in_the_bin_whose_lower_end_it_reaches(
+    bins: list[int], numbers: list[float | None]
+) -> None:
     """A number on an edge belongs to the bin above it; null and NaN are their own slice; none is lost."""
     slices = Slices(column="km", bins=[float(edge) for edge in bins])
     rows = pl.DataFrame({"km": pl.Series(numbers, dtype=pl.Float64, strict=False)})
     names = bin_names(slices.bins or [])
     expected = [
-        MISSING if number is None or math.isnan(number) else names[int(np.digitize(number, bins))] for number in numbers
+        MISSING if number is None or math.isnan(number) else names[int(np.digitize(number, bins))]
+        for number in numbers
     ]
     found = in_slices(rows, [slices])["km"]
     assert found.cast(pl.String).to_list() == expected

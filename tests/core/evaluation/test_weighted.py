@@ -20,7 +20,9 @@ def test_weighted_metric_is_the_metric_of_the_resample(task: Task, metric: str) 
     drawn = np.random.default_rng(2).integers(0, 400, 400)
     weights = np.bincount(drawn, minlength=400).astype(float)[None, :]
     found = weighted_metric(task, metric, labels, predictions, 0.5)(weights)[0]
-    assert found == pytest.approx(measure(task, labels[drawn], predictions[drawn])[metric], rel=1e-6)
+    assert found == pytest.approx(
+        measure(task, labels[drawn], predictions[drawn])[metric], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS["multiclass"])
@@ -32,11 +34,15 @@ def test_class_without_rows_in_the_resample(metric: str) -> None:
     drawn = np.flatnonzero(labels != 2)
     weights = np.bincount(drawn, minlength=300).astype(float)[None, :]
     found = weighted_metric("multiclass", metric, labels, predictions, 0.5)(weights)[0]
-    assert found == pytest.approx(measure("multiclass", labels[drawn], predictions[drawn])[metric], rel=1e-6)
+    assert found == pytest.approx(
+        measure("multiclass", labels[drawn], predictions[drawn])[metric], rel=1e-6
+    )
 
 
 def test_auc_of_one_class_is_not_made_up() -> None:
     """A resample of one class has no AUC: it is NaN, and takes no part in an interval."""
     labels, predictions = imperfect("binary", 50, seed=4)
-    found = weighted_metric("binary", "auc", labels, predictions, 0.5)(np.stack([labels, np.ones(50)]))
+    found = weighted_metric("binary", "auc", labels, predictions, 0.5)(
+        np.stack([labels, np.ones(50)])
+    )
     assert np.isnan(found).tolist() == [True, False]

@@ -12,7 +12,9 @@ from airworthy.spec.evaluate_part import Gate
 SMALL = st.floats(-2, 2, allow_nan=False)
 
 
-def measured(rmse: float = 5.0, loss: tuple[float, float, float] | None = None, against: str = "champion") -> Measured:
+def measured(
+    rmse: float = 5.0, loss: tuple[float, float, float] | None = None, against: str = "champion"
+) -> Measured:
     metrics = {"challenger": {"rmse": rmse}, "baseline": {"rmse": 9.0}}
     if against == "champion" and loss is not None:
         metrics["champion"] = {"rmse": 5.0}
@@ -76,7 +78,9 @@ def test_superiority_needs_the_whole_interval(low: float, width: float, wanted: 
     """Against the baseline: pass only when even the worst end of the interval is the gain asked for."""
     high = low + width
     gate = Gate(metric="rmse", against="baseline", better_by=wanted)
-    found = decide([gate], measured(loss=((low + high) / 2, low, high), against="baseline"))[0].outcome
+    found = decide([gate], measured(loss=((low + high) / 2, low, high), against="baseline"))[
+        0
+    ].outcome
     assert (found == "pass") == (-high >= wanted)
     assert (found == "fail") == (-high < wanted and -low < wanted)
 
@@ -84,7 +88,9 @@ def test_superiority_needs_the_whole_interval(low: float, width: float, wanted: 
 @given(st.lists(st.sampled_from([(1.0, "pass"), (9.0, "fail")]), min_size=1))
 def test_one_failure_fails_the_verdict(parts: list[tuple[float, str]]) -> None:
     """The verdict is fail exactly when some gate failed, whatever the order."""
-    outcomes = [decide([Gate(metric="rmse", max=5.0)], measured(rmse=value))[0] for value, _ in parts]
+    outcomes = [
+        decide([Gate(metric="rmse", max=5.0)], measured(rmse=value))[0] for value, _ in parts
+    ]
     assert overall(outcomes) == ("fail" if "fail" in {word for _, word in parts} else "pass")
 
 
@@ -93,7 +99,9 @@ def in_cities(**losses: tuple[float, float, float]) -> Measured:
     rows = {city: {"rmse": 5.0, "rows": 3.0 if city == "bern" else 500.0} for city in losses}
     overall_loss = {("rmse", "champion"): (-0.01, -0.02, 0.0)}
     metrics = {"challenger": {"rmse": 4.9}, "champion": {"rmse": 5.0}}
-    return Measured(metrics, {"city": rows}, overall_loss, 1000, slice_losses={("rmse", "city"): dict(losses)})
+    return Measured(
+        metrics, {"city": rows}, overall_loss, 1000, slice_losses={("rmse", "city"): dict(losses)}
+    )
 
 
 EVERY_CITY = Gate(metric="rmse", against="champion", slice="city", margin=0.1, min_rows=100)
@@ -115,7 +123,9 @@ GOOD, UNSURE, BAD = (0.0, -0.05, 0.05), (0.08, -0.02, 0.18), (0.3, 0.2, 0.4)
 )
 def test_worse_than_the_champion_in_one_slice(losses: dict, outcome: str, named: list[str]) -> None:
     """Better on the whole does not help: every slice must be non-inferior by itself, and be large enough to tell."""
-    found = decide([Gate(metric="rmse", against="champion", margin=0.02), EVERY_CITY], in_cities(**losses))
+    found = decide(
+        [Gate(metric="rmse", against="champion", margin=0.02), EVERY_CITY], in_cities(**losses)
+    )
     assert [each.outcome for each in found] == ["pass", outcome]
     assert found[1].gate == "rmse against champion in every city"
     assert all(name in found[1].reason for name in named)
@@ -133,7 +143,9 @@ def test_slices_pass_only_together(found: dict[str, tuple[float, float]]) -> Non
     """The gate passes exactly when each slice alone would, and fails exactly when one alone would."""
     losses = {name: (low + width / 2, low, low + width) for name, (low, width) in found.items()}
     together = decide([EVERY_CITY], in_cities(**losses))[0].outcome
-    alone = [decide([EVERY_CITY], in_cities(**{name: loss}))[0].outcome for name, loss in losses.items()]
+    alone = [
+        decide([EVERY_CITY], in_cities(**{name: loss}))[0].outcome for name, loss in losses.items()
+    ]
     assert (together == "pass") == all(outcome == "pass" for outcome in alone)
     assert (together == "fail") == any(outcome == "fail" for outcome in alone)
 

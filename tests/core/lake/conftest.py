@@ -20,18 +20,28 @@ MakeJob = Callable[..., Job]
 
 def environment_below(root: Path, **replaced: Any) -> Environment:
     values: dict[str, Any] = {
-        "name": "test", "project": root, "models": root / "models", "state": root / "state",
-        "lake": str(root / "lake"), "tracking_uri": f"sqlite:///{root}/mlflow.db", "artifacts": str(root / "artifacts"),
-        "server_url": "http://127.0.0.1:1", "downloads": root / "downloads",
-    }  # fmt: skip
+        "name": "test",
+        "project": root,
+        "models": root / "models",
+        "state": root / "state",
+        "lake": str(root / "lake"),
+        "tracking_uri": f"sqlite:///{root}/mlflow.db",
+        "artifacts": str(root / "artifacts"),
+        "server_url": "http://127.0.0.1:1",
+        "downloads": root / "downloads",
+    }
     return Environment(**(values | replaced))
 
 
 def trips_spec(source: dict[str, Any], **ingest: Any) -> ModelSpec:
     declared: dict[str, Any] = {
-        "source": source, "event_time": "at", "key": ["id"], "label": "minutes", "max_bad_share": 0.5,
+        "source": source,
+        "event_time": "at",
+        "key": ["id"],
+        "label": "minutes",
+        "max_bad_share": 0.5,
         "columns": {"id": "int", "city": "category", "minutes": "float"},
-    }  # fmt: skip
+    }
     return ModelSpec.model_validate(
         {
             "model": "trips",
@@ -49,7 +59,9 @@ def trips_spec(source: dict[str, Any], **ingest: Any) -> ModelSpec:
 def make_job(tmp_path: Path) -> MakeJob:
     """Return a maker of jobs: source (daily CSV files unless given), as_of, and further keys of `ingest`."""
 
-    def make(as_of: date = date(2026, 1, 4), source: dict[str, Any] | None = None, **ingest: Any) -> Job:
+    def make(
+        as_of: date = date(2026, 1, 4), source: dict[str, Any] | None = None, **ingest: Any
+    ) -> Job:
         (tmp_path / "models/trips").mkdir(parents=True, exist_ok=True)
         source = source or {"type": "files", "format": "csv", "path": "in/{yyyy}-{mm}-{dd}.csv"}
         moment = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC)
@@ -63,10 +75,15 @@ def make_job(tmp_path: Path) -> MakeJob:
 def put_day(tmp_path: Path) -> Callable[..., Path]:
     """Return a writer of one day's CSV: hour, id, city, minutes for each row."""
 
-    def put(day: int, rows: int = 20, minutes: float = 10.0, extra: list[str] | None = None) -> Path:
+    def put(
+        day: int, rows: int = 20, minutes: float = 10.0, extra: list[str] | None = None
+    ) -> Path:
         path = tmp_path / f"models/trips/in/2026-01-{day:02}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [f"2026-01-{day:02}T{n % 24:02}:00:00Z,{day * 1000 + n},rome,{minutes + n}" for n in range(rows)]
+        lines = [
+            f"2026-01-{day:02}T{n % 24:02}:00:00Z,{day * 1000 + n},rome,{minutes + n}"
+            for n in range(rows)
+        ]
         path.write_text("\n".join(["at,id,city,minutes", *lines, *(extra or [])]) + "\n")
         return path
 

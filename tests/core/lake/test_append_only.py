@@ -24,11 +24,20 @@ def key_of(number: int) -> str:
 
 
 def rows_of(*numbers: int) -> pl.DataFrame:
-    return pl.DataFrame({"key": [key_of(n) for n in numbers], "number": numbers, "days": [[str(n)] for n in numbers]})
+    return pl.DataFrame(
+        {
+            "key": [key_of(n) for n in numbers],
+            "number": numbers,
+            "days": [[str(n)] for n in numbers],
+        }
+    )
 
 
 @settings(max_examples=15)
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True), max_size=6), st.integers(0, 9))
+@given(
+    st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True), max_size=6),
+    st.integers(0, 9),
+)
 def test_every_key_is_there_once(appended: list[list[int]], asked: int) -> None:
     """Whatever is appended, again or not, each key has one row, and asking for a key gives exactly that row."""
     with tempfile.TemporaryDirectory(prefix="a lake ") as folder:
@@ -37,7 +46,9 @@ def test_every_key_is_there_once(appended: list[list[int]], asked: int) -> None:
             table.append(rows_of(*numbers))
         expected = {number for numbers in appended for number in numbers}
         assert sorted(table.read(["number"])["number"]) == sorted(expected)
-        assert table.read(["number"], [key_of(asked)])["number"].to_list() == sorted({asked} & expected)
+        assert table.read(["number"], [key_of(asked)])["number"].to_list() == sorted(
+            {asked} & expected
+        )
 
 
 def test_writers_at_once_leave_every_row_once(tmp_path: Path) -> None:
@@ -51,7 +62,9 @@ def test_writers_at_once_leave_every_row_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     found = AppendOnlyTable(str(tmp_path / "t"), SCHEMA).read(["number"])["number"]
-    assert sorted(found) == sorted([*range(6), *(100 + n + 10 * place for place in range(4) for n in range(6))])
+    assert sorted(found) == sorted(
+        [*range(6), *(100 + n + 10 * place for place in range(4) for n in range(6))]
+    )
 
 
 def test_a_key_is_looked_for_in_the_files_that_can_hold_it(tmp_path: Path) -> None:
@@ -59,7 +72,10 @@ def test_a_key_is_looked_for_in_the_files_that_can_hold_it(tmp_path: Path) -> No
     table = AppendOnlyTable(str(tmp_path / "t"), SCHEMA)
     for number in range(40):
         table.append(rows_of(number))
-    held = {row["path"]: row["min"]["key"] for row in pl.DataFrame(DeltaTable(table.uri).get_add_actions()).to_dicts()}
+    held = {
+        row["path"]: row["min"]["key"]
+        for row in pl.DataFrame(DeltaTable(table.uri).get_add_actions()).to_dicts()
+    }
     for path, first in held.items():
         if not key_of(7).startswith(first):
             (tmp_path / "t" / path).unlink()

@@ -21,8 +21,11 @@ def test_declared_columns_types_and_order(raw_trips: pl.DataFrame) -> None:
     """Columns come in the declared order and types, sorted by key; what is not declared is dropped."""
     rows = conform(raw_trips, INGEST, DAY).rows
     assert rows.schema == {
-        "at": pl.Datetime("us", "UTC"), "id": pl.Int64, "city": pl.String, "minutes": pl.Float64
-    }  # fmt: skip
+        "at": pl.Datetime("us", "UTC"),
+        "id": pl.Int64,
+        "city": pl.String,
+        "minutes": pl.Float64,
+    }
     assert rows["id"].to_list() == [1, 2, 3, 4]
     assert rows["minutes"].to_list() == [2.0, 3.25, 1.5, None]
 
@@ -81,7 +84,11 @@ def test_the_last_of_equal_keys_stays(raw_trips: pl.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("kind", "given", "expected"),
     [
-        ("float", pl.Series(["1", " 2.5 ", "", "nan", None, "x"]), [1.0, 2.5, None, None, None, None]),
+        (
+            "float",
+            pl.Series(["1", " 2.5 ", "", "nan", None, "x"]),
+            [1.0, 2.5, None, None, None, None],
+        ),
         ("float", pl.Series([1.0, float("nan")]), [1.0, None]),
         ("int", pl.Series(["7", "3.0", "3.5", "-2"]), [7, 3, None, -2]),
         ("int", pl.Series([1.0, 2.5, 1e300]), [1, None, None]),
@@ -98,11 +105,21 @@ def test_casting(kind: str, given: pl.Series, expected: list[object]) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["2026-01-31T13:45:00Z", "2026-01-31 13:45", "2026-01-31 14:45:00+01:00", "2026-01-31T13:45:00.000", "2026-01-31"],
+    [
+        "2026-01-31T13:45:00Z",
+        "2026-01-31 13:45",
+        "2026-01-31 14:45:00+01:00",
+        "2026-01-31T13:45:00.000",
+        "2026-01-31",
+    ],
 )
 def test_times_are_utc(written: str) -> None:
     """Every usual way of writing a time is read as UTC, also when a column mixes them."""
-    expected = datetime(2026, 1, 31, tzinfo=UTC) if len(written) == 10 else datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
+    expected = (
+        datetime(2026, 1, 31, tzinfo=UTC)
+        if len(written) == 10
+        else datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
+    )
     mixed = cast_column(pl.Series(["2026-01-01 00:00:00", written]), "datetime")
     assert mixed.dtype == pl.Datetime("us", "UTC")
     assert mixed[1] == expected

@@ -35,13 +35,28 @@ def test_a_runs_stages_write_the_whole_record_once(
     """Ingest says what it is, validate how it did, train how it was split, evaluate how its models did; again: once."""
     first = run_stages(make_model(), last="evaluate", run_id="one")
     again = run_stages("small_model", last="validate", run_id="one")
-    dataset, datasets = DatasetRef.model_validate(first["dataset"]), open_datasets(environment, "small_model")
+    dataset, datasets = (
+        DatasetRef.model_validate(first["dataset"]),
+        open_datasets(environment, "small_model"),
+    )
     assert dataset_key(DatasetRef.model_validate(again["dataset"])) == dataset_key(dataset)
     [(key, record)] = datasets.events(DatasetRecord)
     assert (key, record.id, record.digest) == (dataset_key(dataset), dataset.id, dataset.digest)
-    assert (record.rows, record.quarantined, record.partition_count) == (dataset.rows, dataset.quarantined, 8)
-    assert (record.table, record.version, record.window) == (dataset.table, dataset.version, dataset.window)
-    assert (record.source.split()[0], record.run_id, record.reason) == ("simulator", "one", "manual")
+    assert (record.rows, record.quarantined, record.partition_count) == (
+        dataset.rows,
+        dataset.quarantined,
+        8,
+    )
+    assert (record.table, record.version, record.window) == (
+        dataset.table,
+        dataset.version,
+        dataset.window,
+    )
+    assert (record.source.split()[0], record.run_id, record.reason) == (
+        "simulator",
+        "one",
+        "manual",
+    )
     assert datasets.partitions([key]) == {key: dataset.partitions}
     [(_, validation)] = datasets.events(ValidationRecord)
     assert (validation.success, validation.checks, validation.failed) == (True, 1, [])
@@ -82,7 +97,12 @@ def test_a_failed_validation_is_recorded(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
     """The run stops, and the dataset version's record says why."""
-    wrong = {"type": "expect_column_values_to_be_between", "column": "stops", "min_value": 500, "severity": "critical"}
+    wrong = {
+        "type": "expect_column_values_to_be_between",
+        "column": "stops",
+        "min_value": 500,
+        "severity": "critical",
+    }
     with pytest.raises(TerminalError, match="critical"):
         run_stages(make_model(validate={"expectations": [wrong]}))
     [(_, validation)] = open_datasets(environment, "small_model").events(ValidationRecord)
@@ -90,7 +110,9 @@ def test_a_failed_validation_is_recorded(
     assert "stops" in validation.failed[0]
 
 
-def test_the_next_nights_statistics_read_one_day(make_job: MakeJob, put_day: Any, tmp_path: Path) -> None:
+def test_the_next_nights_statistics_read_one_day(
+    make_job: MakeJob, put_day: Any, tmp_path: Path
+) -> None:
     """What is remembered of a day serves every later dataset version: its rows are not read for them again."""
     for day in (1, 2, 3, 4):
         put_day(day, minutes=10.0 * day)
@@ -98,12 +120,16 @@ def test_the_next_nights_statistics_read_one_day(make_job: MakeJob, put_day: Any
     [file] = (tmp_path / "lake/trips/data/partition=2026-01-02").iterdir()
     file.unlink()
     ingest(make_job(date(2026, 1, 5)))
-    records = [record for _, record in open_datasets(make_job().environment, "trips").events(DatasetRecord)]
+    records = [
+        record for _, record in open_datasets(make_job().environment, "trips").events(DatasetRecord)
+    ]
     assert [record.statistics["minutes"].min for record in records] == [10.0, 20.0]
     assert [record.rows for record in records] == [60, 60]
 
 
-def test_a_lake_from_before_there_were_records_gets_them(make_job: MakeJob, put_day: Any, tmp_path: Path) -> None:
+def test_a_lake_from_before_there_were_records_gets_them(
+    make_job: MakeJob, put_day: Any, tmp_path: Path
+) -> None:
     """Statistics that nobody kept are made from the lake's rows, and a record is made for what is ingested again."""
     for day in (1, 2, 3):
         put_day(day)
@@ -117,21 +143,31 @@ def test_a_lake_from_before_there_were_records_gets_them(make_job: MakeJob, put_
     assert (record.statistics["city"].values, record.statistics["id"].count) == ({"rome": 60}, 60)
 
 
-def test_the_same_content_in_another_window_is_another_dataset_version(make_job: MakeJob, put_day: Any) -> None:
+def test_the_same_content_in_another_window_is_another_dataset_version(
+    make_job: MakeJob, put_day: Any
+) -> None:
     """Days without rows change no content, but move where time cuts: two records, each with its window."""
     for day in (1, 2):
         put_day(day)
     for day in (3, 4):
         ingest(make_job(date(2026, 1, day)))
-    records = [record for _, record in open_datasets(make_job().environment, "trips").events(DatasetRecord)]
+    records = [
+        record for _, record in open_datasets(make_job().environment, "trips").events(DatasetRecord)
+    ]
     assert len({record.digest for record in records}) == 1
-    assert [record.window.end for record in records] == [datetime(2026, 1, day, tzinfo=UTC) for day in (3, 4)]
+    assert [record.window.end for record in records] == [
+        datetime(2026, 1, day, tzinfo=UTC) for day in (3, 4)
+    ]
 
 
-def test_a_partition_finds_the_dataset_versions_that_hold_it(make_job: MakeJob, put_day: Any) -> None:
+def test_a_partition_finds_the_dataset_versions_that_hold_it(
+    make_job: MakeJob, put_day: Any
+) -> None:
     """Asked for one day, the records name those that have it, each with the content that it has."""
     for day in (1, 2, 3, 4, 5):
         put_day(day)
     datasets = [ingest(make_job(date(2026, 1, day))) for day in (4, 5, 6)]
     found = open_datasets(make_job().environment, "trips").partitions(day="2026-01-02")
-    assert found == {dataset_key(each): {"2026-01-02": each.partitions["2026-01-02"]} for each in datasets[:2]}
+    assert found == {
+        dataset_key(each): {"2026-01-02": each.partitions["2026-01-02"]} for each in datasets[:2]
+    }

@@ -19,7 +19,8 @@ CELLS = {
     "text": (pl.String, st.none() | st.text(max_size=6)),
     "time": (
         pl.Datetime("us", "UTC"),
-        st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+        st.none()
+        | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
     ),
 }
 
@@ -29,7 +30,11 @@ def frames(draw: st.DrawFn, min_rows: int = 0) -> pl.DataFrame:
     rows = draw(st.integers(min_rows, 12))
     kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=5))
     columns = [
-        pl.Series(f"c{n}", draw(st.lists(CELLS[kind][1], min_size=rows, max_size=rows)), dtype=CELLS[kind][0])
+        pl.Series(
+            f"c{n}",
+            draw(st.lists(CELLS[kind][1], min_size=rows, max_size=rows)),
+            dtype=CELLS[kind][0],
+        )
         for n, kind in enumerate(kinds)
     ]
     return pl.DataFrame(columns)
@@ -42,10 +47,12 @@ def test_layout_does_not_matter(frame: pl.DataFrame, data: st.DataObject) -> Non
     chunked = pl.concat([frame[:cut], frame[cut:]], rechunk=False)
     sliced = pl.concat([frame, frame])[frame.height :]
     nulls_over_values = frame.select(
-        pl.when(pl.col(name).is_null()).then(None).otherwise(pl.col(name).fill_null(pl.col(name).drop_nulls().first()))
+        pl.when(pl.col(name).is_null())
+        .then(None)
+        .otherwise(pl.col(name).fill_null(pl.col(name).drop_nulls().first()))
         .alias(name)
         for name in frame.columns
-    )  # fmt: skip
+    )
     expected = frame_digest(frame)
     assert [frame_digest(same) for same in (chunked, sliced, nulls_over_values)] == [expected] * 3
 
@@ -78,14 +85,20 @@ def test_names_types_and_rows_count(frame: pl.DataFrame) -> None:
 
 def test_texts_do_not_run_together() -> None:
     """Cells that join to the same text are still other cells."""
-    assert frame_digest(pl.DataFrame({"a": ["ab", "c"]})) != frame_digest(pl.DataFrame({"a": ["a", "bc"]}))
-    assert frame_digest(pl.DataFrame({"a": ["", None]})) != frame_digest(pl.DataFrame({"a": [None, ""]}))
+    assert frame_digest(pl.DataFrame({"a": ["ab", "c"]})) != frame_digest(
+        pl.DataFrame({"a": ["a", "bc"]})
+    )
+    assert frame_digest(pl.DataFrame({"a": ["", None]})) != frame_digest(
+        pl.DataFrame({"a": [None, ""]})
+    )
 
 
 def test_one_nan_and_one_zero() -> None:
     """NaN is one value whatever its bits, -0.0 is 0.0, and neither is null."""
     odd_nan = -float("nan")
-    assert frame_digest(pl.DataFrame({"a": [float("nan"), 0.0]})) == frame_digest(pl.DataFrame({"a": [odd_nan, -0.0]}))
+    assert frame_digest(pl.DataFrame({"a": [float("nan"), 0.0]})) == frame_digest(
+        pl.DataFrame({"a": [odd_nan, -0.0]})
+    )
     empty = pl.DataFrame({"a": [None, 0.0]}, schema={"a": pl.Float64})
     assert frame_digest(empty) != frame_digest(pl.DataFrame({"a": [float("nan"), 0.0]}))
 
@@ -96,15 +109,19 @@ def test_a_type_without_canonical_form_is_refused() -> None:
         frame_digest(pl.DataFrame({"a": [[1], [2]]}))
 
 
-@given(st.dictionaries(st.dates().map(str), st.text("0123456789abcdef", min_size=64, max_size=64), min_size=1))
+@given(
+    st.dictionaries(
+        st.dates().map(str), st.text("0123456789abcdef", min_size=64, max_size=64), min_size=1
+    )
+)
 def test_a_dataset_is_its_partitions_and_schema(partitions: dict[str, str]) -> None:
     """The dataset digest depends on no order of insertion, and on every partition, its content and the schema."""
     schema: dict[str, pl.DataType] = {"a": pl.Float64()}
     digest = dataset_digest(partitions, schema)
     assert dataset_digest(dict(reversed(partitions.items())), schema) == digest
     day, content = next(iter(partitions.items()))
-    assert dataset_digest(partitions | {day: content[1:] + ("0" if content[0] != "0" else "1")}, schema) != digest or (
-        content[1:] + ("0" if content[0] != "0" else "1") == content
-    )
+    assert dataset_digest(
+        partitions | {day: content[1:] + ("0" if content[0] != "0" else "1")}, schema
+    ) != digest or (content[1:] + ("0" if content[0] != "0" else "1") == content)
     assert dataset_digest({k: v for k, v in partitions.items() if k != day}, schema) != digest
     assert dataset_digest(partitions, {"a": pl.Int64()}) != digest

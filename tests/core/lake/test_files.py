@@ -53,7 +53,9 @@ def test_a_glob_joins_a_day_s_files_in_order(make_job: MakeJob, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_file_of_many_days_is_cut_by_event_time(make_job: MakeJob, tmp_path: Path, form: str) -> None:
+def test_a_file_of_many_days_is_cut_by_event_time(
+    make_job: MakeJob, tmp_path: Path, form: str
+) -> None:
     """Each day gets its own rows in the file's order, and days between have none."""
     path = put_file(tmp_path, "all.csv", MANY)
     if form == "parquet":
@@ -74,7 +76,11 @@ def test_a_many_day_file_is_parsed_once(make_job: MakeJob, tmp_path: Path) -> No
 def test_monthly_files_and_globs_of_many_days(make_job: MakeJob, tmp_path: Path) -> None:
     """Without a day in the path files hold many days, also when there are several of them."""
     put_file(tmp_path, "m/2026-01-a.csv", MANY)
-    put_file(tmp_path, "m/2026-01-b.csv", "at,id,city,minutes\n2026-01-02 01:00,9,rome,1\n2026-01-01 01:00,8,rome,1\n")
+    put_file(
+        tmp_path,
+        "m/2026-01-b.csv",
+        "at,id,city,minutes\n2026-01-02 01:00,9,rome,1\n2026-01-01 01:00,8,rome,1\n",
+    )
     source = open_source(make_job(source=csv_source("m/{yyyy}-{mm}-*.csv")))
     assert [ids(source.read(day)) for day in DAYS] == [["1", "2", "8"], ["9"], ["3"]]
 
@@ -91,19 +97,28 @@ def test_rows_without_a_readable_time_are_not_lost(make_job: MakeJob, tmp_path: 
 def test_rename_and_derive(make_job: MakeJob, tmp_path: Path) -> None:
     """Derived columns are SQL over the file's own columns; then columns take their declared names."""
     put_file(tmp_path, "in/2026-01-01.csv", "day,hr,nr,town,minutes\n2026-01-01,7,1,rome,3\n")
-    more = {"rename": {"nr": "id", "town": "city"}, "derive": {"at": "CONCAT(day, ' ', LPAD(hr, 2, '0'), ':00')"}}
-    found = open_source(make_job(source=csv_source("in/{yyyy}-{mm}-{dd}.csv", **more))).read(DAYS[0])
+    more = {
+        "rename": {"nr": "id", "town": "city"},
+        "derive": {"at": "CONCAT(day, ' ', LPAD(hr, 2, '0'), ':00')"},
+    }
+    found = open_source(make_job(source=csv_source("in/{yyyy}-{mm}-{dd}.csv", **more))).read(
+        DAYS[0]
+    )
     assert found is not None
     assert found.select("at", "id", "city").row(0) == ("2026-01-01 07:00", "1", "rome")
 
 
-@pytest.mark.parametrize(("derive", "problem"), [("nowhere + 1", "does not fit"), ("((", "is not SQL")])
+@pytest.mark.parametrize(
+    ("derive", "problem"), [("nowhere + 1", "does not fit"), ("((", "is not SQL")]
+)
 def test_a_wrong_derivation_is_named(
     make_job: MakeJob, put_day: Callable[..., Path], derive: str, problem: str
 ) -> None:
     """An expression that does not parse or resolve says which, with the columns there are."""
     put_day(1)
-    source = open_source(make_job(source=csv_source("in/{yyyy}-{mm}-{dd}.csv", derive={"x": derive})))
+    source = open_source(
+        make_job(source=csv_source("in/{yyyy}-{mm}-{dd}.csv", derive={"x": derive}))
+    )
     with pytest.raises(TerminalError, match=problem):
         source.read(DAYS[0])
 
@@ -128,7 +143,9 @@ def test_line_ends_split_between_chunks(tmp_path: Path) -> None:
     assert text_digest(path) == hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
-def test_a_download_s_member_is_taken_from_a_filled_cache(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_download_s_member_is_taken_from_a_filled_cache(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
     """A folder that already holds the member with the right checksum needs no network, and is not written to."""
     cache = tmp_path / "downloads"
     cache.mkdir()
@@ -145,7 +162,9 @@ def test_a_local_archive_and_a_missing_member(make_job: MakeJob, tmp_path: Path)
     archive = put_file(tmp_path, "data.zip", "")
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("deep/all.csv", MANY)
-    assert ids(open_source(make_job(source=csv_source("data.zip", member="deep/all.csv"))).read(DAYS[2])) == ["3"]
+    assert ids(
+        open_source(make_job(source=csv_source("data.zip", member="deep/all.csv"))).read(DAYS[2])
+    ) == ["3"]
     with pytest.raises(TerminalError, match=r"no member 'other\.csv'") as caught:
         open_source(make_job(source=csv_source("data.zip", member="other.csv"))).read(DAYS[0])
     assert caught.value.received == "deep/all.csv"
@@ -158,7 +177,9 @@ def test_a_file_of_another_format_is_refused(make_job: MakeJob, tmp_path: Path) 
     """Text where Parquet is declared is named as such, not a traceback."""
     put_file(tmp_path, "all.parquet", MANY)
     with pytest.raises(TerminalError, match=r"all\.parquet cannot be read as parquet"):
-        open_source(make_job(source={"type": "files", "format": "parquet", "path": "all.parquet"})).read(DAYS[0])
+        open_source(
+            make_job(source={"type": "files", "format": "parquet", "path": "all.parquet"})
+        ).read(DAYS[0])
 
 
 def test_an_object_store_s_files(make_job: MakeJob) -> None:

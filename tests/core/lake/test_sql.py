@@ -49,13 +49,22 @@ def test_a_day_is_half_open(make_job: MakeJob, database: Path) -> None:
 
 def test_a_day_without_rows_is_nothing(make_job: MakeJob, database: Path) -> None:
     """No row is no data, not an empty partition."""
-    assert open_source(make_job(source=sql(url=f"sqlite:///{database}"))).read(date(2027, 1, 1)) is None
+    assert (
+        open_source(make_job(source=sql(url=f"sqlite:///{database}"))).read(date(2027, 1, 1))
+        is None
+    )
 
 
 @pytest.mark.parametrize("form", ["uri", "json"])
-def test_an_airflow_connection(make_job: MakeJob, database: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+def test_an_airflow_connection(
+    make_job: MakeJob, database: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     """A connection's id is looked up where Airflow looks first, in both forms that Airflow takes."""
-    value = f"sqlite:///{database}" if form == "uri" else f'{{"conn_type": "sqlite", "host": "{database}"}}'
+    value = (
+        f"sqlite:///{database}"
+        if form == "uri"
+        else f'{{"conn_type": "sqlite", "host": "{database}"}}'
+    )
     monkeypatch.setenv("AIRFLOW_CONN_TRIPS_DB", value)
     found = open_source(make_job(source=sql(connection="trips_db"))).read(date(2026, 1, 2))
     assert found is not None
@@ -72,7 +81,10 @@ def test_an_unknown_connection_is_named(make_job: MakeJob) -> None:
 @pytest.mark.parametrize(
     ("value", "url"),
     [
-        ("postgres://me:pa%2Fss@db.example:5432/trips", "postgresql://me:pa%2Fss@db.example:5432/trips"),
+        (
+            "postgres://me:pa%2Fss@db.example:5432/trips",
+            "postgresql://me:pa%2Fss@db.example:5432/trips",
+        ),
         (
             '{"conn_type": "postgres", "login": "me", "password": "pa/ss", "host": "h", "port": 5, "schema": "s"}',
             "postgresql://me:pa%2Fss@h:5/s",
@@ -85,14 +97,20 @@ def test_connections_become_urls(value: str, url: str) -> None:
     assert connection_url(value).render_as_string(hide_password=False) == url
 
 
-def test_wrong_queries_and_files_are_terminal(make_job: MakeJob, database: Path, tmp_path: Path) -> None:
+def test_wrong_queries_and_files_are_terminal(
+    make_job: MakeJob, database: Path, tmp_path: Path
+) -> None:
     """A query that cannot work, or a file that is not there, is said to be so; no empty database is made."""
-    wrong = sql(url=f"sqlite:///{database}") | {"query": "SELECT absent FROM trips WHERE at > :start AND at < :end"}
+    wrong = sql(url=f"sqlite:///{database}") | {
+        "query": "SELECT absent FROM trips WHERE at > :start AND at < :end"
+    }
     with pytest.raises(TerminalError, match="the query fails") as caught:
         open_source(make_job(source=wrong)).read(date(2026, 1, 1))
     assert "no such column" in str(caught.value.received)
     with pytest.raises(TerminalError, match="no such SQLite file"):
-        open_source(make_job(source=sql(url=f"sqlite:///{tmp_path}/other.db"))).read(date(2026, 1, 1))
+        open_source(make_job(source=sql(url=f"sqlite:///{tmp_path}/other.db"))).read(
+            date(2026, 1, 1)
+        )
     assert not (tmp_path / "other.db").exists()
 
 

@@ -45,7 +45,9 @@ def test_merged_statistics_are_those_of_all_rows(parts: list[list[tuple[Any, ...
         assert found[name].model_dump(exclude=exact) == column.model_dump(exclude=exact), name
         for moment in ("mean", "std"):
             expected, value = getattr(column, moment), getattr(found[name], moment)
-            assert value == (None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-6)), (name, moment)
+            assert value == (
+                None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-6)
+            ), (name, moment)
 
 
 @given(ROWS)
@@ -55,7 +57,11 @@ def test_statistics_are_what_polars_says(rows: list[tuple[Any, ...]]) -> None:
     found = frame_statistics(frame)
     number = frame["n"]
     assert (found["n"].count, found["n"].nulls) == (number.count(), number.null_count())
-    assert (found["n"].min, found["n"].max, found["n"].mean) == (number.min(), number.max(), number.mean())
+    assert (found["n"].min, found["n"].max, found["n"].mean) == (
+        number.min(),
+        number.max(),
+        number.mean(),
+    )
     assert found["n"].distinct == number.drop_nulls().n_unique()
     assert sum((found["city"].values or {}).values()) == frame["city"].count()
     assert found["x"].distinct is None
@@ -86,6 +92,9 @@ def test_a_column_of_many_values_is_counted_and_not_listed() -> None:
 
 def test_a_column_that_came_later_counts_for_its_own_rows() -> None:
     """A column that only later partitions have is neither lost nor filled up with nulls."""
-    parts = [frame_statistics(pl.DataFrame({"a": [1, 2]})), frame_statistics(pl.DataFrame({"a": [3], "b": ["x"]}))]
+    parts = [
+        frame_statistics(pl.DataFrame({"a": [1, 2]})),
+        frame_statistics(pl.DataFrame({"a": [3], "b": ["x"]})),
+    ]
     found = merged(parts)
     assert (found["a"].count, found["b"].count, found["b"].nulls) == (3, 1, 0)

@@ -28,16 +28,29 @@ def rows_of(day: int, values: list[float]) -> pl.DataFrame:
     at = START + timedelta(days=day)
     columns = {"at": [at] * len(values), "id": list(range(len(values))), "minutes": values}
     return pl.DataFrame(
-        columns, schema={"at": pl.Datetime("us", "UTC"), "id": pl.Int64, "minutes": pl.Float64}, strict=False
+        columns,
+        schema={"at": pl.Datetime("us", "UTC"), "id": pl.Int64, "minutes": pl.Float64},
+        strict=False,
     )
 
 
-def record_of(day: int, rows: pl.DataFrame, as_of: datetime = START, **replaced: object) -> PartitionRecord:
+def record_of(
+    day: int, rows: pl.DataFrame, as_of: datetime = START, **replaced: object
+) -> PartitionRecord:
     values = {
-        "partition": f"{START.date() + timedelta(days=day)}", "source": "test", "created": START, "as_of": as_of,
-        "rows": rows.height, "quarantined": 0, "duplicates": 0, "digest": frame_digest(rows), "preprocessing": "p",
-        "git_commit": "abc", "event_time": "at", "columns": {"at": "datetime", "id": "int", "minutes": "float"},
-    }  # fmt: skip
+        "partition": f"{START.date() + timedelta(days=day)}",
+        "source": "test",
+        "created": START,
+        "as_of": as_of,
+        "rows": rows.height,
+        "quarantined": 0,
+        "duplicates": 0,
+        "digest": frame_digest(rows),
+        "preprocessing": "p",
+        "git_commit": "abc",
+        "event_time": "at",
+        "columns": {"at": "datetime", "id": "int", "minutes": "float"},
+    }
     return PartitionRecord.model_validate(values | replaced)
 
 
@@ -51,14 +64,26 @@ def dataset_of(lake: Lake) -> DatasetRef:
     digests = {day: record.digest for day, record in records.partitions.items()}
     window = Window(start=START, end=START + timedelta(days=10))
     return DatasetRef(
-        model="m", table=lake.data_uri, version=records.version, window=window, partitions=digests,
-        rows=0, quarantined=0, digest="d",
-    )  # fmt: skip
+        model="m",
+        table=lake.data_uri,
+        version=records.version,
+        window=window,
+        partitions=digests,
+        rows=0,
+        quarantined=0,
+        digest="d",
+    )
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.floats(0, 9), max_size=3)), min_size=1, max_size=8))
-def test_any_sequence_of_replaces_leaves_the_last_content(replaces: list[tuple[int, list[float]]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(st.floats(0, 9), max_size=3)), min_size=1, max_size=8
+    )
+)
+def test_any_sequence_of_replaces_leaves_the_last_content(
+    replaces: list[tuple[int, list[float]]],
+) -> None:
     """After any replaces each partition holds its own last content, others are untouched, and history is whole."""
     with tempfile.TemporaryDirectory() as folder:
         lake, last, versions = Lake(folder, "m"), {}, []
@@ -68,11 +93,14 @@ def test_any_sequence_of_replaces_leaves_the_last_content(replaces: list[tuple[i
             versions.append((dataset_of(lake), dict(last)))
         for dataset, expected in versions:
             for day, values in expected.items():
-                found = Lake(folder, "m").read_partition(dataset, START.date() + timedelta(days=day))
+                found = Lake(folder, "m").read_partition(
+                    dataset, START.date() + timedelta(days=day)
+                )
                 assert found.equals(rows_of(day, values))
         digests = {day: record.digest for day, record in Lake(folder, "m").partitions().items()}
         assert digests == {
-            f"{START.date() + timedelta(days=day)}": frame_digest(rows_of(day, v)) for day, v in last.items()
+            f"{START.date() + timedelta(days=day)}": frame_digest(rows_of(day, v))
+            for day, v in last.items()
         }
 
 
@@ -81,7 +109,13 @@ def test_commit_metadata_says_where_a_partition_came_from(tmp_path: Path) -> Non
     lake = Lake(str(tmp_path), "m")
     written = put(lake, 0, [1.0, 2.0])
     commit = DeltaTable(lake.data_uri).history(1)[0]
-    shown = {"partition": "2026-01-01", "source": "test", "rows": "2", "git_commit": "abc", "preprocessing": "p"}
+    shown = {
+        "partition": "2026-01-01",
+        "source": "test",
+        "rows": "2",
+        "git_commit": "abc",
+        "preprocessing": "p",
+    }
     assert {name: commit[name] for name in shown} == shown
     assert commit["digest"] == written.digest
     assert commit["created"].startswith("2026-01-01T00:00:00")
@@ -115,7 +149,9 @@ def test_a_replacement_by_other_content_is_a_restatement(tmp_path: Path) -> None
     first = put(lake, 0, [1.0, 2.0])
     second = put(lake, 0, [1.0], as_of=START + timedelta(days=1))
     rows = rows_of(0, [5.0])
-    lake.replace(rows, NOTHING_BAD, record_of(0, rows, START + timedelta(days=2), preprocessing="q"))
+    lake.replace(
+        rows, NOTHING_BAD, record_of(0, rows, START + timedelta(days=2), preprocessing="q")
+    )
     found = Lake(str(tmp_path), "m").restatements()
     assert found["cause"].to_list() == ["restated", "preprocessing"]
     assert found["previous_digest"].to_list() == [first.digest, second.digest]
@@ -165,7 +201,9 @@ def _write_days(root: str, first: int) -> None:
 
 def test_writers_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
     """Four processes writing the same and other partitions: each partition is there once, with one record's content."""
-    writers = [subprocess.Popen([sys.executable, __file__, str(tmp_path), str(10 * n)]) for n in range(4)]
+    writers = [
+        subprocess.Popen([sys.executable, __file__, str(tmp_path), str(10 * n)]) for n in range(4)
+    ]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
     lake = Lake(str(tmp_path), "m")
     records = lake.partitions()
@@ -183,7 +221,13 @@ def test_records_are_read_from_new_commits_only_and_stay_right(tmp_path: Path) -
     other = Lake(str(tmp_path), "m")
     put(other, 1, [1.0])
     later = START + timedelta(days=9)
-    note = Reading(as_of=later, created=later, preprocessing="p2", unchanged=["2026-01-01"], empty=["2026-01-05"])
+    note = Reading(
+        as_of=later,
+        created=later,
+        preprocessing="p2",
+        unchanged=["2026-01-01"],
+        empty=["2026-01-05"],
+    )
     other.note(note)
     put(other, 2, [2.0])
     assert early.partitions() == Lake(str(tmp_path), "m").partitions()

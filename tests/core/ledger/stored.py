@@ -26,16 +26,31 @@ from airworthy.ledger.events import (
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 DAY = datetime(2026, 3, 20, tzinfo=UTC)
 FIGURES = ArmFigures(version="1", requests=40, errors=0, rows=40, p50_ms=1.5, p99_ms=4.0)
-OTHERS = ArmFigures(version="2", requests=38, errors=2, rows=38, p99_ms=9.25, labels=3, mean_loss=2.0, loss_sd=0.5)
+OTHERS = ArmFigures(
+    version="2", requests=38, errors=2, rows=38, p99_ms=9.25, labels=3, mean_loss=2.0, loss_sd=0.5
+)
 DECISION = DriftDecision(
-    model="eta", champion="1", champion_as_of=DAY - timedelta(days=9), window_start=DAY - timedelta(days=1),
-    window_end=DAY, signals={"skew": "quiet", "drift": "fired", "label": "quiet", "loss": "inconclusive"},
-    words={"skew": "", "drift": "distance_km moved", "label": "", "loss": "no labels"}, inputs={"data": "aa"},
-    windows=[WindowSignals(end=DAY, champion="1", signals={"drift": "fired"})], last_retrained=None,
-    rejected_in_a_row=0, rules={"persist": "2 of 3", "min_labels": 100}, outcome="watching",
-    told="drift: not yet in 2 of 3 windows", reason=None, train_as_of=DAY, digest="ab12", trigger=False,
-    train_run_id=None, evidence="/state/decision.json",
-)  # fmt: skip
+    model="eta",
+    champion="1",
+    champion_as_of=DAY - timedelta(days=9),
+    window_start=DAY - timedelta(days=1),
+    window_end=DAY,
+    signals={"skew": "quiet", "drift": "fired", "label": "quiet", "loss": "inconclusive"},
+    words={"skew": "", "drift": "distance_km moved", "label": "", "loss": "no labels"},
+    inputs={"data": "aa"},
+    windows=[WindowSignals(end=DAY, champion="1", signals={"drift": "fired"})],
+    last_retrained=None,
+    rejected_in_a_row=0,
+    rules={"persist": "2 of 3", "min_labels": 100},
+    outcome="watching",
+    told="drift: not yet in 2 of 3 windows",
+    reason=None,
+    train_as_of=DAY,
+    digest="ab12",
+    trigger=False,
+    train_run_id=None,
+    evidence="/state/decision.json",
+)
 
 # Event, the run that records it, the entry's id, the payload.
 STORED: list[tuple[LedgerEvent, str, str, str]] = [

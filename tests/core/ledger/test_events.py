@@ -29,12 +29,16 @@ from .stored import STORED
 
 
 def entry(kind: str, payload: str, run_id: str = "run-1") -> Entry:
-    return Entry(1, f"{kind}:1", "2026-03-20T12:00:00.000+00:00", kind, "eta", run_id, "ada", payload, "", "")
+    return Entry(
+        1, f"{kind}:1", "2026-03-20T12:00:00.000+00:00", kind, "eta", run_id, "ada", payload, "", ""
+    )
 
 
 def as_read(event: LedgerEvent) -> LedgerEvent:
     """Return what an event is without the parts that are not stored."""
-    left_out = {name: field.default for name, field in type(event).model_fields.items() if field.exclude}
+    left_out = {
+        name: field.default for name, field in type(event).model_fields.items() if field.exclude
+    }
     return event.model_copy(update=left_out)
 
 
@@ -42,13 +46,28 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
     """No kind is left out below; kinds are stored, so none is ever renamed."""
     assert {event.kind for event, *_ in STORED} == set(EVENTS)
     assert list(EVENTS) == [
-        "verdict", "registration", "staging", "approval", "rollout_step", "guard_trip", "rollout_stopped", "alias_move",
-        "rollback_started", "rollback", "drift_decision", "staleness", "alert",
-    ]  # fmt: skip
+        "verdict",
+        "registration",
+        "staging",
+        "approval",
+        "rollout_step",
+        "guard_trip",
+        "rollout_stopped",
+        "alias_move",
+        "rollback_started",
+        "rollback",
+        "drift_decision",
+        "staleness",
+        "alert",
+    ]
 
 
-@pytest.mark.parametrize(("event", "run_id", "entry_id", "payload"), STORED, ids=[each[2] for each in STORED])
-def test_an_event_is_stored_as_it_always_was(event: LedgerEvent, run_id: str, entry_id: str, payload: str) -> None:
+@pytest.mark.parametrize(
+    ("event", "run_id", "entry_id", "payload"), STORED, ids=[each[2] for each in STORED]
+)
+def test_an_event_is_stored_as_it_always_was(
+    event: LedgerEvent, run_id: str, entry_id: str, payload: str
+) -> None:
     """The same id, the same keys, the same bytes; and what is stored is read as the event that it was."""
     assert event.entry_id(run_id) == entry_id
     assert json.dumps(event.payload, sort_keys=True) == payload
@@ -60,7 +79,12 @@ def test_events_go_through_a_ledger(environment: Environment) -> None:
     ledger = open_ledger(environment, "eta")
     for event, run_id, entry_id, payload in STORED:
         made = ledger.append(event, run_id=run_id, who="ada")
-        assert (made.entry_id, made.payload, made.run_id, made.who) == (entry_id, payload, run_id, "ada")
+        assert (made.entry_id, made.payload, made.run_id, made.who) == (
+            entry_id,
+            payload,
+            run_id,
+            "ada",
+        )
     assert [found.event for found in ledger.entries()] == [as_read(event) for event, *_ in STORED]
     assert ledger.broken_at() is None
 
@@ -88,7 +112,9 @@ OLDER = [
 
 
 @pytest.mark.parametrize(("kind", "content", "event"), OLDER, ids=[each[0] for each in OLDER])
-def test_an_entry_from_before_there_was_a_key_is_read(kind: str, content: dict[str, Any], event: LedgerEvent) -> None:
+def test_an_entry_from_before_there_was_a_key_is_read(
+    kind: str, content: dict[str, Any], event: LedgerEvent
+) -> None:
     """What older entries lack has a default; what they hold is told as they hold it."""
     found = entry(kind, json.dumps(content, sort_keys=True))
     assert found.event == event
@@ -109,7 +135,9 @@ def test_an_entry_of_a_later_day_is_read() -> None:
 @pytest.mark.parametrize("payload", ['{"from": "2"}', '{"to": ["3"]}', "{"])
 def test_an_entry_that_cannot_be_read_is_named(payload: str) -> None:
     """A known kind without what it must hold is an error with the entry's id, for people."""
-    with pytest.raises(TerminalError, match=r"entry 1 of the ledger \(alias_move:1\) cannot be read"):
+    with pytest.raises(
+        TerminalError, match=r"entry 1 of the ledger \(alias_move:1\) cannot be read"
+    ):
         _ = entry("alias_move", payload).event
 
 
@@ -153,7 +181,9 @@ def models(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
     """Return instances of a model, with some of those fields that may be left out."""
     fields = {name: field for name, field in kind.model_fields.items() if not field.exclude}
     must = {name: values(field.annotation) for name, field in fields.items() if field.is_required()}
-    may = {name: values(field.annotation) for name, field in fields.items() if not field.is_required()}
+    may = {
+        name: values(field.annotation) for name, field in fields.items() if not field.is_required()
+    }
     return st.fixed_dictionaries(must, optional=may).map(lambda given: kind(**given))
 
 

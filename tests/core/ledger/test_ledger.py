@@ -64,7 +64,9 @@ def test_looking_makes_nothing(environment: Environment) -> None:
 
 def test_writers_that_share_no_lock_leave_one_whole_chain(tmp_path: Path) -> None:
     """Two machines do not see each other's lock files: the table itself lets only one follow an entry."""
-    books = [Ledger(str(tmp_path / "ledger"), "m", FileLock(tmp_path / f"{name}.lock")) for name in "ab"]
+    books = [
+        Ledger(str(tmp_path / "ledger"), "m", FileLock(tmp_path / f"{name}.lock")) for name in "ab"
+    ]
     books[0].append(Note(name="first"), run_id="run", who="who")
 
     def write(place: int) -> None:
@@ -99,7 +101,12 @@ def test_changed_entry_is_named(environment: Environment, tmp_path: Path) -> Non
     for number in range(4):
         book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
     frame = pl.from_arrow(DeltaTable(book.uri).to_pyarrow_table())
-    changed = pl.when(pl.col("sequence") == 3).then(pl.lit(json.dumps({"n": 9}))).otherwise("payload").alias("payload")
+    changed = (
+        pl.when(pl.col("sequence") == 3)
+        .then(pl.lit(json.dumps({"n": 9})))
+        .otherwise("payload")
+        .alias("payload")
+    )
     forged = tmp_path / "forged"
     write_deltalake(forged, frame.with_columns(changed))
     book.uri = str(forged)

@@ -22,22 +22,32 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 def entry(sequence: int, seconds: float, kind: str, run_id: str = "r", **content: object) -> Entry:
     """An entry so many seconds after the start; its hash is of no interest here."""
     time = (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-    return Entry(sequence, f"{kind}:{sequence}", time, kind, "m", run_id, "ada", json.dumps(content), "", "")
+    return Entry(
+        sequence, f"{kind}:{sequence}", time, kind, "m", run_id, "ada", json.dumps(content), "", ""
+    )
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 50), st.sampled_from(["alias_move", "verdict", "rollback_started"]), st.integers(1, 5)),
+    st.tuples(
+        st.integers(0, 50),
+        st.sampled_from(["alias_move", "verdict", "rollback_started"]),
+        st.integers(1, 5),
+    ),
     max_size=30,
 )
 
 
 @given(steps, st.integers(-5, 800))
-def test_the_answer_at_any_time_is_the_last_move_before_it(moves: list[tuple[int, str, int]], second: int) -> None:
+def test_the_answer_at_any_time_is_the_last_move_before_it(
+    moves: list[tuple[int, str, int]], second: int
+) -> None:
     """For any ledger and any time: the version of the last alias move not after it, until the next one; else none."""
     entries, clock, expected, until = [], 0, None, None
     for place, (pause, kind, version) in enumerate(moves, start=1):
         clock += pause
-        entries.append(entry(place, clock, kind, **{"to": str(version), "from": "9", "outcome": "pass"}))
+        entries.append(
+            entry(place, clock, kind, **{"to": str(version), "from": "9", "outcome": "pass"})
+        )
         if kind == "alias_move" and clock <= second:
             expected = entries[-1]
         elif kind == "alias_move" and until is None:
@@ -47,7 +57,11 @@ def test_the_answer_at_any_time_is_the_last_move_before_it(moves: list[tuple[int
         assert found is None
     else:
         assert found is not None
-        assert (found.version, found.since, found.until) == (expected.event.to, expected.time, until)
+        assert (found.version, found.since, found.until) == (
+            expected.event.to,
+            expected.time,
+            until,
+        )
 
 
 def test_the_answer_carries_its_evidence() -> None:
@@ -55,16 +69,44 @@ def test_the_answer_carries_its_evidence() -> None:
     entries = [
         entry(1, 0, "verdict", "a", outcome="pass", reasons=[]),
         entry(2, 1, "registration", "a", version="1"),
-        entry(3, 2, "alias_move", "a", to="1", dataset_digest="d1", bundle_digest="b1", reason="first"),
+        entry(
+            3, 2, "alias_move", "a", to="1", dataset_digest="d1", bundle_digest="b1", reason="first"
+        ),
         entry(4, 3, "verdict", "b", outcome="inconclusive", reasons=["rmse: too few rows"]),
         entry(5, 4, "registration", "b", version="2"),
-        entry(6, 5, "alias_move", "b", to="2", dataset_digest="d2", bundle_digest="b2", reason="second"),
-        entry(7, 6, "alias_move", "back", to="1", dataset_digest="d1", bundle_digest="b1", reason="rollback"),
+        entry(
+            6,
+            5,
+            "alias_move",
+            "b",
+            to="2",
+            dataset_digest="d2",
+            bundle_digest="b2",
+            reason="second",
+        ),
+        entry(
+            7,
+            6,
+            "alias_move",
+            "back",
+            to="1",
+            dataset_digest="d1",
+            bundle_digest="b1",
+            reason="rollback",
+        ),
     ]
-    second, first = served_at(entries, START + timedelta(seconds=5)), served_at(entries, START + timedelta(days=1))
+    second, first = (
+        served_at(entries, START + timedelta(seconds=5)),
+        served_at(entries, START + timedelta(days=1)),
+    )
     assert second is not None
     assert first is not None
-    assert (second.version, second.run_id, second.who, second.until) == ("2", "b", "ada", entries[6].time)
+    assert (second.version, second.run_id, second.who, second.until) == (
+        "2",
+        "b",
+        "ada",
+        entries[6].time,
+    )
     assert second.evidence["verdict_reasons"] == ["rmse: too few rows"]
     assert (first.version, first.reason, first.until) == ("1", "rollback", None)
     assert (first.evidence["verdict"], first.evidence["bundle_digest"]) == ("pass", "b1")
@@ -72,7 +114,10 @@ def test_the_answer_carries_its_evidence() -> None:
 
 def test_a_version_is_rolled_back_until_it_is_brought_back() -> None:
     """A rollback marks what it leaves; a later move to it takes the mark away."""
-    left = [entry(1, 0, "rollback_started", **{"from": "2", "to": "1"}), entry(2, 1, "alias_move", to="1")]
+    left = [
+        entry(1, 0, "rollback_started", **{"from": "2", "to": "1"}),
+        entry(2, 1, "alias_move", to="1"),
+    ]
     assert rolled_back(left) == {"2"}
     assert rolled_back([*left, entry(3, 2, "alias_move", to="2")]) == set()
 
@@ -96,8 +141,15 @@ def test_no_time_is_named() -> None:
         parse_moment("yesterday")
 
 
-@given(st.lists(st.sampled_from(["a", "b" * 90, "b" * 90 + "c", "ü" * 70, "ü" * 69 + "z", "~", "😀" * 40]), max_size=6))
-def test_an_id_is_found_however_long_it_is(tmp_path_factory: pytest.TempPathFactory, ids: list[str]) -> None:
+@given(
+    st.lists(
+        st.sampled_from(["a", "b" * 90, "b" * 90 + "c", "ü" * 70, "ü" * 69 + "z", "~", "😀" * 40]),
+        max_size=6,
+    )
+)
+def test_an_id_is_found_however_long_it_is(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str]
+) -> None:
     """The table's log cuts long texts short: an entry is found again all the same, and appended once."""
     from filelock import FileLock
 

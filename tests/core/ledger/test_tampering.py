@@ -27,7 +27,9 @@ def four_entries(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list
         book = open_ledger(load_environment(), "m")
     for number in range(4):
         book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
-    return book, sorted(Path(book.uri).glob("*.parquet"), key=lambda path: pl.read_parquet(path)["sequence"][0])
+    return book, sorted(
+        Path(book.uri).glob("*.parquet"), key=lambda path: pl.read_parquet(path)["sequence"][0]
+    )
 
 
 @settings(max_examples=40)
@@ -74,7 +76,9 @@ def test_the_command_names_the_changed_entry(
         content = path.read_bytes()
         path.write_bytes(content[:1].replace(content[:1], bytes([content[0] ^ 1])) + content[1:])
         done = subprocess.run(
-            [sys.executable, "-m", "airworthy", "ledger", "verify", "m"], capture_output=True, text=True
+            [sys.executable, "-m", "airworthy", "ledger", "verify", "m"],
+            capture_output=True,
+            text=True,
         )
         path.write_bytes(content)
         assert done.returncode == 1, done.stderr

@@ -76,7 +76,10 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Environm
 def grow(lake: Lake, record: DatasetRecord) -> DatasetRef:
     """Add a commit of each further day to a lake of one, made like the first; all days share that day's rows."""
     root = Path(lake.data_uri)
-    first, commit = str(BENCH.FIRST), (root / "_delta_log" / f"{1:020}.json").read_text(encoding="utf-8")
+    first, commit = (
+        str(BENCH.FIRST),
+        (root / "_delta_log" / f"{1:020}.json").read_text(encoding="utf-8"),
+    )
     [file] = (root / f"partition={first}").iterdir()
     digests = {first: lake.partitions()[first].digest}
     for number in range(1, PARTITIONS):
@@ -87,20 +90,38 @@ def grow(lake: Lake, record: DatasetRecord) -> DatasetRef:
         text = commit.replace(first, day).replace(digests[first], digests[day])
         text = text.replace('"at_version":"1"', f'"at_version":"{number + 1}"')
         (root / "_delta_log" / f"{number + 1:020}.json").write_text(text, encoding="utf-8")
-    window = record.window.model_copy(update={"end": record.window.start + timedelta(days=PARTITIONS)})
+    window = record.window.model_copy(
+        update={"end": record.window.start + timedelta(days=PARTITIONS)}
+    )
     return DatasetRef(
-        model=lake.model, table=lake.data_uri, version=PARTITIONS, window=window, partitions=digests,
-        rows=20 * PARTITIONS, quarantined=0, digest="",
-    )  # fmt: skip
+        model=lake.model,
+        table=lake.data_uri,
+        version=PARTITIONS,
+        window=window,
+        partitions=digests,
+        rows=20 * PARTITIONS,
+        quarantined=0,
+        digest="",
+    )
 
 
 def chained(entries: list[Entry], event: LedgerEvent, version: int) -> Entry:
     """Return the entry that follows these in a ledger's chain."""
-    time = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=len(entries))).isoformat(timespec="milliseconds")
+    time = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=len(entries))).isoformat(
+        timespec="milliseconds"
+    )
     entry = Entry(
-        len(entries) + 1, event.entry_id(f"run-{version}"), time, event.kind, BENCH.MODEL, f"run-{version}", "bench",
-        json.dumps(event.payload, sort_keys=True), entries[-1].hash if entries else "0" * 64, "",
-    )  # fmt: skip
+        len(entries) + 1,
+        event.entry_id(f"run-{version}"),
+        time,
+        event.kind,
+        BENCH.MODEL,
+        f"run-{version}",
+        "bench",
+        json.dumps(event.payload, sort_keys=True),
+        entries[-1].hash if entries else "0" * 64,
+        "",
+    )
     return Entry(**{**asdict(entry), "hash": entry.expected_hash()})
 
 
@@ -126,13 +147,19 @@ def test_a_changed_ledger_is_no_evidence(environment: Environment) -> None:
     assert "registration:2" in str(error.value)
 
 
-def test_what_made_this_prediction_among_two_hundred_versions(history: tuple[Environment, str]) -> None:
+def test_what_made_this_prediction_among_two_hundred_versions(
+    history: tuple[Environment, str],
+) -> None:
     """Exactly the newest version, its one dataset version and all of its thousand partitions, in a short tree."""
     environment, prediction = history
     answer = trace(environment, prediction)
     assert answer.versions() == [str(VERSIONS)]
     kinds = [node.kind for node in answer.nodes()]
-    assert (kinds.count("partition"), kinds.count("dataset"), kinds.count("deployment")) == (PARTITIONS, 1, 1)
+    assert (kinds.count("partition"), kinds.count("dataset"), kinds.count("deployment")) == (
+        PARTITIONS,
+        1,
+        1,
+    )
     assert {node.run_id for node in answer.nodes()} == {f"run-{VERSIONS}", None}
     assert len(list(plain_lines(tree_of(answer)))) < 20
 

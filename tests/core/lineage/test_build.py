@@ -9,11 +9,24 @@ from typing import Any
 import pytest
 
 from airworthy.handover import Window
-from airworthy.lake.datasets import BenchmarkRecord, DatasetRecord, Event, TrainingRecord, ValidationRecord
+from airworthy.lake.datasets import (
+    BenchmarkRecord,
+    DatasetRecord,
+    Event,
+    TrainingRecord,
+    ValidationRecord,
+)
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
 from airworthy.lineage.answer_tree import plain_lines, tree_of
-from airworthy.lineage.build import Facts, add_partitions, build, dataset_id, training_id, version_id
+from airworthy.lineage.build import (
+    Facts,
+    add_partitions,
+    build,
+    dataset_id,
+    training_id,
+    version_id,
+)
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.lineage_answer import Answer
 from airworthy.lineage.served_nodes import Answered, add_answered, add_prediction
@@ -38,66 +51,134 @@ class History:
         """An entry of the ledger."""
         number = len(self.entries) + 1
         time = self.later().isoformat(timespec="milliseconds")
-        self.entries.append(Entry(number, f"{kind}:{number}", time, kind, "m", run, "ann", json.dumps(content), "", ""))
+        self.entries.append(
+            Entry(
+                number, f"{kind}:{number}", time, kind, "m", run, "ann", json.dumps(content), "", ""
+            )
+        )
 
-    def train(self, run: str, dataset: str = "d1", key: str | None = None, version: str | None = None) -> None:
+    def train(
+        self, run: str, dataset: str = "d1", key: str | None = None, version: str | None = None
+    ) -> None:
         """A run's stages from ingest to register, as they record it."""
         who: dict[str, Any] = {"run_id": run, "dag_id": "m__train", "requested_by": "ann"}
         window = Window(start=START, end=START + timedelta(days=3))
         if dataset not in {key for key, event in self.events if isinstance(event, DatasetRecord)}:
             record = DatasetRecord(
-                **who, time=self.later(), id=f"m/2026-01-04/{dataset}", model="m", digest=dataset * 32, table="t",
-                version=3, window=window, source="files", preprocessing="p", git_commit="g", reason="manual", rows=30,
-                quarantined=0, partition_count=3, statistics={},
-            )  # fmt: skip
+                **who,
+                time=self.later(),
+                id=f"m/2026-01-04/{dataset}",
+                model="m",
+                digest=dataset * 32,
+                table="t",
+                version=3,
+                window=window,
+                source="files",
+                preprocessing="p",
+                git_commit="g",
+                reason="manual",
+                rows=30,
+                quarantined=0,
+                partition_count=3,
+                statistics={},
+            )
             self.events.append((dataset, record))
         checked = ValidationRecord(
             **who, time=self.later(), success=True, checks=1, warnings=0, failed=[], evidence="file"
-        )  # fmt: skip
+        )
         trained = TrainingRecord(
-            **who, time=self.later(), mlflow_run_id=f"mlflow-{run}", idempotency_key=key or run, bundle_digest="b",
-            git_commit="g", reason="manual", parameters={}, best_iteration=3, start=window.start,
-            tuning_start=window.start + timedelta(days=1), holdout_start=window.start + timedelta(days=2),
-            end=window.end, rows={"learning": 10, "tuning": 10, "holdout": 10},
-        )  # fmt: skip
+            **who,
+            time=self.later(),
+            mlflow_run_id=f"mlflow-{run}",
+            idempotency_key=key or run,
+            bundle_digest="b",
+            git_commit="g",
+            reason="manual",
+            parameters={},
+            best_iteration=3,
+            start=window.start,
+            tuning_start=window.start + timedelta(days=1),
+            holdout_start=window.start + timedelta(days=2),
+            end=window.end,
+            rows={"learning": 10, "tuning": 10, "holdout": 10},
+        )
         judged = BenchmarkRecord(
-            **who, time=self.later(), mlflow_run_id=f"mlflow-{run}", outcome="pass", champion_version=None,
-            holdout_rows=10, metrics={"challenger": {"rmse": 2.5}},
-        )  # fmt: skip
+            **who,
+            time=self.later(),
+            mlflow_run_id=f"mlflow-{run}",
+            outcome="pass",
+            champion_version=None,
+            holdout_rows=10,
+            metrics={"challenger": {"rmse": 2.5}},
+        )
         self.events += [(dataset, checked), (dataset, trained), (dataset, judged)]
-        self.entry("verdict", run, outcome="pass", reasons=[], champion=None, mlflow_run_id=f"mlflow-{run}",
-                   dataset_digest=dataset * 32, dag_id="m__train")  # fmt: skip
+        self.entry(
+            "verdict",
+            run,
+            outcome="pass",
+            reasons=[],
+            champion=None,
+            mlflow_run_id=f"mlflow-{run}",
+            dataset_digest=dataset * 32,
+            dag_id="m__train",
+        )
         if version is not None:
-            self.entry("registration", run, version=version, validation_status="approved", bundle_digest="b",
-                       dataset_digest=dataset * 32, mlflow_run_id=f"mlflow-{run}", dag_id="m__train")  # fmt: skip
+            self.entry(
+                "registration",
+                run,
+                version=version,
+                validation_status="approved",
+                bundle_digest="b",
+                dataset_digest=dataset * 32,
+                mlflow_run_id=f"mlflow-{run}",
+                dag_id="m__train",
+            )
 
     def release(self, run: str, version: str, instead_of: str | None = None) -> None:
         """The release of a version, with a person's approval and a rollout."""
         self.entry("staging", run, version=version, passed=True)
         at = self.now.isoformat()
-        self.entry("approval", run, version=version, decision="approve", comment="looks good", at=at)
+        self.entry(
+            "approval", run, version=version, decision="approve", comment="looks good", at=at
+        )
         self.entry("rollout_step", run, version=version, step=10, state="begun")
         self.entry("rollout_step", run, version=version, step=10, state="done")
         self.deploy(run, version, instead_of)
 
-    def deploy(self, run: str, version: str, instead_of: str | None, reason: str = "verdict pass") -> None:
+    def deploy(
+        self, run: str, version: str, instead_of: str | None, reason: str = "verdict pass"
+    ) -> None:
         """The move of the champion alias."""
-        self.entry("alias_move", run, alias="champion", **{"from": instead_of}, to=version, reason=reason)
+        self.entry(
+            "alias_move", run, alias="champion", **{"from": instead_of}, to=version, reason=reason
+        )
 
     def graph(self) -> Graph:
         """The graph of it all, over three partitions."""
         graph = build(Facts("m", self.events, self.entries))
         days = {f"2026-01-0{day}": f"content{day}" for day in (1, 2, 3)}
         datasets = [key for key, event in self.events if isinstance(event, DatasetRecord)]
-        add_partitions(graph, "m", dict.fromkeys(datasets, days), [record_of(*each) for each in days.items()])
+        add_partitions(
+            graph, "m", dict.fromkeys(datasets, days), [record_of(*each) for each in days.items()]
+        )
         return graph
 
 
 def record_of(day: str, digest: str) -> PartitionRecord:
     return PartitionRecord(
-        partition=day, source="files", created=START, as_of=START, rows=10, quarantined=0, duplicates=0, digest=digest,
-        preprocessing="p", git_commit="g", event_time="at", columns={"at": "datetime"},
-    )  # fmt: skip
+        partition=day,
+        source="files",
+        created=START,
+        as_of=START,
+        rows=10,
+        quarantined=0,
+        duplicates=0,
+        digest=digest,
+        preprocessing="p",
+        git_commit="g",
+        event_time="at",
+        columns={"at": "datetime"},
+    )
 
 
 def kinds_back_from(graph: Graph, node: str) -> list[str]:
@@ -121,9 +202,18 @@ def test_a_prediction_goes_back_to_the_source() -> None:
     graph = history.graph()
     add_prediction(graph, prediction("1"), "champion", history.later())
     assert kinds_back_from(graph, "prediction:x") == [
-        "prediction", "deployment", "rollout_step", "rollout_step", "approval", "staging", "version", "verdict",
-        "training", "validation", "dataset",
-    ]  # fmt: skip
+        "prediction",
+        "deployment",
+        "rollout_step",
+        "rollout_step",
+        "approval",
+        "staging",
+        "version",
+        "verdict",
+        "training",
+        "validation",
+        "dataset",
+    ]
     causes = {graph.nodes[node].kind for node in graph.causes(["prediction:x"])}
     assert {"partition", "source"} <= causes
     assert graph.nodes[training_id("mlflow-r1")].facts["metrics"]["challenger"]["rmse"] == 2.5
@@ -170,12 +260,29 @@ def test_a_rollback_is_a_deployment_of_the_old_version_and_an_end_of_the_new() -
     history.entry("rollback_started", "back", **{"from": "2"}, to="1", reason="late in the rain")
     history.deploy("back", "1", "2", "rollback back: late in the rain")
     parity = {"parity_rows": 3, "max_difference": 0.0}
-    history.entry("rollback", "back", **{"from": "2"}, to="1", reason="late in the rain", started_by="back", **parity)
+    history.entry(
+        "rollback",
+        "back",
+        **{"from": "2"},
+        to="1",
+        reason="late in the rain",
+        started_by="back",
+        **parity,
+    )
     graph = history.graph()
     add_prediction(graph, prediction("1"), "champion", history.later())
-    assert kinds_back_from(graph, "prediction:x")[:4] == ["prediction", "deployment", "rollback_started", "version"]
+    assert kinds_back_from(graph, "prediction:x")[:4] == [
+        "prediction",
+        "deployment",
+        "rollback_started",
+        "version",
+    ]
     assert version_id("2") not in graph.causes(["prediction:x"])
-    ends = [graph.nodes[node] for node in graph.effects([version_id("2")]) if graph.nodes[node].kind == "replaced"]
+    ends = [
+        graph.nodes[node]
+        for node in graph.effects([version_id("2")])
+        if graph.nodes[node].kind == "replaced"
+    ]
     assert [(end.version, end.facts["by"]) for end in ends] == [("2", "1")]
     assert "late in the rain" in ends[0].title
 
@@ -187,7 +294,9 @@ def test_a_withdrawn_challenger_has_the_rollback_and_the_champion_has_not() -> N
     history.release("r1", "1")
     history.train("r2", dataset="d2", version="2")
     history.entry("rollout_step", "r2", version="2", step=10, state="begun")
-    history.entry("rollback_started", "back", **{"from": "2"}, to="1", reason="late", withdraws=True)
+    history.entry(
+        "rollback_started", "back", **{"from": "2"}, to="1", reason="late", withdraws=True
+    )
     history.entry("rollout_stopped", "r2", version="2", champion="1", step=10, reasons=["late"])
     asked_at = history.later()
     graph = history.graph()
@@ -213,8 +322,18 @@ def test_a_run_that_made_the_same_version_again_is_part_of_its_lineage() -> None
 def test_a_ledger_from_before_there_were_records_is_traced_by_its_verdicts() -> None:
     """Old entries name the MLflow run in the verdict only; the chain goes as far back as they say."""
     history = History()
-    history.entry("verdict", "r1", outcome="pass", reasons=[], champion=None, mlflow_run_id="old", dataset_digest="d")
-    history.entry("registration", "r1", version="1", validation_status="approved", dataset_digest="d")
+    history.entry(
+        "verdict",
+        "r1",
+        outcome="pass",
+        reasons=[],
+        champion=None,
+        mlflow_run_id="old",
+        dataset_digest="d",
+    )
+    history.entry(
+        "registration", "r1", version="1", validation_status="approved", dataset_digest="d"
+    )
     history.deploy("r1", "1", None)
     graph = history.graph()
     deployed = [node.id for node in graph.nodes.values() if node.kind == "deployment"]
@@ -225,12 +344,16 @@ def test_any_kind_of_entry_is_shown() -> None:
     """A decision of a kind that is unknown here stands in its run's chain, with its facts and reasons in its line."""
     history = History()
     history.train("r1", version="1")
-    history.entry("moon_phase", "r1", version="1", phase="full", reasons=["it was time"], comment="as ever")
+    history.entry(
+        "moon_phase", "r1", version="1", phase="full", reasons=["it was time"], comment="as ever"
+    )
     history.entry("weather", "other", temperature=3.5)
     graph = history.graph()
     [moon] = [node for node in graph.nodes.values() if node.kind == "moon_phase"]
     assert graph.before(moon.id) == [version_id("1")]
-    assert all(word in moon.title for word in ("moon phase", "phase full", "it was time", "as ever"))
+    assert all(
+        word in moon.title for word in ("moon phase", "phase full", "it was time", "as ever")
+    )
     [weather] = [node for node in graph.nodes.values() if node.kind == "weather"]
     assert (graph.before(weather.id), weather.run_id) == ([], "other")
 
@@ -240,11 +363,19 @@ def test_a_failed_validation_ends_the_chain() -> None:
     history = History()
     history.train("r1", version="1")
     failed = ValidationRecord(
-        run_id="r2", time=history.later(), success=False, checks=2, warnings=0, failed=["nulls"], evidence="file"
+        run_id="r2",
+        time=history.later(),
+        success=False,
+        checks=2,
+        warnings=0,
+        failed=["nulls"],
+        evidence="file",
     )
     history.events.append(("d1", failed))
     graph = history.graph()
-    [node] = [node for node in graph.nodes.values() if node.kind == "validation" and node.run_id == "r2"]
+    [node] = [
+        node for node in graph.nodes.values() if node.kind == "validation" and node.run_id == "r2"
+    ]
     assert graph.after(node.id) == []
     assert "nulls" in node.title
     assert node.id in graph.effects([dataset_id("d1")])
@@ -257,8 +388,13 @@ def test_all_predictions_of_a_version_follow_its_deployment() -> None:
     history.release("r1", "1")
     graph = history.graph()
     first, last = history.later(), history.later()
-    add_answered(graph, "m", [Answered("1", arm, 7, first, last) for arm in ("champion", "challenger")])
-    kinds = {arm: graph.nodes[graph.before(f"predictions:1:{arm}")[0]].kind for arm in ("champion", "challenger")}
+    add_answered(
+        graph, "m", [Answered("1", arm, 7, first, last) for arm in ("champion", "challenger")]
+    )
+    kinds = {
+        arm: graph.nodes[graph.before(f"predictions:1:{arm}")[0]].kind
+        for arm in ("champion", "challenger")
+    }
     assert kinds == {"champion": "deployment", "challenger": "rollout_step"}
     assert "7 predictions by version 1" in graph.nodes["predictions:1:champion"].title
 

@@ -13,7 +13,10 @@ from airworthy.lineage.lineage_answer import Answer
 NAMES = [str(number) for number in range(9)]
 # Edges from a smaller to a greater number only: nothing is made from what came later.
 EDGES = st.sets(
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda edge: edge[0] < edge[1]), max_size=20
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(
+        lambda edge: edge[0] < edge[1]
+    ),
+    max_size=20,
 )
 ROOTS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
 
@@ -45,7 +48,9 @@ def test_causes_and_effects_are_all_paths(edges: set[tuple[str, str]], roots: li
 
 
 @given(EDGES, ROOTS)
-def test_each_node_comes_after_what_went_into_it(edges: set[tuple[str, str]], roots: list[str]) -> None:
+def test_each_node_comes_after_what_went_into_it(
+    edges: set[tuple[str, str]], roots: list[str]
+) -> None:
     """The order names every node once, causes first, and the edges are those among the nodes."""
     graph = graph_of(edges)
     nodes = graph.effects(roots)
@@ -63,7 +68,9 @@ def test_an_answer_is_whole(edges: set[tuple[str, str]], roots: list[str]) -> No
     found = Answer("text", "kind", "m", graph, roots).as_json()
     places = {node["id"]: node["place"] for node in found["nodes"]}
     assert {name for name, place in places.items() if place == "root"} == set(roots)
-    assert {name for name, place in places.items() if place == "before"} == graph.causes(roots) - set(roots)
+    assert {name for name, place in places.items() if place == "before"} == graph.causes(
+        roots
+    ) - set(roots)
     after = graph.effects(roots) - graph.causes(roots)
     assert {name for name, place in places.items() if place == "after"} == after
     assert {name for edge in found["edges"] for name in edge} <= set(places)

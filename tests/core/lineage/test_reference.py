@@ -20,20 +20,39 @@ UUID = "019ab8c2-3d10-7abc-8def-0123456789ab"
         ("delivery_eta/007", "version", "7", "delivery_eta", None),
         ("delivery_eta@champion", "alias", "champion", "delivery_eta", None),
         ("delivery_eta@challenger", "alias", "challenger", "delivery_eta", None),
-        ("delivery_eta/2026-11-25/1a2b3c4d5e6f", "dataset", "2026-11-25/1a2b3c4d5e6f", "delivery_eta", None),
+        (
+            "delivery_eta/2026-11-25/1a2b3c4d5e6f",
+            "dataset",
+            "2026-11-25/1a2b3c4d5e6f",
+            "delivery_eta",
+            None,
+        ),
         ("delivery_eta/2026-11-20", "partition", "2026-11-20", "delivery_eta", None),
         (" delivery_eta/2026-11-20 ", "partition", "2026-11-20", "delivery_eta", None),
         ("delivery_eta/2026-02-30", "word", "delivery_eta/2026-02-30", None, None),
-        ("delivery_eta__train/manual__2026-11-25T08:00:00+00:00", "run", "manual__2026-11-25T08:00:00+00:00",
-         "delivery_eta", "delivery_eta__train"),
+        (
+            "delivery_eta__train/manual__2026-11-25T08:00:00+00:00",
+            "run",
+            "manual__2026-11-25T08:00:00+00:00",
+            "delivery_eta",
+            "delivery_eta__train",
+        ),
         ("a__b__rollback/x/y", "run", "x/y", "a__b", "a__b__rollback"),
-        ("manual__2026-11-25T08:00:00+00:00", "word", "manual__2026-11-25T08:00:00+00:00", None, None),
+        (
+            "manual__2026-11-25T08:00:00+00:00",
+            "word",
+            "manual__2026-11-25T08:00:00+00:00",
+            None,
+            None,
+        ),
         ("cli-20261125T080000.123456", "word", "cli-20261125T080000.123456", None, None),
         (DIGEST, "word", DIGEST, None, None),
         (f"{UUID}:3", "word", f"{UUID}:3", None, None),
     ],
-)  # fmt: skip
-def test_each_form_is_told_apart(text: str, kind: str, value: str, model: str | None, dag_id: str | None) -> None:
+)
+def test_each_form_is_told_apart(
+    text: str, kind: str, value: str, model: str | None, dag_id: str | None
+) -> None:
     """The kind, the model and the rest come out of the text alone."""
     found = parse_reference(text)
     assert (found.kind, found.value, found.model, found.dag_id) == (kind, value, model, dag_id)
@@ -42,10 +61,15 @@ def test_each_form_is_told_apart(text: str, kind: str, value: str, model: str | 
 
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
-    [("7", "version", "7"), ("@champion", "alias", "champion"), ("2026-11-20", "partition", "2026-11-20"),
-     ("2026-11-25/1a2b3c4d", "dataset", "2026-11-25/1a2b3c4d"), ("delivery_eta/7", "version", "7"),
-     ("manual__x", "word", "manual__x")],
-)  # fmt: skip
+    [
+        ("7", "version", "7"),
+        ("@champion", "alias", "champion"),
+        ("2026-11-20", "partition", "2026-11-20"),
+        ("2026-11-25/1a2b3c4d", "dataset", "2026-11-25/1a2b3c4d"),
+        ("delivery_eta/7", "version", "7"),
+        ("manual__x", "word", "manual__x"),
+    ],
+)
 def test_beside_a_model_the_short_forms_will_do(text: str, kind: str, value: str) -> None:
     """Who names the model need not write it again."""
     found = parse_reference(text, "delivery_eta")

@@ -65,7 +65,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         collect(environment, MODEL)
         with running_server(environment) as server:
             patch.setenv("AIRWORTHY_SERVER_URL", server.url)
-            run_stage("rollback", {"run": second["run"] | {"run_id": "back"}, "rollback_request": {"reason": "rain"}})
+            run_stage(
+                "rollback",
+                {"run": second["run"] | {"run_id": "back"}, "rollback_request": {"reason": "rain"}},
+            )
             yield Told(environment, first, second, by_second, ask(server.url))
 
 
@@ -80,7 +83,13 @@ def write_model(models: Path) -> None:
 
 
 def release(run_id: str, as_of: str) -> dict[str, Any]:
-    run = {"model": MODEL, "as_of": f"{as_of}T00:00:00Z", "reason": "manual", "run_id": run_id, "requested_by": "ann"}
+    run = {
+        "model": MODEL,
+        "as_of": f"{as_of}T00:00:00Z",
+        "reason": "manual",
+        "run_id": run_id,
+        "requested_by": "ann",
+    }
     payload: dict[str, Any] = {"run": run | {"dag_id": f"{MODEL}__train"}}
     for name, stage in STAGES.items():
         payload[stage.output] = run_stage(name, payload)
@@ -109,12 +118,27 @@ def test_what_made_this_prediction(told: Told) -> None:
     answer = trace(told.environment, told.by_second)
     assert (answer.kind, answer.model, answer.versions()) == ("prediction", MODEL, ["2"])
     before = kinds(answer, "before")
-    chain = ["source", "partition", "dataset", "validation", "training", "verdict", "version", "staging", "deployment"]
+    chain = [
+        "source",
+        "partition",
+        "dataset",
+        "validation",
+        "training",
+        "verdict",
+        "version",
+        "staging",
+        "deployment",
+    ]
     assert [kind for kind in dict.fromkeys(before) if kind in chain] == chain
     assert before.count("partition") == 8
     assert only(answer, "dataset").facts["digest"] == told.second["dataset"]["digest"]
-    assert only(answer, "training").facts["mlflow_run_id"] == told.second["challenger"]["mlflow_run_id"]
-    partitions = {n.facts["partition"]: n.facts["digest"] for n in answer.nodes() if n.kind == "partition"}
+    assert (
+        only(answer, "training").facts["mlflow_run_id"]
+        == told.second["challenger"]["mlflow_run_id"]
+    )
+    partitions = {
+        n.facts["partition"]: n.facts["digest"] for n in answer.nodes() if n.kind == "partition"
+    }
     assert partitions == told.second["dataset"]["partitions"]
     made = only(answer, "prediction")
     assert (made.facts["id"], made.facts["in_lake"], made.version) == (told.by_second, True, "2")
@@ -132,7 +156,10 @@ def test_a_prediction_that_was_not_collected_yet_is_traced_too(told: Told) -> No
 
 def test_which_models_used_this_partition(told: Told) -> None:
     """A day in both windows leads to both versions and their predictions, a day in one window to one."""
-    both, one = trace(told.environment, f"{MODEL}/2026-03-15"), trace(told.environment, f"{MODEL}/2026-03-12")
+    both, one = (
+        trace(told.environment, f"{MODEL}/2026-03-15"),
+        trace(told.environment, f"{MODEL}/2026-03-12"),
+    )
     assert (both.versions(), one.versions()) == (["1", "2"], ["1"])
     assert "predictions" in kinds(both, "after")
     assert kinds(both, "before") == ["source"]
@@ -142,7 +169,10 @@ def test_which_models_used_this_partition(told: Told) -> None:
 
 def test_a_version_is_named_by_its_number_or_its_alias(told: Told) -> None:
     """The champion is the version rolled back to; both ways lead to the same, forward down to the predictions."""
-    named, alias = trace(told.environment, f"{MODEL}/1"), trace(told.environment, f"{MODEL}@champion")
+    named, alias = (
+        trace(told.environment, f"{MODEL}/1"),
+        trace(told.environment, f"{MODEL}@champion"),
+    )
     assert named.roots == alias.roots == ["version:1"]
     assert kinds(named, "after").count("deployment") == 2
     second = trace(told.environment, "2", MODEL)
@@ -162,9 +192,15 @@ def test_a_dataset_version_is_named_by_its_id_or_its_digest(told: Told) -> None:
     dataset = told.first["dataset"]
     answers = [
         trace(told.environment, text)
-        for text in (f"{MODEL}/2026-03-20/{dataset['digest'][:12]}", dataset["digest"], dataset["digest"][:8])
+        for text in (
+            f"{MODEL}/2026-03-20/{dataset['digest'][:12]}",
+            dataset["digest"],
+            dataset["digest"][:8],
+        )
     ]
-    assert all(answer.roots == answers[0].roots and answer.versions() == ["1"] for answer in answers)
+    assert all(
+        answer.roots == answers[0].roots and answer.versions() == ["1"] for answer in answers
+    )
     assert kinds(answers[0], "before").count("partition") == 8
 
 
@@ -173,7 +209,15 @@ def test_a_run_is_named_with_or_without_its_dag(told: Told) -> None:
     alone, whole = trace(told.environment, "one"), trace(told.environment, f"{MODEL}__train/one")
     assert alone.roots == whole.roots
     found = {alone.graph.nodes[root].kind for root in alone.roots}
-    assert {"dataset", "validation", "training", "verdict", "version", "staging", "deployment"} <= found
+    assert {
+        "dataset",
+        "validation",
+        "training",
+        "verdict",
+        "version",
+        "staging",
+        "deployment",
+    } <= found
     mlflow_run = told.first["challenger"]["mlflow_run_id"]
     assert trace(told.environment, mlflow_run).roots == [f"training:{mlflow_run}"]
     with pytest.raises(TerminalError, match="recorded"):
@@ -182,9 +226,16 @@ def test_a_run_is_named_with_or_without_its_dag(told: Told) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nothing", "0" * 12, f"{MODEL}/99", "no_such_model/1", f"{MODEL}/2026-03-20/{'0' * 12}",
-     "019ab8c2-3d10-7abc-8def-0123456789ab", "a:b:c"],
-)  # fmt: skip
+    [
+        "nothing",
+        "0" * 12,
+        f"{MODEL}/99",
+        "no_such_model/1",
+        f"{MODEL}/2026-03-20/{'0' * 12}",
+        "019ab8c2-3d10-7abc-8def-0123456789ab",
+        "a:b:c",
+    ],
+)
 def test_what_leads_nowhere_is_told_what_would_lead_somewhere(told: Told, text: str) -> None:
     """Every unknown reference is an error that lists the forms that are known, without a traceback."""
     done = CliRunner().invoke(app, ["lineage", text])
@@ -213,7 +264,9 @@ def test_a_terminal_gets_branches(told: Told) -> None:
     os.close(output)
     with suppress(OSError), open(terminal, "rb", buffering=0) as stream:  # noqa: PTH123 - a terminal has no path here
         shown = b""
-        while read := stream.read(65536):  # a terminal whose other end is closed gives an error instead of an end
+        while read := stream.read(
+            65536
+        ):  # a terminal whose other end is closed gives an error instead of an end
             shown += read
     assert process.wait() == 0
     lines = shown.decode().splitlines()
@@ -228,21 +281,50 @@ def test_an_answer_needs_no_mlflow(told: Told) -> None:
         f"assert trace(load_environment(), {told.by_second!r}).versions() == ['2']\nprint(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    heavy = {"mlflow", "pandas", "xgboost", "sklearn", "great_expectations", "sqlalchemy", "fastapi", "httpx"}
+    heavy = {
+        "mlflow",
+        "pandas",
+        "xgboost",
+        "sklearn",
+        "great_expectations",
+        "sqlalchemy",
+        "fastapi",
+        "httpx",
+    }
     assert heavy.isdisjoint(done.stdout.split())
 
 
 def test_the_dataset_command_lists_and_describes(told: Told) -> None:
     """All versions, one line each, with the models made of them; one, with statistics, split and benchmark."""
     listed = CliRunner().invoke(app, ["dataset", MODEL]).stdout.splitlines()
-    assert [line.split()[0].rpartition("/")[0] for line in listed[1:]] == [f"{MODEL}/2026-03-2{n}" for n in (0, 1)]
+    assert [line.split()[0].rpartition("/")[0] for line in listed[1:]] == [
+        f"{MODEL}/2026-03-2{n}" for n in (0, 1)
+    ]
     assert [line.split()[-1] for line in listed[1:]] == ["1", "2"]
     digest = told.first["dataset"]["digest"]
     text = CliRunner().invoke(app, ["dataset", MODEL, digest[:8]]).stdout
-    for word in (digest, "simulator", "statistics", "city", "learning", "holdout", "challenger:", "rmse", "version 1"):
+    for word in (
+        digest,
+        "simulator",
+        "statistics",
+        "city",
+        "learning",
+        "holdout",
+        "challenger:",
+        "rmse",
+        "version 1",
+    ):
         assert word in text
-    [found] = map(json.loads, CliRunner().invoke(app, ["dataset", MODEL, digest, "--json"]).stdout.splitlines())
+    [found] = map(
+        json.loads,
+        CliRunner().invoke(app, ["dataset", MODEL, digest, "--json"]).stdout.splitlines(),
+    )
     assert found["partitions"] == told.first["dataset"]["partitions"]
     [made] = found["models"]
-    assert (made["version"], made["benchmarks"][0]["metrics"]) == ("1", told.first["verdict"]["metrics"])
-    assert isinstance(CliRunner().invoke(app, ["dataset", MODEL, "f" * 12]).exception, TerminalError)
+    assert (made["version"], made["benchmarks"][0]["metrics"]) == (
+        "1",
+        told.first["verdict"]["metrics"],
+    )
+    assert isinstance(
+        CliRunner().invoke(app, ["dataset", MODEL, "f" * 12]).exception, TerminalError
+    )

@@ -66,4 +66,9 @@ def matched_labels(expression: str) -> dict[str, set[str]]:
 
 def grouped_labels(expression: str) -> set[str]:
     """Return the labels that an expression groups or joins by."""
-    return {label.strip() for inside in _GROUPING.findall(expression) for label in inside.split(",") if label.strip()}
+    return {
+        label.strip()
+        for inside in _GROUPING.findall(expression)
+        for label in inside.split(",")
+        if label.strip()
+    }

@@ -25,7 +25,10 @@ from .samples import Samples, samples
 
 def free_port() -> int:
     """Return a port that nothing listens on, neither TCP nor UDP."""
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
         port = int(tcp.getsockname()[1])
         udp.bind(("127.0.0.1", port))
         return port
@@ -49,11 +52,15 @@ def runs(model: str) -> CollectorRegistry:
     """Metrics of one run."""
     registry = CollectorRegistry()
     Counter("runs", "Runs", ["model"], registry=registry).labels(model).inc()
-    Gauge("end_timestamp_seconds", "End", ["model"], registry=registry).labels(model).set(time.time())
+    Gauge("end_timestamp_seconds", "End", ["model"], registry=registry).labels(model).set(
+        time.time()
+    )
     return registry
 
 
-def test_files_are_served_as_they_are_now(environment: Environment, serving: tuple[Decisions, str]) -> None:
+def test_files_are_served_as_they_are_now(
+    environment: Environment, serving: tuple[Decisions, str]
+) -> None:
     """Nothing at first; then every file, those of one metric together; a file that is gone is gone."""
     _, address = serving
     assert ("runs_total", "eta") not in ask(address)
@@ -67,7 +74,9 @@ def test_files_are_served_as_they_are_now(environment: Environment, serving: tup
 
 
 @pytest.mark.parametrize("broken", [b"\xff\xfe", b"runs_total{ 1\n", b"runs_total one\n"])
-def test_a_broken_file_harms_no_other(environment: Environment, serving: tuple[Decisions, str], broken: bytes) -> None:
+def test_a_broken_file_harms_no_other(
+    environment: Environment, serving: tuple[Decisions, str], broken: bytes
+) -> None:
     """It is left out and counted, and all else is served."""
     _, address = serving
     add_metrics(environment, "eta", runs("eta").collect())
@@ -93,8 +102,15 @@ def test_ledgers_tell_who_is_champion_and_how_old(
         decisions.look()
         found = ask(address)
         assert found["airworthy_ledger_entries_total", "alias_move", model] == number + 1
-        assert found["airworthy_champion_as_of_timestamp_seconds", model, version] == ends[version].timestamp()
-        assert before - 1 <= found["airworthy_champion_since_timestamp_seconds", model, version] <= time.time()
+        assert (
+            found["airworthy_champion_as_of_timestamp_seconds", model, version]
+            == ends[version].timestamp()
+        )
+        assert (
+            before - 1
+            <= found["airworthy_champion_since_timestamp_seconds", model, version]
+            <= time.time()
+        )
         champions = [key for key in found if key[0] == "airworthy_champion_as_of_timestamp_seconds"]
         assert len(champions) == 1
     assert found["airworthy_ledger_entries_total", "registration", model] == 2.0
@@ -107,13 +123,18 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
 ) -> None:
     """What the ledger said before it was changed holds; the other model's goes on."""
     decisions, address = serving
-    first, second = (VerdictReached(outcome="pass", mlflow_run_id=name) for name in ("first", "second"))
+    first, second = (
+        VerdictReached(outcome="pass", mlflow_run_id=name) for name in ("first", "second")
+    )
     for model in ("eta", "late"):
         open_ledger(environment, make_model(model)).append(first, run_id="run", who="me")
     decisions.look()
     entry = open_ledger(environment, "eta").append(second, run_id="run", who="me")
     assert entry.sequence == 2
-    newest = max((environment.state / "lake" / "eta" / "ledger").glob("entry-*"), key=lambda path: path.stat().st_mtime)
+    newest = max(
+        (environment.state / "lake" / "eta" / "ledger").glob("entry-*"),
+        key=lambda path: path.stat().st_mtime,
+    )
     newest.write_bytes(newest.read_bytes() + b"x")
     open_ledger(environment, "late").append(second, run_id="run", who="me")
     decisions.look()
@@ -144,7 +165,10 @@ def test_a_taken_port_is_told(environment: Environment) -> None:
     """The error names the address, and how to take another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(TerminalError, match="cannot be served") as error, exported(environment, "127.0.0.1", port):
+        with (
+            pytest.raises(TerminalError, match="cannot be served") as error,
+            exported(environment, "127.0.0.1", port),
+        ):
             pass
     assert str(port) in str(error.value)
     assert "--port" in str(error.value.next_step)

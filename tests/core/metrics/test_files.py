@@ -32,10 +32,15 @@ def test_counts_go_on_from_process_to_process(environment: Environment) -> None:
     for seconds, stamp in ((0.5, 7.0), (5.0, 9.0), (50.0, 8.0)):
         path = add_metrics(environment, "some", run_of(seconds, stamp).collect())
     assert samples(path) == {
-        ("runs_total",): 3.0, ("took_seconds_bucket", "1.0"): 1.0, ("took_seconds_bucket", "10.0"): 2.0,
-        ("took_seconds_bucket", "+Inf"): 3.0, ("took_seconds_count",): 3.0, ("took_seconds_sum",): 55.5,
-        ("last_seconds",): 50.0, ("end_timestamp_seconds",): 9.0,
-    }  # fmt: skip
+        ("runs_total",): 3.0,
+        ("took_seconds_bucket", "1.0"): 1.0,
+        ("took_seconds_bucket", "10.0"): 2.0,
+        ("took_seconds_bucket", "+Inf"): 3.0,
+        ("took_seconds_count",): 3.0,
+        ("took_seconds_sum",): 55.5,
+        ("last_seconds",): 50.0,
+        ("end_timestamp_seconds",): 9.0,
+    }
 
 
 WRITER = """
@@ -62,7 +67,9 @@ def test_writers_at_once_lose_nothing(environment: Environment) -> None:
     assert samples(path) == {("runs_total",): 200.0}
 
 
-@pytest.mark.parametrize("broken", [b"", b"\xff\xfe", b"runs_total{ 1\n", b'{"json": 1}', b"runs_total one\n"])
+@pytest.mark.parametrize(
+    "broken", [b"", b"\xff\xfe", b"runs_total{ 1\n", b'{"json": 1}', b"runs_total one\n"]
+)
 def test_a_broken_file_begins_anew(environment: Environment, broken: bytes) -> None:
     """What cannot be read stops no stage: it is replaced by what is counted from now on."""
     path = add_metrics(environment, "some", run_of(0.5).collect())
@@ -73,8 +80,12 @@ def test_a_broken_file_begins_anew(environment: Environment, broken: bytes) -> N
 
 def test_sets_of_metrics_are_added_as_one() -> None:
     """However many sets there are, and whichever series each has: nothing is counted twice, nothing is left out."""
-    found = {sample.name: sample.value for family in added(*(run_of(0.5).collect() for _ in range(5))) for sample in
-             family.samples if sample.name in ("runs_total", "took_seconds_count", "last_seconds")}  # fmt: skip
+    found = {
+        sample.name: sample.value
+        for family in added(*(run_of(0.5).collect() for _ in range(5)))
+        for sample in family.samples
+        if sample.name in ("runs_total", "took_seconds_count", "last_seconds")
+    }
     assert found == {"runs_total": 5.0, "took_seconds_count": 5.0, "last_seconds": 0.5}
 
 
@@ -86,7 +97,10 @@ def test_a_metric_that_became_another_kind_begins_anew(environment: Environment)
     assert samples(add_metrics(environment, "some", run_of(0.5).collect()))[("runs_total",)] == 1.0
 
 
-@given(st.text(max_size=60) | st.from_regex(r"[a-z_]{1,5}\{?[a-z=\",]{0,9}\}? ?[0-9+Inf.eE-]{0,5}\n#? ?[A-Z a-z]{0,9}"))
+@given(
+    st.text(max_size=60)
+    | st.from_regex(r"[a-z_]{1,5}\{?[a-z=\",]{0,9}\}? ?[0-9+Inf.eE-]{0,5}\n#? ?[A-Z a-z]{0,9}")
+)
 def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Nothing that may be in a file escapes as another error."""
     path = Path(tmp_path_factory.getbasetemp()) / "any.prom"

@@ -66,14 +66,18 @@ def promtool() -> str:
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command and return what came of it."""
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False
+    )
 
 
 def known_in(text: str) -> Known:
     """Return the names that a text of metrics has, with their labels: those of a metric without series are unknown."""
     known: Known = {}
     for family in text_string_to_metric_families(text):
-        names = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
+        names = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
+            family.type, [""]
+        )
         known |= {family.name + ending: set() for ending in names}
         for sample in family.samples:
             known.setdefault(sample.name, set()).update(sample.labels)
@@ -87,10 +91,15 @@ def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[
     set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run")
     set_kill_switch(flags, "late", True)
     body = split_body(make_rows(5))
-    with serving(lambda: registry, flags_file=flags, prediction_log=log) as running, httpx.Client() as client:
+    with (
+        serving(lambda: registry, flags_file=flags, prediction_log=log) as running,
+        httpx.Client() as client,
+    ):
         for model in ("eta", "late", "status"):
             address = f"{running.url}/models/{model}/invocations"
-            client.post(address, content=body, headers={"content-type": "application/json"}).raise_for_status()
+            client.post(
+                address, content=body, headers={"content-type": "application/json"}
+            ).raise_for_status()
         yield client.get(f"{running.url}/metrics").text
 
 
@@ -98,7 +107,9 @@ def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[
 def known(environment: Environment, make_model: MakeModel, server_text: str) -> Known:
     """Every series that the server and the part `metrics` show."""
     ledger = open_ledger(environment, make_model("eta"))
-    ledger.append(Registration(version="1", as_of=datetime.fromisoformat(NOW)), run_id="run", who="me")
+    ledger.append(
+        Registration(version="1", as_of=datetime.fromisoformat(NOW)), run_id="run", who="me"
+    )
     ledger.append(AliasMove(to="1"), run_id="run", who="me")
     decisions = Decisions(load_environment())
     decisions.look()
@@ -106,17 +117,29 @@ def known(environment: Environment, make_model: MakeModel, server_text: str) -> 
     for collector in (decisions, FileMetrics(environment), Statsd()):
         registry.register(collector)
     ProcessCollector(registry=registry)
-    texts = [server_text, *(generate_latest(each).decode() for each in (registry, a_run(), monitored()))]
-    return {**FROM_PROMETHEUS, **{name: labels for text in texts for name, labels in known_in(text).items()}}
+    texts = [
+        server_text,
+        *(generate_latest(each).decode() for each in (registry, a_run(), monitored())),
+    ]
+    return {
+        **FROM_PROMETHEUS,
+        **{name: labels for text in texts for name, labels in known_in(text).items()},
+    }
 
 
 def a_run() -> CollectorRegistry:
     """What a run of ingest leaves."""
     window = Window.model_validate({"start": "2026-03-19T00:00:00Z", "end": NOW})
     dataset = DatasetRef(
-        model="eta", table="t", version=1, window=window, partitions={"2026-03-19": "d"}, rows=9, quarantined=1,
+        model="eta",
+        table="t",
+        version=1,
+        window=window,
+        partitions={"2026-03-19": "d"},
+        rows=9,
+        quarantined=1,
         digest="d",
-    )  # fmt: skip
+    )
     return stage_metrics("eta", "ingest", "success", Usage(1.0, 1.0, 1), dataset)
 
 
@@ -142,7 +165,9 @@ def test_the_committed_dashboards_are_the_made_ones(tmp_path: Path) -> None:
 
 def test_dashboards_are_told_where_prometheus_is() -> None:
     """Every panel and choice asks the data source that is provisioned, and no two panels have one number."""
-    provisioned = yaml.safe_load((INFRA / "grafana/provisioning/datasources/prometheus.yaml").read_text())
+    provisioned = yaml.safe_load(
+        (INFRA / "grafana/provisioning/datasources/prometheus.yaml").read_text()
+    )
     source = {"type": "prometheus", "uid": provisioned["datasources"][0]["uid"]}
     provider = yaml.safe_load((DASHBOARDS / "airworthy.yaml").read_text())["providers"][0]
     assert provider["options"]["path"] == "$GF_PATHS_PROVISIONING/dashboards"
@@ -150,20 +175,28 @@ def test_dashboards_are_told_where_prometheus_is() -> None:
         dashboard = json.loads(path.read_text(encoding="utf-8"))
         asking = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
         assert [panel["datasource"] for panel in asking] == [source] * len(asking)
-        assert all(target["datasource"] == source for panel in asking for target in panel["targets"])
+        assert all(
+            target["datasource"] == source for panel in asking for target in panel["targets"]
+        )
         assert all(variable["datasource"] == source for variable in dashboard["templating"]["list"])
         numbers = [panel["id"] for panel in dashboard["panels"]]
         assert len(set(numbers)) == len(numbers)
 
 
-def test_prometheus_takes_configuration_rules_and_every_expression(promtool: str, tmp_path: Path) -> None:
+def test_prometheus_takes_configuration_rules_and_every_expression(
+    promtool: str, tmp_path: Path
+) -> None:
     """Also the dashboards' expressions, as Grafana fills them in."""
     found = run(promtool, "check", "config", INFRA / "prometheus" / "prometheus.yml")
     assert found.returncode == 0, found.stdout + found.stderr
-    rules = [{"record": f"expression_{place}", "expr": each} for place, each in enumerate(expressions())]
+    rules = [
+        {"record": f"expression_{place}", "expr": each} for place, each in enumerate(expressions())
+    ]
     assert len(rules) > 60
     whole = tmp_path / "expressions.yml"
-    whole.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}), encoding="utf-8")
+    whole.write_text(
+        yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}), encoding="utf-8"
+    )
     found = run(promtool, "check", "rules", whole)
     assert found.returncode == 0, found.stdout + found.stderr
 
@@ -173,11 +206,15 @@ def test_each_alert_fires_when_it_should_and_only_then(promtool: str) -> None:
     tests = RULES.with_name("airworthy.rules.test.yml")
     found = run(promtool, "test", "rules", tests)
     assert found.returncode == 0, found.stdout + found.stderr
-    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    rules = [
+        rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+    ]
     fired = [
-        check["expr"] for test in yaml.safe_load(tests.read_text())["tests"] for check in test["promql_expr_test"]
+        check["expr"]
+        for test in yaml.safe_load(tests.read_text())["tests"]
+        for check in test["promql_expr_test"]
         if check["exp_samples"]
-    ]  # fmt: skip
+    ]
     for rule in rules:
         assert any(f'"{rule["alert"]}"' in expression for expression in fired), rule["alert"]
         assert rule["labels"]["severity"] in ("warning", "critical")
@@ -187,14 +224,18 @@ def test_each_alert_fires_when_it_should_and_only_then(promtool: str) -> None:
 def test_what_is_served_keeps_to_prometheus_conventions(promtool: str, server_text: str) -> None:
     """`promtool check metrics` finds no fault with names, units and help texts of the server's and stages' metrics."""
     for text in (server_text.encode(), generate_latest(a_run()), generate_latest(monitored())):
-        found = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+        found = subprocess.run(
+            [promtool, "check", "metrics"], input=text, capture_output=True, check=False
+        )
         assert found.returncode == 0, found.stdout + found.stderr
 
 
 def asked_for() -> Iterator[tuple[str, str]]:
     """Return every name that some expression asks for, and the expression."""
     for expression in expressions():
-        yield from ((name, expression) for name in names_in(expression) if not name.startswith("airflow_"))
+        yield from (
+            (name, expression) for name in names_in(expression) if not name.startswith("airflow_")
+        )
 
 
 def test_every_metric_that_is_asked_for_is_served(known: Known) -> None:
@@ -207,7 +248,10 @@ def test_every_label_that_is_asked_for_is_there(known: Known) -> None:
     """What chooses, groups or joins by a label that no series has finds nothing, or everything."""
     for name, expression in asked_for():
         if known[name]:
-            assert matched_labels(expression).get(name, set()) <= known[name] | ANYWHERE, (name, expression)
+            assert matched_labels(expression).get(name, set()) <= known[name] | ANYWHERE, (
+                name,
+                expression,
+            )
     for expression in expressions():
         names = names_in(expression)
         if all(known.get(name) for name in names):

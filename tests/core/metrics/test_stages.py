@@ -23,7 +23,10 @@ def metrics_of(environment: Environment, model: str) -> Samples:
 
 
 def test_a_run_is_counted_measured_kept_and_told(
-    environment: Environment, make_model: MakeModel, run_stages: RunStages, caplog: pytest.LogCaptureFixture
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two runs are two in the counters; the dataset's figures, the evidence and the log are the last one's."""
     model = make_model()
@@ -31,7 +34,10 @@ def test_a_run_is_counted_measured_kept_and_told(
         run_stages(model, last="ingest", run_id="first")
         dataset = run_stages(model, last="ingest", run_id="second")["dataset"]
     found = metrics_of(environment, model)
-    counted = {outcome: found["airworthy_stage_runs_total", model, outcome, "ingest"] for outcome in OUTCOMES}
+    counted = {
+        outcome: found["airworthy_stage_runs_total", model, outcome, "ingest"]
+        for outcome in OUTCOMES
+    }
     assert counted == {"success": 2.0, "terminal": 0.0, "transient": 0.0, "error": 0.0}
     for name in ("wall_seconds", "cpu_seconds", "peak_memory_bytes"):
         assert found[f"airworthy_stage_{name}_count", model, "ingest"] == 2.0
@@ -39,14 +45,24 @@ def test_a_run_is_counted_measured_kept_and_told(
         assert 0 < last < found[f"airworthy_stage_{name}_sum", model, "ingest"]
     assert found["airworthy_dataset_rows", model] == dataset["rows"]
     assert found["airworthy_dataset_quarantined_rows", model] == dataset["quarantined"]
-    assert found["airworthy_dataset_end_timestamp_seconds", model] == datetime(2026, 3, 20, tzinfo=UTC).timestamp()
-    kept = json.loads((environment.evidence / model / "second" / "resources" / "ingest.json").read_text())
+    assert (
+        found["airworthy_dataset_end_timestamp_seconds", model]
+        == datetime(2026, 3, 20, tzinfo=UTC).timestamp()
+    )
+    kept = json.loads(
+        (environment.evidence / model / "second" / "resources" / "ingest.json").read_text()
+    )
     assert kept["outcome"] == "success"
-    assert kept["peak_memory_bytes"] == found["airworthy_stage_last_peak_memory_bytes", model, "ingest"]
+    assert (
+        kept["peak_memory_bytes"]
+        == found["airworthy_stage_last_peak_memory_bytes", model, "ingest"]
+    )
     assert f"{model} ingest took {kept['wall_seconds']:.1f} s" in caplog.text
 
 
-def test_a_failure_is_counted_by_whether_trying_again_helps(environment: Environment, make_model: MakeModel) -> None:
+def test_a_failure_is_counted_by_whether_trying_again_helps(
+    environment: Environment, make_model: MakeModel
+) -> None:
     """A run as of no midnight is terminal; its error is the stage's own."""
     model = make_model()
     run = {"model": model, "as_of": "2026-03-20T01:00:00Z", "reason": "manual", "run_id": "wrong"}
@@ -59,7 +75,10 @@ def test_a_failure_is_counted_by_whether_trying_again_helps(environment: Environ
 
 
 def test_what_cannot_be_recorded_fails_no_stage(
-    environment: Environment, make_model: MakeModel, run_stages: RunStages, caplog: pytest.LogCaptureFixture
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """With a file where the folder should be, the stage hands over as ever, and the log says what is missing."""
     environment.state.mkdir(parents=True)

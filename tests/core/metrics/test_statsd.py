@@ -48,7 +48,9 @@ def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiv
             client.incr("done")
             os._exit(0)
         os.wait()
-    found = eventually("both to arrive", lambda: served(receiver.statsd).get(("airflow_done_total",)) == 2.0)
+    found = eventually(
+        "both to arrive", lambda: served(receiver.statsd).get(("airflow_done_total",)) == 2.0
+    )
     assert found
     assert served(receiver.statsd) == {
         ("airflow_ti_finish_total", "eta__train", "success", "train"): 4.0,
@@ -66,11 +68,16 @@ def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiv
     [
         ("airflow.a-b.c:1|c", Measurement("counter", "airflow_a_b_c", (), 1.0)),
         ("airflow.a:1|c|@0.1", Measurement("counter", "airflow_a", (), 10.0)),
-        ("airflow.a,t=x y/z.py:0.5|ms", Measurement("summary", "airflow_a_seconds", (("t", "x y/z.py"),), 0.0005)),
+        (
+            "airflow.a,t=x y/z.py:0.5|ms",
+            Measurement("summary", "airflow_a_seconds", (("t", "x y/z.py"),), 0.0005),
+        ),
         ("airflow.a,file-name=:3|g", Measurement("gauge", "airflow_a", (("file_name", ""),), 3.0)),
         ("airflow.a:-3|g", Measurement("gauge", "airflow_a", (), -3.0, change=True)),
-        ("airflow.dag_processing.processes:-1|c",
-         Measurement("gauge", "airflow_dag_processing_processes", (), -1.0, change=True)),
+        (
+            "airflow.dag_processing.processes:-1|c",
+            Measurement("gauge", "airflow_dag_processing_processes", (), -1.0, change=True),
+        ),
         ("airflow.a:-1|c", None),
         ("airflow.a:1|c|@0", None),
         ("airflow.a:nan|g", None),
@@ -80,14 +87,19 @@ def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiv
         ("airflow.a", None),
         ("", None),
     ],
-)  # fmt: skip
+)
 def test_a_line_means_what_statsd_says(line: str, measurement: Measurement | None) -> None:
     """Rates, changes of gauges and empty tags are understood; all else is refused, and other names than Airflow's."""
     assert parse(line) == measurement
 
 
 @given(
-    st.lists(st.one_of(st.binary(max_size=40), st.from_regex(rb"airflow[a-z.,=0-9\n\"\\]{0,9}:[0-9]{1,3}\|(c|g|ms)")))
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.from_regex(rb"airflow[a-z.,=0-9\n\"\\]{0,9}:[0-9]{1,3}\|(c|g|ms)"),
+        )
+    )
 )
 def test_whatever_is_sent_can_be_served(datagrams: list[bytes]) -> None:
     """No datagram makes a text that Prometheus cannot read."""
@@ -112,4 +124,6 @@ def test_a_large_datagram_is_read_whole(receiver: StatsdReceiver) -> None:
     """Clients may put many lines into one datagram."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"\n".join([b"airflow.many:1|c"] * 1000), receiver.server_address)
-    eventually("the datagram", lambda: served(receiver.statsd).get(("airflow_many_total",)) == 1000.0)
+    eventually(
+        "the datagram", lambda: served(receiver.statsd).get(("airflow_many_total",)) == 1000.0
+    )

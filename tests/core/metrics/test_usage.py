@@ -60,7 +60,9 @@ def test_processors_count_over_threads_and_children() -> None:
     started = perf_counter()
     with measured() as usage:
         in_thread(lambda: burn(0.2))
-        subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"], check=True)
+        subprocess.run(
+            [sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"], check=True
+        )
     assert 0.45 < usage.cpu_seconds < usage.wall_seconds * (os.cpu_count() or 1)
     assert usage.wall_seconds <= perf_counter() - started
 

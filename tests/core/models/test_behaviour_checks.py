@@ -74,10 +74,16 @@ def cost(labels, predictions):
     [
         ("  kpi: {function: price}\n", "evaluate.kpi.function", "no such function"),
         ("  kpi: {unit: EUR}\n", "evaluate.kpi", "one definition"),
-        ("  kpi: {costs: [{actual: 1, predicted: 0, cost: 2}]}\n", "evaluate.kpi.costs", "no classes"),
+        (
+            "  kpi: {costs: [{actual: 1, predicted: 0, cost: 2}]}\n",
+            "evaluate.kpi.costs",
+            "no classes",
+        ),
     ],
 )
-def test_a_kpi_that_cannot_be_computed_is_a_fault(tmp_path: Path, evaluate: str, key: str, problem: str) -> None:
+def test_a_kpi_that_cannot_be_computed_is_a_fault(
+    tmp_path: Path, evaluate: str, key: str, problem: str
+) -> None:
     """A KPI needs exactly one definition, one that its task can have, and a function that is there."""
     (fault,) = faults(tmp_path, "", evaluate)
     assert fault.key == key
@@ -92,12 +98,21 @@ def test_a_kpi_that_cannot_be_computed_is_a_fault(tmp_path: Path, evaluate: str,
         ("[{column: city, bins: [1]}]", "evaluate.slices[0]", "type category has no bins"),
         ("[city, distance_km]", "evaluate.slices[1]", "type float has no slices"),
         ("[city, city]", "evaluate.slices[1]", "sliced already"),
-        ("[city, {column: distance_km, bin: [1]}]", "evaluate.slices[1].bin", "unknown key; did you mean 'bins'"),
+        (
+            "[city, {column: distance_km, bin: [1]}]",
+            "evaluate.slices[1].bin",
+            "unknown key; did you mean 'bins'",
+        ),
     ],
 )
-def test_slices_that_cannot_be_made_are_faults(tmp_path: Path, slices: str, key: str, problem: str) -> None:
+def test_slices_that_cannot_be_made_are_faults(
+    tmp_path: Path, slices: str, key: str, problem: str
+) -> None:
     """Bins run upwards, on numbers; each column is sliced once."""
     spec = tmp_path / "spec.yaml"
-    spec.write_text(VALID.read_text(encoding="utf-8").replace("slices: [city]", f"slices: {slices}"), encoding="utf-8")
+    spec.write_text(
+        VALID.read_text(encoding="utf-8").replace("slices: [city]", f"slices: {slices}"),
+        encoding="utf-8",
+    )
     found = {fault.key: fault.problem for fault in check_spec(spec, deep=False).faults}
     assert problem in found[key]

@@ -33,7 +33,11 @@ RULES_ABOUT_DIRECTION = {
 def test_shipped_models_declare_each_kind_of_test(model: str) -> None:
     """Every shipped model shows all three kinds, and `airworthy check` has nothing against them."""
     tests = load_behaviour(MODELS / model).tests.values()
-    assert {type(test).__name__ for test in tests} == {"Invariance", "Direction", "MinimumFunctionality"}
+    assert {type(test).__name__ for test in tests} == {
+        "Invariance",
+        "Direction",
+        "MinimumFunctionality",
+    }
     assert check_spec(MODELS / model / "model.yaml").faults == []
 
 
@@ -43,7 +47,9 @@ def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
     spec, folder = load_spec(MODELS / model / "model.yaml"), MODELS / model
     source = SimulatorSource(type="simulator", rows_per_day=2000, seed=7)
     days = [FIRST + timedelta(days=n) for n in range(16)]
-    rows = pl.concat(conform(generate_deliveries(source, day), spec.ingest, day).rows for day in days)
+    rows = pl.concat(
+        conform(generate_deliveries(source, day), spec.ingest, day).rows for day in days
+    )
     expressions = load_expressions(folder / "features.py")
     types = check_expressions(expressions, spec.inputs, folder / "features.py")
     features = FeatureSet(expressions, fit_features(expressions, types, [rows.lazy()]))
@@ -57,9 +63,13 @@ def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
     for labels in (label, label.max() + label.min() - label):
         known = ~np.isnan(labels)
         booster = xgboost.train(parameters, xgboost.DMatrix(matrix[known], label=labels[known]), 80)
-        found = try_behaviour(load_behaviour(folder).tests, ModelBundle(manifest, features, booster), rows[-1000:])
+        found = try_behaviour(
+            load_behaviour(folder).tests, ModelBundle(manifest, features, booster), rows[-1000:]
+        )
         outcomes = behaviour_outcomes(found)
-        failed.append({each.gate.removeprefix("behaviour: ") for each in outcomes if each.outcome != "pass"})
+        failed.append(
+            {each.gate.removeprefix("behaviour: ") for each in outcomes if each.outcome != "pass"}
+        )
     assert failed[0] == set()
     assert failed[1] >= RULES_ABOUT_DIRECTION[model]
 

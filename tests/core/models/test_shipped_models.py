@@ -36,14 +36,24 @@ AS_OF = {
 def shared_downloads(state: Path) -> Path:
     """Return the folder that already holds the bike data, where one is given; else downloads go to the state folder."""
     beside = PROJECT.parent / "shared/data/bike_sharing"
-    return Path(os.environ.get("AIRWORTHY_DOWNLOADS") or (beside if beside.is_dir() else state / "downloads"))
+    return Path(
+        os.environ.get("AIRWORTHY_DOWNLOADS")
+        or (beside if beside.is_dir() else state / "downloads")
+    )
 
 
 def job_of(model: str, state: Path) -> Job:
     environment = Environment(
-        name="test", project=PROJECT, models=MODELS, state=state, lake=str(state / "lake"), tracking_uri="none",
-        artifacts="none", server_url="none", downloads=shared_downloads(state),
-    )  # fmt: skip
+        name="test",
+        project=PROJECT,
+        models=MODELS,
+        state=state,
+        lake=str(state / "lake"),
+        tracking_uri="none",
+        artifacts="none",
+        server_url="none",
+        downloads=shared_downloads(state),
+    )
     as_of = datetime.fromisoformat(AS_OF[model]).replace(tzinfo=UTC)
     run = RunRequest(model=model, as_of=as_of, reason="manual", run_id="test")
     return Job(load_spec(MODELS / model / "model.yaml"), environment, run)
@@ -93,7 +103,12 @@ def test_bad_rows_are_of_every_kind_and_as_many_as_asked() -> None:
     source = SimulatorSource(type="simulator", rows_per_day=50_000, bad_share=0.01)
     spec = load_spec(MODELS / "delivery_eta/model.yaml")
     result = conform(generate_deliveries(source, DAY), spec.ingest, DAY)
-    kinds = {"null key delivery_id", "null event time", "event time outside the partition", "unparsable distance_km"}
+    kinds = {
+        "null key delivery_id",
+        "null event time",
+        "event time outside the partition",
+        "unparsable distance_km",
+    }
     assert set(result.quarantine["reason"]) == kinds
     assert result.duplicates > 50
     assert (result.rows["distance_km"] < 0).sum() > 50
@@ -118,9 +133,14 @@ def test_drift_starts_on_its_day() -> None:
     plain = SimulatorSource(type="simulator", rows_per_day=20_000, bad_share=0.0)
     drifting = plain.model_copy(update={"drift_from": DAY, "drift_strength": 1.5})
     before = DAY - timedelta(days=1)
-    assert frame_digest(generate_deliveries(plain, before)) == frame_digest(generate_deliveries(drifting, before))
+    assert frame_digest(generate_deliveries(plain, before)) == frame_digest(
+        generate_deliveries(drifting, before)
+    )
     same, moved = generate_deliveries(plain, DAY), generate_deliveries(drifting, DAY)
-    mean = {name: frame["distance_km"].cast(pl.Float64).mean() for name, frame in {"a": same, "b": moved}.items()}
+    mean = {
+        name: frame["distance_km"].cast(pl.Float64).mean()
+        for name, frame in {"a": same, "b": moved}.items()
+    }
     assert mean["b"] > 1.1 * mean["a"]  # type: ignore[operator]
     assert moved["minutes"].mean() > 1.15 * same["minutes"].mean()  # type: ignore[operator]
     assert (moved["city"] == "lisbon").mean() > 1.4 * (same["city"] == "lisbon").mean()  # type: ignore[operator]
@@ -144,6 +164,9 @@ def test_the_next_change_is_the_next_day_of_another_world(days: int, every: int 
     source = SimulatorSource(type="simulator", drift_from=DAY, drift_every=period)
     first = DAY + timedelta(days=days)
     after = (first + timedelta(days=number) for number in range(202))
-    expected = next((day for day in after if source.changed(day) != source.changed(day - timedelta(days=1))), None)
+    expected = next(
+        (day for day in after if source.changed(day) != source.changed(day - timedelta(days=1))),
+        None,
+    )
     assert source.next_change(first) == expected
     assert source.model_copy(update={"drift_from": None}).next_change(first) is None

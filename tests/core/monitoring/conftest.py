@@ -24,7 +24,9 @@ Watch = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def watched(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> Callable[..., str]:
+def watched(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> Callable[..., str]:
     """Make a model and its champion, trained as of 2026-03-20; the world changes on `drift_from`.
 
     Made again, it has another spec and the champion that it has.
@@ -34,12 +36,18 @@ def watched(environment: Environment, make_model: MakeModel, run_stages: RunStag
         source = {"type": "simulator", "rows_per_day": 400, "seed": 5}
         source |= {"drift_from": drift_from, "drift_strength": 3.0} if drift_from else {}
         ingest = {
-            "source": source, "event_time": "picked_up_at", "key": ["delivery_id"], "label": "minutes",
-            "label_delay": label_delay, "columns": dict(COLUMNS),
-        }  # fmt: skip
+            "source": source,
+            "event_time": "picked_up_at",
+            "key": ["delivery_id"],
+            "label": "minutes",
+            "label_delay": label_delay,
+            "columns": dict(COLUMNS),
+        }
         train = {"lookback": "15d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}}
         gates = {"gates": [{"metric": "rmse", "max": 100}]}
-        model = make_model(**{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes})
+        model = make_model(
+            **{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes}
+        )
         registry = open_registry(environment)
         if registry.champion(model) is None:
             registry.promote(model, run_stages(model)["version"]["version"], expected=None)
@@ -52,7 +60,9 @@ def watched(environment: Environment, make_model: MakeModel, run_stages: RunStag
 def watch() -> Watch:
     """Bring the lake up to a moment and run the monitor's operations on it; returns everything handed over."""
 
-    def run(model: str, as_of: str, run_id: str | None = None, ingest: bool = True) -> dict[str, Any]:
+    def run(
+        model: str, as_of: str, run_id: str | None = None, ingest: bool = True
+    ) -> dict[str, Any]:
         moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
         request = {"model": model, "reason": "manual", "run_id": run_id or f"watch-{as_of}"}
         if ingest:

@@ -13,7 +13,12 @@ LIMITS = {"champion_max_age": "3d", "data_max_delay": "1d"}
 
 def check(model: str, as_of: str) -> AgeCheck:
     """Look at a model at a moment."""
-    run = {"model": model, "reason": "manual", "run_id": f"age-{as_of}", "as_of": f"{as_of}:00+00:00"}
+    run = {
+        "model": model,
+        "reason": "manual",
+        "run_id": f"age-{as_of}",
+        "as_of": f"{as_of}:00+00:00",
+    }
     return AgeCheck.model_validate(run_stage("check_age", {"run": run}))
 
 
@@ -26,10 +31,15 @@ def test_age_and_delay_are_counted_from_the_datas_end(watched: Callable[..., str
     assert fresh.champion_age == timedelta(days=1)
     assert (fresh.champion_too_old, fresh.data_too_late) == (False, False)
     assert (stale.champion_too_old, stale.data_too_late) == (True, True)
-    assert stale.champion_words == "version 1 has seen data up to 2026-03-20: 3.2 days ago (3d allowed)"
+    assert (
+        stale.champion_words
+        == "version 1 has seen data up to 2026-03-20: 3.2 days ago (3d allowed)"
+    )
 
 
-def test_a_model_without_champion_and_data_is_late_and_has_no_age(make_model: Callable[..., str]) -> None:
+def test_a_model_without_champion_and_data_is_late_and_has_no_age(
+    make_model: Callable[..., str],
+) -> None:
     """Before the first training there is nothing that is too old; the data are late from the day they are to begin."""
     found = check(make_model(start="2026-03-01", alerts=LIMITS), "2026-03-20T00:00")
     assert (found.champion, found.champion_age, found.champion_too_old) == (None, None, False)

@@ -47,9 +47,17 @@ def test_monitor_tells_what_it_saw_and_what_follows(watched: MakeWatched) -> Non
 
 def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:
     """No false alarm in 16 windows; every kind of change triggers within three; what is ignored stays quiet."""
-    ingest = {**small_spec("m")["ingest"], "source": {"type": "simulator", "rows_per_day": 1000, "seed": 3}}
+    ingest = {
+        **small_spec("m")["ingest"],
+        "source": {"type": "simulator", "rows_per_day": 1000, "seed": 3},
+    }
     monitor = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "28d"}
-    train = {"lookback": "28d", "holdout": "3d", "rounds": 60, "parameters": {"max_depth": 4, "nthread": 1}}
+    train = {
+        "lookback": "28d",
+        "holdout": "3d",
+        "rounds": 60,
+        "parameters": {"max_depth": 4, "nthread": 1},
+    }
     model = make_model(ingest=ingest, monitor=monitor, train=train)
     table = said("monitor-quality", model, "--champions", "2", "--windows", "8")
     assert "16 windows without a change, 2 champions" in table
@@ -64,9 +72,19 @@ def test_a_trial_needs_enough_days(make_model: MakeModel, tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text(rows, encoding="utf-8")
     source = {"type": "files", "format": "csv", "path": str(tmp_path / "rows.csv")}
     columns = {"km": "float", "city": "category", "minutes": "float"}
-    ingest = {"source": source, "event_time": "at", "key": ["km"], "label": "minutes", "columns": columns}
-    model = make_model(ingest=ingest, start=date(2026, 3, 1), end=date(2026, 3, 20), evaluate={"gates": GATES})
-    run = RunRequest(model=model, as_of=datetime(2026, 4, 1, tzinfo=UTC), reason="manual", run_id="short")
+    ingest = {
+        "source": source,
+        "event_time": "at",
+        "key": ["km"],
+        "label": "minutes",
+        "columns": columns,
+    }
+    model = make_model(
+        ingest=ingest, start=date(2026, 3, 1), end=date(2026, 3, 20), evaluate={"gates": GATES}
+    )
+    run = RunRequest(
+        model=model, as_of=datetime(2026, 4, 1, tzinfo=UTC), reason="manual", run_id="short"
+    )
     with pytest.raises(TerminalError, match="too few days") as refused:
         try_monitor(open_job(run), 1, 10, lambda _: None)
     assert "20 days" in str(refused.value)

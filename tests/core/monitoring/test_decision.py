@@ -20,17 +20,25 @@ OUTCOMES: tuple[SignalOutcome, ...] = ("quiet", "fired", "inconclusive")
 
 outcomes = st.fixed_dictionaries({signal: st.sampled_from(OUTCOMES) for signal in SIGNALS})
 histories = st.lists(outcomes, min_size=1, max_size=8)
-persistences = st.integers(1, 5).flatmap(lambda of: st.builds(Persistence, st.integers(1, of), st.just(of)))
+persistences = st.integers(1, 5).flatmap(
+    lambda of: st.builds(Persistence, st.integers(1, of), st.just(of))
+)
 
 
 def windows(*said: dict[Signal, SignalOutcome]) -> list[WindowSignals]:
     return [
-        WindowSignals(end=FIRST + place * DAY, champion="1", signals={**dict.fromkeys(SIGNALS, "quiet"), **each})
+        WindowSignals(
+            end=FIRST + place * DAY,
+            champion="1",
+            signals={**dict.fromkeys(SIGNALS, "quiet"), **each},
+        )
         for place, each in enumerate(said)
     ]
 
 
-def decide(*said: dict[Signal, SignalOutcome], last: int | None = None, rejected: int = 0) -> tuple[str, str | None]:
+def decide(
+    *said: dict[Signal, SignalOutcome], last: int | None = None, rejected: int = 0
+) -> tuple[str, str | None]:
     """Decide on the last of some windows; `last` is the window's number at whose end the last training was."""
     asked = None if last is None else FIRST + last * DAY
     found = decide_retraining(Seen(windows(*said), asked, rejected), RULES)
@@ -62,27 +70,45 @@ NOTHING: dict[Signal, SignalOutcome] = dict.fromkeys(SIGNALS, "inconclusive")
         ([LOSS, {"loss": "inconclusive"}, LOSS], "retrain", "performance"),
     ],
 )
-def test_two_of_three_windows(said: list[dict[Signal, SignalOutcome]], outcome: str, reason: str | None) -> None:
+def test_two_of_three_windows(
+    said: list[dict[Signal, SignalOutcome]], outcome: str, reason: str | None
+) -> None:
     """A reason needs two of the last three windows that could be judged, the present one among them."""
     assert decide(*said) == (outcome, reason)
 
 
-@pytest.mark.parametrize(("last", "outcome"), [(None, "retrain"), (-1, "retrain"), (0, "cooling_down")])
+@pytest.mark.parametrize(
+    ("last", "outcome"), [(None, "retrain"), (-1, "retrain"), (0, "cooling_down")]
+)
 def test_cooldown(last: int | None, outcome: str) -> None:
     """Within two days of the last training none is triggered; exactly two days later one is."""
     assert decide(DRIFT, DRIFT, last=last) == (outcome, "drift")
 
 
-@pytest.mark.parametrize(("rejected", "outcome"), [(2, "retrain"), (3, "circuit_open"), (7, "circuit_open")])
+@pytest.mark.parametrize(
+    ("rejected", "outcome"), [(2, "retrain"), (3, "circuit_open"), (7, "circuit_open")]
+)
 def test_the_circuit_breaker(rejected: int, outcome: str) -> None:
     """After three refused challengers nothing is triggered, cooldown or not: a person has to look."""
     assert decide(DRIFT, DRIFT, rejected=rejected)[0] == outcome
     assert decide(DRIFT, DRIFT, rejected=3, last=1)[0] == "circuit_open"
 
 
-@given(histories, st.integers(0, 7), st.sampled_from(SIGNALS), persistences, st.integers(-9, 9), st.integers(0, 5))
+@given(
+    histories,
+    st.integers(0, 7),
+    st.sampled_from(SIGNALS),
+    persistences,
+    st.integers(-9, 9),
+    st.integers(0, 5),
+)
 def test_one_more_signal_never_undoes_a_training(
-    history: list[dict[Signal, SignalOutcome]], place: int, signal: Signal, persist: Persistence, last: int, no: int
+    history: list[dict[Signal, SignalOutcome]],
+    place: int,
+    signal: Signal,
+    persist: Persistence,
+    last: int,
+    no: int,
 ) -> None:
     """A quiet signal that fires instead leaves a decision to train what it is, or makes one."""
     rules = Retrain(cooldown=2 * DAY, persist=persist)
@@ -92,7 +118,8 @@ def test_one_more_signal_never_undoes_a_training(
         return
     louder[at][signal] = "fired"
     before, after = (
-        decide_retraining(Seen(windows(*each), FIRST + last * DAY, no), rules) for each in (history, louder)
+        decide_retraining(Seen(windows(*each), FIRST + last * DAY, no), rules)
+        for each in (history, louder)
     )
     order = ["inconclusive", "quiet", "watching", "cooling_down", "circuit_open", "retrain"]
     if before.outcome in ("cooling_down", "circuit_open", "retrain"):
@@ -121,7 +148,9 @@ def test_what_must_hold_before_anything_is_trained(
 
 
 @given(histories, persistences)
-def test_windows_long_ago_count_no_more(history: list[dict[Signal, SignalOutcome]], persist: Persistence) -> None:
+def test_windows_long_ago_count_no_more(
+    history: list[dict[Signal, SignalOutcome]], persist: Persistence
+) -> None:
     """Only the last windows matter: any number of earlier ones changes nothing."""
     judged = [each for each in history if each["loss"] != "inconclusive"]
     recent = judged[-persist.of :]

@@ -17,14 +17,18 @@ from airworthy.monitoring.window_summary import ColumnSummary, summarise, summar
 KINDS = {"n": "float", "i": "int", "c": "category", "b": "bool", "at": "datetime"}
 
 
-def rows(seed: int, count: int = 3000, shift: float = 0.0, scale: float = 1.0, cities: str = "abcd") -> pl.DataFrame:
+def rows(
+    seed: int, count: int = 3000, shift: float = 0.0, scale: float = 1.0, cities: str = "abcd"
+) -> pl.DataFrame:
     chance = np.random.default_rng(seed)
     return pl.DataFrame(
         {
-            "n": chance.normal(5 + shift, 2 * scale, count), "i": chance.poisson(3 + shift, count),
-            "c": chance.choice(list(cities), count), "b": chance.random(count) < 0.3,
+            "n": chance.normal(5 + shift, 2 * scale, count),
+            "i": chance.poisson(3 + shift, count),
+            "c": chance.choice(list(cities), count),
+            "b": chance.random(count) < 0.3,
         }
-    )  # fmt: skip
+    )
 
 
 def effect(name: str, live: pl.DataFrame, known: pl.DataFrame) -> dict[str, float]:
@@ -38,17 +42,27 @@ def effect(name: str, live: pl.DataFrame, known: pl.DataFrame) -> dict[str, floa
 def test_distance_of_numbers_is_wassersteins(name: str, shift: float, scale: float) -> None:
     """Computed from counts and sums in bins, it is scipy's on all rows to the third digit."""
     live, known = rows(1, shift=shift, scale=scale), rows(2)
-    exact = wasserstein_distance(live[name].to_numpy(), known[name].to_numpy()) / known[name].to_numpy().std()
+    exact = (
+        wasserstein_distance(live[name].to_numpy(), known[name].to_numpy())
+        / known[name].to_numpy().std()
+    )
     found = effect(name, live, known)
     assert found["distance"] == pytest.approx(exact, abs=0.003)
-    assert found["spread"] == pytest.approx(abs(np.log(live[name].std() / known[name].std())), abs=0.01)
+    assert found["spread"] == pytest.approx(
+        abs(np.log(live[name].std() / known[name].std())), abs=0.01
+    )
 
 
-@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.lists(st.sampled_from("abcd"), min_size=1))
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=60),
+    st.lists(st.sampled_from("abcd"), min_size=1),
+)
 def test_distance_of_categories_is_jensen_and_shannons(known: list[str], live: list[str]) -> None:
     """It is scipy's, with all new values as one; their share is the effect `new`."""
     bins = make_bins(pl.DataFrame({"c": known}), {"c": "category"}).columns["c"]
-    found = effects(summarise_column(pl.Series(live), bins), summarise_column(pl.Series(known), bins), bins)
+    found = effects(
+        summarise_column(pl.Series(live), bins), summarise_column(pl.Series(known), bins), bins
+    )
     shares = [
         [sum(value == name for value in side) / len(side) for name in "abc"]
         + [sum(value not in known for value in side) / len(side)]
@@ -60,7 +74,9 @@ def test_distance_of_categories_is_jensen_and_shannons(known: list[str], live: l
     assert found["new"].size == pytest.approx(shares[0][3])
 
 
-@given(st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), min_size=1, max_size=40), st.integers(1, 5))
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), min_size=1, max_size=40), st.integers(1, 5)
+)
 def test_pieces_add_up_to_the_whole(values: list[float | None], pieces: int) -> None:
     """A window read in pieces has the summary of the window; so has one that was kept as JSON."""
     frame = pl.DataFrame({"n": pl.Series(values, dtype=pl.Float64)})
@@ -117,7 +133,10 @@ def test_noise_is_what_sampling_gives(name: str) -> None:
     known = rows(0, 4000)
     bins = make_bins(known, {name: KINDS[name]}).columns[name]
     reference = summarise_column(known[name], bins)
-    found = [effects(summarise_column(rows(seed, 500)[name], bins), reference, bins) for seed in range(1, 150)]
+    found = [
+        effects(summarise_column(rows(seed, 500)[name], bins), reference, bins)
+        for seed in range(1, 150)
+    ]
     for aspect in ("distance", "spread"):
         measured = [each[aspect] for each in found if aspect in each]
         if measured:
@@ -127,7 +146,14 @@ def test_noise_is_what_sampling_gives(name: str) -> None:
 
 def test_bins_of_strange_columns() -> None:
     """Constant, empty and missing columns have bins; times have none; what differs has another digest."""
-    frame = pl.DataFrame({"n": [3.0] * 5, "i": pl.Series([None] * 5, dtype=pl.Int64), "c": [None] * 5, "b": [True] * 5})
+    frame = pl.DataFrame(
+        {
+            "n": [3.0] * 5,
+            "i": pl.Series([None] * 5, dtype=pl.Int64),
+            "c": [None] * 5,
+            "b": [True] * 5,
+        }
+    )
     bins = make_bins(frame, KINDS)
     assert set(bins.columns) == {"n", "i", "c", "b"}
     constant, texts = bins.columns["n"], bins.columns["c"]

@@ -28,18 +28,37 @@ QUIET: dict[Signal, SignalOutcome] = dict.fromkeys(("skew", "drift", "label", "l
 def entry(kind: str, content: dict[str, Any], number: int = 0) -> Entry:
     import json
 
-    return Entry(number, f"{kind}:{number}", "", kind, "m", "run", "who", json.dumps(content), "", "")
+    return Entry(
+        number, f"{kind}:{number}", "", kind, "m", "run", "who", json.dumps(content), "", ""
+    )
 
 
-def decision(day: int, outcome: str = "quiet", champion: str | None = "1", fired: Signal | None = None) -> Entry:
+def decision(
+    day: int, outcome: str = "quiet", champion: str | None = "1", fired: Signal | None = None
+) -> Entry:
     end = MARCH + day * DAY
     made = DriftDecision(
-        model="m", champion=champion, champion_as_of=MARCH, window_start=end - DAY, window_end=end,
-        signals={**QUIET, fired: "fired"} if fired else QUIET, words=dict.fromkeys(QUIET, ""), inputs={}, windows=[],
-        last_retrained=None, rejected_in_a_row=0, rules={}, outcome=outcome, told="", reason=None, train_as_of=end,
-        digest="", trigger=outcome == "retrain", train_run_id=f"drift__{day}" if outcome == "retrain" else None,
+        model="m",
+        champion=champion,
+        champion_as_of=MARCH,
+        window_start=end - DAY,
+        window_end=end,
+        signals={**QUIET, fired: "fired"} if fired else QUIET,
+        words=dict.fromkeys(QUIET, ""),
+        inputs={},
+        windows=[],
+        last_retrained=None,
+        rejected_in_a_row=0,
+        rules={},
+        outcome=outcome,
+        told="",
+        reason=None,
+        train_as_of=end,
+        digest="",
+        trigger=outcome == "retrain",
+        train_run_id=f"drift__{day}" if outcome == "retrain" else None,
         evidence="",
-    )  # fmt: skip
+    )
     return entry("drift_decision", made.model_dump(mode="json"), day)
 
 
@@ -60,20 +79,30 @@ def test_a_window_is_decided_once_and_what_was_inconclusive_is_not() -> None:
 def test_only_this_champions_earlier_windows_count() -> None:
     """By time, each once, with the last word on it."""
     entries = [
-        decision(3, "inconclusive"), decision(2, fired="skew"), decision(3, fired="loss"), decision(4, champion="2"),
-        decision(5), decision(1, champion=None),
-    ]  # fmt: skip
+        decision(3, "inconclusive"),
+        decision(2, fired="skew"),
+        decision(3, fired="loss"),
+        decision(4, champion="2"),
+        decision(5),
+        decision(1, champion=None),
+    ]
     found = windows_before(entries, "1", MARCH + 5 * DAY)
-    assert [(window.end.day, window.signals["skew"], window.signals["loss"]) for window in found] == [
-        (3, "fired", "quiet"), (4, "quiet", "fired"),
-    ]  # fmt: skip
+    assert [
+        (window.end.day, window.signals["skew"], window.signals["loss"]) for window in found
+    ] == [
+        (3, "fired", "quiet"),
+        (4, "quiet", "fired"),
+    ]
 
 
 def test_the_last_training_is_the_newest_seen_or_asked_for() -> None:
     """A training that was asked for counts before its version is there; nothing counts when there was none."""
     assert last_retrained([], []) is None
     assert last_retrained([decision(2)], trained(True)) == MARCH + DAY
-    assert last_retrained([decision(9, "retrain"), decision(10)], trained(True, False)) == MARCH + 9 * DAY
+    assert (
+        last_retrained([decision(9, "retrain"), decision(10)], trained(True, False))
+        == MARCH + 9 * DAY
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,11 +114,21 @@ def test_the_last_training_is_the_newest_seen_or_asked_for() -> None:
         ([False, True, False], [], 1),
         ([True, True, False], [("guard_trip", {"version": "2", "step": 10})], 2),
         ([True, True], [("approval", {"version": "2", "decision": "reject", "at": NOON})], 1),
-        ([True, True], [("approval", {"version": "2", "decision": "timeout", "at": NOON}),
-                        ("approval", {"version": "2", "decision": "approve", "at": NOON})], 0),
-        ([True, True], [("guard_trip", {"version": "2", "step": 10}), ("alias_move", {"to": "2"})], 0),
+        (
+            [True, True],
+            [
+                ("approval", {"version": "2", "decision": "timeout", "at": NOON}),
+                ("approval", {"version": "2", "decision": "approve", "at": NOON}),
+            ],
+            0,
+        ),
+        (
+            [True, True],
+            [("guard_trip", {"version": "2", "step": 10}), ("alias_move", {"to": "2"})],
+            0,
+        ),
     ],
-)  # fmt: skip
+)
 def test_refused_challengers_in_a_row(
     versions: list[bool], released: list[tuple[str, dict[str, Any]]], count: int
 ) -> None:
@@ -101,14 +140,21 @@ def test_refused_challengers_in_a_row(
 def test_backfills_are_no_retraining() -> None:
     """Versions are read from their tags, by number; those of backfills and of strangers are left out."""
     tags = {
-        "10": {"airworthy.as_of": "2026-03-10T00:00:00+00:00", "airworthy.validation_status": "approved"},
+        "10": {
+            "airworthy.as_of": "2026-03-10T00:00:00+00:00",
+            "airworthy.validation_status": "approved",
+        },
         "9": {"airworthy.as_of": "2026-01-01T00:00:00+00:00", "airworthy.reason": "backfill"},
-        "2": {"airworthy.as_of": "2026-03-02T00:00:00+00:00", "airworthy.validation_status": "rejected"},
+        "2": {
+            "airworthy.as_of": "2026-03-02T00:00:00+00:00",
+            "airworthy.validation_status": "rejected",
+        },
         "1": {"made": "by hand"},
     }
     assert [(each.version, each.as_of.day, each.approved) for each in trained_versions(tags)] == [
-        (2, 2, False), (10, 10, True),
-    ]  # fmt: skip
+        (2, 2, False),
+        (10, 10, True),
+    ]
 
 
 def test_a_run_leads_back_to_its_decision() -> None:

@@ -29,23 +29,37 @@ shift_lists = st.lists(
     max_size=12,
     unique_by=lambda shift: (shift.column, shift.aspect),
 )
-weights = st.fixed_dictionaries({name: st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.6]) for name in COLUMNS})
+weights = st.fixed_dictionaries(
+    {name: st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.6]) for name in COLUMNS}
+)
 
 
 def weighed(shifts: list[Shift], importance: dict[str, float]) -> list[Shift]:
     return [shift.model_copy(update={"importance": importance[shift.column]}) for shift in shifts]
 
 
-def shift(column: str = "a", effect: float = 0.3, p_value: float = 1e-6, importance: float = 0.5) -> Shift:
+def shift(
+    column: str = "a", effect: float = 0.3, p_value: float = 1e-6, importance: float = 0.5
+) -> Shift:
     return Shift(
-        column=column, aspect="distance", effect=effect, threshold=0.15, natural=0.05, p_value=p_value,
+        column=column,
+        aspect="distance",
+        effect=effect,
+        threshold=0.15,
+        natural=0.05,
+        p_value=p_value,
         importance=importance,
-    )  # fmt: skip
+    )
 
 
 @given(shift_lists, weights, st.integers(0, 11), st.floats(1, 10), st.floats(0, 1), st.floats(1, 3))
 def test_more_drift_never_undoes_it(
-    shifts: list[Shift], importance: dict[str, float], place: int, grown: float, rarer: float, heavier: float
+    shifts: list[Shift],
+    importance: dict[str, float],
+    place: int,
+    grown: float,
+    rarer: float,
+    heavier: float,
 ) -> None:
     """A greater, less likely or weightier shift leaves what fired fired, and every column that drifted drifted."""
     before = weighed(shifts, importance)
@@ -56,7 +70,11 @@ def test_more_drift_never_undoes_it(
     after = [
         each.model_copy(
             update={"importance": weight}
-            | ({"effect": each.effect * grown, "p_value": each.p_value * rarer} if each is worse else {})
+            | (
+                {"effect": each.effect * grown, "p_value": each.p_value * rarer}
+                if each is worse
+                else {}
+            )
         )
         if each.column == worse.column
         else each
@@ -69,7 +87,9 @@ def test_more_drift_never_undoes_it(
 
 
 @given(shift_lists, weights, st.integers())
-def test_the_order_of_columns_is_of_no_matter(shifts: list[Shift], importance: dict[str, float], seed: int) -> None:
+def test_the_order_of_columns_is_of_no_matter(
+    shifts: list[Shift], importance: dict[str, float], seed: int
+) -> None:
     """Any order gives the same judgement, to the last digit."""
     listed = weighed(shifts, importance)
     mixed = random.Random(seed).sample(listed, len(listed))
@@ -92,12 +112,21 @@ def test_what_the_champion_ignores_changes_nothing(
 
 
 @given(st.lists(st.floats(0, 1), max_size=20), st.floats(0.001, 0.5))
-def test_p_values_are_adjusted_as_benjamini_and_hochberg_say(p_values: list[float], rate: float) -> None:
+def test_p_values_are_adjusted_as_benjamini_and_hochberg_say(
+    p_values: list[float], rate: float
+) -> None:
     """Rejected are the k smallest, for the largest k whose k-th smallest is at most rate * k / n."""
     ordered = sorted(p_values)
-    largest = max((k for k, p in enumerate(ordered, 1) if p <= rate * k / len(ordered) * (1 - 1e-9)), default=0)
+    largest = max(
+        (k for k, p in enumerate(ordered, 1) if p <= rate * k / len(ordered) * (1 - 1e-9)),
+        default=0,
+    )
     limit = ordered[largest - 1] if largest else -1.0
-    rejected = [p for p, adjusted in zip(p_values, adjusted_p_values(p_values), strict=True) if adjusted <= rate]
+    rejected = [
+        p
+        for p, adjusted in zip(p_values, adjusted_p_values(p_values), strict=True)
+        if adjusted <= rate
+    ]
     assert [p for p in p_values if p <= limit] == [p for p in rejected if p <= limit]
     assert all(p <= rate for p in rejected)
 
@@ -105,7 +134,11 @@ def test_p_values_are_adjusted_as_benjamini_and_hochberg_say(p_values: list[floa
 @pytest.mark.parametrize(
     ("found", "fires", "told"),
     [
-        (shift(), True, "a distance 0.3 (from 0.15; usually 0.05): together 50% of the champion's gain"),
+        (
+            shift(),
+            True,
+            "a distance 0.3 (from 0.15; usually 0.05): together 50% of the champion's gain",
+        ),
         (shift(effect=0.1), False, "no column"),
         (shift(p_value=0.2), False, "no column"),
         (shift(importance=0.1), False, "less than the 20% that it takes"),

@@ -22,7 +22,9 @@ RunStages = Callable[..., dict[str, Any]]
 
 
 def decision_entries(environment: Environment, model: str) -> list[dict[str, Any]]:
-    return [e.content for e in open_ledger(environment, model).entries() if e.kind == "drift_decision"]
+    return [
+        e.content for e in open_ledger(environment, model).entries() if e.kind == "drift_decision"
+    ]
 
 
 def gauges(environment: Environment) -> dict[tuple[str, ...], float]:
@@ -44,8 +46,10 @@ def test_a_changed_world_ends_in_one_training(
     days = [watch(model, f"2026-03-{day}") for day in (21, 22, 23)]
     decisions = [found["decision"] for found in days]
     assert [(each["outcome"], each["trigger"]) for each in decisions] == [
-        ("quiet", False), ("watching", False), ("retrain", True),
-    ]  # fmt: skip
+        ("quiet", False),
+        ("watching", False),
+        ("retrain", True),
+    ]
     last = decisions[-1]
     assert set(last["signals"].values()) == {"fired"}
     assert last["reason"] == "performance"
@@ -57,7 +61,14 @@ def test_a_changed_world_ends_in_one_training(
 
     evidence = Path(last["evidence"])
     assert json.loads(evidence.read_text(encoding="utf-8"))["digest"] == last["digest"]
-    for name in ("data.json", "skew.json", "drift.json", "performance.json", "skew.html", "drift.html"):
+    for name in (
+        "data.json",
+        "skew.json",
+        "drift.json",
+        "performance.json",
+        "skew.html",
+        "drift.html",
+    ):
         assert (evidence.parent / name).stat().st_size > 0
     numbers = gauges(environment)
     assert numbers[("airworthy_monitor_retraining", "retrain")] == 1.0
@@ -71,7 +82,10 @@ def test_a_changed_world_ends_in_one_training(
     registry = open_registry(environment)
     champion = registry.version(model, "1")
     assert champion.tags["airworthy.monitoring"].startswith("2026-03-23 00:00 UTC: retrain")
-    artifacts = {each.path for each in registry.client.list_artifacts(champion.run_id, "monitoring/2026-03-23T0000")}
+    artifacts = {
+        each.path
+        for each in registry.client.list_artifacts(champion.run_id, "monitoring/2026-03-23T0000")
+    }
     assert {Path(path).name for path in artifacts} >= {"decision.json", "skew.html", "drift.html"}
     assert len(registry.client.get_metric_history(champion.run_id, "monitor_rise")) == 3
 
@@ -79,8 +93,11 @@ def test_a_changed_world_ends_in_one_training(
     tags = registry.version(model, "2").tags
     assert tags["airworthy.reason"] == "performance"
     assert tags["airworthy.decision"] == "drift_decision:2026-03-23T00:00:00+00:00"
-    assert [entry.event.decision for entry in open_ledger(environment, model).entries() if
-            entry.kind == "registration"] == [None, tags["airworthy.decision"]]  # fmt: skip
+    assert [
+        entry.event.decision
+        for entry in open_ledger(environment, model).entries()
+        if entry.kind == "registration"
+    ] == [None, tags["airworthy.decision"]]
 
 
 def test_the_breaker_opens_and_the_cooldown_holds(
@@ -88,15 +105,28 @@ def test_the_breaker_opens_and_the_cooldown_holds(
 ) -> None:
     """After a refused challenger nothing more is triggered; until then, not sooner than the cooldown allows."""
     retrain = {"min_labels": 100, "persist": "1 of 1", "cooldown": "2d", "max_rejected_in_a_row": 1}
-    gates = {"gates": [{"metric": "rmse", "max": 100}, {"metric": "rmse", "against": "champion", "margin": 0.0}]}
-    model = watched(drift_from="2026-03-20", monitor={**MONITOR, "retrain": retrain}, evaluate=gates)
+    gates = {
+        "gates": [
+            {"metric": "rmse", "max": 100},
+            {"metric": "rmse", "against": "champion", "margin": 0.0},
+        ]
+    }
+    model = watched(
+        drift_from="2026-03-20", monitor={**MONITOR, "retrain": retrain}, evaluate=gates
+    )
     assert watch(model, "2026-03-21")["decision"]["outcome"] == "cooling_down"
     assert watch(model, "2026-03-22")["decision"]["outcome"] == "retrain"
     registry = open_registry(environment)
-    run_stages(model, as_of="2026-03-21", run_id="worse", reason="drift", parameters={"max_depth": 1})
+    run_stages(
+        model, as_of="2026-03-21", run_id="worse", reason="drift", parameters={"max_depth": 1}
+    )
     registry.client.set_model_version_tag(model, "2", "airworthy.validation_status", "rejected")
     found = watch(model, "2026-03-23")["decision"]
-    assert (found["outcome"], found["trigger"], found["rejected_in_a_row"]) == ("circuit_open", False, 1)
+    assert (found["outcome"], found["trigger"], found["rejected_in_a_row"]) == (
+        "circuit_open",
+        False,
+        1,
+    )
     assert "a person has to look" in found["told"]
 
 
@@ -108,7 +138,11 @@ def test_nothing_is_decided_without_a_champion_or_rows(
     registry = open_registry(environment)
     registry.client.delete_registered_model_alias(model, "champion")
     orphan = watch(model, "2026-03-21")["decision"]
-    assert (orphan["outcome"], orphan["champion"], orphan["told"]) == ("inconclusive", None, "there is no champion")
+    assert (orphan["outcome"], orphan["champion"], orphan["told"]) == (
+        "inconclusive",
+        None,
+        "there is no champion",
+    )
     registry.client.set_registered_model_alias(model, "champion", "1")
     strict = watched(monitor={**MONITOR, "min_rows": 1000, "retrain": {"min_labels": 1000}})
     starved = watch(strict, "2026-03-21")["decision"]
@@ -117,19 +151,31 @@ def test_nothing_is_decided_without_a_champion_or_rows(
     assert "at least 1000 are needed" in starved["words"]["loss"]
     fed = watch(watched(), "2026-03-21")["decision"]
     assert fed["outcome"] == "quiet"
-    assert [each["outcome"] for each in decision_entries(environment, model)] == ["inconclusive"] * 2 + ["quiet"]
+    assert [each["outcome"] for each in decision_entries(environment, model)] == [
+        "inconclusive"
+    ] * 2 + ["quiet"]
 
 
 def test_live_inputs_are_held_against_the_expectations(watched: MakeWatched, watch: Watch) -> None:
     """A broken expectation on an input is told and stops no other check; those on keys and labels are left out."""
     expectations = [
-        {"type": "expect_column_values_to_be_between", "column": "stops", "max_value": 2, "mostly": 0.99},
-        {"type": "expect_column_values_to_not_be_null", "column": "distance_km", "severity": "warning"},
+        {
+            "type": "expect_column_values_to_be_between",
+            "column": "stops",
+            "max_value": 2,
+            "mostly": 0.99,
+        },
+        {
+            "type": "expect_column_values_to_not_be_null",
+            "column": "distance_km",
+            "severity": "warning",
+        },
         {"type": "expect_column_values_to_not_be_null", "column": "minutes"},
         {"type": "expect_table_row_count_to_be_between", "min_value": 1},
     ]
     model = watched(
-        validate={"expectations": [{**each, "severity": "warning"} for each in expectations]}, label_delay="1d"
+        validate={"expectations": [{**each, "severity": "warning"} for each in expectations]},
+        label_delay="1d",
     )
     watched(validate={"expectations": expectations}, label_delay="1d")
     found = watch(model, "2026-03-22")

@@ -22,7 +22,10 @@ def errors(day: int, scale: float, wander: float = 0.02, count: int = 1000) -> L
 
 def rise(day: int, scale: float, wander: float = 0.02) -> LossRise:
     """A live day; the champion's own errors are 2 on what it learned, 3 on its holdout."""
-    trained, holdout = [errors(d, 2.0, wander) for d in range(28)], [errors(d, 3.0, wander) for d in range(28, 31)]
+    trained, holdout = (
+        [errors(d, 2.0, wander) for d in range(28)],
+        [errors(d, 3.0, wander) for d in range(28, 31)],
+    )
     found = loss_rise("regression", errors(day, scale, wander), trained, holdout)
     assert found is not None
     return found
@@ -65,7 +68,9 @@ def test_days_that_differ_much_anyway_excuse_more() -> None:
         ("multiclass", [2.0, 0.0], [[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]], np.log(2)),
     ],
 )
-def test_losses_of_each_task(task: str, labels: list[float], predictions: list[float], mean: float) -> None:
+def test_losses_of_each_task(
+    task: str, labels: list[float], predictions: list[float], mean: float
+) -> None:
     """Squared errors, and the log loss of the true class."""
     assert losses_of(0, task, np.array(labels), np.array(predictions)).mean == pytest.approx(mean)  # type: ignore[arg-type]
 

@@ -17,7 +17,13 @@ from airworthy.lake.conform import conform
 from airworthy.lake.sources import open_source
 from airworthy.monitoring.live_rows import LakeRows, PredictionRows
 from airworthy.monitoring.spans import DAY, Span
-from airworthy.predictions.log_rows import LABEL_COLUMNS, PREDICTION_COLUMNS, SHADOW, label_rows, prediction_rows
+from airworthy.predictions.log_rows import (
+    LABEL_COLUMNS,
+    PREDICTION_COLUMNS,
+    SHADOW,
+    label_rows,
+    prediction_rows,
+)
 from airworthy.predictions.log_tables import append, column_types, open_or_create, table_uri
 from airworthy.predictions.spool import LABELS, PREDICTIONS, LoggedVersion
 
@@ -28,7 +34,11 @@ FIRST = date(2026, 3, 1)
 
 
 def job_of(model: str) -> Job:
-    return open_job(RunRequest(model=model, as_of=datetime(2026, 3, 20, tzinfo=UTC), reason="manual", run_id="log"))
+    return open_job(
+        RunRequest(
+            model=model, as_of=datetime(2026, 3, 20, tzinfo=UTC), reason="manual", run_id="log"
+        )
+    )
 
 
 def traffic(job: Job, day: date) -> pl.DataFrame:
@@ -45,16 +55,31 @@ def log_day(job: Job, day: date, arm: str = "champion", keyed: bool = True) -> p
     payloads = []
     for place, row in enumerate(rows.iter_rows(named=True)):
         at = int(row["picked_up_at"].timestamp() * 1e6)
-        head = {"id": f"{day}-{place:05d}", "time": at, "version": "1", "arm": arm, "key": "", "predictions": [1.0]}
+        head = {
+            "id": f"{day}-{place:05d}",
+            "time": at,
+            "version": "1",
+            "arm": arm,
+            "key": "",
+            "predictions": [1.0],
+        }
         asked = {name: value for name, value in row.items() if name not in hidden}
         payloads.append(orjson.dumps(head) + b"\n" + orjson.dumps({"dataframe_records": [asked]}))
-    table = open_or_create(table_uri(job.environment, job.spec.model, PREDICTIONS), PREDICTION_COLUMNS)
+    table = open_or_create(
+        table_uri(job.environment, job.spec.model, PREDICTIONS), PREDICTION_COLUMNS
+    )
     key = {"delivery_id": job.spec.ingest.columns["delivery_id"]}
-    append(table, prediction_rows(payloads, lambda _: version, key, column_types(table)), {f"{day}{arm}": 1})
+    append(
+        table,
+        prediction_rows(payloads, lambda _: version, key, column_types(table)),
+        {f"{day}{arm}": 1},
+    )
     return rows
 
 
-def test_the_log_is_watched_and_its_labels_come_with_the_data(watched: MakeWatched, watch: Watch) -> None:
+def test_the_log_is_watched_and_its_labels_come_with_the_data(
+    watched: MakeWatched, watch: Watch
+) -> None:
     """Skew, drift and errors of logged requests; once a window has rows in the log, the lake is not looked at."""
     monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "1 of 1"}}
     model = watched(drift_from="2026-03-20", monitor=monitor)
@@ -68,7 +93,9 @@ def test_the_log_is_watched_and_its_labels_come_with_the_data(watched: MakeWatch
     assert window["rows"] == rows.height
     assert datetime.fromisoformat(window["newest"]) == rows["picked_up_at"].max()
     assert found["performance"]["labels"] == rows.height
-    assert found["decision"]["signals"] == dict.fromkeys(("skew", "drift", "label", "loss"), "fired")
+    assert found["decision"]["signals"] == dict.fromkeys(
+        ("skew", "drift", "label", "loss"), "fired"
+    )
     assert "production in [" in found["drift"]["reference"]
 
 
@@ -80,7 +107,9 @@ def logged(environment: Environment, watched: MakeWatched) -> Any:
     log_day(job, FIRST, arm=SHADOW, keyed=False)
     table = open_or_create(table_uri(environment, job.spec.model, LABELS), LABEL_COLUMNS)
     sent = [[f"{FIRST}-{place:05d}", float(place)] for place in range(50)]
-    append(table, label_rows([orjson.dumps({"time": int(1e15 * 1.8), "labels": sent})]), {"labels": 1})
+    append(
+        table, label_rows([orjson.dumps({"time": int(1e15 * 1.8), "labels": sent})]), {"labels": 1}
+    )
     return job, rows
 
 

@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airworthy.monitoring.column_profile import Profile, comparable, make_profile, sample_rows, stability_indices
+from airworthy.monitoring.column_profile import (
+    Profile,
+    comparable,
+    make_profile,
+    sample_rows,
+    stability_indices,
+)
 
 INPUTS = {"at": "datetime", "km": "float", "city": "category"}
 
 
-def frame(seed: int, shift: float = 0.0, cities: str = "abc", missing: float = 0.02) -> pl.LazyFrame:
+def frame(
+    seed: int, shift: float = 0.0, cities: str = "abc", missing: float = 0.02
+) -> pl.LazyFrame:
     random = np.random.default_rng(seed)
     km = random.normal(10 + shift, 2, 4000)
     km[random.uniform(size=4000) < missing] = np.nan
@@ -35,7 +43,13 @@ def test_moved_data_is_noticed(column: str, moved: pl.LazyFrame) -> None:
     assert stability_indices(make_profile(frame(1), INPUTS), moved)[column] > 0.25
 
 
-@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=False)), min_size=1, max_size=50))
+@given(
+    st.lists(
+        st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=False)),
+        min_size=1,
+        max_size=50,
+    )
+)
 @settings(deadline=None)
 def test_shares_always_add_up(values: list[float | None]) -> None:
     """Whatever the numbers, every row is in exactly one bin, and the profile survives JSON."""
@@ -51,8 +65,13 @@ def test_shares_always_add_up(values: list[float | None]) -> None:
 @settings(deadline=None)
 def test_sample_is_bounded_even_and_the_same_again(heights: list[int], at_most: int) -> None:
     """However many partitions there are, a sample holds about `at_most` rows, of every partition that has any."""
-    frames = [pl.DataFrame({"km": np.arange(float(n)), "part": np.full(n, place)}) for place, n in enumerate(heights)]
-    drawn = [sample_rows(iter(frames), ["part", "km"], sum(heights), at_most).collect() for _ in range(2)]
+    frames = [
+        pl.DataFrame({"km": np.arange(float(n)), "part": np.full(n, place)})
+        for place, n in enumerate(heights)
+    ]
+    drawn = [
+        sample_rows(iter(frames), ["part", "km"], sum(heights), at_most).collect() for _ in range(2)
+    ]
     assert drawn[0].equals(drawn[1])
     assert drawn[0].height <= min(sum(heights), at_most + len(heights))
     assert set(drawn[0]["part"]) == {place for place, n in enumerate(heights) if n}
@@ -63,7 +82,9 @@ def test_sample_is_bounded_even_and_the_same_again(heights: list[int], at_most: 
 def test_sample_has_the_distribution_of_all_rows() -> None:
     """A tenth of the rows gives the profile of all, within what chance allows."""
     whole = pl.concat([frame(seed).collect() for seed in range(10)])
-    drawn = sample_rows([frame(seed).collect() for seed in range(10)], ["km", "city"], 40_000, 4_000)
+    drawn = sample_rows(
+        [frame(seed).collect() for seed in range(10)], ["km", "city"], 40_000, 4_000
+    )
     assert max(stability_indices(make_profile(whole.lazy(), INPUTS), drawn).values()) < 0.02
 
 

@@ -46,7 +46,11 @@ def test_evidently_gives_the_same_scores(tmp_path: Path, moved: float) -> None:
     assert set(drawn.scores) == {"city", "vehicle", "distance_km", "stops", "late"}
     bins = make_bins(known, SPEC.inputs).columns
     for name, score in drawn.scores.items():
-        ours = effects(summarise_column(live[name], bins[name]), summarise_column(known[name], bins[name]), bins[name])
+        ours = effects(
+            summarise_column(live[name], bins[name]),
+            summarise_column(known[name], bins[name]),
+            bins[name],
+        )
         assert ours["distance"].size == pytest.approx(score, abs=0.01)
 
 
@@ -55,5 +59,7 @@ def test_what_cannot_be_drawn_fails_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     drawn = draw(SPEC, rows(1), rows(2), tmp_path / "taken" / "page.html")
     assert (drawn.page, drawn.scores) == (None, {})
-    nothing = rows(1).with_columns(pl.lit(None, kind).alias(name) for name, kind in rows(1).schema.items())
+    nothing = rows(1).with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in rows(1).schema.items()
+    )
     assert draw(SPEC, nothing, nothing, tmp_path / "page.html").page is None

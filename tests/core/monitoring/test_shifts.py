@@ -19,13 +19,17 @@ def day(number: int, wander: float = 0.0, shift: float = 0.0, count: int = 800) 
     """One day of a world with a weekly season; `wander` is how far its mean differs from day to day."""
     chance = np.random.default_rng([number, 1])
     mean = WEEKDAY_MEAN[number % 7] + wander * chance.normal() + shift
-    return pl.DataFrame({"n": chance.normal(mean, 1.0, count), "c": chance.choice(list("abc"), count)})
+    return pl.DataFrame(
+        {"n": chance.normal(mean, 1.0, count), "c": chance.choice(list("abc"), count)}
+    )
 
 
 def distance(live: pl.DataFrame, days: list[int], season: int, wander: float = 0.0) -> Shift:
     frames = {number: day(number, wander) for number in days}
     bins = make_bins(pl.concat(frames.values()), KINDS)
-    windows = [ReferenceWindow(number % 7, summarise([frame], bins)) for number, frame in frames.items()]
+    windows = [
+        ReferenceWindow(number % 7, summarise([frame], bins)) for number, frame in frames.items()
+    ]
     reference = match(windows, season)
     assert reference is not None
     shifts = find_shifts(summarise([live], bins), reference, bins, Drift(), {"n": 0.7})
@@ -59,7 +63,10 @@ def test_a_world_that_wanders_excuses_more() -> None:
 def test_days_without_a_change_are_seldom_significant() -> None:
     """In a wandering world too, chance shows about as often as it should, or less."""
     days = list(range(28))
-    found = [distance(day(number, wander=0.3), days, number % 7, wander=0.3).p_value for number in range(100, 160)]
+    found = [
+        distance(day(number, wander=0.3), days, number % 7, wander=0.3).p_value
+        for number in range(100, 160)
+    ]
     assert sum(p_value < 0.05 for p_value in found) <= 6
 
 

@@ -17,7 +17,9 @@ MOMENTS = st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1), timezones=st.
 
 
 @given(MOMENTS, LENGTHS)
-def test_the_last_window_has_ended_and_the_next_has_not(moment: datetime, length: timedelta) -> None:
+def test_the_last_window_has_ended_and_the_next_has_not(
+    moment: datetime, length: timedelta
+) -> None:
     """Every moment has one last complete window; a window later it is the next one."""
     span = last_complete(moment, length)
     assert span.end - span.start == length
@@ -30,20 +32,26 @@ def test_the_last_window_has_ended_and_the_next_has_not(moment: datetime, length
 def test_days_begin_at_midnight_and_weeks_on_monday() -> None:
     """2026-03-20 is a Friday."""
     moment = datetime(2026, 3, 20, 5, 30, tzinfo=UTC)
-    assert last_complete(moment, DAY) == Span(datetime(2026, 3, 19, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC))
+    assert last_complete(moment, DAY) == Span(
+        datetime(2026, 3, 19, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)
+    )
     assert last_complete(moment, WEEK).start == datetime(2026, 3, 9, tzinfo=UTC)
     assert last_complete(moment, HOUR).start.hour == 4
 
 
 @given(MOMENTS, LENGTHS, st.integers(0, 40), st.integers(0, 40))
-def test_windows_alike_have_the_same_hours(moment: datetime, length: timedelta, back: int, days: int) -> None:
+def test_windows_alike_have_the_same_hours(
+    moment: datetime, length: timedelta, back: int, days: int
+) -> None:
     """They lie within the bounds, at the same hours, without overlap; none that fits is left out."""
     span = last_complete(moment, length)
     until = span.start - back * HOUR
     since = until - days * DAY
     found = like(span, since, until)
     assert all(since <= each.start and each.end <= until for each in found)
-    assert all((each.start.hour, each.end - each.start) == (span.start.hour, length) for each in found)
+    assert all(
+        (each.start.hour, each.end - each.start) == (span.start.hour, length) for each in found
+    )
     assert all(before.end <= after.start for before, after in pairwise(found))
     step = max(length, DAY)
     assert len(found) >= max(0, (until - since - length) // step)

@@ -25,7 +25,13 @@ Record = Callable[..., list[str]]
 def manifest(task: Any = "regression", inputs: dict[str, Any] | None = None) -> Manifest:
     """Return the manifest of a version's bundle."""
     classes = CLASSES if task == "multiclass" else []
-    return Manifest(model="eta", task=task, inputs=INPUTS if inputs is None else inputs, features=[], classes=classes)
+    return Manifest(
+        model="eta",
+        task=task,
+        inputs=INPUTS if inputs is None else inputs,
+        features=[],
+        classes=classes,
+    )
 
 
 def body_of(rows: list[dict[str, Any]]) -> bytes:
@@ -56,12 +62,16 @@ def record(log: PredictionLog) -> Record:
         request = new_request_id()
         content = body_of([ROW] * rows) if body is None else body
         answered = [1.5] * rows if predictions is None else predictions
-        assert log.record(request, "eta", version, arm, "someone", content, answered, described or manifest())
+        assert log.record(
+            request, "eta", version, arm, "someone", content, answered, described or manifest()
+        )
         return [f"{request}:{row}" for row in range(len(answered))]
 
     return record
 
 
-def in_lake(environment: Environment, kind: str = "predictions", model: str = "eta") -> pl.DataFrame:
+def in_lake(
+    environment: Environment, kind: str = "predictions", model: str = "eta"
+) -> pl.DataFrame:
     """Return a whole table of the log."""
     return pl.read_delta(table_uri(environment, model, kind))

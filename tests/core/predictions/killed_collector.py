@@ -41,7 +41,9 @@ def main() -> None:
             collect_until(int(line))
             os._exit(0)
         status = os.waitpid(child, 0)[1]
-        print({0: "done", signal.SIGKILL: "killed"}.get(status, f"failed with {status}"), flush=True)
+        print(
+            {0: "done", signal.SIGKILL: "killed"}.get(status, f"failed with {status}"), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -22,9 +22,20 @@ from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PredictionLog, spool_folder
 
 
-def test_every_row_is_there_typed_as_the_version_declared(environment: Environment, record: Record) -> None:
+def test_every_row_is_there_typed_as_the_version_declared(
+    environment: Environment, record: Record
+) -> None:
     """A request's rows have its id, the version, the arm, the key, the time, every input in its type, the answer."""
-    rows = [ROW, {**ROW, "stops": 4.0, "city": None, "at": "2026-03-01T09:30:00+01:00", "unknown": "ignored"}]
+    rows = [
+        ROW,
+        {
+            **ROW,
+            "stops": 4.0,
+            "city": None,
+            "at": "2026-03-01T09:30:00+01:00",
+            "unknown": "ignored",
+        },
+    ]
     ids = record(body=body_of(rows), predictions=[1.5, 2], version="7", arm="challenger")
     done = collect(environment, "eta")
     assert (done.predictions, done.labels) == (2, 0)
@@ -44,13 +55,18 @@ def test_every_row_is_there_typed_as_the_version_declared(environment: Environme
     expected = pl.DataFrame(
         {
             "at": [datetime(2026, 3, 1, 8, tzinfo=UTC), datetime(2026, 3, 1, 8, 30, tzinfo=UTC)],
-            "distance": [2.5, 2.5], "stops": [3, 4], "city": ["Oslo", None],
-        }, schema_overrides={"at": pl.Datetime("us", "UTC")},
-    )  # fmt: skip
+            "distance": [2.5, 2.5],
+            "stops": [3, 4],
+            "city": ["Oslo", None],
+        },
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
     assert inputs.select(expected.columns).equals(expected)
 
 
-def test_what_a_multiclass_model_answers_has_columns_of_its_own(environment: Environment, record: Record) -> None:
+def test_what_a_multiclass_model_answers_has_columns_of_its_own(
+    environment: Environment, record: Record
+) -> None:
     """The classes' probabilities, the most probable class, and its code."""
     record(rows=2, predictions=[[0.25, 0.75], [0.5, None]], described=manifest("multiclass"))
     collect(environment, "eta")
@@ -78,7 +94,9 @@ def test_versions_with_other_columns_lose_no_row(environment: Environment, recor
     assert frame.schema["input_stops"] == pl.Int64
 
 
-def test_a_request_that_cannot_be_read_is_kept_as_it_came(environment: Environment, record: Record) -> None:
+def test_a_request_that_cannot_be_read_is_kept_as_it_came(
+    environment: Environment, record: Record
+) -> None:
     """Whatever a version answered to is there: its body as text where it is not the version's inputs."""
     bad = json.dumps({"dataframe_records": [{"at": "yesterday"}]}).encode()
     record(body=bad)
@@ -86,18 +104,27 @@ def test_a_request_that_cannot_be_read_is_kept_as_it_came(environment: Environme
     record()
     assert collect(environment, "eta").predictions == 4
     frame = in_lake(environment)
-    assert sorted(frame["unread_body"].drop_nulls().unique()) == sorted([bad.decode(), body_of([ROW]).decode()])
+    assert sorted(frame["unread_body"].drop_nulls().unique()) == sorted(
+        [bad.decode(), body_of([ROW]).decode()]
+    )
     assert frame.filter(pl.col("unread_body").is_null())["input_city"].to_list() == ["Oslo"]
 
 
-def test_columns_may_be_called_like_those_of_the_log(environment: Environment, record: Record) -> None:
+def test_columns_may_be_called_like_those_of_the_log(
+    environment: Environment, record: Record
+) -> None:
     """An input named `id`, `day` or `prediction` meets nothing of the log's own."""
     inputs = {"time": "datetime", "id": "int", "day": "string", "prediction": "float"}
     row = {"time": ROW["at"], "id": 9, "day": "Monday", "prediction": 0.5}
     (id,) = record(body=body_of([row]), described=manifest(inputs=inputs))
     collect(environment, "eta")
     (found,) = in_lake(environment).to_dicts()
-    assert (found["id"], found["input_id"], found["input_day"], found["input_prediction"]) == (id, 9, "Monday", 0.5)
+    assert (found["id"], found["input_id"], found["input_day"], found["input_prediction"]) == (
+        id,
+        9,
+        "Monday",
+        0.5,
+    )
 
 
 def test_the_specs_key_is_kept_where_requests_hold_it(
@@ -112,23 +139,38 @@ def test_the_specs_key_is_kept_where_requests_hold_it(
     assert found == {with_key[0]: 12, without[0]: None, mention[0]: None}
 
 
-def with_spec(environment: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+def with_spec(
+    environment: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Environment:
     """Return the environment with a spec of the model, whose key is `trip`."""
-    columns = {"trip": "int", **{name: kind for name, kind in INPUTS.items() if name != "at"}, "minutes": "float"}
+    columns = {
+        "trip": "int",
+        **{name: kind for name, kind in INPUTS.items() if name != "at"},
+        "minutes": "float",
+    }
     spec = {
-        "model": "eta", "task": "regression", "owner": "tests",
+        "model": "eta",
+        "task": "regression",
+        "owner": "tests",
         "ingest": {
-            "source": {"type": "simulator"}, "event_time": "at", "key": ["trip"], "label": "minutes", "columns": columns
+            "source": {"type": "simulator"},
+            "event_time": "at",
+            "key": ["trip"],
+            "label": "minutes",
+            "columns": columns,
         },
-        "train": {"lookback": "8d", "holdout": "2d"}, "evaluate": {"gates": [{"metric": "rmse", "max": 9}]},
-    }  # fmt: skip
+        "train": {"lookback": "8d", "holdout": "2d"},
+        "evaluate": {"gates": [{"metric": "rmse", "max": 9}]},
+    }
     (folder / "models" / "eta").mkdir(parents=True)
     (folder / "models" / "eta" / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     monkeypatch.setenv("AIRWORTHY_MODELS", str(folder / "models"))
     return load_environment()
 
 
-def test_labels_come_with_their_predictions_id(environment: Environment, log: PredictionLog) -> None:
+def test_labels_come_with_their_predictions_id(
+    environment: Environment, log: PredictionLog
+) -> None:
     """Numbers and truth values are numbers, classes are texts; a request's id alone means its first row."""
     assert log.record_labels("eta", [("a:3", 2.5), ("b", True), ("c:0", "late"), ("d:0", None)])
     assert collect(environment, "eta").labels == 4
@@ -173,7 +215,9 @@ def test_damage_costs_the_record_that_it_is_in(
     assert not segment.path.exists()
 
 
-def test_a_version_that_nobody_described_keeps_its_records(environment: Environment, record: Record) -> None:
+def test_a_version_that_nobody_described_keeps_its_records(
+    environment: Environment, record: Record
+) -> None:
     """Without what says how a version is read, nothing is taken, nothing removed, and the error says what to do."""
     record()
     described = spool_folder(environment) / "eta" / "versions" / "1.json"
@@ -190,7 +234,9 @@ def _collect_in_a_process(_: int) -> int:
     return collect(load_environment(), "eta").predictions
 
 
-def test_collectors_at_work_together_take_each_record_once(environment: Environment, record: Record) -> None:
+def test_collectors_at_work_together_take_each_record_once(
+    environment: Environment, record: Record
+) -> None:
     """Three collectors started at once share the work between them without doing any of it twice."""
     ids = [id for _ in range(200) for id in record(rows=3)]
     with get_context("spawn").Pool(3) as pool:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.predictions.record_frames import FILE_HEADER_BYTES, frame_header, new_file_header, whole_frames
+from airworthy.predictions.record_frames import (
+    FILE_HEADER_BYTES,
+    frame_header,
+    new_file_header,
+    whole_frames,
+)
 
 payloads = st.lists(st.binary(max_size=80), max_size=12)
 
@@ -21,7 +26,9 @@ def written(records: list[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
 
 
 @given(payloads, st.data())
-def test_a_file_cut_anywhere_gives_every_record_before_the_cut(records: list[bytes], data: st.DataObject) -> None:
+def test_a_file_cut_anywhere_gives_every_record_before_the_cut(
+    records: list[bytes], data: st.DataObject
+) -> None:
     """A torn end costs the record that it is in, and no other."""
     content, places = written(records)
     cut = data.draw(st.integers(0, len(content)))

@@ -77,7 +77,9 @@ def test_a_collector_killed_at_any_moment_loses_and_doubles_nothing(
 def _collect_and_kill(lines: int) -> None:
     """Run the command until it has said this often that it collected something, and kill it in its next round."""
     command = [sys.executable, "-m", "airworthy", "collect", "--all", "--every", "0.1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as collector:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as collector:
         assert collector.stdout is not None
         for _ in range(lines):
             assert "predictions" in collector.stdout.readline()

@@ -41,7 +41,9 @@ class Load:
         self._bodies = bodies
         self._url: str | None = None
         self._changed = threading.Condition()
-        self._threads = [threading.Thread(target=self._call, args=(place,)) for place in range(clients)]
+        self._threads = [
+            threading.Thread(target=self._call, args=(place,)) for place in range(clients)
+        ]
         self._over = False
 
     def __enter__(self) -> Load:
@@ -64,7 +66,9 @@ class Load:
             self._url = url
             self._changed.notify_all()
             wanted = len(self.answers) + answers
-            assert self._changed.wait_for(lambda: len(self.answers) >= wanted or self.unexpected, timeout=60)
+            assert self._changed.wait_for(
+                lambda: len(self.answers) >= wanted or self.unexpected, timeout=60
+            )
         then()
         with self._changed:
             self._url = None
@@ -84,7 +88,9 @@ class Load:
         """Ask one server until it is gone, or the load is over."""
         while self._url == url and not self._over:
             try:
-                reply = client.post(url, content=body, headers={"content-type": "application/json"}, timeout=60)
+                reply = client.post(
+                    url, content=body, headers={"content-type": "application/json"}, timeout=60
+                )
             except httpx.HTTPError:
                 return
             with self._changed:
@@ -96,7 +102,9 @@ class Load:
             self.unexpected.append(reply.text)
             return
         answer: dict[str, Any] = reply.json()
-        self.answers += [(answer["id"], row, value) for row, value in enumerate(answer["predictions"])]
+        self.answers += [
+            (answer["id"], row, value) for row, value in enumerate(answer["predictions"])
+        ]
 
 
 @contextmanager

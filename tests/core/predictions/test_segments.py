@@ -122,9 +122,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 write(range(40, 60))
 print(json.dumps({"kept": kept, "lost": log.lost}))
 """
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
     said = json.loads(done.stdout)
-    found = [json.loads(record.split(b"\n", 1)[0])["id"] for record in records(tmp_path / "eta" / "predictions")]
+    found = [
+        json.loads(record.split(b"\n", 1)[0])["id"]
+        for record in records(tmp_path / "eta" / "predictions")
+    ]
     assert said["lost"] > 0
     assert len(said["kept"]) + said["lost"] == 60
     assert {str(number) for number in range(40, 60)} <= set(said["kept"])
@@ -147,7 +152,9 @@ def test_threads_share_a_writer(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     writer.close()
-    assert sorted(records(tmp_path)) == sorted(b"%d-%d" % (name, number) for name in range(4) for number in range(300))
+    assert sorted(records(tmp_path)) == sorted(
+        b"%d-%d" % (name, number) for name in range(4) for number in range(300)
+    )
 
 
 def test_a_segment_that_a_listing_missed_is_read_before_the_next(tmp_path: Path) -> None:
@@ -159,9 +166,18 @@ def test_a_segment_that_a_listing_missed_is_read_before_the_next(tmp_path: Path)
     first = segments_in(tmp_path)[0]
     hidden = first.path.rename(tmp_path / "elsewhere")
     (batch,) = batches(tmp_path, {})
-    assert batch.payloads == [b"1", b"2", b"3"]  # an older one that is gone was collected, and removed
+    assert batch.payloads == [
+        b"1",
+        b"2",
+        b"3",
+    ]  # an older one that is gone was collected, and removed
     hidden.rename(first.path)
-    assert [payload for batch in batches(tmp_path, {}) for payload in batch.payloads] == [b"0", b"1", b"2", b"3"]
+    assert [payload for batch in batches(tmp_path, {}) for payload in batch.payloads] == [
+        b"0",
+        b"1",
+        b"2",
+        b"3",
+    ]
 
 
 def test_what_a_writer_left_while_it_began_is_removed_in_time(tmp_path: Path) -> None:

@@ -16,14 +16,29 @@ from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
 
-def test_tracking_server_down_is_transient(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracking_server_down_is_transient(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With nothing at the tracking address, a stage ends in an error that is retried and hides the password."""
     monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "http://ada:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    run = {"model": "delivery_eta", "as_of": "2026-03-20T00:00:00Z", "reason": "manual", "run_id": "r"}
+    run = {
+        "model": "delivery_eta",
+        "as_of": "2026-03-20T00:00:00Z",
+        "reason": "manual",
+        "run_id": "r",
+    }
     window = {"start": "2026-03-18T00:00:00Z", "end": "2026-03-20T00:00:00Z"}
-    dataset = {"model": "delivery_eta", "table": "t", "version": 1, "window": window, "partitions": {}, "rows": 0,
-               "quarantined": 0, "digest": "d"}  # fmt: skip
+    dataset = {
+        "model": "delivery_eta",
+        "table": "t",
+        "version": 1,
+        "window": window,
+        "partitions": {},
+        "rows": 0,
+        "quarantined": 0,
+        "digest": "d",
+    }
     result = {"success": True, "dataset_digest": "d", "checks": [], "evidence": ""}
     with pytest.raises(TransientError) as caught:
         run_stage("validate", {"run": run, "dataset": dataset, "validation": result})
@@ -32,7 +47,9 @@ def test_tracking_server_down_is_transient(environment: Environment, monkeypatch
     assert "secret" not in str(caught.value)
 
 
-def test_locked_database_is_no_missing_version(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_database_is_no_missing_version(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database that another process holds is not mistaken for a version that does not exist."""
     registry = open_registry(environment)
     registry.client.create_registered_model("m")

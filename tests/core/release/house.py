@@ -31,10 +31,19 @@ from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are n
 from ..waiting import eventually  # noqa: TID252
 
 MODEL = "small_model"
-_STAGES = ("ingest", "validate", "train", "evaluate", "register", "deploy_staging", "deploy_production")
+_STAGES = (
+    "ingest",
+    "validate",
+    "train",
+    "evaluate",
+    "register",
+    "deploy_staging",
+    "deploy_production",
+)
 # Answers everything that the training data have, and fails on a number of stops that does not fit into a byte.
 BRITTLE = FEATURES.replace(
-    'pl.col("distance_km") / pl.col("stops")', 'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)'
+    'pl.col("distance_km") / pl.col("stops")',
+    'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)',
 )
 WEAK: dict[str, Any] = {"learning_rate": 0.0001}
 
@@ -58,10 +67,16 @@ class House:
         """The registry."""
         return open_registry(self.environment)
 
-    def rules(self, features: str = FEATURES, evaluate: dict[str, Any] | None = None, **release: Any) -> None:
+    def rules(
+        self, features: str = FEATURES, evaluate: dict[str, Any] | None = None, **release: Any
+    ) -> None:
         """Write the model's folder; what is not said of its release is the environment's choice."""
         # Which version is better is of no interest here: these gates let every one through.
-        spec = small_spec(MODEL, evaluate=evaluate or {"gates": [{"metric": "rmse", "max": 1000}]}, release=release)
+        spec = small_spec(
+            MODEL,
+            evaluate=evaluate or {"gates": [{"metric": "rmse", "max": 1000}]},
+            release=release,
+        )
         (self.folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
         (self.folder / "features.py").write_text(features, encoding="utf-8")
 
@@ -74,7 +89,13 @@ class House:
     def made(self, as_of: str, last: str = "register", **run: Any) -> dict[str, Any]:
         """Return what the stages up to the last one hand over."""
         moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC).isoformat()
-        request = {"model": MODEL, "as_of": moment, "reason": "manual", "run_id": f"run-{uuid4().hex[:8]}", **run}
+        request = {
+            "model": MODEL,
+            "as_of": moment,
+            "reason": "manual",
+            "run_id": f"run-{uuid4().hex[:8]}",
+            **run,
+        }
         return self.deliver({"run": request}, *_STAGES[: _STAGES.index(last) + 1])
 
     def anew(self, payload: dict[str, Any], staged: bool = True, **run: Any) -> dict[str, Any]:
@@ -82,8 +103,15 @@ class House:
         again = {**payload, "run": {**payload["run"], "run_id": f"run-{uuid4().hex[:8]}", **run}}
         if staged:
             version = payload["version"]["version"]
-            again["parity"] = {"version": version, "rows": 1, "max_difference": 0.0, "tolerance": 1e-5, "matched": True,
-                               "p50_ms": 1.0, "p99_ms": 1.0}  # fmt: skip
+            again["parity"] = {
+                "version": version,
+                "rows": 1,
+                "max_difference": 0.0,
+                "tolerance": 1e-5,
+                "matched": True,
+                "p50_ms": 1.0,
+                "p99_ms": 1.0,
+            }
         return again
 
     def look(self, payload: dict[str, Any], step: Any, stop: str | None = None) -> dict[str, Any]:
@@ -91,16 +119,24 @@ class House:
         return run_stage("rollout", {**payload, "rollout_request": {"step": step, "stop": stop}})
 
     def watch(
-        self, payload: dict[str, Any], step: Any, between: Callable[[], Any] = lambda: None,
+        self,
+        payload: dict[str, Any],
+        step: Any,
+        between: Callable[[], Any] = lambda: None,
         until: tuple[str, ...] = ("done", "tripped", "held"),
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Look until a step is in a state, doing something between looks."""
         return eventually(
             f"step {step} is {until}",
-            lambda: ((status := self.look(payload, step))["state"] in until and status) or (between() and None),
+            lambda: (
+                ((status := self.look(payload, step))["state"] in until and status)
+                or (between() and None)
+            ),
         )
 
-    def answer(self, payload: dict[str, Any], decision: str, who: str = "ada", **more: Any) -> dict[str, Any]:
+    def answer(
+        self, payload: dict[str, Any], decision: str, who: str = "ada", **more: Any
+    ) -> dict[str, Any]:
         """Record an answer to the question for approval."""
         answer = {"decision": decision, "who": who, "at": datetime.now(UTC).isoformat(), **more}
         return run_stage("approval", {**payload, "approval_answer": answer})
@@ -134,7 +170,9 @@ class House:
         answers = []
         with httpx.Client(base_url=self.url) as client:
             for row in rows:
-                body = orjson.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}})
+                body = orjson.dumps(
+                    {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+                )
                 headers = {"content-type": "application/json", "x-targeting-key": uuid4().hex}
                 answer = client.post(f"/models/{MODEL}/invocations", content=body, headers=headers)
                 answers.append(dict(answer.raise_for_status().json()))
@@ -149,7 +187,8 @@ class House:
         return [
             entry
             for entry in open_ledger(self.environment, MODEL).entries()
-            if (run is None or entry.run_id == run["run"]["run_id"]) and (not kinds or entry.kind in kinds)
+            if (run is None or entry.run_id == run["run"]["run_id"])
+            and (not kinds or entry.kind in kinds)
         ]
 
     def demand_only_champion(self, version: str) -> None:

@@ -19,11 +19,14 @@ def test_each_limit_is_named_with_what_was_measured() -> None:
     """Exactly what is over its limit is said, with both figures."""
     found = breaches(Budget(p50_ms=1.0, p99_ms=4.0, memory_mib=29.5, size_mib=3.0), MEASURED)
     assert found == [
-        "p99 latency of single rows is 5 ms, at most 4 ms allowed", "memory is 30 MiB, at most 29.5 MiB allowed"
-    ]  # fmt: skip
+        "p99 latency of single rows is 5 ms, at most 4 ms allowed",
+        "memory is 30 MiB, at most 29.5 MiB allowed",
+    ]
 
 
 def test_what_was_not_measured_is_not_within_a_limit() -> None:
     """A server that does not say what a version costs cannot show that it is cheap enough; nor can NaN."""
-    assert breaches(Budget(memory_mib=100), {}) == ["memory was not measured, at most 100 MiB allowed"]
+    assert breaches(Budget(memory_mib=100), {}) == [
+        "memory was not measured, at most 100 MiB allowed"
+    ]
     assert len(breaches(Budget(p50_ms=1.0), {"p50_ms": float("nan")})) == 1

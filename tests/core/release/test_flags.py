@@ -12,9 +12,20 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
-from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_kill_switch, set_rollout
+from airworthy.release.rollout_flags import (
+    Rollout,
+    clear_rollout,
+    read_rollout,
+    set_kill_switch,
+    set_rollout,
+)
 
-FOREIGN = {"state": "ENABLED", "variants": {"a": 1, "b": 2}, "defaultVariant": "a", "metadata": {"owner": "somebody"}}
+FOREIGN = {
+    "state": "ENABLED",
+    "variants": {"a": 1, "b": 2},
+    "defaultVariant": "a",
+    "metadata": {"owner": "somebody"},
+}
 
 
 @pytest.fixture
@@ -23,7 +34,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "flags.json"
 
 
-def begin(file: Path, step: object, model: str = "eta", run_id: str = "run-1", challenger: str = "8") -> None:
+def begin(
+    file: Path, step: object, model: str = "eta", run_id: str = "run-1", challenger: str = "8"
+) -> None:
     set_rollout(file, model, champion="7", challenger=challenger, step=step, run_id=run_id)
 
 
@@ -37,7 +50,9 @@ def evaluator(file: Path) -> FlagdCore:
 def on_challenger(file: Path, keys: list[str]) -> set[str]:
     """Return the targeting keys that flagd gives the challenger."""
     core = evaluator(file)
-    found = {key: core.resolve_string_value("eta.rollout", "", EvaluationContext(key)) for key in keys}
+    found = {
+        key: core.resolve_string_value("eta.rollout", "", EvaluationContext(key)) for key in keys
+    }
     assert {answer.value for answer in found.values()} <= {"7", "8"}
     return {key for key, answer in found.items() if answer.variant == "challenger"}
 
@@ -78,7 +93,10 @@ def test_beginning_a_step_again_changes_nothing(file: Path) -> None:
     """A retried task leaves the file as it is, hand edits of the share included; another run begins anew."""
     begin(file, 10)
     document = json.loads(file.read_text())
-    document["flags"]["eta.rollout"]["targeting"]["fractional"] = [["challenger", 25], ["champion", 75]]
+    document["flags"]["eta.rollout"]["targeting"]["fractional"] = [
+        ["challenger", 25],
+        ["champion", 75],
+    ]
     document["flags"]["eta.rollout"]["metadata"]["since"] = "2026-01-01T00:00:00+00:00"
     file.write_text(edited := json.dumps(document))
     begin(file, 10)
@@ -133,7 +151,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_a_file_that_holds_no_flags_is_named_and_left_alone(file: Path, content: str | bytes) -> None:
+def test_a_file_that_holds_no_flags_is_named_and_left_alone(
+    file: Path, content: str | bytes
+) -> None:
     """A broken file is nobody's to overwrite: every call says which file, and what to do."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     calls = (
@@ -156,11 +176,19 @@ def test_a_file_that_holds_no_flags_is_named_and_left_alone(file: Path, content:
         ({"variants": {"champion": "7"}}, r"eta\.rollout\.variants\.challenger"),
         ({"variants": {"champion": "7", "challenger": 8}}, r"eta\.rollout\.variants\.challenger"),
         ({"state": "ON"}, r"eta\.rollout\.state"),
-        ({"metadata": {"step": "120", "since": "2026-01-01T00:00:00Z", "run": "r"}}, r"eta\.rollout\.metadata\.step"),
-        ({"metadata": {"step": "10", "since": "yesterday", "run": "r"}}, r"eta\.rollout\.metadata\.since"),
+        (
+            {"metadata": {"step": "120", "since": "2026-01-01T00:00:00Z", "run": "r"}},
+            r"eta\.rollout\.metadata\.step",
+        ),
+        (
+            {"metadata": {"step": "10", "since": "yesterday", "run": "r"}},
+            r"eta\.rollout\.metadata\.since",
+        ),
     ],
 )
-def test_a_rollout_that_cannot_be_understood_names_the_key(file: Path, edit: dict, named: str) -> None:
+def test_a_rollout_that_cannot_be_understood_names_the_key(
+    file: Path, edit: dict, named: str
+) -> None:
     """A wrong hand edit of one model's flag is told by its key, and does not concern other models."""
     begin(file, 10)
     begin(file, 10, model="other")

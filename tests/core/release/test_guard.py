@@ -18,7 +18,9 @@ GUARD = Guard(p99_ms=50.0)
 
 def arm(version: str = "1", predictions: object = (), **figures: object) -> Arm:
     counted = {"requests": 0, "errors": 0, "rows": 0, **figures}
-    values = [None if value is None else float(value) for value in np.asarray(predictions, dtype=float)]
+    values = [
+        None if value is None else float(value) for value in np.asarray(predictions, dtype=float)
+    ]
     return Arm(ArmFigures.model_validate({"version": version, **counted}), values)
 
 
@@ -28,16 +30,28 @@ def sample(seed: int, size: int, shift: float = 0.0) -> np.ndarray:
 
 ARMS = st.builds(
     lambda requests, bad, p99, predictions, labels, loss: arm(
-        requests=requests, errors=min(bad, requests), rows=requests, p99_ms=p99, predictions=predictions,
-        labels=labels, mean_loss=loss if labels else None, loss_sd=0.5 if labels else None,
+        requests=requests,
+        errors=min(bad, requests),
+        rows=requests,
+        p99_ms=p99,
+        predictions=predictions,
+        labels=labels,
+        mean_loss=loss if labels else None,
+        loss_sd=0.5 if labels else None,
     ),
-    st.integers(0, 500), st.integers(0, 20), st.floats(0.1, 200),
-    st.lists(st.floats(-5, 5), max_size=60), st.integers(0, 300), st.floats(0, 10),
-)  # fmt: skip
+    st.integers(0, 500),
+    st.integers(0, 20),
+    st.floats(0.1, 200),
+    st.lists(st.floats(-5, 5), max_size=60),
+    st.integers(0, 300),
+    st.floats(0, 10),
+)
 
 
 @given(ARMS, ARMS, st.booleans())
-def test_every_signal_is_judged_or_said_to_be_missing(champion: Arm, challenger: Arm, over: bool) -> None:
+def test_every_signal_is_judged_or_said_to_be_missing(
+    champion: Arm, challenger: Arm, over: bool
+) -> None:
     """Each of the four signals is named once: as judged, or with why it was not; nothing else can trip."""
     said = judge(GUARD, champion, challenger, classes=False, over=over)
     missing = [text.split(":")[0] for text in said.missing]
@@ -53,24 +67,29 @@ def test_what_is_worse_never_passes_where_the_better_trips(
     found = challenger.figures
     worse = found.model_copy(
         update={
-            "errors": min(found.errors + errors, found.requests), "p99_ms": (found.p99_ms or 0.0) + slower,
+            "errors": min(found.errors + errors, found.requests),
+            "p99_ms": (found.p99_ms or 0.0) + slower,
             "mean_loss": None if found.mean_loss is None else found.mean_loss + loss,
         }
-    )  # fmt: skip
+    )
     before = judge(GUARD, champion, challenger, classes=False, over=over)
     after = judge(GUARD, champion, replace(challenger, figures=worse), classes=False, over=over)
     assert len(after.trips) >= len(before.trips)
 
 
 @given(ARMS, st.booleans())
-def test_champion_against_itself_never_trips_on_predictions_or_quality(champion: Arm, over: bool) -> None:
+def test_champion_against_itself_never_trips_on_predictions_or_quality(
+    champion: Arm, over: bool
+) -> None:
     """Two arms with the same answers are no different."""
     said = judge(GUARD, champion, champion, classes=False, over=over)
     assert not [reason for reason in said.trips if "predictions" in reason or "loss" in reason]
 
 
 @given(ARMS, st.integers(0, 99), st.booleans())
-def test_few_requests_judge_neither_latency_nor_predictions(champion: Arm, requests: int, over: bool) -> None:
+def test_few_requests_judge_neither_latency_nor_predictions(
+    champion: Arm, requests: int, over: bool
+) -> None:
     """Below the least number of requests only errors and labels are judged."""
     few = arm(requests=requests, p99_ms=10_000.0, predictions=[1e6] * requests)
     said = judge(GUARD, champion, few, classes=False, over=over)
@@ -81,13 +100,18 @@ def test_few_requests_judge_neither_latency_nor_predictions(champion: Arm, reque
 @pytest.mark.parametrize(
     ("requests", "errors", "over", "trips"),
     [
-        (1000, 10, True, False), (1000, 11, True, True),
+        (1000, 10, True, False),
+        (1000, 11, True, True),
         # One failure of the first hundred is allowed, whenever it comes; the second is too much at once.
-        (1, 1, False, False), (20, 1, False, False), (20, 2, False, True),
+        (1, 1, False, False),
+        (20, 1, False, False),
+        (20, 2, False, True),
         # When the time is over, what was seen is what counts.
-        (20, 1, True, True), (100, 1, True, False), (0, 0, True, False),
+        (20, 1, True, True),
+        (100, 1, True, False),
+        (0, 0, True, False),
     ],
-)  # fmt: skip
+)
 def test_error_rate(requests: int, errors: int, over: bool, trips: bool) -> None:
     """At most one in a hundred; of few requests, as soon as it cannot hold any more, and at the end as seen."""
     said = judge(GUARD, arm(), arm(requests=requests, errors=errors), classes=False, over=over)
@@ -107,10 +131,17 @@ def test_predictions_trip_on_a_shift_and_not_on_chance(size: int) -> None:
     """Four hundred looks at two samples of one distribution trip at most once; a shift of two deviations always."""
     figures = {"requests": size, "rows": size}
     trips = sum(
-        bool(judge(GUARD, arm(predictions=sample(2 * n, size), **figures),
-                   arm(predictions=sample(2 * n + 1, size), **figures), classes=False, over=True).trips)
+        bool(
+            judge(
+                GUARD,
+                arm(predictions=sample(2 * n, size), **figures),
+                arm(predictions=sample(2 * n + 1, size), **figures),
+                classes=False,
+                over=True,
+            ).trips
+        )
         for n in range(400)
-    )  # fmt: skip
+    )
     assert trips <= 1
     for n in range(20):
         champion = arm(predictions=sample(2 * n, size), **figures)
@@ -126,24 +157,40 @@ def test_classes_that_change_places() -> None:
     champion = arm(requests=600, predictions=[0, 1, 2] * 200)
     assert judge(GUARD, champion, champion, classes=True, over=True).psi == pytest.approx(0.0)
     other = arm(requests=600, predictions=[2, 2, 3] * 200)
-    assert "distributed otherwise" in judge(GUARD, champion, other, classes=True, over=True).trips[0]
+    assert (
+        "distributed otherwise" in judge(GUARD, champion, other, classes=True, over=True).trips[0]
+    )
 
 
 def test_predictions_that_are_missing() -> None:
     """A challenger that answers with no number, where the champion has one, is noticed."""
     champion = arm(requests=200, predictions=sample(1, 200))
-    holes = replace(champion, predictions=[None if n % 4 else value for n, value in enumerate(champion.predictions)])
+    holes = replace(
+        champion,
+        predictions=[None if n % 4 else value for n, value in enumerate(champion.predictions)],
+    )
     assert judge(GUARD, champion, holes, classes=False, over=True).trips
 
 
 @pytest.mark.parametrize(
     ("champion", "challenger", "labels", "trips"),
-    [(1.0, 1.1, 1000, False), (1.0, 2.0, 1000, True), (1.0, 2.0, 99, False), (0.0, 0.0, 1000, False)],
+    [
+        (1.0, 1.1, 1000, False),
+        (1.0, 2.0, 1000, True),
+        (1.0, 2.0, 99, False),
+        (0.0, 0.0, 1000, False),
+    ],
 )
 def test_quality(champion: float, challenger: float, labels: int, trips: bool) -> None:
     """A clearly greater loss on enough labels trips."""
     more = {"labels": labels, "loss_sd": 1.0}
-    said = judge(GUARD, arm(mean_loss=champion, **more), arm(mean_loss=challenger, **more), classes=False, over=False)
+    said = judge(
+        GUARD,
+        arm(mean_loss=champion, **more),
+        arm(mean_loss=challenger, **more),
+        classes=False,
+        over=False,
+    )
     assert bool(said.trips) is trips
 
 

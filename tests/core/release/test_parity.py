@@ -12,7 +12,9 @@ from airworthy.release.parity import largest_difference
 
 def test_small_prediction_is_not_excused_by_a_large_one() -> None:
     """A prediction that is wrong by 5 stands out, however large another one is."""
-    assert largest_difference([1e6, 6.0], np.array([1e6, 1.0], dtype=np.float32)) == pytest.approx(5.0)
+    assert largest_difference([1e6, 6.0], np.array([1e6, 1.0], dtype=np.float32)) == pytest.approx(
+        5.0
+    )
 
 
 def test_rounding_of_large_values_is_small() -> None:

@@ -62,7 +62,11 @@ def pair(house: House) -> Iterator[Any]:
 def contenders(house: House, versions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a run for each version that is not champion, whose verdict is against the champion of this moment."""
     champion = house.registry.champion(MODEL)
-    runs = [house.anew(payload, promote="always") for version, payload in versions.items() if version != champion]
+    runs = [
+        house.anew(payload, promote="always")
+        for version, payload in versions.items()
+        if version != champion
+    ]
     return [{**run, "verdict": {**run["verdict"], "champion_version": champion}} for run in runs]
 
 
@@ -71,7 +75,10 @@ def test_two_releases_at_once(house: House, versions: dict[str, dict[str, Any]],
     for _ in range(ROUNDS):
         runs = contenders(house, versions)
         said = pair([("deploy_production", run) for run in runs])
-        assert sorted(said) == ["another version became champion after the verdict was made", "promoted"]
+        assert sorted(said) == [
+            "another version became champion after the verdict was made",
+            "promoted",
+        ]
         won = runs[said.index("promoted")]["version"]["version"]
         served = httpx.get(f"{house.url}/models/{MODEL}").json()
         assert house.registry.champion(MODEL) == served["version"] == won
@@ -83,12 +90,17 @@ def test_two_releases_at_once(house: House, versions: dict[str, dict[str, Any]],
     assert open_ledger(house.environment, MODEL).broken_at() is None
 
 
-def test_two_stagings_of_one_version_at_once(house: House, versions: dict[str, dict[str, Any]], pair: Any) -> None:
+def test_two_stagings_of_one_version_at_once(
+    house: House, versions: dict[str, dict[str, Any]], pair: Any
+) -> None:
     """Five times: a scheduled run and one on new data make the same version, and neither unloads it under the other."""
     champion = house.registry.champion(MODEL)
     version = next(payload for number, payload in versions.items() if number != champion)
     for _ in range(5):
-        assert pair([("deploy_staging", house.anew(version)) for _ in range(2)]) == ["matched", "matched"]
+        assert pair([("deploy_staging", house.anew(version)) for _ in range(2)]) == [
+            "matched",
+            "matched",
+        ]
     assert httpx.get(f"{house.url}/models/{MODEL}").json()["candidates"] == []
 
 
@@ -102,6 +114,9 @@ def test_two_rollouts_at_once(house: House, versions: dict[str, dict[str, Any]],
         first = runs[said.index("baking")]
         flags = house.flags()
         assert flags is not None
-        assert (flags.run_id, flags.challenger) == (first["run"]["run_id"], first["version"]["version"])
+        assert (flags.run_id, flags.challenger) == (
+            first["run"]["run_id"],
+            first["version"]["version"],
+        )
         assert house.look(first, "shadow", stop="the round is over")["state"] == "tripped"
     assert open_ledger(house.environment, MODEL).broken_at() is None

@@ -52,7 +52,9 @@ def refused(house: House, payload: dict[str, Any]) -> str:
 def test_answers_that_differ_from_the_offline_ones(house: House) -> None:
     """Features that come out otherwise in the server than offline are found in staging, and it is recorded."""
     # Each time the file is loaded in this process, where the server is too, every distance is another one.
-    other = FEATURES.replace('pl.col("distance_km"),', '(pl.col("distance_km") + 7.0 * loads) % 20.0,')
+    other = FEATURES.replace(
+        'pl.col("distance_km"),', '(pl.col("distance_km") + 7.0 * loads) % 20.0,'
+    )
     count = 'import itertools\nimport sys\n\nloads = next(sys.__dict__.setdefault("loads", itertools.count()))\n'
     house.rules(features=count + other)
     payload = house.made("2026-03-22")
@@ -69,10 +71,12 @@ def test_answers_that_differ_from_the_offline_ones(house: House) -> None:
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ({"p50_ms": 0.001}, "p50 latency"), ({"p99_ms": 0.001}, "p99 latency"), ({"load_seconds": 0.00001}, "to load"),
+        ({"p50_ms": 0.001}, "p50 latency"),
+        ({"p99_ms": 0.001}, "p99 latency"),
+        ({"load_seconds": 0.00001}, "to load"),
         ({"size_mib": 0.001}, "size of the files"),
     ],
-)  # fmt: skip
+)
 def test_costs_more_than_its_budget(
     house: House, challenger: dict[str, Any], limit: dict[str, float], words: str
 ) -> None:
@@ -109,9 +113,13 @@ def test_tampered_model_file(house: House, challenger: dict[str, Any]) -> None:
         with file.open("ab") as opened:
             opened.write(b"\0")
         for name, more in (
-            ("deploy_staging", {}), ("rollout", {"rollout_request": {"step": "shadow"}}), ("deploy_production", {})
-        ):  # fmt: skip
-            house.rules(rollout=["full"] if name == "deploy_production" else ["shadow", "full"], bake="1s")
+            ("deploy_staging", {}),
+            ("rollout", {"rollout_request": {"step": "shadow"}}),
+            ("deploy_production", {}),
+        ):
+            house.rules(
+                rollout=["full"] if name == "deploy_production" else ["shadow", "full"], bake="1s"
+            )
             with pytest.raises(TerminalError, match=r"not those|digest"):
                 run_stage(name, {**house.anew(challenger, staged=name != "deploy_staging"), **more})
     finally:
@@ -134,14 +142,21 @@ def test_rejected_version(house: House) -> None:
         house.registry.promote(MODEL, version, expected="1")
     # Whoever says that it is approved, the registry knows better.
     house.rules(evaluate={"gates": [{"metric": "rmse", "max": 0.001}]})
-    forged = {**payload, "version": {**payload["version"], "validation_status": "approved"},
-              "verdict": {**payload["verdict"], "releasable": True}}  # fmt: skip
+    forged = {
+        **payload,
+        "version": {**payload["version"], "validation_status": "approved"},
+        "verdict": {**payload["verdict"], "releasable": True},
+    }
     with pytest.raises(TerminalError, match="can never take an alias"):
         run_stage("deploy_production", forged)
 
 
-@pytest.mark.parametrize(("decision", "words"), [("timeout", "nobody approved it in time"), ("reject", "ada rejected")])
-def test_approval_that_was_not_given(house: House, challenger: dict[str, Any], decision: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("decision", "words"), [("timeout", "nobody approved it in time"), ("reject", "ada rejected")]
+)
+def test_approval_that_was_not_given(
+    house: House, challenger: dict[str, Any], decision: str, words: str
+) -> None:
     """A rejection, or nobody's answer, is recorded and holds the release."""
     house.rules(**REQUIRED)
     payload = house.anew(challenger)
@@ -174,7 +189,9 @@ def test_approval_of_something_else(house: House, challenger: dict[str, Any]) ->
         with pytest.raises(TerminalError, match="other files than those that were judged"):
             house.answer(payload, "approve")
     finally:
-        house.registry.client.set_model_version_tag(MODEL, version, tag, challenger["version"]["bundle_digest"])
+        house.registry.client.set_model_version_tag(
+            MODEL, version, tag, challenger["version"]["bundle_digest"]
+        )
 
 
 def test_the_last_answer_counts(house: House, challenger: dict[str, Any]) -> None:
@@ -201,10 +218,15 @@ def test_verdict_older_than_the_champion(house: House, challenger: dict[str, Any
 
 @pytest.mark.parametrize(
     ("run", "words"),
-    [({"reason": "backfill"}, "backfill"), ({"as_of": "2026-03-10T00:00:00Z"}, "before the champion's"),
-     ({"promote": "never"}, "promote is never")],
-)  # fmt: skip
-def test_runs_that_do_not_release(house: House, challenger: dict[str, Any], run: dict[str, str], words: str) -> None:
+    [
+        ({"reason": "backfill"}, "backfill"),
+        ({"as_of": "2026-03-10T00:00:00Z"}, "before the champion's"),
+        ({"promote": "never"}, "promote is never"),
+    ],
+)
+def test_runs_that_do_not_release(
+    house: House, challenger: dict[str, Any], run: dict[str, str], words: str
+) -> None:
     """A backfill, older data, and promote=never get no traffic and no promotion."""
     house.rules(rollout=["shadow", "full"])
     payload = house.anew(challenger, **run)

@@ -51,7 +51,10 @@ def demand_refused(house: House, payload: dict[str, Any], refusing: str, words: 
     house.rules(rollout=["shadow", 10, "full"])
     for step in ("shadow", 10):
         status = house.look(house.anew(payload), step)
-        assert (status["state"], "can never take an alias" in " ".join(status["reasons"])) == ("held", True)
+        assert (status["state"], "can never take an alias" in " ".join(status["reasons"])) == (
+            "held",
+            True,
+        )
     house.rules(rollout=["full"])
     assert run_stage("deploy_production", house.anew(payload))["promoted"] is False
     with pytest.raises(TerminalError, match="can never"):
@@ -85,13 +88,20 @@ def test_fails_one_behavioural_test(house: House) -> None:
     demand_refused(house, refused, "behaviour: a day away", "")
 
 
-@pytest.mark.parametrize(("choice", "releasable"), [({}, False), ({"inconclusive": "release"}, True)])
-def test_too_few_rows_to_judge_a_slice(house: House, choice: dict[str, str], releasable: bool) -> None:
+@pytest.mark.parametrize(
+    ("choice", "releasable"), [({}, False), ({"inconclusive": "release"}, True)]
+)
+def test_too_few_rows_to_judge_a_slice(
+    house: House, choice: dict[str, str], releasable: bool
+) -> None:
     """What cannot be judged is not released, unless the spec says that it may be."""
     unjudged = {"metric": "rmse", "slice": "city", "max": 1000, "min_rows": 100_000}
     house.rules(evaluate={"slices": ["city"], "gates": [LOOSE, unjudged], **choice})
     made = house.made("2026-03-21", parameters={"max_depth": 3})
-    assert (made["verdict"]["outcome"], made["verdict"]["releasable"]) == ("inconclusive", releasable)
+    assert (made["verdict"]["outcome"], made["verdict"]["releasable"]) == (
+        "inconclusive",
+        releasable,
+    )
     if releasable:
         assert made["version"]["validation_status"] == "approved"
     else:

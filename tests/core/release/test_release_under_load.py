@@ -25,11 +25,21 @@ PER_SECOND = 200
 def steady_load(house: House, folder: Path) -> Iterator[list[dict[str, Any]]]:
     """Ask from a process of its own at a steady rate until the block ends; the list has the answers after that."""
     example = httpx.get(f"{house.url}/models/{MODEL}/example").json()["dataframe_split"]
-    (folder / "body.json").write_text(json.dumps({"dataframe_split": {**example, "data": example["data"][:1]}}))
-    command = [sys.executable, str(LOAD), f"{house.url}/models/{MODEL}/invocations", "--rate", str(PER_SECOND)]
+    (folder / "body.json").write_text(
+        json.dumps({"dataframe_split": {**example, "data": example["data"][:1]}})
+    )
+    command = [
+        sys.executable,
+        str(LOAD),
+        f"{house.url}/models/{MODEL}/invocations",
+        "--rate",
+        str(PER_SECOND),
+    ]
     command += ["--body", str(folder / "body.json"), "--out", str(folder / "answers.jsonl")]
     answers: list[dict[str, Any]] = []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as load:
         assert load.stdin is not None
         assert load.stdout is not None
         try:
@@ -41,7 +51,9 @@ def steady_load(house: House, folder: Path) -> Iterator[list[dict[str, Any]]]:
     answers += [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
 
 
-def test_nobody_notices_a_release_and_a_rollback(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+def test_nobody_notices_a_release_and_a_rollback(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
     """Shadow, 10 %, 50 %, full, and back: at 200 requests a second not one fails, and each is one version's answer."""
     with open_house(tmp_path_factory.mktemp("house")) as house:
         # How fast a busy machine answers is not what this is about.
@@ -53,7 +65,9 @@ def test_nobody_notices_a_release_and_a_rollback(tmp_path_factory: pytest.TempPa
             assert run_stage("deploy_production", payload)["promoted"] is True
             asked = {"to_version": None, "reason": "to see that nobody notices"}
             back = {**payload["run"], "run_id": "back"}
-            assert run_stage("rollback", {"run": back, "rollback_request": asked})["to_version"] == "1"
+            assert (
+                run_stage("rollback", {"run": back, "rollback_request": asked})["to_version"] == "1"
+            )
         house.demand_only_champion("1")
     failed = [answer for answer in answers if answer["status"] != 200]
     assert failed == []

@@ -26,9 +26,18 @@ from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are n
 
 # What a rollback changes things with: it is stopped at each call of these, and at each return.
 STEPS = frozenset(
-    {"append", "_commit", "promote", "swap", "load_candidate", "ask_champion", "set_model_version_tag",
-     "delete_model_version_tag", "set_registered_model_alias"}
-)  # fmt: skip
+    {
+        "append",
+        "_commit",
+        "promote",
+        "swap",
+        "load_candidate",
+        "ask_champion",
+        "set_model_version_tag",
+        "delete_model_version_tag",
+        "set_registered_model_alias",
+    }
+)
 
 
 class Stopped(BaseException):
@@ -42,7 +51,11 @@ def stopped_at(place: int) -> Iterator[list[str]]:
 
     def look(frame: FrameType, event: str, _: Any) -> None:
         file = frame.f_code.co_filename
-        if event in ("call", "return") and frame.f_code.co_name in STEPS and ("airworthy" in file or "mlflow" in file):
+        if (
+            event in ("call", "return")
+            and frame.f_code.co_name in STEPS
+            and ("airworthy" in file or "mlflow" in file)
+        ):
             seen.append(f"{event} {frame.f_code.co_name}")
             if len(seen) == place:
                 sys.setprofile(None)
@@ -57,9 +70,13 @@ def stopped_at(place: int) -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
-def roll_back(model: str, run_id: str, to_version: str | None = None, reason: str = "late in the rain") -> dict:
+def roll_back(
+    model: str, run_id: str, to_version: str | None = None, reason: str = "late in the rain"
+) -> dict:
     run = {"model": model, "as_of": "2026-03-22T00:00:00Z", "reason": "manual", "run_id": run_id}
-    return run_stage("rollback", {"run": run, "rollback_request": {"to_version": to_version, "reason": reason}})
+    return run_stage(
+        "rollback", {"run": run, "rollback_request": {"to_version": to_version, "reason": reason}}
+    )
 
 
 def served(url: str, model: str) -> str:
@@ -90,7 +107,9 @@ def test_the_previous_champion_serves_again_and_it_is_recorded(
     assert open_ledger(environment, model).broken_at() is None
 
 
-def test_a_rollback_stopped_anywhere_is_completed_once(server: str, environment: Environment, model: str) -> None:
+def test_a_rollback_stopped_anywhere_is_completed_once(
+    server: str, environment: Environment, model: str
+) -> None:
     """Stopped at each step in turn, and retried by the same run or by the same command again: one rollback, whole."""
     registry, place, where = open_registry(environment), 0, ["something"]
     while where:
@@ -105,7 +124,11 @@ def test_a_rollback_stopped_anywhere_is_completed_once(server: str, environment:
             assert roll_back(model, again, to_version="1")["to_version"] == "1", where
         assert registry.champion(model) == served(server, model) == "1", where
         assert ROLLED_BACK in registry.version(model, "2").tags
-        assert kinds(environment, model)[len(before) :] == ["rollback_started", "alias_move", "rollback"], where
+        assert kinds(environment, model)[len(before) :] == [
+            "rollback_started",
+            "alias_move",
+            "rollback",
+        ], where
         # The way back is a rollback too: it marks version 1, so that the next round has a mark to take away.
         roll_back(model, f"back{place}", to_version="2")
         assert registry.champion(model) == served(server, model) == "2"
@@ -118,7 +141,9 @@ def test_the_bad_version_does_not_come_back_by_itself(
 ) -> None:
     """A repeated run of the bad version is held with the reason, the registry refuses it; a new version may come."""
     roll_back(model, "r")
-    held = run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="again", promote="always")
+    held = run_stages(
+        model, last="deploy_production", as_of="2026-03-21", run_id="again", promote="always"
+    )
     assert held["version"]["version"] == "2"
     assert held["deployment"]["promoted"] is False
     assert "was rolled back (late in the rain)" in held["deployment"]["reason"]
@@ -132,7 +157,9 @@ def test_the_bad_version_does_not_come_back_by_itself(
     assert roll_back(model, "r2")["to_version"] == "1"
 
 
-def test_a_version_named_by_a_person_comes_back(server: str, environment: Environment, model: str) -> None:
+def test_a_version_named_by_a_person_comes_back(
+    server: str, environment: Environment, model: str
+) -> None:
     """Naming a rolled back version brings it back and takes its mark away."""
     roll_back(model, "r")
     assert roll_back(model, "r2", to_version="2", reason="it was the sensor")["to_version"] == "2"
@@ -142,7 +169,9 @@ def test_a_version_named_by_a_person_comes_back(server: str, environment: Enviro
     assert registry.version(model, "1").tags[ROLLED_BACK] == "it was the sensor"
 
 
-@pytest.mark.parametrize(("version", "told"), [("2", "is champion already"), ("3", "never was champion")])
+@pytest.mark.parametrize(
+    ("version", "told"), [("2", "is champion already"), ("3", "never was champion")]
+)
 def test_only_a_former_champion_can_be_named(
     environment: Environment, model: str, run_stages: RunStages, version: str, told: str
 ) -> None:
@@ -184,7 +213,9 @@ def test_nothing_moves_when_the_server_is_down(
     assert roll_back(model, "r")["to_version"] == "1"
 
 
-def test_a_changed_file_is_not_gone_back_to(server: str, environment: Environment, model: str) -> None:
+def test_a_changed_file_is_not_gone_back_to(
+    server: str, environment: Environment, model: str
+) -> None:
     """A version whose files were changed since is refused by its digest before anything moves."""
     folder = Path(open_registry(environment).bundle(model, "1")[0])
     (folder / "features.py").write_text((folder / "features.py").read_text() + "\n# changed\n")
@@ -210,7 +241,9 @@ def test_a_rollback_overtaken_by_a_release_is_not_completed(
     with stopped_at(6) as seen:
         roll_back(model, "r")
     assert "rollback_started" in kinds(environment, model), seen
-    run_stages(model, last="deploy_production", as_of="2026-03-22", run_id="third", promote="always")
+    run_stages(
+        model, last="deploy_production", as_of="2026-03-22", run_id="third", promote="always"
+    )
     assert open_registry(environment).champion(model) == "3"
     with pytest.raises(TerminalError, match="another version became champion since"):
         roll_back(model, "r")
@@ -230,5 +263,8 @@ def test_the_commands_answer_and_go_back(server: str, environment: Environment, 
     assert "version 1 served" in now
     assert "late in the rain" in now
     assert "verdict:  pass" in now
-    assert "none had been released yet" in CliRunner().invoke(app, ["ledger", model, "--at", "2001-01-01"]).stdout
+    assert (
+        "none had been released yet"
+        in CliRunner().invoke(app, ["ledger", model, "--at", "2001-01-01"]).stdout
+    )
     assert "the ledger is whole" in CliRunner().invoke(app, ["ledger", "verify", model]).stdout

@@ -56,7 +56,9 @@ def house(built: House, good: dict[str, Any]) -> Iterator[House]:
     built.demand_only_champion("1")
 
 
-def demand_given_back(house: House, payload: dict[str, Any], status: dict[str, Any], kind: str, words: str) -> None:
+def demand_given_back(
+    house: House, payload: dict[str, Any], status: dict[str, Any], kind: str, words: str
+) -> None:
     """The rollout was ended with these words, recorded once, and stays ended for this run; traffic is back."""
     assert status["state"] == "tripped"
     assert words in " ".join(status["reasons"])
@@ -92,10 +94,14 @@ def test_slow_answers_trip_the_guard(house: House, good: dict[str, Any]) -> None
     demand_given_back(house, payload, status, "guard_trip", "p99 latency")
 
 
-def ask_many(house: House, payload: dict[str, Any], rows: int) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def ask_many(
+    house: House, payload: dict[str, Any], rows: int
+) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Ask one row of a day after the other, and return them with their answers."""
     dataset = DatasetRef.model_validate(payload["dataset"])
-    frame = open_lake(house.environment, MODEL).read_partition(dataset, date(2026, 3, 18)).head(rows)
+    frame = (
+        open_lake(house.environment, MODEL).read_partition(dataset, date(2026, 3, 18)).head(rows)
+    )
     inputs = list(httpx.get(f"{house.url}/models/{MODEL}").json()["inputs"])
     return frame, house.ask_rows(frame.select(inputs).iter_rows(named=True))
 
@@ -119,7 +125,9 @@ def test_labels_that_come_in_trip_the_guard(house: House, weak: dict[str, Any]) 
     house.look(payload, "shadow")
     house.follows("shadow")
     frame, answers = ask_many(house, payload, 120)
-    labels = [{"id": a["id"], "label": label} for a, label in zip(answers, frame["minutes"], strict=True)]
+    labels = [
+        {"id": a["id"], "label": label} for a, label in zip(answers, frame["minutes"], strict=True)
+    ]
     httpx.post(f"{house.url}/models/{MODEL}/labels", json={"labels": labels}).raise_for_status()
     status = house.watch(payload, "shadow")
     demand_given_back(house, payload, status, "guard_trip", "mean loss")
@@ -146,8 +154,11 @@ def test_steps_end_well_and_say_what_was_judged(house: House, good: dict[str, An
     assert canary["state"] == "done"
     steps = [entry.event for entry in house.entries(payload, "rollout_step")]
     assert [(step.step, step.state) for step in steps] == [
-        ("shadow", "begun"), ("shadow", "done"), (50, "begun"), (50, "done")
-    ]  # fmt: skip
+        ("shadow", "begun"),
+        ("shadow", "done"),
+        (50, "begun"),
+        (50, "done"),
+    ]
     assert {"error_rate", "latency", "predictions"} <= set(steps[3].judged)
     assert steps[3].missing == ["quality: 0 of 100 labels came in"]
     assert house.look(payload, "shadow") == shadow
@@ -170,7 +181,14 @@ def test_a_look_that_was_cut_off_is_completed(house: House, good: dict[str, Any]
     """Killed after the flags were set and before it was recorded: the next look records that very beginning."""
     payload = house.anew(good)
     run, version = payload["run"]["run_id"], good["version"]["version"]
-    set_rollout(house.environment.flags_file, MODEL, champion="1", challenger=version, step="shadow", run_id=run)
+    set_rollout(
+        house.environment.flags_file,
+        MODEL,
+        champion="1",
+        challenger=version,
+        step="shadow",
+        run_id=run,
+    )
     begun = house.flags()
     assert house.look(payload, "shadow")["state"] == "baking"
     assert begun is not None
@@ -196,7 +214,9 @@ def test_flags_that_somebody_takes_away(house: House, good: dict[str, Any]) -> N
     payload = house.anew(good)
     house.look(payload, "shadow")
     clear_rollout(house.environment.flags_file, MODEL)
-    demand_given_back(house, payload, house.look(payload, "shadow"), "rollout_stopped", "took its flags away")
+    demand_given_back(
+        house, payload, house.look(payload, "shadow"), "rollout_stopped", "took its flags away"
+    )
 
 
 def test_stop(house: House, good: dict[str, Any]) -> None:
@@ -223,10 +243,14 @@ def test_traffic_is_given_back_although_the_registry_is_away(
         with pytest.raises(TransientError):
             house.look(payload, "shadow", stop="the worker is shut down")
     assert house.flags() is None
-    demand_given_back(house, payload, house.look(payload, "shadow"), "rollout_stopped", "the worker is shut down")
+    demand_given_back(
+        house, payload, house.look(payload, "shadow"), "rollout_stopped", "the worker is shut down"
+    )
 
 
-def test_one_rollout_of_a_model_at_a_time(house: House, good: dict[str, Any], weak: dict[str, Any]) -> None:
+def test_one_rollout_of_a_model_at_a_time(
+    house: House, good: dict[str, Any], weak: dict[str, Any]
+) -> None:
     """A second release waits for the first one's rollout and leaves its flags alone; then it has its turn."""
     first, second = house.anew(good), house.anew(weak)
     house.look(first, "shadow")
@@ -262,7 +286,9 @@ def test_a_rollout_that_nobody_watches_any_more_stands_in_nobodys_way(
     assert house.look(first, "shadow")["state"] == "tripped"
 
 
-def test_champion_that_changes_meanwhile(house: House, good: dict[str, Any], weak: dict[str, Any]) -> None:
+def test_champion_that_changes_meanwhile(
+    house: House, good: dict[str, Any], weak: dict[str, Any]
+) -> None:
     """What was to be compared with another champion than today's is over."""
     payload = house.anew(good)
     house.look(payload, "shadow")

@@ -52,7 +52,9 @@ def begun(house: House, third: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def test_the_challenger_is_withdrawn_and_the_champion_stays(house: House, third: dict[str, Any]) -> None:
+def test_the_challenger_is_withdrawn_and_the_champion_stays(
+    house: House, third: dict[str, Any]
+) -> None:
     """The command takes the traffic from version 3 and no more than that; it does not come back by itself."""
     payload = begun(house, third)
     assert house.serving() == {"2", "3"}
@@ -75,7 +77,9 @@ def test_the_challenger_is_withdrawn_and_the_champion_stays(house: House, third:
         house.registry.name_challenger(MODEL, "3")
 
 
-def test_a_withdrawal_stopped_anywhere_is_completed_once(house: House, third: dict[str, Any]) -> None:
+def test_a_withdrawal_stopped_anywhere_is_completed_once(
+    house: House, third: dict[str, Any]
+) -> None:
     """Stopped at each step in turn, and given again: the challenger is out, and never is the champion rolled back."""
     place, where = -1, ["something"]
     while where:
@@ -97,7 +101,9 @@ def test_a_withdrawal_stopped_anywhere_is_completed_once(house: House, third: di
     assert place > 15
 
 
-def test_a_version_named_by_a_person_ends_the_rollout_too(house: House, third: dict[str, Any]) -> None:
+def test_a_version_named_by_a_person_ends_the_rollout_too(
+    house: House, third: dict[str, Any]
+) -> None:
     """Going back to an earlier champion during a rollout leaves no traffic on the challenger either."""
     payload = begun(house, third)
     assert roll_back(MODEL, "named", to_version="1", reason="both are bad")["to_version"] == "1"

@@ -16,7 +16,13 @@ import xgboost
 
 from airworthy.bundle import Manifest, ModelBundle, bundle_digest, write_bundle
 from airworthy.errors import TerminalError
-from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
+from airworthy.features import (
+    FeatureSet,
+    check_expressions,
+    fit_features,
+    load_expressions,
+    polars_schema,
+)
 from airworthy.release.server_client import ServerClient, split_body
 from airworthy.serving.in_process_server import RunningServer, serving
 
@@ -66,7 +72,10 @@ def make_rows(count: int, seed: int = 0) -> pl.DataFrame:
         "note": rng.choice(["", "ring twice", "ünïcode ☂"], count).tolist(),
     }
     for name in list(rows)[1:]:
-        rows[name] = [None if lost else value for lost, value in zip(rng.random(count) < 0.1, rows[name], strict=True)]
+        rows[name] = [
+            None if lost else value
+            for lost, value in zip(rng.random(count) < 0.1, rows[name], strict=True)
+        ]
     return pl.DataFrame(rows, schema=polars_schema(INPUTS))
 
 
@@ -93,19 +102,29 @@ class FolderRegistry:
         source.write_text(FEATURES, encoding="utf-8")
         rows = make_rows(600, seed)
         expressions = load_expressions(source)
-        features = fit_features(expressions, check_expressions(expressions, INPUTS, source), [rows.lazy()])
+        features = fit_features(
+            expressions, check_expressions(expressions, INPUTS, source), [rows.lazy()]
+        )
         encoder = FeatureSet(expressions, features)
         data = xgboost.DMatrix(
-            encoder.matrix(rows), _labels(rows, task) + shift, feature_names=encoder.names,
-            feature_types=encoder.types, enable_categorical=True,
-        )  # fmt: skip
+            encoder.matrix(rows),
+            _labels(rows, task) + shift,
+            feature_names=encoder.names,
+            feature_types=encoder.types,
+            enable_categorical=True,
+        )
         booster = xgboost.train({"max_depth": 4, "nthread": 1, **OBJECTIVES[task]}, data, 15)
         folder = self.root / model / version
-        manifest = Manifest(model=model, task=task, inputs=inputs, features=features, classes=CLASSES[task])
+        manifest = Manifest(
+            model=model, task=task, inputs=inputs, features=features, classes=CLASSES[task]
+        )
         write_bundle(folder, manifest, source, booster)
         content = self._read()
         example = json.loads(split_body(rows[:2]))
-        content["models"].setdefault(model, {})[version] = {"digest": bundle_digest(folder), "example": example}
+        content["models"].setdefault(model, {})[version] = {
+            "digest": bundle_digest(folder),
+            "example": example,
+        }
         self._write(content)
         return ModelBundle.load(folder)
 
@@ -136,7 +155,12 @@ class FolderRegistry:
     def _entry(self, model: str, version: str) -> dict[str, Any]:
         versions = self._read()["models"].get(model, {})
         if version not in versions:
-            raise TerminalError("there is no such version", model=model, received=version, allowed=", ".join(versions))
+            raise TerminalError(
+                "there is no such version",
+                model=model,
+                received=version,
+                allowed=", ".join(versions),
+            )
         return dict(versions[version])
 
     def _read(self) -> dict[str, Any]:
@@ -213,7 +237,10 @@ def flags(tmp_path: Path) -> Path:
 def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient]:
     """A client of a server that watches `flags`: version 1 is champion, there are 2 and, far from both, 3."""
     own_registry.add("eta", "3", seed=6, shift=5000.0)
-    with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+    with (
+        serving(lambda: own_registry, flags_file=flags) as running,
+        RolloutClient(running) as client,
+    ):
         yield client
 
 

@@ -60,7 +60,9 @@ class RolloutClient(httpx.Client):
 
         def there() -> bool:
             told = self.rollout()
-            return (told["step"], told["challenger"]) == wanted and (step is None or challenger in self.candidates())
+            return (told["step"], told["challenger"]) == wanted and (
+                step is None or challenger in self.candidates()
+            )
 
         eventually(f"step {step} with challenger {challenger}", there)
 
@@ -69,7 +71,9 @@ class RolloutClient(httpx.Client):
         return self.get("/metrics").text
 
 
-async def _ask_all(url: str, keys: Sequence[str], body: bytes, connections: int = 8) -> dict[str, str]:
+async def _ask_all(
+    url: str, keys: Sequence[str], body: bytes, connections: int = 8
+) -> dict[str, str]:
     """Ask in less time than a client that knows all of HTTP takes: many thousands of questions are a test here."""
     found: dict[str, str] = {}
     waiting = iter(keys)

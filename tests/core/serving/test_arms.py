@@ -64,7 +64,11 @@ def test_losses_are_those_of_the_labels_that_came() -> None:
     """Squared error and log loss as scikit-learn has it; each prediction counts once, unknown ids and classes never."""
     quality = Quality(manifest("regression"))
     quality.remember("a", [1.0, 5.0])
-    assert [quality.join("a", 1, 8), quality.join("a", 1, 8), quality.join("a", 2, 8)] == [True, False, False]
+    assert [quality.join("a", 1, 8), quality.join("a", 1, 8), quality.join("a", 2, 8)] == [
+        True,
+        False,
+        False,
+    ]
     assert [quality.join("b", 0, 8), quality.join("a", 0, 2)] == [False, True]
     assert (quality.labels, quality.mean_loss) == (2, pytest.approx((9 + 1) / 2))
     assert quality.loss_sd == pytest.approx(np.std([9, 1], ddof=1))
@@ -80,7 +84,11 @@ def test_losses_are_those_of_the_labels_that_came() -> None:
     rows = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.2, 0.3, 0.5]]
     quality.remember("a", rows)
     labels = ["early", "late", "never"]
-    assert [quality.join("a", row, label) for row, label in enumerate(labels)] == [True, True, False]
+    assert [quality.join("a", row, label) for row, label in enumerate(labels)] == [
+        True,
+        True,
+        False,
+    ]
     assert quality.mean_loss == pytest.approx(log_loss([0, 1], rows[:2], labels=[0, 1, 2]))
 
 
@@ -89,7 +97,14 @@ def test_only_recent_predictions_wait_for_labels() -> None:
     quality = Quality(manifest("regression"), most_rows=10)
     for place in range(6):
         quality.remember(f"id-{place}", [float(place)] * 2)
-    assert [quality.join(f"id-{place}", 1, 0.0) for place in range(6)] == [False, True, True, True, True, True]
+    assert [quality.join(f"id-{place}", 1, 0.0) for place in range(6)] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]
     quality.remember("large", [1.0] * 50)
     assert [quality.join("large", row, 0.0) for row in (9, 10)] == [True, False]
     assert not quality.join("id-5", 0, 0.0)

@@ -13,7 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from airworthy.release.server_client import split_body
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.prediction_distribution import NUMBER_BOUNDS, PROBABILITY_BOUNDS, Distribution
+from airworthy.serving.prediction_distribution import (
+    NUMBER_BOUNDS,
+    PROBABILITY_BOUNDS,
+    Distribution,
+)
 
 from .conftest import CLASSES, FolderRegistry
 
@@ -45,9 +49,9 @@ def test_every_prediction_is_counted_once_in_its_bin(version: LoadedModel) -> No
         distribution.extend(values[start : start + 700])
     found = [(float(bound), count) for bound, count in distribution.buckets()]
     assert all(low[0] < high[0] and low[1] <= high[1] for low, high in pairwise(found))
-    assert found == [(bound, sum(value <= bound for value in values)) for bound, _ in found[:-1]] + [
-        (math.inf, len(values) - 1)
-    ]
+    assert found == [
+        (bound, sum(value <= bound for value in values)) for bound, _ in found[:-1]
+    ] + [(math.inf, len(values) - 1)]
     assert distribution.sum == pytest.approx(sum(values[:-1]))
 
 
@@ -71,14 +75,18 @@ def test_the_server_shows_what_it_predicted(http: httpx.Client, rows: pl.DataFra
     asked = {}
     for model in ("eta", "late", "status"):
         before = http.get("/metrics").text
-        answer = http.post(f"/models/{model}/invocations", content=split_body(rows), headers=JSON).json()
+        answer = http.post(
+            f"/models/{model}/invocations", content=split_body(rows), headers=JSON
+        ).json()
         asked[model] = (before, http.get("/metrics").text, answer["predictions"])
     for model in ("eta", "late"):
         before, after, predictions = asked[model]
         key = ("champion", model, "1")
         for name, told in (("count", len(predictions)), ("sum", sum(predictions))):
             metric = f"airworthy_prediction_value_{name}"
-            assert samples(after, metric)[key] - samples(before, metric).get(key, 0.0) == pytest.approx(told)
+            assert samples(after, metric)[key] - samples(before, metric).get(
+                key, 0.0
+            ) == pytest.approx(told)
     before, after, predictions = asked["status"]
     names = [CLASSES["multiclass"][int(np.argmax(each))] for each in predictions]
     for name in CLASSES["multiclass"]:

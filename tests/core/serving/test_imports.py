@@ -15,8 +15,12 @@ def test_the_server_imports_no_grpc() -> None:
         "print(json.dumps(sorted(sys.modules)))"
     )
 
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, check=True
+    )
 
     imported = set(json.loads(done.stdout))
     assert "openfeature.contrib.tools.flagd.core" in imported
-    assert imported.isdisjoint({"grpc", "openfeature.contrib.provider.flagd", "openfeature.schemas"})
+    assert imported.isdisjoint(
+        {"grpc", "openfeature.contrib.provider.flagd", "openfeature.schemas"}
+    )

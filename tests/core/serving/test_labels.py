@@ -27,7 +27,9 @@ KEYS = [f"customer-{number}" for number in range(60)]
 
 
 @pytest.fixture
-def logging_server(own_registry: FolderRegistry, flags: Path, environment: Environment) -> Iterator[RolloutClient]:
+def logging_server(
+    own_registry: FolderRegistry, flags: Path, environment: Environment
+) -> Iterator[RolloutClient]:
     """A client of a server that watches `flags` and logs into the environment's spool."""
     prediction_log = open_prediction_log(environment)
     with (
@@ -38,7 +40,9 @@ def logging_server(own_registry: FolderRegistry, flags: Path, environment: Envir
 
 
 def post_labels(client: RolloutClient, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    return dict(client.post("/models/eta/labels", json={"labels": labels}).raise_for_status().json())
+    return dict(
+        client.post("/models/eta/labels", json={"labels": labels}).raise_for_status().json()
+    )
 
 
 def test_labels_become_each_arms_mean_loss(
@@ -49,16 +53,26 @@ def test_labels_become_each_arms_mean_loss(
     rolling.wait_for_step(50)
     answers = [rolling.ask(key, split_body(rows)) for key in KEYS]
     labels = [
-        {"id": f"{answer['id']}:{row}", "label": float(row)} for answer in answers for row in range(rows.height)
-    ]  # fmt: skip
-    assert post_labels(rolling, labels) == {"model": "eta", "received": len(labels), "joined": len(labels)}
+        {"id": f"{answer['id']}:{row}", "label": float(row)}
+        for answer in answers
+        for row in range(rows.height)
+    ]
+    assert post_labels(rolling, labels) == {
+        "model": "eta",
+        "received": len(labels),
+        "joined": len(labels),
+    }
     assert post_labels(rolling, [*labels[:5], {"id": "nobody", "label": 1}])["joined"] == 0
     for name, version in (("champion", "1"), ("challenger", "2")):
-        predicted = ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows).astype(float)
+        predicted = (
+            ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows).astype(float)
+        )
         arm = rolling.arm(name)
         assert arm["labels"] == arm["rows"] > 0
         losses = np.tile((predicted - np.arange(rows.height)) ** 2, arm["requests"])
-        assert (arm["mean_loss"], arm["loss_sd"]) == pytest.approx((losses.mean(), losses.std(ddof=1)))
+        assert (arm["mean_loss"], arm["loss_sd"]) == pytest.approx(
+            (losses.mean(), losses.std(ddof=1))
+        )
 
 
 def test_in_a_shadow_a_label_is_for_both(rolling: RolloutClient, flags: Path) -> None:
@@ -67,7 +81,9 @@ def test_in_a_shadow_a_label_is_for_both(rolling: RolloutClient, flags: Path) ->
     rolling.wait_for_step("shadow")
     answers = [rolling.ask(key) for key in KEYS]
     eventually("all shadows", lambda: rolling.arm("challenger")["requests"] == len(KEYS))
-    assert post_labels(rolling, [{"id": answer["id"], "label": 10} for answer in answers])["joined"] == len(KEYS)
+    assert post_labels(rolling, [{"id": answer["id"], "label": 10} for answer in answers])[
+        "joined"
+    ] == len(KEYS)
     arms = rolling.rollout()["arms"]
     assert arms["champion"]["labels"] == arms["challenger"]["labels"] == len(KEYS)
     assert arms["champion"]["mean_loss"] < arms["challenger"]["mean_loss"]
@@ -93,19 +109,29 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("model", "body", "field"), WRONG)
-def test_wrong_labels_are_a_400_that_names_the_field(http: httpx.Client, model: str, body: bytes, field: str) -> None:
+def test_wrong_labels_are_a_400_that_names_the_field(
+    http: httpx.Client, model: str, body: bytes, field: str
+) -> None:
     """What cannot be a label of the model's task is refused before any of the request counts."""
-    reply = http.post(f"/models/{model}/labels", content=body, headers={"content-type": "application/json"})
+    reply = http.post(
+        f"/models/{model}/labels", content=body, headers={"content-type": "application/json"}
+    )
     assert (reply.status_code, reply.json()["field"]) == (400, field)
 
 
 def test_labels_have_the_limits_of_any_request(http: httpx.Client) -> None:
     """Another content type, too much, an unknown model: as in scoring."""
     assert http.post("/models/eta/labels", content=b"{}").status_code == 415
-    assert http.post("/models/nope/labels", json={"labels": [{"id": "a", "label": 1}]}).status_code == 404
+    assert (
+        http.post("/models/nope/labels", json={"labels": [{"id": "a", "label": 1}]}).status_code
+        == 404
+    )
     large = b'{"labels": ["' + b"x" * 17_000_000 + b'"]}'
     assert (
-        http.post("/models/eta/labels", content=large, headers={"content-type": "application/json"}).status_code == 413
+        http.post(
+            "/models/eta/labels", content=large, headers={"content-type": "application/json"}
+        ).status_code
+        == 413
     )
 
 
@@ -139,7 +165,9 @@ def test_labels_that_cannot_be_logged_are_asked_for_again(
     environment.state.mkdir(parents=True, exist_ok=True)
     (environment.state / "spool").write_text("a file where the folder should be")
     answer = logging_server.ask()
-    refused = logging_server.post("/models/eta/labels", json={"labels": [{"id": answer["id"], "label": 1}]})
+    refused = logging_server.post(
+        "/models/eta/labels", json={"labels": [{"id": answer["id"], "label": 1}]}
+    )
     assert refused.status_code == 503
     assert "airworthy_predictions_lost_total 2.0" in logging_server.metrics()
     (environment.state / "spool").unlink()

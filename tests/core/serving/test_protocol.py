@@ -36,7 +36,9 @@ def json_rows(rows: pl.DataFrame) -> list[dict[str, Any]]:
 def forms(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
     records = json_rows(rows)
     columns = {name: [record[name] for record in records] for name in records[0]}
-    shuffled = [{name: record[name] for name in reversed(record)} | {"ignored": [1]} for record in records]
+    shuffled = [
+        {name: record[name] for name in reversed(record)} | {"ignored": [1]} for record in records
+    ]
     return {
         "dataframe_split": json.loads(split_body(rows)),
         "dataframe_records": {"dataframe_records": records},
@@ -57,7 +59,9 @@ def test_every_form_gives_the_bundles_predictions(http, registry, rows, model, c
         assert reply.status_code == 200, (form, reply.text)
         assert reply.json()["model"] == model
         assert reply.json()["version"] == reply.headers["x-model-version"] == "1"
-        assert np.array_equal(np.asarray(reply.json()["predictions"], dtype=np.float32), expected), form
+        assert np.array_equal(
+            np.asarray(reply.json()["predictions"], dtype=np.float32), expected
+        ), form
 
 
 def test_a_row_scores_the_same_alone_and_in_a_batch(http, rows) -> None:
@@ -65,8 +69,12 @@ def test_a_row_scores_the_same_alone_and_in_a_batch(http, rows) -> None:
     many = pl.concat([rows] * 40)
     body = split_body(many)
     assert len(body) > Limits().inline_bytes
-    together = http.post(URL, content=body, headers={"content-type": "application/json"}).json()["predictions"]
-    alone = [http.post(URL, json={"inputs": [row]}).json()["predictions"][0] for row in json_rows(rows)]
+    together = http.post(URL, content=body, headers={"content-type": "application/json"}).json()[
+        "predictions"
+    ]
+    alone = [
+        http.post(URL, json={"inputs": [row]}).json()["predictions"][0] for row in json_rows(rows)
+    ]
     assert together == alone * 40
 
 
@@ -80,7 +88,9 @@ def test_times_mean_utc(http) -> None:
     ]
     reply = http.post(URL, json={"instances": [ROW | {"picked_up_at": text} for text in texts]})
     assert len(set(reply.json()["predictions"])) == 1
-    night = http.post(URL, json={"instances": [ROW | {"picked_up_at": "2026-01-31T08:30:00+06:00"}]})
+    night = http.post(
+        URL, json={"instances": [ROW | {"picked_up_at": "2026-01-31T08:30:00+06:00"}]}
+    )
     assert night.status_code == 200
 
 
@@ -106,29 +116,66 @@ MALFORMED: list[tuple[Any, int, str | None, str]] = [
     ({"instances": [[1, 2]]}, 400, "instances", "received [1, 2] (row 0)"),
     ({"dataframe_records": {"a": 1}}, 400, "dataframe_records", "[{column: value, ...}, ...]"),
     ({"dataframe_records": [ROW, without("city")]}, 400, "city", "this column is missing (row 1)"),
-    ({"inputs": [without("distance_km") | {"distance": 1}]}, 400, "distance_km", "did you mean 'distance_km' by 'dist"),
-    ({"inputs": {**{n: [v] for n, v in ROW.items()}, "city": "Oslo"}}, 400, "inputs.city", "a list of values"),
-    ({"inputs": {**{n: [v] for n, v in ROW.items()}, "city": ["Oslo"] * 2}}, 400, "inputs", "different lengths"),
-    ({"inputs": {n: [v] for n, v in ROW.items() if n != "note"}}, 400, "note", "this column is missing"),
+    (
+        {"inputs": [without("distance_km") | {"distance": 1}]},
+        400,
+        "distance_km",
+        "did you mean 'distance_km' by 'dist",
+    ),
+    (
+        {"inputs": {**{n: [v] for n, v in ROW.items()}, "city": "Oslo"}},
+        400,
+        "inputs.city",
+        "a list of values",
+    ),
+    (
+        {"inputs": {**{n: [v] for n, v in ROW.items()}, "city": ["Oslo"] * 2}},
+        400,
+        "inputs",
+        "different lengths",
+    ),
+    (
+        {"inputs": {n: [v] for n, v in ROW.items() if n != "note"}},
+        400,
+        "note",
+        "this column is missing",
+    ),
     ({"dataframe_split": [1]}, 400, "dataframe_split", '"columns": [name, ...]'),
     (split(NAMES, []), 400, "dataframe_split", "received no rows"),
     (split(NAMES, [VALUES, VALUES[:-1]]), 400, "dataframe_split.data", "received 5 values (row 1)"),
     (split(NAMES, [VALUES, "x"]), 400, "dataframe_split.data", "received 'x' (row 1)"),
     (split(NAMES[:-1], [VALUES[:-1]]), 400, "note", "this column is missing"),
-    (split([*NAMES, "city"], [[*VALUES, "Rome"]]), 400, "dataframe_split.columns", "'city' 2 times"),
+    (
+        split([*NAMES, "city"], [[*VALUES, "Rome"]]),
+        400,
+        "dataframe_split.columns",
+        "'city' 2 times",
+    ),
 ]
 WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("distance_km", "abc", "distance_km: received 'abc' (row 1), allowed: a number or null"),
     ("distance_km", True, "distance_km: received True (row 1), allowed: a number or null"),
-    ("parcels", 2.5, "parcels: received 2.5 (row 1), allowed: a whole number of at most 64 bits or null"),
+    (
+        "parcels",
+        2.5,
+        "parcels: received 2.5 (row 1), allowed: a whole number of at most 64 bits or null",
+    ),
     ("parcels", 2**63, f"parcels: received {2**63} (row 1), allowed: a whole number"),
     ("parcels", "2", "parcels: received '2' (row 1)"),
     ("parcels", False, "parcels: received False (row 1)"),
     ("city", 7, "city: received 7 (row 1), allowed: text or null"),
     ("express", 1, "express: received 1 (row 1), allowed: true or false or null"),
     ("note", ["x"], "note: received ['x'] (row 1), allowed: text or null"),
-    ("picked_up_at", "yesterday", "picked_up_at: received 'yesterday' (row 1), allowed: an ISO 8601 time"),
-    ("picked_up_at", 1767225600, "picked_up_at: received 1767225600 (row 1), allowed: an ISO 8601 time"),
+    (
+        "picked_up_at",
+        "yesterday",
+        "picked_up_at: received 'yesterday' (row 1), allowed: an ISO 8601 time",
+    ),
+    (
+        "picked_up_at",
+        1767225600,
+        "picked_up_at: received 1767225600 (row 1), allowed: an ISO 8601 time",
+    ),
     ("picked_up_at", None, "picked_up_at: received null (row 1), allowed: an ISO 8601 time"),
 ]
 
@@ -153,7 +200,9 @@ def test_a_wrong_value_is_named_with_its_column_and_row(http, column, value, mes
 def test_every_input_but_the_event_time_may_be_null(http) -> None:
     """A row that knows nothing but its time still gets a prediction; so does a whole number written as 3.0."""
     nothing = dict.fromkeys(ROW) | {"picked_up_at": ROW["picked_up_at"]}
-    reply = http.post(URL, json={"instances": [nothing, ROW | {"parcels": 3.0}, ROW | {"parcels": 3}]})
+    reply = http.post(
+        URL, json={"instances": [nothing, ROW | {"parcels": 3.0}, ROW | {"parcels": 3}]}
+    )
     assert reply.status_code == 200
     first, second, third = reply.json()["predictions"]
     assert isinstance(first, float)
@@ -170,15 +219,21 @@ def test_a_body_that_is_no_json_is_a_400(http, content) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"content-type": "text/csv"}, {}, {"content-type": "application/json; charset=latin-1"},
-     {"content-type": "application/json", "content-encoding": "gzip"}],
-)  # fmt: skip
+    [
+        {"content-type": "text/csv"},
+        {},
+        {"content-type": "application/json; charset=latin-1"},
+        {"content-type": "application/json", "content-encoding": "gzip"},
+    ],
+)
 def test_other_content_types_are_a_415(http, headers) -> None:
     """Only plain JSON in UTF-8 is taken."""
     reply = http.post(URL, content=json.dumps({"inputs": [ROW]}).encode(), headers=headers)
     assert reply.status_code == 415
     allowed = http.post(
-        URL, content=json.dumps({"inputs": [ROW]}).encode(), headers={"content-type": "application/json; charset=UTF-8"}
+        URL,
+        content=json.dumps({"inputs": [ROW]}).encode(),
+        headers={"content-type": "application/json; charset=UTF-8"},
     )
     assert allowed.status_code == 200
 
@@ -194,40 +249,66 @@ def test_too_many_rows_or_bytes_are_a_413(registry) -> None:
         size = httpx.post(running.url + URL, json={"instances": [ROW | {"note": "x" * 3000}]})
         assert (size.status_code, size.json()["allowed"]) == (413, "at most 2000 bytes")
         pieces = (b" " * 500 for _ in range(10))
-        chunked = httpx.post(running.url + URL, content=pieces, headers={"content-type": "application/json"})
+        chunked = httpx.post(
+            running.url + URL, content=pieces, headers={"content-type": "application/json"}
+        )
         assert chunked.status_code == 413
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 # Values that are right often enough to get past the checks, and wrong or extreme otherwise.
 cells = {
-    "picked_up_at": st.datetimes().map(str) | st.text("0123456789-:TZ+. ", max_size=25) | json_values,
+    "picked_up_at": st.datetimes().map(str)
+    | st.text("0123456789-:TZ+. ", max_size=25)
+    | json_values,
     "distance_km": st.floats(allow_nan=False) | st.integers(-(2**70), 2**70) | json_values,
     "parcels": st.integers(-(2**64), 2**64) | st.floats(allow_nan=False) | json_values,
     "city": st.text(max_size=8) | json_values,
     "express": st.booleans() | json_values,
     "note": st.text(max_size=8) | json_values,
 }
-near_rows = st.lists(st.fixed_dictionaries({}, optional=cells).map(lambda part: ROW | part) | json_values, max_size=7)
-near_split = st.fixed_dictionaries(
-    {"columns": st.just(NAMES) | json_values, "data": st.lists(st.tuples(*cells.values()).map(list) | json_values)}
+near_rows = st.lists(
+    st.fixed_dictionaries({}, optional=cells).map(lambda part: ROW | part) | json_values, max_size=7
 )
-near_columns = st.fixed_dictionaries({name: st.lists(values) | json_values for name, values in cells.items()})
-bodies = st.dictionaries(
-    st.sampled_from(["dataframe_split", "dataframe_records", "inputs", "instances"]) | st.text(max_size=5),
-    json_values | near_rows | near_split | near_columns,
-    min_size=1, max_size=2,
-) | json_values  # fmt: skip
+near_split = st.fixed_dictionaries(
+    {
+        "columns": st.just(NAMES) | json_values,
+        "data": st.lists(st.tuples(*cells.values()).map(list) | json_values),
+    }
+)
+near_columns = st.fixed_dictionaries(
+    {name: st.lists(values) | json_values for name, values in cells.items()}
+)
+bodies = (
+    st.dictionaries(
+        st.sampled_from(["dataframe_split", "dataframe_records", "inputs", "instances"])
+        | st.text(max_size=5),
+        json_values | near_rows | near_split | near_columns,
+        min_size=1,
+        max_size=2,
+    )
+    | json_values
+)
 
 
 @given(body=bodies)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_json_body_gives_a_5xx(http, body) -> None:
     """Whatever JSON comes, the answer is predictions or a 4xx with a message."""
-    reply = http.post(URL, content=json.dumps(body).encode(), headers={"content-type": "application/json"})
+    reply = http.post(
+        URL, content=json.dumps(body).encode(), headers={"content-type": "application/json"}
+    )
     assert reply.status_code in (200, 400)
     assert reply.json()["predictions"] if reply.status_code == 200 else reply.json()["error"]

@@ -52,7 +52,9 @@ def test_the_canary_has_the_share_that_the_flag_says_and_keys_stay_where_they_ar
     begin(flags, 50)
     rolling.wait_for_step(50)
     grown = rolling.ask_all(KEYS[:2000])
-    assert {key for key in grown if first[key] == "2"} <= {key for key, version in grown.items() if version == "2"}
+    assert {key for key in grown if first[key] == "2"} <= {
+        key for key, version in grown.items() if version == "2"
+    }
     assert 0.4 < share(grown) < 0.6
     told = rolling.rollout()["arms"]
     assert told["challenger"]["requests"] + told["champion"]["requests"] == len(grown)
@@ -69,11 +71,16 @@ def test_without_a_key_the_question_decides(rolling: RolloutClient, flags: Path,
     assert [rolling.ask(body=body)["version"] for body in bodies] == first
 
 
-def test_no_answer_mixes_versions(rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows) -> None:
+def test_no_answer_mixes_versions(
+    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows
+) -> None:
     """What an answer says of its version is true of every prediction in it."""
     begin(flags, 50)
     rolling.wait_for_step(50)
-    expected = {version: ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows) for version in "12"}
+    expected = {
+        version: ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows)
+        for version in "12"
+    }
     for key in KEYS[:40]:
         answer = rolling.ask(key, split_body(rows))
         assert np.array_equal(np.float32(answer["predictions"]), expected[answer["version"]])
@@ -93,11 +100,15 @@ def test_a_hand_edit_takes_effect(rolling: RolloutClient, flags: Path) -> None:
     eventually("the challenger answers everybody", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
     told = rolling.rollout()
     assert told["step"] == 1
-    assert told["arms"]["champion"]["requests"] >= sum(version == "1" for version in before.values())
+    assert told["arms"]["champion"]["requests"] >= sum(
+        version == "1" for version in before.values()
+    )
     assert told["arms"]["challenger"]["requests"] >= 20
 
 
-def test_the_kill_switch_sends_everything_to_the_champion(rolling: RolloutClient, flags: Path) -> None:
+def test_the_kill_switch_sends_everything_to_the_champion(
+    rolling: RolloutClient, flags: Path
+) -> None:
     """Thrown by a hand edit, it wins over the rollout's flag; taken back, the canary goes on with the same keys."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -111,13 +122,17 @@ def test_the_kill_switch_sends_everything_to_the_champion(rolling: RolloutClient
     assert rolling.ask_all(FEW) == before
 
 
-def test_a_shadow_answers_nobody_and_is_counted(rolling: RolloutClient, flags: Path, own_registry, rows) -> None:
+def test_a_shadow_answers_nobody_and_is_counted(
+    rolling: RolloutClient, flags: Path, own_registry, rows
+) -> None:
     """In the shadow step all answers are the champion's; the challenger's are only in its arm's figures."""
     begin(flags, "shadow")
     rolling.wait_for_step("shadow")
     assert set(rolling.ask_all(FEW, split_body(rows)).values()) == {"1"}
     asked = len(FEW)
-    shadow = eventually("all shadows", lambda: (arm := rolling.arm("challenger"))["requests"] == asked and arm)
+    shadow = eventually(
+        "all shadows", lambda: (arm := rolling.arm("challenger"))["requests"] == asked and arm
+    )
     assert (shadow["version"], shadow["errors"], shadow["rows"]) == ("2", 0, asked * rows.height)
     assert 0 < shadow["p50_ms"] <= shadow["p99_ms"]
     assert set(map(np.float32, shadow["predictions"])) == set(
@@ -129,8 +144,14 @@ def test_a_shadow_answers_nobody_and_is_counted(rolling: RolloutClient, flags: P
         ModelBundle.load(*own_registry.bundle("eta", "1")).predict(rows)
     )
     text = rolling.metrics()
-    assert f'airworthy_requests_total{{arm="shadow",model="eta",status="200",version="2"}} {float(asked)}' in text
-    assert f'airworthy_requests_total{{arm="champion",model="eta",status="200",version="1"}} {float(asked)}' in text
+    assert (
+        f'airworthy_requests_total{{arm="shadow",model="eta",status="200",version="2"}} {float(asked)}'
+        in text
+    )
+    assert (
+        f'airworthy_requests_total{{arm="champion",model="eta",status="200",version="1"}} {float(asked)}'
+        in text
+    )
     set_kill_switch(flags, "eta", True)
     eventually("the kill switch is on", lambda: rolling.rollout()["kill_switch"])
     rolling.ask_all(FEW)
@@ -146,16 +167,34 @@ def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) 
     begin(flags, 10)
     rolling.wait_for_step(10)
     told = rolling.rollout()
-    assert (told["champion"], told["challenger"], told["step"], told["kill_switch"]) == ("1", "2", 10, False)
+    assert (told["champion"], told["challenger"], told["step"], told["kill_switch"]) == (
+        "1",
+        "2",
+        10,
+        False,
+    )
     for arm, version in (("champion", "1"), ("challenger", "2")):
         assert told["arms"][arm] == {
-            "version": version, "requests": 0, "errors": 0, "rows": 0, "p50_ms": None, "p99_ms": None,
-            "predictions": [], "labels": 0, "mean_loss": None, "loss_sd": None,
-        }  # fmt: skip
-    assert 'airworthy_rollout_info{challenger="2",champion="1",model="eta",step="10"} 1.0' in rolling.metrics()
+            "version": version,
+            "requests": 0,
+            "errors": 0,
+            "rows": 0,
+            "p50_ms": None,
+            "p99_ms": None,
+            "predictions": [],
+            "labels": 0,
+            "mean_loss": None,
+            "loss_sd": None,
+        }
+    assert (
+        'airworthy_rollout_info{challenger="2",champion="1",model="eta",step="10"} 1.0'
+        in rolling.metrics()
+    )
 
 
-def test_cleared_flags_end_it_and_unload_the_challenger(rolling: RolloutClient, flags: Path) -> None:
+def test_cleared_flags_end_it_and_unload_the_challenger(
+    rolling: RolloutClient, flags: Path
+) -> None:
     """Without flags the champion answers everything, and what was loaded for them is let go of."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -164,7 +203,11 @@ def test_cleared_flags_end_it_and_unload_the_challenger(rolling: RolloutClient, 
     assert set(rolling.ask_all(FEW).values()) == {"1"}
     eventually("version 2 is unloaded", lambda: rolling.candidates() == [])
     told = rolling.rollout()
-    assert (told["since"], told["arms"]["challenger"], told["arms"]["champion"]["version"]) == (None, None, "1")
+    assert (told["since"], told["arms"]["challenger"], told["arms"]["champion"]["version"]) == (
+        None,
+        None,
+        "1",
+    )
     assert "airworthy_rollout_info{" not in rolling.metrics()
 
 
@@ -179,7 +222,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_flag_file_keeps_the_last_good_flags(rolling: RolloutClient, flags: Path, caplog, broken) -> None:
+def test_a_broken_flag_file_keeps_the_last_good_flags(
+    rolling: RolloutClient, flags: Path, caplog, broken
+) -> None:
     """Nothing of the traffic changes; the log and the metrics say what is wrong; corrected, the file holds again."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -191,19 +236,27 @@ def test_a_broken_flag_file_keeps_the_last_good_flags(rolling: RolloutClient, fl
     assert str(flags) in caplog.text
     assert rolling.ask_all(FEW) == before
     set_back = json.loads(good)
-    set_back["flags"]["eta.rollout"]["targeting"]["fractional"] = [["challenger", 100], ["champion", 0]]
+    set_back["flags"]["eta.rollout"]["targeting"]["fractional"] = [
+        ["challenger", 100],
+        ["champion", 0],
+    ]
     flags.write_text(json.dumps(set_back))
     eventually("the file holds again", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
     assert "airworthy_flag_problems 0.0" in rolling.metrics()
 
 
-def test_one_models_broken_flag_holds_up_no_other(own_registry: FolderRegistry, flags: Path) -> None:
+def test_one_models_broken_flag_holds_up_no_other(
+    own_registry: FolderRegistry, flags: Path
+) -> None:
     """A wrong flag of one model is that model's matter: another one's rollout can be ended meanwhile."""
     own_registry.add("late", "1", "binary")
     own_registry.promote("late", "1")
     begin(flags, 50)
     set_rollout(flags, "late", champion="1", challenger="2", step=10, run_id="run-1")
-    with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+    with (
+        serving(lambda: own_registry, flags_file=flags) as running,
+        RolloutClient(running) as client,
+    ):
         client.wait_for_step(50)
         edit(flags, lambda found: found["late.rollout"].update(state="ON"))
         clear_rollout(flags, "eta")
@@ -211,7 +264,9 @@ def test_one_models_broken_flag_holds_up_no_other(own_registry: FolderRegistry, 
         assert client.get("/models/late/rollout").json()["step"] == 10
 
 
-def test_a_file_that_is_put_back_counts_though_it_is_older(rolling: RolloutClient, flags: Path) -> None:
+def test_a_file_that_is_put_back_counts_though_it_is_older(
+    rolling: RolloutClient, flags: Path
+) -> None:
     """A copy from before, with its time, replaces the flags like any other change."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -231,18 +286,26 @@ def test_a_server_that_starts_in_the_middle_of_a_canary_goes_on_with_it(
     begin(flags, 50)
     found = []
     for _ in range(2):
-        with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+        with (
+            serving(lambda: own_registry, flags_file=flags) as running,
+            RolloutClient(running) as client,
+        ):
             assert client.candidates() == ["2"]
             found.append(client.ask_all(FEW))
     assert found[0] == found[1]
     assert set(found[0].values()) == {"1", "2"}
 
 
-def test_when_the_challenger_fails_the_champion_answers(own_registry: FolderRegistry, flags: Path) -> None:
+def test_when_the_challenger_fails_the_champion_answers(
+    own_registry: FolderRegistry, flags: Path
+) -> None:
     """A challenger that cannot answer costs nobody an answer; it is counted as its error, and not for the champion."""
     own_registry.add("eta", "4", inputs=INPUTS | {"weight": "float"})
     begin(flags, 50, challenger="4")
-    with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+    with (
+        serving(lambda: own_registry, flags_file=flags) as running,
+        RolloutClient(running) as client,
+    ):
         assert client.candidates() == ["4"]
         assert set(client.ask_all(FEW).values()) == {"1"}
         arms = client.rollout()["arms"]
@@ -250,11 +313,16 @@ def test_when_the_challenger_fails_the_champion_answers(own_registry: FolderRegi
         assert arms["challenger"]["errors"] + arms["champion"]["requests"] == len(FEW)
         assert arms["champion"]["errors"] == 0
         errors = float(arms["challenger"]["errors"])
-        assert f'airworthy_challenger_errors_total{{model="eta",version="4"}} {errors}' in client.metrics()
+        assert (
+            f'airworthy_challenger_errors_total{{model="eta",version="4"}} {errors}'
+            in client.metrics()
+        )
         # What the champion refuses too is the client's fault, not the challenger's.
         for key in FEW:
             headers = JSON | {"x-targeting-key": key}
-            refused = client.post("/models/eta/invocations", content=b'{"inputs": []}', headers=headers)
+            refused = client.post(
+                "/models/eta/invocations", content=b'{"inputs": []}', headers=headers
+            )
             assert refused.status_code == 400
         assert client.arm("challenger")["errors"] == errors
 
@@ -267,7 +335,10 @@ def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
     path = own_registry.bundle("eta", "2")[0] / MODEL_FILE
     path.write_bytes(path.read_bytes() + b" ")
     begin(flags, step)
-    with serving(lambda: own_registry, flags_file=flags) as running, RolloutClient(running) as client:
+    with (
+        serving(lambda: own_registry, flags_file=flags) as running,
+        RolloutClient(running) as client,
+    ):
         assert client.candidates() == []
         assert set(client.ask_all(FEW).values()) == {"1"}
         challenger = client.arm("challenger")
@@ -275,7 +346,9 @@ def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
         assert (challenger["rows"], challenger["p99_ms"]) == (0, None)
 
 
-def test_a_new_champion_ends_a_rollout_that_was_against_another(rolling: RolloutClient, flags: Path) -> None:
+def test_a_new_champion_ends_a_rollout_that_was_against_another(
+    rolling: RolloutClient, flags: Path
+) -> None:
     """Flags that name a former champion send nothing to any old version, not even when that champion comes back."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -286,14 +359,19 @@ def test_a_new_champion_ends_a_rollout_that_was_against_another(rolling: Rollout
         assert (told["champion"], told["challenger"], told["step"]) == ("3", None, None)
         administration.swap("eta", "1")
         set_kill_switch(flags, "other", True)
-        eventually("the file is read again", lambda: 'airworthy_kill_switch{model="other"} 1.0' in rolling.metrics())
+        eventually(
+            "the file is read again",
+            lambda: 'airworthy_kill_switch{model="other"} 1.0' in rolling.metrics(),
+        )
         eventually("version 2 is let go of", lambda: rolling.candidates() == [])
         assert set(rolling.ask_all(FEW).values()) == {"1"}
     begin(flags, 10)
     rolling.wait_for_step(10)
 
 
-def test_the_last_step_fails_nobody_and_leaves_the_challenger_as_champion(rolling: RolloutClient, flags: Path) -> None:
+def test_the_last_step_fails_nobody_and_leaves_the_challenger_as_champion(
+    rolling: RolloutClient, flags: Path
+) -> None:
     """The challenger becomes champion while half of the traffic is on it: from then on it has all of it."""
     begin(flags, 50)
     rolling.wait_for_step(50)
@@ -310,7 +388,12 @@ def test_without_flags_nothing_is_counted(rolling: RolloutClient) -> None:
     """A model that no flag names is answered by its champion, and says that there is no rollout."""
     assert rolling.ask("anybody")["version"] == "1"
     told = rolling.rollout()
-    assert (told["champion"], told["challenger"], told["step"], told["since"]) == ("1", None, None, None)
+    assert (told["champion"], told["challenger"], told["step"], told["since"]) == (
+        "1",
+        None,
+        None,
+        None,
+    )
     assert told["kill_switch"] is False
     assert (told["arms"]["champion"]["requests"], told["arms"]["challenger"]) == (0, None)
     assert httpx.get(f"{rolling.server.url}/models/nope/rollout").status_code == 404
@@ -322,7 +405,9 @@ def test_every_answer_has_an_id_of_its_own(rolling: RolloutClient, flags: Path) 
     rolling.wait_for_step(50)
     ids = set()
     for key in FEW[:50]:
-        reply = rolling.post("/models/eta/invocations", content=EXAMPLE, headers=JSON | {"x-targeting-key": key})
+        reply = rolling.post(
+            "/models/eta/invocations", content=EXAMPLE, headers=JSON | {"x-targeting-key": key}
+        )
         assert reply.headers["x-prediction-id"] == reply.json()["id"]
         ids.add(reply.json()["id"])
     assert len(ids) == 50

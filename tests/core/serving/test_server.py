@@ -46,10 +46,16 @@ def test_a_model_describes_itself_and_its_example_can_be_posted(http, registry) 
 def test_models_are_listed(http) -> None:
     """Every model with a champion is listed with its version."""
     listed = http.get("/models").json()["models"]
-    assert {name: told["version"] for name, told in listed.items()} == {"eta": "1", "late": "1", "status": "1"}
+    assert {name: told["version"] for name, told in listed.items()} == {
+        "eta": "1",
+        "late": "1",
+        "status": "1",
+    }
 
 
-@pytest.mark.parametrize("path", ["/models/nope", "/models/nope/example", "/models/nope/invocations"])
+@pytest.mark.parametrize(
+    "path", ["/models/nope", "/models/nope/example", "/models/nope/invocations"]
+)
 def test_an_unknown_model_is_a_404_that_names_the_others(http, path) -> None:
     """A misspelt model's reply lists those that there are."""
     method = "POST" if path.endswith("invocations") else "GET"
@@ -102,7 +108,9 @@ def test_a_first_release_is_served_without_a_restart(own_registry, rows) -> None
     with serving(lambda: own_registry) as running:
         assert httpx.get(f"{running.url}/health/ready").json()["models"] == ["eta"]
         own_registry.promote("new", "1")
-        reply = httpx.post(f"{running.url}/models/new/invocations", content=split_body(rows), headers=JSON)
+        reply = httpx.post(
+            f"{running.url}/models/new/invocations", content=split_body(rows), headers=JSON
+        )
         assert (reply.status_code, reply.json()["version"]) == (200, "1")
 
 
@@ -123,7 +131,11 @@ def test_the_server_lives_before_its_registry_is_there(own_registry) -> None:
         assert client.get("/health/ready").status_code == 503
         there.set()
         assert ready.wait(30)
-        assert client.get("/health/ready").json() == {"status": "ready", "models": ["eta"], "failed": {}}
+        assert client.get("/health/ready").json() == {
+            "status": "ready",
+            "models": ["eta"],
+            "failed": {},
+        }
 
 
 @pytest.mark.parametrize("model", ["eta", "late", "status"])
@@ -133,7 +145,9 @@ def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) 
     matrix = bundle.features.matrix(rows)
     predictor = DirectPredictor(bundle.booster)
     for part in (matrix, matrix[:1], matrix[5:9]):
-        assert np.array_equal(np.asarray(predictor.predict(part), np.float32), bundle.booster.inplace_predict(part))
+        assert np.array_equal(
+            np.asarray(predictor.predict(part), np.float32), bundle.booster.inplace_predict(part)
+        )
     for wrong in (matrix[:, 1:], np.asfortranarray(matrix), matrix.astype(np.float64), matrix[0]):
         with pytest.raises(ValueError, match="allowed: float32"):
             predictor.predict(wrong)
@@ -151,7 +165,9 @@ def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) 
         }
     )
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_one_row_has_the_features_that_training_would_give_it(registry, row) -> None:
     """The short way for a single row gives bit for bit what the feature expressions give in a batch."""
     features = ModelBundle.load(*registry.bundle("eta", "1")).features

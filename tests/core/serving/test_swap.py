@@ -27,7 +27,9 @@ class Callers:
         self.failures: list[Exception] = []
         self._stop = threading.Event()
         self._enough = threading.Condition()
-        self._threads = [threading.Thread(target=self._call, args=(url, bodies)) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._call, args=(url, bodies)) for _ in range(count)
+        ]
 
     def __enter__(self) -> Callers:
         """Start calling."""
@@ -45,7 +47,9 @@ class Callers:
         """Return once this many further answers have come."""
         with self._enough:
             wanted = len(self.answers) + number
-            assert self._enough.wait_for(lambda: len(self.answers) >= wanted or self.failures, timeout=60)
+            assert self._enough.wait_for(
+                lambda: len(self.answers) >= wanted or self.failures, timeout=60
+            )
 
     def _call(self, url: str, bodies: list[bytes]) -> None:
         with httpx.Client(timeout=30) as client:
@@ -63,10 +67,14 @@ class Callers:
                     self._enough.notify_all()
 
 
-def test_swaps_under_load_drop_nothing_and_mix_nothing(own_registry, own_server, client, rows) -> None:
+def test_swaps_under_load_drop_nothing_and_mix_nothing(
+    own_registry, own_server, client, rows
+) -> None:
     """While production swaps back and forth, every request is answered, and by the version that it names."""
     bodies = [split_body(rows[n : n + 1]) for n in range(rows.height)]
-    expected = {v: ModelBundle.load(*own_registry.bundle("eta", v)).predict(rows) for v in ("1", "2")}
+    expected = {
+        v: ModelBundle.load(*own_registry.bundle("eta", v)).predict(rows) for v in ("1", "2")
+    }
     with Callers(f"{own_server.url}/models/eta/invocations", bodies) as callers:
         for version in ("2", "1") * 5:
             callers.wait_for_more(40)
@@ -78,7 +86,9 @@ def test_swaps_under_load_drop_nothing_and_mix_nothing(own_registry, own_server,
         assert np.float32(prediction) == expected[version][place]
 
 
-def test_a_candidate_takes_no_traffic_until_it_is_swapped_in(own_registry, client, rows, own_server) -> None:
+def test_a_candidate_takes_no_traffic_until_it_is_swapped_in(
+    own_registry, client, rows, own_server
+) -> None:
     """A loaded candidate can be scored, champion answers stay the champion's; swap and unload do what they say."""
     public = f"{own_server.url}/models/eta/invocations"
     client.load_candidate("eta", "2")
@@ -88,7 +98,9 @@ def test_a_candidate_takes_no_traffic_until_it_is_swapped_in(own_registry, clien
     assert httpx.post(public, content=split_body(rows), headers=JSON).json()["version"] == "1"
     assert client.describe("eta")["candidates"] == ["2"]
     assert client.swap("eta", "2") == "1"
-    assert httpx.post(public, content=split_body(rows), headers=JSON).headers["x-model-version"] == "2"
+    assert (
+        httpx.post(public, content=split_body(rows), headers=JSON).headers["x-model-version"] == "2"
+    )
     assert (client.describe("eta")["version"], client.describe("eta")["candidates"]) == ("2", [])
     assert client.swap("eta", "2") == "2"
     with pytest.raises(TerminalError, match="is the champion and cannot be unloaded"):
@@ -115,17 +127,23 @@ def test_tampered_files_are_refused_and_the_champion_keeps_serving(
     path = own_registry.bundle("eta", "2")[0] / file
     path.write_bytes(path.read_bytes() + f"\nopen({str(witness)!r}, 'w')\n".encode())
     for action in (client.load_candidate, client.swap):
-        with pytest.raises(TerminalError, match=r"409: the model files in .* are not those that were registered"):
+        with pytest.raises(
+            TerminalError, match=r"409: the model files in .* are not those that were registered"
+        ):
             action("eta", "2")
     assert not witness.exists()
-    reply = httpx.post(f"{own_server.url}/models/eta/invocations", content=split_body(rows), headers=JSON)
+    reply = httpx.post(
+        f"{own_server.url}/models/eta/invocations", content=split_body(rows), headers=JSON
+    )
     assert (reply.status_code, reply.json()["version"]) == (200, "1")
 
 
 def test_missing_files_and_unknown_versions_are_a_409(own_registry, client) -> None:
     """What cannot be loaded is said so, with the reason, and is no server error."""
     (own_registry.bundle("eta", "2")[0] / MODEL_FILE).unlink()
-    with pytest.raises(TerminalError, match="409: eta: the model files of version 2 cannot be read"):
+    with pytest.raises(
+        TerminalError, match="409: eta: the model files of version 2 cannot be read"
+    ):
         client.load_candidate("eta", "2")
     with pytest.raises(TerminalError, match="409: eta: there is no such version"):
         client.swap("eta", "77")
@@ -142,9 +160,13 @@ def test_a_tampered_champion_stops_no_other_model(own_registry, rows) -> None:
         assert ready.status_code == 200
         assert ready.json()["models"] == ["late"]
         assert "not those that were registered" in ready.json()["failed"]["eta"]
-        refused = httpx.post(f"{running.url}/models/eta/invocations", content=split_body(rows), headers=JSON)
+        refused = httpx.post(
+            f"{running.url}/models/eta/invocations", content=split_body(rows), headers=JSON
+        )
         assert refused.status_code == 409
-        served = httpx.post(f"{running.url}/models/late/invocations", content=split_body(rows), headers=JSON)
+        served = httpx.post(
+            f"{running.url}/models/late/invocations", content=split_body(rows), headers=JSON
+        )
         assert served.status_code == 200
 
 
@@ -157,17 +179,30 @@ ADMINISTRATION = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ADMINISTRATION)
-def test_administration_asks_for_the_token(own_registry, own_server, tmp_path: Path, method, path, body) -> None:
+def test_administration_asks_for_the_token(
+    own_registry, own_server, tmp_path: Path, method, path, body
+) -> None:
     """No token 401, a wrong one 403, and a server without a token 403 whatever is sent; nothing is changed."""
-    for headers, status in (({}, 401), ({"authorization": "Basic x"}, 401), ({"authorization": "Bearer é"}, 403)):
+    for headers, status in (
+        ({}, 401),
+        ({"authorization": "Basic x"}, 401),
+        ({"authorization": "Bearer é"}, 403),
+    ):
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
-        assert httpx.request(method, own_server.url + path, json=body, headers=raw).status_code == status
+        assert (
+            httpx.request(method, own_server.url + path, json=body, headers=raw).status_code
+            == status
+        )
     file = tmp_path / "token"
     with serving(lambda: own_registry, read_token=token_in(file)) as closed:
         wanted = {"authorization": "Bearer None"}
-        assert httpx.request(method, closed.url + path, json=body, headers=wanted).status_code == 403
+        assert (
+            httpx.request(method, closed.url + path, json=body, headers=wanted).status_code == 403
+        )
         token = ensure_token(file)
-        opened = httpx.request(method, closed.url + path, json=body, headers={"authorization": f"Bearer {token}"})
+        opened = httpx.request(
+            method, closed.url + path, json=body, headers={"authorization": f"Bearer {token}"}
+        )
         assert opened.status_code not in (401, 403)
     assert file.stat().st_mode & 0o077 == 0
     assert ensure_token(file) == token
@@ -176,7 +211,10 @@ def test_administration_asks_for_the_token(own_registry, own_server, tmp_path: P
 
 def test_a_server_that_is_away_is_a_transient_error(own_registry, rows) -> None:
     """No connection may pass, so it is retried; and is_up says whether there is one."""
-    with serving(lambda: own_registry) as running, ServerClient(running.url, running.token) as client:
+    with (
+        serving(lambda: own_registry) as running,
+        ServerClient(running.url, running.token) as client,
+    ):
         assert client.is_up()
     with ServerClient(running.url, running.token) as client:
         assert not client.is_up()

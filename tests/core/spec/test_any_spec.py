@@ -22,15 +22,37 @@ SCALARS = (
     | st.integers()
     | st.floats()
     | st.text(max_size=20)
-    | st.sampled_from(["28d", "0d", "999999w", "2025-02-30", "@daily", "* * * * *", "files", "sql", "https://x", "auc"])
+    | st.sampled_from(
+        [
+            "28d",
+            "0d",
+            "999999w",
+            "2025-02-30",
+            "@daily",
+            "* * * * *",
+            "files",
+            "sql",
+            "https://x",
+            "auc",
+        ]
+    )
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
 )
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [place for key, item in inside for place in ((*path, key), *_places(item, (*path, key)))]
 
 
@@ -65,7 +87,9 @@ def _faults(path: Path) -> list[Fault]:
     return []
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(spec=mutated_specs())
 def test_a_changed_spec_is_good_or_has_faults_with_a_key(tmp_path: Path, spec: dict[str, Any]):
     """Any change to a valid spec ends in a `ModelSpec` or in a `SpecError` whose every fault names a key."""
@@ -74,8 +98,13 @@ def test_a_changed_spec_is_good_or_has_faults_with_a_key(tmp_path: Path, spec: d
     assert all(fault.key and fault.problem and fault.allowed for fault in _faults(path))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    content=st.binary(max_size=400)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+)
 def test_any_bytes_are_good_or_have_faults(tmp_path: Path, content: bytes):
     """Any bytes in a spec's file end in a `ModelSpec` or in a `SpecError`, never in another exception."""
     path = tmp_path / "any.yaml"
@@ -83,8 +112,12 @@ def test_any_bytes_are_good_or_have_faults(tmp_path: Path, content: bytes):
     assert all(fault.problem and fault.allowed for fault in _faults(path))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cut=st.integers(0, 700), inserted=st.text(alphabet="[]{}:,-&*!|>'\"%@`#?\t\n <x1", max_size=6))
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    cut=st.integers(0, 700), inserted=st.text(alphabet="[]{}:,-&*!|>'\"%@`#?\t\n <x1", max_size=6)
+)
 def test_any_typo_is_good_or_has_faults(tmp_path: Path, cut: int, inserted: str):
     """Any few characters typed anywhere into a valid spec end in a `ModelSpec` or in a `SpecError`."""
     text = Path(__file__).with_name("valid.yaml").read_text(encoding="utf-8")

@@ -45,19 +45,33 @@ def test_check_names_the_key_what_was_received_and_what_is_allowed(name: str):
 
 def test_the_console_command_checks_a_whole_folder_without_a_traceback():
     """One process checks every broken spec, healthy ones beside them, and ends with exit code 1 and a count."""
-    command = [sys.executable, "-m", "airworthy", "check", str(FOLDER), str(FOLDER.with_name("valid.yaml"))]
+    command = [
+        sys.executable,
+        "-m",
+        "airworthy",
+        "check",
+        str(FOLDER),
+        str(FOLDER.with_name("valid.yaml")),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stdout.startswith("parcels: ok (")
-    assert done.stderr.strip().splitlines()[-1] == f"{len(BROKEN)} faults in {len(BROKEN)} of {len(BROKEN) + 1} specs"
+    assert (
+        done.stderr.strip().splitlines()[-1]
+        == f"{len(BROKEN)} faults in {len(BROKEN)} of {len(BROKEN) + 1} specs"
+    )
 
 
 def test_all_faults_of_one_spec_are_listed(tmp_path: Path):
     """An author corrects a spec in one go: faults of every part are listed together."""
     text = FOLDER.with_name("valid.yaml").read_text(encoding="utf-8")
-    text = text.replace("task: regression", "task: regresion").replace("28d", "28 days").replace("max: 8.0", "mx: 8.0")
+    text = (
+        text.replace("task: regression", "task: regresion")
+        .replace("28d", "28 days")
+        .replace("max: 8.0", "mx: 8.0")
+    )
     spec = tmp_path / "many.yaml"
     spec.write_text(text, encoding="utf-8")
 
@@ -70,19 +84,30 @@ def test_all_broken_rules_of_one_part_are_listed(tmp_path: Path):
     """Rules that compare keys with each other are all reported, not only the first."""
     text = FOLDER.with_name("valid.yaml").read_text(encoding="utf-8")
     text = text.replace("{metric: rmse, max: 8.0}", "{metric: auc, max: 8.0, slice: vehicle}")
-    text = text.replace("slices: [city]", "slices: [distance_km]").replace("minutes: float", "minutes: string")
+    text = text.replace("slices: [city]", "slices: [distance_km]").replace(
+        "minutes: float", "minutes: string"
+    )
     spec = tmp_path / "many.yaml"
     spec.write_text(text, encoding="utf-8")
 
     assert {fault.key for fault in check_spec(spec).faults} == {
-        "evaluate.gates[0].metric", "evaluate.gates[0].slice", "evaluate.slices[0]", "ingest.columns.minutes",
-    }  # fmt: skip
+        "evaluate.gates[0].metric",
+        "evaluate.gates[0].slice",
+        "evaluate.slices[0]",
+        "ingest.columns.minutes",
+    }
 
 
 def test_all_deep_faults_are_listed(tmp_path: Path):
     """Faults that only Great Expectations, XGBoost and Polars can tell come together."""
-    text = FOLDER.with_name("valid.yaml").read_text(encoding="utf-8").replace("model: parcels", "model: deep")
-    text = text.replace("max_value: 200", "max_value: 200, mosty: 1").replace("{max_depth: 6}", "{max_dept: 6, eta: x}")
+    text = (
+        FOLDER.with_name("valid.yaml")
+        .read_text(encoding="utf-8")
+        .replace("model: parcels", "model: deep")
+    )
+    text = text.replace("max_value: 200", "max_value: 200, mosty: 1").replace(
+        "{max_depth: 6}", "{max_dept: 6, eta: x}"
+    )
     folder = tmp_path / "deep"
     folder.mkdir()
     (folder / "model.yaml").write_text(text, encoding="utf-8")
@@ -92,16 +117,21 @@ def test_all_deep_faults_are_listed(tmp_path: Path):
     )
 
     assert [fault.key for fault in check_spec(folder / "model.yaml").faults] == [
-        "validate.expectations[0].mosty", "train.parameters.max_dept", "train.parameters.eta",
-        "FEATURES['a']", "FEATURES['b']",
-    ]  # fmt: skip
+        "validate.expectations[0].mosty",
+        "train.parameters.max_dept",
+        "train.parameters.eta",
+        "FEATURES['a']",
+        "FEATURES['b']",
+    ]
 
 
 def test_features_with_a_syntax_error_are_a_fault(tmp_path: Path):
     """A features.py that is no Python is a fault with the line, not a traceback."""
     folder = tmp_path / "parcels"
     folder.mkdir()
-    (folder / "model.yaml").write_text(FOLDER.with_name("valid.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "model.yaml").write_text(
+        FOLDER.with_name("valid.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     (folder / "features.py").write_text("FEATURES = {\n", encoding="utf-8")
 
     (fault,) = check_spec(folder / "model.yaml").faults

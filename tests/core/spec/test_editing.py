@@ -27,20 +27,33 @@ def spec_file(folder: Path, text: str) -> Path:
         ("", "\nalerts:\n  champion_max_age: 30d\n"),
         ("alerts: {}  # as it comes\n", "alerts: {champion_max_age: 30d}  # as it comes\n"),
         ("alerts: {kinds: [drift]}\n", "alerts: {champion_max_age: 30d, kinds: [drift]}\n"),
-        ("alerts:  # ours\n    # which\n    kinds: [drift]\n",
-         "alerts:  # ours\n    champion_max_age: 30d\n    # which\n    kinds: [drift]\n"),
-        ("alerts:\n  champion_max_age: 12d  # measured\n  kinds: [drift]\n",
-         "alerts:\n  champion_max_age: 30d  # measured\n  kinds: [drift]\n"),
-        ('alerts: {champion_max_age: "12d", kinds: [drift]}', "alerts: {champion_max_age: 30d, kinds: [drift]}"),
-        ("alerts:\n  champion_max_age: null\nmonitor: {window: 1d}\n",
-         "alerts:\n  champion_max_age: 30d\nmonitor: {window: 1d}\n"),
+        (
+            "alerts:  # ours\n    # which\n    kinds: [drift]\n",
+            "alerts:  # ours\n    champion_max_age: 30d\n    # which\n    kinds: [drift]\n",
+        ),
+        (
+            "alerts:\n  champion_max_age: 12d  # measured\n  kinds: [drift]\n",
+            "alerts:\n  champion_max_age: 30d  # measured\n  kinds: [drift]\n",
+        ),
+        (
+            'alerts: {champion_max_age: "12d", kinds: [drift]}',
+            "alerts: {champion_max_age: 30d, kinds: [drift]}",
+        ),
+        (
+            "alerts:\n  champion_max_age: null\nmonitor: {window: 1d}\n",
+            "alerts:\n  champion_max_age: 30d\nmonitor: {window: 1d}\n",
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_only_the_value_changes(tmp_path: Path, written: str, expected: str, newline: str, mark: str) -> None:
+def test_only_the_value_changes(
+    tmp_path: Path, written: str, expected: str, newline: str, mark: str
+) -> None:
     """Comments, order, quotes, line ends and mark stay, wherever the part is and however it is written."""
-    before, after = (f"{mark}# ours\n{VALID}{text}".replace("\n", newline) for text in (written, expected))
+    before, after = (
+        f"{mark}# ours\n{VALID}{text}".replace("\n", newline) for text in (written, expected)
+    )
     path = spec_file(tmp_path, before)
     path.chmod(0o640)
     assert set_in_part(path, "alerts", "champion_max_age", "30d")
@@ -61,7 +74,10 @@ def test_a_last_line_without_an_end_is_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("usual", "by_hand"),
     [
-        ("{type: simulator, rows_per_day: 100}", "\n    {type: simulator,\n     rows_per_day: 100}"),
+        (
+            "{type: simulator, rows_per_day: 100}",
+            "\n    {type: simulator,\n     rows_per_day: 100}",
+        ),
         ('schedule: "0 2 * * *"', "schedule: null  # by hand"),
         ("key: [delivery_id]", "key:\n  - delivery_id"),
         ("    city: category", "    city:        category"),
@@ -83,10 +99,14 @@ def test_a_layout_made_by_hand_stays(tmp_path: Path, usual: str, by_hand: str) -
     [
         (f"{VALID}...\n", "30d", "it would be broken"),
         (VALID, "a month", "it would be broken"),
-        (VALID.replace("  holdout: 3d\n", "  holdout: &age 3d\n") + "alerts: {champion_max_age: *age}\n", "5d",
-         "it would be broken"),
+        (
+            VALID.replace("  holdout: 3d\n", "  holdout: &age 3d\n")
+            + "alerts: {champion_max_age: *age}\n",
+            "5d",
+            "it would be broken",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_set_alone_is_left(tmp_path: Path, text: str, value: str, why: str) -> None:
     """Where the file would break it stays as it was, and the error gives what to write by hand."""
     path = spec_file(tmp_path, text)

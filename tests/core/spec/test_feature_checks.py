@@ -37,7 +37,9 @@ OVER_ROWS = [
 
 
 def _faults(folder: Path, expression: str) -> list[str]:
-    (folder / "features.py").write_text(f'import polars as pl\nFEATURES = {{"f": {expression}}}\n', encoding="utf-8")
+    (folder / "features.py").write_text(
+        f'import polars as pl\nFEATURES = {{"f": {expression}}}\n', encoding="utf-8"
+    )
     return [fault.problem for fault in wrong_features(folder / "model.yaml", load_spec(VALID))]
 
 

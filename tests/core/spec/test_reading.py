@@ -32,7 +32,9 @@ class Writer(yaml.SafeDumper):
 
 
 Writer.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$", re.ASCII), list("-+.0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$", re.ASCII),
+    list("-+.0123456789"),
 )
 SHARED_FOLDER = [HealthCheck.function_scoped_fixture]
 
@@ -53,9 +55,17 @@ def test_what_is_written_as_yaml_is_read_back(tmp_path: Path, content: dict[str,
 def test_dates_stay_text_and_exponents_are_numbers(tmp_path: Path):
     """An unquoted date is the text that JSON would have; ``1e-5`` is the number that its author means."""
     path = tmp_path / "values.yaml"
-    path.write_text("day: 2025-02-30\nsmall: 1e-5\nlarge: 2E3\nalias: &x [1]\nsame: *x\n", encoding="utf-8")
+    path.write_text(
+        "day: 2025-02-30\nsmall: 1e-5\nlarge: 2E3\nalias: &x [1]\nsame: *x\n", encoding="utf-8"
+    )
 
-    assert read_mapping(path) == {"day": "2025-02-30", "small": 1e-5, "large": 2000.0, "alias": [1], "same": [1]}
+    assert read_mapping(path) == {
+        "day": "2025-02-30",
+        "small": 1e-5,
+        "large": 2000.0,
+        "alias": [1],
+        "same": [1],
+    }
 
 
 @pytest.mark.parametrize("opener", ["[", "{a: ", "- ", "? "])

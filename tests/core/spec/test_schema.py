@@ -18,7 +18,9 @@ from airworthy.spec.read_yaml import Unreadable, read_mapping
 from airworthy.spec.spec_schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
 
 SHIPPED = sorted((project_folder() / "include" / "models").glob("*/model.yaml"))
-VALIDATOR = jsonschema.Draft202012Validator(spec_schema(), format_checker=jsonschema.FormatChecker())
+VALIDATOR = jsonschema.Draft202012Validator(
+    spec_schema(), format_checker=jsonschema.FormatChecker()
+)
 
 
 def test_the_committed_schema_is_the_generated_one():
@@ -61,10 +63,23 @@ def _fits(path: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", ["unknown_key", "missing_key", "wrong_choice", "bad_model_name", "bad_duration", "date_as_number",
-             "unknown_source", "unknown_source_key", "number_out_of_range", "unknown_column_type", "no_gates",
-             "mapping_expected", "text_for_a_number"],
-)  # fmt: skip
+    "name",
+    [
+        "unknown_key",
+        "missing_key",
+        "wrong_choice",
+        "bad_model_name",
+        "bad_duration",
+        "date_as_number",
+        "unknown_source",
+        "unknown_source_key",
+        "number_out_of_range",
+        "unknown_column_type",
+        "no_gates",
+        "mapping_expected",
+        "text_for_a_number",
+    ],
+)
 def test_the_schema_refuses_what_an_editor_can_see(name: str):
     """Faults of form are underlined while typing: the schema refuses the same specs as the classes."""
     path = Path(__file__).with_name("broken") / f"{name}.yaml"
@@ -78,7 +93,10 @@ def test_the_schema_refuses_what_an_editor_can_see(name: str):
 
 def _parts() -> dict[str, dict[str, Any]]:
     schema = spec_schema()
-    return {"ModelSpec": schema, **{name: part for name, part in schema["$defs"].items() if "properties" in part}}
+    return {
+        "ModelSpec": schema,
+        **{name: part for name, part in schema["$defs"].items() if "properties" in part},
+    }
 
 
 def test_every_part_is_described():
@@ -89,14 +107,19 @@ def test_every_part_is_described():
 def _defaults_and_examples() -> Iterator[tuple[dict[str, Any], Any]]:
     for part in _parts().values():
         for schema in part["properties"].values():
-            values = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+            values = [
+                *schema.get("examples", []),
+                *([schema["default"]] if "default" in schema else []),
+            ]
             yield from ((schema, value) for value in values)
 
 
 def test_what_an_editor_would_fill_in_is_allowed():
     """Every default and example of the schema fits the schema, in the spec's own way of writing it."""
     shown = list(_defaults_and_examples())
-    refused = [value for schema, value in shown if not VALIDATOR.evolve(schema=schema).is_valid(value)]
+    refused = [
+        value for schema, value in shown if not VALIDATOR.evolve(schema=schema).is_valid(value)
+    ]
 
     assert len(shown) > 20
     assert refused == []

@@ -49,7 +49,11 @@ def small_spec(name: str, **changes: Any) -> dict[str, Any]:
             "label": "minutes",
             "columns": dict(COLUMNS),
         },
-        "validate": {"expectations": [{"type": "expect_column_values_to_not_be_null", "column": "delivery_id"}]},
+        "validate": {
+            "expectations": [
+                {"type": "expect_column_values_to_not_be_null", "column": "delivery_id"}
+            ]
+        },
         "train": {"lookback": "8d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}},
         "evaluate": {
             "slices": ["city"],
@@ -64,14 +68,18 @@ def small_spec(name: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_model(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeModel:
+def make_model(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> MakeModel:
     """Write a model folder and make it the only one known."""
     monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))
 
     def make(name: str = "small_model", features: str = FEATURES, **changes: Any) -> str:
         folder = tmp_path / "models" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.yaml").write_text(yaml.safe_dump(small_spec(name, **changes)), encoding="utf-8")
+        (folder / "model.yaml").write_text(
+            yaml.safe_dump(small_spec(name, **changes)), encoding="utf-8"
+        )
         (folder / "features.py").write_text(features, encoding="utf-8")
         return name
 
@@ -83,10 +91,20 @@ def run_stages() -> RunStages:
     """Run stages in order up to and with the last one named; returns everything that was handed over."""
 
     def run(
-        model: str, last: str = "register", as_of: str = AS_OF, run_id: str = "test-run", **more: Any
+        model: str,
+        last: str = "register",
+        as_of: str = AS_OF,
+        run_id: str = "test-run",
+        **more: Any,
     ) -> dict[str, Any]:
         moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
-        request = {"model": model, "as_of": moment.isoformat(), "reason": "manual", "run_id": run_id, **more}
+        request = {
+            "model": model,
+            "as_of": moment.isoformat(),
+            "reason": "manual",
+            "run_id": run_id,
+            **more,
+        }
         payload: dict[str, Any] = {"run": request}
         for name, stage in STAGES.items():
             payload[stage.output] = run_stage(name, payload)

@@ -40,12 +40,21 @@ def test_input_column_that_the_spec_drops(
     assert "champion" not in verdict["metrics"]
 
 
-def test_champion_of_another_task(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_champion_of_another_task(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """When the task changes, the champion's predictions mean something else, and no number is made of both."""
     model = make_model()
     champion_of(environment, model, run_stages(model))
-    gates = [{"metric": "auc", "min": 0.5}, {"metric": "auc", "against": "champion", "margin": 0.05}]
-    make_model(task="binary", ingest={**small_spec("m")["ingest"], "label": "late"}, evaluate={"gates": gates})
+    gates = [
+        {"metric": "auc", "min": 0.5},
+        {"metric": "auc", "against": "champion", "margin": 0.05},
+    ]
+    make_model(
+        task="binary",
+        ingest={**small_spec("m")["ingest"], "label": "late"},
+        evaluate={"gates": gates},
+    )
     verdict = run_stages(model, run_id="binary")["verdict"]
     assert [gate["outcome"] for gate in verdict["gates"]] == ["pass", "inconclusive"]
     assert "regression" in verdict["gates"][1]["reason"]
@@ -74,13 +83,20 @@ def test_champion_with_other_classes(
     """A new class moves the codes of the others; the champion is judged by what it said, not by where it said it."""
     ingest = {
         "source": {"type": "files", "format": "csv", "path": "data/{yyyy}-{mm}-{dd}.csv"},
-        "event_time": "picked_up_at", "key": ["delivery_id"], "label": "kind",
+        "event_time": "picked_up_at",
+        "key": ["delivery_id"],
+        "label": "kind",
         "columns": {"delivery_id": "int", "distance_km": "float", "kind": "category"},
-    }  # fmt: skip
-    gates = [{"metric": name, "against": "champion", "margin": 0.1} for name in ("accuracy", "log_loss", "f1")]
+    }
+    gates = [
+        {"metric": name, "against": "champion", "margin": 0.1}
+        for name in ("accuracy", "log_loss", "f1")
+    ]
     train = {"lookback": "8d", "holdout": "2d", "rounds": 20, "min_rows": 100}
     features = "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
-    model = make_model(task="multiclass", ingest=ingest, features=features, train=train, evaluate={"gates": gates})
+    model = make_model(
+        task="multiclass", ingest=ingest, features=features, train=train, evaluate={"gates": gates}
+    )
     data = tmp_path / "models" / model / "data"
     write_days(data, date(2026, 3, 1), ["near", "zone"])
     champion_of(environment, model, run_stages(model, as_of="2026-03-09"))

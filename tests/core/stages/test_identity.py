@@ -23,16 +23,21 @@ def test_same_rows_cut_elsewhere_are_another_version(
     """A day without rows changes no content but moves the holdout: another model, so another version."""
     ingest = from_files(tmp_path, pl.Series(range(50)))
     model = make_model(
-        features=FEATURES, ingest=ingest, train=TRAIN | {"lookback": "20d"}, start="2026-03-12",
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN | {"lookback": "20d"},
+        start="2026-03-12",
         evaluate={"gates": [{"metric": "rmse", "max": 100}]},
-    )  # fmt: skip
+    )
     one, two = run_stages(model, run_id="one"), run_stages(model, as_of="2026-03-21", run_id="two")
     assert one["dataset"]["digest"] == two["dataset"]["digest"]
     assert one["challenger"]["split"] != two["challenger"]["split"]
     assert [found["version"]["version"] for found in (one, two)] == ["1", "2"]
 
 
-def test_another_model_under_a_known_key_is_refused(make_model: MakeModel, run_stages: RunStages) -> None:
+def test_another_model_under_a_known_key_is_refused(
+    make_model: MakeModel, run_stages: RunStages
+) -> None:
     """A verdict about other files than those of the registered version never becomes that version's."""
     found = run_stages(make_model())
     found["challenger"]["bundle_digest"] = "0" * 64
@@ -50,7 +55,9 @@ def test_verdict_against_another_champion_is_another_entry(
     run_stage("evaluate", found)
     open_registry(environment).promote(model, found["version"]["version"], expected=None)
     run_stage("evaluate", found)
-    entries = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "verdict"]
+    entries = [
+        entry for entry in open_ledger(environment, model).entries() if entry.kind == "verdict"
+    ]
     assert [entry.event.champion for entry in entries] == [None, "1"]
 
 
@@ -64,7 +71,10 @@ def test_example_has_no_missing_values_when_rows_are_whole(
         pl.read_csv(path).with_columns(stops).write_csv(path)
     ingest["columns"]["stops"] = "int"
     model = make_model(
-        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 100}]}
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN,
+        evaluate={"gates": [{"metric": "rmse", "max": 100}]},
     )
     version = run_stages(model)["version"]["version"]
     example = open_registry(environment).example(model, version)

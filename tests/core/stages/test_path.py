@@ -42,7 +42,9 @@ def test_repeated_run_gives_the_same_of_everything(
     assert kinds == ["verdict", "registration", "verdict"]
 
 
-def test_other_data_or_parameters_give_another_version(make_model: MakeModel, run_stages: RunStages) -> None:
+def test_other_data_or_parameters_give_another_version(
+    make_model: MakeModel, run_stages: RunStages
+) -> None:
     """Another window, and another parameter, are another version each."""
     model = make_model()
     versions = [
@@ -53,7 +55,9 @@ def test_other_data_or_parameters_give_another_version(make_model: MakeModel, ru
     assert versions == ["1", "2", "3"]
 
 
-def test_evidence_is_with_the_run(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_evidence_is_with_the_run(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """MLflow has metrics of every role, the verdict, the picture, the dataset under our digest."""
     found = run_stages(make_model())
     run = mlflow.get_run(found["challenger"]["mlflow_run_id"])
@@ -94,13 +98,17 @@ def test_classification_end_to_end(
     if task == "binary":
         features = features.replace("}", ", 'city': pl.col('city'), 'weather': pl.col('weather')}")
     model = make_model(
-        task=task, features=features, ingest={**spec["ingest"], "label": label},
+        task=task,
+        features=features,
+        ingest={**spec["ingest"], "label": label},
         evaluate={"gates": [{"metric": metric, "min": 0.1}]},
-    )  # fmt: skip
+    )
     found = run_stages(model)
     assert set(found["verdict"]["metrics"]["challenger"]) == set(METRICS[task])  # type: ignore[index]
     registry = open_registry(environment)
-    matrix = json.loads(registry.run_text(found["challenger"]["mlflow_run_id"], "confusion_matrix.json"))
+    matrix = json.loads(
+        registry.run_text(found["challenger"]["mlflow_run_id"], "confusion_matrix.json")
+    )
     assert np.sum(matrix["matrix"]) == found["verdict"]["holdout_rows"] > 0
 
 
@@ -119,12 +127,16 @@ def test_registered_model_is_a_plain_mlflow_model(
     rows = loaded.input_example
     frame = pl.from_pandas(rows).with_columns(pl.col("picked_up_at").cast(pl.Datetime("us", "UTC")))
     assert loaded.predict(rows).tolist() == bundle.predict(frame).tolist()
-    assert [path for path in Path(example).rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib"}] == []
+    assert [
+        path for path in Path(example).rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib"}
+    ] == []
     requirements = (Path(example) / "requirements.txt").read_text()
     assert all("==" in line for line in requirements.splitlines() if line)
 
 
-def test_tampered_model_is_never_loaded(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_tampered_model_is_never_loaded(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """A model file with one byte changed is refused before anything of it is run."""
     model = make_model()
     run_stages(model)

@@ -22,14 +22,19 @@ def from_files(tmp_path: Path, label: pl.Series | None, **ingest: Any) -> dict[s
     folder = tmp_path / "models" / "small_model" / "data"
     folder.mkdir(parents=True)
     for day in (LAST_DAY - timedelta(days=n) for n in range(8)):
-        rows = pl.DataFrame({"delivery_id": range(50), "distance_km": [float(n) for n in range(50)]})
+        rows = pl.DataFrame(
+            {"delivery_id": range(50), "distance_km": [float(n) for n in range(50)]}
+        )
         rows = rows.with_columns(label.alias("y"), picked_up_at=pl.lit(f"{day}T12:00:00Z"))
         rows.write_csv(folder / f"{day}.csv")
     return {
         "source": {"type": "files", "format": "csv", "path": "data/{yyyy}-{mm}-{dd}.csv"},
-        "event_time": "picked_up_at", "key": ["delivery_id"], "label": "y",
-        "columns": {"delivery_id": "int", "distance_km": "float", "y": "int"}, **ingest,
-    }  # fmt: skip
+        "event_time": "picked_up_at",
+        "key": ["delivery_id"],
+        "label": "y",
+        "columns": {"delivery_id": "int", "distance_km": "float", "y": "int"},
+        **ingest,
+    }
 
 
 FEATURES = "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
@@ -56,11 +61,16 @@ def test_labels_that_teach_nothing(
     assert "y" in str(caught.value)
 
 
-def test_missing_regression_labels(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_missing_regression_labels(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """An all-null label of a regression says so, instead of training on nothing."""
     ingest = from_files(tmp_path, pl.Series([None] * 50, dtype=pl.Int64))
     model = make_model(
-        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN,
+        evaluate={"gates": [{"metric": "rmse", "max": 1}]},
     )
     with pytest.raises(TerminalError, match="no row has a label"):
         run_stages(model, last="train")
@@ -115,7 +125,12 @@ def test_critical_expectation_stops_the_run(make_model: MakeModel, run_stages: R
     model = make_model(validate=expectation("critical"))
     with pytest.raises(TerminalError, match="1 critical check") as caught:
         run_stages(model, last="validate")
-    for word in ("expect_column_values_to_be_between(distance_km)", "2026-03-12", "3 more", "rows, such as"):
+    for word in (
+        "expect_column_values_to_be_between(distance_km)",
+        "2026-03-12",
+        "3 more",
+        "rows, such as",
+    ):
         assert word in str(caught.value)
 
 
@@ -141,9 +156,14 @@ def test_validated_partition_is_not_validated_again(
     assert [name[:10] for name in sorted(set(after) - set(before))] == ["2026-03-20"]
 
 
-def test_failure_is_put_to_the_expectation_that_failed(make_model: MakeModel, run_stages: RunStages) -> None:
+def test_failure_is_put_to_the_expectation_that_failed(
+    make_model: MakeModel, run_stages: RunStages
+) -> None:
     """With many expectations of many kinds, the one that fails is the one that is named."""
-    good = [{"type": "expect_column_values_to_not_be_null", "column": name} for name in ("city", "vehicle", "weather")]
+    good = [
+        {"type": "expect_column_values_to_not_be_null", "column": name}
+        for name in ("city", "vehicle", "weather")
+    ]
     bad = {"type": "expect_table_row_count_to_be_between", "max_value": 1, "severity": "warning"}
     more = [{"type": "expect_column_values_to_be_between", "column": "stops", "min_value": 0}]
     model = make_model(validate={"expectations": [*good, bad, *more]})
@@ -151,7 +171,9 @@ def test_failure_is_put_to_the_expectation_that_failed(make_model: MakeModel, ru
     assert [check["check"] for check in checks if not check["success"]] == [bad["type"]]
 
 
-def test_second_class_in_the_holdout_alone(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_second_class_in_the_holdout_alone(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """A class that only the holdout has cannot be learned: the run says so, instead of training a constant."""
     ingest = from_files(tmp_path, pl.Series([0] * 50))
     folder = tmp_path / "models" / "small_model" / "data"
@@ -163,20 +185,27 @@ def test_second_class_in_the_holdout_alone(tmp_path: Path, make_model: MakeModel
         run_stages(model, last="train")
 
 
-def test_days_of_the_holdout_alone(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_days_of_the_holdout_alone(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """A source that has just begun: nothing to learn from yet is said in words."""
     ingest = from_files(tmp_path, pl.Series(range(50)))
     for path in sorted((tmp_path / "models" / "small_model" / "data").glob("*.csv"))[:-2]:
         path.unlink()
     model = make_model(
-        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN,
+        evaluate={"gates": [{"metric": "rmse", "max": 1}]},
     )
     with pytest.raises(TerminalError, match="no row"):
         run_stages(model, last="train")
 
 
 @pytest.mark.parametrize("name", ["max_dept", "seed", "max_bin", "we!rd"])
-def test_parameter_of_a_run_is_checked_like_the_spec(make_model: MakeModel, run_stages: RunStages, name: str) -> None:
+def test_parameter_of_a_run_is_checked_like_the_spec(
+    make_model: MakeModel, run_stages: RunStages, name: str
+) -> None:
     """A misspelt, reserved or unusable parameter given to one run is refused by name before anything is trained."""
     with pytest.raises(TerminalError, match=name):
         run_stages(make_model(), last="train", parameters={name: "many"})
@@ -188,29 +217,43 @@ def test_newest_days_without_rows_are_named(
     """When the days that are compared with the champion's have no rows, that is said once: no column has moved."""
     ingest = from_files(tmp_path, pl.Series(range(50)))
     evaluate = {"gates": [{"metric": "rmse", "max": 100}]}
-    model = make_model(features=FEATURES, ingest=ingest, train=TRAIN | {"lookback": "20d"}, evaluate=evaluate,
-                       start="2026-03-12")  # fmt: skip
+    model = make_model(
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN | {"lookback": "20d"},
+        evaluate=evaluate,
+        start="2026-03-12",
+    )
     version = run_stages(model)["version"]["version"]
     open_registry(environment).promote(model, version, expected=None)
-    checks = run_stages(model, last="validate", as_of="2026-03-24", run_id="later")["validation"]["checks"]
+    checks = run_stages(model, last="validate", as_of="2026-03-24", run_id="later")["validation"][
+        "checks"
+    ]
     moved = [check for check in checks if check["check"] == "population_stability_index"]
     assert [(check["column"], check["success"]) for check in moved] == [(None, False)]
     assert "no rows from 2026-03-22" in moved[0]["observed"]
 
 
-def test_missing_day_before_the_holdout_is_named(tmp_path: Path, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_missing_day_before_the_holdout_is_named(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """Enough rows, and none on the day that stops the rounds early: the parts and their counts are named."""
     ingest = from_files(tmp_path, pl.Series(range(50)))
     (tmp_path / "models" / "small_model" / "data" / "2026-03-17.csv").unlink()
     model = make_model(
-        features=FEATURES, ingest=ingest, train=TRAIN, evaluate={"gates": [{"metric": "rmse", "max": 1}]}
+        features=FEATURES,
+        ingest=ingest,
+        train=TRAIN,
+        evaluate={"gates": [{"metric": "rmse", "max": 1}]},
     )
     with pytest.raises(TerminalError, match="stop the rounds early") as caught:
         run_stages(model, last="train")
     assert "0 in [2026-03-17, 2026-03-18)" in str(caught.value)
 
 
-def test_expectation_on_a_column_that_is_not_there(make_model: MakeModel, run_stages: RunStages) -> None:
+def test_expectation_on_a_column_that_is_not_there(
+    make_model: MakeModel, run_stages: RunStages
+) -> None:
     """What Great Expectations says of a column that it does not find reaches the reader."""
     wrong = {"type": "expect_column_values_to_not_be_null", "column": "no_such_column"}
     model = make_model(validate={"expectations": [wrong]})

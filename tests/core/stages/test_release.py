@@ -71,7 +71,12 @@ def test_retried_release_changes_nothing(
     ],
 )
 def test_what_may_not_take_over(
-    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages, more: dict, reason: str
+    server: str,
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    more: dict,
+    reason: str,
 ) -> None:
     """A backfill, older data, or promote=never leave the champion where it is, with the reason."""
     model = make_model()
@@ -89,7 +94,12 @@ def test_backfill_takes_over_when_told_to(
     model = make_model()
     run_stages(model, last="deploy_production")
     more = {"as_of": "2026-03-21", "reason": "backfill", "promote": "always"}
-    assert run_stages(model, last="deploy_production", run_id="second", **more)["deployment"]["promoted"] is True
+    assert (
+        run_stages(model, last="deploy_production", run_id="second", **more)["deployment"][
+            "promoted"
+        ]
+        is True
+    )
     assert served(server, model) == "2"
 
 
@@ -111,7 +121,9 @@ def test_two_promotions_at_once_have_one_winner(
 ) -> None:
     """Of versions promoted at the same moment against the same champion, exactly one wins."""
     model = make_model()
-    versions = [run_stages(model, as_of=f"2026-03-{20 + n}")["version"]["version"] for n in range(3)]
+    versions = [
+        run_stages(model, as_of=f"2026-03-{20 + n}")["version"]["version"] for n in range(3)
+    ]
 
     def attempt(version: str) -> bool:
         try:
@@ -131,7 +143,10 @@ def test_releases_at_once_leave_server_and_alias_agreed(
 ) -> None:
     """Of releases at the same moment one wins, and the server answers with the version that the alias names."""
     model = make_model()
-    runs = [run_stages(model, last="deploy_staging", as_of=f"2026-03-{20 + n}", run_id=str(n)) for n in range(3)]
+    runs = [
+        run_stages(model, last="deploy_staging", as_of=f"2026-03-{20 + n}", run_id=str(n))
+        for n in range(3)
+    ]
 
     def attempt(payload: dict[str, Any]) -> bool:
         try:
@@ -144,14 +159,19 @@ def test_releases_at_once_leave_server_and_alias_agreed(
     assert won.count(True) == 1
     version = runs[won.index(True)]["version"]["version"]
     assert open_registry(environment).champion(model) == served(server, model) == version
-    moves = [entry for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    moves = [
+        entry for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"
+    ]
     assert [entry.event.to for entry in moves] == [version]
 
 
 def test_nothing_moves_when_the_server_is_down(
-    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages,
+    server: str,
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """A server that went away after staging leaves alias and ledger as they were; the retry completes."""
     model = make_model()
     payload = run_stages(model, last="deploy_staging")
@@ -175,7 +195,11 @@ def test_every_move_is_recorded_and_nothing_else(
     registry = open_registry(environment)
     registry.client.set_registered_model_alias(model, "champion", "1")
     run_stage("deploy_production", second)
-    moves = [entry.event for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    moves = [
+        entry.event
+        for entry in open_ledger(environment, model).entries()
+        if entry.kind == "alias_move"
+    ]
     assert [(move.from_, move.to) for move in moves] == [(None, "1"), ("1", "2"), ("1", "2")]
 
 
@@ -188,7 +212,11 @@ def test_move_that_a_killed_task_did_not_record(
     open_registry(environment).promote(model, "1", expected=None)
     for _ in range(2):
         run_stage("deploy_production", payload)
-    moves = [entry.event for entry in open_ledger(environment, model).entries() if entry.kind == "alias_move"]
+    moves = [
+        entry.event
+        for entry in open_ledger(environment, model).entries()
+        if entry.kind == "alias_move"
+    ]
     assert [(move.from_, move.to) for move in moves] == [(None, "1")]
     assert served(server, model) == "1"
 

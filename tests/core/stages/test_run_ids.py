@@ -42,12 +42,18 @@ def test_run_id_that_climbs_stays_in_the_evidence(
 ) -> None:
     """A run id with ``..`` and ``/`` writes nothing outside the model's evidence."""
     model = make_model()
-    evidence = run_stages(model, last="validate", run_id="../../../escaped")["validation"]["evidence"]
-    assert (environment.evidence / model).resolve() in (environment.evidence / evidence).resolve().parents
+    evidence = run_stages(model, last="validate", run_id="../../../escaped")["validation"][
+        "evidence"
+    ]
+    assert (environment.evidence / model).resolve() in (
+        environment.evidence / evidence
+    ).resolve().parents
     assert not (environment.state.parent / "escaped").exists()
 
 
-def test_run_id_with_quotes_is_a_name_like_any_other(make_model: MakeModel, run_stages: RunStages) -> None:
+def test_run_id_with_quotes_is_a_name_like_any_other(
+    make_model: MakeModel, run_stages: RunStages
+) -> None:
     """A quote in a run id is no part of a question to MLflow: the retry closes the run that was left open, no other."""
     model = make_model()
     mine, other = "it's ' or 1", "another"
@@ -56,7 +62,10 @@ def test_run_id_with_quotes_is_a_name_like_any_other(make_model: MakeModel, run_
     trained = run_stages(model, last="train", run_id=mine)["challenger"]["mlflow_run_id"]
     experiment_id = mlflow.get_run(trained).info.experiment_id
     client = mlflow.MlflowClient()
-    left = {name: client.create_run(experiment_id, tags={"airworthy.run_id": name}) for name in (mine, other)}
+    left = {
+        name: client.create_run(experiment_id, tags={"airworthy.run_id": name})
+        for name in (mine, other)
+    }
     run_stages(model, last="train", run_id=mine)
     states = {name: client.get_run(run.info.run_id).info.status for name, run in left.items()}
     assert states == {mine: "KILLED", other: "RUNNING"}

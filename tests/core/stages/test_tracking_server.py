@@ -22,18 +22,34 @@ from .conftest import MakeModel, RunStages
 
 
 @pytest.fixture
-def tracking_server(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def tracking_server(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """A real MLflow server with a database and artifacts of its own, which only it can reach."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "served"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination",
+        str(tmp_path / "served"),
+    ]
     variables = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=variables, start_new_session=True
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(url, server, tmp_path / "server.log")
@@ -55,7 +71,9 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
     pytest.fail(f"MLflow's server did not come up: {log.read_text()[-2000:]}")
 
 
-def test_stages_work_over_http(tracking_server: str, make_model: MakeModel, run_stages: RunStages) -> None:
+def test_stages_work_over_http(
+    tracking_server: str, make_model: MakeModel, run_stages: RunStages
+) -> None:
     """Runs, models, verdicts and versions go through the server; a model is fetched once, whole, and verified."""
     model = make_model()
     first = run_stages(model, run_id="one")

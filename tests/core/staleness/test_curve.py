@@ -31,29 +31,58 @@ def points(**highs: float) -> list[AgePoint]:
     """Points by age, such as ``d7=0.1``: the upper end of the loss."""
     found = {int(name[1:]): high for name, high in {"d0": 0.0, **highs}.items()}
     return [
-        AgePoint(age=age, windows=3, rows=900, value=5.0 + high, fresh=5.0, loss=high / 2, low=-0.01, high=high)
+        AgePoint(
+            age=age,
+            windows=3,
+            rows=900,
+            value=5.0 + high,
+            fresh=5.0,
+            loss=high / 2,
+            low=-0.01,
+            high=high,
+        )
         for age, high in found.items()
     ]
 
 
 def curve(limit: AgeLimit) -> StalenessCurve:
     aged = [
-        AgedLoss(age=point.age, as_of=END, rows=300, value=point.value, loss=point.loss, low=point.low,
-                 high=point.high, version="4" if point.age == 0 else None)
+        AgedLoss(
+            age=point.age,
+            as_of=END,
+            rows=300,
+            value=point.value,
+            loss=point.loss,
+            low=point.low,
+            high=point.high,
+            version="4" if point.age == 0 else None,
+        )
         for point in points(d7=0.1, d30=0.4)
-    ]  # fmt: skip
+    ]
     left_out = [LeftOut(age=90, as_of=END, why="its data would begin before the model's")]
     return StalenessCurve(
-        model="parcels", end=END, metric="rmse", confidence=0.95, max_loss=0.2, holdout="3d",
-        points=points(d7=0.1, d30=0.4), windows=aged, left_out=left_out, limit=limit,
-    )  # fmt: skip
+        model="parcels",
+        end=END,
+        metric="rmse",
+        confidence=0.95,
+        max_loss=0.2,
+        holdout="3d",
+        points=points(d7=0.1, d30=0.4),
+        windows=aged,
+        left_out=left_out,
+        limit=limit,
+    )
 
 
 @pytest.mark.parametrize(
     ("highs", "age", "told"),
     [
         ({"d7": 0.1, "d30": 0.3}, 7, "from 30d on a model may lose up to 30.0%, over the 20%"),
-        ({"d7": 0.1, "d30": 0.2}, 30, "no age that was tried can lose more than 20%: the alert is set to the oldest"),
+        (
+            {"d7": 0.1, "d30": 0.2},
+            30,
+            "no age that was tried can lose more than 20%: the alert is set to the oldest",
+        ),
         ({"d7": 0.25, "d30": 0.1}, None, "from 7d on a model may lose up to 25.0%, over the 20%"),
         ({"d7": 0.1, "d30": 0.3, "d90": 0.15}, 7, "from 30d on"),
     ],
@@ -78,7 +107,8 @@ def test_holdouts_do_not_overlap_nor_share_their_weekdays(count: int, days: int)
 
 
 @pytest.mark.parametrize(
-    ("text", "ages"), [("0d,7d,30d,90d", [0, 7, 30, 90]), ("2w, 1d", [0, 1, 14]), ("48h,2d", [0, 2])]
+    ("text", "ages"),
+    [("0d,7d,30d,90d", [0, 7, 30, 90]), ("2w, 1d", [0, 1, 14]), ("48h,2d", [0, 2])],
 )
 def test_ages_are_whole_days_held_against_a_fresh_model(text: str, ages: list[int]) -> None:
     assert parse_ages(text) == ages
@@ -112,4 +142,6 @@ def test_the_picture_shows_points_interval_and_limit(age: int | None) -> None:
     assert together.lines[0].get_xydata().tolist() == [[0.0, 0.0], [7.0, 0.05], [30.0, 0.2]]
     tops = [segment[1][1] for segment in together.lines[2][0].get_segments()]
     assert tops == pytest.approx([0.0, 0.1, 0.4])
-    assert (f"limit: {age} days" in {text.get_text() for text in axes.get_legend().get_texts()}) == (age is not None)
+    assert (
+        f"limit: {age} days" in {text.get_text() for text in axes.get_legend().get_texts()}
+    ) == (age is not None)

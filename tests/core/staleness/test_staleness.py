@@ -28,9 +28,12 @@ GATES = {"gates": [{"metric": "rmse", "max": 100}], "resamples": 100}
 
 def make(make_model: MakeModel, **source: Any) -> str:
     ingest = {
-        "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source}, "event_time": "picked_up_at",
-        "key": ["delivery_id"], "label": "minutes", "columns": dict(COLUMNS),
-    }  # fmt: skip
+        "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source},
+        "event_time": "picked_up_at",
+        "key": ["delivery_id"],
+        "label": "minutes",
+        "columns": dict(COLUMNS),
+    }
     return make_model(ingest=ingest, evaluate=GATES)
 
 
@@ -50,10 +53,22 @@ def evidence_of(table: str) -> Path:
     return Path(re.findall("^evidence: (.+)$", table, re.MULTILINE)[0])
 
 
-def test_older_is_worse_in_a_world_that_moves(environment: Environment, make_model: MakeModel) -> None:
+def test_older_is_worse_in_a_world_that_moves(
+    environment: Environment, make_model: MakeModel
+) -> None:
     """The older the more is lost; the alert goes into the spec; what was measured is in files and in the ledger."""
     model = make(make_model, drift_from="2026-03-08", drift_strength=3.0)
-    command = ("staleness", model, "--as-of", AS_OF, "--ages", "1d,6d,20d,500d", "--windows", "1", "--write")
+    command = (
+        "staleness",
+        model,
+        "--as-of",
+        AS_OF,
+        "--ages",
+        "1d,6d,20d,500d",
+        "--windows",
+        "1",
+        "--write",
+    )
     table, told = said(*command)
     found = losses(table)
     assert list(found) == ["1d", "6d", "20d"]
@@ -101,20 +116,26 @@ def test_age_costs_nothing_where_the_world_stays(
     before = spec.read_bytes()
     table, _ = said("staleness", model, "--as-of", AS_OF, "--ages", "7d,21d", "--windows", "2")
     assert all(abs(loss) < 6.0 for loss in losses(table).values()), table
-    assert "limit: no age that was tried can lose more than 20%: the alert is set to the oldest, 21d" in table
+    assert (
+        "limit: no age that was tried can lose more than 20%: the alert is set to the oldest, 21d"
+        in table
+    )
     assert "taken from the registry: version 1" in table
     assert table.endswith("alerts:\n  champion_max_age: 21d\n")
     assert spec.read_bytes() == before
     run_id = str(registry.version(model, "1").run_id)
     logged = {
-        Path(each.path).name for each in registry.client.list_artifacts(run_id, "monitoring/staleness-2026-03-20")
+        Path(each.path).name
+        for each in registry.client.list_artifacts(run_id, "monitoring/staleness-2026-03-20")
     }
     assert logged == {"staleness.json", "staleness.png", "staleness.txt"}
     assert [str(each.version) for each in registry.versions(model)] == ["1"]
 
 
 @pytest.mark.parametrize("as_of", ["0001-01-01", "2025-01-01"])
-def test_before_the_first_day_is_over_there_is_nothing_to_look_back_on(make_model: MakeModel, as_of: str) -> None:
+def test_before_the_first_day_is_over_there_is_nothing_to_look_back_on(
+    make_model: MakeModel, as_of: str
+) -> None:
     """The error names the first day with data."""
     refused = CliRunner().invoke(app, ["staleness", make(make_model), "--as-of", as_of])
     assert refused.exit_code == 1

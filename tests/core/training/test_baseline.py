@@ -22,14 +22,18 @@ def test_group_means_over_partitions() -> None:
 
 def test_without_groups_it_is_the_mean() -> None:
     """No groups: every row gets the training mean."""
-    model = fit_baseline("binary", [], [(pl.DataFrame({"x": [1, 2, 3, 4]}), pl.Series([0, 0, 0, 1]))], ["0", "1"])
+    model = fit_baseline(
+        "binary", [], [(pl.DataFrame({"x": [1, 2, 3, 4]}), pl.Series([0, 0, 0, 1]))], ["0", "1"]
+    )
     assert model.predict(pl.DataFrame({"x": [9, 9]})).tolist() == [0.25, 0.25]
 
 
 def test_multiclass_gives_shares() -> None:
     """A multiclass baseline predicts each class's share, with one row of the overall shares in every group."""
     frame = pl.DataFrame({"city": ["a", "a", "a", "a"]})
-    model = fit_baseline("multiclass", ["city"], [(frame, pl.Series(["x", "y", "y", "z"]))], ["x", "y", "z"])
+    model = fit_baseline(
+        "multiclass", ["city"], [(frame, pl.Series(["x", "y", "y", "z"]))], ["x", "y", "z"]
+    )
     assert model.predict(frame[:1]).tolist() == [[0.25, 0.5, 0.25]]
 
 

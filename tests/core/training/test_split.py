@@ -19,22 +19,32 @@ DAY = timedelta(days=1)
 def spec(lookback: int, holdout: int, delay_hours: int) -> ModelSpec:
     return ModelSpec.model_validate(
         {
-            "model": "some_model", "task": "regression", "owner": "team",
+            "model": "some_model",
+            "task": "regression",
+            "owner": "team",
             "ingest": {
-                "source": {"type": "simulator"}, "event_time": "at", "key": ["id"], "label": "y",
-                "label_delay": f"{delay_hours}h", "columns": {"id": "int", "y": "float"},
+                "source": {"type": "simulator"},
+                "event_time": "at",
+                "key": ["id"],
+                "label": "y",
+                "label_delay": f"{delay_hours}h",
+                "columns": {"id": "int", "y": "float"},
             },
             "train": {"lookback": f"{lookback}d", "holdout": f"{holdout}d"},
             "evaluate": {"gates": [{"metric": "rmse", "max": 1}]},
         }
-    )  # fmt: skip
+    )
 
 
 @given(
-    lookback=st.integers(2, 200), holdout=st.integers(1, 60), delay=st.integers(0, 100),
+    lookback=st.integers(2, 200),
+    holdout=st.integers(1, 60),
+    delay=st.integers(0, 100),
     as_of=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)),
-)  # fmt: skip
-def test_parts_are_ordered_and_labels_were_known(lookback: int, holdout: int, delay: int, as_of: datetime) -> None:
+)
+def test_parts_are_ordered_and_labels_were_known(
+    lookback: int, holdout: int, delay: int, as_of: datetime
+) -> None:
     """Learning < tuning < holdout, none empty, and the last label was known before as_of; else it says why not."""
     if holdout >= lookback:
         return
@@ -45,10 +55,20 @@ def test_parts_are_ordered_and_labels_were_known(lookback: int, holdout: int, de
             split_window(spec(lookback, holdout, delay), window)
         return
     bounds = split_window(spec(lookback, holdout, delay), window)
-    assert window.start == bounds.start < bounds.tuning_start < bounds.holdout_start < bounds.end <= window.end
+    assert (
+        window.start
+        == bounds.start
+        < bounds.tuning_start
+        < bounds.holdout_start
+        < bounds.end
+        <= window.end
+    )
     assert bounds.end - bounds.holdout_start == holdout * DAY
     assert bounds.end + timedelta(hours=delay) <= window.end
-    assert all(cut.hour == cut.minute == 0 for cut in (bounds.tuning_start, bounds.holdout_start, bounds.end))
+    assert all(
+        cut.hour == cut.minute == 0
+        for cut in (bounds.tuning_start, bounds.holdout_start, bounds.end)
+    )
 
 
 def test_too_few_days_says_what_to_change() -> None:

@@ -23,7 +23,9 @@ def text_digest(path: Path) -> str:
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             chunk = held + chunk
-            held = b"\r" if chunk.endswith(b"\r") else b""  # its LF may be the first byte of the next chunk
+            held = (
+                b"\r" if chunk.endswith(b"\r") else b""
+            )  # its LF may be the first byte of the next chunk
             digest.update(chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n"))
     digest.update(held)
     return digest.hexdigest()
@@ -66,9 +68,10 @@ def _keep(fetched: Path, kept: Path) -> Path:
         part.replace(kept)
     except OSError as error:
         raise TransientError(
-            f"the download cache cannot be written: {kept.parent}", received=error,
+            f"the download cache cannot be written: {kept.parent}",
+            received=error,
             next_step="point AIRWORTHY_DOWNLOADS to a folder that can be written, or that holds the file already",
-        ) from error  # fmt: skip
+        ) from error
     return kept
 
 
@@ -96,9 +99,10 @@ def fetch(address: str, folder: Path) -> Path:
 def unreachable(address: str, error: Exception) -> TransientError:
     """Return the error that says that an address did not answer; clients raise too many kinds to name."""
     return TransientError(
-        f"{address} cannot be reached", received=f"{type(error).__name__}: {error}",
+        f"{address} cannot be reached",
+        received=f"{type(error).__name__}: {error}",
         next_step="check the address, the network and the credentials in the environment, then run again",
-    )  # fmt: skip
+    )
 
 
 def extracted(archive: Path, member: str, folder: Path, address: str) -> Path:
@@ -111,13 +115,17 @@ def extracted(archive: Path, member: str, folder: Path, address: str) -> Path:
         with zipfile.ZipFile(archive) as opened:
             if member not in opened.namelist():
                 raise TerminalError(
-                    f"the archive {address} has no member {member!r}", received=", ".join(opened.namelist()[:20]),
-                    allowed=member, next_step="correct ingest.source.member",
-                )  # fmt: skip
+                    f"the archive {address} has no member {member!r}",
+                    received=", ".join(opened.namelist()[:20]),
+                    allowed=member,
+                    next_step="correct ingest.source.member",
+                )
             return Path(opened.extract(member, folder))
     except zipfile.BadZipFile as error:
         raise TerminalError(
-            f"{address} is not a .zip archive", received=error, allowed="a .zip, as ingest.source.member is given"
+            f"{address} is not a .zip archive",
+            received=error,
+            allowed="a .zip, as ingest.source.member is given",
         ) from error
 
 
@@ -133,6 +141,8 @@ def verify(path: Path, source: FilesSource, address: str) -> None:
     if found != source.sha256:
         what = f"{source.member} in {address}" if source.member else address
         raise TerminalError(
-            f"{what} is not the file that the spec means", received=f"sha256 {found}",
-            allowed=f"sha256 {source.sha256}", next_step="check the file, then correct ingest.source.sha256",
-        )  # fmt: skip
+            f"{what} is not the file that the spec means",
+            received=f"sha256 {found}",
+            allowed=f"sha256 {source.sha256}",
+            next_step="check the file, then correct ingest.source.sha256",
+        )

@@ -63,19 +63,31 @@ class Files:
         address = _dated(self._path, day)
         with tempfile.TemporaryDirectory(dir=self._scratch.name) as folder:
             if "{dd}" in self._path:
-                frames = [self._shaped(path).collect() for path in self._local_files(address, Path(folder))]
+                frames = [
+                    self._shaped(path).collect()
+                    for path in self._local_files(address, Path(folder))
+                ]
                 return _stacked(frames)
             if self._spread is None or self._spread[0] != address:
-                self._spread = (address, self._spread_out(self._local_files(address, Path(folder)), address))
+                self._spread = (
+                    address,
+                    self._spread_out(self._local_files(address, Path(folder)), address),
+                )
         found = self._spread[1].get(day.isoformat(), [])
-        return _stacked([pl.read_parquet(path, glob=False, hive_partitioning=False) for path in found])
+        return _stacked(
+            [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in found]
+        )
 
     def _local_files(self, address: str, folder: Path) -> list[Path]:
         """Return the files behind an address on local disk, in the order of their names."""
         if address.startswith("https://"):
             return [self._fetched(address, folder)]
         if "://" not in address:
-            return [self._opened(path, str(path), folder) for path in _local_matches(Path(address)) if path.is_file()]
+            return [
+                self._opened(path, str(path), folder)
+                for path in _local_matches(Path(address))
+                if path.is_file()
+            ]
         return [
             self._opened(fetch(path, _subfolder(folder, number)), path, folder)
             for number, path in enumerate(_remote_files(address))
@@ -88,12 +100,16 @@ class Files:
             return self._opened(fetch(address, folder), address, folder)
         except FileNotFoundError as error:
             raise TerminalError(
-                f"there is no file at {address}", received=error, next_step="correct ingest.source.path"
+                f"there is no file at {address}",
+                received=error,
+                next_step="correct ingest.source.path",
             ) from error
 
     def _opened(self, path: Path, address: str, folder: Path) -> Path:
         if self._source.member is not None:
-            path = extracted(path, self._source.member, _subfolder(folder, len(list(folder.iterdir()))), address)
+            path = extracted(
+                path, self._source.member, _subfolder(folder, len(list(folder.iterdir()))), address
+            )
         verify(path, self._source, address)
         return path
 
@@ -112,9 +128,11 @@ class Files:
             frame.collect_schema()
         except pl.exceptions.PolarsError as error:
             raise TerminalError(
-                f"ingest.source.derive or rename does not fit {path.name}: {error}", received=", ".join(names),
-                allowed="SQL over the file's own columns", next_step="correct ingest.source",
-            ) from error  # fmt: skip
+                f"ingest.source.derive or rename does not fit {path.name}: {error}",
+                received=", ".join(names),
+                allowed="SQL over the file's own columns",
+                next_step="correct ingest.source",
+            ) from error
         return frame
 
     def _spread_out(self, paths: list[Path], address: str) -> dict[str, list[Path]]:
@@ -125,10 +143,13 @@ class Files:
             if self._event_time not in frame.collect_schema().names():
                 raise TerminalError(
                     f"{path.name} has no column {self._event_time!r}",
-                    received=", ".join(frame.collect_schema().names()), allowed=self._event_time,
+                    received=", ".join(frame.collect_schema().names()),
+                    allowed=self._event_time,
                     next_step="correct ingest.event_time, or give it in ingest.source.rename or derive",
-                )  # fmt: skip
-            day = pl.col(self._event_time).map_batches(_day_of, return_dtype=pl.String, is_elementwise=True)
+                )
+            day = pl.col(self._event_time).map_batches(
+                _day_of, return_dtype=pl.String, is_elementwise=True
+            )
             parts = pl.PartitionBy(target / f"{number:06}", key=DAY_COLUMN, include_key=False)
             with _explained(path, self._source.format):
                 frame.with_columns(day.alias(DAY_COLUMN)).sink_parquet(
@@ -138,13 +159,21 @@ class Files:
 
 
 def _dated(path: str, day: date) -> str:
-    return path.replace("{yyyy}", f"{day:%Y}").replace("{mm}", f"{day:%m}").replace("{dd}", f"{day:%d}")
+    return (
+        path.replace("{yyyy}", f"{day:%Y}")
+        .replace("{mm}", f"{day:%m}")
+        .replace("{dd}", f"{day:%d}")
+    )
 
 
 def _local_matches(path: Path) -> list[Path]:
     """Return the files that a local glob stands for, in order; a path without a glob stands for itself."""
     first = next((n for n, part in enumerate(path.parts) if has_magic(part)), None)
-    return [path] if first is None else sorted(Path(*path.parts[:first]).glob("/".join(path.parts[first:])))
+    return (
+        [path]
+        if first is None
+        else sorted(Path(*path.parts[:first]).glob("/".join(path.parts[first:])))
+    )
 
 
 def _subfolder(folder: Path, number: int) -> Path:
@@ -161,14 +190,24 @@ def _remote_files(address: str) -> list[str]:
     scheme = address.split("://", 1)[0]
     try:
         system = fsspec.filesystem(scheme)
-        found = system.glob(address) if has_magic(address) else [address] if system.exists(address) else []
+        found = (
+            system.glob(address)
+            if has_magic(address)
+            else [address]
+            if system.exists(address)
+            else []
+        )
     except ImportError as error:
         raise TerminalError(
-            f"{scheme}:// is not supported here", received=error, allowed="a local path, s3://, gs://, https://"
+            f"{scheme}:// is not supported here",
+            received=error,
+            allowed="a local path, s3://, gs://, https://",
         ) from error
     except ValueError as error:
         raise TerminalError(
-            f"{address} is no address that can be read", received=error, allowed="a local path, s3://, gs://, https://"
+            f"{address} is no address that can be read",
+            received=error,
+            allowed="a local path, s3://, gs://, https://",
         ) from error
     except Exception as error:
         raise unreachable(address, error) from error
@@ -180,9 +219,11 @@ def _expression(name: str, text: str) -> pl.Expr:
         return pl.sql_expr(text).alias(name)
     except pl.exceptions.PolarsError as error:
         raise TerminalError(
-            f"ingest.source.derive.{name} is not SQL: {error}", received=text, allowed="a Polars SQL expression",
+            f"ingest.source.derive.{name} is not SQL: {error}",
+            received=text,
+            allowed="a Polars SQL expression",
             next_step="correct ingest.source.derive",
-        ) from error  # fmt: skip
+        ) from error
 
 
 @contextmanager
@@ -197,9 +238,11 @@ def _explained(path: Path, form: str) -> Iterator[None]:
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TerminalError(
-            f"{path.name} cannot be read as {form}", received=first, allowed=f"a whole {form} file in UTF-8",
+            f"{path.name} cannot be read as {form}",
+            received=first,
+            allowed=f"a whole {form} file in UTF-8",
             next_step="check the file, then ingest.source.format",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _stacked(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
@@ -220,11 +263,17 @@ def _by_day(target: Path, address: str) -> dict[str, list[Path]]:
     undated = days.pop(UNDATED, [])
     if undated and not days:
         raise TerminalError(
-            f"no row of {address} has an event time that can be read", received=f"{len(undated)} file(s)",
-            allowed="ISO 8601, such as 2026-01-31 13:45:00", next_step="correct ingest.event_time or derive it",
-        )  # fmt: skip
+            f"no row of {address} has an event time that can be read",
+            received=f"{len(undated)} file(s)",
+            allowed="ISO 8601, such as 2026-01-31 13:45:00",
+            next_step="correct ingest.event_time or derive it",
+        )
     if undated:
         first = min(days)
-        log.warning("%s: rows without a readable event time are counted with its first day, %s", address, first)
+        log.warning(
+            "%s: rows without a readable event time are counted with its first day, %s",
+            address,
+            first,
+        )
         days[first].extend(undated)
     return days

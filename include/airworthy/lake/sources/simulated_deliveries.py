@@ -31,10 +31,16 @@ VEHICLES = ("bike", "scooter", "van")
 SPEED_KMH = np.array([15.0, 24.0, 30.0])
 WEATHERS = ("clear", "rain", "snow", "wind")
 CLEAR, RAIN, SNOW, WIND = range(4)
-WEATHER_SLOWDOWN = np.array([[0.0, 0.28, 0.65, 0.22], [0.0, 0.18, 0.55, 0.10], [0.0, 0.07, 0.35, 0.02]])
+WEATHER_SLOWDOWN = np.array(
+    [[0.0, 0.28, 0.65, 0.22], [0.0, 0.18, 0.55, 0.10], [0.0, 0.07, 0.35, 0.02]]
+)
 
-HOUR_WEIGHT = np.array([2, 1, 1, 1, 1, 2, 6, 14, 26, 34, 40, 58, 74, 60, 42, 38, 46, 66, 84, 78, 52, 28, 12, 5.0])
-HOUR_TRAFFIC = np.array([0, 0, 0, 0, 0, 1, 4, 9, 10, 6, 4, 5, 6, 5, 4, 5, 8, 10, 10, 7, 4, 2, 1, 0.0]) / 10
+HOUR_WEIGHT = np.array(
+    [2, 1, 1, 1, 1, 2, 6, 14, 26, 34, 40, 58, 74, 60, 42, 38, 46, 66, 84, 78, 52, 28, 12, 5.0]
+)
+HOUR_TRAFFIC = (
+    np.array([0, 0, 0, 0, 0, 1, 4, 9, 10, 6, 4, 5, 6, 5, 4, 5, 8, 10, 10, 7, 4, 2, 1, 0.0]) / 10
+)
 WEEKDAY_TRAFFIC = np.array([1.0, 1.05, 1.05, 1.1, 1.25, 0.7, 0.5])
 DAY_US = 86_400_000_000
 
@@ -75,10 +81,14 @@ def generate_deliveries(source: SimulatorSource, day: date) -> pl.DataFrame:
     return _spoil(rng, frame, source, day)
 
 
-def _draw_trips(rng: np.random.Generator, source: SimulatorSource, day: date, drift: float) -> _Trips:
+def _draw_trips(
+    rng: np.random.Generator, source: SimulatorSource, day: date, drift: float
+) -> _Trips:
     n = source.rows_per_day
     city = _choose(rng, np.clip(CITY_SHARE + drift * CITY_DRIFT, 0.01, None), n)
-    distance = np.clip(rng.lognormal(0.95 + 0.12 * drift, 0.62, n) * (1 + 0.25 * TRAFFIC[city]), 0.2, 60.0).round(3)
+    distance = np.clip(
+        rng.lognormal(0.95 + 0.12 * drift, 0.62, n) * (1 + 0.25 * TRAFFIC[city]), 0.2, 60.0
+    ).round(3)
     weather, temperature = _weather(source.seed, day)
     return _Trips(
         city=city,
@@ -96,7 +106,9 @@ def _draw_trips(rng: np.random.Generator, source: SimulatorSource, day: date, dr
 def _choose(rng: np.random.Generator, weights: Array, n: int) -> Array:
     """Draw `n` codes by cumulative weight: much quicker than ``rng.choice`` with probabilities."""
     shares = np.cumsum(weights / weights.sum())
-    codes: Array = np.minimum(np.searchsorted(shares, rng.random(n), side="right"), weights.size - 1)
+    codes: Array = np.minimum(
+        np.searchsorted(shares, rng.random(n), side="right"), weights.size - 1
+    )
     return codes
 
 
@@ -127,24 +139,38 @@ def _weather(seed: int, day: date) -> tuple[Array, Array]:
     season = np.cos(2 * np.pi * (day.timetuple().tm_yday - 200) / 365.25)
     temperature = MEAN_TEMPERATURE + SEASON_SWING * season + 3.0 * warm
     precipitation = wet > 0.75 + 0.3 * season
-    code = np.where(precipitation, np.where(temperature < 1.0, SNOW, RAIN), np.where(windy > 1.1, WIND, CLEAR))
+    code = np.where(
+        precipitation, np.where(temperature < 1.0, SNOW, RAIN), np.where(windy > 1.1, WIND, CLEAR)
+    )
     return code, temperature
 
 
 def _daily_draws(seed: int, ordinal: int) -> Array:
-    return np.random.default_rng(np.random.SeedSequence([seed, ordinal, 7])).standard_normal((3, len(CITIES)))
+    return np.random.default_rng(np.random.SeedSequence([seed, ordinal, 7])).standard_normal(
+        (3, len(CITIES))
+    )
 
 
 def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -> Array:
     """Return how long each delivery took: driving with its interactions, then stops, then noise that nobody knows."""
     hour = trips.offset_us // 3_600_000_000
-    traffic = HOUR_TRAFFIC[hour] * WEEKDAY_TRAFFIC[day.weekday()] * TRAFFIC[trips.city] * (1 + 0.35 * drift)
+    traffic = (
+        HOUR_TRAFFIC[hour]
+        * WEEKDAY_TRAFFIC[day.weekday()]
+        * TRAFFIC[trips.city]
+        * (1 + 0.35 * drift)
+    )
     standing = traffic * np.array([0.08, 0.35, 0.95])[trips.vehicle]
     slowdown = WEATHER_SLOWDOWN[trips.vehicle, trips.weather] * (1 + 0.5 * traffic)
     bike = trips.vehicle == 0
     uphill = HILLS[trips.city] * np.where(bike, 0.35 + 0.02 * trips.kilograms, 0.03)
     learning = 0.30 * np.exp(-trips.experience / 90.0)
-    driving = trips.distance / SPEED_KMH[trips.vehicle] * 60 * (1 + standing + slowdown + uphill + learning)
+    driving = (
+        trips.distance
+        / SPEED_KMH[trips.vehicle]
+        * 60
+        * (1 + standing + slowdown + uphill + learning)
+    )
     parking = np.array([0.6, 1.1, 2.6])[trips.vehicle] * (1 + 0.8 * traffic)
     carrying = 0.035 * np.maximum(trips.kilograms - 10.0, 0.0)
     stopping = trips.stops * (1.5 + parking + carrying) * (1 + 0.5 * learning)
@@ -183,7 +209,9 @@ def _names(names: tuple[str, ...], codes: Array) -> pl.Series:
     return pl.Series(names).gather(pl.Series(codes))
 
 
-def _spoil(rng: np.random.Generator, frame: pl.DataFrame, source: SimulatorSource, day: date) -> pl.DataFrame:
+def _spoil(
+    rng: np.random.Generator, frame: pl.DataFrame, source: SimulatorSource, day: date
+) -> pl.DataFrame:
     """Add what real feeds have: missing numbers, rows that cannot be used, values out of range, keys sent twice."""
     n = frame.height
     for name in ("parcel_kg", "temperature_c", "courier_experience_days"):
@@ -192,12 +220,29 @@ def _spoil(rng: np.random.Generator, frame: pl.DataFrame, source: SimulatorSourc
     draw = rng.random(n)
     if source.bad_share <= 0.0:
         return frame
-    kind = pl.Series(np.where(draw < source.bad_share, np.floor(draw / source.bad_share * 6), -1.0).astype(np.int8))
+    kind = pl.Series(
+        np.where(draw < source.bad_share, np.floor(draw / source.bad_share * 6), -1.0).astype(
+            np.int8
+        )
+    )
     outside = pl.col("picked_up_at") + pl.duration(days=2)
     return frame.with_columns(
-        pl.when(kind == 0).then(None).when(kind == 5).then(pl.col("delivery_id").shift(1)).otherwise("delivery_id")
+        pl.when(kind == 0)
+        .then(None)
+        .when(kind == 5)
+        .then(pl.col("delivery_id").shift(1))
+        .otherwise("delivery_id")
         .alias("delivery_id"),
-        pl.when(kind == 1).then(None).when(kind == 2).then(outside).otherwise("picked_up_at").alias("picked_up_at"),
-        pl.when(kind == 3).then(pl.lit("n/a")).when(kind == 4).then(pl.lit("-1.0")).otherwise("distance_km")
+        pl.when(kind == 1)
+        .then(None)
+        .when(kind == 2)
+        .then(outside)
+        .otherwise("picked_up_at")
+        .alias("picked_up_at"),
+        pl.when(kind == 3)
+        .then(pl.lit("n/a"))
+        .when(kind == 4)
+        .then(pl.lit("-1.0"))
+        .otherwise("distance_km")
         .alias("distance_km"),
-    )  # fmt: skip
+    )

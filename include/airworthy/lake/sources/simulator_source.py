@@ -27,6 +27,10 @@ class Simulator:
         source = self._source
         told = f"seed {source.seed}, {source.rows_per_day} rows a day"
         if source.drift_from is not None:
-            back = f" and back, every {format_duration(source.drift_every)}" if source.drift_every else ""
+            back = (
+                f" and back, every {format_duration(source.drift_every)}"
+                if source.drift_every
+                else ""
+            )
             told += f", another world from {source.drift_from} on{back}"
         return f"simulator {source.scenario} ({told})"

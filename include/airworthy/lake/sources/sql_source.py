@@ -16,7 +16,13 @@ from typing import Any
 import polars as pl
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.spec.sources_part import SqlSource
@@ -24,7 +30,14 @@ from airworthy.spec.sources_part import SqlSource
 BATCH = 50_000
 DRIVERS = {"postgres": "postgresql", "mssql": "mssql+pymssql", "mysql": "mysql+pymysql"}
 # OperationalError is what drivers raise for a lost server and for a mistyped column alike; these are the latter.
-_OWN_FAULT = ("no such", "syntax error", "unrecognized token", "does not exist", "unknown column", "ambiguous")
+_OWN_FAULT = (
+    "no such",
+    "syntax error",
+    "unrecognized token",
+    "does not exist",
+    "unknown column",
+    "ambiguous",
+)
 
 
 class Sql:
@@ -73,18 +86,26 @@ class Sql:
 
     def _url(self) -> URL:
         try:
-            url = make_url(self._source.url) if self._source.url is not None else self._connection_url()
+            url = (
+                make_url(self._source.url)
+                if self._source.url is not None
+                else self._connection_url()
+            )
         except (ArgumentError, ValueError):
             raise TerminalError(
-                "ingest.source.url is no SQLAlchemy URL", received="an address that cannot be read",
-                allowed="dialect+driver://user:password@host:port/database", next_step="correct ingest.source.url",
-            ) from None  # fmt: skip
+                "ingest.source.url is no SQLAlchemy URL",
+                received="an address that cannot be read",
+                allowed="dialect+driver://user:password@host:port/database",
+                next_step="correct ingest.source.url",
+            ) from None
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
             return url
         path = self._folder / str(url.database)
         if not path.is_file():
             raise TerminalError(
-                "there is no such SQLite file", received=path, next_step="correct ingest.source, or make the file"
+                "there is no such SQLite file",
+                received=path,
+                next_step="correct ingest.source, or make the file",
             )
         return url.set(database=str(path))
 
@@ -94,9 +115,10 @@ class Sql:
         if not value:
             raise TerminalError(
                 f"the Airflow connection {self._source.connection!r} is not known here",
-                received=f"{variable} is not set", allowed=f"{variable} as a URI or as JSON",
+                received=f"{variable} is not set",
+                allowed=f"{variable} as a URI or as JSON",
                 next_step=f"set {variable}, or run the stage in Airflow, where the connection is defined",
-            )  # fmt: skip
+            )
         return connection_url(value)
 
     def _explained(self, error: SQLAlchemyError) -> AirworthyError:
@@ -104,18 +126,24 @@ class Sql:
             return self._terminal("SQLAlchemy knows no such database", error)
         message = str(error).lower()
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or (isinstance(error, OperationalError) and not any(fault in message for fault in _OWN_FAULT)):
+        if lost or (
+            isinstance(error, OperationalError)
+            and not any(fault in message for fault in _OWN_FAULT)
+        ):
             return TransientError(
-                f"{self.describe()} cannot be reached", received=self._masked(error),
+                f"{self.describe()} cannot be reached",
+                received=self._masked(error),
                 next_step="check the address, the network and the credentials, then run again",
-            )  # fmt: skip
+            )
         return self._terminal("the query fails", error)
 
     def _terminal(self, problem: str, error: Exception) -> TerminalError:
         return TerminalError(
-            f"{self.describe()}: {problem}", received=self._masked(error),
-            allowed="a query that runs with :start and :end as UTC times", next_step="correct ingest.source",
-        )  # fmt: skip
+            f"{self.describe()}: {problem}",
+            received=self._masked(error),
+            allowed="a query that runs with :start and :end as UTC times",
+            next_step="correct ingest.source",
+        )
 
     def _masked(self, error: Exception) -> str:
         """Return a driver's message without the password that some of them repeat."""
@@ -139,9 +167,13 @@ def connection_url(value: str) -> URL:
     if kind == "sqlite":
         return URL.create("sqlite", database=parts.get("host") or parts.get("schema"))
     return URL.create(
-        DRIVERS.get(kind, kind), username=parts.get("login"), password=parts.get("password"), host=parts.get("host"),
-        port=int(parts["port"]) if parts.get("port") else None, database=parts.get("schema"),
-    )  # fmt: skip
+        DRIVERS.get(kind, kind),
+        username=parts.get("login"),
+        password=parts.get("password"),
+        host=parts.get("host"),
+        port=int(parts["port"]) if parts.get("port") else None,
+        database=parts.get("schema"),
+    )
 
 
 def _frame(result: CursorResult[Any]) -> pl.DataFrame | None:
@@ -151,7 +183,9 @@ def _frame(result: CursorResult[Any]) -> pl.DataFrame | None:
 
 
 def _batch(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
-    return pl.DataFrame([_series(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)])
+    return pl.DataFrame(
+        [_series(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
+    )
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
@@ -159,7 +193,9 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
     try:
         return pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
-        return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+        return pl.Series(
+            name, [None if value is None else str(value) for value in values], dtype=pl.String
+        )
 
 
 def _agreeing(batches: list[pl.DataFrame]) -> pl.DataFrame:

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from airworthy.ledger.events.event import LedgerEvent, Moment, UnknownEvent
-from airworthy.ledger.events.monitor_events import AlertRaised, RetrainingDecision, StalenessLimit, StalenessMeasured
+from airworthy.ledger.events.monitor_events import (
+    AlertRaised,
+    RetrainingDecision,
+    StalenessLimit,
+    StalenessMeasured,
+)
 from airworthy.ledger.events.release_events import (
     BEGUN,
     DONE,

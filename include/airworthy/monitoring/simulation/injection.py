@@ -27,7 +27,9 @@ class Injection:
     change: Change
 
 
-def injections(spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame) -> list[Injection]:
+def injections(
+    spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame
+) -> list[Injection]:
     """Return every kind of change for a model, done to the columns that it listens to most.
 
     Args:
@@ -40,26 +42,48 @@ def injections(spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFr
     category = next(name for name in by_weight if spec.inputs[name] in ("category", "string"))
     mean, deviation = _moments(rows[number])
     return [
-        Injection("mean shift", f"{number} + {_SHIFT:g} standard deviations", _plus(number, _SHIFT * deviation)),
-        Injection("variance change", f"{number} x {_WIDER:g} around its mean", _wider(number, mean)),
-        Injection("new category", f"{_SHARE:.0%} of {category} are a new one", _new_category(category)),
+        Injection(
+            "mean shift",
+            f"{number} + {_SHIFT:g} standard deviations",
+            _plus(number, _SHIFT * deviation),
+        ),
+        Injection(
+            "variance change", f"{number} x {_WIDER:g} around its mean", _wider(number, mean)
+        ),
+        Injection(
+            "new category", f"{_SHARE:.0%} of {category} are a new one", _new_category(category)
+        ),
         Injection("missing values", f"{_SHARE:.0%} of {number} are missing", _missing(number)),
         Injection("unit change", f"{number} x {_UNIT:g}", _times(number)),
-        Injection("label shift", "rows with great labels come three times as often", _label_shift(spec)),
-        Injection("concept drift", f"same inputs; labels differ where {number} is great", _new_relation(spec, number)),
+        Injection(
+            "label shift", "rows with great labels come three times as often", _label_shift(spec)
+        ),
+        Injection(
+            "concept drift",
+            f"same inputs; labels differ where {number} is great",
+            _new_relation(spec, number),
+        ),
     ]
 
 
-def ignored_drift(spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame) -> Injection | None:
+def ignored_drift(
+    spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame
+) -> Injection | None:
     """Return a great change of the number that the champion ignores most; None when it ignores none."""
     least = spec.monitor.drift.min_importance
-    ignored = [name for name, kind in spec.inputs.items() if kind in NUMBERS and importance.get(name, 0.0) < least]
+    ignored = [
+        name
+        for name, kind in spec.inputs.items()
+        if kind in NUMBERS and importance.get(name, 0.0) < least
+    ]
     if not ignored:
         return None
     name = min(ignored, key=lambda each: importance.get(each, 0.0))
     change = _plus(name, 2 * _moments(rows[name])[1])
     return Injection(
-        "ignored input", f"{name} + 2 standard deviations, {importance.get(name, 0.0):.1%} of gain", change
+        "ignored input",
+        f"{name} + 2 standard deviations, {importance.get(name, 0.0):.1%} of gain",
+        change,
     )
 
 
@@ -71,7 +95,9 @@ def _moments(column: pl.Series) -> tuple[float, float]:
 def _put(rows: pl.DataFrame, name: str, values: pl.Expr) -> pl.DataFrame:
     """Replace a column, in the type that it has."""
     kind = rows.schema[name]
-    return rows.with_columns((values.round() if kind == pl.Int64 else values).cast(kind).alias(name))
+    return rows.with_columns(
+        (values.round() if kind == pl.Int64 else values).cast(kind).alias(name)
+    )
 
 
 def _plus(name: str, amount: float) -> Change:
@@ -94,9 +120,13 @@ def _missing(name: str) -> Change:
     return lambda rows, chance: _some(rows, chance, name, pl.lit(None))
 
 
-def _some(rows: pl.DataFrame, chance: np.random.Generator, name: str, value: pl.Expr) -> pl.DataFrame:
+def _some(
+    rows: pl.DataFrame, chance: np.random.Generator, name: str, value: pl.Expr
+) -> pl.DataFrame:
     hit = pl.Series(chance.random(rows.height) < _SHARE)
-    return rows.with_columns(pl.when(hit).then(value.cast(rows.schema[name])).otherwise(pl.col(name)).alias(name))
+    return rows.with_columns(
+        pl.when(hit).then(value.cast(rows.schema[name])).otherwise(pl.col(name)).alias(name)
+    )
 
 
 def _label_shift(spec: ModelSpec) -> Change:
@@ -123,14 +153,19 @@ def _new_relation(spec: ModelSpec, name: str) -> Change:
     def change(rows: pl.DataFrame, chance: np.random.Generator) -> pl.DataFrame:
         upper = (pl.col(name) > pl.col(name).median()).fill_null(value=False)
         if spec.task == "regression":
-            return _put(rows, label, pl.when(upper).then(pl.col(label) * 1.25).otherwise(pl.col(label)))
+            return _put(
+                rows, label, pl.when(upper).then(pl.col(label) * 1.25).otherwise(pl.col(label))
+            )
         if spec.task == "multiclass":
             other = rows[label].gather(chance.permutation(rows.height))
         else:
             other = ~rows[label].cast(pl.Boolean)
         swapped = upper & pl.Series(chance.random(rows.height) < 0.25)
         return rows.with_columns(
-            pl.when(swapped).then(other.cast(rows.schema[label])).otherwise(pl.col(label)).alias(label)
+            pl.when(swapped)
+            .then(other.cast(rows.schema[label]))
+            .otherwise(pl.col(label))
+            .alias(label)
         )
 
     return change

@@ -85,24 +85,36 @@ def try_monitor(job: Job, champions: int, windows: int, told: Callable[[str], No
         for number, (world, as_of) in enumerate(_worlds(job, champions, windows)):
             _try_champion(job, quality, Path(folder), world, as_of, number, windows)
             quality.champions += 1
-            told(f"champion {number + 1} of {champions}, as of {as_of:%Y-%m-%d}: {quality.triggered} false alarms")
+            told(
+                f"champion {number + 1} of {champions}, as of {as_of:%Y-%m-%d}: {quality.triggered} false alarms"
+            )
     return quality
 
 
 def _worlds(job: Job, champions: int, windows: int) -> Iterator[tuple[Days, datetime]]:
     """Return for each champion its world, and the end of its training data."""
     spec, monitor = job.spec, job.spec.monitor
-    before = max(spec.train.lookback, monitor.reference + monitor.retrain.persist.of * monitor.window) // DAY
+    before = (
+        max(spec.train.lookback, monitor.reference + monitor.retrain.persist.of * monitor.window)
+        // DAY
+    )
     after = -(-windows * monitor.window // DAY)
     for number, first in enumerate(_first_days(job, champions, before + after)):
         source = spec.ingest.source
         if isinstance(source, SimulatorSource):
-            changed = source.model_copy(update={"seed": source.seed + 1 + number, "drift_from": None})
+            changed = source.model_copy(
+                update={"seed": source.seed + 1 + number, "drift_from": None}
+            )
             ingest = spec.ingest.model_copy(update={"source": changed})
-            opened = open_source(Job(spec.model_copy(update={"ingest": ingest}), job.environment, job.run))
+            opened = open_source(
+                Job(spec.model_copy(update={"ingest": ingest}), job.environment, job.run)
+            )
         else:
             opened = open_source(job)
-        yield read_days(spec, opened, first, before + after, f"{number}"), midnight(first) + before * DAY
+        yield (
+            read_days(spec, opened, first, before + after, f"{number}"),
+            midnight(first) + before * DAY,
+        )
 
 
 def _first_days(job: Job, champions: int, needed: int) -> list[date]:
@@ -115,14 +127,23 @@ def _first_days(job: Job, champions: int, needed: int) -> list[date]:
         span = (end - spec.start).days + 1 - needed
         if span < 0:
             raise TerminalError(
-                "the source has too few days to try the monitor on", model=spec.model,
-                received=f"{span + needed} days", allowed=f"at least {needed}", next_step="ask for fewer windows",
-            )  # fmt: skip
+                "the source has too few days to try the monitor on",
+                model=spec.model,
+                received=f"{span + needed} days",
+                allowed=f"at least {needed}",
+                next_step="ask for fewer windows",
+            )
     return [spec.start + timedelta(days=number * span // champions) for number in range(champions)]
 
 
 def _try_champion(
-    job: Job, quality: Quality, folder: Path, world: Days, as_of: datetime, number: int, windows: int
+    job: Job,
+    quality: Quality,
+    folder: Path,
+    world: Days,
+    as_of: datetime,
+    number: int,
+    windows: int,
 ) -> None:
     champion = train_champion(job, world, as_of, f"trial-{number}")
     walk = Walk(job.spec, champion, world, folder, as_of)
@@ -153,7 +174,10 @@ def _changed(world: Days, kind: Injection, since: Span, number: int) -> Days:
 
 def _note(noticed: Noticed, found: Iterable[Step]) -> None:
     steps = list(found)
-    fired = [[signal for signal, outcome in step.signals.signals.items() if outcome == "fired"] for step in steps]
+    fired = [
+        [signal for signal, outcome in step.signals.signals.items() if outcome == "fired"]
+        for step in steps
+    ]
     noticed.fired.append(next((place for place, signals in enumerate(fired, 1) if signals), None))
     triggers = (place for place, step in enumerate(steps, 1) if step.decided.outcome == "retrain")
     noticed.triggered.append(next(triggers, None))

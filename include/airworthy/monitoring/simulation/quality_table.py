@@ -14,7 +14,9 @@ def quality_table(quality: Quality) -> str:
 
 def _alarms(quality: Quality) -> Iterator[str]:
     yield f"{quality.windows} windows without a change, {quality.champions} champions"
-    fired = ", ".join(f"{signal} {count}" for signal, count in quality.fired.most_common()) or "none"
+    fired = (
+        ", ".join(f"{signal} {count}" for signal, count in quality.fired.most_common()) or "none"
+    )
     yield f"  windows in which a signal fired:          {quality.fired_windows} ({fired})"
     yield f"  windows in which a training was triggered: {quality.triggered} ({quality.false_alarms:.2%})"
 

@@ -44,7 +44,9 @@ class Step:
 class Walk:
     """A champion's windows, one after the other, from its training on."""
 
-    def __init__(self, spec: ModelSpec, champion: Champion, days: Production, folder: Path, trained: datetime) -> None:
+    def __init__(
+        self, spec: ModelSpec, champion: Champion, days: Production, folder: Path, trained: datetime
+    ) -> None:
         """Keep who is watched in which world; `folder` is for what is remembered between windows."""
         self._spec, self._champion, self._days = spec, champion, days
         self._memory, self._trained = Memory(folder, spec, champion), trained
@@ -53,10 +55,16 @@ class Walk:
         """Return the first windows after the training."""
         length = self._spec.monitor.window
         first = last_complete(self._trained, length).end
-        return [Span(first + number * length, first + (number + 1) * length) for number in range(count)]
+        return [
+            Span(first + number * length, first + (number + 1) * length) for number in range(count)
+        ]
 
     def go(
-        self, spans: Sequence[Span], days: Production | None = None, before: Sequence[Step] = (), refused: int = 0
+        self,
+        spans: Sequence[Span],
+        days: Production | None = None,
+        before: Sequence[Step] = (),
+        refused: int = 0,
     ) -> Iterator[Step]:
         """Watch windows in order.
 
@@ -73,7 +81,9 @@ class Walk:
         for span in spans:
             said = self._said(span, days or self._days)
             outcomes = {signal: each.outcome for signal, each in said.items()}
-            seen.append(WindowSignals(end=span.end, champion=self._champion.version, signals=outcomes))
+            seen.append(
+                WindowSignals(end=span.end, champion=self._champion.version, signals=outcomes)
+            )
             decided = decide_retraining(Seen(seen, last, refused), self._spec.monitor.retrain)
             if decided.outcome == "retrain":
                 last = span.end
@@ -81,7 +91,9 @@ class Walk:
 
     def _said(self, span: Span, days: Production) -> dict[Signal, Said]:
         watch = Watch(self._spec, self._champion, days, self._memory)
-        labelled = last_complete(span.end - self._spec.ingest.label_delay, self._spec.monitor.window)
+        labelled = last_complete(
+            span.end - self._spec.ingest.label_delay, self._spec.monitor.window
+        )
         return {
             "skew": self._shifts(lambda: watch.inputs(span, "skew")),
             "drift": self._shifts(lambda: watch.inputs(span, "drift")),
@@ -101,9 +113,13 @@ class Walk:
         labels, predictions = score(self._spec, self._champion.bundle, days.labelled(span))
         needed = self._spec.monitor.retrain.min_labels
         if len(labels) < needed:
-            return Said("inconclusive", f"{len(labels)} labels of the window, at least {needed} are needed")
+            return Said(
+                "inconclusive", f"{len(labels)} labels of the window, at least {needed} are needed"
+            )
         try:
             rise = watch.errors(span, labels, predictions)
         except Inconclusive as why:
             return Said("inconclusive", str(why))
-        return Said(*judge_rise(rise, self._spec.monitor.performance, METRIC_OF_TASK[self._spec.task]))
+        return Said(
+            *judge_rise(rise, self._spec.monitor.performance, METRIC_OF_TASK[self._spec.task])
+        )

@@ -12,7 +12,13 @@ import polars as pl
 
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.days import midnight
-from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions, polars_schema
+from airworthy.features import (
+    FeatureSet,
+    check_expressions,
+    fit_features,
+    load_expressions,
+    polars_schema,
+)
 from airworthy.handover import Window
 from airworthy.job import Job
 from airworthy.lake.conform import conform, declared_columns
@@ -65,7 +71,11 @@ class Days:
             yield self.rows[day]
 
     def _days(self, span: Span) -> list[date]:
-        return [day for day in sorted(self.rows) if span.start < midnight(day) + DAY and midnight(day) < span.end]
+        return [
+            day
+            for day in sorted(self.rows)
+            if span.start < midnight(day) + DAY and midnight(day) < span.end
+        ]
 
 
 def read_days(spec: ModelSpec, source: Source, first: date, count: int, name: str) -> Days:
@@ -90,19 +100,38 @@ def train_champion(job: Job, days: Days, as_of: datetime, name: str) -> Champion
     learned = pl.concat(list(days.frames(bounds.start, bounds.holdout_start))).lazy()
     fitted = fit_features(expressions, check_expressions(expressions, spec.inputs, path), [learned])
     features, classes = FeatureSet(expressions, fitted), find_classes(spec, learned)
-    rules = spec.train.model_copy(update={"rounds": min(spec.train.rounds, MOST_ROUNDS), "search": None})
+    rules = spec.train.model_copy(
+        update={"rounds": min(spec.train.rounds, MOST_ROUNDS), "search": None}
+    )
     with tempfile.TemporaryDirectory() as scratch:
         parts = ((bounds.start, bounds.tuning_start), (bounds.tuning_start, bounds.holdout_start))
         stored = [
-            store_rows(Path(scratch) / str(number), days.frames(*part), features, spec.ingest.label, classes)
+            store_rows(
+                Path(scratch) / str(number),
+                days.frames(*part),
+                features,
+                spec.ingest.label,
+                classes,
+            )
             for number, part in enumerate(parts)
         ]
         booster = fit_booster(
-            spec.model_copy(update={"train": rules}), base_parameters(spec, classes, {}), stored[0], stored[1]
+            spec.model_copy(update={"train": rules}),
+            base_parameters(spec, classes, {}),
+            stored[0],
+            stored[1],
         ).booster
-    manifest = Manifest(model=spec.model, task=spec.task, inputs=spec.inputs, features=fitted, classes=classes)
+    manifest = Manifest(
+        model=spec.model, task=spec.task, inputs=spec.inputs, features=fitted, classes=classes
+    )
     bundle = ModelBundle(manifest, features, booster)
     return Champion(
-        version=name, run_id="", digest=name, bundle=bundle, importance=column_importance(bundle), rows=days,
-        learned=Span(bounds.start, bounds.holdout_start), holdout=Span(bounds.holdout_start, bounds.end),
-    )  # fmt: skip
+        version=name,
+        run_id="",
+        digest=name,
+        bundle=bundle,
+        importance=column_importance(bundle),
+        rows=days,
+        learned=Span(bounds.start, bounds.holdout_start),
+        holdout=Span(bounds.holdout_start, bounds.end),
+    )
