@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from airworthy.errors import TerminalError
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
-from airworthy.runners import DEFAULT, Docker, Kubernetes, Place
+from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
 from airworthy.spec.fields import Wrong, refuse
@@ -68,9 +68,9 @@ class Environment(BaseModel):
     downloads: Path
     flags: Path | None = None
     release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
-    stages: dict[str, Place] = Field(default_factory=dict)
-    docker: Docker | None = None
-    kubernetes: Kubernetes | None = None
+    stages: dict[str, RunnerName] = Field(default_factory=dict)
+    docker: DockerSettings | None = None
+    kubernetes: KubernetesSettings | None = None
     alerts: list[Channel] = Field(default_factory=list)
     variables: tuple[str, ...] = ()
 
@@ -106,7 +106,7 @@ class Environment(BaseModel):
         refuse(wrong)
         return self
 
-    def place_of(self, stage: str) -> Place:
+    def runner_of(self, stage: str) -> RunnerName:
         """Return where a stage runs."""
         return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
 

@@ -16,7 +16,7 @@ ENVIRONMENTS = Path("include", "environments")
 MODELS = Path("include", "models")
 
 
-class NoProject(TerminalError):
+class NoProjectError(TerminalError):
     """No project was found; nothing was read or written."""
 
     consequence = ""
@@ -26,11 +26,11 @@ def project_folder() -> Path:
     """Return the project's folder.
 
     Raises:
-        NoProject: when ``AIRWORTHY_PROJECT`` names no folder, or no folder is a project.
+        NoProjectError: when ``AIRWORTHY_PROJECT`` names no folder, or no folder is a project.
     """
     found = find_project()
     if found is None:
-        raise NoProject(
+        raise NoProjectError(
             "there is no project here",
             received=f"{Path.cwd()}: neither this folder nor one above it is a project",
             allowed=f"a folder with {ENVIRONMENTS} or {MODELS} in it",
@@ -43,7 +43,7 @@ def find_project() -> Path | None:
     """Return the project's folder; None when no folder is a project.
 
     Raises:
-        NoProject: when ``AIRWORTHY_PROJECT`` names no folder.
+        NoProjectError: when ``AIRWORTHY_PROJECT`` names no folder.
     """
     return _named() or _checkout() or _around(Path.cwd())
 
@@ -53,7 +53,7 @@ def _named() -> Path | None:
     if not name:
         return None
     if not Path(name).is_dir():
-        raise NoProject(
+        raise NoProjectError(
             "there is no such project",
             received=f"{VARIABLE}={name}",
             allowed="a folder that exists",

@@ -18,7 +18,7 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.days import midnight
 from airworthy.errors import TerminalError
-from airworthy.evaluation.evaluate_gates import Judged, judge_challenger
+from airworthy.evaluation.evaluate_gates import Judged, evaluate_challenger
 from airworthy.evaluation.holdout import score_holdout
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
@@ -38,7 +38,7 @@ Known = Callable[[str], ModelBundle | None]
 
 
 @dataclass(frozen=True)
-class PastModel:
+class ReplayedModel:
     """A challenger as of a past day: what it was made from, the model, and the baseline beside it.
 
     `key` is that under which it would be registered.
@@ -79,7 +79,7 @@ class Past:
         job = self.job(end)
         return ingest(Job(self.spec.model_copy(update={"train": train}), job.environment, job.run))
 
-    def challenger(self, as_of: datetime, known: Known = lambda key: None) -> PastModel:
+    def challenger(self, as_of: datetime, known: Known = lambda key: None) -> ReplayedModel:
         """Train a challenger as of a past day whose window was gathered: the spec's features, rounds and search.
 
         Args:
@@ -94,7 +94,7 @@ class Past:
         material = gather_material(job, self._lake, dataset)
         key = idempotency_key(job, dataset)
         bundle = known(key) or self._fit(material)
-        return PastModel(as_of, key, material, bundle, fit_baseline_beside(material))
+        return ReplayedModel(as_of, key, material, bundle, fit_baseline_beside(material))
 
     def _fit(self, material: Material) -> ModelBundle:
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
@@ -106,7 +106,7 @@ class Past:
             if start.date() <= date.fromisoformat(day) < end.date():
                 yield self._lake.read_partition(dataset, date.fromisoformat(day))
 
-    def judge(self, challenger: PastModel, champion: PastModel | None) -> Judged:
+    def judge(self, challenger: ReplayedModel, champion: ReplayedModel | None) -> Judged:
         """Put a challenger to the spec's gates on its own holdout, as the evaluate stage does.
 
         Raises:
@@ -128,7 +128,7 @@ class Past:
                 allowed="at least 1 row",
                 next_step="look at the source's labels",
             )
-        return judge_challenger(
+        return evaluate_challenger(
             self.spec, behaviour, challenger.bundle, scored.priced(self.spec, behaviour), {}
         )
 

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from airworthy.spec.fields import Duration, Part
 
-Place = Literal["inline", "docker", "kubernetes"]
-PLACES: tuple[Place, ...] = ("inline", "docker", "kubernetes")
+RunnerName = Literal["inline", "docker", "kubernetes"]
+RUNNERS: tuple[RunnerName, ...] = ("inline", "docker", "kubernetes")
 DEFAULT = "default"
 Named = Annotated[str, Field(min_length=1)]
 
@@ -23,7 +23,7 @@ class Resources(Part):
     memory_mib: Annotated[int, Field(ge=64)] | None = None
 
 
-class Containers(Part):
+class ContainerSettings(Part):
     """What Docker and Kubernetes are told alike.
 
     `variables` are names of environment variables that a container gets from the caller, beside those that the
@@ -39,7 +39,7 @@ class Containers(Part):
         return self.resources.get(stage) or self.resources.get(DEFAULT) or Resources()
 
 
-class Docker(Containers):
+class DockerSettings(ContainerSettings):
     """A Docker engine on the caller's machine: its containers see the state folder under the same path.
 
     `engine` is the engine's address (None: ``DOCKER_HOST``, else the local socket), `network` the containers' network
@@ -55,7 +55,7 @@ class Docker(Containers):
     user: str | None = None
 
 
-class Kubernetes(Containers):
+class KubernetesSettings(ContainerSettings):
     """A cluster, reached through an Airflow connection or from within.
 
     `secrets` are names of Secrets whose keys become environment variables. A pod's specification shows the values of

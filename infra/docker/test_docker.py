@@ -24,7 +24,7 @@ import yaml
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy_airflow.runners.docker_runner import DockerPlace
+from airworthy_airflow.runners.docker_runner import DockerRunner
 from airworthy_airflow.runners.stage_call import StageCall
 
 HERE = Path(__file__).resolve().parents[2]
@@ -83,9 +83,9 @@ def containers(client: docker.DockerClient) -> list[Any]:
     return client.containers.list(all=True, filters={"label": f"airworthy.dag={MODEL}__train"})
 
 
-def place(stage: str, **handed: Any) -> DockerPlace:
+def place(stage: str, **handed: Any) -> DockerRunner:
     """Return the place of one stage of the run."""
-    return DockerPlace(StageCall(stage, stage, {"run": RUN, **handed}, load_environment()))
+    return DockerRunner(StageCall(stage, stage, {"run": RUN, **handed}, load_environment()))
 
 
 def test_a_whole_train_run_with_every_stage_in_a_container(

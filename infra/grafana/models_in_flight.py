@@ -299,7 +299,7 @@ def _predictions(made: Dashboard) -> None:
 
 
 def _rollouts(made: Dashboard) -> None:
-    made.with_row(Row("Rollouts and decisions"))
+    made.with_row(Row("LiveRollouts and decisions"))
     made.with_panel(
         rows_of(
             "Loaded versions",
@@ -310,7 +310,7 @@ def _rollouts(made: Dashboard) -> None:
     )
     made.with_panel(
         rows_of(
-            "Rollouts under way",
+            "LiveRollouts under way",
             "Who is watched against whom, and in which step.",
             f"max by (model, champion, challenger, step) (airworthy_rollout_info{{{M}}})",
             width=8,

@@ -105,7 +105,7 @@ def test_stages_run_where_the_file_says(write: Callable[[str], Path], tmp_path: 
         kubernetes: {image: airworthy, namespace: ml, resources: {default: {cpus: 1}, train: {cpus: 8}}}
     """)
     environment = load_environment()
-    assert [environment.place_of(stage) for stage in ("ingest", "validate", "train")] == [
+    assert [environment.runner_of(stage) for stage in ("ingest", "validate", "train")] == [
         "inline",
         "docker",
         "kubernetes",
@@ -207,7 +207,7 @@ def test_a_channel_that_cannot_be_is_named(
 def test_everything_runs_inline_where_nothing_is_said(write: Callable[[str], Path]) -> None:
     """One machine without Docker is the default."""
     write("")
-    assert load_environment().place_of("train") == "inline"
+    assert load_environment().runner_of("train") == "inline"
 
 
 def test_the_variables_that_a_file_names_are_known(

@@ -19,10 +19,10 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.stage_input import VARIABLE, unpack
 from airworthy_airflow.operators.stage_operator import airflow_errors
-from airworthy_airflow.runners import place_for
-from airworthy_airflow.runners.docker_runner import DockerPlace, failure_of
-from airworthy_airflow.runners.inline_runner import InlinePlace
-from airworthy_airflow.runners.kubernetes_runner import KubernetesPlace, exit_code_of
+from airworthy_airflow.runners import runner_for
+from airworthy_airflow.runners.docker_runner import DockerRunner, failure_of
+from airworthy_airflow.runners.inline_runner import InlineRunner
+from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner, exit_code_of
 from airworthy_airflow.runners.stage_call import StageCall
 
 from .docker_engine import Engine, running_engine
@@ -76,13 +76,13 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage
 
 @pytest.mark.parametrize(
     ("place", "kind"),
-    [("inline", InlinePlace), ("docker", DockerPlace), ("kubernetes", KubernetesPlace)],
+    [("inline", InlineRunner), ("docker", DockerRunner), ("kubernetes", KubernetesRunner)],
 )
 def test_the_environment_picks_the_place(
     call: Callable[..., StageCall], place: str, kind: type
 ) -> None:
     """By the stage's name."""
-    assert isinstance(place_for(call(place)), kind)
+    assert isinstance(runner_for(call(place)), kind)
 
 
 def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
@@ -97,7 +97,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     }
     with running_engine(Engine(result={"model": "delivery_eta"})) as engine:
         made = call(engine=engine.url, **settings)
-        assert DockerPlace(made).run(CONTEXT) == {"model": "delivery_eta"}
+        assert DockerRunner(made).run(CONTEXT) == {"model": "delivery_eta"}
     asked = engine.created
     assert asked["Image"] == "airworthy:1"
     assert asked["Cmd"][:6] == ["python", "-m", "airworthy", "stage", "train", "--model"]
@@ -121,7 +121,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
 
 def test_secrets_are_in_no_field_that_airflow_shows(call: Callable[..., StageCall]) -> None:
     """Airflow's pages show an operator's template fields; what is private is not among them."""
-    operator = DockerPlace(call(variables=["AIRWORTHY_TEST_KEY"])).operator(CONTEXT)
+    operator = DockerRunner(call(variables=["AIRWORTHY_TEST_KEY"])).operator(CONTEXT)
     shown = str([getattr(operator, field) for field in operator.template_fields])
     assert "a secret too" not in shown
     assert "user:secret" not in shown
@@ -154,7 +154,7 @@ def test_exit_codes_decide_whether_a_task_is_retried(
         running_engine(Engine(exit_code=exit_code, log=log)) as engine,
         pytest.raises(raised, match=told) as failure,
     ):
-        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
     assert str(exit_code) in str(failure.value.received)
     assert engine.removed == ["container"]
 
@@ -190,7 +190,7 @@ def test_airflow_retries_what_may_pass_and_nothing_else(call: Callable[..., Stag
         with running_engine(Engine(exit_code=exit_code)) as engine:
             made = call(engine=engine.url)
             with pytest.raises(kind) as failure, airflow_errors(log):
-                DockerPlace(made).run(CONTEXT)
+                DockerRunner(made).run(CONTEXT)
         assert type(failure.value) is kind
 
 
@@ -199,13 +199,13 @@ def test_a_container_that_leaves_no_result_may_be_tried_again(
 ) -> None:
     """An image whose command is another one ends well and hands nothing over."""
     with running_engine(Engine()) as engine, pytest.raises(TransientError, match="no result"):
-        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
 
 
 def test_what_a_killed_try_left_is_removed_first(call: Callable[..., StageCall]) -> None:
     """Two containers of one task never work side by side."""
     with running_engine(Engine(result={}, left=["old"])) as engine:
-        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
     assert engine.removed == ["old", "container"]
 
 
@@ -214,7 +214,7 @@ def test_an_engine_that_is_down_may_come_back(call: Callable[..., StageCall]) ->
     with running_engine(Engine()) as engine:
         pass
     with pytest.raises((TransientError, AirflowException)) as failure:
-        DockerPlace(call(engine=engine.url)).run(CONTEXT)
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
     assert not isinstance(failure.value, AirflowFailException)
 
 
@@ -241,7 +241,7 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
         resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}},
         startup_timeout="20m",
     )
-    operator = KubernetesPlace(made).operator()
+    operator = KubernetesRunner(made).operator()
     assert operator.startup_timeout_seconds == 1200
     pod = operator.build_pod_request_obj(dry_run=True)
     sent = ApiClient().sanitize_for_serialization(pod)
@@ -270,7 +270,7 @@ def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
     call: Callable[..., StageCall],
 ) -> None:
     """It reads the same environment file, and needs what that names."""
-    operator = KubernetesPlace(call("kubernetes")).operator()
+    operator = KubernetesRunner(call("kubernetes")).operator()
     assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
 
 

@@ -10,7 +10,7 @@ from airworthy.ledger.events import AlertRaised
 from airworthy.ledger.ledger_queries import of_kind
 
 
-def told_before(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
+def already_sent(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
     """Return the names of the channels that were told of an alert; None: it was never raised."""
     told = [
         set(entry.event.told)

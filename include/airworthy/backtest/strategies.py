@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from airworthy.errors import TerminalError
 from airworthy.handover import Ref
-from airworthy.replay import Past, PastModel
+from airworthy.replay import Past, ReplayedModel
 
 Arm = Literal["never", "triggered", "scheduled"]
 
@@ -27,7 +27,7 @@ class Training(Ref):
 class Service:
     """One arm's champions by time. A challenger takes over on its day when the gates let it pass."""
 
-    def __init__(self, past: Past, first: PastModel) -> None:
+    def __init__(self, past: Past, first: ReplayedModel) -> None:
         """Begin with a champion that every arm has."""
         self._past = past
         self._champions = [first]
@@ -35,7 +35,7 @@ class Service:
         self.trainings: list[Training] = []
 
     @property
-    def champion(self) -> PastModel:
+    def champion(self) -> ReplayedModel:
         """The present champion."""
         return self._champions[-1]
 
@@ -53,11 +53,11 @@ class Service:
         """When another champion took over."""
         return [champion.as_of for champion in self._champions[1:]]
 
-    def at(self, moment: datetime) -> PastModel:
+    def at(self, moment: datetime) -> ReplayedModel:
         """Return the champion at a moment."""
         return _newest(self._champions, moment)
 
-    def made_by(self, moment: datetime) -> PastModel:
+    def made_by(self, moment: datetime) -> ReplayedModel:
         """Return the newest challenger that was trained by a moment, whatever the gates said of it."""
         return _newest(self._made, moment)
 
@@ -87,5 +87,5 @@ class Service:
         return training
 
 
-def _newest(models: Sequence[PastModel], moment: datetime) -> PastModel:
+def _newest(models: Sequence[ReplayedModel], moment: datetime) -> ReplayedModel:
     return [model for place, model in enumerate(models) if place == 0 or model.as_of <= moment][-1]

@@ -13,7 +13,7 @@ from airworthy.monitoring.monitored_champion import Champion
 from airworthy.monitoring.retraining_rule import SIGNALS_OF_REASON
 from airworthy.monitoring.simulation.walk import Step, Walk
 from airworthy.monitoring.spans import Span
-from airworthy.replay import DAY, Past, PastModel
+from airworthy.replay import DAY, Past, ReplayedModel
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _why(step: Step) -> str:
     return f"{reason}: {', '.join(columns) or said[0].words.partition(' that the holdout')[0]}"
 
 
-def _walk(past: Past, model: PastModel, production: LakeRows) -> Walk:
+def _walk(past: Past, model: ReplayedModel, production: LakeRows) -> Walk:
     material, bounds = model.material, model.material.bounds
     champion = Champion(
         version=f"of {model.as_of:%Y-%m-%d}",
@@ -92,7 +92,7 @@ def _walk(past: Past, model: PastModel, production: LakeRows) -> Walk:
     return Walk(material.job.spec, champion, production, past.folder / "windows", model.as_of)
 
 
-def rows_of(past: Past, model: PastModel) -> LakeRows:
+def rows_of(past: Past, model: ReplayedModel) -> LakeRows:
     """Return the very rows that a model was made from."""
     dataset = model.material.dataset
     return LakeRows(past.spec, model.material.lake, dataset.version, dataset.partitions)

@@ -151,7 +151,7 @@ class BatchPredictions:
         for _ in range(delta.ATTEMPTS):
             try:
                 return attempt()
-            except delta.LostRace:
+            except delta.LostRaceError:
                 continue  # another run committed: look again at what is there
         raise TransientError(
             f"other runs kept committing to {self.uri} first",

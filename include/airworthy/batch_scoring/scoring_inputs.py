@@ -34,7 +34,7 @@ def scoring_of(spec: ModelSpec) -> Score:
     return spec.score
 
 
-def inputs_job(job: Job) -> Job:
+def scoring_job(job: Job) -> Job:
     """Return the job that brings in the rows to score: its spec's ``ingest`` describes them.
 
     Rows of a source of their own have no label: they are final when the source no longer changes them.

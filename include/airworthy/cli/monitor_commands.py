@@ -54,12 +54,12 @@ def monitor_quality(
     A simulated source gives another world for every champion. Of any other source the real days are taken: what
     fires there without a change put in may be real.
     """
-    from airworthy.monitoring.simulation.monitor_quality import try_monitor
+    from airworthy.monitoring.simulation.monitor_quality import simulate_monitor
     from airworthy.monitoring.simulation.quality_table import quality_table
 
     log_to_stderr()
     job = _job(model, as_of)
-    quality = try_monitor(job, champions, windows, lambda told: typer.echo(told, err=True))
+    quality = simulate_monitor(job, champions, windows, lambda told: typer.echo(told, err=True))
     typer.echo(quality_table(quality))
 
 

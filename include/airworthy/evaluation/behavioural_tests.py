@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
-class BehaviourFound:
+class BehaviouralResult:
     """What one test found.
 
     Attributes:
@@ -47,9 +47,9 @@ class BehaviourFound:
         return self.violations / self.rows if self.rows else 0.0
 
 
-def try_behaviour(
+def run_behavioural_tests(
     tests: Mapping[str, BehaviouralTest], bundle: ModelBundle, sample: pl.DataFrame
-) -> list[BehaviourFound]:
+) -> list[BehaviouralResult]:
     """Try every test on a model.
 
     Args:
@@ -82,14 +82,14 @@ def try_behaviour(
 
 def _try(
     name: str, test: BehaviouralTest, bundle: ModelBundle, rows: pl.DataFrame, before: Array
-) -> BehaviourFound:
+) -> BehaviouralResult:
     if isinstance(test, MinimumFunctionality):
         return _minimum(name, test, bundle)
     if test.where is not None:
         chosen = rows.select(test.where.fill_null(value=False).alias("chosen"))["chosen"].to_numpy()
         rows, before = rows.filter(pl.Series(chosen)), before[chosen]
     if rows.is_empty():
-        return BehaviourFound(name, rule_of(test), 0, 0, test.allowed, max(1, test.min_rows))
+        return BehaviouralResult(name, rule_of(test), 0, 0, test.allowed, max(1, test.min_rows))
     after: Array = bundle.predict(changed_rows(rows, test.change, bundle.manifest.inputs))
     excess = _moved(test, bundle, before, after) - test.tolerance
     violated = ~(excess <= 0)  # a prediction that is no number breaks every rule
@@ -97,7 +97,7 @@ def _try(
     if violated.any():
         worst = int(np.nanargmax(np.where(np.isnan(excess), np.inf, excess)))
         example = f"{_row(rows, worst)}: {_shown(before[worst])} became {_shown(after[worst])}"
-    return BehaviourFound(
+    return BehaviouralResult(
         name, rule_of(test), len(rows), int(violated.sum()), test.allowed, test.min_rows, example
     )
 
@@ -111,7 +111,7 @@ def _moved(test: Invariance | Direction, bundle: ModelBundle, before: Array, aft
     return np.asarray(sign * (_of(test.of, bundle, after) - _of(test.of, bundle, before)))
 
 
-def _minimum(name: str, test: MinimumFunctionality, bundle: ModelBundle) -> BehaviourFound:
+def _minimum(name: str, test: MinimumFunctionality, bundle: ModelBundle) -> BehaviouralResult:
     rows = written_rows(test, bundle.manifest.inputs)
     found = _of(test.of, bundle, bundle.predict(rows)).astype(np.float64)
     low = -np.inf if test.at_least is None else test.at_least
@@ -123,7 +123,7 @@ def _minimum(name: str, test: MinimumFunctionality, bundle: ModelBundle) -> Beha
             np.argmax(np.where(np.isnan(found), np.inf, np.maximum(low - found, found - high)))
         )
         example = f"{_row(rows, worst)}: {_shown(found[worst])}"
-    return BehaviourFound(
+    return BehaviouralResult(
         name, rule_of(test), len(rows), int(violated.sum()), test.allowed, 1, example
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from airworthy.behaviour import Behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.evaluation.behavioural_gates import behaviour_outcomes
-from airworthy.evaluation.behavioural_tests import try_behaviour
+from airworthy.evaluation.behavioural_tests import run_behavioural_tests
 from airworthy.evaluation.comparison import losses_of, slice_losses_of
 from airworthy.evaluation.holdout import Scored, slice_metrics
 from airworthy.gates.gate_outcomes import Measured, decide, overall
@@ -25,7 +25,7 @@ class Judged:
     releasable: bool
 
 
-def judge_challenger(
+def evaluate_challenger(
     spec: ModelSpec,
     behaviour: Behaviour,
     challenger: ModelBundle,
@@ -49,7 +49,7 @@ def judge_challenger(
         rows=len(scored.labels),
         incomparable=incomparable,
     )
-    tried = try_behaviour(behaviour.tests, challenger, scored.sample)
+    tried = run_behavioural_tests(behaviour.tests, challenger, scored.sample)
     gates = [*decide(spec.evaluate.gates, measured), *behaviour_outcomes(tried)]
     outcome = overall(gates)
     releasable = outcome == "pass" or (

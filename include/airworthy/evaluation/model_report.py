@@ -12,7 +12,7 @@ from airworthy.job import Job, git_commit
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
 
 _ROLES = ("challenger", "champion", "baseline")
-_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
+_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "InconclusiveError"}
 _MOST_SLICES = 60
 
 

@@ -43,7 +43,7 @@ class AppendOnlyTable:
                 return
             try:
                 self._commit(table, new)
-            except delta.LostRace:
+            except delta.LostRaceError:
                 continue  # another writer committed: look again at what is there
             return
         raise TransientError(
@@ -106,5 +106,5 @@ class AppendOnlyTable:
                 )
             except DeltaError as error:
                 if DeltaTable.is_deltatable(self.uri):  # another writer made it since
-                    raise delta.LostRace from error
+                    raise delta.LostRaceError from error
                 raise

@@ -40,7 +40,7 @@ ONE_FILE = 1 << 40
 ATTEMPTS = 25
 
 
-class LostRace(Exception):
+class LostRaceError(Exception):
     """Another writer committed first."""
 
 
@@ -49,14 +49,14 @@ def explained(uri: str) -> Iterator[None]:
     """Turn what delta-rs raises into the two kinds of error that Airworthy knows.
 
     Raises:
-        LostRace: when another writer committed first.
+        LostRaceError: when another writer committed first.
         TerminalError: when the table has another schema.
         TransientError: when the table cannot be reached, is locked, or fails otherwise.
     """
     try:
         yield
     except CommitFailedError as error:
-        raise LostRace from error
+        raise LostRaceError from error
     except SchemaMismatchError as error:
         raise TerminalError(f"the table {uri} has another schema", received=error) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
@@ -100,7 +100,7 @@ def open_or_create(
             )
         except DeltaError as error:
             if DeltaTable.is_deltatable(uri):  # another writer made it since
-                raise LostRace from error
+                raise LostRaceError from error
             raise
 
 
@@ -110,7 +110,7 @@ def replace_partition(
     """Replace one partition's rows in one atomic commit at the version after `table`'s.
 
     Raises:
-        LostRace: when another writer committed first; nothing was changed.
+        LostRaceError: when another writer committed first; nothing was changed.
     """
     with explained(table.table_uri):
         write_deltalake(
@@ -130,7 +130,7 @@ def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
     """Commit metadata alone, without a row.
 
     Raises:
-        LostRace: when another writer committed first; nothing was changed.
+        LostRaceError: when another writer committed first; nothing was changed.
     """
     with explained(table.table_uri):
         table.create_write_transaction(

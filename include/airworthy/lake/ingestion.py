@@ -68,7 +68,7 @@ def preprocessing_digest(job: Job) -> str:
     return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
-class Intake:
+class Ingestion:
     """One run over a window; holds one partition at a time.
 
     `read` counts the partitions that were read. `statistics` are those of the contents that were written, by digest.

@@ -262,7 +262,7 @@ class Lake:
         for _ in range(delta.ATTEMPTS):
             try:
                 return attempt()
-            except delta.LostRace:
+            except delta.LostRaceError:
                 self._table = None  # what was known is out of date: look again
         raise TransientError(
             f"other writers kept committing to {self.data_uri} first",

@@ -125,7 +125,7 @@ class Ledger:
                 entry = self._entry(event, run_id, who, near[-1] if near else None)
                 try:
                     self._commit(table, entry)
-                except delta.LostRace:
+                except delta.LostRaceError:
                     continue
                 return entry
         raise TransientError(
@@ -161,7 +161,7 @@ class Ledger:
                 )
             except DeltaError as error:
                 if DeltaTable.is_deltatable(self.uri):
-                    raise delta.LostRace from error
+                    raise delta.LostRaceError from error
                 raise
 
     def _entry(

@@ -10,7 +10,7 @@ from airworthy.job import Job
 from airworthy.lake.datasets import TrainingRecord, open_datasets
 from airworthy.lake.lake import open_lake
 from airworthy.monitoring.importance import column_importance
-from airworthy.monitoring.inconclusive import Inconclusive
+from airworthy.monitoring.inconclusive import InconclusiveError
 from airworthy.monitoring.live_rows import LakeRows, Production
 from airworthy.monitoring.spans import Span
 from airworthy.registry.registry import open_registry
@@ -46,19 +46,19 @@ def open_champion(job: Job, version: str | None) -> Champion:
     """Load a champion.
 
     Raises:
-        Inconclusive: when there is none, it reads other columns than the spec declares, or nothing is recorded of
+        InconclusiveError: when there is none, it reads other columns than the spec declares, or nothing is recorded of
             its training.
         TransientError: when MLflow or the lake cannot be reached.
     """
     if version is None:
-        raise Inconclusive("there is no champion")
+        raise InconclusiveError("there is no champion")
     registry = open_registry(job.environment)
     found = registry.version(job.spec.model, version)
     folder, digest = registry.bundle(job.spec.model, version)
     bundle = ModelBundle.load(folder, digest)
     why = why_incomparable(bundle.manifest, job.spec)
     if why is not None:
-        raise Inconclusive(why)
+        raise InconclusiveError(why)
     rows, training = _training(job, str(found.run_id), int(registry.tag(found, DATASET_VERSION)))
     return Champion(
         version,
@@ -80,4 +80,4 @@ def _training(job: Job, run_id: str, version: int) -> tuple[LakeRows, TrainingRe
             return LakeRows(
                 job.spec, open_lake(job.environment, job.spec.model), version, partitions
             ), training
-    raise Inconclusive(f"nothing is recorded of the training of run {run_id}")
+    raise InconclusiveError(f"nothing is recorded of the training of run {run_id}")

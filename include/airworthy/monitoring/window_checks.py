@@ -12,7 +12,7 @@ from airworthy.monitoring.champion_predictions import score
 from airworthy.monitoring.check_evidence import keep
 from airworthy.monitoring.drift_rule import describe
 from airworthy.monitoring.evidently_report import Drawn, draw, sample
-from airworthy.monitoring.inconclusive import Inconclusive
+from airworthy.monitoring.inconclusive import InconclusiveError
 from airworthy.monitoring.live_rows import Production, open_production
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK, LossRise
 from airworthy.monitoring.monitored_champion import open_champion
@@ -37,10 +37,10 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
     span, needed = Span(live.start, live.end), job.spec.monitor.min_rows
     try:
         if live.rows < needed:
-            raise Inconclusive(f"{live.rows} rows in the window, at least {needed} are needed")
+            raise InconclusiveError(f"{live.rows} rows in the window, at least {needed} are needed")
         champion, production = open_champion(job, live.champion), open_production(job, live)
         found = Watch(job.spec, champion, production, Memory.of(job, champion)).inputs(span, signal)
-    except Inconclusive as why:
+    except InconclusiveError as why:
         return keep(_nothing_said(job, signal, str(why)))
     drawn = _draw(job, signal, production, span, found)
     check = _shift_check(job, signal, found).model_copy(
@@ -71,10 +71,10 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
         labels, predictions = score(job.spec, champion.bundle, production.labelled(span))
         count, needed = len(labels), job.spec.monitor.retrain.min_labels
         if count < needed:
-            raise Inconclusive(f"{count} labels of the window, at least {needed} are needed")
+            raise InconclusiveError(f"{count} labels of the window, at least {needed} are needed")
         watch = Watch(job.spec, champion, production, Memory.of(job, champion))
         rise, found = watch.errors(span, labels, predictions), watch.labels(span)
-    except Inconclusive as why:
+    except InconclusiveError as why:
         return keep(
             PerformanceCheck(
                 start=span.start,

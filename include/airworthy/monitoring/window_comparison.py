@@ -9,7 +9,7 @@ from typing import Literal
 from airworthy.handover import Shift
 from airworthy.monitoring.champion_predictions import Array
 from airworthy.monitoring.drift_rule import Judgement, judge
-from airworthy.monitoring.inconclusive import Inconclusive
+from airworthy.monitoring.inconclusive import InconclusiveError
 from airworthy.monitoring.live_rows import Production
 from airworthy.monitoring.loss_rise import LossRise, loss_rise, losses_of
 from airworthy.monitoring.monitored_champion import Champion
@@ -61,7 +61,7 @@ class Watch:
             signal: ``skew``: with the champion's training data; ``drift``: with recent production.
 
         Raises:
-            Inconclusive: when there are too few windows to compare with, or the window has no rows.
+            InconclusiveError: when there are too few windows to compare with, or the window has no rows.
         """
         compared = self._trained(span) if signal == "skew" else self._recent(span)
         bins = self._memory.bins(self._spec.inputs)
@@ -76,7 +76,7 @@ class Watch:
         """Compare the labels of a window that are known with those of the champion's training data.
 
         Raises:
-            Inconclusive: as `inputs` does.
+            InconclusiveError: as `inputs` does.
         """
         name, compared = self._spec.ingest.label, self._trained(span)
         bins = self._memory.bins({name: self._spec.ingest.columns[name]})
@@ -99,7 +99,7 @@ class Watch:
             predictions: The champion's, as it gives them.
 
         Raises:
-            Inconclusive: when the champion's own data have too few windows.
+            InconclusiveError: when the champion's own data have too few windows.
         """
         trained, holdout = (
             self._memory.trained_losses(like(span, days.start, days.end))
@@ -108,7 +108,7 @@ class Watch:
         live = losses_of(span.season, self._spec.task, labels, predictions)
         rise = loss_rise(self._spec.task, live, trained, holdout)
         if rise is None:
-            raise Inconclusive(
+            raise InconclusiveError(
                 "too few windows of the champion's own data to know how its errors differ anyway"
             )
         return rise
@@ -129,11 +129,13 @@ class Watch:
 
 def _demand(reference: Reference | None, compared: Compared) -> Reference:
     if reference is None:
-        raise Inconclusive(f"fewer than two windows with rows to compare with: {compared.words}")
+        raise InconclusiveError(
+            f"fewer than two windows with rows to compare with: {compared.words}"
+        )
     return reference
 
 
 def _demand_rows(summary: Summary | None) -> Summary:
     if summary is None:
-        raise Inconclusive("the window has no rows")
+        raise InconclusiveError("the window has no rows")
     return summary

@@ -91,7 +91,7 @@ def _collect(environment: Environment, model: str, kind: _Kind) -> int:
                 rows += count
             if rows:
                 tidy(uri)
-        except delta.LostRace:
+        except delta.LostRaceError:
             continue
         return rows
     raise TransientError(

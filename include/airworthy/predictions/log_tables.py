@@ -44,7 +44,7 @@ def open_or_create(uri: str, columns: Types) -> DeltaTable:
     """Open a table of the log; make it when there is none. Columns for a version's inputs come with its first rows.
 
     Raises:
-        LostRace: when another collector made it at the same time.
+        LostRaceError: when another collector made it at the same time.
         TransientError: when the lake cannot be reached.
     """
     return delta.open_or_create(uri, columns, partition_by=DAY, configuration=_CONFIGURATION)
@@ -54,7 +54,7 @@ def append(table: DeltaTable, rows: pl.DataFrame, positions: Mapping[str, int]) 
     """Append rows in one atomic commit at the version after `table`'s, with how far each writer is read by then.
 
     Raises:
-        LostRace: when another collector committed first; nothing was changed.
+        LostRaceError: when another collector committed first; nothing was changed.
         TransientError: when the lake cannot be reached.
     """
     now = int(time.time() * 1000)
@@ -73,7 +73,7 @@ def tidy(uri: str) -> None:
     """Write the small files of a day together where there are many, and remove what was so replaced a day ago.
 
     Raises:
-        LostRace: when another collector did the same; nothing was changed.
+        LostRaceError: when another collector did the same; nothing was changed.
         TransientError: when the lake cannot be reached.
     """
     table = delta.open_table(uri)

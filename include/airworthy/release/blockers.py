@@ -7,7 +7,7 @@ from datetime import datetime
 from airworthy.handover import RunRequest
 
 
-def reasons_against(
+def release_blockers(
     run: RunRequest,
     *,
     releasable: bool,

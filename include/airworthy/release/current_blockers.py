@@ -11,12 +11,12 @@ from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.registry.registry import Registry
 from airworthy.registry.tags import AS_OF, BUNDLE_DIGEST, ROLLED_BACK
-from airworthy.release.blockers import reasons_against
+from airworthy.release.blockers import release_blockers
 from airworthy.release.release_record import not_approved
 from airworthy.release.release_rules import release_rules
 
 
-def standing_against(
+def current_blockers(
     job: Job, registry: Registry, entries: Sequence[Entry], verdict: Verdict, version: VersionRef
 ) -> list[str]:
     """Return why a version must not have traffic; empty when it may.
@@ -38,7 +38,7 @@ def standing_against(
         seen = datetime.fromisoformat(registry.tag(found, AS_OF))
     registered = registry.version(model, version.version)
     digest = registry.tag(registered, BUNDLE_DIGEST)
-    against = reasons_against(
+    against = release_blockers(
         job.run,
         releasable=verdict.releasable,
         gate_reasons=verdict.reasons,

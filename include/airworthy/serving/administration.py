@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from airworthy.serving.admin_token import TokenCheck
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 
 
 class NewChampion(BaseModel):
@@ -22,7 +22,7 @@ class NewChampion(BaseModel):
     version: str
 
 
-def administration(fleet: Fleet, check_token: TokenCheck) -> APIRouter:
+def administration(fleet: ModelStore, check_token: TokenCheck) -> APIRouter:
     """Return the routes of administration."""
 
     async def checked(request: Request) -> None:

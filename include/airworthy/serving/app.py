@@ -19,12 +19,12 @@ from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.administration import administration
 from airworthy.serving.async_registry import OpenRegistry
-from airworthy.serving.live_rollouts import Rollouts
+from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 from airworthy.serving.rollout_routes import rollout_routes
 from airworthy.serving.scorer import Scoring
-from airworthy.serving.scoring_middleware import ScoringDoor
+from airworthy.serving.scoring_middleware import ScoringMiddleware
 from airworthy.serving.server_metrics import Metrics
 
 
@@ -49,10 +49,10 @@ def create_app(
     """
     limits = limits or Limits()
     metrics = Metrics()
-    fleet = Fleet(open_registry, metrics)
+    fleet = ModelStore(open_registry, metrics)
     if prediction_log is not None:
         metrics.count_lost(lambda: prediction_log.lost)
-    rollouts = Rollouts(fleet, metrics, flags_file)
+    rollouts = LiveRollouts(fleet, metrics, flags_file)
     scoring = Scoring(rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
@@ -72,7 +72,7 @@ def create_app(
     app = FastAPI(title="Airworthy model server", lifespan=lifespan)
     check_token = token_check(read_token)
     app.add_middleware(
-        ScoringDoor,
+        ScoringMiddleware,
         fleet=fleet,
         metrics=metrics,
         limits=limits,
@@ -89,7 +89,9 @@ def create_app(
     return app
 
 
-async def _load(fleet: Fleet, rollouts: Rollouts, on_ready: Callable[[], None] | None) -> None:
+async def _load(
+    fleet: ModelStore, rollouts: LiveRollouts, on_ready: Callable[[], None] | None
+) -> None:
     await fleet.load_champions()
     # Before it is ready: a server that starts again in the middle of a canary goes on with it.
     await rollouts.start()
@@ -99,7 +101,7 @@ async def _load(fleet: Fleet, rollouts: Rollouts, on_ready: Callable[[], None] |
     await rollouts.watch()
 
 
-def _add_health(app: FastAPI, fleet: Fleet, metrics: Metrics) -> None:
+def _add_health(app: FastAPI, fleet: ModelStore, metrics: Metrics) -> None:
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         """The process answers."""
@@ -121,7 +123,7 @@ def _add_health(app: FastAPI, fleet: Fleet, metrics: Metrics) -> None:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_models(app: FastAPI, fleet: Fleet) -> None:
+def _add_models(app: FastAPI, fleet: ModelStore) -> None:
     @app.get("/models")
     async def models() -> dict[str, Any]:
         """Every model that is served, with its version."""

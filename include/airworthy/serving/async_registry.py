@@ -39,7 +39,7 @@ class Registry(Protocol):
 OpenRegistry = Callable[[], Registry]
 
 
-class RegistryDoor:
+class AsyncRegistry:
     """Asks a registry in a thread. It is opened at the first question, so that it may come up after the server."""
 
     def __init__(self, open_registry: OpenRegistry) -> None:

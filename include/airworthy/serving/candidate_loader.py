@@ -8,7 +8,7 @@ import time
 
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +17,10 @@ _TRY_AGAIN_SECONDS = 5.0
 ModelVersion = tuple[str, str]
 
 
-class FlaggedVersions:
+class CandidateLoader:
     """Loads what it is told to, and unloads what it loaded when that is wanted no more."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: ModelStore) -> None:
         """Start with none."""
         self._fleet = fleet
         self._wanted: set[ModelVersion] = set()

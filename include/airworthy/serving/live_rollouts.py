@@ -1,4 +1,4 @@
-"""Rollouts under way, as the flag file says: who answers what, and what the arms did.
+"""LiveRollouts under way, as the flag file says: who answers what, and what the arms did.
 
 All of this runs on the server's event loop, but for reading the file.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 from airworthy.predictions.spool import Label
 from airworthy.release.rollout_flags import Rollout
-from airworthy.serving.candidate_loader import FlaggedVersions
+from airworthy.serving.candidate_loader import CandidateLoader
 from airworthy.serving.flag_file import Content, FlagFile
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 from airworthy.serving.openfeature_flags import Flags, RolloutFlags
 from airworthy.serving.rollout_arms import Arm
 from airworthy.serving.server_metrics import Metrics
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.25
 class LiveRollout:
     """One model's rollout: its flags, and its arms since the step began."""
 
-    def __init__(self, model: str, flags: RolloutFlags, versions: FlaggedVersions) -> None:
+    def __init__(self, model: str, flags: RolloutFlags, versions: CandidateLoader) -> None:
         """Start with arms that did nothing yet."""
         self.model = model
         self.flags = flags
@@ -50,16 +50,16 @@ class LiveRollout:
         return self._versions.failed(self.model, self.challenger.version)
 
 
-class Rollouts:
+class LiveRollouts:
     """The rollouts of all models."""
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, path: Path | None) -> None:
+    def __init__(self, fleet: ModelStore, metrics: Metrics, path: Path | None) -> None:
         """Start without any; with `path`, the flag file is read from `start` on."""
         self._fleet = fleet
         self._metrics = metrics
         self._file = None if path is None else FlagFile(path)
         self._flags = Flags()
-        self._versions = FlaggedVersions(fleet)
+        self._versions = CandidateLoader(fleet)
         self._live: dict[str, LiveRollout] = {}
         self._over: dict[str, Rollout] = {}
 

@@ -20,7 +20,7 @@ from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.direct_predictor import DirectPredictor
-from airworthy.serving.single_row_encoder import SingleRow
+from airworthy.serving.single_row_encoder import SingleRowEncoder
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LoadedModel:
             InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())
         ]
         self._schema = polars_schema(inputs)
-        self._single = SingleRow(bundle.features, self._schema)
+        self._single = SingleRowEncoder(bundle.features, self._schema)
         self._predictor = DirectPredictor(bundle.booster)
 
     @classmethod

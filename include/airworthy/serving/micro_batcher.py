@@ -17,7 +17,7 @@ _MOST_ROWS = 512
 _Waiting = tuple[list[list[Any]], "asyncio.Future[list[Any]]"]
 
 
-class Together:
+class MicroBatcher:
     """Requests of this turn of the event loop, by the version that they started with."""
 
     def __init__(self) -> None:

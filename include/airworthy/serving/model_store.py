@@ -13,7 +13,7 @@ from typing import Any
 
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.protocol.refusals import RefusedError, refusal_of
-from airworthy.serving.async_registry import OpenRegistry, RegistryDoor, champion_version
+from airworthy.serving.async_registry import AsyncRegistry, OpenRegistry, champion_version
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.server_metrics import Metrics
 
@@ -24,12 +24,12 @@ _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _REMEMBERED = 1000
 
 
-class Fleet:
+class ModelStore:
     """Loaded versions by model."""
 
     def __init__(self, open_registry: OpenRegistry, metrics: Metrics) -> None:
         """Start empty; the registry is opened when it is first needed, so that it may come up after the server."""
-        self._registry = RegistryDoor(open_registry)
+        self._registry = AsyncRegistry(open_registry)
         self._metrics = metrics
         self._champions: dict[str, LoadedModel] = {}
         self._candidates: dict[tuple[str, str], LoadedModel] = {}

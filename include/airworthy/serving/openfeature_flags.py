@@ -1,4 +1,4 @@
-"""Rollouts' flags, asked per request through OpenFeature.
+"""LiveRollouts' flags, asked per request through OpenFeature.
 
 The evaluation is flagd's own, in process (`FlagdCore`), behind an OpenFeature provider of ours. The file resolver of
 flagd's provider evaluates the same; but it passes over a file whose time is older than the last one's (a copy that is

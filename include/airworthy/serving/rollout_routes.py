@@ -1,4 +1,4 @@
-"""Rollouts' public routes: what a rollout is at, and what predictions turned out to be."""
+"""LiveRollouts' public routes: what a rollout is at, and what predictions turned out to be."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from airworthy.bundle import Manifest
 from airworthy.predictions.prediction_ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, shown
-from airworthy.serving.live_rollouts import Rollouts
+from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
 
@@ -35,7 +35,7 @@ class _Labels(BaseModel):
 
 
 def rollout_routes(
-    fleet: Fleet, rollouts: Rollouts, limits: Limits, prediction_log: PredictionLog | None
+    fleet: ModelStore, rollouts: LiveRollouts, limits: Limits, prediction_log: PredictionLog | None
 ) -> APIRouter:
     """Return the routes."""
     router = APIRouter()

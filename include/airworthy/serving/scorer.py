@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError
-from airworthy.serving.live_rollouts import LiveRollout, Rollouts
+from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.serving.micro_batcher import Together
+from airworthy.serving.micro_batcher import MicroBatcher
 from airworthy.serving.rollout_arms import CHALLENGER, CHAMPION, SHADOW
 from airworthy.serving.server_metrics import Metrics
 from airworthy.serving.shadow_queue import Shadow, ShadowQueue
@@ -36,7 +36,7 @@ class Scoring:
 
     def __init__(
         self,
-        rollouts: Rollouts,
+        rollouts: LiveRollouts,
         metrics: Metrics,
         limits: Limits,
         prediction_log: PredictionLog | None,
@@ -47,7 +47,7 @@ class Scoring:
         self._metrics = metrics
         self._limits = limits
         self._log = prediction_log
-        self._together = Together()
+        self._together = MicroBatcher()
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a body, by one version.

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.admin_token import TokenCheck
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.serving.model_store import Fleet
+from airworthy.serving.model_store import ModelStore
 from airworthy.serving.request_body import check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
 from airworthy.serving.scorer import Scoring
@@ -24,13 +24,13 @@ from airworthy.serving.server_metrics import NOBODY, Metrics
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
-class ScoringDoor:
+class ScoringMiddleware:
     """Answers scoring requests; hands everything else on."""
 
     def __init__(
         self,
         app: ASGIApp,
-        fleet: Fleet,
+        fleet: ModelStore,
         metrics: Metrics,
         limits: Limits,
         check_token: TokenCheck,

@@ -24,7 +24,7 @@ class _OtherWayError(Exception):
     """This row has a value that only Polars converts exactly as in training."""
 
 
-class SingleRow:
+class SingleRowEncoder:
     """One bundle's features, prepared for one row at a time."""
 
     def __init__(self, features: FeatureSet, schema: dict[str, pl.DataType]) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from airworthy.errors import TerminalError
 from airworthy.spec.faults import Fault, faults_of
 from airworthy.spec.model_spec import ModelSpec
-from airworthy.spec.read_yaml import Unreadable, read_mapping
+from airworthy.spec.read_yaml import UnreadableError, read_mapping
 from airworthy.spec.spec_schema import spec_schema
 
 SPEC_FILE = "model.yaml"
@@ -56,7 +56,7 @@ def load_spec(path: Path) -> ModelSpec:
     """
     try:
         spec = ModelSpec.model_validate(read_mapping(path))
-    except Unreadable as error:
+    except UnreadableError as error:
         raise SpecError(path, error.faults) from None
     except ValidationError as error:
         raise SpecError(path, faults_of(path, error, spec_schema())) from None

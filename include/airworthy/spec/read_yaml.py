@@ -42,7 +42,7 @@ def _json_like(loader: Any) -> Any:
 _FAST, _SAFE = _json_like(_BaseLoader), _json_like(yaml.SafeLoader)
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A text that is no spec at all; carries the faults."""
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -55,7 +55,7 @@ def read_mapping(path: Path) -> dict[str, JsonValue]:
     """Read a YAML file whose top is a mapping.
 
     Raises:
-        Unreadable: with every fault that was found.
+        UnreadableError: with every fault that was found.
     """
     node, loader = _compose(path, _text(path))
     if not isinstance(node, yaml.MappingNode):
@@ -70,7 +70,7 @@ def read_mapping(path: Path) -> dict[str, JsonValue]:
     walk = _Walk(str(path), loader)
     content: dict[str, JsonValue] = walk.value(node, ())
     if walk.faults:
-        raise Unreadable(walk.faults)
+        raise UnreadableError(walk.faults)
     return content
 
 
@@ -117,8 +117,8 @@ def _compose(path: Path, text: str) -> tuple[Any, Any]:
         raise _one(path, where, "the file is not valid YAML", received, allowed) from None
 
 
-def _one(path: Path, key: str, problem: str, received: object, allowed: str) -> Unreadable:
-    return Unreadable([Fault(str(path), key, problem, received, allowed)])
+def _one(path: Path, key: str, problem: str, received: object, allowed: str) -> UnreadableError:
+    return UnreadableError([Fault(str(path), key, problem, received, allowed)])
 
 
 class _Walk:

@@ -11,7 +11,7 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove
 from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.registry.registry import CHAMPION, open_registry
-from airworthy.release.current_blockers import standing_against
+from airworthy.release.current_blockers import current_blockers
 from airworthy.release.open_server import discard, open_server
 from airworthy.release.release_record import not_watched
 from airworthy.release.release_rules import release_rules
@@ -69,7 +69,7 @@ def _against(
     parity: ParityResult,
 ) -> list[str]:
     job, steps = traffic.job, release_rules(traffic.job.spec, traffic.job.environment).watched_steps
-    against = standing_against(job, traffic.registry, entries, verdict, version)
+    against = current_blockers(job, traffic.registry, entries, verdict, version)
     # A task that was killed when the alias had moved is completed, whatever ended its rollout since.
     if traffic.registry.champion(version.model) != version.version:
         against += not_watched(

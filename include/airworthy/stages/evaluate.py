@@ -9,7 +9,7 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.comparable import why_incomparable
-from airworthy.evaluation.evaluate_gates import judge_challenger
+from airworthy.evaluation.evaluate_gates import evaluate_challenger
 from airworthy.evaluation.holdout import Scored, score_holdout
 from airworthy.evaluation.verdict_evidence import keep_evidence
 from airworthy.gates.verdict_table import verdict_table
@@ -45,7 +45,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         registry.run_text(challenger.mlflow_run_id, "baseline.json")
     )
     scored = _score(job, dataset, challenger, bundles, baseline).priced(job.spec, behaviour)
-    judged = judge_challenger(job.spec, behaviour, bundles["challenger"], scored, incomparable)
+    judged = evaluate_challenger(job.spec, behaviour, bundles["challenger"], scored, incomparable)
     verdict = Verdict(
         model=job.spec.model,
         run_id=job.run.run_id,

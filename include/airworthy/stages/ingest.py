@@ -8,7 +8,7 @@ from airworthy.errors import AirworthyError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
 from airworthy.lake.datasets import DatasetRecord, open_datasets
-from airworthy.lake.ingestion import Intake, clipped_window
+from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.lake.lake import open_lake
 
 
@@ -28,7 +28,7 @@ def ingest(job: Job) -> DatasetRef:
     """
     try:
         window = clipped_window(job, job.spec.train.lookback, "run")
-        intake = Intake(job, open_lake(job.environment, job.spec.model))
+        intake = Ingestion(job, open_lake(job.environment, job.spec.model))
         dataset = intake.bring_in(window)
         _record(dataset, intake)
         return dataset
@@ -37,7 +37,7 @@ def ingest(job: Job) -> DatasetRef:
         raise
 
 
-def _record(dataset: DatasetRef, intake: Intake) -> None:
+def _record(dataset: DatasetRef, intake: Ingestion) -> None:
     """Keep the record of the dataset version, unless it has one."""
     job, run = intake.job, intake.job.run
     datasets = open_datasets(job.environment, job.spec.model)

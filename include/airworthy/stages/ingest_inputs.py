@@ -6,15 +6,15 @@ import logging
 from datetime import UTC, datetime
 
 from airworthy.batch_scoring.scoring_inputs import (
-    inputs_job,
     inputs_lake,
+    scoring_job,
     scoring_of,
     told_of_their_source,
 )
 from airworthy.errors import TerminalError
 from airworthy.handover import ScoringInputs
 from airworthy.job import Job
-from airworthy.lake.ingestion import Intake, clipped_window
+from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
 
@@ -35,7 +35,9 @@ def ingest_inputs(job: Job) -> ScoringInputs:
     version, digest = _champion(job)
     resolved_at = datetime.now(UTC)
     with told_of_their_source(job):
-        dataset = Intake(inputs_job(job), inputs_lake(job.environment, job.spec)).bring_in(window)
+        dataset = Ingestion(scoring_job(job), inputs_lake(job.environment, job.spec)).bring_in(
+            window
+        )
     log.info("%s: version %s scores %d rows of %s", job.spec.model, version, dataset.rows, window)
     return ScoringInputs(
         model=job.spec.model,

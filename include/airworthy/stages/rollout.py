@@ -16,7 +16,7 @@ from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import BEGUN, DONE, GuardTrip, RolloutEnded, RolloutStep
 from airworthy.registry.registry import open_registry
-from airworthy.release.current_blockers import demand_same_champion, standing_against
+from airworthy.release.current_blockers import current_blockers, demand_same_champion
 from airworthy.release.guard import judge
 from airworthy.release.open_server import open_server
 from airworthy.release.release_record import ended, not_watched, step_name
@@ -171,7 +171,7 @@ class _Look:
             self.version.version,
             self.version.bundle_digest,
         )
-        against = standing_against(
+        against = current_blockers(
             self.job, self.traffic.registry, self.entries, self.verdict, self.version
         )
         against += not_watched(

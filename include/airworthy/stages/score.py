@@ -18,7 +18,7 @@ from airworthy.batch_scoring.predict import Predicted, predict
 from airworthy.batch_scoring.score_rows import prediction_rows, quarantined_rows
 from airworthy.batch_scoring.score_table import BatchPredictions, stands
 from airworthy.batch_scoring.scored_partition import ScoredPartition
-from airworthy.batch_scoring.scoring_inputs import inputs_job, inputs_lake
+from airworthy.batch_scoring.scoring_inputs import inputs_lake, scoring_job
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, ScoringInputs
@@ -64,7 +64,7 @@ class _Run:
     """One run over a window. `standing` are the partitions' records as the table has them."""
 
     def __init__(self, job: Job, inputs: ScoringInputs) -> None:
-        self.job, self.inputs = inputs_job(job), inputs
+        self.job, self.inputs = scoring_job(job), inputs
         self.lake = inputs_lake(job.environment, job.spec)
         self.table = BatchPredictions(job.environment, job.spec.model)
         self.standing = self.table.partitions()

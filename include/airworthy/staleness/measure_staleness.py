@@ -20,7 +20,7 @@ from airworthy.evaluation.task_metrics import measure
 from airworthy.job import Job
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK
 from airworthy.registry.registry import Registry
-from airworthy.replay import DAY, Past, PastModel
+from airworthy.replay import DAY, Past, ReplayedModel
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.staleness.curve import (
@@ -59,7 +59,7 @@ class Compared:
     """The models of several ages, and what they said of one holdout."""
 
     as_of: datetime
-    models: dict[int, PastModel]
+    models: dict[int, ReplayedModel]
     scored: Scored
 
 
@@ -107,7 +107,7 @@ def _judge(
     tell: Tell,
 ) -> Iterator[Compared]:
     for number, end in enumerate(ends):
-        models: dict[int, PastModel] = {}
+        models: dict[int, ReplayedModel] = {}
         for place, age in enumerate(ages):
             as_of = end - age * DAY
             tell(number * len(ages) + place, len(ends) * len(ages), f"{age}d old on {end:%Y-%m-%d}")
@@ -124,7 +124,7 @@ def _judge(
     tell(len(ends) * len(ages), len(ends) * len(ages), "done")
 
 
-def _train(past: Past, registered: RegisteredModels, as_of: datetime) -> PastModel | str:
+def _train(past: Past, registered: RegisteredModels, as_of: datetime) -> ReplayedModel | str:
     """Return a challenger, or why there is none: one that learned from fewer days would not show its age alone."""
     lookback, since = past.spec.train.lookback, past.spec.start
     if as_of - lookback < midnight(since):
@@ -135,7 +135,7 @@ def _train(past: Past, registered: RegisteredModels, as_of: datetime) -> PastMod
         return error.problem
 
 
-def _score(spec: ModelSpec, models: dict[int, PastModel]) -> Scored | None:
+def _score(spec: ModelSpec, models: dict[int, ReplayedModel]) -> Scored | None:
     """Return what the models say of the fresh one's holdout; None without it, or without a labelled row."""
     if 0 not in models:
         return None

@@ -48,12 +48,12 @@ def tell(alert: Alert, run_id: str, log: Log) -> None:
 
 
 def _tell_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:
-    from airworthy.alerts.sent_alerts import record, told_before
+    from airworthy.alerts.sent_alerts import already_sent, record
     from airworthy.ledger import open_ledger
 
     ledger, before = open_ledger(load_environment(), alert.model), None
     try:
-        before = told_before(ledger.entries(), alert)
+        before = already_sent(ledger.entries(), alert)
     except AirworthyError as error:
         log.warning("the ledger does not say who was told before, so all are told:\n%s", error)
     waiting = [channel for channel in channels if channel.name not in (before or ())]

@@ -13,7 +13,7 @@ from airworthy.spec.loading import FoundSpec
 from airworthy_airflow.dag_factories.schedule import asset_of
 
 
-class BrokenSpecs(TerminalError):
+class BrokenSpecsError(TerminalError):
     """One or more specs are broken; the message lists every fault of each."""
 
     consequence = "these models have no DAGs until their specs are repaired; every other model's DAGs keep running."
@@ -42,7 +42,7 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
         return []
 
 
-def broken_specs_error() -> BrokenSpecs | None:
+def broken_specs_error() -> BrokenSpecsError | None:
     """Return the error that names every fault of every broken spec, or None."""
     models = load_environment().models
     errors = [
@@ -56,7 +56,7 @@ def broken_specs_error() -> BrokenSpecs | None:
     count = (
         "one model spec is broken" if len(errors) == 1 else f"{len(errors)} model specs are broken"
     )
-    return BrokenSpecs(f"{count}\n{faults}", next_step="airworthy check")
+    return BrokenSpecsError(f"{count}\n{faults}", next_step="airworthy check")
 
 
 def _fingerprint(models: Path) -> tuple[tuple[str, int, int], ...]:

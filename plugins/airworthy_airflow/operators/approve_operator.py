@@ -23,7 +23,7 @@ from airworthy_airflow.operators.stage_operator import (
     airflow_errors,
     request_of,
 )
-from airworthy_airflow.runners import place_for
+from airworthy_airflow.runners import runner_for
 from airworthy_airflow.runners.stage_call import StageCall
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             wait=wait_exponential(max=30),
             reraise=True,
         )
-        place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        place = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
         return patiently(place.run, context)
 
 

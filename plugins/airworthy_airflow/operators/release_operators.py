@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airworthy.handover import Deployment, RunRequest, Verdict, VersionRef
-from airworthy.release.blockers import reasons_against
+from airworthy.release.blockers import release_blockers
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -34,7 +34,7 @@ class DeployStagingOperator(StageOperator):
         """
         verdict = Verdict.model_validate(self.handed["verdict"])
         version = VersionRef.model_validate(self.handed["version"])
-        held = reasons_against(
+        held = release_blockers(
             run,
             releasable=verdict.releasable,
             gate_reasons=verdict.reasons,

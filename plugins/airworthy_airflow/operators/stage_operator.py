@@ -14,7 +14,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.spec import load_spec
-from airworthy_airflow.runners import Place, place_for
+from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
 from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
 
@@ -74,7 +74,7 @@ class StageOperator(EmitsLineage, BaseOperator):
         self.model = model
         self.handed = dict(handed or {})
         self.handed_over: dict[str, Any] = {}
-        self.place: Place | None = None
+        self.place: Runner | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage; what it hands over becomes the task's XCom.
@@ -94,7 +94,7 @@ class StageOperator(EmitsLineage, BaseOperator):
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Run the stage with the request and what was handed over; the context is for those that decide on it."""
         payload = {"run": run.model_dump(mode="json"), **self.handed}
-        self.place = place_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        self.place = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
         return self.place.run(context)
 
     def on_kill(self) -> None:

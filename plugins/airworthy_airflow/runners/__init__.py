@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class Place(Protocol):
+class Runner(Protocol):
     """Runs one stage once."""
 
     def run(self, context: Context) -> dict[str, Any]:
@@ -25,17 +25,17 @@ class Place(Protocol):
         """End the stage early, and leave nothing of it running."""
 
 
-def place_for(call: StageCall) -> Place:
+def runner_for(call: StageCall) -> Runner:
     """Return the place that the environment names for the stage."""
-    place = call.environment.place_of(call.stage)
+    place = call.environment.runner_of(call.stage)
     if place == "docker":
-        from airworthy_airflow.runners.docker_runner import DockerPlace
+        from airworthy_airflow.runners.docker_runner import DockerRunner
 
-        return DockerPlace(call)
+        return DockerRunner(call)
     if place == "kubernetes":
-        from airworthy_airflow.runners.kubernetes_runner import KubernetesPlace
+        from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
 
-        return KubernetesPlace(call)
-    from airworthy_airflow.runners.inline_runner import InlinePlace
+        return KubernetesRunner(call)
+    from airworthy_airflow.runners.inline_runner import InlineRunner
 
-    return InlinePlace(call)
+    return InlineRunner(call)

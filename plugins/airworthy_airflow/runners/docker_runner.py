@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import AirworthyError, TerminalError, TransientError
-from airworthy.runners import Docker
+from airworthy.runners import DockerSettings
 from airworthy_airflow.runners.nested_operator import execute_nested
 from airworthy_airflow.runners.stage_call import StageCall
 
@@ -22,7 +22,7 @@ RESULT = "/tmp/airworthy-result.json"  # noqa: S108 - in a container of its own
 _MIB = 2**20
 
 
-class DockerPlace:
+class DockerRunner:
     """Runs a stage by Airflow's `DockerOperator`, whose logs become the task's."""
 
     def __init__(self, call: StageCall) -> None:
@@ -100,7 +100,7 @@ class DockerPlace:
         return operator
 
     @property
-    def _settings(self) -> Docker:
+    def _settings(self) -> DockerSettings:
         settings = self._call.environment.docker
         assert settings is not None, "an environment that runs stages in docker has settings for it"
         return settings

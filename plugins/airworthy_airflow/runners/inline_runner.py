@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class InlinePlace:
+class InlineRunner:
     """Calls the stage; Airflow ends the process when the task is ended."""
 
     def __init__(self, call: StageCall) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy.runners import Kubernetes, Resources
+from airworthy.runners import KubernetesSettings, Resources
 from airworthy_airflow.runners.nested_operator import execute_nested
 from airworthy_airflow.runners.stage_call import StageCall
 
@@ -20,7 +20,7 @@ RESULT = "/airflow/xcom/return.json"
 _REFUSED = frozenset({400, 401, 403, 404, 409, 422})
 
 
-class KubernetesPlace:
+class KubernetesRunner:
     """Runs a stage by Airflow's `KubernetesPodOperator`, which goes on with the pod of a try that was killed."""
 
     def __init__(self, call: StageCall) -> None:
@@ -92,7 +92,7 @@ class KubernetesPlace:
         )
 
     @property
-    def _settings(self) -> Kubernetes:
+    def _settings(self) -> KubernetesSettings:
         settings = self._call.environment.kubernetes
         assert settings is not None, (
             "an environment that runs stages in kubernetes has settings for it"

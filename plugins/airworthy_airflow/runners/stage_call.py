@@ -10,7 +10,7 @@ from typing import Any
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.job import git_commit
-from airworthy.runners import Containers
+from airworthy.runners import ContainerSettings
 from airworthy.stage_input import VARIABLE, pack
 
 _NO_USE_TRYING_AGAIN = 1
@@ -46,7 +46,7 @@ class StageCall:
             output,
         ]
 
-    def variables(self, settings: Containers, *, kept: bool = False) -> dict[str, str]:
+    def variables(self, settings: ContainerSettings, *, kept: bool = False) -> dict[str, str]:
         """Return the variables that the container gets: secrets may be among them.
 
         The environment's name, the variables that the settings name, the git commit (there is no checkout in an image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.alerts.alert import Alert
 from airworthy.alerts.routing import wanted
-from airworthy.alerts.sent_alerts import record, told_before
+from airworthy.alerts.sent_alerts import already_sent, record
 from airworthy.cli.ledger_lines import ledger_line
 from airworthy.environment import Environment
 from airworthy.ledger import open_ledger
@@ -25,12 +25,12 @@ ALERT_OF_DRIFT = Alert(
 def test_what_one_try_could_not_tell_a_later_one_adds(environment: Environment) -> None:
     """First one channel, then the other, then nothing new: two entries, and the union of those who know."""
     ledger = open_ledger(environment, "parcels")
-    assert told_before(ledger.entries(), ALERT_OF_DRIFT) is None
+    assert already_sent(ledger.entries(), ALERT_OF_DRIFT) is None
     record(ledger, ALERT_OF_DRIFT, ["slack a"], "run-1", first=True)
-    assert told_before(ledger.entries(), ALERT_OF_DRIFT) == {"slack a"}
+    assert already_sent(ledger.entries(), ALERT_OF_DRIFT) == {"slack a"}
     record(ledger, ALERT_OF_DRIFT, ["email b"], "run-1", first=False)
     record(ledger, ALERT_OF_DRIFT, [], "run-1", first=False)
-    assert told_before(ledger.entries(), ALERT_OF_DRIFT) == {"slack a", "email b"}
+    assert already_sent(ledger.entries(), ALERT_OF_DRIFT) == {"slack a", "email b"}
     assert [entry.event.told for entry in ledger.entries()] == [["slack a"], ["email b"]]
     assert ledger.broken_at() is None
     assert "parcels is trained again (told: slack a)" in ledger_line(ledger.entries()[0])
@@ -42,13 +42,13 @@ def test_an_alert_without_a_channel_is_written_down_once(environment: Environmen
     for _ in range(2):
         entries = ledger.entries()
         record(
-            ledger, ALERT_OF_DRIFT, [], "run-1", first=told_before(entries, ALERT_OF_DRIFT) is None
+            ledger, ALERT_OF_DRIFT, [], "run-1", first=already_sent(entries, ALERT_OF_DRIFT) is None
         )
     [entry] = ledger.entries()
     assert entry.kind == AlertRaised.kind
     assert Alert.model_validate(entry.event.alert) == ALERT_OF_DRIFT
-    assert told_before([entry], ALERT_OF_DRIFT) == set()
-    assert told_before([entry], ALERT_OF_DRIFT.model_copy(update={"about": "another day"})) is None
+    assert already_sent([entry], ALERT_OF_DRIFT) == set()
+    assert already_sent([entry], ALERT_OF_DRIFT.model_copy(update={"about": "another day"})) is None
 
 
 def test_an_alert_goes_to_the_channels_that_want_it() -> None:

@@ -24,7 +24,7 @@ from airworthy.behaviour import (
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.evaluation.behavioural_gates import behaviour_outcomes
-from airworthy.evaluation.behavioural_tests import BehaviourFound, try_behaviour
+from airworthy.evaluation.behavioural_tests import BehaviouralResult, run_behavioural_tests
 from airworthy.features import Feature, FeatureSet
 from airworthy.handover import GateOutcome
 
@@ -70,7 +70,7 @@ def model(formula: pl.Expr, task: str = "regression", classes: tuple[str, ...] =
 def outcomes(
     bundle: ModelBundle, tests: dict[str, BehaviouralTest] = RULES
 ) -> dict[str, GateOutcome]:
-    found = behaviour_outcomes(try_behaviour(tests, bundle, rows()))
+    found = behaviour_outcomes(run_behavioural_tests(tests, bundle, rows()))
     return {each.gate.removeprefix("behaviour: "): each for each in found}
 
 
@@ -141,7 +141,9 @@ def test_the_gate_is_the_share_against_what_is_allowed(
 ) -> None:
     """Pass exactly up to the allowed share; with too few rows neither pass nor fail."""
     broken = min(broken, count)
-    (found,) = behaviour_outcomes([BehaviourFound("rule", "words", count, broken, allowed, least)])
+    (found,) = behaviour_outcomes(
+        [BehaviouralResult("rule", "words", count, broken, allowed, least)]
+    )
     expected = "inconclusive" if count < least else "pass" if broken / count <= allowed else "fail"
     assert (found.outcome, found.n) == (expected, count)
 

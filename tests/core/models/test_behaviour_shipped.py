@@ -14,7 +14,7 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.checks.check_spec import check_spec
 from airworthy.evaluation.behavioural_gates import behaviour_outcomes
-from airworthy.evaluation.behavioural_tests import try_behaviour
+from airworthy.evaluation.behavioural_tests import run_behavioural_tests
 from airworthy.features import FeatureSet, check_expressions, fit_features, load_expressions
 from airworthy.lake.conform import conform
 from airworthy.lake.sources.simulated_deliveries import generate_deliveries
@@ -63,7 +63,7 @@ def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
     for labels in (label, label.max() + label.min() - label):
         known = ~np.isnan(labels)
         booster = xgboost.train(parameters, xgboost.DMatrix(matrix[known], label=labels[known]), 80)
-        found = try_behaviour(
+        found = run_behavioural_tests(
             load_behaviour(folder).tests, ModelBundle(manifest, features, booster), rows[-1000:]
         )
         outcomes = behaviour_outcomes(found)

@@ -16,7 +16,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
 from airworthy.job import open_job
-from airworthy.monitoring.simulation.monitor_quality import try_monitor
+from airworthy.monitoring.simulation.monitor_quality import simulate_monitor
 
 from ..stages.conftest import MakeModel, small_spec  # noqa: TID252 - tests are no installed package
 
@@ -86,7 +86,7 @@ def test_a_trial_needs_enough_days(make_model: MakeModel, tmp_path: Path) -> Non
         model=model, as_of=datetime(2026, 4, 1, tzinfo=UTC), reason="manual", run_id="short"
     )
     with pytest.raises(TerminalError, match="too few days") as refused:
-        try_monitor(open_job(run), 1, 10, lambda _: None)
+        simulate_monitor(open_job(run), 1, 10, lambda _: None)
     assert "20 days" in str(refused.value)
 
 

@@ -1,4 +1,4 @@
-"""Rollouts in a real server over HTTP: who answers is what the flag file says, from the moment that it says so."""
+"""LiveRollouts in a real server over HTTP: who answers is what the flag file says, from the moment that it says so."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from airworthy.release.server_client import split_body
 from airworthy.serving.app import create_app
 from airworthy.serving.direct_predictor import DirectPredictor
 from airworthy.serving.in_process_server import serving
-from airworthy.serving.single_row_encoder import SingleRow
+from airworthy.serving.single_row_encoder import SingleRowEncoder
 
 JSON = {"content-type": "application/json"}
 INPUTS = {
@@ -173,6 +173,6 @@ def test_one_row_has_the_features_that_training_would_give_it(registry, row) -> 
     features = ModelBundle.load(*registry.bundle("eta", "1")).features
     schema = polars_schema(INPUTS)
     expected = features.matrix(pl.from_dicts([row] * 3, schema=schema))[:1]
-    found = SingleRow(features, schema).matrix(row)
+    found = SingleRowEncoder(features, schema).matrix(row)
     assert found.dtype == np.float32
     assert np.array_equal(found, expected, equal_nan=True)

@@ -15,11 +15,11 @@ from airworthy.features import Feature
 from airworthy.protocol.refusals import RefusedError
 from airworthy.release.server_client import split_body
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.serving.micro_batcher import Together
+from airworthy.serving.micro_batcher import MicroBatcher
 
 
 async def ask_at_once(requests: list[tuple[LoadedModel, bytes]]) -> list[object]:
-    together = Together()
+    together = MicroBatcher()
     asked = [together.predict(loaded, loaded.read(body, Limits())) for loaded, body in requests]
     return list(await asyncio.gather(*asked, return_exceptions=True))
 

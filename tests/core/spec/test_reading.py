@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airworthy.spec.fields import format_duration, parse_duration
-from airworthy.spec.read_yaml import Unreadable, read_mapping
+from airworthy.spec.read_yaml import UnreadableError, read_mapping
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
 VALUES = st.recursive(
@@ -75,7 +75,7 @@ def test_no_nesting_brings_the_process_down(tmp_path: Path, opener: str, depth: 
     path = tmp_path / "deep.yaml"
     path.write_text(f"model:\n  {opener * depth}", encoding="utf-8")
 
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableError) as refused:
         read_mapping(path)
 
     assert len(refused.value.faults) == 1
@@ -87,7 +87,7 @@ def test_a_file_of_any_size_is_refused_quickly(tmp_path: Path):
     with path.open("wb") as stream:
         stream.truncate(10 * 1024**3)  # sparse: takes no room on the disk
 
-    with pytest.raises(Unreadable, match="too long for a spec"):
+    with pytest.raises(UnreadableError, match="too long for a spec"):
         read_mapping(path)
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.project import project_folder
 from airworthy.spec import SpecError, load_spec
-from airworthy.spec.read_yaml import Unreadable, read_mapping
+from airworthy.spec.read_yaml import UnreadableError, read_mapping
 from airworthy.spec.spec_schema import SCHEMA_FILE, schema_text, spec_schema, write_schema
 
 SHIPPED = sorted((project_folder() / "include" / "models").glob("*/model.yaml"))
@@ -58,7 +58,7 @@ def test_there_are_shipped_specs():
 def _fits(path: Path) -> bool:
     try:
         return VALIDATOR.is_valid(read_mapping(path))
-    except Unreadable:
+    except UnreadableError:
         return False
 
 

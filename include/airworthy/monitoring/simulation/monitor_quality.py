@@ -68,7 +68,9 @@ class Quality:
         return self.triggered / self.windows if self.windows else 0.0
 
 
-def try_monitor(job: Job, champions: int, windows: int, told: Callable[[str], None]) -> Quality:
+def simulate_monitor(
+    job: Job, champions: int, windows: int, told: Callable[[str], None]
+) -> Quality:
     """Try the monitor of a job's model.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from airworthy.handover import Signal, SignalOutcome, WindowSignals
 from airworthy.monitoring.champion_predictions import score
 from airworthy.monitoring.drift_rule import describe
-from airworthy.monitoring.inconclusive import Inconclusive
+from airworthy.monitoring.inconclusive import InconclusiveError
 from airworthy.monitoring.live_rows import Production
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK
 from airworthy.monitoring.monitored_champion import Champion
@@ -104,7 +104,7 @@ class Walk:
     def _shifts(self, find: Callable[[], Finding]) -> Said:
         try:
             judgement = find().judgement
-        except Inconclusive as why:
+        except InconclusiveError as why:
             return Said("inconclusive", str(why))
         outcome: SignalOutcome = "fired" if judgement.fired else "quiet"
         return Said(outcome, describe(judgement, self._spec.monitor.drift), judgement.columns)
@@ -118,7 +118,7 @@ class Walk:
             )
         try:
             rise = watch.errors(span, labels, predictions)
-        except Inconclusive as why:
+        except InconclusiveError as why:
             return Said("inconclusive", str(why))
         return Said(
             *judge_rise(rise, self._spec.monitor.performance, METRIC_OF_TASK[self._spec.task])
