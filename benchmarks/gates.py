@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.evaluation.bootstrap import relative_loss
 from airworthy.evaluation.gate_rates import (
     Comparison,
@@ -51,8 +52,6 @@ TRUTH_ROWS = 280_000
 KINDS = ("retrained", "noisier", "duller")
 # A few large steps instead of many small ones: the recipe is the same for all, and 400 models are trained.
 QUICK = {"learning_rate": 0.3, "nthread": 1}
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

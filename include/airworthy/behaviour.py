@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.errors import TerminalError
 
 BEHAVIOUR_FILE = "behaviour.py"
-Array = np.ndarray[Any, np.dtype[Any]]
 CostFunction = Callable[[Array, Array], Array]
 Change: TypeAlias = Mapping[str, Any]
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
-from airworthy.days import midnight
+from airworthy.days import DAY, floor_day, midnight
 from airworthy.errors import TerminalError
 from airworthy.evaluation.evaluate_gates import Judged, evaluate_challenger
 from airworthy.evaluation.holdout import score_holdout
@@ -33,7 +33,6 @@ from airworthy.training.fitting import (
 )
 from airworthy.training.idempotency_key import idempotency_key
 
-DAY = timedelta(days=1)
 Known = Callable[[str], ModelBundle | None]
 
 
@@ -140,7 +139,7 @@ def newest_end(job: Job) -> datetime:
         TerminalError: when there is none yet.
     """
     end, first = (
-        job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        floor_day(job.run.as_of),
         job.spec.start,
     )
     if end <= midnight(first):

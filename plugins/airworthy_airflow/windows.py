@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, get_args
 
-from airworthy.days import midnight
+from airworthy.days import DAY, floor_day, midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import TriggerReason
 
-DAY = timedelta(days=1)
 _REASON_OF_RUN_TYPE: Mapping[str, TriggerReason] = {
     "scheduled": "scheduled",
     "backfill": "backfill",
@@ -114,12 +113,6 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
         allowed=", ".join(get_args(TriggerReason)),
         next_step="trigger again with another reason",
     )
-
-
-def floor_day(moment: datetime) -> datetime:
-    """Return the last UTC midnight at or before `moment`; a naive `moment` is UTC."""
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return midnight(aware.astimezone(UTC).date())
 
 
 def _implied_end(facts: RunFacts) -> datetime:

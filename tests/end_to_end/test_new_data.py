@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import yaml
 from airflow_client.client import AssetApi, CreateAssetEventsBody, DAGApi, DAGPatchBody
 
+from airworthy.days import floor_day
 from airworthy.environment import load_environment
 from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef
 from airworthy.ledger import open_ledger
 from airworthy_airflow.demo.runs import wait_for_dag
-from airworthy_airflow.windows import floor_day
 
 from .conftest import RUN_SECONDS, Stack, wait_until, write_model
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airworthy.days import floor_day
 from airworthy.errors import TerminalError
-from airworthy_airflow.windows import RunFacts, facts_of, floor_day, resolve_as_of, resolve_reason
+from airworthy_airflow.windows import RunFacts, facts_of, resolve_as_of, resolve_reason
 
 FIRST = date(2024, 1, 1)
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import parse_duration
 
-DAY = timedelta(days=1)
 _MONTHS = re.compile(r"^([1-9][0-9]?)mo$")
 Next = Callable[[datetime, int], datetime]
 

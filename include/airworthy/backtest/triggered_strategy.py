@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from airworthy.backtest.strategies import Service
+from airworthy.days import DAY, floor_day
 from airworthy.monitoring.importance import column_importance
 from airworthy.monitoring.live_rows import LakeRows
 from airworthy.monitoring.monitored_champion import Champion
 from airworthy.monitoring.retraining_rule import SIGNALS_OF_REASON
 from airworthy.monitoring.simulation.walk import Step, Walk
 from airworthy.monitoring.spans import Span
-from airworthy.replay import DAY, Past, ReplayedModel
+from airworthy.replay import Past, ReplayedModel
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def walk_triggered(
 
 
 def _train(service: Service, step: Step) -> str:
-    as_of = step.span.end.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    as_of = floor_day(step.span.end)
     return service.train(as_of, _why(step)).outcome
 
 

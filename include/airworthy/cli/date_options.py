@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from airworthy.days import DAY, floor_day
 from airworthy.errors import TerminalError
-
-DAY = timedelta(days=1)
 
 
 def begin_of(day: str) -> datetime:
@@ -40,7 +39,7 @@ def end_of_data(as_of: str | None) -> datetime:
         TerminalError: when the text is no day, or one to come.
     """
     if as_of is None:
-        return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return floor_day(datetime.now(UTC))
     return demand_past(begin_of(as_of))
 
 

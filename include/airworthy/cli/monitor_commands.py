@@ -9,6 +9,7 @@ import typer
 
 from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
 from airworthy.cli.date_options import demand_past
+from airworthy.days import floor_day
 
 if TYPE_CHECKING:
     from airworthy.handover import DriftDecision
@@ -98,7 +99,7 @@ def _gather(job: Job, ingest: bool) -> None:
 
     collect(job.environment, job.spec.model)
     if ingest:
-        midnight = job.run.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = floor_day(job.run.as_of)
         if job.spec.end is not None:
             last = datetime(
                 job.spec.end.year, job.spec.end.month, job.spec.end.day, tzinfo=UTC

@@ -16,6 +16,7 @@ from airworthy.cli.release_in_process import (
     print_release,
     release_version,
 )
+from airworthy.days import floor_day
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -179,7 +180,7 @@ def rollback(
     now = datetime.now(UTC)
     request = {
         "model": model,
-        "as_of": now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(),
+        "as_of": floor_day(now).isoformat(),
         "reason": "manual",
         "run_id": run_id or new_run_id(),
         "requested_by": user_name(),

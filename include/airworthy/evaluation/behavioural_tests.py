@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.behaviour import BehaviouralTest, Change, Direction, Invariance, MinimumFunctionality
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 from airworthy.spec.fields import ColumnType
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

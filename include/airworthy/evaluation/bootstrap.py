@@ -13,14 +13,13 @@ that Student's t would ask for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.evaluation.weighted import Score, weighted_mean, weighted_metric
 from airworthy.spec.evaluate_part import LOWER_IS_BETTER, Task
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Draw = Callable[[int], Array]  # how many resamples -> row weights, shape (resamples, rows)
 
 _CELLS_AT_ONCE = 8_000_000

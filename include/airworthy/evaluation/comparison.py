@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
+from airworthy.arrays import Array
 from airworthy.evaluation.bootstrap import relative_cost, relative_loss
 from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.slicing import rows_in_slices
 from airworthy.gates.non_inferiority import Loss
 from airworthy.spec import ModelSpec
 from airworthy.spec.evaluate_part import KPI
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def losses_of(spec: ModelSpec, scored: Scored) -> dict[tuple[str, str], Loss]:

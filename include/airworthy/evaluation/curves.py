@@ -7,11 +7,10 @@ curve of rows that are all positive, or all negative, is not defined, and None.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from airworthy.arrays import Array
 
 
 @dataclass(frozen=True)

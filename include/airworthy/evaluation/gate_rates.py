@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.evaluation.weighted import weighted_metric
 from airworthy.gates.gate_outcomes import Measured, decide
 from airworthy.gates.non_inferiority import Loss
 from airworthy.handover import GateOutcome, Outcome
 from airworthy.spec.evaluate_part import LOWER_IS_BETTER, Gate, Task
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.behaviour import Behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.evaluation.kpi import costs_of_rows
@@ -19,8 +19,6 @@ from airworthy.spec import ModelSpec
 from airworthy.spec.evaluate_part import KPI
 from airworthy.training.baseline import BaselineModel
 from airworthy.training.training_labels import encode_labels
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.behaviour import Behaviour
 from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def costs_of_rows(

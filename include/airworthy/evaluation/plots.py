@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.evaluation.curves import Curve, calibration, precision_recall, receiver
 from airworthy.evaluation.holdout import Scored
 from airworthy.evaluation.task_metrics import confusion
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Panels = Iterator["Axes"]
 _COLOURS = {"challenger": "tab:blue", "champion": "tab:orange", "baseline": "tab:gray"}
 _MOST_POINTS = 5000

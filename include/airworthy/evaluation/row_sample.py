@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from airworthy.arrays import Array
 
 
 class RowSample:

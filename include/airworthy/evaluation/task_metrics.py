@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.spec.evaluate_part import Task
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def measure(

@@ -6,13 +6,12 @@ Every metric is written in weighted sums over rows; with all weights 1 it is the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.spec.evaluate_part import Task
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array], Array]
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from airworthy.days import DAY
 from airworthy.handover.train_outputs import CheckResult, Ref
 from airworthy.spec.fields import format_duration
 
@@ -102,7 +103,7 @@ class AgeCheck(Ref):
 
 
 def _days(age: timedelta) -> str:
-    return f"{age / timedelta(days=1):.1f} days ago"
+    return f"{age / DAY:.1f} days ago"
 
 
 def _allowed(most: timedelta | None) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from airworthy.days import days_between
 from airworthy.spec.fields import ModelName
 
 TriggerReason = Literal[
@@ -47,8 +48,7 @@ class Window(Ref):
     @property
     def days(self) -> list[date]:
         """The UTC days of the window, in order: its partitions."""
-        first = self.start.date()
-        return [first + timedelta(days=n) for n in range((self.end - self.start).days)]
+        return days_between(self.start, self.end)
 
     def __str__(self) -> str:
         """Return ``[2026-01-01, 2026-01-29)``."""

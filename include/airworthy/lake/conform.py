@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import polars as pl
 
+from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.spec.fields import ColumnType
@@ -100,9 +101,7 @@ def _bad_rows(
     checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
     checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
     checks["null event time"] = time.is_null()
-    checks["event time outside the partition"] = ~time.is_between(
-        start, start + timedelta(days=1), closed="left"
-    )
+    checks["event time outside the partition"] = ~time.is_between(start, start + DAY, closed="left")
     checks |= {
         f"infinite {name}": cast[name].is_infinite()
         for name in cast.columns

@@ -14,7 +14,7 @@ import json
 import logging
 from datetime import UTC, date, datetime, time, timedelta
 
-from airworthy.days import midnight
+from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
@@ -26,7 +26,6 @@ from airworthy.lake.partition_records import PartitionRecord, Reading
 from airworthy.lake.sources import open_source
 from airworthy.lake.statistics import Statistics, frame_statistics
 
-DAY = timedelta(days=1)
 log = logging.getLogger("airworthy.ingest")
 
 

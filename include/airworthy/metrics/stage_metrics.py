@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from airworthy.days import DAY
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef, Ref
 from airworthy.job import Job
@@ -130,7 +131,7 @@ def stage_metrics(
 
 
 def _dataset_metrics(registry: CollectorRegistry, dataset: DatasetRef) -> None:
-    newest = datetime.fromisoformat(max(dataset.partitions)).replace(tzinfo=UTC) + timedelta(days=1)
+    newest = datetime.fromisoformat(max(dataset.partitions)).replace(tzinfo=UTC) + DAY
     for name, told, value in (
         ("rows", "Rows of the window that was ingested last", dataset.rows),
         ("quarantined_rows", "Rows of that window that could not be used", dataset.quarantined),

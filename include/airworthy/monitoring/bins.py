@@ -7,15 +7,14 @@ and a changed unit still does.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from airworthy.arrays import Array
 from airworthy.spec.fields import ColumnType
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 NUMBERS = ("float", "int")
 _BINS = 64

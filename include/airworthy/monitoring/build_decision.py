@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from airworthy.days import floor_day
 from airworthy.handover import (
     DataCheck,
     DriftDecision,
@@ -99,7 +100,7 @@ def make_decision(
         "outcome": found.outcome,
         "told": found.words,
         "reason": found.reason,
-        "train_as_of": live.end.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        "train_as_of": floor_day(live.end),
     }
     return _sealed(facts, str(job.evidence / "decision.json"))
 

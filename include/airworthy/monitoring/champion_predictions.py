@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.bundle import ModelBundle
 from airworthy.monitoring.live_rows import frames
 from airworthy.spec import ModelSpec
 from airworthy.training.training_labels import encode_labels
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def score(spec: ModelSpec, bundle: ModelBundle, rows: pl.LazyFrame) -> tuple[Array, Array]:

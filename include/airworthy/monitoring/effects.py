@@ -8,14 +8,13 @@ missing values. All are 0 when nothing moved, and grow.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.monitoring.bins import ColumnBins, NumberBins
 from airworthy.monitoring.window_summary import ColumnSummary
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _LEAST_SPREAD = (
     1e-3  # of a column that is all but constant, in standard deviations of the training data

@@ -9,12 +9,13 @@ from typing import Protocol
 
 import polars as pl
 
+from airworthy.days import DAY, floor_day
 from airworthy.features import POLARS_TYPES, polars_schema
 from airworthy.handover import DatasetRef, LiveWindow, Window
 from airworthy.job import Job
 from airworthy.lake.conform import declared_columns
 from airworthy.lake.lake import Lake, open_lake
-from airworthy.monitoring.spans import DAY, Span
+from airworthy.monitoring.spans import Span
 from airworthy.predictions.labelled_predictions import labelled_predictions
 from airworthy.predictions.log_rows import INPUT_PREFIX, SHADOW, settled_name
 from airworthy.predictions.log_tables import scan_predictions
@@ -131,7 +132,7 @@ class LakeRows:
         if not days:
             return pl.LazyFrame(schema=polars_schema(declared_columns(self._spec.ingest)))
         whole = Window(
-            start=_midnight(span.start), end=_midnight(span.end + DAY - timedelta(microseconds=1))
+            start=floor_day(span.start), end=floor_day(span.end + DAY - timedelta(microseconds=1))
         )
         pinned = DatasetRef(
             model=self._spec.model,
@@ -171,7 +172,7 @@ class LakeRows:
         return sum(records[day].quarantined for day in self._days(span) if day in records)
 
     def _days(self, span: Span) -> dict[str, str]:
-        first = _midnight(span.start)
+        first = floor_day(span.start)
         days = [
             f"{first + number * DAY:%Y-%m-%d}" for number in range(-((first - span.end) // DAY))
         ]
@@ -181,7 +182,3 @@ class LakeRows:
 def digest_of(*parts: str) -> str:
     """Return one SHA-256 of several texts."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)

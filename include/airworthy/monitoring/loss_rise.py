@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.spec.evaluate_part import Task
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 METRIC_OF_TASK: dict[Task, str] = {
     "regression": "rmse",

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-DAY = timedelta(days=1)
+from airworthy.days import DAY
+
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 

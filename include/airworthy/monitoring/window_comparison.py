@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from airworthy.arrays import Array
 from airworthy.handover import Shift
-from airworthy.monitoring.champion_predictions import Array
 from airworthy.monitoring.drift_rule import Judgement, judge
 from airworthy.monitoring.inconclusive import InconclusiveError
 from airworthy.monitoring.live_rows import Production

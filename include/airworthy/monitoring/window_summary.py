@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.monitoring.bins import Bins, CategoryBins, ColumnBins, NumberBins, numbers_of
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _NO_NUMBERS = (np.zeros(0), np.zeros(0), np.zeros(0))
 

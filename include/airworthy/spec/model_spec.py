@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from airworthy.days import DAY
 from airworthy.spec.alerts_part import Alerts
 from airworthy.spec.evaluate_part import KPI, METRICS, Evaluate, Task
 from airworthy.spec.fields import (
@@ -41,7 +42,6 @@ LABEL_TYPES: dict[str, tuple[ColumnType, ...]] = {
 }
 SLICE_TYPES: tuple[ColumnType, ...] = ("category", "string", "bool", "int")
 BIN_TYPES: tuple[ColumnType, ...] = ("float", "int")
-DAY = timedelta(days=1)
 PARTITION = "partition"
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from airworthy.days import DAY
 from airworthy.spec.fields import Duration, Part, Share, Wrong, format_duration, refuse, rejection
 from airworthy.spec.schedules import Schedule
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
 _PERSIST = re.compile(r"^([1-9][0-9]?) of ([1-9][0-9]?)$")
 Positive = Annotated[float, Field(gt=0.0)]
 Production = Literal["auto", "predictions", "lake"]

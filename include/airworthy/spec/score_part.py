@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pydantic import Field, model_validator
 
+from airworthy.days import DAY
 from airworthy.spec.fields import Duration, Part, Wrong, format_duration, refuse
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.sources_part import Source
-
-DAY = timedelta(days=1)
 
 
 class Score(Part):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from airworthy.days import DAY
 from airworthy.spec.fields import (
     Day,
     Duration,
@@ -18,8 +19,6 @@ from airworthy.spec.fields import (
     refuse,
     rejection,
 )
-
-DAY = timedelta(days=1)
 
 AssetText = Annotated[
     str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")

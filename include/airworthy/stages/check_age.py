@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from airworthy.days import midnight
+from airworthy.days import DAY, midnight
 from airworthy.handover import AgeCheck
 from airworthy.job import Job
 from airworthy.lake.lake import open_lake
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import AS_OF
 
-DAY = timedelta(days=1)
 log = logging.getLogger("airworthy.monitor")
 
 

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
+from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.handover import Ref
 from airworthy.spec.fields import format_duration, parse_duration
 
-DAY = timedelta(days=1)
 LEAST_APART = timedelta(weeks=2)
 _SAY_AGES = "say --ages 0d,7d,30d"
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from airworthy.arrays import Array
 from airworthy.bundle import ModelBundle
-from airworthy.days import midnight
+from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError
 from airworthy.evaluation.bootstrap import relative_loss
 from airworthy.evaluation.holdout import Scored, aligned, score_holdout
@@ -20,7 +20,7 @@ from airworthy.evaluation.task_metrics import measure
 from airworthy.job import Job
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK
 from airworthy.registry.registry import Registry
-from airworthy.replay import DAY, Past, ReplayedModel
+from airworthy.replay import Past, ReplayedModel
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.staleness.curve import (
@@ -32,7 +32,6 @@ from airworthy.staleness.curve import (
     holdout_ends,
 )
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Tell = Callable[[int, int, str], None]
 FRESH = "challenger"  # the role that says which rows and classes count
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

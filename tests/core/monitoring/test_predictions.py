@@ -10,13 +10,14 @@ import orjson
 import polars as pl
 import pytest
 
+from airworthy.days import DAY
 from airworthy.environment import Environment
 from airworthy.handover import RunRequest
 from airworthy.job import Job, open_job
 from airworthy.lake.conform import conform
 from airworthy.lake.sources import open_source
 from airworthy.monitoring.live_rows import LakeRows, PredictionRows
-from airworthy.monitoring.spans import DAY, Span
+from airworthy.monitoring.spans import Span
 from airworthy.predictions.log_rows import (
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,

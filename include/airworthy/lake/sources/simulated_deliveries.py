@@ -9,15 +9,14 @@ they do in life; a drift can be switched on from a date.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
+from airworthy.days import midnight
 from airworthy.spec.sources_part import SimulatorSource
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 CITIES = ("amsterdam", "berlin", "lisbon", "madrid", "milan", "oslo", "paris")
 CITY_SHARE = np.array([0.13, 0.20, 0.11, 0.17, 0.14, 0.07, 0.18])
@@ -184,11 +183,11 @@ def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -
 def _frame(
     source: SimulatorSource, day: date, trips: _Trips, promised: Array, minutes: Array, late: Array
 ) -> pl.DataFrame:
-    midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
+    midnight_us = int(midnight(day).timestamp()) * 1_000_000
     frame = pl.DataFrame(
         {
             "delivery_id": day.toordinal() * 100_000_000 + np.arange(source.rows_per_day),
-            "picked_up_at": pl.Series(midnight + trips.offset_us).cast(pl.Datetime("us", "UTC")),
+            "picked_up_at": pl.Series(midnight_us + trips.offset_us).cast(pl.Datetime("us", "UTC")),
             "city": _names(CITIES, trips.city),
             "vehicle": _names(VEHICLES, trips.vehicle),
             "weather": _names(WEATHERS, trips.weather),

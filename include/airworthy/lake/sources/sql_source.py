@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from airworthy.days import DAY, midnight
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.spec.sources_part import SqlSource
 
@@ -67,11 +68,11 @@ class Sql:
             TransientError: when the database cannot be reached.
             TerminalError: when the address or the query is wrong.
         """
-        start = datetime.combine(day, time(0), tzinfo=UTC)
+        start = midnight(day)
         try:
             self._engine = self._engine or create_engine(self._url())
             with self._engine.connect().execution_options(stream_results=True) as connection:
-                bounds = self._bounds(start, start + timedelta(days=1))
+                bounds = self._bounds(start, start + DAY)
                 return _frame(connection.execute(text(self._source.query), bounds))
         except ImportError as error:
             raise self._terminal("the database's driver is not installed", error) from None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from airworthy.arrays import Array
 from airworthy.monitoring.bins import NUMBERS
 from airworthy.spec import ModelSpec
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Change = Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]
 
 _SHIFT, _WIDER, _SHARE, _UNIT, _OFTEN = 0.3, 1.3, 0.08, 1000.0, 3.0

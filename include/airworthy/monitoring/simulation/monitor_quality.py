@@ -17,14 +17,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from airworthy.days import midnight
+from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError
 from airworthy.handover import Signal
 from airworthy.job import Job
 from airworthy.lake.sources import open_source
 from airworthy.monitoring.simulation.injection import Injection, ignored_drift, injections
 from airworthy.monitoring.simulation.walk import Step, Walk
-from airworthy.monitoring.simulation.world import DAY, Days, read_days, train_champion
+from airworthy.monitoring.simulation.world import Days, read_days, train_champion
 from airworthy.monitoring.spans import Span
 from airworthy.spec.sources_part import SimulatorSource
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from airworthy.bundle import Manifest, ModelBundle
-from airworthy.days import midnight
+from airworthy.days import DAY, midnight
 from airworthy.features import (
     FeatureSet,
     check_expressions,
@@ -32,7 +32,6 @@ from airworthy.training.train_booster import base_parameters, fit_booster
 from airworthy.training.training_labels import find_classes
 from airworthy.training.training_rows import store_rows
 
-DAY = timedelta(days=1)
 MOST_ROUNDS = 150  # what is tried is the monitor: its champion need not be the best
 
 
