@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .conftest import Stack
 
 MODEL = "drifting"
-TRAIN, MONITOR = f"{MODEL}__train", f"{MODEL}__monitor"
+MONITOR = f"{MODEL}__monitor"
 
 
 def write_drifting_model() -> None:

@@ -55,7 +55,7 @@ def announced(stack: Stack) -> bool:
 def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
     """The run has no data interval: it sees the days before its event's; that it failed is told, and written down."""
     write_fed_model(load_environment().models)
-    wait_for_dag(stack.airflow, DAG)
+    wait_for_dag(stack.airflow, DAG, RUN_SECONDS)
     DAGApi(stack.airflow).patch_dag(DAG, DAGPatchBody(is_paused=False))
     before = datetime.now(UTC)
     wait_until("Airflow to take the news", lambda: announced(stack), RUN_SECONDS)

@@ -26,16 +26,21 @@ DAG_WITHIN_SECONDS = 90
 FINISHED = frozenset({"success", "failed"})
 
 
-def wait_for_dag(airflow: AirflowApi, dag_id: str) -> DAGResponse:
+def wait_for_dag(airflow: AirflowApi, dag_id: str, within_seconds: float = DAG_WITHIN_SECONDS) -> DAGResponse:
     """Return the DAG once Airflow has read it.
+
+    Args:
+        airflow: Where it is to show.
+        dag_id: The DAG.
+        within_seconds: How long to wait.
 
     Raises:
         TransientError: when it does not show in time; with the import errors that there are.
     """
-    deadline = time.monotonic() + DAG_WITHIN_SECONDS
+    deadline = time.monotonic() + within_seconds
     while True:
-        # A DAG that is asked for by its id and is not known yet is an error.
-        for dag in DAGApi(airflow).get_dags(dag_id_pattern=dag_id).dags:
+        # Asked for by its id, a DAG that is not known yet would be an error.
+        for dag in DAGApi(airflow).get_dags(dag_id_prefix_pattern=dag_id).dags:
             if dag.dag_id == dag_id:
                 return dag
         if time.monotonic() > deadline:
@@ -44,7 +49,7 @@ def wait_for_dag(airflow: AirflowApi, dag_id: str) -> DAGResponse:
                 for error in ImportErrorApi(airflow).get_import_errors().import_errors
             )
             raise TransientError(
-                f"Airflow has not read {dag_id} within {DAG_WITHIN_SECONDS} s",
+                f"Airflow has not read {dag_id} within {within_seconds:.0f} s",
                 received=errors or "no import errors",
                 next_step="airworthy check",
             )
@@ -56,6 +61,11 @@ def trigger_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any]) -> st
 
     A scheduled DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a
     second one.
+
+    Args:
+        airflow: Where to start it.
+        dag_id: The DAG.
+        conf: The run's parameters.
     """
     dag = wait_for_dag(airflow, dag_id)
     body = TriggerDAGRunPostBody(conf=dict(conf))
@@ -69,7 +79,13 @@ def trigger_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any]) -> st
 
 
 def start_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> str:
-    """Start a run as `trigger_run` does, or take up one that was asked for in the same words and is still going on."""
+    """Start a run as `trigger_run` does, or take up one that was asked for in the same words and is still going on.
+
+    Args:
+        airflow: Where to start it.
+        dag_id: The DAG.
+        conf: The run's parameters.
+    """
     wait_for_dag(airflow, dag_id)
     runs = DagRunApi(airflow).get_dag_runs(dag_id, limit=100).dag_runs
     unfinished = [run for run in runs if run.state not in FINISHED and run.conf == conf]
