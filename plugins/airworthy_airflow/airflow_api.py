@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_client.client import ApiClient, Configuration
 from airflow_client.client.rest import RESTResponse
-from tenacity import retry, retry_if_result, stop_after_attempt, wait_exponential
+from tenacity import RetryCallState, retry, retry_if_result, stop_after_attempt, wait_exponential
 from urllib3.exceptions import HTTPError
 
 from airworthy.errors import TerminalError, TransientError
@@ -24,6 +24,14 @@ def _was_busy(response: RESTResponse) -> bool:
     return response.status == 503 or (
         response.status == 500 and b"Database error" in response.read()
     )
+
+
+def _last_response(state: RetryCallState) -> RESTResponse:
+    """Return the response to the last try."""
+    if state.outcome is None:
+        raise RuntimeError("tenacity gave up before the first try")
+    response: RESTResponse = state.outcome.result()
+    return response
 
 
 class AirflowApi(ApiClient):
@@ -48,7 +56,13 @@ class AirflowApi(ApiClient):
         )
 
     def call_api(
-        self, method: str, url: str, header_params: dict[str, str], *body: Any, **options: Any
+        self,
+        method: str,
+        url: str,
+        header_params: dict[str, str] | None = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
     ) -> RESTResponse:
         """Send a request of the official client. Log in when Airflow asks for it.
 
@@ -57,43 +71,44 @@ class AirflowApi(ApiClient):
             url: The whole address.
             header_params: The headers. A new token is put into them.
             body: The body, if there is one.
-            options: The official client's further options.
+            post_params: The fields of a form, if there is one.
+            _request_timeout: Seconds, or a pair of them for connecting and reading.
         """
-        options["_request_timeout"] = options.get("_request_timeout") or _PATIENCE_SECONDS
-        response = self._send(method, url, header_params, *body, **options)
+        headers = header_params if header_params is not None else {}
+        seconds = _request_timeout or _PATIENCE_SECONDS
+        request = (method, url, headers, body, post_params, seconds)
+        response = self._send(*request)
         if response.status == 401:  # There is no token yet, or it has expired.
-            header_params["Authorization"] = f"Bearer {self._log_in()}"
-            response = self._send(method, url, header_params, *body, **options)
+            headers["Authorization"] = f"Bearer {self._log_in()}"
+            response = self._send(*request)
         return _accepted(response, method, url)
 
     def _log_in(self) -> str:
-        settings, headers = self.configuration, {"Content-Type": "application/json"}
-        url, login = (
-            f"{settings.host}/auth/token",
-            {"username": settings.username, "password": settings.password},
-        )
-        answer = self._send("POST", url, headers, login, _request_timeout=_PATIENCE_SECONDS)
-        settings.access_token = str(
-            json.loads(_accepted(answer, "POST", url).read())["access_token"]
-        )
-        return settings.access_token
+        settings = self.configuration
+        url = f"{settings.host}/auth/token"
+        login = {"username": settings.username, "password": settings.password}
+        headers = {"Content-Type": "application/json"}
+        response = self._send("POST", url, headers, login, None, _PATIENCE_SECONDS)
+        token = str(json.loads(_accepted(response, "POST", url).read())["access_token"])
+        settings.access_token = token
+        return token
 
     @retry(
         retry=retry_if_result(_was_busy),
         wait=wait_exponential(multiplier=0.5),
         stop=stop_after_attempt(5),
-        retry_error_callback=lambda state: state.outcome.result(),
+        retry_error_callback=_last_response,
     )
-    def _send(self, *request: Any, **options: Any) -> RESTResponse:
+    def _send(self, *request: Any) -> RESTResponse:
         try:
-            response = self.rest_client.request(*request, **options)
+            response: RESTResponse = self.rest_client.request(*request)
             response.read()
         except HTTPError as error:
-            problem, received = (
+            raise TransientError(
                 f"Airflow's API server cannot be reached: {error}",
-                self.configuration.host,
-            )
-            raise TransientError(problem, received=received, next_step="make up") from None
+                received=self.configuration.host,
+                next_step="make up",
+            ) from None
         return response
 
 

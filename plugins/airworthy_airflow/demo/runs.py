@@ -19,14 +19,16 @@ from airflow_client.client import (
     XComApi,
 )
 
-from airworthy.errors import TransientError
+from airworthy.errors import TerminalError, TransientError
 from airworthy_airflow.airflow_api import AirflowApi
 
 DAG_WITHIN_SECONDS = 90
 FINISHED = frozenset({"success", "failed"})
 
 
-def wait_for_dag(airflow: AirflowApi, dag_id: str, within_seconds: float = DAG_WITHIN_SECONDS) -> DAGResponse:
+def wait_for_dag(
+    airflow: AirflowApi, dag_id: str, within_seconds: float = DAG_WITHIN_SECONDS
+) -> DAGResponse:
     """Return the DAG once Airflow has read it.
 
     Args:
@@ -145,11 +147,14 @@ def return_value(airflow: AirflowApi, dag_id: str, run_id: str, task_id: str) ->
         run_id: Its run.
         task_id: The task.
     """
-    return (
-        XComApi(airflow)
-        .get_xcom_entry(dag_id, task_id, run_id, "return_value")
-        .actual_instance.value
-    )
+    entry = XComApi(airflow).get_xcom_entry(dag_id, task_id, run_id, "return_value")
+    if entry.actual_instance is None:
+        raise TerminalError(
+            "the task has no output",
+            received=f"{dag_id} {run_id} {task_id}",
+            next_step="look at the task in Airflow's UI",
+        )
+    return entry.actual_instance.value
 
 
 def failed_logs(airflow: AirflowApi, dag_id: str, run_id: str) -> str:
