@@ -40,7 +40,8 @@ demo: $(STAMP) ## From nothing to a served model, and through a change of the wo
 	@$(BIN)/python -m airworthy_airflow.demo
 
 test: $(STAMP) lint ## Run the linters and every test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term
 
 image: ## Build the image that stages run in (needs Docker)
 	@docker build --file infra/docker/Dockerfile --tag airworthy .
