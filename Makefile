@@ -55,7 +55,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(STAMP) ## Print the speed ratios (see benchmarks/)
+bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 lock: $(STAMP) ## Make both locks from pyproject.toml, for every Python and platform; pins that fit stay

@@ -1,7 +1,8 @@
-"""How long ``airworthy lineage`` takes, its process's start included: a lake of 1,000 partitions, 200 model versions.
+"""Duration of ``airworthy lineage``, with its process's start: 1,000 partitions, 200 versions.
 
-Lake, records, ledger and prediction log are really written, by the project's own means, which takes a minute or two;
-each answer is checked. Aim: a prediction's id is answered in under 2 seconds. Run: ``python benchmarks/lineage.py``.
+Lake, records, ledger and prediction log are really written, by the project's own code, within a
+minute or two; each answer is checked. Aim: a prediction's id is answered in under 2 seconds.
+Run: ``python benchmarks/lineage.py``.
 """
 
 from __future__ import annotations
@@ -76,26 +77,32 @@ def main() -> None:
 
 
 def ask(folder: Path, reference: str, versions: list[int]) -> float:
-    """Ask the command as a person would; return the seconds that its process took."""
+    """Run the command as a person would; return its process's seconds.
+
+    Args:
+        folder: The history.
+        reference: The asked reference.
+        versions: The versions in the right answer.
+    """
     variables = {**os.environ, **variables_of(folder)}
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
     seconds, output = run(
         [sys.executable, "-m", "airworthy", "lineage", reference, "--json"], variables
     )
-    found = json.loads(output)
-    assert found["versions"] == [str(version) for version in versions], found["versions"]
+    answer = json.loads(output)
+    assert answer["versions"] == [str(version) for version in versions], answer["versions"]
     return seconds
 
 
 def run(command: list[str], variables: dict[str, str]) -> tuple[float, str]:
-    """Return how long a process took, and what it printed."""
+    """Return a process's seconds and its output."""
     started = time.perf_counter()
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     return time.perf_counter() - started, done.stdout
 
 
 def variables_of(folder: Path) -> dict[str, str]:
-    """Return what makes a process use the history in a folder."""
+    """Return the variables of a process that uses the history in a folder."""
     return {
         "AIRWORTHY_STATE": str(folder / "state"),
         "AIRWORTHY_MODELS": str(folder / "models"),
@@ -104,12 +111,19 @@ def variables_of(folder: Path) -> dict[str, str]:
 
 
 def write(folder: Path, partitions: int, versions: int) -> str:
-    """Write a history of nightly runs by the project's own means; return the id of the newest version's prediction."""
+    """Write a history of nightly runs; return the id of the newest version's prediction.
+
+    Args:
+        folder: The folder.
+        partitions: How many days.
+        versions: How many versions.
+    """
     import yaml
 
     from airworthy.environment import load_environment
     from airworthy.job import Job
-    from airworthy.lake.datasets import DatasetRecord, open_datasets
+    from airworthy.lake.dataset_records import DatasetRecord
+    from airworthy.lake.datasets import open_datasets
     from airworthy.ledger import open_ledger
     from airworthy.spec import load_spec
     from airworthy.stages.ingest import ingest
@@ -135,7 +149,7 @@ def write(folder: Path, partitions: int, versions: int) -> str:
 
 
 def request(version: int, as_of: date) -> Any:
-    """Return the run that made a version."""
+    """Return the run behind a version."""
     from airworthy.handover import RunRequest
 
     moment = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC)
@@ -150,7 +164,9 @@ def request(version: int, as_of: date) -> Any:
 
 
 def windows(last: Any, versions: int) -> Iterator[Any]:
-    """Return the dataset versions of the nightly runs: each window a day longer than the one before."""
+    """Return the dataset versions of the nightly runs: each window a day longer than the one
+    before.
+    """
     from airworthy.features import polars_schema
     from airworthy.handover import Window
     from airworthy.lake.digest import dataset_digest
@@ -166,8 +182,15 @@ def windows(last: Any, versions: int) -> Iterator[Any]:
 
 
 def events(version: int, dataset: Any, record: Any) -> list[Any]:
-    """Return what ingest, validate, train and evaluate record of a dataset version and a model."""
-    from airworthy.lake.datasets import BenchmarkRecord, TrainingRecord, ValidationRecord
+    """Return the records of ingest, validate, train and evaluate about a dataset version and a
+    model.
+
+    Args:
+        version: The version's number.
+        dataset: Its dataset version.
+        record: The record of the dataset version.
+    """
+    from airworthy.lake.dataset_records import BenchmarkRecord, TrainingRecord, ValidationRecord
 
     window, now = dataset.window, datetime.now(UTC)
     who: dict[str, Any] = {
@@ -215,7 +238,7 @@ def events(version: int, dataset: Any, record: Any) -> list[Any]:
 
 
 def decisions(version: int, dataset: Any) -> Iterator[Any]:
-    """Return what evaluate, register and the release write into the ledger."""
+    """Return the ledger events of evaluate, register and the release."""
     from airworthy.ledger.events import AliasMove, Registration, StagingCheck, VerdictReached
 
     number, before = str(version), str(version - 1) if version > 1 else None
@@ -232,7 +255,9 @@ def decisions(version: int, dataset: Any) -> Iterator[Any]:
 
 
 def predict(environment: Any, version: str) -> str:
-    """Log a thousand requests that a version answered, and collect all but the last hundred; return one's id."""
+    """Log a thousand requests answered by a version, collect all but the last hundred, return one's
+    id.
+    """
     from airworthy.bundle import Manifest
     from airworthy.predictions.collect import collect
     from airworthy.predictions.prediction_ids import new_request_id, prediction_id

@@ -1,7 +1,7 @@
-"""What one drift check costs: 1,000,000 x 20 live rows against as many of recent production, all rows counted.
+"""Cost of one drift check: 1,000,000 x 20 live rows against as many reference rows, all counted.
 
-Prints peak memory, and the ratio to plain numpy computing the same scores of the same rows; ratios hold between
-machines, seconds do not. How good the monitor is says ``airworthy monitor-quality MODEL``.
+Prints peak memory, and the ratio to plain numpy on the same scores of the same rows: ratios hold
+between machines, seconds do not. ``airworthy monitor-quality MODEL`` tells how good the monitor is.
 Run: ``python benchmarks/monitoring.py [--rows 1000000]``.
 """
 
@@ -31,7 +31,9 @@ COLUMNS = {f"n{i}": "float" for i in range(NUMBERS)} | {
 
 
 def day_of_rows(day: date, rows: int) -> pl.DataFrame:
-    """Return one day: normal, skewed and whole numbers with some missing, and categories; the live day is moved."""
+    """Return one day: normal, skewed and whole numbers with some missing, and categories; the live
+    day is moved.
+    """
     chance, moved = np.random.default_rng(day.toordinal()), 0.2 if day == LIVE else 0.0
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     columns: dict[str, Any] = {
@@ -103,9 +105,9 @@ def job_for(folder: Path) -> Any:
 
 
 def prepare(folder: Path, rows: int) -> None:
-    """Ingest the live day, and the same weekday of earlier weeks with as many rows together; in its own process.
+    """Ingest the live day, and as many rows of its weekday in earlier weeks; in its own process.
 
-    What a process forks begins with its parent's peak memory.
+    A forked process begins with its parent's peak memory.
     """
     logging.getLogger("airworthy").setLevel(
         logging.ERROR
@@ -119,54 +121,58 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def check(folder: str, drawn: bool) -> None:
-    """Check the live day twice, the second time with what was remembered of the first; print seconds and peak memory.
+    """Check the live day twice, the second time with a cache; print seconds and peak memory.
 
-    This is a process's whole work. The champion is a stand-in that listens to every column: what it takes to fit and
-    to load one is not of interest here.
+    This is a process's whole work. The champion is a stand-in for a model with an importance for
+    every column: fitting and loading a real one are not measured here.
     """
     from types import SimpleNamespace
 
-    from airworthy.monitoring.evidently_report import draw, sample
+    from airworthy.monitoring.evidently_report import sample_spans, write_report
     from airworthy.monitoring.live_rows import LakeRows
     from airworthy.monitoring.spans import Span
-    from airworthy.monitoring.window_cache import Memory
-    from airworthy.monitoring.window_comparison import Watch
+    from airworthy.monitoring.window_cache import WindowCache
+    from airworthy.monitoring.window_comparison import WindowComparison
 
     job = job_for(Path(folder))
     end = job.run.as_of
     live, rows = Span(end - timedelta(days=1), end), LakeRows.at(job)
-    learned = Span(end - timedelta(weeks=WEEKS + 2), end - timedelta(days=1))
+    training = Span(end - timedelta(weeks=WEEKS + 2), end - timedelta(days=1))
     champion: Any = SimpleNamespace(
         version="1",
         digest="bench",
         importance=dict.fromkeys(COLUMNS, 1 / len(COLUMNS)),
         rows=rows,
-        learned=learned,
-        holdout=Span(learned.end, learned.end),
+        training=training,
+        holdout=Span(training.end, training.end),
     )
-    kept = Memory.of(job, champion)
+    kept = WindowCache.of(job, champion)
     kept.bins(job.spec.inputs)  # made once for every champion
-    first, found = timed(
-        lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift")
+    first, result = timed(
+        lambda: WindowComparison(
+            job.spec, champion, rows, WindowCache.of(job, champion)
+        ).compare_inputs(live, "drift")
     )
     for path in Path(job.environment.evidence).rglob(f"{live.name}*.json"):
         path.unlink()
     hourly, _ = timed(
-        lambda: Watch(job.spec, champion, rows, Memory.of(job, champion)).inputs(live, "drift")
+        lambda: WindowComparison(
+            job.spec, champion, rows, WindowCache.of(job, champion)
+        ).compare_inputs(live, "drift")
     )
     page = 0.0
     if drawn:
         columns = list(job.spec.inputs)
         page, _ = timed(
-            lambda: draw(
+            lambda: write_report(
                 job.spec,
-                sample(rows, [live], columns),
-                sample(rows, list(found.compared.spans), columns),
+                sample_spans(rows, [live], columns),
+                sample_spans(rows, list(result.reference_rows.spans), columns),
                 Path(folder) / "drift.html",
             )
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    scores = {f"{s.column} {s.aspect}": s.effect for s in found.shifts}
+    scores = {f"{s.column} {s.aspect}": s.effect for s in result.shifts}
     print(
         json.dumps(
             {"first": first, "hourly": hourly, "page": page, "peak_mib": peak, "scores": scores}
@@ -175,47 +181,54 @@ def check(folder: str, drawn: bool) -> None:
 
 
 def plain(folder: str) -> None:
-    """Compute the same scores of the same rows by plain numpy, from the same files; print seconds and peak memory."""
+    """Compute the same scores of the same rows by plain numpy, from the same files; print seconds
+    and peak memory.
+    """
     columns = list(COLUMNS)
 
     def compute() -> dict[str, float]:
         live = pl.read_parquet(f"{folder}/{LIVE}.parquet", columns=columns)
         paths = [f"{folder}/{LIVE - timedelta(weeks=week + 1)}.parquet" for week in range(WEEKS)]
-        known = pl.concat([pl.read_parquet(path, columns=columns) for path in paths])
-        found: dict[str, float] = {}
+        reference = pl.concat([pl.read_parquet(path, columns=columns) for path in paths])
+        result: dict[str, float] = {}
         for name in columns:
             score = plain_numbers if name.startswith("n") else plain_categories
-            a, b = (side[name].drop_nulls().to_numpy() for side in (live, known))
-            found |= {f"{name} {aspect}": value for aspect, value in score(a, b).items()}
-            found[f"{name} missing"] = abs(
-                live[name].null_count() / live.height - known[name].null_count() / known.height
+            a, b = (side[name].drop_nulls().to_numpy() for side in (live, reference))
+            result |= {f"{name} {aspect}": value for aspect, value in score(a, b).items()}
+            result[f"{name} missing"] = abs(
+                live[name].null_count() / live.height
+                - reference[name].null_count() / reference.height
             )
-        return found
+        return result
 
     seconds, scores = timed(compute)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "scores": scores}))
 
 
-def plain_numbers(live: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """Return the Wasserstein distance over the standard deviation, and the log ratio of the standard deviations."""
-    live, known = np.sort(live), np.sort(known)
-    both = np.concatenate([live, known])
+def plain_numbers(live: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """Return the Wasserstein distance over the standard deviation, and the log ratio of the
+    standard deviations.
+    """
+    live, reference = np.sort(live), np.sort(reference)
+    both = np.concatenate([live, reference])
     both.sort(kind="stable")  # which merges what is sorted already
-    below = [np.searchsorted(side, both[:-1], side="right") / side.size for side in (live, known)]
+    below = [
+        np.searchsorted(side, both[:-1], side="right") / side.size for side in (live, reference)
+    ]
     distance = float(np.sum(np.abs(below[0] - below[1]) * np.diff(both)))
     return {
-        "distance": distance / known.std(),
-        "spread": abs(float(np.log(live.std() / known.std()))),
+        "distance": distance / reference.std(),
+        "spread": abs(float(np.log(live.std() / reference.std()))),
     }
 
 
-def plain_categories(live: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """Return the Jensen-Shannon distance, and the share of values that the reference does not have."""
-    found = [np.unique(side.astype("U"), return_counts=True) for side in (live, known)]
-    names = np.union1d(found[0][0], found[1][0])
+def plain_categories(live: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """Return the Jensen-Shannon distance, and the share of values unknown to the reference."""
+    result = [np.unique(side.astype("U"), return_counts=True) for side in (live, reference)]
+    names = np.union1d(result[0][0], result[1][0])
     p, q = np.zeros(names.size), np.zeros(names.size)
-    for shares, (values, counts) in zip((p, q), found, strict=True):
+    for shares, (values, counts) in zip((p, q), result, strict=True):
         shares[np.searchsorted(names, values)] = counts / counts.sum()
     middle = (p + q) / 2
     parts = [np.sum(side[side > 0] * np.log(side[side > 0] / middle[side > 0])) for side in (p, q)]
@@ -223,14 +236,14 @@ def plain_categories(live: np.ndarray, known: np.ndarray) -> dict[str, float]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return how long something takes, in seconds, and what it gives."""
+    """Return a call's duration in seconds, and its result."""
     started = time.perf_counter()
-    found = work()
-    return time.perf_counter() - started, found
+    result = work()
+    return time.perf_counter() - started, result
 
 
 def in_process(*arguments: str) -> dict[str, Any]:
-    """Run a part of this benchmark in a process of its own, whose peak memory is its own."""
+    """Run a part of this benchmark in its own process, with its own peak memory."""
     done = subprocess.run(
         [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -268,15 +281,15 @@ def main() -> None:
     parser.add_argument("--plain", metavar="FOLDER")
     parser.add_argument("--check", metavar="FOLDER")
     parser.add_argument("--check-and-draw", metavar="FOLDER")
-    asked = parser.parse_args()
-    if asked.prepare:
-        prepare(Path(asked.prepare), asked.rows)
-    elif asked.plain:
-        plain(asked.plain)
-    elif asked.check or asked.check_and_draw:
-        check(asked.check or asked.check_and_draw, drawn=bool(asked.check_and_draw))
+    options = parser.parse_args()
+    if options.prepare:
+        prepare(Path(options.prepare), options.rows)
+    elif options.plain:
+        plain(options.plain)
+    elif options.check or options.check_and_draw:
+        check(options.check or options.check_and_draw, drawn=bool(options.check_and_draw))
     else:
-        report(asked.rows)
+        report(options.rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What logging every prediction costs the model server, and how fast the log is collected.
+"""Cost of logging every prediction in the model server, and speed of collecting the log.
 
-Two servers of the same model run side by side, one with a prediction log and one without, and are measured in short
-turns, one after the other. Beside requests/s, which whatever else the machine does disturbs, stands the server's own
-processor time a request.
+Two servers of the same model run side by side, one with a prediction log and one without. They are
+measured in short turns, one after the other. Requests/s vary with the machine's other work; the
+server's own processor time a request does not.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-from load.client import Measured, drive
-from server import CASES, built_case, free_port, process
+from load.load_client import Measured, drive
+from load.server_processes import free_port, process
+from server import CASES, built_case
 
 TURNS, TURN_SECONDS, WARM_SECONDS = 12, 0.5, 0.1
 SERVER = Path(__file__).with_name("server.py")
@@ -27,7 +28,7 @@ SERVER = Path(__file__).with_name("server.py")
 
 @dataclass
 class Server:
-    """One server: where it listens, its process, and what was measured of it, turn by turn."""
+    """One server: its port, its process, and its measurements, turn by turn."""
 
     port: int
     process: psutil.Process
@@ -62,7 +63,7 @@ class Server:
 
 
 def compare(folder: Path) -> None:
-    """Start both servers, measure them in turns, and print what logging costs."""
+    """Start both servers, measure them in turns, and print the cost of logging."""
     case, spool = built_case(folder), folder / "state" / "spool"
     with ExitStack() as running:
         servers = {}
@@ -114,7 +115,7 @@ def _print(rows: int, clients: int, plain: Server, logging: Server) -> None:
 
 
 def collecting(folder: Path) -> None:
-    """Collect what the server logged, and print how fast that went."""
+    """Collect the server's log, and print the speed."""
     os.environ["AIRWORTHY_STATE"] = str(folder / "state")
     from airworthy.environment import load_environment
     from airworthy.predictions.collect import collect
@@ -132,9 +133,9 @@ def collecting(folder: Path) -> None:
 
 def main() -> None:
     """Run the benchmark."""
-    with tempfile.TemporaryDirectory() as made:
-        compare(Path(made))
-        collecting(Path(made))
+    with tempfile.TemporaryDirectory() as scratch:
+        compare(Path(scratch))
+        collecting(Path(scratch))
 
 
 if __name__ == "__main__":

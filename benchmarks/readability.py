@@ -1,18 +1,24 @@
 """Readability of this repository's Python, measured: one table, to compare two checkouts.
 
-Run: ``python benchmarks/readability.py [--root DIR] [--list]``. Use the same Python for both checkouts: an f-string is
-one token in Python 3.11 and several from 3.12 on. Definitions:
+Run: ``python benchmarks/readability.py [--root DIR] [--list]``. Use the same Python for both
+checkouts: an f-string is one token in Python 3.11 and several from 3.12 on. Definitions:
 
-- Line of code: a physical line with at least one token. Line ends, indentation, comments and docstrings are no tokens.
-- Words: those of all docstrings of modules, classes and functions. Code in backticks, doctests, literal blocks after
+- Line of code: a physical line with at least one token. Line ends, indentation, comments and
+  docstrings are no tokens.
+- Words: those of all docstrings of modules, classes and functions. Code in backticks, doctests,
+  literal blocks after
   ``::``, headings of sections and names of arguments are no words.
-- Relative pronouns: that, which, who, whom, whose, what. Every ``that`` counts, the conjunction too.
-- Public functions: functions of modules, methods of public classes and their ``__init__``, without a leading
+- Relative pronouns: that, which, who, whom, whose, what. Every ``that`` counts, the conjunction
+  too.
+- Public functions: functions of modules, methods of public classes and their ``__init__``, without
+  a leading
   underscore. pytest's tests and fixtures are left out: nobody calls them.
 - Parameters: all but ``self`` and ``cls``; ``*args`` and ``**kwargs`` are one each.
-- Docstring of ``__init__``: its class's docstring counts too, and the class's ``Attributes:`` counts as ``Args:``.
+- Docstring of ``__init__``: its class's docstring counts too, and the class's ``Attributes:``
+  counts as ``Args:``.
 - Length of a function: its lines of code from ``def`` on, with those of functions inside it.
-- Files that share their name, and files under 20 lines: without ``__init__.py``, ``__main__.py``, ``conftest.py``.
+- Files that share their name, and files under 20 lines: without ``__init__.py``, ``__main__.py``,
+  ``conftest.py``.
 """
 
 from __future__ import annotations
@@ -219,12 +225,12 @@ def count_lines(node: Function, module: Module) -> int:
 
 
 def shared_names(paths: Iterable[Path]) -> tuple[Ratio, dict[str, list[Path]]]:
-    """Return the share of files whose name another file has, and these files by name."""
+    """Return the share of files with another file's name, and these files by name."""
     by_name = defaultdict[str, list[Path]](list)
     for path in paths:
         if path.name not in COMMON_NAMES:
             by_name[path.name].append(path)
-    shared = {name: found for name, found in sorted(by_name.items()) if len(found) > 1}
+    shared = {name: files for name, files in sorted(by_name.items()) if len(files) > 1}
     return Ratio(sum(map(len, shared.values())), sum(map(len, by_name.values()))), shared
 
 
@@ -258,7 +264,7 @@ def table(groups: dict[str, dict[str, Ratio]]) -> list[str]:
 
 
 def main() -> None:
-    """Print the table, and with ``--list`` the files that share their names."""
+    """Print the table, and with ``--list`` the files with shared names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--root", type=Path, default=Path(__file__).resolve().parents[1], help="a checkout"

@@ -1,11 +1,12 @@
-"""A whole release and a rollback under a steady load: what failed, who answered, how long answers took.
+"""A whole release and a rollback under a steady load: failures, versions and latencies.
 
     python benchmarks/release.py [--rate 200] [--bake 25]
 
-Two versions of a small ``delivery_eta`` are made by the real stages. While a process of its own sends requests at a
-steady rate, each with a targeting key of its own, the second version is released: checked in the server, in shadow, at
-10 %, at 50 %, to all; then ``airworthy rollback`` goes back to the first. Each step but the last is watched for
-``--bake`` seconds: with 100, each canary step sees 20,000 requests.
+The real stages build two versions of a small ``delivery_eta``. Its own process sends requests at a
+steady rate, each with its own targeting key. Meanwhile the second version is released: checked in
+the server, in shadow, at 10 %, at 50 %, to all; then ``airworthy rollback`` goes back to the first.
+The guard polls each step but the last for ``--bake`` seconds: with 100, each canary step sees
+20,000 requests.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from load.processes import PROJECT, free_port, process
-from load.steady import Answered
+from load.server_processes import PROJECT, free_port, process
+from load.steady_load import Answered
 
 MODEL = "delivery_eta"
 WATCHED: tuple[Any, ...] = ("shadow", 10, 50)
@@ -40,7 +41,7 @@ Window = tuple[float, float]
 
 
 def make_model(models: Path, bake: int) -> None:
-    """Copy the model with little data, gates that let every version through, and the rollout to be shown."""
+    """Copy the model with little data, gates for every version, and the measured rollout."""
     folder = models / MODEL
     shutil.copytree(PROJECT / "include" / "models" / MODEL, folder)
     spec = yaml.safe_load((folder / "model.yaml").read_text())
@@ -52,7 +53,7 @@ def make_model(models: Path, bake: int) -> None:
 
 
 def deliver(payload: dict[str, Any], names: list[str]) -> None:
-    """Run stages in order, adding what they hand over to the payload."""
+    """Run stages in order, adding their outputs to the payload."""
     from airworthy.handover.catalogue import STAGES
     from airworthy.stages import run_stage
 
@@ -60,8 +61,8 @@ def deliver(payload: dict[str, Any], names: list[str]) -> None:
         payload[STAGES[name].output] = run_stage(name, payload)
 
 
-def watch(payload: dict[str, Any], step: Any) -> Window:
-    """Look at a step until it is done, and return when it was on, in UTC seconds."""
+def poll_until_done(payload: dict[str, Any], step: Any) -> Window:
+    """Poll a step until it is done, and return its begin and end, in UTC seconds."""
     from airworthy.stages import run_stage
 
     while True:
@@ -80,7 +81,7 @@ def release(payload: dict[str, Any]) -> dict[str, Window]:
     windows: dict[str, Window] = {}
     deliver(payload, ["deploy_staging"])
     for step in WATCHED:
-        windows[str(step)] = watch(payload, step)
+        windows[str(step)] = poll_until_done(payload, step)
     started = time.time()
     deliver(payload, ["deploy_production"])
     if not payload["deployment"]["promoted"]:
@@ -90,7 +91,7 @@ def release(payload: dict[str, Any]) -> dict[str, Window]:
 
 
 def new_version(run_id: str, as_of: str) -> dict[str, Any]:
-    """Make and register a version and return what the stages handed over."""
+    """Train and register a version and return the stage outputs."""
     run = {"model": MODEL, "as_of": f"{as_of}T00:00:00Z", "reason": "manual", "run_id": run_id}
     payload: dict[str, Any] = {"run": run}
     deliver(payload, ["ingest", "validate", "train", "evaluate", "register"])
@@ -99,14 +100,20 @@ def new_version(run_id: str, as_of: str) -> dict[str, Any]:
 
 @contextmanager
 def steady_load(url: str, rate: float, folder: Path) -> Iterator[list[Answered]]:
-    """Send requests for as long as the block lasts; the list has the answers after it."""
+    """Send requests for as long as the block lasts; the list has the answers after it.
+
+    Args:
+        url: The address.
+        rate: Requests a second.
+        folder: Gets body and answers.
+    """
     answer = urllib.request.urlopen(f"{url}/models/{MODEL}/example").read()  # noqa: S310
     example = json.loads(answer)["dataframe_split"]
     one_row = {"dataframe_split": {"columns": example["columns"], "data": example["data"][:1]}}
     (folder / "body.json").write_text(json.dumps(one_row))
     command = [
         sys.executable,
-        str(Path(__file__).parent / "load" / "steady.py"),
+        str(Path(__file__).parent / "load" / "steady_load.py"),
         f"{url}/models/{MODEL}/invocations",
     ]
     command += [
@@ -151,7 +158,13 @@ def roll_back() -> Window:
 
 
 def run(folder: Path, rate: float, bake: int) -> None:
-    """Release and roll back under load, and print what was seen."""
+    """Release and roll back under load, and print the measurements.
+
+    Args:
+        folder: The folder.
+        rate: Requests a second.
+        bake: Seconds of each step.
+    """
     from airworthy.serving.admin_token import ensure_token
 
     url = f"http://127.0.0.1:{free_port()}"
@@ -193,17 +206,25 @@ def report(
     rolled: Window,
     challenger: str,
 ) -> None:
-    """Print the table."""
+    """Print the table.
+
+    Args:
+        answers: All answers.
+        rate: Requests a second.
+        windows: The steps' times.
+        rolled: The rollback's time.
+        challenger: Its version.
+    """
     failed = [answer for answer in answers if answer.status != 200]
     print(f"{len(answers)} requests at {rate:g}/s, failed: {len(failed)}")
     for answer in failed[:5]:
         print(f"  {answer}")
     print(f"{'':12}{'requests':>10}{'challenger':>12}{'p50 ms':>9}{'p99 ms':>9}")
-    wanted = {"before": 0, "shadow": 0, "10": 10, "50": 50}
+    shares = {"before": 0, "shadow": 0, "10": 10, "50": 50}
     for name, (since, until) in windows.items():
         settle = SETTLE_SECONDS if name in ("10", "50") else 0.0
-        seen = [answer for answer in answers if since + settle <= answer.sent < until]
-        _line(name, seen, challenger, wanted.get(name))
+        in_step = [answer for answer in answers if since + settle <= answer.sent < until]
+        _line(name, in_step, challenger, shares.get(name))
     _line(
         "rollback",
         [answer for answer in answers if rolled[0] <= answer.sent <= rolled[1]],
@@ -217,14 +238,14 @@ def report(
     assert not failed
 
 
-def _line(name: str, seen: list[Answered], challenger: str, wanted: int | None) -> None:
-    seconds = sorted(answer.seconds for answer in seen)
-    share = 100 * sum(answer.version == challenger for answer in seen) / len(seen)
+def _line(name: str, in_step: list[Answered], challenger: str, shares: int | None) -> None:
+    seconds = sorted(answer.seconds for answer in in_step)
+    share = 100 * sum(answer.version == challenger for answer in in_step) / len(in_step)
     p50, p99 = (
         seconds[min(len(seconds) - 1, int(part * len(seconds)))] * 1e3 for part in (0.5, 0.99)
     )
-    flag = "" if wanted is None else f"   the flag says {wanted} %"
-    print(f"{name:12}{len(seen):>10}{share:>10.2f} %{p50:>9.2f}{p99:>9.2f}{flag}")
+    flag = "" if shares is None else f"   the flag says {shares} %"
+    print(f"{name:12}{len(in_step):>10}{share:>10.2f} %{p50:>9.2f}{p99:>9.2f}{flag}")
 
 
 def main() -> None:
@@ -234,9 +255,9 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--bake", type=int, default=25, help="seconds that each step is watched")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        run(Path(scratch), asked.rate, asked.bake)
+        run(Path(scratch), options.rate, options.bake)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""The model server against ``mlflow models serve`` with the same model, and against XGBoost in process.
+"""The model server against ``mlflow models serve`` and against XGBoost in process.
 
     python benchmarks/server.py                          a model built for the purpose
-    python benchmarks/server.py --registered MODEL       the champion of a model in the environment's registry
+    python benchmarks/server.py --registered MODEL       the champion of a registered model
 
-Ours runs twice: plain, and as it is in the middle of a release, with a canary's flags evaluated per request and every
-answer logged. All servers run side by side, one worker each, and are measured in turns, so that whatever else the
-machine does meets all. Ratios hold from machine to machine; requests/s do not.
+Ours runs twice: plain, and as in the middle of a release, with a canary's flags evaluated per
+request and every answer logged. All servers run the same model side by side, one worker each, and
+are measured in turns: the machine's other work meets all of them. Ratios hold from machine to
+machine; requests/s do not.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from load.client import Measured, drive
-from load.processes import free_port, process
+from load.load_client import Measured, drive
+from load.server_processes import free_port, process
 
 PROJECT = Path(__file__).resolve().parents[1]
 TURNS, TURN_SECONDS, WARM_SECONDS = 3, 0.8, 0.2
@@ -33,7 +34,9 @@ CASES = ((1, 1), (1, 8), (100, 1), (100, 8))  # rows a request, clients
 
 @dataclass(frozen=True)
 class Case:
-    """What is served: a bundle for our server, and the same bundle as a logged model for MLflow's."""
+    """One served model: a bundle for our server, and the same bundle as a logged model for
+    MLflow's.
+    """
 
     bundle: Path
     mlflow_model: str
@@ -46,7 +49,7 @@ def measure(
     """Measure every server in every case, in turns."""
     import uvloop
 
-    found: dict[tuple[str, int, int], Measured] = {}
+    result: dict[tuple[str, int, int], Measured] = {}
     for rows, clients in CASES:
         split = {"columns": list(row), "data": [list(row.values())] * rows}
         body = json.dumps({"dataframe_split": split}).encode()
@@ -55,14 +58,16 @@ def measure(
                 port, path = ports[name]
                 uvloop.run(drive(port, path, body, clients, WARM_SECONDS))
                 part = uvloop.run(drive(port, path, body, clients, TURN_SECONDS))
-                whole = found.setdefault((name, rows, clients), Measured())
+                whole = result.setdefault((name, rows, clients), Measured())
                 whole.latencies += part.latencies
                 whole.seconds += part.seconds
-    return found
+    return result
 
 
 def in_process(case: Case, rows: int) -> dict[str, Measured]:
-    """Measure the same rows without any server: `inplace_predict` alone, and with the features before it."""
+    """Measure the same rows without any server: `inplace_predict` alone, and with the features
+    before it.
+    """
     import polars as pl
 
     from airworthy.bundle import ModelBundle
@@ -98,7 +103,9 @@ def _timed(call: Callable[[], object]) -> Measured:
 
 
 def built_case(folder: Path) -> Case:
-    """Train a model of 200 trees on the inputs and features of ``delivery_eta``, and log it for MLflow."""
+    """Train a model of 200 trees on the inputs and features of ``delivery_eta``, and log it for
+    MLflow.
+    """
     import numpy as np
     import polars as pl
     import xgboost
@@ -191,7 +198,15 @@ def registered_case(model: str) -> Case:
 def serve_bundle(
     folder: Path, port: int, spool: Path | None = None, flags: Path | None = None
 ) -> None:
-    """Serve one bundle with our server, with a prediction log and with flags if given: what a child process runs."""
+    """Serve one bundle with our server, with a prediction log and with flags if given, in a child
+    process.
+
+    Args:
+        folder: The bundle.
+        port: On loopback.
+        spool: Of the prediction log. None: no log.
+        flags: The flag file. None: no rollouts.
+    """
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
@@ -201,7 +216,7 @@ def serve_bundle(
     from airworthy.serving.uvicorn_server import server_config
 
     class OneBundle:
-        """A registry that holds one bundle, whichever version of its model is asked for."""
+        """A registry with one bundle behind every version of its model."""
 
         def models(self) -> list[str]:
             return ["benchmark"]
@@ -263,13 +278,13 @@ def compare(case: Case, scratch: Path) -> None:
             process(mlflow, f"http://127.0.0.1:{port}/ping", scratch / "mlflow.log")
         )
         ports[MLFLOW] = (port, "/invocations")
-        found = measure(ports, case.row)
-    _print(found, case)
+        result = measure(ports, case.row)
+    _print(result, case)
 
 
-def _print(found: dict[tuple[str, int, int], Measured], case: Case) -> None:
+def _print(result: dict[tuple[str, int, int], Measured], case: Case) -> None:
     print(f"{'':28}{'rows':>5}{'clients':>9}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
-    for (name, rows, clients), measured in found.items():
+    for (name, rows, clients), measured in result.items():
         _line(name, rows, str(clients), measured)
     for rows in (1, 100):
         for name, measured in in_process(case, rows).items():
@@ -277,7 +292,7 @@ def _print(found: dict[tuple[str, int, int], Measured], case: Case) -> None:
     print()
     for rows, clients in CASES:
         plain, canary, theirs = (
-            found[name, rows, clients].per_second for name in (PLAIN, CANARY, MLFLOW)
+            result[name, rows, clients].per_second for name in (PLAIN, CANARY, MLFLOW)
         )
         print(
             f"airworthy / {MLFLOW}, {rows:>3} rows, {clients} clients: {plain / theirs:6.1f}x requests/s, "
@@ -300,14 +315,16 @@ def main() -> None:
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--spool", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--flags", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.serve_bundle:
-        serve_bundle(asked.serve_bundle, asked.port, asked.spool, asked.flags)
+    options = parser.parse_args()
+    if options.serve_bundle:
+        serve_bundle(options.serve_bundle, options.port, options.spool, options.flags)
         return
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as temporary:
         compare(
-            registered_case(asked.registered) if asked.registered else built_case(Path(made)),
-            Path(made),
+            registered_case(options.registered)
+            if options.registered
+            else built_case(Path(temporary)),
+            Path(temporary),
         )
 
 

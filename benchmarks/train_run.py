@@ -1,8 +1,8 @@
-"""A whole train run through Airflow's scheduler against a cold ``airworthy run`` in one process (aim: 1.25).
+"""A train run through Airflow against a cold ``airworthy run`` in one process (aim: 1.25).
 
-Both train ``delivery_eta`` on the same rows of the same window, each on a fresh lake and a fresh registry. The run
-through Airflow is timed from the REST call that triggers it until Airflow calls it a success, on a stack of its own
-that is up; the other from the start of its process to its end.
+Both train ``delivery_eta`` on the same rows of the same window, each on a fresh lake and a fresh
+registry. The run through Airflow is timed from the REST call until Airflow calls the run a success,
+on its own running stack; the other from the start of its process to its end.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def timed_run(airflow: AirflowApi, day: str) -> float:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

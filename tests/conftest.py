@@ -1,4 +1,4 @@
-"""What every test may rely on: its own state folder, and the bike-sharing file where it lies beside the project."""
+"""Fixtures of every test: its own state folder, and the bike-sharing file beside the project."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if BIKE_SHARING.is_dir():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what needs a real stack first: most of it is waiting, which other processes' tests then fill."""
+    """Run the tests of a real stack first: other processes' tests fill their waiting time."""
     items.sort(key=lambda item: STACK_FOLDER not in item.path.parts)
 
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Commands that run in a test's process set how much is logged: for that test only."""
+    """Restore the log level after each test: commands in a test's process set it."""
     logger = logging.getLogger("airworthy")
     level = logger.level
     yield

@@ -1,14 +1,15 @@
-"""Those whom alerts reach: a web server and a mail server on loopback that keep what they are sent."""
+"""Receivers of alerts: a web server and a mail server on loopback keep the requests and mails."""
 
 from __future__ import annotations
 
 import json
 import threading
+from asyncio import Server
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from email.message import Message
+from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import create_connection
@@ -22,14 +23,20 @@ HOST, PATIENCE = "127.0.0.1", 60.0
 
 @dataclass
 class WebReceiver:
-    """Takes JSON by POST; `status` is what it answers with."""
+    """Takes JSON by POST and answers with `status`."""
 
     port: int = 0
     status: int = 200
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def connection(self, kind: str, password: str = "", **extra: str) -> str:
-        """Return an Airflow connection to it, as the value of an ``AIRFLOW_CONN_`` variable."""
+        """Return an Airflow connection to it, as the value of an ``AIRFLOW_CONN_`` variable.
+
+        Args:
+            kind: The connection's type.
+            password: Its password.
+            **extra: Its further fields.
+        """
         address = (
             {"host": f"http://{HOST}", "port": self.port} if kind == "http" else {"host": self.url}
         )
@@ -57,7 +64,7 @@ def web_receiver() -> Iterator[WebReceiver]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
             """Say nothing."""
 
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
@@ -76,10 +83,18 @@ class MailReceiver:
     """Takes mail from and for anybody."""
 
     port: int = 0
-    mails: list[tuple[list[str], Message]] = field(default_factory=list)
+    mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Keep a mail: whom it is for, and the message."""
+    async def handle_DATA(  # noqa: N802 - aiosmtpd calls it by this name
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        """Keep a mail: its receivers, and the message.
+
+        Args:
+            server: Not used.
+            session: Not used.
+            envelope: The mail.
+        """
         assert isinstance(envelope.content, bytes)
         self.mails.append(
             (list(envelope.rcpt_tos), message_from_bytes(envelope.content, policy=default))
@@ -98,10 +113,10 @@ class MailReceiver:
 
 
 class _AnyPort(Controller):
-    """A controller that lets the system choose its port, and gives a busy machine more than a second to answer."""
+    """A controller on any free port; a busy machine has more than a second to answer."""
 
     def _trigger_server(self) -> None:
-        assert self.server is not None
+        assert isinstance(self.server, Server)
         self.port = self.server.sockets[0].getsockname()[1]
         with create_connection((HOST, self.port), PATIENCE) as connection:
             connection.recv(1024)

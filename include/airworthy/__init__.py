@@ -1,1 +1,1 @@
-"""Airworthy: CI/CD for machine-learning models. Pure Python; it never imports Airflow."""
+"""Airworthy: CI/CD for machine-learning models. This package never imports Airflow."""

@@ -1,4 +1,4 @@
-"""``python -m airworthy``: the console command where its script is not on the path, such as in a container."""
+"""``python -m airworthy``: the console command without its script, such as in a container."""
 
 from airworthy.cli.main import main
 

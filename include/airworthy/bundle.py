@@ -1,11 +1,11 @@
-"""The model bundle: everything that turns raw rows into predictions, in three files without a pickle.
+"""The model bundle: three files without a pickle, for predictions from raw rows.
 
 ``model.ubj``     XGBoost's own binary JSON
-``features.py``   the feature expressions that the model was trained with
+``features.py``   the feature expressions of the training
 ``bundle.json``   the input columns, the features' encodings, the task and its classes
 
-The bundle's digest is the SHA-256 over the sorted lines ``<sha256 of file>  <file name>``; it is recorded when a
-version is registered and verified before every load.
+The bundle's digest is the SHA-256 over the lines ``<sha256 of file>  <file name>``, sorted by file
+name. It is recorded at a version's registration, and verified before every load.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODEL_FILE, FEATURES_FILE, MANIFEST_FILE = "model.ubj", "features.py", "bundle.j
 
 
 class Manifest(BaseModel):
-    """What ``bundle.json`` says. `inputs` are the columns of one prediction request, in order."""
+    """The content of ``bundle.json``. `inputs` are the columns of a prediction, in order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,17 +46,23 @@ class ModelBundle:
     """A loaded bundle: raw rows in, predictions out."""
 
     def __init__(self, manifest: Manifest, features: FeatureSet, booster: xgboost.Booster) -> None:
-        """Put the loaded parts together."""
+        """Keep the loaded parts.
+
+        Args:
+            manifest: The content of ``bundle.json``.
+            features: The feature expressions with their encodings.
+            booster: The XGBoost model.
+        """
         self.manifest = manifest
         self.features = features
         self.booster = booster
 
     @classmethod
     def load(cls, folder: Path, expected_digest: str | None = None) -> ModelBundle:
-        """Read a bundle, after checking its digest.
+        """Load a bundle, after verifying its digest if one is given.
 
         Raises:
-            TerminalError: when the digest is not the expected one; nothing of the bundle was run.
+            TerminalError: when the digest differs; nothing of the bundle was run.
         """
         import xgboost
 
@@ -74,22 +80,29 @@ class ModelBundle:
             frame: The columns of ``manifest.inputs``, in their declared types.
 
         Returns:
-            Shape (rows,): the value (regression) or the positive class's probability (binary); shape
-            (rows, classes): each class's probability (multiclass).
+            Shape (rows,): the value (regression) or the positive class's probability (binary);
+            shape (rows, classes): each class's probability (multiclass).
         """
         return self.predict_matrix(self.features.matrix(frame))
 
     def predict_matrix(
         self, matrix: np.ndarray[Any, np.dtype[np.float32]]
     ) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Predict rows that are features already, in the order and encoding of ``manifest.features``."""
+        """Predict encoded features, with the columns of ``manifest.features`` in order."""
         return np.asarray(self.booster.inplace_predict(matrix), dtype=np.float32)
 
 
 def write_bundle(
     folder: Path, manifest: Manifest, features_file: Path, booster: xgboost.Booster
 ) -> None:
-    """Write the three files into `folder`, which is made."""
+    """Write the three files of a bundle.
+
+    Args:
+        folder: The bundle's folder; it is created.
+        manifest: The content of ``bundle.json``.
+        features_file: The model's ``features.py``.
+        booster: The trained XGBoost model.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(features_file, folder / FEATURES_FILE)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
@@ -103,7 +116,7 @@ def file_digest(path: Path) -> str:
 
 
 def bundle_digest(folder: Path) -> str:
-    """Return the bundle's digest, as the module's docstring defines it."""
+    """Return the bundle's digest; the module's docstring defines it."""
     lines = [
         f"{file_digest(folder / name)}  {name}\n"
         for name in sorted((MODEL_FILE, FEATURES_FILE, MANIFEST_FILE))
@@ -117,11 +130,11 @@ def verify_digest(folder: Path, expected: str) -> None:
     Raises:
         TerminalError: when they differ.
     """
-    found = bundle_digest(folder)
-    if found != expected:
+    digest = bundle_digest(folder)
+    if digest != expected:
         raise TerminalError(
             f"the model files in {folder} are not those that were registered",
-            received=f"digest {found}",
+            received=f"digest {digest}",
             allowed=f"digest {expected}",
             next_step="restore the files, or roll back to a version whose files are whole",
         )

@@ -1,4 +1,4 @@
-"""UTC days: their length, their first moment, and the day that a moment is in."""
+"""UTC days: their length, their first moment, and the day of a moment."""
 
 from __future__ import annotations
 

@@ -1,19 +1,20 @@
-"""Where things live: the environment file that ``AIRWORTHY_ENV`` picks, and the paths that follow from it.
+"""The environment: paths, addresses and settings from the file named by ``AIRWORTHY_ENV``.
 
 Environment variables read here and in ``project.py``, and nowhere else in the core:
 
 ``AIRWORTHY_PROJECT``    the project's folder (default: see ``project.py``)
 ``AIRWORTHY_ENV``        name of a file in ``include/environments`` (default ``local``)
 ``AIRWORTHY_STATE``      replaces the environment's ``state`` folder
-``AIRWORTHY_MODELS``     replaces the folder that holds the model folders
-``AIRWORTHY_DOWNLOADS``  a folder that already holds files which a spec would download
+``AIRWORTHY_MODELS``     replaces the folder of the model folders
+``AIRWORTHY_DOWNLOADS``  the download cache; it may already have the files
 ``AIRWORTHY_SERVER_URL`` replaces the address of the model server in production
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 
-A project without the folder ``include/environments`` has the environment ``local`` that comes with the package.
+A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
-A file may name others as ``${NAME}``: secrets and addresses that differ from machine to machine stay out of it.
+A file may refer to other variables as ``${NAME}``, so it needs no secrets and no addresses of one
+machine.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
-from airworthy.spec.fields import Wrong, refuse
+from airworthy.spec.fields import Violation, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
@@ -46,12 +47,12 @@ OVERRIDES = {
 
 
 class Environment(BaseModel):
-    """One deployment: paths are absolute, addresses complete.
+    """One deployment, with absolute paths and complete addresses.
 
-    `staging_server_url` is the server in which a version is checked before it may take traffic; None: the one in
-    production, beside the champion. `release` says how a version takes over when its spec leaves that open. `stages`
-    says where each stage runs, ``default`` where those run that it does not name. `alerts` are the channels by which
-    people are told. `variables` are the environment variables that the file names.
+    `staging_server_url` is the server for checking a version before it takes traffic; None: the one
+    in production, besides the champion. `release` has the defaults for keys missing in a spec's
+    `release`. `stages` maps a stage to its runner; ``default`` is for all other stages. `alerts`
+    are the alert channels. `variables` are the environment variables named in the file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,64 +76,65 @@ class Environment(BaseModel):
     variables: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _places_are_known(self) -> Environment:
+    def _runners_have_settings(self) -> Environment:
         from airworthy.handover.catalogue import OPERATIONS, STAGES
 
-        known = {DEFAULT, *STAGES, *OPERATIONS}
+        stages = {DEFAULT, *STAGES, *OPERATIONS}
         settings = {"docker": self.docker, "kubernetes": self.kubernetes}
-        named: list[tuple[str, ...]] = [("stages", stage) for stage in self.stages]
-        named += [
+        keys: list[tuple[str, ...]] = [("stages", stage) for stage in self.stages]
+        keys += [
             (key, "resources", stage)
             for key, each in settings.items()
             if each
             for stage in each.resources
         ]
-        allowed = ", ".join(sorted(known))
-        wrong = [
-            Wrong(key, "there is no such stage", key[-1], allowed)
-            for key in named
-            if key[-1] not in known
+        allowed = ", ".join(sorted(stages))
+        violations = [
+            Violation(key, "there is no such stage", key[-1], allowed)
+            for key in keys
+            if key[-1] not in stages
         ]
-        wrong += [
-            Wrong(
+        violations += [
+            Violation(
                 ("stages", stage),
-                f"there are no settings under the key {place}",
-                place,
-                f"inline, or {place}: ...",
+                f"there are no settings under the key {runner}",
+                runner,
+                f"inline, or {runner}: ...",
             )
-            for stage, place in self.stages.items()
-            if place != "inline" and settings[place] is None
+            for stage, runner in self.stages.items()
+            if runner != "inline" and settings[runner] is None
         ]
-        refuse(wrong)
+        raise_violations(violations)
         return self
 
     def runner_of(self, stage: str) -> RunnerName:
-        """Return where a stage runs."""
+        """Return the runner of a stage."""
         return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
 
     @property
     def evidence(self) -> Path:
-        """Folder for what stages leave for people to look at: validation results, Data Docs, verdicts, plots."""
+        """Folder of the evidence for people: validation results, Data Docs, verdicts, plots."""
         return self.state / "evidence"
 
     @property
     def locks(self) -> Path:
-        """Folder for lock files."""
+        """Folder of lock files."""
         return self.state / "locks"
 
     @property
     def flags_file(self) -> Path:
-        """The flagd file with the flags of rollouts, which the model server in production watches."""
+        """The flagd file with the flags of rollouts. The model server in production watches it."""
         return self.flags or self.state / "flags.json"
 
     @property
     def server_token_file(self) -> Path:
-        """The file with the token that the model server's administration asks for."""
+        """The file with the token for the model server's administration."""
         return self.state / "server_token"
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int) -> dict[str, Any]:
+def _read(path: Path, _modified_ns: int) -> dict[str, Any]:
+    """Return the file's content; the time of its last change is a part of the cache's key."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -142,12 +144,12 @@ def _read(path: Path, modified_ns: int) -> dict[str, Any]:
 
 
 def load_environment(project: Path | None = None) -> Environment:
-    """Read the environment that ``AIRWORTHY_ENV`` names, with the overrides of the module's docstring.
+    """Load the environment of ``AIRWORTHY_ENV``, with the overrides of the module's docstring.
 
-    `project` is the project's folder; None: the one that ``project_folder`` finds.
+    `project` is the project's folder; None: the result of ``project_folder``.
 
     Raises:
-        TerminalError: when there is no project, or the file is missing or says something unknown.
+        TerminalError: when there is no project, or when the file is missing or invalid.
     """
     project = project or project_folder()
     name = os.environ.get("AIRWORTHY_ENV") or _LOCAL.stem
@@ -158,18 +160,18 @@ def load_environment(project: Path | None = None) -> Environment:
     state = Path(
         os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")
     ).resolve()
-    filled = {key: _filled(value, state, path, key) for key, value in values.items()}
-    filled["variables"] = tuple(sorted(set(_VARIABLE.findall(str(values)))))
-    filled["name"] = name
-    filled["project"] = str(project)
-    filled["state"] = str(state)
-    filled["models"] = os.environ.get("AIRWORTHY_MODELS") or str(
-        project / filled.get("models", MODELS)
+    resolved = {key: _resolve(value, state, path, key) for key, value in values.items()}
+    resolved["variables"] = tuple(sorted(set(_VARIABLE.findall(str(values)))))
+    resolved["name"] = name
+    resolved["project"] = str(project)
+    resolved["state"] = str(state)
+    resolved["models"] = os.environ.get("AIRWORTHY_MODELS") or str(
+        project / resolved.get("models", MODELS)
     )
-    filled["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or filled.get(
+    resolved["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or resolved.get(
         "downloads", str(state / "downloads")
     )
-    return _validated(path, json.dumps(filled, default=str))
+    return _validate(path, json.dumps(resolved, default=str))
 
 
 def _file_of(folder: Path, name: str) -> Path:
@@ -178,51 +180,53 @@ def _file_of(folder: Path, name: str) -> Path:
         return path
     if name == _LOCAL.stem and not folder.is_dir():
         return _LOCAL
-    known = (
-        sorted(found.stem for found in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
+    names = (
+        sorted(file.stem for file in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
     )
     raise TerminalError(
         "there is no such environment",
         received=f"AIRWORTHY_ENV={name}",
-        allowed=", ".join(known),
+        allowed=", ".join(names),
         next_step=f"create {path}",
     )
 
 
 @lru_cache(maxsize=8)
-def _validated(path: Path, filled: str) -> Environment:
-    """Return the environment of what the file says, as JSON: for the same content the same object.
+def _validate(path: Path, values: str) -> Environment:
+    """Return the environment of JSON values, the same object for the same values.
 
-    Every DAG of every model asks for it in one reading of the DAG files.
+    In one parse of the DAG files, every DAG of every model loads it.
     """
     try:
-        return Environment.model_validate_json(filled)
+        return Environment.model_validate_json(values)
     except ValidationError as error:
         faults = faults_of(path, error, Environment.model_json_schema())
         raise TerminalError("\n".join(map(str, faults)), next_step=f"edit {path}") from None
 
 
-def _filled(value: Any, state: Path, path: Path, key: str) -> Any:
-    """Put the state folder and environment variables into a value's text, or into the texts within it.
+def _resolve(value: Any, state: Path, path: Path, key: str) -> Any:
+    """Replace ``{state}`` and ``${NAME}`` in all texts of a value.
 
     Raises:
-        TerminalError: when a variable that the file names is not set.
+        TerminalError: when a variable named in the file is not set.
     """
     if isinstance(value, dict):
-        return {name: _filled(inner, state, path, f"{key}.{name}") for name, inner in value.items()}
+        return {
+            name: _resolve(inner, state, path, f"{key}.{name}") for name, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_filled(inner, state, path, key) for inner in value]
+        return [_resolve(inner, state, path, key) for inner in value]
     if not isinstance(value, str):
         return value
 
-    def variable(found: re.Match[str]) -> str:
-        if not os.environ.get(found[1]):
+    def variable(match: re.Match[str]) -> str:
+        if not os.environ.get(match[1]):
             raise TerminalError(
-                f"{path}: {key}: the environment variable {found[1]} is not set",
+                f"{path}: {key}: the environment variable {match[1]} is not set",
                 received=value,
-                allowed=f"{found[1]} with a value",
-                next_step=f"export {found[1]}=..., or edit {path}",
+                allowed=f"{match[1]} with a value",
+                next_step=f"export {match[1]}=..., or edit {path}",
             )
-        return os.environ[found[1]]
+        return os.environ[match[1]]
 
     return _VARIABLE.sub(variable, value.replace("{state}", str(state)))

@@ -1,15 +1,15 @@
-"""The two kinds of failure, and what each must tell its reader.
+"""The two kinds of errors: terminal and transient.
 
-A `TerminalError` will fail again however often it is tried (bad data, a bad spec, a failed gate); a `TransientError`
-may pass on a later try (network, lock). Both name the model and the stage, what was received, what is allowed and
-the next command to run, so that nobody has to read a traceback to act.
+After a `TerminalError`, a retry fails again (bad data, a bad spec, a failed gate). After a
+`TransientError`, a retry may succeed (network, lock). Both name the model, the stage, the received
+and the allowed value, and the next command to run. Nobody needs a traceback to act.
 """
 
 from __future__ import annotations
 
 
 class AirworthyError(Exception):
-    """Base of every error that Airworthy raises on purpose."""
+    """Base of Airworthy's errors."""
 
     consequence = ""
 
@@ -23,15 +23,15 @@ class AirworthyError(Exception):
         allowed: object = None,
         next_step: str | None = None,
     ) -> None:
-        """Keep the parts apart, so that a log line, a table or JSON can show each.
+        """Keep the parts separate, for a log line, a table or JSON.
 
         Args:
-            problem: One sentence: what is wrong.
-            model: The model's name, when one is concerned.
-            stage: The stage's name, when one is concerned.
-            received: What was found.
-            allowed: What would have been accepted.
-            next_step: The next command to run or thing to change.
+            problem: The problem in one sentence.
+            model: The model's name, if any.
+            stage: The stage's name, if any.
+            received: The received value.
+            allowed: The allowed values.
+            next_step: The next command to run, or the next change to make.
         """
         super().__init__(problem)
         self.problem = problem
@@ -42,9 +42,9 @@ class AirworthyError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """Return every part that is known, one a line."""
-        where = " ".join(part for part in (self.model, self.stage) if part)
-        lines = [f"{where}: {self.problem}" if where else self.problem]
+        """Return every given part on a line of its own."""
+        subject = " ".join(part for part in (self.model, self.stage) if part)
+        lines = [f"{subject}: {self.problem}" if subject else self.problem]
         if self.received is not None:
             lines.append(f"  received: {self.received}")
         if self.allowed is not None:
@@ -57,12 +57,12 @@ class AirworthyError(Exception):
 
 
 class TerminalError(AirworthyError):
-    """Trying again cannot help: the data, the spec or the model has to change first."""
+    """A retry cannot help: the data, the spec or the model must change first."""
 
     consequence = "this run stops and is not retried; the champion keeps serving."
 
 
 class TransientError(AirworthyError):
-    """Trying again may help: a network, a lock or a service was not there this time."""
+    """A retry may help: a network, a lock or a service was not available."""
 
     consequence = "this run may be retried; nothing was changed."

@@ -1,8 +1,9 @@
 """Features as named Polars expressions: one definition for training, batch scoring and serving.
 
-A model's ``features.py`` holds ``FEATURES``, a mapping of feature name to expression over the declared input columns.
-The very same expressions run over a partition in training, a batch in scoring and one request in serving, so
-training/serving skew cannot be written by accident. Expressions must look at one row at a time.
+A model's ``features.py`` holds ``FEATURES``: a mapping of feature name to expression over the
+declared input columns. The same expressions run over a partition in training, a batch in scoring
+and a request in serving, so they cannot cause training/serving skew. An expression must depend on
+one row only.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SEQUENTIAL_ROWS = 2_000
 
 
 class Feature(BaseModel):
-    """How one feature becomes a float32 column: as a number, or as the code of a known level (else missing)."""
+    """A feature's encoding as a float32 column: a number, or a level's code (unknown: missing)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,16 +43,21 @@ class Feature(BaseModel):
     levels: list[str] = []
 
     def encode(self, expression: pl.Expr) -> pl.Expr:
-        """Return the expression that gives this feature's float32 column, named after it."""
+        """Return the expression of this feature's float32 column, named after it."""
         if self.kind == "number":
             return expression.cast(pl.Float32).alias(self.name)
-        # An Enum gives each level its place in the list as code, and is many times faster than a lookup table.
+        # An Enum encodes each level by its index in the list, many times faster than a lookup
+        # table.
         coded = expression.cast(pl.String).cast(pl.Enum(self.levels), strict=False).to_physical()
         return coded.cast(pl.Float32).alias(self.name)
 
 
 def polars_schema(columns: dict[str, ColumnType]) -> dict[str, pl.DataType]:
-    """Return the Polars types of declared columns."""
+    """Return the Polars types of declared columns.
+
+    >>> polars_schema({"stops": "int"})
+    {'stops': Int64}
+    """
     return {name: POLARS_TYPES[kind] for name, kind in columns.items()}
 
 
@@ -59,39 +65,45 @@ def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]
     """Run a ``features.py`` and return its ``FEATURES``.
 
     Raises:
-        TerminalError: when the file is missing, fails, or does not hold a mapping of names to expressions.
+        TerminalError: when the file is missing, fails, or does not hold a mapping of names to
+            expressions.
     """
     allowed = "FEATURES: dict[str, polars.Expr]"
     try:
-        found: Any = runpy.run_path(str(path)).get("FEATURES")
+        features: Any = runpy.run_path(str(path)).get("FEATURES")
     except Exception as error:
         problem = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise TerminalError(
             problem, model=model, allowed=allowed, next_step=f"edit {path}"
         ) from error
     if (
-        not isinstance(found, dict)
-        or not found
-        or not all(isinstance(e, pl.Expr) for e in found.values())
+        not isinstance(features, dict)
+        or not features
+        or not all(isinstance(e, pl.Expr) for e in features.values())
     ):
         raise TerminalError(
             f"{path} must define FEATURES",
             model=model,
-            received=repr(found)[:200],
+            received=repr(features)[:200],
             allowed=allowed,
             next_step=f"edit {path}",
         )
-    return dict(found)
+    return dict(features)
 
 
 def check_expressions(
     expressions: dict[str, pl.Expr], inputs: dict[str, ColumnType], path: Path
 ) -> dict[str, Any]:
-    """Check names and result types against the declared inputs; return feature name -> Polars type.
+    """Check the features' columns and types; return feature name -> Polars type.
+
+    Args:
+        expressions: Feature name -> expression.
+        inputs: The declared input columns.
+        path: The ``features.py``, for errors.
 
     Raises:
-        TerminalError: when a feature reads an undeclared column, fails to resolve, or gives a type that is neither
-            a number, a boolean nor text.
+        TerminalError: when a feature reads an undeclared column, does not resolve, or is neither a
+            number, a boolean nor text.
     """
     frame = pl.LazyFrame(schema=polars_schema(inputs))
     types: dict[str, Any] = {}
@@ -127,31 +139,37 @@ def check_expressions(
     return types
 
 
-def row_dependent(expressions: dict[str, pl.Expr], frame: pl.DataFrame) -> list[str]:
-    """Return the features whose value for a row changes when the row stands alone: aggregates, shifts, ranks.
+def row_dependent_features(expressions: dict[str, pl.Expr], frame: pl.DataFrame) -> list[str]:
+    """Return the features with other values for single rows: aggregates, shifts, ranks.
 
-    Such a feature means one thing in training and another in serving. `frame` is a sample of a few dozen rows.
+    They would differ between training and serving. `frame` is a sample of a few dozen rows.
     """
     if frame.is_empty():
         return []
-    together = frame.select(**expressions)
+    in_frame = frame.select(**expressions)
     alone = pl.concat([frame[row : row + 1].select(**expressions) for row in range(frame.height)])
-    return [name for name in expressions if not together[name].equals(alone[name], null_equal=True)]
+    return [name for name in expressions if not in_frame[name].equals(alone[name], null_equal=True)]
 
 
 def fit_features(
     expressions: dict[str, pl.Expr], types: dict[str, Any], frames: list[pl.LazyFrame]
 ) -> list[Feature]:
-    """Learn the levels of every categorical feature from the training rows, sorted, so that codes are reproducible."""
+    """Return the features' encodings, with the sorted levels of the training rows.
+
+    Args:
+        expressions: Feature name -> expression.
+        types: Feature name -> Polars type; text becomes a category.
+        frames: The training rows.
+    """
     text = [name for name, kind in types.items() if not (kind.is_numeric() or kind == pl.Boolean)]
     levels: dict[str, set[str]] = {name: set() for name in text}
     for frame in frames:
         if not text:
             break
-        found = frame.select(
+        uniques = frame.select(
             expressions[name].cast(pl.String).alias(name).unique().implode() for name in text
         )
-        for name, values in found.collect().to_dict(as_series=False).items():
+        for name, values in uniques.collect().to_dict(as_series=False).items():
             levels[name].update(value for value in values[0] if value is not None)
     return [
         Feature(name=name, kind="category", levels=sorted(levels[name]))
@@ -162,10 +180,10 @@ def fit_features(
 
 
 class FeatureSet:
-    """Expressions bound to their encoding: rows in, a float32 matrix out."""
+    """Feature expressions with their encodings: converts rows to a float32 matrix."""
 
     def __init__(self, expressions: dict[str, pl.Expr], features: list[Feature]) -> None:
-        """Bind each feature's encoding to its expression."""
+        """Combine each feature's encoding with its expression."""
         self.features = features
         self.names = [feature.name for feature in features]
         self.expressions = {name: expressions[name] for name in self.names}
@@ -179,5 +197,5 @@ class FeatureSet:
         return np.ascontiguousarray(select(self._encoded).to_numpy(order="c"), dtype=np.float32)
 
     def values(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the features as people read them: before encoding, one named column each."""
+        """Return the features before encoding, one named column each."""
         return frame.select(self._plain)

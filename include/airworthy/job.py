@@ -1,4 +1,4 @@
-"""A job: what every stage is given. The model's spec, the environment, and the request that started the run."""
+"""A job, the context of every stage: the model's spec, the environment, the run's request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def open_job(run: RunRequest) -> Job:
 
 @lru_cache(maxsize=4)
 def git_commit(project: Path) -> str:
-    """Return the project's git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` outside a checkout."""
+    """Return the git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` without either."""
     if environ.get("AIRWORTHY_GIT_COMMIT"):
         return environ["AIRWORTHY_GIT_COMMIT"]
     command = ["git", "-C", str(project), "rev-parse", "HEAD"]

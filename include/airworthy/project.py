@@ -1,7 +1,8 @@
-"""The project's folder: ``include/models`` and ``include/environments`` are in it.
+"""The project's folder, with ``include/models`` and ``include/environments`` in it.
 
-``AIRWORTHY_PROJECT`` names it. Without this variable it is the checkout that this module lies in. An installed package
-lies in no checkout: then it is the current folder, or the nearest one above it, that has one of the two folders.
+``AIRWORTHY_PROJECT`` names it. Without this variable it is the checkout of this module. An
+installed package has no checkout: then it is the nearest folder with one of these two folders, from
+the current folder upwards.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ def project_folder() -> Path:
     Raises:
         NoProjectError: when ``AIRWORTHY_PROJECT`` names no folder, or no folder is a project.
     """
-    found = find_project()
-    if found is None:
+    project = find_project()
+    if project is None:
         raise NoProjectError(
             "there is no project here",
             received=f"{Path.cwd()}: neither this folder nor one above it is a project",
             allowed=f"a folder with {ENVIRONMENTS} or {MODELS} in it",
-            next_step=f"cd to the project, export {VARIABLE}=..., or start one here: airworthy new-model NAME",
+            next_step=f"cd to the project, export {VARIABLE}=..., or start one here: airworthy "
+            "new-model NAME",
         )
-    return found
+    return project
 
 
 def find_project() -> Path | None:
@@ -45,10 +47,10 @@ def find_project() -> Path | None:
     Raises:
         NoProjectError: when ``AIRWORTHY_PROJECT`` names no folder.
     """
-    return _named() or _checkout() or _around(Path.cwd())
+    return _from_variable() or _checkout() or _nearest(Path.cwd())
 
 
-def _named() -> Path | None:
+def _from_variable() -> Path | None:
     name = os.environ.get(VARIABLE)
     if not name:
         return None
@@ -63,17 +65,12 @@ def _named() -> Path | None:
 
 
 def _checkout() -> Path | None:
-    above = Path(__file__).resolve().parents[2]
-    return above if (above / ENVIRONMENTS).is_dir() else None
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / ENVIRONMENTS).is_dir() else None
 
 
-def _around(folder: Path) -> Path | None:
-    marks = (ENVIRONMENTS, MODELS)
-    return next(
-        (
-            each
-            for each in (folder, *folder.parents)
-            if any((each / mark).is_dir() for mark in marks)
-        ),
-        None,
-    )
+def _nearest(folder: Path) -> Path | None:
+    for candidate in (folder, *folder.parents):
+        if (candidate / ENVIRONMENTS).is_dir() or (candidate / MODELS).is_dir():
+            return candidate
+    return None

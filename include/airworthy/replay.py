@@ -1,7 +1,7 @@
-"""Looking back: challengers as they would have been trained on past days, from a lake of their own.
+"""The replay of past days: challengers as of these days, trained from a separate lake.
 
-Nothing here registers a version, moves an alias, or touches the environment's lake: days are ingested into a folder
-that is thrown away, by the same functions that a run goes through.
+Nothing here registers a version, moves an alias, or changes the environment's lake. Days are
+ingested into a temporary folder, by the same functions as in a run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.days import DAY, floor_day, midnight
 from airworthy.errors import TerminalError
-from airworthy.evaluation.evaluate_gates import Judged, evaluate_challenger
+from airworthy.evaluation.evaluate_challenger import EvaluatedGates, evaluate_challenger
 from airworthy.evaluation.holdout import score_holdout
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
@@ -26,35 +26,35 @@ from airworthy.lake.lake import open_lake
 from airworthy.stages.ingest import ingest
 from airworthy.training.baseline import BaselineModel
 from airworthy.training.fitting import (
-    Material,
-    fit_baseline_beside,
+    TrainingData,
     fit_challenger,
-    gather_material,
+    fit_spec_baseline,
+    prepare_training_data,
 )
 from airworthy.training.idempotency_key import idempotency_key
 
-Known = Callable[[str], ModelBundle | None]
+FindBundle = Callable[[str], ModelBundle | None]  # idempotency key -> an existing model
 
 
 @dataclass(frozen=True)
 class ReplayedModel:
-    """A challenger as of a past day: what it was made from, the model, and the baseline beside it.
+    """A challenger as of a past day, with its data and the baseline.
 
-    `key` is that under which it would be registered.
+    `key` is the idempotency key that its version would have.
     """
 
     as_of: datetime
     key: str
-    material: Material
+    data: TrainingData
     bundle: ModelBundle
     baseline: BaselineModel
 
 
-class Past:
-    """A model's past days, brought into a lake in a folder that the caller throws away."""
+class Replay:
+    """A model's past days, in a lake in a temporary folder of the caller."""
 
     def __init__(self, job: Job, folder: Path) -> None:
-        """Keep whose past it is. Of the job's run, only its `as_of` is replaced."""
+        """Keep the job; of its run, only `as_of` is replaced."""
         self.folder = folder
         self.spec = job.spec
         self._environment = job.environment.model_copy(
@@ -67,8 +67,10 @@ class Past:
         """Return the job of a run as of a past day."""
         return Job(self.spec, self._environment, self._run.model_copy(update={"as_of": as_of}))
 
-    def gather(self, start: datetime, end: datetime) -> DatasetRef:
-        """Bring the days of ``[start, end)`` into the lake, UTC midnights; none before the spec's start.
+    def ingest_days(self, start: datetime, end: datetime) -> DatasetRef:
+        """Ingest the days of ``[start, end)``, UTC midnights.
+
+        Days before the spec's start are left out.
 
         Raises:
             TerminalError: when `end` is outside the spec's days, or the source has nothing at all.
@@ -78,46 +80,56 @@ class Past:
         job = self.job(end)
         return ingest(Job(self.spec.model_copy(update={"train": train}), job.environment, job.run))
 
-    def challenger(self, as_of: datetime, known: Known = lambda key: None) -> ReplayedModel:
-        """Train a challenger as of a past day whose window was gathered: the spec's features, rounds and search.
+    def train_challenger(
+        self, as_of: datetime, find_bundle: FindBundle | None = None
+    ) -> ReplayedModel:
+        """Train a challenger as of a past day with the spec's features, rounds and search.
 
         Args:
-            as_of: A UTC midnight.
-            known: Returns a model that was made before from the same data, code and parameters, by its key.
+            as_of: A UTC midnight. Its window's days are ingested.
+            find_bundle: Returns an existing model of the same data, code and parameters, by its
+                key.
 
         Raises:
-            TerminalError: when there is too little to learn from.
+            TerminalError: when there are too few rows to learn from.
         """
         job = self.job(as_of)
         dataset = ingest(job)
-        material = gather_material(job, self._lake, dataset)
+        data = prepare_training_data(job, self._lake, dataset)
         key = idempotency_key(job, dataset)
-        bundle = known(key) or self._fit(material)
-        return ReplayedModel(as_of, key, material, bundle, fit_baseline_beside(material))
+        bundle = (find_bundle(key) if find_bundle else None) or self._fit(data)
+        return ReplayedModel(as_of, key, data, bundle, fit_spec_baseline(data))
 
-    def _fit(self, material: Material) -> ModelBundle:
+    def _fit(self, data: TrainingData) -> ModelBundle:
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-            return material.bundle(fit_challenger(material, Path(scratch))[0])
+            return data.bundle(fit_challenger(data, Path(scratch))[0])
 
-    def frames(self, dataset: DatasetRef, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-        """Return a dataset version's days in ``[start, end)``, UTC midnights, one in memory at a time."""
-        for day in sorted(dataset.partitions):
-            if start.date() <= date.fromisoformat(day) < end.date():
-                yield self._lake.read_partition(dataset, date.fromisoformat(day))
+    def partitions(
+        self, dataset: DatasetRef, start: datetime, end: datetime
+    ) -> Iterator[pl.DataFrame]:
+        """Yield a dataset version's days in ``[start, end)``, one in memory at a time.
 
-    def judge(self, challenger: ReplayedModel, champion: ReplayedModel | None) -> Judged:
-        """Put a challenger to the spec's gates on its own holdout, as the evaluate stage does.
+        Args:
+            dataset: One in this lake.
+            start: A UTC midnight.
+            end: A UTC midnight, exclusive.
+        """
+        for day in dataset.partition_days(start, end):
+            yield self._lake.read_partition(dataset, day)
+
+    def evaluate(self, challenger: ReplayedModel, champion: ReplayedModel | None) -> EvaluatedGates:
+        """Evaluate the spec's gates on a challenger's holdout, as the evaluate stage does.
 
         Raises:
             TerminalError: when the holdout has no labelled row, or ``behaviour.py`` cannot be used.
         """
-        material = challenger.material
-        behaviour = load_behaviour(material.job.folder, self.spec.model)
-        bundles = {"challenger": challenger.bundle} | (
-            {"champion": champion.bundle} if champion else {}
-        )
-        bounds = material.bounds
-        frames = material.partitions(bounds.holdout_start, bounds.end)
+        data = challenger.data
+        behaviour = load_behaviour(data.job.folder, self.spec.model)
+        bundles = {"challenger": challenger.bundle}
+        if champion:
+            bundles["champion"] = champion.bundle
+        bounds = data.bounds
+        frames = data.partitions(bounds.holdout_start, bounds.end)
         scored = score_holdout(self.spec, frames, bundles, challenger.baseline)
         if scored is None:
             raise TerminalError(
@@ -127,21 +139,17 @@ class Past:
                 allowed="at least 1 row",
                 next_step="look at the source's labels",
             )
-        return evaluate_challenger(
-            self.spec, behaviour, challenger.bundle, scored.priced(self.spec, behaviour), {}
-        )
+        scored = scored.with_costs(self.spec, behaviour)
+        return evaluate_challenger(self.spec, behaviour, challenger.bundle, scored, {})
 
 
 def newest_end(job: Job) -> datetime:
-    """Return the end of the newest complete day that a model has by a run's `as_of`: the source's own clock.
+    """Return the end of the model's newest complete day as of the run, a UTC midnight.
 
     Raises:
         TerminalError: when there is none yet.
     """
-    end, first = (
-        floor_day(job.run.as_of),
-        job.spec.start,
-    )
+    end, first = floor_day(job.run.as_of), job.spec.start
     if end <= midnight(first):
         raise TerminalError(
             "the model has no complete day yet",

@@ -1,4 +1,4 @@
-"""Where stages run: in the caller's process, in Docker or in Kubernetes. A part of an environment file."""
+"""The part of an environment file on runners: the caller's process, Docker or Kubernetes."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from airworthy.spec.fields import Duration, Part
 RunnerName = Literal["inline", "docker", "kubernetes"]
 RUNNERS: tuple[RunnerName, ...] = ("inline", "docker", "kubernetes")
 DEFAULT = "default"
-Named = Annotated[str, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 
 
 class Resources(Part):
-    """What a stage may use: CPUs, and memory in MiB (2 ** 20 bytes), beyond which it is ended."""
+    """The limits of a stage: CPUs, and memory in MiB (2 ** 20 bytes). More memory ends it."""
 
     cpus: Annotated[float, Field(gt=0.0)] | None = None
     memory_mib: Annotated[int, Field(ge=64)] | None = None
 
 
 class ContainerSettings(Part):
-    """What Docker and Kubernetes are told alike.
+    """Settings of both Docker and Kubernetes.
 
-    `variables` are names of environment variables that a container gets from the caller, beside those that the
-    environment file names. `resources` are by stage; ``default`` is for those that are not named.
+    `variables` are names of environment variables passed from the caller to a container, besides
+    those named in the environment file. `resources` are by stage; ``default`` is for all other
+    stages.
     """
 
-    image: Named
-    variables: list[Named] = Field(default_factory=list)
+    image: NonEmptyText
+    variables: list[NonEmptyText] = Field(default_factory=list)
     resources: dict[str, Resources] = Field(default_factory=dict)
 
     def resources_of(self, stage: str) -> Resources:
-        """Return what a stage may use."""
+        """Return the limits of a stage."""
         return self.resources.get(stage) or self.resources.get(DEFAULT) or Resources()
 
 
 class DockerSettings(ContainerSettings):
-    """A Docker engine on the caller's machine: its containers see the state folder under the same path.
+    """A Docker engine on the caller's machine; the state folder has the same path in containers.
 
-    `engine` is the engine's address (None: ``DOCKER_HOST``, else the local socket), `network` the containers' network
-    mode, `mounts` are further ``source:target`` or ``source:target:ro`` folders, `user` is ``uid:gid`` (None: the
-    caller's own, to whom the files in the state folder belong).
+    `engine` is the engine's address (None: ``DOCKER_HOST``, else the local socket), `network` the
+    containers' network mode. `mounts` are further folders, ``source:target`` or
+    ``source:target:ro``. `user` is ``uid:gid`` (None: the caller, the owner of the files in the
+    state folder).
     """
 
     engine: str | None = None
@@ -56,18 +58,19 @@ class DockerSettings(ContainerSettings):
 
 
 class KubernetesSettings(ContainerSettings):
-    """A cluster, reached through an Airflow connection or from within.
+    """A cluster, through an Airflow connection or from within.
 
-    `secrets` are names of Secrets whose keys become environment variables. A pod's specification shows the values of
-    variables, and of Secrets the names alone: where there are Secrets, a pod gets from its caller none but `variables`.
-    `pod_template` is a file with a pod that all of this is laid over: volumes, node selectors, tolerations.
-    `startup_timeout` is how long an image may take to be there and to start.
+    `secrets` are names of Secrets; their keys become environment variables. A pod's specification
+    shows the values of variables, but only the names of Secrets. So with Secrets, a pod gets only
+    `variables` from its caller. `pod_template` is a file with a pod as the base of these settings:
+    volumes, node selectors, tolerations. `startup_timeout` is the maximum time to pull an image and
+    to start.
     """
 
-    namespace: Named
+    namespace: NonEmptyText
     connection: str = "kubernetes_default"
     in_cluster: bool | None = None
     service_account: str | None = None
-    secrets: list[Named] = Field(default_factory=list)
+    secrets: list[NonEmptyText] = Field(default_factory=list)
     pod_template: Path | None = None
     startup_timeout: Duration = timedelta(seconds=600)

@@ -1,4 +1,4 @@
-"""A stage's input as one environment variable: how it reaches a container without a file that both sides see."""
+"""A stage's input in an environment variable: it reaches a container without a shared file."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from typing import Any
 from airworthy.errors import TerminalError
 
 VARIABLE = "AIRWORTHY_STAGE_INPUT"
-LONGEST = 120_000
-"""Linux takes 128 KiB for a variable with its name. A window's partitions, of which digests are most, need 50 a day."""
+MAX_LENGTH = 120_000
+"""Linux allows 128 KiB for a variable with its name. A partition needs 50 characters."""
 
 
 def pack(payload: dict[str, Any]) -> str:
-    """Return a stage's input as text of letters, digits and ``+/=``: gzip in base64.
+    """Return a stage's input as text: JSON in gzip in base64.
+
+    >>> unpack(pack({"dataset": 1}))
+    '{"dataset": 1}'
 
     Raises:
-        TerminalError: when it is longer than an environment variable may be.
+        TerminalError: when the text is too long for an environment variable.
     """
-    # A fixed time, and none of the name: the same input is the same text.
+    # A fixed time in gzip's header: the same input gives the same text.
     packed = base64.b64encode(gzip.compress(json.dumps(payload).encode(), mtime=0)).decode()
-    if len(packed) > LONGEST:
+    if len(packed) > MAX_LENGTH:
         raise TerminalError(
             "the stage's input is too long for a container",
             received=f"{len(packed):,} characters",
-            allowed=f"{LONGEST:,}",
+            allowed=f"{MAX_LENGTH:,}",
             next_step="shorten train.lookback, or let this stage run inline",
         )
     return packed
 
 
 def unpack(text: str) -> str:
-    """Return the JSON that `pack` made a text of.
+    """Return the JSON of a text from `pack`.
 
     Raises:
-        ValueError: when it is no such text.
+        ValueError: when the text is not gzip in base64.
     """
     try:
         return gzip.decompress(base64.b64decode(text, validate=True)).decode()

@@ -1,8 +1,9 @@
-"""Read by every Airflow process; only the scheduler does something here: it imports what tasks will need.
+"""Imports the libraries of coming tasks in the scheduler. Every Airflow process reads this file.
 
-LocalExecutor forks its workers from the scheduler, and each task from a worker. Importing the libraries of a delivery
-costs seconds; a task whose libraries came with the fork starts in milliseconds. Imports only: nothing here may start
-a thread pool (Polars' and OpenMP's do not survive a fork), so no frame is built and no model is loaded.
+LocalExecutor forks its workers from the scheduler, and each task from a worker. Importing the
+libraries of a training run costs seconds; with the libraries of the fork a task starts in
+milliseconds. Imports only: nothing here may start a thread pool (Polars' and OpenMP's do not
+survive a fork), so no frame is built and no model is loaded.
 """
 
 import contextlib
@@ -44,7 +45,8 @@ __all__: list[str] = []
 
 def _preload() -> None:
     for name in PRELOADED:
-        # What cannot be imported is reported by the task that needs it, and not by a scheduler that will not start.
+        # What cannot be imported is reported by the task that needs it, and not by a scheduler that
+        # will not start.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 

@@ -1,4 +1,4 @@
-"""Airflow reads its settings when it is imported: here it finds a home that is thrown away."""
+"""A temporary Airflow home: Airflow reads its settings at import."""
 
 from __future__ import annotations
 

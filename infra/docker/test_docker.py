@@ -1,4 +1,5 @@
-"""Stages in real containers of a real engine: ``make docker-test``. Not a part of ``make test``: it needs Docker.
+"""Stages in real containers of a real engine: ``make docker-test``. Not a part of ``make test``: it
+needs Docker.
 
 ``AIRWORTHY_TEST_IMAGE`` names the image (default ``airworthy``), ``DOCKER_HOST`` the engine.
 """
@@ -44,16 +45,16 @@ def engine() -> Iterator[docker.DockerClient]:
     """The engine; every container of the tests is gone at the end."""
     client = docker.from_env()
     yield client
-    left = containers(client)
-    for container in left:
+    remaining = containers(client)
+    for container in remaining:
         container.remove(force=True)
     client.close()
-    assert left == []
+    assert remaining == []
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Make a project with the shipped models, whose stages run in containers that see it under the same path."""
+    """Build a project with the shipped models; its stages run in containers with the same path."""
     monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
     monkeypatch.setenv("AIRWORTHY_ENV", "contained")
     for variable in ("AIRWORTHY_STATE", "AIRWORTHY_MODELS", "AIRWORTHY_SERVER_URL"):
@@ -80,18 +81,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 def containers(client: docker.DockerClient) -> list[Any]:
     """Return the containers of the tests' run, running or not."""
-    return client.containers.list(all=True, filters={"label": f"airworthy.dag={MODEL}__train"})
+    labelled = {"label": f"airworthy.dag={MODEL}__train"}
+    return list(client.containers.list(all=True, filters=labelled))
 
 
-def place(stage: str, **handed: Any) -> DockerRunner:
+def runner(stage: str, **inputs: Any) -> DockerRunner:
     """Return the place of one stage of the run."""
-    return DockerRunner(StageCall(stage, stage, {"run": RUN, **handed}, load_environment()))
+    return DockerRunner(StageCall(stage, stage, {"run": RUN, **inputs}, load_environment()))
 
 
 def test_a_whole_train_run_with_every_stage_in_a_container(
     project: Callable[..., Path], engine: docker.DockerClient
 ) -> None:
-    """The DAG runs to a release through ``dag.test()``; what stages hand over comes out of their containers."""
+    """The DAG runs to a release through ``dag.test()``; stage outputs come out of their containers."""
     folder = project()
     airflow = {
         "AIRFLOW_HOME": str(folder / "airflow"),
@@ -117,10 +119,12 @@ def test_a_whole_train_run_with_every_stage_in_a_container(
         check=False,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["state"] == "success"
-    assert set(found["tasks"].values()) == {"success"}
-    assert done.stdout.count(f"Starting docker container from image {IMAGE}") == len(found["tasks"])
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["state"] == "success"
+    assert set(result["tasks"].values()) == {"success"}
+    assert done.stdout.count(f"Starting docker container from image {IMAGE}") == len(
+        result["tasks"]
+    )
     owners = {path.stat().st_uid for path in (folder / ".airworthy").rglob("*")}
     assert owners == {os.getuid()}
 
@@ -128,19 +132,19 @@ def test_a_whole_train_run_with_every_stage_in_a_container(
 def test_what_cannot_help_is_told_in_the_stages_own_words(
     project: Callable[..., Path], engine: docker.DockerClient
 ) -> None:
-    """Exit code 1 is an error that is not retried."""
+    """Exit code 1 is an error without a retry."""
     project()
     with pytest.raises(TerminalError, match="the stage's input lacks 'dataset'"):
-        place("validate").run(CONTEXT)
+        runner("validate").run(CONTEXT)
 
 
 def test_a_container_that_was_killed_may_be_tried_again(
     project: Callable[..., Path], engine: docker.DockerClient
 ) -> None:
-    """A stage that wants more memory than it may have is ended by the kernel: 137, and no word of its own."""
+    """The kernel ends a stage over its memory limit: 137, without a message."""
     project(resources={"ingest": {"memory_mib": 64}})
     with pytest.raises(TransientError) as failure:
-        place("ingest").run(CONTEXT)
+        runner("ingest").run(CONTEXT)
     assert "137" in str(failure.value.received)
 
 
@@ -150,7 +154,7 @@ def test_an_image_that_is_not_there_is_named(
     """Trying again does not build it."""
     project(image="airworthy-that-nobody-built:1")
     with pytest.raises((TerminalError, TransientError), match="airworthy-that-nobody-built"):
-        place("ingest").run(CONTEXT)
+        runner("ingest").run(CONTEXT)
 
 
 def test_a_task_that_is_ended_ends_its_container(
@@ -158,13 +162,13 @@ def test_a_task_that_is_ended_ends_its_container(
 ) -> None:
     """At once, and nothing of it is left."""
     project()
-    stopped = place("ingest")
+    stopped = runner("ingest")
     with ThreadPoolExecutor() as pool:
         running = pool.submit(stopped.run, CONTEXT)
         wait_for_one(engine)
-        asked = time.monotonic()
+        started = time.monotonic()
         stopped.stop()
-        assert time.monotonic() - asked < 9, (
+        assert time.monotonic() - started < 9, (
             "the stage did not hear the signal: the engine waits ten seconds to kill"
         )
         assert isinstance(running.exception(), TransientError)
@@ -181,12 +185,12 @@ def test_a_retry_removes_what_a_killed_worker_left(
         "airworthy.run": RUN["run_id"],
         "airworthy.task": "ingest",
     }
-    left = engine.containers.run(
+    remaining = engine.containers.run(
         IMAGE, ["sleep", "600"], detach=True, network_mode="host", labels=labels
     )
-    handed = place("ingest").run(CONTEXT)
-    assert datetime.fromisoformat(handed["window"]["end"]) == datetime(2026, 3, 20, tzinfo=UTC)
-    assert left.id not in [container.id for container in containers(engine)]
+    inputs = runner("ingest").run(CONTEXT)
+    assert datetime.fromisoformat(inputs["window"]["end"]) == datetime(2026, 3, 20, tzinfo=UTC)
+    assert remaining.id not in [container.id for container in containers(engine)]
 
 
 def wait_for_one(client: docker.DockerClient) -> None:

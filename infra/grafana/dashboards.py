@@ -1,4 +1,6 @@
-"""Makes the dashboards: ``python infra/grafana/dashboards.py [FOLDER]``, by default where Grafana is told to look."""
+"""Makes the dashboards: ``python infra/grafana/dashboards.py [FOLDER]``, by default where Grafana
+is told to look.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ FOLDER = Path(__file__).with_name("provisioning") / "dashboards"
 
 def main(folder: Path) -> None:
     """Write each dashboard as ``<uid>.json``."""
-    for made in (models_in_flight(), pipelines()):
-        built = made.build()
+    for dashboard in (models_in_flight(), pipelines()):
+        built = dashboard.build()
         for number, panel in enumerate(built.panels or [], start=1):
             panel.id_val = number
         text = json.dumps(built, cls=JSONEncoder, indent=2, sort_keys=True)

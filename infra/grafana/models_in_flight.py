@@ -1,4 +1,4 @@
-"""The dashboard of models in flight: has production moved, is the champion good, who answers?"""
+"""The dashboard of models in flight: live data, the champion's quality, and the answering versions."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ RATE = "[$__rate_interval]"
 
 def models_in_flight() -> Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "airworthy-models",
         "Models in flight",
         "Drift, quality, age, traffic and rollouts of every model.",
     )
-    made.with_variable(choice("model", "Model", "label_values(airworthy_ledger_readable, model)"))
+    board.with_variable(choice("model", "Model", "label_values(airworthy_ledger_readable, model)"))
     for add in (_at_a_glance, _drift, _quality, _traffic, _predictions, _rollouts):
-        add(made)
-    return made
+        add(board)
+    return board
 
 
-def _at_a_glance(made: Dashboard) -> None:
-    made.with_row(Row("At a glance"))
-    made.with_panel(
+def _at_a_glance(board: Dashboard) -> None:
+    board.with_row(Row("At a glance"))
+    board.with_panel(
         number(
             "Champion's age",
             "Since the end of the data that it was trained on.",
@@ -36,7 +36,7 @@ def _at_a_glance(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "Champion's age, of what is allowed",
             "From 100 % on it is too old: the spec's alerts.champion_max_age.",
@@ -49,7 +49,7 @@ def _at_a_glance(made: Dashboard) -> None:
             limit=1.0,
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "Data's delay, of what is allowed",
             "Since the end of the newest day with rows: the spec's alerts.data_max_delay.",
@@ -62,7 +62,7 @@ def _at_a_glance(made: Dashboard) -> None:
             limit=1.0,
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "Alerts",
             "Firing now.",
@@ -76,9 +76,9 @@ def _at_a_glance(made: Dashboard) -> None:
     )
 
 
-def _drift(made: Dashboard) -> None:
-    made.with_row(Row("Has production moved?"))
-    made.with_panel(
+def _drift(board: Dashboard) -> None:
+    board.with_row(Row("Has production moved?"))
+    board.with_panel(
         curves(
             "Drift scores",
             "How far each column has moved, in multiples of its threshold: against the champion's training "
@@ -91,14 +91,14 @@ def _drift(made: Dashboard) -> None:
             limit=1.0,
         )
     )
-    made.with_panel(
+    board.with_panel(
         states(
             "Signals",
             "What each window said: 1 fired, 0 quiet; nothing where it could not be judged.",
             (f"max by (model, signal) (airworthy_monitor_signal{{{M}}})", "{{model}} {{signal}}"),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Importance of what moved",
             "Share of the champion's gain that the drifted columns carry.",
@@ -107,10 +107,10 @@ def _drift(made: Dashboard) -> None:
                 f"max by (model, signal) (airworthy_monitor_drift_importance{{{M}}})",
                 "{{model}} {{signal}}",
             ),
-            most=1.0,
+            axis=(0.0, 1.0),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Rows of the window",
             "And how many of them could not be used.",
@@ -124,9 +124,9 @@ def _drift(made: Dashboard) -> None:
     )
 
 
-def _quality(made: Dashboard) -> None:
-    made.with_row(Row("Is the champion good?"))
-    made.with_panel(
+def _quality(board: Dashboard) -> None:
+    board.with_row(Row("Is the champion good?"))
+    board.with_panel(
         curves(
             "Quality",
             "The champion's metrics on the newest window whose labels are known, and what its holdout promised.",
@@ -139,10 +139,10 @@ def _quality(made: Dashboard) -> None:
                 f"max by (model, metric, version) (airworthy_monitor_quality_expected{{{M}}})",
                 "{{model}} {{metric}} expected ({{version}})",
             ),
-            least=None,
+            axis=(None, None),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Labels and broken expectations",
             "Labels of that window; expectations that the live inputs broke.",
@@ -154,7 +154,7 @@ def _quality(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         rows_of(
             "What was decided last",
             "The outcome of the newest window's decision.",
@@ -162,7 +162,7 @@ def _quality(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Refused challengers in a row",
             "Too many open the circuit: nothing is trained until a person has looked.",
@@ -171,7 +171,7 @@ def _quality(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Age of what is known",
             "Since the end of the last window that was judged, and since production's newest row.",
@@ -189,9 +189,9 @@ def _quality(made: Dashboard) -> None:
     )
 
 
-def _traffic(made: Dashboard) -> None:
-    made.with_row(Row("Traffic"))
-    made.with_panel(
+def _traffic(board: Dashboard) -> None:
+    board.with_row(Row("Traffic"))
+    board.with_panel(
         curves(
             "Requests",
             "Answered a second, by who answered.",
@@ -202,7 +202,7 @@ def _traffic(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Requests that failed",
             "Share of all: 5xx are the server's, 4xx the callers'.",
@@ -215,7 +215,7 @@ def _traffic(made: Dashboard) -> None:
         )
     )
     for share, name in ((0.5, "half"), (0.99, "99 of 100")):
-        made.with_panel(
+        board.with_panel(
             curves(
                 f"Latency: {name} of the requests",
                 "From the request's head to its answer.",
@@ -228,7 +228,7 @@ def _traffic(made: Dashboard) -> None:
                 width=8,
             )
         )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Rows a request",
             "On average.",
@@ -243,9 +243,9 @@ def _traffic(made: Dashboard) -> None:
     )
 
 
-def _predictions(made: Dashboard) -> None:
-    made.with_row(Row("Predictions"))
-    made.with_panel(
+def _predictions(board: Dashboard) -> None:
+    board.with_row(Row("Predictions"))
+    board.with_panel(
         heat(
             "Distribution",
             "Predicted numbers, or probabilities of the positive class; choose one model.",
@@ -254,7 +254,7 @@ def _predictions(made: Dashboard) -> None:
     )
     rate = "rate(airworthy_prediction_value_bucket{{{}}}{})"
     quantile = f"histogram_quantile({{}}, sum by (model, version, arm, le) ({rate}))"
-    made.with_panel(
+    board.with_panel(
         curves(
             "Tenths",
             "The lowest tenth, the median, and the highest tenth.",
@@ -266,10 +266,10 @@ def _predictions(made: Dashboard) -> None:
                 )
                 for share, name in ((0.1, "10 %"), (0.5, "50 %"), (0.9, "90 %"))
             ),
-            least=None,
+            axis=(None, None),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Mean",
             "Of the predictions since the last look.",
@@ -279,10 +279,10 @@ def _predictions(made: Dashboard) -> None:
                 f" / sum by (model, version, arm) (rate(airworthy_prediction_value_count{{{M}}}{RATE}))",
                 "{{model}} {{version}} {{arm}}",
             ),
-            least=None,
+            axis=(None, None),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Classes",
             "Share of the rows by most probable class.",
@@ -293,14 +293,14 @@ def _predictions(made: Dashboard) -> None:
                 f"sum by (model, version, arm) (rate(airworthy_predicted_class_total{{{M}}}{RATE}))",
                 "{{model}} {{version}} {{arm}} {{class}}",
             ),
-            most=1.0,
+            axis=(0.0, 1.0),
         )
     )
 
 
-def _rollouts(made: Dashboard) -> None:
-    made.with_row(Row("LiveRollouts and decisions"))
-    made.with_panel(
+def _rollouts(board: Dashboard) -> None:
+    board.with_row(Row("Rollouts and decisions"))
+    board.with_panel(
         rows_of(
             "Loaded versions",
             "What the server has loaded, and in which role.",
@@ -308,15 +308,15 @@ def _rollouts(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         rows_of(
-            "LiveRollouts under way",
+            "Rollouts under way",
             "Who is watched against whom, and in which step.",
             f"max by (model, champion, challenger, step) (airworthy_rollout_info{{{M}}})",
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         states(
             "Kill switch and flags",
             "1 when the champion answers everything; 1 when the flag file has faults.",
@@ -325,7 +325,7 @@ def _rollouts(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Decisions",
             "Entries of the ledger by kind: verdicts, approvals, steps, trips, moves, rollbacks.",
@@ -333,7 +333,7 @@ def _rollouts(made: Dashboard) -> None:
             (f"max by (model, kind) (airworthy_ledger_entries_total{{{M}}})", "{{model}} {{kind}}"),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "What went wrong on the way",
             "Requests that a challenger failed and the champion answered, shadows that there "
@@ -350,7 +350,7 @@ def _rollouts(made: Dashboard) -> None:
             (f"sum(rate(airworthy_predictions_lost_total{RATE}))", "not logged"),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Champions swapped",
             "By the server, in the last hour.",
@@ -358,7 +358,7 @@ def _rollouts(made: Dashboard) -> None:
             (f"sum by (model) (increase(airworthy_swaps_total{{{M}}}[1h]))", "{{model}}"),
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "Since the guard tripped last",
             "Nothing where it never did.",

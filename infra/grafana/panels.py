@@ -1,4 +1,4 @@
-"""The kinds of panels that the dashboards are made of, by Grafana's own library. Widths are of Grafana's 24 columns."""
+"""The dashboards' kinds of panels, by Grafana's own library. Widths are of Grafana's 24 columns."""
 
 from __future__ import annotations
 
@@ -44,16 +44,25 @@ _Panel = TypeVar(
 
 def curves(
     title: str,
-    told: str,
+    about: str,
     unit: str,
     *queries: Query,
     width: int = 12,
     limit: float | None = None,
-    least: float | None = 0.0,
-    most: float | None = None,
+    axis: tuple[float | None, float | None] = (0.0, None),
 ) -> timeseries.Panel:
-    """Return a panel of curves; a line is drawn at `limit`, from which on something is wrong."""
-    panel = _filled(timeseries.Panel(), title, told, width, queries).unit(unit)
+    """Return a panel of curves; a line at `limit` marks the first bad value.
+
+    Args:
+        title: The panel's title.
+        about: The panel's description.
+        unit: Grafana's name of the unit.
+        *queries: Name and expression of each curve.
+        width: In Grafana's columns.
+        limit: The first bad value.
+        axis: The ends of the axis; None: as the data have it.
+    """
+    panel = _filled(timeseries.Panel(), title, about, width, queries).unit(unit)
     panel.legend(
         common.VizLegendOptions()
         .display_mode(LegendDisplayMode.LIST)
@@ -65,10 +74,11 @@ def curves(
     ).line_width(1)
     # Gauges of what runs once a day have gaps when whoever serves them is away.
     panel.span_nulls(True)
-    if least is not None:
-        panel.min(least)
-    if most is not None:
-        panel.max(most)
+    lowest, highest = axis
+    if lowest is not None:
+        panel.min(lowest)
+    if highest is not None:
+        panel.max(highest)
     if limit is not None:
         panel.thresholds(_thresholds((GREEN, None), (RED, limit)))
         panel.thresholds_style(
@@ -78,25 +88,49 @@ def curves(
 
 
 def number(
-    title: str, told: str, unit: str, *queries: Query, width: int = 6, limit: float | None = None
+    title: str, about: str, unit: str, *queries: Query, width: int = 6, limit: float | None = None
 ) -> stat.Panel:
-    """Return a panel that shows the newest value of each series; from `limit` on it is red."""
-    panel = _filled(stat.Panel(), title, told, width, queries, instant=True).unit(unit).height(5)
+    """Return a panel with the newest value of each series; from `limit` on it is red.
+
+    Args:
+        title: The panel's title.
+        about: The panel's description.
+        unit: Grafana's name of the unit.
+        *queries: Name and expression of each curve.
+        width: In Grafana's columns.
+        limit: The first bad value.
+    """
+    panel = _filled(stat.Panel(), title, about, width, queries, instant=True).unit(unit).height(5)
     panel.color_mode(BigValueColorMode.VALUE)
     return panel.thresholds(
         _thresholds((GREEN, None), *([(RED, limit)] if limit is not None else []))
     )
 
 
-def states(title: str, told: str, *queries: Query, width: int = 12) -> statetimeline.Panel:
-    """Return a panel of states over time: 0 is green, 1 is red."""
-    panel = _filled(statetimeline.Panel(), title, told, width, queries)
+def states(title: str, about: str, *queries: Query, width: int = 12) -> statetimeline.Panel:
+    """Return a panel of states over time: 0 is green, 1 is red.
+
+    Args:
+        title: The panel's title.
+        about: The panel's description.
+        *queries: Name and expression of each curve.
+        width: In Grafana's columns.
+    """
+    panel = _filled(statetimeline.Panel(), title, about, width, queries)
     return panel.thresholds(_thresholds((GREEN, None), (RED, 1.0)))
 
 
-def heat(title: str, told: str, expression: str, width: int = 12) -> heatmap.Panel:
-    """Return a panel of a histogram's buckets over time; the expression gives a series for each ``le``."""
-    panel = _filled(heatmap.Panel(), title, told, width, ())
+def heat(title: str, about: str, expression: str, width: int = 12) -> heatmap.Panel:
+    """Return a panel of a histogram's buckets over time; the expression gives a series for each
+    ``le``.
+
+    Args:
+        title: The panel's title.
+        about: The panel's description.
+        expression: The PromQL.
+        width: In Grafana's columns.
+    """
+    panel = _filled(heatmap.Panel(), title, about, width, ())
     panel.with_target(
         prometheus.Dataquery()
         .expr(expression)
@@ -116,9 +150,16 @@ def heat(title: str, told: str, expression: str, width: int = 12) -> heatmap.Pan
     )
 
 
-def rows_of(title: str, told: str, expression: str, width: int = 12) -> table.Panel:
-    """Return a table with a row for each series."""
-    panel = _filled(table.Panel(), title, told, width, ())
+def rows_of(title: str, about: str, expression: str, width: int = 12) -> table.Panel:
+    """Return a table with a row for each series.
+
+    Args:
+        title: The panel's title.
+        about: The panel's description.
+        expression: The PromQL.
+        width: In Grafana's columns.
+    """
+    panel = _filled(table.Panel(), title, about, width, ())
     return panel.with_target(
         prometheus.Dataquery()
         .expr(expression)
@@ -130,7 +171,13 @@ def rows_of(title: str, told: str, expression: str, width: int = 12) -> table.Pa
 
 
 def choice(name: str, label: str, values: str) -> dashboard.QueryVariable:
-    """Return a choice above the dashboard: some or all of the values that a query for labels gives."""
+    """Return a choice above the dashboard: some or all label values of a query.
+
+    Args:
+        name: Of the variable.
+        label: Shown beside it.
+        values: The query.
+    """
     everything = VariableOption(text="All", value="$__all", selected=True)
     variable = (
         dashboard.QueryVariable(name).label(label).query(values).datasource(PROMETHEUS).multi(True)
@@ -142,10 +189,16 @@ def choice(name: str, label: str, values: str) -> dashboard.QueryVariable:
     )
 
 
-def page(uid: str, title: str, told: str) -> dashboard.Dashboard:
-    """Return an empty dashboard."""
+def page(uid: str, title: str, about: str) -> dashboard.Dashboard:
+    """Return an empty dashboard.
+
+    Args:
+        uid: Of the dashboard.
+        title: Of the dashboard.
+        about: Its description.
+    """
     empty = (
-        dashboard.Dashboard(title).uid(uid).description(told).tags(["airworthy"]).timezone("utc")
+        dashboard.Dashboard(title).uid(uid).description(about).tags(["airworthy"]).timezone("utc")
     )
     return empty.refresh("30s").time("now-24h", "now").editable()
 
@@ -153,19 +206,19 @@ def page(uid: str, title: str, told: str) -> dashboard.Dashboard:
 def _filled(
     panel: _Panel,
     title: str,
-    told: str,
+    about: str,
     width: int,
     queries: tuple[Query, ...],
     *,
     instant: bool = False,
 ) -> _Panel:
-    panel.title(title).description(told).datasource(PROMETHEUS).span(width).height(_HEIGHT)
-    for place, (expression, legend) in enumerate(queries):
+    panel.title(title).description(about).datasource(PROMETHEUS).span(width).height(_HEIGHT)
+    for index, (expression, legend) in enumerate(queries):
         query = (
             prometheus.Dataquery()
             .expr(expression)
             .legend_format(legend)
-            .ref_id(chr(ord("A") + place))
+            .ref_id(chr(ord("A") + index))
         )
         panel.with_target((query.instant() if instant else query.range()).datasource(PROMETHEUS))
     return panel

@@ -1,4 +1,4 @@
-"""The dashboard of pipelines: what stages take and come to, and how Airflow does."""
+"""The dashboard of pipelines: duration and cost of stages, and the state of Airflow."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ RATE = "[$__rate_interval]"
 
 def pipelines() -> Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "airworthy-pipelines",
         "Pipelines",
         "What each stage takes and comes to; Airflow's own metrics beside it.",
     )
-    made.with_variable(choice("model", "Model", "label_values(airworthy_stage_runs_total, model)"))
-    made.with_variable(choice("stage", "Stage", "label_values(airworthy_stage_runs_total, stage)"))
-    for add in (_outcomes, _resources, _data, _airflow_runs, _airflow, _house):
-        add(made)
-    return made
+    board.with_variable(choice("model", "Model", "label_values(airworthy_stage_runs_total, model)"))
+    board.with_variable(choice("stage", "Stage", "label_values(airworthy_stage_runs_total, stage)"))
+    for add in (_outcomes, _resources, _data, _airflow_runs, _airflow, _upkeep):
+        add(board)
+    return board
 
 
-def _outcomes(made: Dashboard) -> None:
-    made.with_row(Row("Stages"))
-    made.with_panel(
+def _outcomes(board: Dashboard) -> None:
+    board.with_row(Row("Stages"))
+    board.with_panel(
         curves(
             "Runs",
             "In the last day, by outcome: terminal failures are not tried again, transient ones are.",
@@ -37,7 +37,7 @@ def _outcomes(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         rows_of(
             "Failing",
             "Stages whose last run failed, and since how many seconds.",
@@ -48,9 +48,9 @@ def _outcomes(made: Dashboard) -> None:
     )
 
 
-def _resources(made: Dashboard) -> None:
-    made.with_row(Row("What they take"))
-    for name, title, told, unit in (
+def _resources(board: Dashboard) -> None:
+    board.with_row(Row("What they take"))
+    for name, title, description, unit in (
         ("wall_seconds", "Duration", "Of the last run.", "s"),
         ("cpu_seconds", "Processors", "Seconds of all processors, of the last run.", "s"),
         (
@@ -60,10 +60,10 @@ def _resources(made: Dashboard) -> None:
             "bytes",
         ),
     ):
-        made.with_panel(
+        board.with_panel(
             curves(
                 title,
-                told,
+                description,
                 unit,
                 (
                     f"max by (model, stage) (airworthy_stage_last_{name}{{{MS}}})",
@@ -77,7 +77,7 @@ def _resources(made: Dashboard) -> None:
         ("cpu_seconds", "Processors, over a week", "s"),
         ("peak_memory_bytes", "Memory, over a week", "bytes"),
     ):
-        made.with_panel(
+        board.with_panel(
             curves(
                 title,
                 "The value that nine runs in ten of a week stay under.",
@@ -90,7 +90,7 @@ def _resources(made: Dashboard) -> None:
                 width=8,
             )
         )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Processors in use",
             "Seconds of processors for each second on the clock, over a week.",
@@ -102,7 +102,7 @@ def _resources(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Time spent",
             "Seconds a day that each stage runs.",
@@ -115,9 +115,9 @@ def _resources(made: Dashboard) -> None:
     )
 
 
-def _data(made: Dashboard) -> None:
-    made.with_row(Row("Data"))
-    made.with_panel(
+def _data(board: Dashboard) -> None:
+    board.with_row(Row("Data"))
+    board.with_panel(
         curves(
             "Rows of the window",
             "That was ingested last.",
@@ -126,7 +126,7 @@ def _data(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Rows in quarantine",
             "Share of that window's rows that could not be used.",
@@ -141,7 +141,7 @@ def _data(made: Dashboard) -> None:
             limit=0.05,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Freshness",
             "Since the end of the newest day with rows.",
@@ -155,9 +155,9 @@ def _data(made: Dashboard) -> None:
     )
 
 
-def _airflow_runs(made: Dashboard) -> None:
-    made.with_row(Row("Airflow: runs and tasks"))
-    made.with_panel(
+def _airflow_runs(board: Dashboard) -> None:
+    board.with_row(Row("Airflow: runs and tasks"))
+    board.with_panel(
         curves(
             "Duration of successful runs",
             "On average, of the last day.",
@@ -169,7 +169,7 @@ def _airflow_runs(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Tasks that ended",
             "In the last hour, by state.",
@@ -180,7 +180,7 @@ def _airflow_runs(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Duration of tasks",
             "On average, of the last day.",
@@ -192,7 +192,7 @@ def _airflow_runs(made: Dashboard) -> None:
             ),
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Waiting tasks",
             "From ready to handed to the executor, on average of the last day.",
@@ -206,9 +206,9 @@ def _airflow_runs(made: Dashboard) -> None:
     )
 
 
-def _airflow(made: Dashboard) -> None:
-    made.with_row(Row("Airflow: scheduler, executor, DAG processor"))
-    made.with_panel(
+def _airflow(board: Dashboard) -> None:
+    board.with_row(Row("Airflow: scheduler, executor, DAG processor"))
+    board.with_panel(
         curves(
             "Signs of life",
             "Heartbeats a minute.",
@@ -223,7 +223,7 @@ def _airflow(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "The scheduler's loop",
             "On average.",
@@ -236,7 +236,7 @@ def _airflow(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Executor",
             "Slots of the executor.",
@@ -248,7 +248,7 @@ def _airflow(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Reading the DAG files",
             "Seconds that all of them took together.",
@@ -257,7 +257,7 @@ def _airflow(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "Import errors",
             "DAG files and specs that cannot be read.",
@@ -267,7 +267,7 @@ def _airflow(made: Dashboard) -> None:
             limit=1.0,
         )
     )
-    made.with_panel(
+    board.with_panel(
         number(
             "DAGs",
             "That Airflow knows.",
@@ -278,9 +278,9 @@ def _airflow(made: Dashboard) -> None:
     )
 
 
-def _house(made: Dashboard) -> None:
-    made.with_row(Row("What is measured, and what measures"))
-    made.with_panel(
+def _upkeep(board: Dashboard) -> None:
+    board.with_row(Row("What is measured, and what measures"))
+    board.with_panel(
         states(
             "Does not answer",
             "1 when Prometheus gets no metrics from a part.",
@@ -288,7 +288,7 @@ def _house(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Memory of the parts",
             "Resident.",
@@ -297,7 +297,7 @@ def _house(made: Dashboard) -> None:
             width=8,
         )
     )
-    made.with_panel(
+    board.with_panel(
         curves(
             "Left out",
             "Files that cannot be read; ledgers that cannot be read; lines of Airflow's that do not count.",

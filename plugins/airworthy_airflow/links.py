@@ -1,4 +1,4 @@
-"""Buttons on task pages that open MLflow. A task stores its link when it ends, so the page needs no look-up."""
+"""Buttons on task pages. They open MLflow. A task stores its link when it ends: the page looks nothing up."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class MlflowRunLink(BaseOperatorLink):
 
     name = "MLflow run"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the run's page, or nothing when the task handed none over."""
-        handed: dict[str, Any] = getattr(operator, "handed_over", None) or {}
-        return mlflow_url(f"runs/{handed['mlflow_run_id']}") if "mlflow_run_id" in handed else ""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the run's page, or nothing when the task's output names no run."""
+        output = _output(operator)
+        return mlflow_url(f"runs/{output['mlflow_run_id']}") if "mlflow_run_id" in output else ""
 
 
 class VerdictLink(BaseOperatorLink):
@@ -47,18 +47,18 @@ class VerdictLink(BaseOperatorLink):
 
     name = "Verdict"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the document's page, or nothing when the task handed no verdict over."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the document's page, or nothing when the task has no verdict."""
         return _evidence_url(operator, "verdict.json")
 
 
 class ModelReportLink(BaseOperatorLink):
-    """Opens the report that a reviewer reads: metrics, slices, gates, plots on one page."""
+    """Opens the report for a reviewer: metrics, slices, gates, plots on one page."""
 
     name = "Model report"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the report's page, or nothing when the task handed no verdict over."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the report's page, or nothing when the task has no verdict."""
         return _evidence_url(operator, "report.html")
 
 
@@ -67,18 +67,20 @@ class MlflowVersionLink(BaseOperatorLink):
 
     name = "MLflow version"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the version's page, or nothing when the task handed none over."""
-        handed: dict[str, Any] = getattr(operator, "handed_over", None) or {}
-        return (
-            mlflow_url(f"models/{handed['model']}/versions/{handed['version']}")
-            if "version" in handed
-            else ""
-        )
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Return the version's page, or nothing when the task's output names no version."""
+        output = _output(operator)
+        if "version" not in output:
+            return ""
+        return mlflow_url(f"models/{output['model']}/versions/{output['version']}")
+
+
+def _output(operator: BaseOperator) -> Mapping[str, Any]:
+    return getattr(operator, "stage_output", None) or {}
 
 
 def _evidence_url(operator: BaseOperator, artifact: str) -> str:
-    if not getattr(operator, "handed_over", None):
+    if not _output(operator):
         return ""
-    handed: Mapping[str, Any] = getattr(operator, "handed", {})
-    return artifact_url(handed["challenger"], artifact)
+    inputs: Mapping[str, Any] = getattr(operator, "inputs", {})
+    return artifact_url(inputs["challenger"], artifact)

@@ -1,10 +1,12 @@
-"""What a stage read and made, as OpenLineage's datasets and facets: what Airflow's provider sends for the task.
+"""A stage's inputs and output as OpenLineage's datasets and facets, for Airflow's provider to send.
 
-Imported only while the provider is on (``[openlineage] transport``), in the process that it forks for an event: nothing
-heavy may be imported here, and nothing be looked up that the task was not handed.
+The provider imports this module in a process forked for the event, and only while it is on
+(``[openlineage] transport``). Nothing heavy may be imported here. Nothing is looked up beyond the
+task's inputs and output.
 
-Datasets are named as OpenLineage's naming asks: the lake's table and files by their address, a database by its
-server, everything of MLflow below its tracking address, what serves below the model server's.
+Datasets are named by OpenLineage's naming rules: the lake's table and files by their address, a
+database by its server, everything of MLflow below its tracking address, served models below the
+model server's address.
 """
 
 from __future__ import annotations
@@ -32,29 +34,29 @@ from airworthy.spec import ModelSpec, load_spec
 from airworthy.spec.sources_part import FilesSource, Source, SqlSource
 
 Values = Mapping[str, Any]
-_READ = {
+_INPUTS = {
     "validate": ("dataset",), "train": ("dataset",), "evaluate": ("dataset", "challenger"),
     "register": ("challenger",), "deploy_staging": ("version",), "approval": ("version",), "rollout": ("version",),
     "deploy_production": ("version",), "score": ("scoring_inputs",),
 }  # fmt: skip
-_MADE = {
+_OUTPUT = {
     "ingest": "dataset", "train": "challenger", "register": "version", "deploy_production": "deployment",
     "rollback": "rollback", "ingest_inputs": "scoring_inputs", "score": "batch_score",
 }  # fmt: skip
-_LONG = frozenset({"partitions", "gates", "slices", "checks", "parameters", "split", "dataset"})
-"""What stages hand over that is too long for an event, or in another facet."""
+_LEFT_OUT = frozenset({"partitions", "gates", "slices", "checks", "parameters", "split", "dataset"})
+"""Fields of outputs that are too long for an event, or are in another facet."""
 
 
 @attr.define
 class AirworthyDatasetFacet(DatasetFacet):
-    """What a dataset is to Airworthy: a dataset version with its digest, a logged model, a registered version."""
+    """A dataset as Airworthy knows it: a dataset version, a logged model, a registered version."""
 
     about: dict[str, Any]
 
 
 @attr.define
 class AirworthyRunFacet(RunFacet):
-    """Which stage ran for which model, and what it handed over."""
+    """The stage, its model, and the stage's output."""
 
     stage: str
     model: str
@@ -62,42 +64,51 @@ class AirworthyRunFacet(RunFacet):
 
 
 def lineage_of(
-    stage: str, model: str, handed: Values, handed_over: Values
+    stage: str, model: str, inputs: Values, stage_output: Values
 ) -> OperatorLineage[Dataset, AirworthyRunFacet]:
-    """Return what a stage read and made.
+    """Return a stage's inputs and output.
 
     Args:
         stage: The stage's name.
         model: The model's name.
-        handed: What was handed to the stage, by name, as JSON values.
-        handed_over: What it handed over; nothing when it failed.
+        inputs: The stage's inputs, by name, as JSON values.
+        stage_output: The stage's output as JSON values; empty when it failed.
     """
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")
-    found = [
-        _dataset_for(name, handed[name], spec, environment)
-        for name in _READ.get(stage, ())
-        if name in handed
-    ]
-    inputs = [InputDataset(each.namespace, each.name, facets=each.facets) for each in found]
+    facet = AirworthyRunFacet(stage=stage, model=model, result=_short(stage_output))
+    return OperatorLineage(
+        inputs=[*_input_datasets(stage, inputs, stage_output, spec, environment)],
+        outputs=[*_output_datasets(stage, stage_output, spec, environment)],
+        run_facets={"airworthy": facet},
+    )
+
+
+def _input_datasets(
+    stage: str, inputs: Values, stage_output: Values, spec: ModelSpec, environment: Environment
+) -> list[InputDataset]:
     if stage in ("ingest", "ingest_inputs"):
-        inputs = [_source(stage, spec, environment)]
-    if stage == "validate" and inputs:
-        inputs[0].inputFacets = _assertions(handed_over)
-    outputs = []
-    if handed_over and stage in _MADE:
-        made = _dataset_for(_MADE[stage], handed_over, spec, environment)
-        outputs = [
-            OutputDataset(
-                made.namespace, made.name, facets=made.facets, outputFacets=_counted(handed_over)
-            )
-        ]
-    facet = AirworthyRunFacet(stage=stage, model=model, result=_short(handed_over))
-    return OperatorLineage(inputs=[*inputs], outputs=[*outputs], run_facets={"airworthy": facet})
+        return [_source(stage, spec, environment)]
+    named = [name for name in _INPUTS.get(stage, ()) if name in inputs]
+    datasets = [_dataset_for(name, inputs[name], spec, environment) for name in named]
+    read = [InputDataset(each.namespace, each.name, facets=each.facets) for each in datasets]
+    if stage == "validate" and read:
+        read[0].inputFacets = _assertions(stage_output)
+    return read
+
+
+def _output_datasets(
+    stage: str, stage_output: Values, spec: ModelSpec, environment: Environment
+) -> list[OutputDataset]:
+    if not stage_output or stage not in _OUTPUT:
+        return []
+    made = _dataset_for(_OUTPUT[stage], stage_output, spec, environment)
+    counts = _counted(stage_output)
+    return [OutputDataset(made.namespace, made.name, facets=made.facets, outputFacets=counts)]
 
 
 def _dataset_for(name: str, value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
-    made: dict[str, Callable[[Values, ModelSpec, Environment], Dataset]] = {
+    builders: dict[str, Callable[[Values, ModelSpec, Environment], Dataset]] = {
         "dataset": _dataset_version,
         "challenger": _logged_model,
         "version": _registered_version,
@@ -106,11 +117,11 @@ def _dataset_for(name: str, value: Values, spec: ModelSpec, environment: Environ
         "scoring_inputs": _scoring_inputs,
         "batch_score": _batch_score,
     }
-    return made[name](value, spec, environment)
+    return builders[name](value, spec, environment)
 
 
 def _scoring_inputs(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
-    """Return the rows that are scored; those of a source that only scoring has come without the label."""
+    """Return the scored rows. A source used only for scoring has no label."""
     own = spec.score is not None and spec.score.source is not None
     columns = {
         name: kind
@@ -169,7 +180,7 @@ def _registered_version(value: Values, spec: ModelSpec, environment: Environment
 
 
 def _served(value: Values, spec: ModelSpec, environment: Environment) -> Dataset:
-    """Return what the model server in production answers with after a deployment or a rollback."""
+    """Return the version served in production after a deployment or a rollback."""
     version = value["to_version"] if "to_version" in value else value["version"]
     about = {
         "alias": "champion",
@@ -207,17 +218,17 @@ def _source_address(source: Source, spec: ModelSpec, environment: Environment) -
         if source.url is None:
             return f"airflow-connection://{source.connection}", spec.model
         url = urlsplit(source.url)
-        # The driver is how one gets there, not what is there.
+        # The driver is the way to the database and no part of its name.
         server = f"{url.scheme.partition('+')[0]}://{url.hostname or ''}{f':{url.port}' if url.port else ''}"
         return server, url.path.lstrip("/") or spec.model
     return "simulator", f"{source.scenario}/seed={source.seed}"
 
 
-def address(place: str) -> tuple[str, str]:
-    """Return namespace and name of a local path or an address, without the secrets in it."""
-    if "://" not in place:
-        return "file", place
-    url = urlsplit(without_secrets(place))
+def address(uri: str) -> tuple[str, str]:
+    """Return namespace and name of a local path or an address. Secrets are left out."""
+    if "://" not in uri:
+        return "file", uri
+    url = urlsplit(without_secrets(uri))
     return f"{url.scheme}://{url.netloc}", url.path.lstrip("/") or "/"
 
 
@@ -226,7 +237,7 @@ def _mlflow(environment: Environment) -> str:
 
 
 def _assertions(validation: Values) -> dict[str, Any]:
-    found = [
+    assertions = [
         data_quality_assertions_dataset.Assertion(
             assertion=check["check"],
             success=check["success"],
@@ -236,18 +247,18 @@ def _assertions(validation: Values) -> dict[str, Any]:
         )
         for check in validation.get("checks", ())
     ]
-    facet = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=found)
-    return {"dataQualityAssertions": facet} if found else {}
+    facet = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=assertions)
+    return {"dataQualityAssertions": facet} if assertions else {}
 
 
-def _counted(handed_over: Values) -> dict[str, Any]:
-    if "partitions" not in handed_over:
+def _counted(stage_output: Values) -> dict[str, Any]:
+    if "partitions" not in stage_output:
         return {}
     counted = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-        rowCount=handed_over["rows"], fileCount=len(handed_over["partitions"])
+        rowCount=stage_output["rows"], fileCount=len(stage_output["partitions"])
     )
     return {"outputStatistics": counted}
 
 
-def _short(handed_over: Values) -> dict[str, Any]:
-    return {name: value for name, value in handed_over.items() if name not in _LONG}
+def _short(stage_output: Values) -> dict[str, Any]:
+    return {name: value for name, value in stage_output.items() if name not in _LEFT_OUT}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.handover import WatchedStep
+from airworthy.handover import GuardedStep
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.evaluate_part import Gate
 from airworthy.spec.fields import format_duration
@@ -10,22 +10,22 @@ from airworthy.spec.release_part import Guard
 
 
 def rollout_text(rules: ReleaseRules) -> str:
-    """Return how a version takes over, such as ``it answers 10 % of the requests for 10m, and then all of them``."""
-    if not rules.watched_steps:
+    """Return the rollout as a phrase: ``it answers 10 % of the requests for 10m, and then all of them``."""
+    if not rules.guarded_steps:
         return "it answers all of the requests at once"
     steps = ", ".join(
-        f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.watched_steps
+        f"{step_text(step)} for {format_duration(rules.bake)}" for step in rules.guarded_steps
     )
     return f"it answers {steps}, watched by the guard, and then all of them"
 
 
-def step_text(step: WatchedStep) -> str:
-    """Return which requests a version answers in a step of its rollout."""
+def step_text(step: GuardedStep) -> str:
+    """Return the share of requests in a step of a rollout, as a phrase."""
     return "in shadow" if step == "shadow" else f"{step} % of the requests"
 
 
 def guard_text(guard: Guard) -> str:
-    """Return what must hold in every step of a rollout."""
+    """Return the guard's limits, as a phrase."""
     parts = [f"at most {guard.error_rate:.2%} errors"]
     if guard.p99_ms is not None:
         parts.append(f"p99 at most {guard.p99_ms:g} ms")

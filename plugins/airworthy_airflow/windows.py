@@ -1,7 +1,7 @@
-"""A DAG run -> the end of the data that it may see, and why it runs. Pure: the facts come in, nothing is looked up.
+"""Resolves the end of a DAG run's data and the run's reason. Pure: nothing is looked up.
 
-A run's window is resolved here and nowhere else, because Airflow leaves ``logical_date``, ``ds`` and
-``data_interval_*`` out of the context of API-, asset- and operator-triggered runs.
+This is the only place for it. Airflow leaves ``logical_date``, ``ds`` and ``data_interval_*`` out of
+the context of API-, asset- and operator-triggered runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REASON_OF_RUN_TYPE: Mapping[str, TriggerReason] = {
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of a DAG run. Times are timezone-aware; `interval` is absent or ``(start, end)``."""
+    """The facts of a DAG run. Times are timezone-aware; `interval` is absent or ``(start, end)``."""
 
     run_type: str
     run_after: datetime
@@ -34,7 +34,7 @@ class RunFacts:
 
 
 def facts_of(context: Mapping[str, Any]) -> RunFacts:
-    """Take the facts out of a task's context, whose date keys may be missing."""
+    """Take the facts out of a task's context. Its date keys may be missing."""
     run, params = context["dag_run"], context.get("params") or {}
     start, end = getattr(run, "data_interval_start", None), getattr(run, "data_interval_end", None)
     return RunFacts(
@@ -54,21 +54,25 @@ def resolve_as_of(
     *,
     whole_days: bool = True,
 ) -> datetime:
-    """Return the exclusive end of the data that the run may see: a UTC midnight, or any moment.
+    """Return the exclusive end of the run's data: a UTC midnight, or any moment.
 
-    The explicit parameter wins, else the end of a data interval that is not empty, else `run_after`. Only what was
-    not asked for by name is moved back to the end of the source's data.
+    The explicit parameter wins, else the end of a data interval that is not empty, else `run_after`.
+    Only an implied end is moved back to the end of the source's data.
+
+    >>> facts = RunFacts("manual", run_after=datetime(2026, 3, 20, 9, 30, tzinfo=UTC))
+    >>> resolve_as_of(facts, date(2026, 1, 1), None).isoformat()
+    '2026-03-20T00:00:00+00:00'
 
     Args:
         facts: The DAG run's facts.
         first_day: The first UTC day with data.
         last_day: The last UTC day with data; None when it goes on.
-        model: Named in errors.
-        whole_days: Whether what is not a UTC midnight is moved back to one; a day that is named is one anyway.
+        model: The model, for errors.
+        whole_days: Whether an implied end is moved back to a UTC midnight. A day in the parameter is one anyway.
 
     Raises:
-        TerminalError: when there is no data before that time, or when the parameter is no date, lies beyond the last
-            day with data or in the run's future.
+        TerminalError: when there is no data before that time, or when the parameter is no date, lies
+            beyond the last day with data, or in the run's future.
     """
     earliest = midnight(first_day) + DAY
     latest = midnight(last_day) + DAY if last_day is not None else None
@@ -92,11 +96,11 @@ def resolve_as_of(
 
 
 def resolve_reason(facts: RunFacts) -> TriggerReason:
-    """Return why the run happens: the parameter, else by the run's type.
+    """Return the run's reason: the parameter, else by the run's type.
 
-    A task cannot tell a click in the UI from a call of the REST API (Airflow keeps ``triggered_by`` from tasks), so
-    both are ``manual`` unless the caller says ``"reason": "api"``. A backfill run is always a ``backfill``: under
-    another name it could take ``champion``.
+    A task cannot tell a click in the UI from a call of the REST API, because Airflow keeps
+    ``triggered_by`` from tasks. Both are ``manual`` unless the caller sends ``"reason": "api"``. A
+    backfill run is always a ``backfill``: under another reason it could take ``champion``.
 
     Raises:
         TerminalError: when the parameter is no known reason.
@@ -105,8 +109,8 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
         return _REASON_OF_RUN_TYPE.get(facts.run_type, "manual")
     for reason in get_args(TriggerReason):
         if facts.reason == reason:
-            known: TriggerReason = reason
-            return known
+            trigger_reason: TriggerReason = reason
+            return trigger_reason
     raise TerminalError(
         "there is no such trigger reason",
         received=facts.reason,

@@ -1,4 +1,6 @@
-"""An environment file says where things live and how versions take over; a broken one is named, with the place."""
+"""An environment file says where things live and how versions take over; a broken one is named,
+with the place.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def test_file_that_is_no_yaml(
 
 @pytest.mark.parametrize("name", ["local", "staging", "production"])
 def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three files are complete once the variables that they name are set."""
+    """The three files are complete once their variables are set."""
     monkeypatch.setenv("AIRWORTHY_ENV", name)
     for variable in (
         "LAKE",
@@ -53,7 +55,7 @@ def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file's variable without a value stops with its name and the key that needs it."""
+    """A file's variable without a value stops with its name and its key."""
     monkeypatch.setenv("AIRWORTHY_ENV", "production")
     monkeypatch.delenv("AIRWORTHY_LAKE", raising=False)
     with pytest.raises(
@@ -65,24 +67,24 @@ def test_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_spec_wins_over_the_environment_and_the_environment_fills_the_rest(
     environment: Environment,
 ) -> None:
-    """What a spec leaves out is the environment's choice, rule by rule."""
+    """The environment fills in the spec, rule by rule."""
     spec = load_spec(environment.models / "delivery_eta" / "model.yaml")
-    said = spec.model_copy(
+    spoken = spec.model_copy(
         update={"release": Release(approval="required", bake=timedelta(hours=2))}
     )
-    rules = release_rules(said, environment)
+    rules = release_rules(spoken, environment)
     assert (rules.approval, rules.bake, rules.rollout) == (
         "required",
         timedelta(hours=2),
         ("full",),
     )
-    assert rules.watched_steps == ()
+    assert rules.guarded_steps == ()
     assert rules.approval_timeout == environment.release.approval_timeout
 
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Add lines to the shipped local environment, in a project of its own, and make it the one that is loaded."""
+    """Return a function that adds lines to the local environment, in its own project, and loads it."""
     shipped = Path(__file__).resolve().parents[2] / "include" / "environments" / "local.yaml"
     path = tmp_path / "include" / "environments" / "local.yaml"
     path.parent.mkdir(parents=True)
@@ -98,7 +100,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
 
 
 def test_stages_run_where_the_file_says(write: Callable[[str], Path], tmp_path: Path) -> None:
-    """A stage's own place wins over the default; the state folder and variables are filled in at any depth."""
+    """A stage's own place wins over the default; the state folder and variables are filled in at
+    any depth.
+    """
     write("""
         stages: {default: docker, ingest: inline, train: kubernetes}
         docker: {image: airworthy, mounts: ["{state}/cache:/cache:ro"]}
@@ -120,7 +124,9 @@ def test_stages_run_where_the_file_says(write: Callable[[str], Path], tmp_path: 
 
 
 def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Path]) -> None:
-    """Slack, e-mail and webhooks, by the ids of Airflow's connections; each for all alerts, or for some."""
+    """Slack, e-mail and webhooks, by the ids of Airflow's connections; each for all alerts, or for
+    some.
+    """
     write("""
         alerts:
           - {type: slack, connection: slack_ml, channel: "#ml"}
@@ -138,7 +144,7 @@ def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Pa
 
 
 def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> None:
-    """An engineer's own machine has no channel, and that is no fault."""
+    """An engineer's own machine has no channel, and needs none."""
     write("")
     assert load_environment().alerts == []
 
@@ -194,7 +200,9 @@ def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> N
 def test_a_channel_that_cannot_be_is_named(
     write: Callable[[str], Path], channel: str, key: str, received: str, allowed: str
 ) -> None:
-    """File, key path, what was received and what is allowed; an address with a secret in it is no connection's id."""
+    """File, key path, received and allowed value; an address with a secret in it is no connection's
+    id.
+    """
     path = write(f"alerts: [{channel}]")
     with pytest.raises(TerminalError) as refusal:
         load_environment()
@@ -211,7 +219,7 @@ def test_everything_runs_inline_where_nothing_is_said(write: Callable[[str], Pat
 
 
 def test_the_variables_that_a_file_names_are_known(
-    write: Callable[[str], Path], monkeypatch
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A container must get them too: it reads the same file."""
     monkeypatch.setenv("AIRWORTHY_TEST_IMAGE", "airworthy:1")
@@ -223,7 +231,7 @@ def test_the_variables_that_a_file_names_are_known(
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "words"),
     [
         (
             "stages: {trian: docker}\ndocker: {image: i}",
@@ -247,18 +255,20 @@ def test_the_variables_that_a_file_names_are_known(
     ],
 )
 def test_places_that_cannot_be_are_named(
-    write: Callable[[str], Path], lines: str, told: str
+    write: Callable[[str], Path], lines: str, words: str
 ) -> None:
-    """A misspelt stage, a place without settings, a key that there is not: file and key, before anything runs."""
+    """A misspelt stage, a runner without settings, an unknown key: file and key, before anything
+    runs.
+    """
     path = write(lines)
     with pytest.raises(TerminalError) as refusal:
         load_environment()
     assert str(refusal.value).startswith(f"{path}: ")
-    assert told in str(refusal.value)
+    assert words in str(refusal.value)
 
 
 def test_environment_of_the_package_is_the_one_of_the_checkout() -> None:
-    """A project that was begun with an installed package goes on in a checkout as it was."""
+    """A project begun with an installed package goes on unchanged in a checkout."""
     shipped = project_folder() / "include" / "environments" / "local.yaml"
     assert (files("airworthy") / "local.yaml").read_text(encoding="utf-8") == shipped.read_text(
         encoding="utf-8"
@@ -285,7 +295,7 @@ def test_project_without_environments_has_the_one_of_the_package(
 def test_project_with_environments_has_no_other(
     write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where `AIRWORTHY_ENV` was forgotten, nothing goes to a lake of this machine unasked."""
+    """Without `AIRWORTHY_ENV`, nothing goes to a lake of this machine unasked."""
     write("").rename(write("").with_name("production.yaml"))
     with pytest.raises(TerminalError, match="there is no such environment") as refusal:
         load_environment()

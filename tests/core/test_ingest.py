@@ -1,4 +1,4 @@
-"""Ingest makes sure that a window is in the lake, reads no more than it must, and never leaves half a partition."""
+"""Ingest puts a window into the lake, reads no more than needed, and never leaves half a partition."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def put_day(tmp_path: Path) -> Callable[..., Path]:
 def test_a_window_comes_in_and_a_second_run_touches_nothing(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """The dataset names every partition with its content digest; running again reads and writes no partition."""
+    """The dataset names every partition with its content digest; running again reads and writes no
+    partition.
+    """
     for day in (1, 2, 3):
         put_day(day)
     job = make_job()
@@ -102,8 +104,8 @@ def test_a_window_comes_in_and_a_second_run_touches_nothing(
     assert (first.rows, first.quarantined, first.partitions_read) == (60, 0, 3)
     assert list(first.partitions) == ["2026-01-01", "2026-01-02", "2026-01-03"]
     lake = open_lake(job.environment, "trips")
-    for day, digest in first.partitions.items():
-        assert frame_digest(lake.read_partition(first, date.fromisoformat(day))) == digest
+    for name, digest in first.partitions.items():
+        assert frame_digest(lake.read_partition(first, date.fromisoformat(name))) == digest
     second = ingest(job)
     assert second == first.model_copy(update={"partitions_read": 0})
 
@@ -121,7 +123,9 @@ def test_the_next_night_reads_only_the_new_day(
 def test_a_settling_partition_is_read_again_and_noted(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """Until labels are due a day is read by each later run, once; equal content is noted, not rewritten."""
+    """Until labels are due a day is read by each later run, once; equal content is noted, not
+    rewritten.
+    """
     for day in (1, 2, 3, 4):
         put_day(day)
     ingest(make_job(4, label_delay="1d"))
@@ -136,7 +140,9 @@ def test_a_settling_partition_is_read_again_and_noted(
 def test_a_source_that_changes_a_day_is_recorded(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """A restated day gets its new content and a record of the old; the earlier dataset version stays readable."""
+    """A restated day gets its new content and a record of the old; the earlier dataset version
+    stays readable.
+    """
     for day in (1, 2, 3, 4):
         put_day(day)
     before = ingest(make_job(4, restate="2d"))
@@ -156,7 +162,9 @@ def test_a_source_that_changes_a_day_is_recorded(
 def test_bad_rows_are_kept_aside(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """A few bad rows go to quarantine with their reason, and leave it when the source has corrected them."""
+    """A few bad rows go to quarantine with their reason, and leave it when the source has corrected
+    them.
+    """
     put_day(1, extra=("2026-01-01T01:00:00Z,,rome,1", "2026-01-01T01:00:00Z,9,rome,long"))
     put_day(2)
     put_day(3)
@@ -209,7 +217,7 @@ def test_days_without_data_are_reported_and_tried_again(
 def test_a_day_that_the_source_dropped_stays(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """Rows that the lake holds are not emptied because a file is gone."""
+    """Rows in the lake are not emptied because a file is gone."""
     for day in (1, 2, 3, 4):
         path = put_day(day)
     ingest(make_job(4, restate="9d"))
@@ -218,7 +226,7 @@ def test_a_day_that_the_source_dropped_stays(
 
 
 def test_a_source_with_nothing_at_all_is_named(make_job: Callable[..., Job]) -> None:
-    """A window without a row is an error that says where was looked."""
+    """A window without a row is an error with the searched address."""
     with pytest.raises(TerminalError, match="nothing for the whole window") as caught:
         ingest(make_job())
     assert caught.value.received == "{yyyy}-{mm}-{dd}.csv"
@@ -227,7 +235,7 @@ def test_a_source_with_nothing_at_all_is_named(make_job: Callable[..., Job]) -> 
 def test_a_spec_that_makes_other_rows_reads_again(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """A new column means reading the window anew; that is on record as the spec's doing, not the source's."""
+    """A new column means reading the window anew, recorded as the spec's doing, not the source's."""
     for day in (1, 2, 3):
         put_day(day)
     ingest(make_job())
@@ -247,7 +255,7 @@ def test_a_spec_that_makes_other_rows_reads_again(
     ],
 )
 def test_an_as_of_without_data_is_refused(make_job: Callable[..., Job], as_of: datetime) -> None:
-    """What is no UTC midnight, or outside the spec's days, is answered with the days that are allowed."""
+    """Anything but a UTC midnight within the spec's days is answered with the allowed days."""
     with pytest.raises(TerminalError) as caught:
         ingest(make_job(as_of=as_of))
     assert caught.value.allowed == "a UTC midnight from 2026-01-02 to 2026-01-21"
@@ -256,7 +264,7 @@ def test_an_as_of_without_data_is_refused(make_job: Callable[..., Job], as_of: d
 def test_a_window_is_clipped_to_the_first_day(
     make_job: Callable[..., Job], put_day: Callable[..., Path]
 ) -> None:
-    """Early runs get what there is, and the dataset says which window that was."""
+    """Early runs get the present days, and the dataset has their window."""
     put_day(1)
     dataset = ingest(make_job(2))
     assert dataset.window.start == datetime(2026, 1, 1, tzinfo=UTC)
@@ -302,7 +310,9 @@ def test_two_processes_at_once_agree(make_job: Callable[..., Job]) -> None:
 
 
 def test_a_killed_run_is_finished_by_the_next(make_job: Callable[..., Job]) -> None:
-    """SIGKILL in the middle leaves whole partitions only; the next run adds what is missing and gets the same data."""
+    """SIGKILL leaves whole partitions only; the next run adds the missing ones and gets the same
+    data.
+    """
     source = {"type": "simulator", "rows_per_day": 20_000}
     columns = {"delivery_id": "int", "city": "category", "minutes": "float"}
     job = make_job(20, source, event_time="picked_up_at", key=["delivery_id"], columns=columns)
@@ -322,14 +332,16 @@ def test_a_killed_run_is_finished_by_the_next(make_job: Callable[..., Job]) -> N
     dataset = ingest(job)
     assert dataset.partitions_read + len(dataset.partitions) >= 3
     assert len(dataset.partitions) == 3
-    found = lake.scan(dataset).collect()
-    assert found.height == dataset.rows == found["delivery_id"].n_unique()
-    days = found.group_by(pl.col("picked_up_at").dt.date()).len()
+    stored = lake.scan(dataset).collect()
+    assert stored.height == dataset.rows == stored["delivery_id"].n_unique()
+    days = stored.group_by(pl.col("picked_up_at").dt.date()).len()
     assert days.height == timedelta(days=3).days
 
 
 def test_changed_password_is_no_changed_data(make_job: Callable[..., Job]) -> None:
-    """Rotating a database's password re-reads nothing and leaves no digest to guess it from; another host does both."""
+    """Rotating a database's password re-reads nothing and leaves no digest to guess it from;
+    another host does both.
+    """
     query = "SELECT * FROM t WHERE at >= :start AND at < :end"
     urls = ("postgresql://u:old@db/x", "postgresql://u:new@db/x", "postgresql://u:new@other/x")
     one, rotated, other = (

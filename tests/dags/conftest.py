@@ -1,4 +1,4 @@
-"""DAG files are read and run in processes of their own, with an Airflow home that is thrown away."""
+"""DAG files are read and run in other processes, with a temporary Airflow home."""
 
 from __future__ import annotations
 
@@ -50,22 +50,36 @@ def parse(airflow_environment: dict[str, str], tmp_path: Path) -> Parse:
             "AIRWORTHY_STATE": str(tmp_path),
             "AIRWORTHY_MODELS": str(models),
         }
-        return run_script("parse.py", {**environment, **variables}, str(dags))
+        return run_script("parse_dags.py", {**environment, **variables}, str(dags))
 
     return run
 
 
 def run_script(script: str, environment: dict[str, str], *arguments: str) -> dict[str, Any]:
-    """Run a script of this folder and return the JSON on its last line."""
+    """Run a script of this folder and return its last line of JSON.
+
+    Args:
+        script: Its file name.
+        environment: The process's variables.
+        *arguments: Of the script.
+    """
     command = [sys.executable, str(HERE / script), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    # Airflow may log to standard output after it.
+    line = next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{"))
+    result: dict[str, Any] = json.loads(line)
+    return result
 
 
 def copy_models(folder: Path, names: list[str], more: str = "") -> None:
-    """Make models of these names from the shipped ``delivery_eta``, with `more` at the end of their specs."""
+    """Copy the shipped ``delivery_eta`` under other names.
+
+    Args:
+        folder: Gets the models.
+        names: The models' names.
+        more: Text at the end of each spec.
+    """
     for name in names:
         shutil.copytree(SHIPPED / "delivery_eta", folder / name)
         spec = folder / name / "model.yaml"

@@ -1,4 +1,6 @@
-"""Runs one DAG with ``dag.test()`` beside a real model server; prints the run's end as JSON. In its own process."""
+"""Runs one DAG with ``dag.test()`` beside a real model server; prints the run's end as JSON. In its
+own process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ import sys
 
 
 def main(folder: str, dag_id: str, conf: str) -> None:
-    """Run the DAG with a configuration."""
+    """Run the DAG with a configuration.
+
+    Args:
+        folder: The DAG files.
+        dag_id: The DAG.
+        conf: The configuration, as JSON.
+    """
     from airflow.dag_processing.dagbag import DagBag
 
     from airworthy.environment import load_environment

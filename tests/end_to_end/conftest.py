@@ -25,6 +25,8 @@ from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AlertRaised, Registration
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy_airflow.airflow_api import AirflowApi
 from airworthy_airflow.demo.runs import (
     failed_logs,
@@ -43,18 +45,24 @@ COMMAND = (sys.executable, "-m", "airworthy_airflow.stack")
 RUN_SECONDS = 180.0
 
 
-def wait_until(what: str, found: Callable[[], Any], within_seconds: float = 60.0) -> Any:
-    """Return the first true answer; fail, naming what was waited for, when none comes in time."""
+def wait_until(condition: str, value: Callable[[], Any], within_seconds: float = 60.0) -> Any:
+    """Return the first true value of a function; fail when none comes in time.
+
+    Args:
+        condition: The awaited condition, for the message.
+        value: The function.
+        within_seconds: The time limit.
+    """
     deadline = time.monotonic() + within_seconds
-    while not (answer := found()):
-        assert time.monotonic() < deadline, f"waited {within_seconds} s for {what}"
+    while not (answer := value()):
+        assert time.monotonic() < deadline, f"waited {within_seconds} s for {condition}"
         time.sleep(0.1)
     return answer
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that is up, seen as its users see it: by command, REST, HTTP and its processes."""
+    """A running stack through its users' eyes: by command, REST, HTTP and its processes."""
 
     layout: Layout
     airflow: AirflowApi
@@ -71,7 +79,9 @@ class Stack:
         return trigger_run(self.airflow, f"{model}__train", conf)
 
     def finish(self, model: str, run_id: str) -> str:
-        """Wait for a run's end; return its state, with the failed tasks' logs in the assertion's message."""
+        """Wait for a run's end; return its state, with the failed tasks' logs in the assertion's
+        message.
+        """
         state = self.end(model, run_id)
         logs = failed_logs(self.airflow, f"{model}__train", run_id)
         assert not logs, logs
@@ -88,21 +98,39 @@ class Stack:
     def states(self, model: str, run_id: str) -> dict[str, str | None]:
         """Return the state of every task of a run."""
         return {
-            task.task_id: task.state
+            task.task_id: task.state.value if task.state is not None else None
             for task in task_instances(self.airflow, f"{model}__train", run_id)
         }
 
     def task(self, model: str, run_id: str, task_id: str) -> TaskInstanceResponse:
-        """Return one task instance."""
+        """Return one task instance.
+
+        Args:
+            model: The model's name.
+            run_id: The run's id.
+            task_id: The task's id.
+        """
         tasks = task_instances(self.airflow, f"{model}__train", run_id)
         return next(task for task in tasks if task.task_id == task_id)
 
     def log(self, model: str, run_id: str, task_id: str) -> str:
-        """Return the log of a task's last try."""
+        """Return the log of a task's last try.
+
+        Args:
+            model: The model's name.
+            run_id: The run's id.
+            task_id: The task's id.
+        """
         return task_log(self.airflow, self.task(model, run_id, task_id))
 
     def running_pid(self, model: str, run_id: str, task_id: str) -> int:
-        """Wait until a task runs; return its process id."""
+        """Wait until a task runs; return its process id.
+
+        Args:
+            model: The model's name.
+            run_id: The run's id.
+            task_id: The task's id.
+        """
 
         def pid() -> int | None:
             task = self.task(model, run_id, task_id)
@@ -110,13 +138,19 @@ class Stack:
 
         return int(wait_until(f"{task_id} to run", pid, RUN_SECONDS))
 
-    def handed_over(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
-        """Return what a task handed over."""
-        found: dict[str, Any] = return_value(self.airflow, f"{model}__train", run_id, task_id)
-        return found
+    def stage_output(self, model: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """Return a task's output.
+
+        Args:
+            model: The model's name.
+            run_id: The run's id.
+            task_id: The task's id.
+        """
+        result: dict[str, Any] = return_value(self.airflow, f"{model}__train", run_id, task_id)
+        return result
 
     def served_version(self, model: str) -> str | None:
-        """Return the version that the model server answers with; None when it has none."""
+        """Return the version in the model server; None when it has none."""
         answer = httpx.get(f"{self.layout.url('server')}/models/{model}", trust_env=False)
         return str(answer.json()["version"]) if answer.status_code == 200 else None
 
@@ -125,24 +159,24 @@ class Stack:
         address = f"{self.layout.url('mlflow')}/api/2.0/mlflow/model-versions/search"
         answer = httpx.get(address, params={"filter": f"name='{model}'"}, trust_env=False)
         assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json().get("model_versions", [])
-        return found
+        result: list[dict[str, Any]] = answer.json().get("model_versions", [])
+        return result
 
     def check_records(self, model: str, run_id: str) -> None:
-        """Assert that lake, ledger and registry agree: digests fit the rows, an unbroken chain, one entry a version."""
+        """Assert that lake, ledger and registry agree: digests, an unbroken chain, one entry a
+        version.
+        """
         environment = load_environment()
-        dataset = DatasetRef.model_validate(self.handed_over(model, run_id, "ingest"))
+        dataset = DatasetRef.model_validate(self.stage_output(model, run_id, "ingest"))
         lake = open_lake(environment, model)
-        found = {
+        result = {
             day: frame_digest(lake.read_partition(dataset, date.fromisoformat(day)))
             for day in dataset.partitions
         }
-        assert found == dataset.partitions
+        assert result == dataset.partitions
         ledger = open_ledger(environment, model)
-        assert ledger.broken_at() is None
-        registered = [
-            entry.event.version for entry in ledger.entries() if entry.kind == "registration"
-        ]
+        assert ledger.first_broken_entry() is None
+        registered = [entry.event.version for entry in of_kind(ledger.entries(), Registration)]
         assert sorted(registered) == sorted(version["version"] for version in self.versions(model))
 
     def processes(self) -> list[psutil.Process]:
@@ -150,7 +184,7 @@ class Stack:
         return members(self.layout)
 
     def parts(self) -> set[int]:
-        """Return the process ids of the stack's parts, without those of the processes that parts start and end."""
+        """Return the process ids of the stack's parts, without those of the parts' own children."""
         supervisor = read_record(self.layout)
         assert supervisor is not None
         return {process.pid for process in psutil.Process(supervisor.pid).children()}
@@ -158,9 +192,10 @@ class Stack:
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is up, with three models.
+    """A running stack with three models.
 
-    ``eta`` trains in a second, ``slow`` in many; ``gated`` is released only after a person's approval, step by step.
+    ``eta`` trains in a second, ``slow`` in many; ``gated`` is released step by step, after a
+    person's approval.
     """
     folder = tmp_path_factory.mktemp("stack")
     write_model(folder / "models", "eta")
@@ -206,7 +241,14 @@ def write_model(
     train: dict[str, Any] | None = None,
     release: dict[str, Any] | None = None,
 ) -> None:
-    """Copy the shipped ``delivery_eta`` under another name, with few rows."""
+    """Copy the shipped ``delivery_eta`` under another name, with few rows.
+
+    Args:
+        models: The folder of models.
+        name: The copy's name.
+        train: Keys of the train part.
+        release: Keys of the release part.
+    """
     shipped = PROJECT / "include" / "models" / "delivery_eta"
     shutil.copytree(shipped, models / name)
     spec = yaml.safe_load((shipped / "model.yaml").read_text(encoding="utf-8"))
@@ -218,8 +260,14 @@ def write_model(
     (models / name / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 
+def alerts_of(model: str) -> list[dict[str, Any]]:
+    """Return the alerts in a model's ledger, as they are stored."""
+    entries = open_ledger(load_environment(), model).entries()
+    return [dict[str, Any](entry.event.alert) for entry in of_kind(entries, AlertRaised)]
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on."""
+    """Return free ports."""
     probes = [socket.socket() for _ in range(count)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))

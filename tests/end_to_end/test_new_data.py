@@ -1,4 +1,6 @@
-"""New data through the real scheduler: an event of the source's asset starts a run, which stops on unfit data."""
+"""New data through the real scheduler: an event of the source's asset starts a run; it stops on
+unfit data.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from airworthy.handover import DatasetRef
 from airworthy.ledger import open_ledger
 from airworthy_airflow.demo.runs import wait_for_dag
 
-from .conftest import RUN_SECONDS, Stack, wait_until, write_model
+from .conftest import RUN_SECONDS, Stack, alerts_of, wait_until, write_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,7 @@ DAG = f"{MODEL}__train"
 
 
 def write_fed_model(models: Path) -> None:
-    """A model without a schedule, whose source is somebody's asset, and whose data can never be fit."""
+    """Write a model without a schedule, with an asset as source, and with data never fit."""
     write_model(models, MODEL)
     path = models / MODEL / "model.yaml"
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -53,7 +55,7 @@ def announced(stack: Stack) -> bool:
 
 
 def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
-    """The run has no data interval: it sees the days before its event's; that it failed is told, and written down."""
+    """The run has no data interval: it sees the days before its event's; its failure is an alert."""
     write_fed_model(load_environment().models)
     wait_for_dag(stack.airflow, DAG, RUN_SECONDS)
     DAGApi(stack.airflow).patch_dag(DAG, DAGPatchBody(is_paused=False))
@@ -65,8 +67,9 @@ def test_new_data_start_a_run_that_sees_all_complete_days(stack: Stack) -> None:
     assert run.data_interval_end is None
     assert stack.end(MODEL, run_id) == "failed"
     assert stack.states(MODEL, run_id)["validate"] == "failed"
-    dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
+    dataset = DatasetRef.model_validate(stack.stage_output(MODEL, run_id, "ingest"))
     assert floor_day(before) <= dataset.window.end <= floor_day(datetime.now(UTC))
     assert "new_data" in stack.log(MODEL, run_id, "ingest")
-    [alert] = [entry.event.alert for entry in open_ledger(load_environment(), MODEL).entries()]
+    [alert] = alerts_of(MODEL)
+    assert len(open_ledger(load_environment(), MODEL).entries()) == 1
     assert (alert["kind"], alert["about"]) == ("failed_validation", dataset.id)

@@ -1,13 +1,14 @@
-"""A release through the real scheduler: a person approves, rejects or stays silent; steps are watched; nothing cheats.
+"""A release through the real scheduler: approval, rejection, silence, guarded steps, forgery.
 
-Tests run in the order written: each finds the champion that an earlier one left.
+Tests run in the order written: each starts with the champion of the test before it.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 import pytest
@@ -27,6 +28,15 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
 from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger.events import (
+    AlertRaised,
+    ApprovalAnswered,
+    GuardTrip,
+    LedgerEvent,
+    RolloutStep,
+    RolloutStopped,
+)
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.release.rollout_flags import read_rollout
 
 from .conftest import RUN_SECONDS, wait_until
@@ -34,6 +44,8 @@ from .traffic import traffic
 
 if TYPE_CHECKING:
     from .conftest import Stack
+
+_Event = TypeVar("_Event", bound=LedgerEvent)
 
 MODEL = "gated"
 DAG = f"{MODEL}__train"
@@ -51,40 +63,54 @@ def start(stack: Stack, days: int) -> str:
 def wait_for_question(stack: Stack, run_id: str) -> HITLDetail:
     """Wait until the run asks for its approval; return the question."""
     log = stack.layout.logs / "scheduler.log"
-    # The state alone would do for a person. An answer within the same second can meet a scheduler that has not yet seen
-    # the asking process end: it takes the answered task for a killed one, and the question is asked again.
-    asked = f"TaskInstance Finished: dag_id={DAG}, task_id={APPROVE}, run_id={run_id}"
+    # The state alone would do for a person. An answer within the same second can meet a scheduler
+    # that has not yet seen the asking process end: it takes the answered task for a killed one, and
+    # the question is asked again.
+    finished = f"TaskInstance Finished: dag_id={DAG}, task_id={APPROVE}, run_id={run_id}"
     wait_until(
         "the approval to be asked for",
-        lambda: asked in log.read_text(encoding="utf-8"),
+        lambda: finished in log.read_text(encoding="utf-8"),
         RUN_SECONDS,
     )
     return TaskInstanceApi(stack.airflow).get_hitl_detail(DAG, run_id, APPROVE, -1)
 
 
 def answer(stack: Stack, run_id: str, option: str, **inputs: str) -> None:
-    """Answer the run's question, as the stack's user."""
+    """Answer the run's question, as the stack's user.
+
+    Args:
+        stack: The running stack.
+        run_id: The run's id.
+        option: The chosen option.
+        **inputs: Fields of the form.
+    """
     body = UpdateHITLDetailPayload(chosen_options=[option], params_input=inputs)
     TaskInstanceApi(stack.airflow).update_hitl_detail(DAG, run_id, APPROVE, -1, body)
 
 
 def mark_as_done(stack: Stack, run_id: str, task_id: str) -> None:
-    """Mark a task as a success by hand, as people do in the UI."""
+    """Mark a task as a success by hand, as people do in the UI.
+
+    Args:
+        stack: The running stack.
+        run_id: The run's id.
+        task_id: The task's id.
+    """
     TaskInstanceApi(stack.airflow).patch_task_instance(
         DAG, run_id, task_id, PatchTaskInstanceBody(new_state="success")
     )
 
 
-def release_states(stack: Stack, run_id: str) -> list[str]:
+def release_states(stack: Stack, run_id: str) -> list[str | None]:
     """Return the states of the tasks after the approval."""
     states = stack.states(MODEL, run_id)
     return [states[task] for task in AFTER]
 
 
-def entries(run_id: str, kind: str) -> list[Entry]:
-    """Return what the ledger has of a kind from a run."""
-    found = open_ledger(load_environment(), MODEL).entries()
-    return [entry for entry in found if entry.run_id == run_id and entry.kind == kind]
+def entries(run_id: str, kind: type[_Event]) -> list[Entry[_Event]]:
+    """Return the ledger's entries of one kind from a run."""
+    every = open_ledger(load_environment(), MODEL).entries()
+    return [entry for entry in of_kind(every, kind) if entry.run_id == run_id]
 
 
 def change_spec(**release: Any) -> None:
@@ -95,54 +121,65 @@ def change_spec(**release: Any) -> None:
     path.write_text(yaml.safe_dump(spec), encoding="utf-8")
 
 
+def waits(stack: Stack, run_id: str, task_id: str) -> bool:
+    """Return whether a task is rescheduled: it then holds no worker.
+
+    Args:
+        stack: The running stack.
+        run_id: The run's id.
+        task_id: The task's id.
+    """
+    return bool(stack.task(MODEL, run_id, task_id).state == "up_for_reschedule")
+
+
 def rows(stack: Stack, run_id: str) -> pl.DataFrame:
-    """Return the rows of the newest day that a run saw."""
-    dataset = DatasetRef.model_validate(stack.handed_over(MODEL, run_id, "ingest"))
+    """Return the rows of a run's newest day."""
+    dataset = DatasetRef.model_validate(stack.stage_output(MODEL, run_id, "ingest"))
     return open_lake(load_environment(), MODEL).read_partition(
         dataset, date.fromisoformat(max(dataset.partitions))
     )
 
 
 def test_an_approved_version_becomes_champion(stack: Stack) -> None:
-    """The question tells what is to be known; the answer and who gave it are in the ledger; the version serves."""
+    """The question has the facts; answer and person are in the ledger; the version serves."""
     run_id = start(stack, 0)
     question = wait_for_question(stack, run_id)
-    version = stack.handed_over(MODEL, run_id, "register")["version"]
-    assert f"{MODEL} version {version}" in question.subject
-    assert "| gate | outcome |" in question.body
-    assert "artifacts/report.html" in question.body
-    assert list(question.params) == ["comment"]
+    version = stack.stage_output(MODEL, run_id, "register")["version"]
+    assert f"{MODEL} version {version}" in str(question.subject)
+    assert "| gate | outcome |" in str(question.body)
+    assert "artifacts/report.html" in str(question.body)
+    assert list(question.params or {}) == ["comment"]
     assert stack.served_version(MODEL) is None
     answer(stack, run_id, "Approve", comment="the first one")
     assert stack.finish(MODEL, run_id) == "success"
     assert stack.served_version(MODEL) == version
-    [approval] = entries(run_id, "approval")
+    [approval] = entries(run_id, ApprovalAnswered)
     assert (approval.who, approval.event.decision, approval.event.comment) == (
         "admin",
         "approve",
         "the first one",
     )
     assert approval.event.version == version
-    handed = stack.handed_over(MODEL, run_id, APPROVE)
-    assert (handed["version"], handed["who"]) == (version, "admin")
+    inputs = stack.stage_output(MODEL, run_id, APPROVE)
+    assert (inputs["version"], inputs["who"]) == (version, "admin")
 
 
 def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
-    """In shadow nobody sees its answers, at 50 % a share does, at the end everybody; no request fails.
+    """In shadow nobody sees its answers, at 50 % some do, at the end everybody; no request fails.
 
-    Between two looks a step is rescheduled, so that it holds no worker.
+    Between two polls a step is rescheduled: it then holds no worker.
     """
     [first] = [run.dag_run_id for run in stack.runs(MODEL)]
     champion = stack.served_version(MODEL)
     run_id = start(stack, 1)
     wait_for_question(stack, run_id)
-    version = stack.handed_over(MODEL, run_id, "register")["version"]
+    version = stack.stage_output(MODEL, run_id, "register")["version"]
     with traffic(stack.layout.url("server"), MODEL, rows(stack, first)) as answers:
         answer(stack, run_id, "Approve")
         for step in STEPS:
             wait_until(
                 f"{step} to wait",
-                lambda step=step: stack.task(MODEL, run_id, step).state == "up_for_reschedule",
+                partial(waits, stack, run_id, step),
                 RUN_SECONDS,
             )
             assert stack.served_version(MODEL) == champion
@@ -150,7 +187,7 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
     assert answers.failures == []
     assert set(answers.versions) == {champion, version}
     assert stack.served_version(MODEL) == version
-    assert [entry.event.state for entry in entries(run_id, "rollout_step")] == [
+    assert [entry.event.state for entry in entries(run_id, RolloutStep)] == [
         "begun",
         "done",
     ] * len(STEPS)
@@ -161,7 +198,9 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
 
 
 def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
-    """A rejection skips all that follows, with its comment on record; tasks marked by hand as done approve nothing."""
+    """A rejection skips all later tasks, with its comment on record; tasks marked by hand approve
+    nothing.
+    """
     champion = stack.served_version(MODEL)
     rejected, forged = (start(stack, days) for days in (2, 3))
     for run_id in (rejected, forged):
@@ -172,7 +211,7 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
     assert [stack.finish(MODEL, run_id) for run_id in (rejected, forged)] == ["success", "success"]
     assert release_states(stack, rejected) == ["skipped"] * len(AFTER)
     assert stack.states(MODEL, rejected)[APPROVE] == "success"
-    [entry] = entries(rejected, "approval")
+    [entry] = entries(rejected, ApprovalAnswered)
     assert (entry.who, entry.event.decision, entry.event.comment) == (
         "admin",
         "reject",
@@ -181,12 +220,14 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
     assert "not on a Friday" in stack.log(MODEL, rejected, APPROVE)
     assert release_states(stack, forged) == ["success", "success", "skipped"]
     assert "the ledger has no approval" in stack.log(MODEL, forged, AFTER[-1])
-    assert entries(forged, "approval") == []
+    assert entries(forged, ApprovalAnswered) == []
     assert stack.served_version(MODEL) == champion
 
 
 def test_a_forged_approval_gets_no_traffic_either(stack: Stack) -> None:
-    """With the approval alone marked by hand, the first step of the rollout is held: not even a shadow."""
+    """With the approval alone marked by hand, the first step of the rollout is held: not even a
+    shadow.
+    """
     champion = stack.served_version(MODEL)
     run_id = start(stack, 3)
     wait_for_question(stack, run_id)
@@ -194,12 +235,12 @@ def test_a_forged_approval_gets_no_traffic_either(stack: Stack) -> None:
     assert stack.finish(MODEL, run_id) == "success"
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
     assert "the ledger has no approval" in stack.log(MODEL, run_id, STEPS[0])
-    assert entries(run_id, "rollout_step") == []
+    assert entries(run_id, RolloutStep) == []
     assert stack.served_version(MODEL) == champion
 
 
 def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
-    """Who is not among the spec's approvers is refused; and when nobody answers in time, that is a rejection."""
+    """A stranger among the approvers is refused; and no answer in time is a rejection."""
     champion = stack.served_version(MODEL)
     change_spec(approvers=["the-board"], approval_timeout="15s")
     run_id = start(stack, 2)
@@ -210,13 +251,15 @@ def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
     assert "is not a respondent" in str(refusal.value.received)
     assert stack.finish(MODEL, run_id) == "success"
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
-    [entry] = entries(run_id, "approval")
+    [entry] = entries(run_id, ApprovalAnswered)
     assert (entry.who, entry.event.decision) == ("nobody", "timeout")
     assert stack.served_version(MODEL) == champion
 
 
 def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
-    """Somebody marks the run as failed in the middle of a step: all traffic goes back to the champion."""
+    """Somebody marks the run as failed in the middle of a step: all traffic goes back to the
+    champion.
+    """
     champion, flags = stack.served_version(MODEL), load_environment().flags_file
     change_spec(approvers=[], approval_timeout="1d", bake="1d")
     run_id = start(stack, 4)
@@ -225,7 +268,7 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     wait_until("the step to begin", lambda: read_rollout(flags, MODEL), RUN_SECONDS)
     wait_until(
         "a pause",
-        lambda: stack.task(MODEL, run_id, STEPS[0]).state == "up_for_reschedule",
+        partial(waits, stack, run_id, STEPS[0]),
         RUN_SECONDS,
     )
     DagRunApi(stack.airflow).patch_dag_run(DAG, run_id, DAGRunPatchBody(state="failed"))
@@ -234,12 +277,14 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     assert "the run failed at release.rollout_shadow" in stack.log(
         MODEL, run_id, "release.end_rollout"
     )
-    [entry] = entries(run_id, "rollout_stopped")
+    [entry] = entries(run_id, RolloutStopped)
     assert entry.event.champion == stack.served_version(MODEL) == champion
 
 
 def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stack) -> None:
-    """A latency that the spec does not allow ends the rollout in its first step: recorded, visible, nobody hurt."""
+    """A latency over the spec's limit ends the rollout in its first step: recorded, visible, nobody
+    hurt.
+    """
     [first, *_] = sorted(run.dag_run_id for run in stack.runs(MODEL))
     champion = stack.served_version(MODEL)
     change_spec(guard={"p99_ms": 0.001}, bake="40s")
@@ -251,10 +296,10 @@ def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stac
     assert release_states(stack, run_id) == ["failed", "upstream_failed", "upstream_failed"]
     assert stack.task(MODEL, run_id, STEPS[0]).try_number == 1
     assert "the champion has all of the traffic" in stack.log(MODEL, run_id, STEPS[0])
-    [trip] = entries(run_id, "guard_trip")
+    [trip] = entries(run_id, GuardTrip)
     assert "p99" in trip.event.reasons[0]
-    [told] = entries(run_id, "alert")
-    assert (told.event.alert["kind"], told.event.told) == ("guard_trip", [])
+    [raised] = entries(run_id, AlertRaised)
+    assert (raised.event.alert["kind"], raised.event.told) == ("guard_trip", [])
     assert answers.failures == []
     assert set(answers.versions) == {champion}
     assert stack.served_version(MODEL) == champion

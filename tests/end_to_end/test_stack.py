@@ -1,4 +1,6 @@
-"""The whole path on the real parts: scheduler, API server, MLflow, model server. Tests run in the order written."""
+"""The whole path on the real parts: scheduler, API server, MLflow, model server. Tests run in the
+order written.
+"""
 
 from __future__ import annotations
 
@@ -30,27 +32,29 @@ TASKS = {
 
 
 def test_a_run_started_over_rest_ends_in_served_predictions(stack: Stack) -> None:
-    """A POST to Airflow is enough: minutes later the model server predicts with the version that the run made."""
+    """A POST to Airflow is enough: minutes later the model server predicts with the run's version."""
     run_id = stack.start("eta", as_of=AS_OF, reason="api")
     assert stack.finish("eta", run_id) == "success"
     assert stack.states("eta", run_id) == dict.fromkeys(TASKS, "success")
-    made = stack.handed_over("eta", run_id, "register")["version"]
+    registered = stack.stage_output("eta", run_id, "register")["version"]
     server = f"{stack.layout.url('server')}/models/eta"
     example = httpx.get(f"{server}/example", trust_env=False)
     answer = httpx.post(f"{server}/invocations", json=example.json(), trust_env=False)
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["predictions"]) > 0
-    assert stack.served_version("eta") == made
+    assert stack.served_version("eta") == registered
     tags = {tag["key"]: tag["value"] for tag in stack.versions("eta")[0]["tags"]}
     assert tags["airworthy.validation_status"] == "approved"
 
 
 def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
-    """What each stage took, the champion's data, and everything of Airflow's own that dashboards and alerts ask for."""
-    asked = {
+    """Each stage's cost, the champion's data, and all of Airflow's metrics in dashboards and
+    alerts.
+    """
+    queried = {
         name for each in expressions() for name in names_in(each) if name.startswith("airflow_")
     }
-    assert len(asked) > 10
+    assert len(queried) > 10
 
     def served() -> dict[tuple[str, ...], float]:
         return samples(httpx.get(f"{stack.layout.url('metrics')}/metrics", trust_env=False).text)
@@ -58,13 +62,13 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
     def names() -> set[str]:
         return {key[0] for key in served()}
 
-    wait_until("Airflow's own metrics", lambda: asked <= names(), 120)
+    wait_until("Airflow's own metrics", lambda: queried <= names(), 120)
     wait_until(
         "the ledger to be looked at",
         lambda: "airworthy_champion_as_of_timestamp_seconds" in names(),
         120,
     )
-    found = served()
+    outputs = served()
     for stage in (
         "ingest",
         "validate",
@@ -74,26 +78,26 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
         "deploy_staging",
         "deploy_production",
     ):
-        assert found["airworthy_stage_runs_total", "eta", "success", stage] >= 1.0
-        assert found["airworthy_stage_last_wall_seconds", "eta", stage] > 0.0
-        assert found["airworthy_stage_last_cpu_seconds", "eta", stage] > 0.0
-        assert found["airworthy_stage_last_peak_memory_bytes", "eta", stage] > 50e6
+        assert outputs["airworthy_stage_runs_total", "eta", "success", stage] >= 1.0
+        assert outputs["airworthy_stage_last_wall_seconds", "eta", stage] > 0.0
+        assert outputs["airworthy_stage_last_cpu_seconds", "eta", stage] > 0.0
+        assert outputs["airworthy_stage_last_peak_memory_bytes", "eta", stage] > 50e6
     version = stack.served_version("eta")
     assert version is not None
     as_of = datetime.fromisoformat(AS_OF).replace(tzinfo=UTC).timestamp()
-    assert found["airworthy_champion_as_of_timestamp_seconds", "eta", version] == as_of
-    assert found["airflow_ti_finish_total", "eta__train", "success", "train"] >= 1.0
-    assert found["airworthy_statsd_dropped_total", "malformed"] == 0.0
+    assert outputs["airworthy_champion_as_of_timestamp_seconds", "eta", version] == as_of
+    assert outputs["airflow_ti_finish_total", "eta__train", "success", "train"] >= 1.0
+    assert outputs["airworthy_statsd_dropped_total", "malformed"] == 0.0
 
 
 def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
     """An operator gets from a task's page to the run and the version with one click."""
     run_id = stack.runs("eta")[0].dag_run_id
-    run = stack.handed_over("eta", run_id, "train")["mlflow_run_id"]
-    version = stack.handed_over("eta", run_id, "register")["version"]
+    run = stack.stage_output("eta", run_id, "train")["mlflow_run_id"]
+    version = stack.stage_output("eta", run_id, "register")["version"]
     mlflow = stack.layout.url("mlflow")
     assert links(stack, run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
-    evidence = f"{mlflow}/#/experiments/{stack.handed_over('eta', run_id, 'train')['mlflow_experiment_id']}/runs/{run}"
+    evidence = f"{mlflow}/#/experiments/{stack.stage_output('eta', run_id, 'train')['mlflow_experiment_id']}/runs/{run}"
     assert links(stack, run_id, "evaluate") == {
         "Verdict": f"{evidence}/artifacts/verdict.json",
         "Model report": f"{evidence}/artifacts/report.html",
@@ -108,22 +112,32 @@ def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
 
 
 def links(stack: Stack, run_id: str, task_id: str) -> dict[str, str]:
-    """Return the addresses behind a task's buttons, by the buttons' names."""
+    """Return the addresses behind a task's buttons, by the buttons' names.
+
+    Args:
+        stack: The running stack.
+        run_id: The run's id.
+        task_id: The task's id.
+    """
     return ExtraLinksApi(stack.airflow).get_extra_links("eta__train", run_id, task_id).extra_links
 
 
 def test_two_manual_runs_of_one_day_give_one_dataset_one_model_one_version(stack: Stack) -> None:
-    """A run repeated is the same run: digest, model bytes and version do not change, and nothing is in the way."""
+    """A run repeated is the same run: digest, model bytes and version do not change, and nothing is
+    in the way.
+    """
     first, second = (stack.start("eta", as_of=AS_OF, reason="manual") for _ in range(2))
     assert [stack.finish("eta", run_id) for run_id in (first, second)] == ["success", "success"]
     for task, key in (("ingest", "digest"), ("train", "model_sha256"), ("register", "version")):
-        found = [stack.handed_over("eta", run_id, task)[key] for run_id in (first, second)]
-        assert found[0] == found[1], f"{task} {key}"
+        outputs = [stack.stage_output("eta", run_id, task)[key] for run_id in (first, second)]
+        assert outputs[0] == outputs[1], f"{task} {key}"
     assert len(stack.versions("eta")) == 1
 
 
 def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stack: Stack) -> None:
-    """A backfill over three days gives three runs, each as of its interval's end; what is served stays."""
+    """A backfill over three days gives three runs, each as of its interval's end; the champion
+    stays.
+    """
     before = stack.served_version("eta")
     first, last = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 3, 23, 59, 59, tzinfo=UTC)
     body = BackfillPostBody(
@@ -132,7 +146,7 @@ def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stac
     BackfillApi(stack.airflow).create_backfill(body)
     runs = [run for run in stack.runs("eta") if run.run_type == "backfill"]
     assert len(runs) == 3
-    seen = set()
+    observed = set()
     for run in runs:
         assert stack.finish("eta", run.dag_run_id) == "success"
         states = stack.states("eta", run.dag_run_id)
@@ -140,32 +154,36 @@ def test_each_day_of_a_backfill_sees_its_own_window_and_none_takes_champion(stac
             "release.deploy_staging",
             "release.deploy_production",
         }
-        window = stack.handed_over("eta", run.dag_run_id, "ingest")["window"]
+        window = stack.stage_output("eta", run.dag_run_id, "ingest")["window"]
         assert run.data_interval_end is not None
         end = run.data_interval_end.date()
         assert datetime.fromisoformat(window["end"]) == datetime(
             end.year, end.month, end.day, tzinfo=UTC
         )
-        seen.add(window["end"])
-    assert len(seen) == 3
+        observed.add(window["end"])
+    assert len(observed) == 3
     assert stack.served_version("eta") == before
     log = stack.log("eta", runs[0].dag_run_id, "release.deploy_staging")
     assert "backfill" in log
 
 
 def test_a_killed_train_task_is_tried_again_and_registers_once(stack: Stack) -> None:
-    """SIGKILL in the middle of training costs a retry: one registered version, lake and ledger consistent."""
+    """SIGKILL in the middle of training costs a retry: one registered version, lake and ledger
+    consistent.
+    """
     run_id = stack.start("slow", as_of=AS_OF)
     psutil.Process(stack.running_pid("slow", run_id, "train")).send_signal(signal.SIGKILL)
     assert stack.finish("slow", run_id) == "success"
     assert stack.task("slow", run_id, "train").try_number == 2
     assert len(stack.versions("slow")) == 1
-    assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+    assert stack.served_version("slow") == stack.stage_output("slow", run_id, "register")["version"]
     stack.check_records("slow", run_id)
 
 
 def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> None:
-    """SIGKILL of the scheduler in the middle of training: it restarts, no task runs twice at once, the run ends."""
+    """SIGKILL of the scheduler in the middle of training: it restarts, no task runs twice at once,
+    the run ends.
+    """
     day = datetime.fromisoformat(AS_OF) + timedelta(days=1)
     run_id = stack.start("slow", as_of=f"{day:%Y-%m-%d}")
     task = psutil.Process(stack.running_pid("slow", run_id, "train"))
@@ -180,17 +198,17 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
         in (stack.layout.logs / "scheduler.log").read_text()
     )
     assert len(stack.versions("slow")) == 2
-    assert stack.served_version("slow") == stack.handed_over("slow", run_id, "register")["version"]
+    assert stack.served_version("slow") == stack.stage_output("slow", run_id, "register")["version"]
     stack.check_records("slow", run_id)
 
 
 def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
-    """What a killed part leaves running does not keep the new one from its port: MLflow answers again, supervised."""
+    """A killed part's children do not keep its port: MLflow answers again, supervised."""
     killed = next(p for p in stack.processes() if "--backend-store-uri" in p.cmdline())
-    left = killed.children(recursive=True)
-    assert left
+    survivors = killed.children(recursive=True)
+    assert survivors
     killed.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(left, timeout=60)
+    _, alive = psutil.wait_procs(survivors, timeout=60)
     assert alive == []
 
     def is_back() -> bool:
@@ -203,7 +221,7 @@ def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
 
 
 def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
-    """Bringing up what is up prints the addresses, ends 0 and starts nothing."""
+    """Starting a running stack prints the addresses, ends 0 and starts nothing."""
     before = stack.parts()
     assert len(before) == len(commands(stack.layout))
     done = stack.command("up")
@@ -213,7 +231,7 @@ def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
 
 
 def test_secrets_can_be_read_by_their_owner_only(stack: Stack) -> None:
-    """Nobody else on the machine can read the passwords, keys and tokens that a stack makes."""
+    """Nobody else on the machine can read a stack's passwords, keys and tokens."""
     files = [stack.layout.env_file, stack.layout.token_file, *stack.layout.folder.glob("*.json")]
     assert {oct(Path(file).stat().st_mode & 0o777) for file in files} == {"0o600"}
 

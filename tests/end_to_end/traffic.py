@@ -1,4 +1,4 @@
-"""Callers of a model who ask without a pause, each row under its own key, and who remember every answer."""
+"""Clients of a model without a pause, each row under its own key; they keep every answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airworthy.release.server_client import split_body
 
 @dataclass
 class Answers:
-    """How often each version answered, and everything that was not an answer."""
+    """Numbers of answers by version, and every failure."""
 
     versions: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -26,7 +26,13 @@ class Answers:
 
 @contextmanager
 def traffic(server: str, model: str, rows: pl.DataFrame) -> Iterator[Answers]:
-    """Ask for one row after the other, from the beginning again after the last, until the block ends."""
+    """Send one row after the other, again and again, until the block ends.
+
+    Args:
+        server: The server's address.
+        model: The model's name.
+        rows: The rows.
+    """
     answers, over = Answers(), Event()
     bodies = [split_body(row) for row in rows.iter_slices(1)]
 

@@ -1,6 +1,6 @@
-"""A Docker engine as its clients see it over HTTP: it runs nothing, says what it is told, and remembers what was asked.
+"""A Docker engine over HTTP: it runs nothing, gives prepared answers, and keeps the requests.
 
-The real one is tried by ``make docker-test``.
+``make docker-test`` uses the real one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from urllib.parse import urlparse
 
 @dataclass
 class Engine:
-    """What the one container will do, and what was asked of it."""
+    """Behaviour of the one container, and the requests about it."""
 
     log: list[str] = field(default_factory=list)
     exit_code: int = 0
     result: object = None
-    left: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
     created: dict[str, Any] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     url: str = ""
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/archive"):
             self._send_archive()
         elif path.endswith("/containers/json"):
-            self._send([{"Id": name} for name in self.docker.left])
+            self._send([{"Id": name} for name in self.docker.leftovers])
         elif path.endswith("/images/json"):
             self._send([{"Id": "image"}])
         elif path.endswith("/version"):
@@ -125,5 +125,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(packed.getvalue())
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Say nothing on standard error."""

@@ -1,4 +1,4 @@
-"""The client of Airflow's REST API against a web server that answers as Airflow does in its bad moments."""
+"""The client of Airflow's REST API against a web server with Airflow's answers in its bad moments."""
 
 from __future__ import annotations
 
@@ -38,7 +38,13 @@ class Server:
     def answer(
         self, path: str, authorization: str | None, body: dict[str, Any] | None
     ) -> tuple[int, dict[str, Any]]:
-        """Return a status and a body."""
+        """Return a status and a body.
+
+        Args:
+            path: Of the request.
+            authorization: Its header.
+            body: Its JSON.
+        """
         if path == "/auth/token":
             assert body is not None
             self.logins.append(body)
@@ -53,13 +59,13 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A web server on a free port."""
-    found = Server()
+    running = Server()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", 0))
             body = json.loads(self.rfile.read(length)) if length else None
-            status, content = found.answer(self.path, self.headers["authorization"], body)
+            status, content = running.answer(self.path, self.headers["authorization"], body)
             answer = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -67,24 +73,25 @@ def server() -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            self.do_POST()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        found.url = f"http://127.0.0.1:{web.server_address[1]}"
+        running.url = f"http://127.0.0.1:{web.server_address[1]}"
         thread = threading.Thread(target=web.serve_forever, daemon=True)
         thread.start()
         try:
-            yield found
+            yield running
         finally:
             web.shutdown()
             thread.join()
 
 
 def test_it_logs_in_once_and_again_when_the_token_has_expired(server: Server) -> None:
-    """Nothing is sent before the first call; a proxy of the environment is not asked."""
+    """Nothing is sent before the first call; the environment's proxy is not used."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         patch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -109,7 +116,7 @@ def test_what_airflow_undid_because_it_was_busy_is_asked_again(server: Server) -
 
 
 def test_an_airflow_that_stays_busy_is_a_passing_error(server: Server) -> None:
-    """The last answer is told."""
+    """The last answer is the error."""
     server.answers = [BUSY[1]] * 5
     with pytest.raises(TransientError) as trouble:
         ImportErrorApi(AirflowApi(server.url, "admin", "secret")).get_import_errors()
@@ -123,7 +130,7 @@ def test_an_airflow_that_stays_busy_is_a_passing_error(server: Server) -> None:
 def test_a_refusal_tells_what_was_received_and_what_to_do(
     server: Server, status: int, kind: type[TerminalError | TransientError]
 ) -> None:
-    """It is told at once: nothing is asked twice."""
+    """It is an error at once: no request is sent twice."""
     server.answers = [(status, {"detail": "for a reason"})]
     with pytest.raises(kind) as refusal:
         ImportErrorApi(AirflowApi(server.url, "admin", "secret")).get_import_errors()
@@ -142,9 +149,8 @@ def test_a_log_tells_the_error_that_ended_the_task(server: Server) -> None:
     """Airflow keeps the error beside the event's text."""
     error = {"exc_type": "TerminalError", "exc_value": "too few rows"}
     event = {"timestamp": "2026-03-20T01:02:03.456Z", "event": "Task failed", "level": "error"}
-    task = TaskInstanceResponse.model_construct(
-        dag_id="eta__train", dag_run_id="a+b", task_id="ingest", try_number=1
-    )
+    named: dict[str, Any] = {"dag_id": "eta__train", "dag_run_id": "a+b", "task_id": "ingest"}
+    task = TaskInstanceResponse.model_construct(**named, try_number=1)
     server.answers = [
         (
             200,

@@ -1,4 +1,6 @@
-"""Alerts reach people: by each channel's real provider, once, whatever becomes of the other channels."""
+"""Alerts reach people: by each channel's real provider, once, whatever becomes of the other
+channels.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ from airworthy.ledger.events import AlertRaised, RetrainingDecision
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import load_spec
 from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
-from airworthy_airflow.alerts.notify import tell
+from airworthy_airflow.alerts.notify import notify
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.operators import CheckAgeOperator, TriggerRetrainingOperator
 
@@ -55,7 +57,9 @@ TRIPPED = Alert(
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebReceiver]:
-    """A web server, and Airflow's connections to it as a webhook, as Slack's API and as Slack's incoming webhook."""
+    """A web server, and Airflow's connections to it as a webhook, as Slack's API and as Slack's
+    incoming webhook.
+    """
     with web_receiver() as receiver:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setenv("AIRFLOW_CONN_HOOK", receiver.connection("http"))
@@ -79,7 +83,9 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailReceiver]:
 
 @pytest.fixture
 def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channels:
-    """Make the shipped local environment, with these channels and with the shipped models, the one that is loaded."""
+    """Return a function that loads the local environment with these channels and the shipped
+    models.
+    """
     monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
     monkeypatch.setenv("AIRWORTHY_MODELS", str(PROJECT / "include" / "models"))
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
@@ -95,7 +101,7 @@ def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Channels:
 
 
 def entries(environment: Environment) -> list[dict[str, Any]]:
-    """What the ledger says of alerts."""
+    """Return the ledger's alerts."""
     return [
         each.content
         for each in open_ledger(environment, MODEL).entries()
@@ -106,7 +112,7 @@ def entries(environment: Environment) -> list[dict[str, Any]]:
 def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebReceiver) -> None:
     """The key tells its receiver a repetition; every other field is the alert's."""
     channels(WEBHOOK)
-    tell(TRIPPED, "run-1", log)
+    notify(TRIPPED, "run-1", log)
     [(path, body)] = web.requests
     assert path == "/alerts"
     assert body == {"key": f"{MODEL}:{TRIPPED.key}", **TRIPPED.model_dump(mode="json")}
@@ -115,12 +121,12 @@ def test_a_webhook_gets_the_whole_alert_as_json(channels: Channels, web: WebRece
 def test_slack_gets_blocks_by_a_channels_name_or_by_an_incoming_webhook(
     channels: Channels, web: WebReceiver
 ) -> None:
-    """What an alert says is text there, and neither mark-up nor a template; the evidence is a link."""
+    """An alert's text is text there, neither mark-up nor a template; the evidence is a link."""
     channels(
         '{type: slack, connection: slack_api, channel: "#ml"}',
         "{type: slack, connection: slack_hook}",
     )
-    tell(TRIPPED, "run-1", log)
+    notify(TRIPPED, "run-1", log)
     [(api, message), (hook, posted)] = web.requests
     assert (api, hook) == ("/chat.postMessage", "/T/B/secret")
     assert message["channel"] == "#ml"
@@ -138,16 +144,16 @@ def test_slack_gets_blocks_by_a_channels_name_or_by_an_incoming_webhook(
 
 
 def test_mail_goes_to_everybody_in_the_list(channels: Channels, mail: MailReceiver) -> None:
-    """The sender is the connection's; the body is HTML in which the alert's words are text."""
+    """The sender is the connection's; the body is HTML with the alert's words as text."""
     channels("{type: email, connection: post, to: [a@example.org, b@example.org]}")
-    tell(TRIPPED, "run-1", log)
+    notify(TRIPPED, "run-1", log)
     [(recipients, message)] = mail.mails
     assert recipients == ["a@example.org", "b@example.org"]
     assert message["subject"] == "[Airworthy] critical: 5 < 4 & {{ ti }}"
     assert message["from"] == "airworthy@example.org"
     body = next(
-        part for part in message.walk() if part.get_content_type() == "text/html"
-    ).get_content()
+        part.get_content() for part in message.walk() if part.get_content_type() == "text/html"
+    )
     assert "<p>&lt;script&gt;</p>" in body
     assert '<a href="http://airflow/task">' in body
 
@@ -155,7 +161,9 @@ def test_mail_goes_to_everybody_in_the_list(channels: Channels, mail: MailReceiv
 def test_each_channel_is_told_once_and_a_failure_hides_no_other(
     channels: Channels, web: WebReceiver, mail: MailReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A web server that refuses and a connection that is not there leave the mail alone; a later try tells the rest."""
+    """A refusing web server and a missing connection leave the mail alone; a later try adds the
+    rest.
+    """
     environment = channels(
         WEBHOOK,
         "{type: slack, connection: not_there}",
@@ -163,16 +171,16 @@ def test_each_channel_is_told_once_and_a_failure_hides_no_other(
     )
     web.status = 500
     with caplog.at_level(logging.INFO):
-        tell(TRIPPED, "run-1", log)
+        notify(TRIPPED, "run-1", log)
     assert "webhook hook alerts could not be told" in caplog.text
     assert "slack not_there could not be told" in caplog.text
-    assert [found["told"] for found in entries(environment)] == [["email post a@example.org"]]
+    assert [event["told"] for event in entries(environment)] == [["email post a@example.org"]]
     web.status = 200
     for _ in range(2):
-        tell(TRIPPED, "run-1", log)
+        notify(TRIPPED, "run-1", log)
     assert len(mail.mails) == 1
     assert len(web.requests) == 2, "once in vain, once well"
-    assert [found["told"] for found in entries(environment)][1:] == [["webhook hook alerts"]]
+    assert [event["told"] for event in entries(environment)][1:] == [["webhook hook alerts"]]
 
 
 def test_without_a_channel_the_alert_is_logged_and_written_down(
@@ -182,11 +190,11 @@ def test_without_a_channel_the_alert_is_logged_and_written_down(
     environment = channels()
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            tell(TRIPPED, "run-1", log)
+            notify(TRIPPED, "run-1", log)
     assert "told: nobody: the environment has no channel for it" in caplog.text
     assert caplog.text.count("look at the figures") == 1
-    [found] = entries(environment)
-    assert found["told"] == []
+    [event] = entries(environment)
+    assert event["told"] == []
 
 
 def test_an_unreachable_ledger_keeps_nobody_from_being_told(
@@ -197,7 +205,7 @@ def test_an_unreachable_ledger_keeps_nobody_from_being_told(
     ledger = Path(environment.lake) / MODEL / "ledger"
     ledger.parent.mkdir(parents=True)
     ledger.write_text("this is no table", encoding="utf-8")
-    tell(TRIPPED, "run-1", log)
+    notify(TRIPPED, "run-1", log)
     assert len(web.requests) == 1
 
 
@@ -207,11 +215,11 @@ def test_what_goes_wrong_in_telling_costs_the_run_nothing(
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
-    """A state folder that is none: the alert is in the log, and nothing is raised."""
+    """An unusable state folder: the alert is in the log, and nothing is raised."""
     channels(WEBHOOK)
     (tmp_path / "file").touch()
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "file"))
-    tell(TRIPPED, "run-1", log)
+    notify(TRIPPED, "run-1", log)
     assert "this could not be told" in caplog.text
     assert "look at the figures" in caplog.text
 
@@ -249,11 +257,11 @@ def decided(environment: Environment, **changes: Any) -> DriftDecision:
 
 
 def triggering(paused: bool = False) -> tuple[TriggerRetrainingOperator, Any]:
-    """The task that triggers, and what Airflow gives to it: only the train DAG's toggle is of interest."""
+    """Return the trigger task, and its context: only the train DAG's toggle is of interest."""
     window = {"end": "2026-03-20T00:00:00+00:00", "decided": False}
     task: Any = {"window": window}
     ti = SimpleNamespace(
-        log_url="http://airflow/task", get_dag=lambda dag_id: SimpleNamespace(is_paused=paused)
+        log_url="http://airflow/task", get_dag=lambda _: SimpleNamespace(is_paused=paused)
     )
     return TriggerRetrainingOperator(task_id="trigger", model=MODEL, data_check=task), {
         **context(),
@@ -279,7 +287,7 @@ def test_a_retraining_is_told_once_however_often_its_task_is_cleared(
 def test_a_paused_train_dag_is_told_of_and_then_the_training(
     channels: Channels, web: WebReceiver
 ) -> None:
-    """First that it could not be started, and when it could, that it was."""
+    """First an alert about the pause, and after the start one about the training."""
     decided(channels(WEBHOOK))
     operator, given = triggering(paused=True)
     with pytest.raises(DagIsPaused):
@@ -313,19 +321,21 @@ def test_a_quiet_window_is_not_told(channels: Channels, web: WebReceiver) -> Non
 def test_data_that_do_not_come_are_told_once_a_last_day(
     channels: Channels, web: WebReceiver
 ) -> None:
-    """Each run of the monitor looks, and none fails for it."""
+    """Each run of the monitor checks the age, and none fails for it."""
     environment = channels(WEBHOOK)
     for _ in range(2):
         ti = SimpleNamespace(log_url="http://airflow/task")
-        handed = CheckAgeOperator(task_id="check_age", model=MODEL).execute({**context(), "ti": ti})
-        assert handed["champion"] is None
+        inputs = CheckAgeOperator(task_id="check_age", model=MODEL).execute(
+            {**context(), "ti": ti}  # type: ignore[typeddict-item]
+        )
+        assert inputs["champion"] is None
     [(_, body)] = web.requests
     assert (body["kind"], body["about"]) == ("data_delay", "until 2025-01-01")
     assert len(entries(environment)) == 1
 
 
 def late(run_type: str) -> dict[str, Any]:
-    """What Airflow gives to a deadline's callback."""
+    """Return the context of a deadline's callback."""
     run = {
         "dag_id": f"{MODEL}__train",
         "dag_run_id": "scheduled__2026-03-20",
@@ -337,7 +347,7 @@ def late(run_type: str) -> dict[str, Any]:
 
 
 def test_a_late_run_is_told_unless_it_is_a_backfill(channels: Channels, web: WebReceiver) -> None:
-    """A callback of the triggerer; one that is run again, as after a restart, tells nobody twice."""
+    """A callback of the triggerer; run again, as after a restart, it notifies nobody twice."""
     channels(WEBHOOK)
     for run_type in ("backfill", "scheduled", "scheduled"):
         asyncio.run(tell_of_late_run(MODEL, late(run_type)))
@@ -349,7 +359,9 @@ def test_a_late_run_is_told_unless_it_is_a_backfill(channels: Channels, web: Web
 def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(
     channels: Channels,
 ) -> None:
-    """`late_after` from the run's queueing, and what an approval and watched steps may take; none without a channel."""
+    """`late_after` from the run's queueing, plus approval and guarded steps; none without a
+    channel.
+    """
     spec = load_spec(PROJECT / "include" / "models" / MODEL / "model.yaml")
     channels()
     assert build_train_dag(spec, load_environment()).deadline is None
@@ -361,6 +373,8 @@ def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(
     assert deadline is not None
     assert deadline.interval == timedelta(hours=6) + timedelta(days=1) + 2 * timedelta(minutes=10)
     assert deadline.callback.path == "airworthy_airflow.alerts.deadline.tell_of_late_run"
-    [declared] = build_train_dag(spec, load_environment()).deadline
+    declared = build_train_dag(spec, load_environment()).deadline
+    assert isinstance(declared, list)
+    [declared] = declared
     assert declared.interval == timedelta(hours=6)
     assert deadline_of(spec, channels("{type: webhook, kinds: [drift]}")) is None

@@ -1,4 +1,4 @@
-"""What a person is shown who must approve a version: enough to decide, in Markdown that no value can break."""
+"""The approver's brief: enough to decide, in Markdown no value can break."""
 
 from __future__ import annotations
 
@@ -63,14 +63,16 @@ def rows(body: str) -> list[list[str]]:
 
 
 def test_the_headline_names_model_and_version(brief: Brief) -> None:
-    """Somebody who sees a list of questions knows which one this is."""
+    """A list of questions tells them apart."""
     assert "delivery_eta version 7" in brief.subject
 
 
 def test_the_verdict_is_a_table_of_every_gate(brief: Brief) -> None:
-    """Each gate with outcome, value, interval, threshold and reason; what did not pass stands out and comes first."""
-    found = rows(brief.body)
-    assert ["rmse", "pass", "4.568", "6", "4.568 (ok)"] in found
+    """Each gate with outcome, value, interval, threshold and reason; failed gates stand out, in
+    front.
+    """
+    cells = rows(brief.body)
+    assert ["rmse", "pass", "4.568", "6", "4.568 (ok)"] in cells
     beside = [
         "rmse against champion",
         "**inconclusive**",
@@ -78,16 +80,16 @@ def test_the_verdict_is_a_table_of_every_gate(brief: Brief) -> None:
         "0.02",
         "a \\| b across the margin",
     ]
-    assert beside in found
+    assert beside in cells
     assert brief.body.index("**Not passed**") < brief.body.index("**Gates**")
 
 
 def test_the_metrics_stand_side_by_side(brief: Brief) -> None:
-    """Challenger, champion and baseline on the same rows; what one of them lacks is a dash."""
-    found = rows(brief.body)
-    assert ["metric", "challenger", "champion", "baseline"] in found
-    assert ["rmse", "4.568", "4.8", "9.25"] in found
-    assert ["mae", "3.1", "-", "-"] in found
+    """Challenger, champion and baseline on the same rows; a missing value is a dash."""
+    cells = rows(brief.body)
+    assert ["metric", "challenger", "champion", "baseline"] in cells
+    assert ["rmse", "4.568", "4.8", "9.25"] in cells
+    assert ["mae", "3.1", "-", "-"] in cells
 
 
 def test_every_table_has_as_many_cells_in_each_line_as_in_its_head(brief: Brief) -> None:
@@ -109,7 +111,7 @@ def test_report_run_and_version_are_one_click_away(brief: Brief) -> None:
 
 
 def test_it_says_what_an_answer_does(brief: Brief) -> None:
-    """The steps that follow an approval, and what silence means."""
+    """The steps after an approval, and the meaning of silence."""
     assert "in shadow for 10m, 10 % of the requests for 10m" in brief.body
     assert "No answer within 8h counts as a rejection" in brief.body
 

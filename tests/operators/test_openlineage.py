@@ -1,4 +1,4 @@
-"""What a stage read and made, as OpenLineage has it: named by address and version, without secrets."""
+"""A stage's inputs and outputs in OpenLineage's terms: by address and version, without secrets."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def write_spec(environment: Environment, tmp_path: Path, monkeypatch: pytest.Mon
     return write
 
 
-def named(found: list[Any]) -> list[tuple[str, str, str | None]]:
+def named(result: list[Any]) -> list[tuple[str, str, str | None]]:
     """Return namespace, name and version of datasets."""
     versions = [
         each.facets["version"].datasetVersion if "version" in each.facets else None
-        for each in found
+        for each in result
     ]
     return [
-        (each.namespace, each.name, version) for each, version in zip(found, versions, strict=True)
+        (each.namespace, each.name, version) for each, version in zip(result, versions, strict=True)
     ]
 
 
@@ -106,7 +106,7 @@ SERVED = ("http://127.0.0.1:9", "models/eta", "7")
 
 
 @pytest.mark.parametrize(
-    ("stage", "handed", "handed_over", "inputs", "outputs"),
+    ("stage", "inputs", "stage_output", "inputs_read", "output"),
     [
         ("ingest", {}, DATASET, [("simulator", "deliveries/seed=3", None)], [LAKE]),
         ("validate", {"dataset": DATASET}, {"success": True, "checks": CHECKS}, [LAKE], []),
@@ -165,41 +165,41 @@ SERVED = ("http://127.0.0.1:9", "models/eta", "7")
 def test_each_stage_names_what_it_read_and_made(
     write_spec: Any,
     stage: str,
-    handed: dict[str, Any],
-    handed_over: dict[str, Any],
-    inputs: Any,
-    outputs: Any,
+    inputs: dict[str, Any],
+    stage_output: dict[str, Any],
+    inputs_read: Any,
+    output: Any,
 ) -> None:
-    """Lake table, model and server come with their versions; a stage that failed made nothing; all of it is JSON."""
-    found = lineage_of(stage, "eta", handed, handed_over)
-    assert isinstance(found, OperatorLineage)
-    assert (named(found.inputs), named(found.outputs)) == (inputs, outputs)
-    facet = found.run_facets["airworthy"]
+    """Lake table, model and server have versions; a failed stage has no output; all of it is JSON."""
+    result = lineage_of(stage, "eta", inputs, stage_output)
+    assert isinstance(result, OperatorLineage)
+    assert (named(result.inputs), named(result.outputs)) == (inputs_read, output)
+    facet = result.run_facets["airworthy"]
     assert (facet.stage, facet.model) == (stage, "eta")
-    text = Serde.to_json(found)
+    text = Serde.to_json(result)
     assert "secret" not in text
     assert "2026-03-18" not in text
 
 
 def test_a_dataset_version_has_digest_schema_and_counts(write_spec: Any) -> None:
-    """What OpenLineage has a facet for is in it; our digest and window are in our own."""
-    [made] = lineage_of("ingest", "eta", {}, DATASET).outputs
-    about = made.facets["airworthy"].about
+    """Counts and schema are in OpenLineage's facets; digest and window are in our own."""
+    output: Any = lineage_of("ingest", "eta", {}, DATASET).outputs[0]
+    about = output.facets["airworthy"].about
     assert (about["digest"], about["id"]) == (DIGEST, f"eta/2026-03-20/{DIGEST[:12]}")
-    fields = {field.name: field.type for field in made.facets["schema"].fields}
+    fields = {field.name: field.type for field in output.facets["schema"].fields}
     assert fields == {"at": "datetime", "id": "int", "km": "float", "minutes": "float"}
-    assert made.facets["storage"].storageLayer == "delta"
-    counted = made.outputFacets["outputStatistics"]
+    assert output.facets["storage"].storageLayer == "delta"
+    counted = output.outputFacets["outputStatistics"]
     assert (counted.rowCount, counted.fileCount) == (2000, 2)
 
 
 def test_a_validation_is_data_quality_assertions(write_spec: Any) -> None:
     """Each check is an assertion with its column, whether it held, and how grave it is."""
-    [read] = lineage_of(
+    inputs_read: Any = lineage_of(
         "validate", "eta", {"dataset": DATASET}, {"success": False, "checks": CHECKS}
-    ).inputs
-    found = read.inputFacets["dataQualityAssertions"].assertions
-    assert [(each.assertion, each.column, each.success, each.severity) for each in found] == [
+    ).inputs[0]
+    result = inputs_read.inputFacets["dataQualityAssertions"].assertions
+    assert [(each.assertion, each.column, each.success, each.severity) for each in result] == [
         ("expect_nulls", "km", False, "error"),
         ("expect_rows", None, True, "warn"),
     ]
@@ -230,24 +230,31 @@ def test_a_validation_is_data_quality_assertions(write_spec: Any) -> None:
 def test_a_source_is_named_by_its_address(
     write_spec: Any, source: dict[str, Any], expected: tuple[str, str]
 ) -> None:
-    """Files by bucket and path, a database by its server and name, whatever driver and password lead there."""
+    """Files by bucket and path, a database by its server and name, whatever driver and password
+    lead there.
+    """
     write_spec(source)
-    [read] = lineage_of("ingest", "eta", {}, DATASET).inputs
-    assert (read.namespace, read.name) == expected
+    [inputs_read] = lineage_of("ingest", "eta", {}, DATASET).inputs
+    assert (inputs_read.namespace, inputs_read.name) == expected
 
 
 def test_a_local_file_is_named_from_the_root(write_spec: Any, tmp_path: Path) -> None:
-    """A path that the spec gives relative to the model's folder is an absolute one for everybody else."""
+    """A path relative to the model's folder is an absolute one for everybody else."""
     write_spec({"type": "files", "format": "csv", "path": "in/{dd}.csv"})
-    [read] = lineage_of("ingest", "eta", {}, DATASET).inputs
-    assert (read.namespace, read.name) == ("file", str(tmp_path / "models/eta/in/{dd}.csv"))
+    [inputs_read] = lineage_of("ingest", "eta", {}, DATASET).inputs
+    assert (inputs_read.namespace, inputs_read.name) == (
+        "file",
+        str(tmp_path / "models/eta/in/{dd}.csv"),
+    )
     assert address("gs://bucket") == ("gs://bucket", "/")
 
 
 def test_the_stack_takes_over_the_providers_settings(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenLineage turned on in the shell is on in the stack; no other setting of a shell's Airflow gets there."""
+    """OpenLineage turned on in the shell is on in the stack; no other setting of a shell's Airflow
+    gets there.
+    """
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     layout = load_layout()
     shell = {
@@ -255,21 +262,22 @@ def test_the_stack_takes_over_the_providers_settings(
         "AIRFLOW__CORE__EXECUTOR": "Other",
         "OPENLINEAGE_URL": "http://x",
     }
-    found = process_environment(layout, Secrets("key", "key", "secret", "password"), shell)
-    assert (found["AIRFLOW__OPENLINEAGE__TRANSPORT"], found["OPENLINEAGE_URL"]) == (
+    result = process_environment(layout, Secrets("key", "key", "secret", "password"), shell)
+    assert (result["AIRFLOW__OPENLINEAGE__TRANSPORT"], result["OPENLINEAGE_URL"]) == (
         "{}",
         "http://x",
     )
-    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert result["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
 
 
 def test_the_provider_finds_the_operators_method(write_spec: Any) -> None:
-    """Airflow's provider asks every stage's operator by the method that it looks for, with what the operator ran."""
+    """Airflow's provider calls the method of every stage's operator, with the operator's output."""
     from airflow.providers.openlineage.extractors.manager import ExtractorManager
 
     operator = IngestOperator(task_id="ingest", model="eta")
-    operator.handed_over = DATASET
-    extractor = ExtractorManager().get_extractor_class(operator)
+    operator.stage_output = DATASET
+    manager: Any = ExtractorManager
+    extractor = manager().get_extractor_class(operator)
     assert extractor is not None
-    found = extractor(operator).extract_on_complete(None)
-    assert named(found.outputs) == [LAKE]
+    result = extractor(operator).extract_on_complete(None)
+    assert named(result.outputs) == [LAKE]

@@ -1,4 +1,4 @@
-"""The operators: what they hand to a stage, and what Airflow does with a stage's errors and a held release."""
+"""The operators: a stage's inputs, and Airflow's answer to a stage's errors and a held release."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ VERSION = {
 }  # fmt: skip
 
 
-def context(run_type: str = "manual", **params: Any) -> dict[str, Any]:
-    """What a task of a run without a logical date finds."""
+def context(run_type: str = "manual", **params: Any) -> Any:
+    """Return the context of a task in a run without a logical date."""
     moment = datetime(2026, 3, 20, 8, tzinfo=UTC)
     run = DagRun.model_validate(
         {
@@ -57,13 +57,15 @@ def context(run_type: str = "manual", **params: Any) -> dict[str, Any]:
 
 
 def staging(**changes: Any) -> DeployStagingOperator:
-    """A staging operator that was handed an approved version and a verdict with changes."""
-    handed = {"verdict": {**VERDICT, **changes}, "version": VERSION}
-    return DeployStagingOperator(task_id="deploy_staging", model=MODEL, handed=handed)
+    """Return a staging operator with an approved version and a changed verdict."""
+    inputs: Any = {"verdict": {**VERDICT, **changes}, "version": VERSION}
+    return DeployStagingOperator(task_id="deploy_staging", model=MODEL, inputs=inputs)
 
 
 def test_the_request_says_who_asked_for_what_and_why(environment: Environment) -> None:
-    """Every stage gets the run's id, its day, its reason, its user and its overrides; the same in each task."""
+    """Every stage gets the run's id, its day, its reason, its user and its overrides; the same in
+    each task.
+    """
     given = context(as_of="2026-03-01", reason="api", parameters={"max_depth": 3}, promote="never")
     request = request_of(given, MODEL)
     assert request == RunRequest(
@@ -80,7 +82,9 @@ def test_the_request_says_who_asked_for_what_and_why(environment: Environment) -
 
 
 def test_bad_input_fails_without_a_retry_and_without_a_traceback(environment: Environment) -> None:
-    """A terminal error becomes the exception that Airflow does not retry; the stage's frames stay out of the log."""
+    """A terminal error becomes Airflow's exception without retries; the stage's frames stay out of
+    the log.
+    """
     operator = IngestOperator(task_id="ingest", model=MODEL)
     with pytest.raises(
         AirflowFailException, match="no data, or days that are not complete"
@@ -91,9 +95,9 @@ def test_bad_input_fails_without_a_retry_and_without_a_traceback(environment: En
 
 
 def test_a_broken_spec_fails_the_task_with_its_faults(
-    environment: Environment, tmp_path: Path, monkeypatch
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A spec that was broken after the DAG was read is reported by the task, by key."""
+    """A spec broken after the reading of the DAG is reported by the task, by key."""
     (tmp_path / "models" / MODEL).mkdir(parents=True)
     (tmp_path / "models" / MODEL / "model.yaml").write_text(
         f"model: {MODEL}\nfly: true\n", encoding="utf-8"
@@ -145,9 +149,9 @@ def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Enviro
     ],
 )
 def test_a_held_release_is_skipped_with_its_reason(
-    environment: Environment, changes: dict[str, Any], given: dict[str, Any], reason: str
+    environment: Environment, changes: dict[str, Any], given: Any, reason: str
 ) -> None:
-    """A release that must not happen is a skip, so the run ends well, and the skip says why."""
+    """A held release is a skip with its reason: the run ends well."""
     with pytest.raises(AirflowSkipException) as skip:
         staging(**changes).execute(given)
     assert reason in str(skip.value)
@@ -156,9 +160,7 @@ def test_a_held_release_is_skipped_with_its_reason(
 @pytest.mark.parametrize(
     "given", [context(), context("backfill", promote="always")], ids=["auto", "asked backfill"]
 )
-def test_a_release_that_may_happen_reaches_the_stage(
-    environment: Environment, given: dict[str, Any]
-) -> None:
-    """A passing verdict goes on to the stage, which here misses the dataset that it was not handed."""
+def test_a_release_that_may_happen_reaches_the_stage(environment: Environment, given: Any) -> None:
+    """A passing verdict goes on to the stage, here without its dataset."""
     with pytest.raises(AirflowFailException, match="lacks 'dataset'"):
         staging().execute(given)

@@ -1,4 +1,4 @@
-"""A rollout's status: the time of the next look at it, and the lines that a look leaves in the log."""
+"""A rollout's status: the time of the next poll, and the poll's lines in the log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures, RolloutStatus
 from airworthy_airflow.operators.rollout_poll import (
-    LONGEST_PAUSE,
-    SHORTEST_PAUSE,
-    next_look,
+    LONGEST_POLL_INTERVAL,
+    SHORTEST_POLL_INTERVAL,
+    next_poll,
     status_lines,
 )
 
@@ -20,6 +20,7 @@ SINCE = datetime(2026, 3, 20, 8, tzinfo=UTC)
 
 
 def status(**changes: Any) -> RolloutStatus:
+    """Return a status with changes."""
     facts = {"model": "delivery_eta", "version": "7", "step": 10, "state": "baking", **changes}
     return RolloutStatus.model_validate(facts)
 
@@ -31,31 +32,31 @@ def status(**changes: Any) -> RolloutStatus:
 def test_the_next_look_is_soon_and_not_long_after_the_end(
     bake: timedelta, passed: timedelta
 ) -> None:
-    """However long a step is: a pause of at least two seconds and at most half a minute, that does not overshoot."""
+    """For any length of a step: a pause of two seconds to half a minute, without overshooting."""
     now, until = SINCE + passed, SINCE + bake
-    look = next_look(status(since=SINCE, until=until), now)
-    assert SHORTEST_PAUSE <= look - now <= LONGEST_PAUSE
-    assert look <= max(until, now + SHORTEST_PAUSE)
+    poll = next_poll(status(since=SINCE, until=until), now)
+    assert SHORTEST_POLL_INTERVAL <= poll - now <= LONGEST_POLL_INTERVAL
+    assert poll <= max(until, now + SHORTEST_POLL_INTERVAL)
 
 
 def test_short_steps_are_watched_closely() -> None:
     """A step of forty seconds is looked at every other second, one of hours every half minute."""
-    assert next_look(
+    assert next_poll(
         status(since=SINCE, until=SINCE + timedelta(seconds=40)), SINCE
     ) - SINCE == timedelta(seconds=2)
     assert (
-        next_look(status(since=SINCE, until=SINCE + timedelta(hours=4)), SINCE) - SINCE
-        == LONGEST_PAUSE
+        next_poll(status(since=SINCE, until=SINCE + timedelta(hours=4)), SINCE) - SINCE
+        == LONGEST_POLL_INTERVAL
     )
 
 
 def test_a_run_that_waits_for_another_looks_again() -> None:
-    """Without a step of its own there is no end to look for."""
-    assert next_look(status(state="waiting"), SINCE) == SINCE + LONGEST_PAUSE
+    """Without a step there is no end to wait for."""
+    assert next_poll(status(state="waiting"), SINCE) == SINCE + LONGEST_POLL_INTERVAL
 
 
 def test_the_log_has_both_versions_figures_and_the_reasons() -> None:
-    """What the guard saw can be read without asking the server."""
+    """The guard's figures can be read without a request to the server."""
     challenger = ArmFigures(
         version="7",
         requests=1200,

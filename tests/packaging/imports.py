@@ -1,4 +1,4 @@
-"""What code imports, and which installed distributions that comes from."""
+"""Imports of code, and their installed distributions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 OWN = ("airworthy", "airworthy_airflow")
 
@@ -21,7 +21,8 @@ Owners = Mapping[str, set[str]]
 def owners_of_modules() -> Owners:
     """Return the owners of every installed module.
 
-    Packages without an ``__init__.py``, such as ``airflow.providers``, are shared by distributions: they have none.
+    Packages without an ``__init__.py``, such as ``airflow.providers``, are shared by distributions:
+    they have none.
     """
     owners: dict[str, set[str]] = defaultdict(set)
     for each in distributions():
@@ -35,7 +36,7 @@ def owners_of_modules() -> Owners:
 
 
 def third_party_imports(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each import of a module that is neither ours nor Python's: the file and the dotted name."""
+    """Yield each import of a third party's module: the file and the dotted name."""
     for path in sorted(folder.rglob("*.py")):
         for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
             if name.split(".")[0] not in {*sys.stdlib_module_names, *OWN}:
@@ -51,25 +52,25 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def owners_of(name: str, owners: Owners) -> set[str]:
-    """Return the distributions that an imported name comes from: those of its longest prefix that has a file."""
+    """Return the distributions behind an imported name: those of its longest prefix with a file."""
     parts = name.split(".")
     prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     return next((owners[prefix] for prefix in prefixes if prefix in owners), set())
 
 
 def with_pinned_parts(requirements: Iterable[str]) -> set[str]:
-    """Return the names of distributions, and of those that they pin to one version: their own parts."""
-    found: set[str] = set()
+    """Return the names of distributions, and of the distributions pinned by them: their own parts."""
+    collected: set[str] = set()
     waiting = [canonicalize_name(Requirement(each).name) for each in requirements]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in collected:
+            collected.add(name)
             waiting += _pinned_by(name)
-    return found
+    return collected
 
 
-def _pinned_by(name: str) -> list[str]:
+def _pinned_by(name: str) -> list[NormalizedName]:
     needed = [Requirement(each) for each in distribution(name).requires or ()]
     return [
         canonicalize_name(each.name)

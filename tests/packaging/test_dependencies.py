@@ -1,4 +1,4 @@
-"""The metadata name what the code needs, and no more than that is needed to run it."""
+"""The metadata name the code's needs, and no more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEVELOPMENT = METADATA["dependency-groups"]["dev"]
 
 @pytest.fixture(scope="module")
 def owners() -> Owners:
-    """Which distribution every installed module comes from."""
+    """The distributions of every installed module."""
     return owners_of_modules()
 
 
@@ -40,8 +40,10 @@ def owners() -> Owners:
 )
 def test_every_import_comes_from_a_declared_dependency(
     folder: str, requirements: list[str], owners: Owners
-):
-    """Nothing is there by luck, because something else happens to need it; the core does without the extra."""
+) -> None:
+    """Nothing is there by luck, because something else happens to need it; the core does without
+    the extra.
+    """
     declared = with_pinned_parts(requirements)
     missing = {
         f"{path.relative_to(PROJECT)}: {name} (of {', '.join(sorted(of)) or 'nothing that is installed'})"
@@ -52,7 +54,7 @@ def test_every_import_comes_from_a_declared_dependency(
 
 
 @pytest.mark.parametrize("folder", ["include", "plugins", "dags", "infra/airflow"])
-def test_no_development_tool_is_imported_by_code_that_runs(folder: str, owners: Owners):
+def test_no_development_tool_is_imported_by_code_that_runs(folder: str, owners: Owners) -> None:
     """An image and a user's environment do without them."""
     tools = _names(DEVELOPMENT)
     imported = {
@@ -63,7 +65,7 @@ def test_no_development_tool_is_imported_by_code_that_runs(folder: str, owners: 
     assert imported == set()
 
 
-def test_development_tools_are_no_dependencies():
+def test_development_tools_are_no_dependencies() -> None:
     """Runtime and development requirements are apart."""
     assert _names(DEVELOPMENT) & _names([*CORE, *AIRFLOW]) == set()
 
@@ -75,7 +77,9 @@ def test_development_tools_are_no_dependencies():
         ("requirements-dev.txt", [*CORE, *AIRFLOW, *DEVELOPMENT]),
     ],
 )
-def test_a_lock_pins_everything_that_is_declared_within_its_bounds(lock: str, needed: list[str]):
+def test_a_lock_pins_everything_that_is_declared_within_its_bounds(
+    lock: str, needed: list[str]
+) -> None:
     """`make lock` was run after the last change of pyproject.toml."""
     locked = _locked(lock)
     outside = [
@@ -89,7 +93,7 @@ def test_a_lock_pins_everything_that_is_declared_within_its_bounds(lock: str, ne
     assert outside == []
 
 
-def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool():
+def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool() -> None:
     """The lock of images is a part of the lock of development."""
     image, development = (_locked(name) for name in ("requirements.txt", "requirements-dev.txt"))
     assert image.items() <= development.items()
@@ -101,12 +105,14 @@ def _names(requirements: Iterable[str]) -> set[str]:
 
 
 def _locked(name: str) -> dict[str, frozenset[str]]:
-    """Return the locked versions of each distribution: more than one where they differ between Pythons."""
+    """Return the locked versions of each distribution: more than one where they differ between
+    Pythons.
+    """
     lines = (PROJECT / name).read_text(encoding="utf-8").splitlines()
-    found: dict[str, frozenset[str]] = {}
+    result: dict[str, frozenset[str]] = {}
     for pin in (Requirement(line) for line in lines if not line.startswith("#")):
         versions = frozenset(bound.version for bound in pin.specifier)
-        found[canonicalize_name(pin.name)] = (
-            found.get(canonicalize_name(pin.name), frozenset()) | versions
+        result[canonicalize_name(pin.name)] = (
+            result.get(canonicalize_name(pin.name), frozenset()) | versions
         )
-    return found
+    return result

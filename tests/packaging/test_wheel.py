@@ -1,4 +1,4 @@
-"""What is built installs and runs: a wheel in an environment of its own, far from the checkout."""
+"""The built wheel installs and runs in another environment, far from the checkout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the wheel and the source distribution that it was built from. Nothing is fetched."""
+    """The folder with the wheel and its source distribution. Nothing is fetched."""
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source)
@@ -53,9 +53,9 @@ def wheel(built: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``site-packages`` of an environment with the wheel in it and this one's libraries behind it.
+    """The ``site-packages`` of an environment with the wheel, and this one's libraries behind it.
 
-    A folder that a .pth file adds has its own .pth files not read: the checkout is not on the path.
+    A .pth file's folder has its own .pth files not read: the checkout is not on the path.
     """
     environment = tmp_path_factory.mktemp("environment")
     _uv("venv", "--python", sys.executable, "--clear", environment)
@@ -89,7 +89,7 @@ def run(packages: Path) -> Command:
     return command
 
 
-def test_wheel_has_every_file_of_both_packages_and_no_other(wheel: Path):
+def test_wheel_has_every_file_of_both_packages_and_no_other(wheel: Path) -> None:
     """Subpackages, templates, schemas, pages, settings and `py.typed`."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -97,33 +97,38 @@ def test_wheel_has_every_file_of_both_packages_and_no_other(wheel: Path):
     assert {"airworthy/py.typed", "airworthy_airflow/py.typed", "airworthy/local.yaml"} <= inside
 
 
-def test_source_distribution_has_every_file_of_both_packages(built: Path):
+def test_source_distribution_has_every_file_of_both_packages(built: Path) -> None:
     """A wheel can be made of it anywhere."""
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"{ROOTS[name.split('/')[0]]}/{name}" for name in _files()} <= inside
 
 
-def test_metadata_say_what_it_is_and_what_it_needs(packages: Path):
+def test_metadata_say_what_it_is_and_what_it_needs(packages: Path) -> None:
     """An installer finds version, license, text and every dependency; Airflow's part is an extra."""
-    found = _installed(packages)
+    installed = _installed(packages)
     needed = {Requirement(each) for each in METADATA["dependencies"]}
     extra = {
         Requirement(f'{each} ; extra == "airflow"')
         for each in METADATA["optional-dependencies"]["airflow"]
     }
-    assert (found.version, found.metadata["License-Expression"]) == (
+    assert (installed.version, installed.metadata["License-Expression"]) == (
         METADATA["version"],
         "Apache-2.0",
     )
-    assert {Requirement(each) for each in found.requires or ()} == needed | extra
-    assert found.metadata.get_all("Provides-Extra") == ["airflow"]
-    assert "# Airworthy" in str(found.metadata.get_payload())
-    assert (packages / f"airworthy-{found.version}.dist-info" / "licenses" / "LICENSE").is_file()
+    assert {Requirement(each) for each in installed.requires or ()} == needed | extra
+    assert installed.metadata.get_all("Provides-Extra") == ["airflow"]
+    body = (installed.read_text("METADATA") or "").partition("\n\n")[2]
+    assert "# Airworthy" in body
+    assert (
+        packages / f"airworthy-{installed.version}.dist-info" / "licenses" / "LICENSE"
+    ).is_file()
 
 
-def test_both_packages_are_imported_from_the_wheel(packages: Path, run: Command, tmp_path: Path):
-    """The tests below try what was built, and not the checkout."""
+def test_both_packages_are_imported_from_the_wheel(
+    packages: Path, run: Command, tmp_path: Path
+) -> None:
+    """The tests below try the wheel, and not the checkout."""
     code = "import airworthy.cli.main, airworthy_airflow.stack; print(airworthy.__file__, airworthy_airflow.__file__)"
     imported = run(tmp_path, "python", "-c", code)
     assert imported.stdout.split() == [
@@ -133,43 +138,45 @@ def test_both_packages_are_imported_from_the_wheel(packages: Path, run: Command,
 
 @pytest.fixture
 def project(run: Command, tmp_path: Path) -> Path:
-    """A project that the installed command began in an empty folder, with one model."""
-    made = run(tmp_path, "airworthy", "new-model", "parcels")
-    assert made.returncode == 0, made.stderr
+    """A project begun by the installed command in an empty folder, with one model."""
+    created = run(tmp_path, "airworthy", "new-model", "parcels")
+    assert created.returncode == 0, created.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"include"}
     return tmp_path
 
 
 def test_installed_command_makes_a_model_in_an_empty_folder_and_checks_it(
     run: Command, project: Path
-):
+) -> None:
     """No checkout and no environment file are needed."""
     spec = project / "include" / "models" / "parcels" / "model.yaml"
     checked = run(project, "airworthy", "check")
     assert (checked.returncode, checked.stdout) == (0, f"parcels: ok ({spec})\n"), checked.stderr
 
 
-def test_installed_command_finds_the_project_above_the_current_folder(run: Command, project: Path):
+def test_installed_command_finds_the_project_above_the_current_folder(
+    run: Command, project: Path
+) -> None:
     """A folder within the project will do."""
     models = project / "include" / "models"
-    made = run(models / "parcels", "airworthy", "new-model", "letters")
-    assert made.returncode == 0, made.stderr
+    created = run(models / "parcels", "airworthy", "new-model", "letters")
+    assert created.returncode == 0, created.stderr
     assert {path.name for path in models.iterdir()} == {"parcels", "letters"}
 
 
 def test_installed_command_takes_the_project_that_is_named(
-    run: Command, project: Path, tmp_path_factory
-):
+    run: Command, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """`AIRWORTHY_PROJECT` wins over the current folder."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    made = run(elsewhere, "airworthy", "new-model", "letters", AIRWORTHY_PROJECT=str(project))
-    assert made.returncode == 0, made.stderr
+    created = run(elsewhere, "airworthy", "new-model", "letters", AIRWORTHY_PROJECT=str(project))
+    assert created.returncode == 0, created.stderr
     assert (project / "include" / "models" / "letters" / "model.yaml").is_file()
     assert list(elsewhere.iterdir()) == []
 
 
-def test_installed_command_without_a_project_says_what_to_do(run: Command, tmp_path: Path):
-    """What was looked for and where, and the ways on; no traceback."""
+def test_installed_command_without_a_project_says_what_to_do(run: Command, tmp_path: Path) -> None:
+    """The searched name and folders, and the ways on; no traceback."""
     checked = run(tmp_path, "airworthy", "check")
     assert (checked.returncode, checked.stdout) == (1, "")
     assert checked.stderr.splitlines() == [
@@ -181,7 +188,7 @@ def test_installed_command_without_a_project_says_what_to_do(run: Command, tmp_p
 
 
 def _files() -> set[str]:
-    """Return the paths of both packages' files, relative to what is on the path."""
+    """Return the paths of both packages' files, relative to the import path's folder."""
     return {
         str(path.relative_to(PROJECT / root))
         for package, root in ROOTS.items()

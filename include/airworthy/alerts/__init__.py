@@ -1,3 +1,5 @@
-"""What people are told when nobody is looking: what an alert says, whom it is for, and that it is told once. Pure
-but for the record in the ledger; sending is the business of those who know Airflow's connections.
+"""Alerts for people: their content, their channels, and a record in the ledger.
+
+Every channel is notified once. All is pure except the record. The Airflow part sends the alerts,
+because it has the connections.
 """

@@ -1,4 +1,4 @@
-"""One alert: what happened to which model, how bad it is, and what to do next; whatever way it is sent."""
+"""An alert: an event of a model, its severity, and the next step, independent of the channel."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from typing import Literal
 
 from pydantic import Field
 
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 from airworthy.spec.alerts_part import AlertKind
 
 AlertSeverity = Literal["critical", "warning"]
 
 
-class Alert(Ref):
-    """What people are told.
+class Alert(StageOutput):
+    """An alert.
 
     Attributes:
-        kind: What kind of thing happened.
-        model: To which model.
-        about: What exactly it is about: a retry or a cleared task finds the same, and tells nobody twice.
-        severity: ``critical``: a person has to act; ``warning``: a person may want to know.
+        kind: The kind of event.
+        model: The model.
+        about: The exact subject. A retry or a cleared task has the same subject, and notifies
+            nobody twice.
+        severity: ``critical``: a person has to act. ``warning``: a person may want to know.
         title: One line.
-        text: What happened and why, in a few lines.
-        facts: What it rests on: a name and a value in words each.
-        links: Where the evidence is: an address, a file or a command each, by name.
-        next_step: What to do.
+        text: The event and its reasons, in a few lines.
+        facts: Name -> value in words.
+        links: Name -> evidence: an address, a file or a command.
+        next_step: The next step for a person.
     """
 
     kind: AlertKind
@@ -39,12 +40,12 @@ class Alert(Ref):
 
     @property
     def key(self) -> str:
-        """The same for the same alert, within a model."""
+        """A key that identifies the alert within its model."""
         return f"{self.kind}:{self.about}"
 
     @property
     def lines(self) -> list[str]:
-        """All of it as plain text, for a log."""
+        """The whole alert as plain text, for a log."""
         return [
             f"{self.severity}: {self.title}",
             *self.text.splitlines(),

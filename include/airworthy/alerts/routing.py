@@ -1,4 +1,4 @@
-"""Which channels an alert goes to. Pure."""
+"""Routing of alerts to channels. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from airworthy.spec.alerts_part import AlertKind, Alerts, Channel
 
 
-def wanted(
+def channels_for(
     kind: AlertKind, model: str, rules: Alerts, channels: Sequence[Channel]
 ) -> list[Channel]:
-    """Return the channels that are told of such alerts, in the environment's order.
+    """Return the channels for a kind of alert about a model, in the environment's order.
 
     Args:
         kind: The kind of alert.
-        model: The model that it is about.
-        rules: The model's; what they leave out nobody is told.
-        channels: The environment's.
+        model: The model.
+        rules: The ``alerts`` part of the model's spec. Kinds outside it go to no channel.
+        channels: The environment's channels.
     """
     if kind not in rules.kinds:
         return []
     return [
-        each
-        for each in channels
-        if kind in each.kinds and (not each.models or model in each.models)
+        channel
+        for channel in channels
+        if kind in channel.kinds and (not channel.models or model in channel.models)
     ]

@@ -1,4 +1,4 @@
-"""That an alert was raised and who was told of it: entries of the model's ledger, so that nobody is told twice."""
+"""The record of sent alerts in the model's ledger. With it, no channel is notified twice."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from airworthy.ledger.events import AlertRaised
 from airworthy.ledger.ledger_queries import of_kind
 
 
-def already_sent(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
-    """Return the names of the channels that were told of an alert; None: it was never raised."""
-    told = [
+def notified_channels(entries: Iterable[Entry], alert: Alert) -> set[str] | None:
+    """Return the names of the channels already notified of an alert; None: it is new."""
+    notified = [
         set(entry.event.told)
         for entry in of_kind(entries, AlertRaised)
         if entry.event.key == alert.key
     ]
-    return set().union(*told) if told else None
+    return set().union(*notified) if notified else None
 
 
-def record(ledger: Ledger, alert: Alert, told: Sequence[str], run_id: str, *, first: bool) -> None:
-    """Write down that an alert was raised, and which channels have been told just now.
+def record_alert(
+    ledger: Ledger, alert: Alert, notified: Sequence[str], run_id: str, *, first: bool
+) -> None:
+    """Record an alert and the channels just notified of it.
 
     Args:
         ledger: The model's ledger.
         alert: The alert.
-        told: The channels' names.
-        run_id: The run that raised it.
-        first: Whether it was never raised before; else there is nothing to write unless somebody was told.
+        notified: The channels' names.
+        run_id: The run behind the alert.
+        first: Whether the alert is new. An old alert without notified channels is not recorded.
 
     Raises:
         TransientError: when the ledger cannot be reached.
     """
-    if not first and not told:
+    if not first and not notified:
         return
     content = alert.model_dump(mode="json")
-    raised = AlertRaised(
-        key=alert.key, told=list(told), title=alert.title, alert=content, first=first
+    event = AlertRaised(
+        key=alert.key, told=list(notified), title=alert.title, alert=content, first=first
     )
-    ledger.append(raised, run_id=run_id, who="airworthy")
+    ledger.append(event, run_id=run_id, who="airworthy")

@@ -1,1 +1,1 @@
-"""Backtesting how a model is kept up to date: never, when its monitor asks for it, or every so often."""
+"""Backtests strategies of retraining: never, triggered by the monitor, or at every step."""

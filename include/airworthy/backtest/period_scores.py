@@ -1,4 +1,4 @@
-"""What each arm's model of the moment said of every row, and what it comes to: the same rows for all of them."""
+"""The score of each strategy in a period: all strategies' models on the same rows."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from datetime import datetime
 from itertools import pairwise
 
 from airworthy.backtest.periods import Period
-from airworthy.backtest.strategies import Arm, Service
+from airworthy.backtest.strategies import StrategyName, StrategyRun
 from airworthy.evaluation.holdout import score_holdout
 from airworthy.handover import DatasetRef
-from airworthy.monitoring.loss_rise import losses_of
-from airworthy.replay import Past
+from airworthy.monitoring.loss_rise import summarise_losses
+from airworthy.replay import Replay
 from airworthy.spec.evaluate_part import Task
 
-BASELINE = "baseline"
-_WIDEST: Arm = "triggered"  # score_holdout's `challenger`: the one whose classes count
+# This strategy has the role `challenger` in score_holdout: rows of classes unknown to it are
+# skipped.
+_CHALLENGER: StrategyName = "triggered"
 
 
-class Total:
-    """Rows, and their summed losses by arm."""
+class LossTotals:
+    """The number of rows, and their summed losses by strategy."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with no rows."""
         self.rows = 0.0
         self._losses: dict[str, float] = defaultdict(float)
 
@@ -34,56 +35,53 @@ class Total:
         for name, loss in losses.items():
             self._losses[name] += loss
 
-    def include(self, other: Total) -> None:
+    def include(self, other: LossTotals) -> None:
         """Add another total."""
         self.add(other.rows, other._losses)
 
     def metrics(self, task: Task) -> dict[str, float]:
-        """Return each arm's RMSE, or its mean log loss; nothing without rows."""
+        """Return each strategy's RMSE, or its mean log loss; empty without rows."""
         if not self.rows:
             return {}
         means = {name: loss / self.rows for name, loss in self._losses.items()}
-        return (
-            {name: math.sqrt(mean) for name, mean in means.items()}
-            if task == "regression"
-            else means
-        )
+        if task == "regression":
+            return {name: math.sqrt(mean) for name, mean in means.items()}
+        return means
 
 
 def score_period(
-    past: Past, dataset: DatasetRef, period: Period, services: Mapping[Arm, Service]
-) -> Total:
-    """Score a period's labelled rows with the champions that each arm had on their day, and with the baseline.
+    replay: Replay, dataset: DatasetRef, period: Period, runs: Mapping[StrategyName, StrategyRun]
+) -> LossTotals:
+    """Score a period's labelled rows with each strategy's champions, and with the baseline.
 
     Args:
-        past: The model's past.
+        replay: The model's past days.
         dataset: Has the period's days.
         period: The period.
-        services: Every arm's champions. The baseline is that of the newest challenger of the arm ``scheduled``.
+        runs: Every strategy's run. The baseline is that of the newest challenger of ``scheduled``.
     """
-    total, task = Total(), past.spec.task
-    for start, end in _pieces(period, services.values()):
+    totals, task = LossTotals(), replay.spec.task
+    for start, end in _spans(period, runs.values()):
         bundles = {
-            "challenger" if arm == _WIDEST else arm: service.at(start).bundle
-            for arm, service in services.items()
+            "challenger" if name == _CHALLENGER else name: run.champion_at(start).bundle
+            for name, run in runs.items()
         }
-        baseline = services["scheduled"].made_by(start).baseline
-        scored = score_holdout(past.spec, past.frames(dataset, start, end), bundles, baseline)
+        baseline = runs["scheduled"].challenger_at(start).baseline
+        frames = replay.partitions(dataset, start, end)
+        scored = score_holdout(replay.spec, frames, bundles, baseline)
         if scored is None:
             continue
         losses = {
-            role: losses_of(0, task, scored.labels, found).total
-            for role, found in scored.predictions.items()
+            role: summarise_losses(0, task, scored.labels, predictions).total
+            for role, predictions in scored.predictions.items()
         }
-        losses[_WIDEST] = losses.pop("challenger")
-        total.add(float(len(scored.labels)), losses)
-    return total
+        losses[_CHALLENGER] = losses.pop("challenger")
+        totals.add(float(len(scored.labels)), losses)
+    return totals
 
 
-def _pieces(period: Period, services: Iterable[Service]) -> Iterator[tuple[datetime, datetime]]:
-    """Cut a period where an arm's champion changes."""
-    changes = {change for service in services for change in service.changes}
-    cuts = sorted(
-        {period.start, period.end, *(each for each in changes if period.start < each < period.end)}
-    )
-    yield from pairwise(cuts)
+def _spans(period: Period, runs: Iterable[StrategyRun]) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a period at every change of a champion."""
+    changes = {change for run in runs for change in run.champion_changes}
+    inside = {change for change in changes if period.start < change < period.end}
+    yield from pairwise(sorted({period.start, period.end, *inside}))

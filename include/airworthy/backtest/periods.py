@@ -1,4 +1,4 @@
-"""The steps that a backtest walks in: calendar months, or whole days. Pure; all times are UTC midnights."""
+"""The periods of a backtest: calendar months, or whole days. Pure; all times are UTC midnights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airworthy.errors import TerminalError
 from airworthy.spec.fields import parse_duration
 
 _MONTHS = re.compile(r"^([1-9][0-9]?)mo$")
-Next = Callable[[datetime, int], datetime]
+PeriodStart = Callable[[datetime, int], datetime]  # first start, number -> start of that period
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Period:
 
 
 def periods(start: datetime, end: datetime, step: str) -> list[Period]:
-    """Cut ``[start, end)`` into steps; the last one may be shorter.
+    """Cut ``[start, end)`` into periods; the last one may be shorter.
 
     Args:
         start: The first day.
@@ -34,23 +34,26 @@ def periods(start: datetime, end: datetime, step: str) -> list[Period]:
 
     Raises:
         TerminalError: when the step is none of these.
+
+    >>> days = datetime(2026, 1, 1), datetime(2026, 2, 15)
+    >>> [f"{each.name} to {each.end:%m-%d}" for each in periods(*days, "1mo")]
+    ['2026-01 to 02-01', '2026-02 to 02-15']
     """
-    following, form = _following(step)
-    found: list[Period] = []
-    while not found or found[-1].end < end:
-        first = found[-1].end if found else start
-        found.append(
-            Period(first, min(following(start, len(found) + 1), end), first.strftime(form))
-        )
-    return found
+    period_start, name_format = _period_start(step)
+    result: list[Period] = []
+    while not result or result[-1].end < end:
+        first = result[-1].end if result else start
+        last = min(period_start(start, len(result) + 1), end)
+        result.append(Period(first, last, first.strftime(name_format)))
+    return result
 
 
-def _following(step: str) -> tuple[Next, str]:
-    """Return the function that gives the start of the n-th step after the first, and how a step's name is written."""
+def _period_start(step: str) -> tuple[PeriodStart, str]:
+    """Return the function for the start of the n-th period, and the format of its name."""
     months = _MONTHS.match(step)
     if months:
         count = int(months[1])
-        return (lambda start, number: _months_later(start, number * count)), "%Y-%m"
+        return (lambda start, number: _add_months(start, number * count)), "%Y-%m"
     try:
         length = parse_duration(step)
     except ValueError:
@@ -65,8 +68,8 @@ def _following(step: str) -> tuple[Next, str]:
     return (lambda start, number: start + number * length), "%Y-%m-%d"
 
 
-def _months_later(start: datetime, months: int) -> datetime:
-    """Return the same day some months later, or the month's last one."""
+def _add_months(start: datetime, months: int) -> datetime:
+    """Return the same day some months later, or the last day of a shorter month."""
     years, month = divmod(start.month - 1 + months, 12)
     first = start.replace(year=start.year + years, month=month + 1, day=1)
     last = (first + 31 * DAY).replace(day=1) - DAY

@@ -1,4 +1,4 @@
-"""The arm that is retrained when its monitor asks for it: the real checks and the real decision on every window."""
+"""The triggered strategy: the monitor's real checks and decision on every window."""
 
 from __future__ import annotations
 
@@ -6,101 +6,94 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from airworthy.backtest.strategies import Service
+from airworthy.backtest.strategies import StrategyRun
 from airworthy.days import DAY, floor_day
 from airworthy.monitoring.importance import column_importance
 from airworthy.monitoring.live_rows import LakeRows
 from airworthy.monitoring.monitored_champion import Champion
 from airworthy.monitoring.retraining_rule import SIGNALS_OF_REASON
-from airworthy.monitoring.simulation.walk import Step, Walk
+from airworthy.monitoring.simulation.monitor_replay import MonitorReplay, ReplayedWindow
 from airworthy.monitoring.spans import Span
-from airworthy.replay import Past, ReplayedModel
+from airworthy.replay import Replay, ReplayedModel
 
 
 @dataclass(frozen=True)
-class Watched:
-    """One window of the monitor: its end, which signals fired, and what was decided."""
+class MonitoredWindow:
+    """One window of the monitor: its end, the fired signals, and the outcome of the decision."""
 
     end: datetime
     fired: tuple[str, ...]
     outcome: str
 
 
-def walk_triggered(
-    past: Past,
-    service: Service,
-    production: LakeRows,
+def replay_triggered(
+    replay: Replay,
+    run: StrategyRun,
+    live: LakeRows,
     end: datetime,
-    tell: Callable[[datetime], None],
-) -> list[Watched]:
-    """Walk over the monitor's windows up to `end`, and train whenever it decides so.
+    report: Callable[[datetime], None],
+) -> list[MonitoredWindow]:
+    """Check the monitor's windows up to `end`, and train at every trigger.
 
     Args:
-        past: The model's past.
-        service: The arm; its champion is watched from its own day on.
-        production: The rows that the champion is watched on.
+        replay: The model's past days.
+        run: The strategy's run; its champion is monitored from its own day on.
+        live: The live rows.
         end: Exclusive.
-        tell: Is told the end of every window that is done.
+        report: Called with the end of every checked window.
     """
-    found: list[Watched] = []
-    walk, before = _walk(past, service.champion, production), list[Step]()
-    span = walk.spans(1)[0]
+    windows: list[MonitoredWindow] = []
+    monitor, earlier = _monitor(replay, run.champion, live), list[ReplayedWindow]()
+    span = monitor.spans(1)[0]
     while span.end <= end:
-        step = next(iter(walk.go([span], before=before, refused=service.refused)))
-        before.append(step)
-        found.append(Watched(span.end, _fired(step), step.decided.outcome))
-        if step.decided.outcome == "retrain" and _train(service, step) == "champion":
-            walk, before = _walk(past, service.champion, production), []
-        tell(span.end)
-        span = Span(span.end, span.end + past.spec.monitor.window)
-    return found
+        window = next(iter(monitor.run([span], earlier=earlier, refused=run.rejected_in_a_row)))
+        earlier.append(window)
+        windows.append(MonitoredWindow(span.end, tuple(window.fired), window.retraining.outcome))
+        if window.triggered:
+            training = run.train(floor_day(span.end), _cause(window))
+            if training.outcome == "champion":
+                monitor, earlier = _monitor(replay, run.champion, live), []
+        report(span.end)
+        span = Span(span.end, span.end + replay.spec.monitor.window)
+    return windows
 
 
-def _train(service: Service, step: Step) -> str:
-    as_of = floor_day(step.span.end)
-    return service.train(as_of, _why(step)).outcome
-
-
-def _fired(step: Step) -> tuple[str, ...]:
-    return tuple(signal for signal, said in step.said.items() if said.outcome == "fired")
-
-
-def _why(step: Step) -> str:
-    """Return the decision's reason, with the columns that drifted or how much worse the champion was."""
-    reason = step.decided.reason
-    assert reason is not None, "only a decision to retrain asks for a reason"
-    said = [
-        step.said[signal]
+def _cause(window: ReplayedWindow) -> str:
+    """Return the decision's reason, with the drifted columns or how much worse the champion was."""
+    reason = window.retraining.reason
+    assert reason is not None, "a triggered training has a reason"
+    fired = [
+        window.results[signal]
         for signal in SIGNALS_OF_REASON[reason]
-        if step.said[signal].outcome == "fired"
+        if window.results[signal].outcome == "fired"
     ]
-    columns = list(dict.fromkeys(column for each in said for column in each.columns))
-    return f"{reason}: {', '.join(columns) or said[0].words.partition(' that the holdout')[0]}"
+    columns = list(dict.fromkeys(column for result in fired for column in result.columns))
+    return f"{reason}: {', '.join(columns) or fired[0].words.partition(' that the holdout')[0]}"
 
 
-def _walk(past: Past, model: ReplayedModel, production: LakeRows) -> Walk:
-    material, bounds = model.material, model.material.bounds
+def _monitor(replay: Replay, model: ReplayedModel, live: LakeRows) -> MonitorReplay:
+    data, bounds = model.data, model.data.bounds
     champion = Champion(
         version=f"of {model.as_of:%Y-%m-%d}",
         run_id="",
         digest=model.key,
         bundle=model.bundle,
         importance=column_importance(model.bundle),
-        rows=rows_of(past, model),
-        learned=Span(bounds.start, bounds.holdout_start),
+        rows=training_rows_of(model),
+        training=Span(bounds.start, bounds.holdout_start),
         holdout=Span(bounds.holdout_start, bounds.end),
     )
-    return Walk(material.job.spec, champion, production, past.folder / "windows", model.as_of)
+    return MonitorReplay(data.job.spec, champion, live, replay.folder / "windows", model.as_of)
 
 
-def rows_of(past: Past, model: ReplayedModel) -> LakeRows:
-    """Return the very rows that a model was made from."""
-    dataset = model.material.dataset
-    return LakeRows(past.spec, model.material.lake, dataset.version, dataset.partitions)
+def training_rows_of(model: ReplayedModel) -> LakeRows:
+    """Return the rows of a model's dataset version."""
+    data = model.data
+    return LakeRows(data.job.spec, data.lake, data.dataset.version, data.dataset.partitions)
 
 
-def first_day_watched(past: Past, start: datetime) -> datetime:
-    """Return from which day on rows are needed to watch a champion as of `start`: as recent production goes back."""
-    monitor = past.spec.monitor
+def first_monitored_day(replay: Replay, start: datetime) -> datetime:
+    """Return the first day whose rows are needed to monitor a champion as of `start`."""
+    monitor = replay.spec.monitor
     back = monitor.reference + (monitor.retrain.persist.of + 1) * monitor.window
     return (start - back).replace(hour=0) - DAY

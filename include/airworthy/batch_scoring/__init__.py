@@ -1,1 +1,1 @@
-"""Batch scoring: rows of the lake in, a table of the champion's predictions out, a partition at a time."""
+"""Batch scoring: the champion scores rows of the lake into a table, partition by partition."""

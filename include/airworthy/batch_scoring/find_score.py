@@ -1,4 +1,4 @@
-"""One batch prediction by its id, be it replaced since or not."""
+"""Finds one batch prediction by its id, also a replaced one."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from airworthy.environment import Environment
 from airworthy.predictions.prediction_ids import split_prediction_id
 
 
-class FoundScore(NamedTuple):
-    """A row of a model's table of batch predictions, and the partition that it was written with."""
+class ScoredRow(NamedTuple):
+    """A row of a model's table of batch predictions, with its partition's record."""
 
     model: str
     row: dict[str, Any]
     record: ScoredPartition
 
 
-def find_scored(environment: Environment, models: Iterable[str], text: str) -> FoundScore | None:
-    """Return a batch prediction, or None when none of the models made it.
+def find_scored_row(environment: Environment, models: Iterable[str], text: str) -> ScoredRow | None:
+    """Return a batch prediction, or None when no model has it.
 
     Args:
-        environment: Where to look.
-        models: The names of the models to look at.
-        text: ``<request id>:<row>``; a request's id alone means its first row.
+        environment: The environment with the lake.
+        models: The names of the models to search.
+        text: ``<request id>:<row>``. A request's id alone means its first row.
 
     Raises:
-        ValueError: when what follows the colon is no row number.
+        ValueError: when the text after the colon is no row number.
         TransientError: when the lake cannot be reached.
     """
     request_id, number = split_prediction_id(text)
@@ -37,5 +37,5 @@ def find_scored(environment: Environment, models: Iterable[str], text: str) -> F
         for record in table.history():
             row = table.row(record, number) if record.request_id == request_id else None
             if row is not None:
-                return FoundScore(model, row, record)
+                return ScoredRow(model, row, record)
     return None

@@ -1,4 +1,4 @@
-"""The version that scores: verified and loaded as the model server does it."""
+"""Loads the scoring version, verified as in the model server."""
 
 from __future__ import annotations
 
@@ -16,33 +16,36 @@ from airworthy.serving.loaded_model import LoadedModel
 
 
 def load_champion(
-    environment: Environment, inputs: ScoringInputs, held: Mapping[str, pl.DataType]
+    environment: Environment, inputs: ScoringInputs, row_schema: Mapping[str, pl.DataType]
 ) -> ModelBundle:
-    """Return the bundle of the version that was settled at the run's start.
+    """Return the bundle of the version resolved at the run's start.
 
     Args:
-        environment: Where the registry is.
-        inputs: What the run scores, and by which version.
-        held: The columns of the rows, with their Polars types.
+        environment: The environment with the registry.
+        inputs: The rows to score, and the version.
+        row_schema: The columns of the rows, with their Polars types.
 
     Raises:
-        TerminalError: when its files are not those that were registered, it cannot predict, or it takes columns that
-            the rows do not have.
+        TerminalError: when its files differ from the registered ones, it cannot predict, or the
+            rows lack columns of its inputs.
         TransientError: when MLflow cannot be reached.
     """
     folder, _ = open_registry(environment).bundle(inputs.model, inputs.version)
     bundle = LoadedModel.load(inputs.model, inputs.version, folder, inputs.bundle_digest).bundle
-    wanted = polars_schema(bundle.manifest.inputs)
-    missing = [f"{name}: {kind}" for name, kind in wanted.items() if held.get(name) != kind]
+    input_schema = polars_schema(bundle.manifest.inputs)
+    missing = [
+        f"{name}: {kind}" for name, kind in input_schema.items() if row_schema.get(name) != kind
+    ]
     if missing:
         raise TerminalError(
             f"version {inputs.version} takes columns that the rows do not have",
             model=inputs.model,
             stage="score",
-            received=", ".join(f"{name}: {kind}" for name, kind in held.items()),
+            received=", ".join(f"{name}: {kind}" for name, kind in row_schema.items()),
             allowed=f"rows with {', '.join(missing)}",
-            next_step=f"train and release a version for the spec as it is: airworthy run {inputs.model}",
+            next_step="train and release a version for the spec as it is: "
+            f"airworthy run {inputs.model}",
         )
-    # The server's requests share the processors; a batch has them to itself.
+    # Requests in the server share the processors. A batch uses all of them.
     bundle.booster.set_param({"nthread": 0})
     return bundle

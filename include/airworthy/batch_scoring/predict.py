@@ -1,4 +1,7 @@
-"""Rows -> predictions, by a bundle's own features and booster; and the rows that it has no answer to. Pure."""
+"""Predicts rows with a bundle's features and booster. Pure.
+
+Rows without a prediction are returned with the reason.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,19 @@ from xgboost.core import XGBoostError
 from airworthy.bundle import ModelBundle
 from airworthy.lake.conform import quarantine_rows
 
-Answers = np.ndarray[Any, np.dtype[np.float32]]
+Predictions = np.ndarray[Any, np.dtype[np.float32]]
 NOT_FINITE = "the prediction is not a finite number"
-_SHOWN = 200
+_MAX_ERROR_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """Some rows, scored.
+class ScoredRows:
+    """Scored rows.
 
     Attributes:
-        rows: Those that have a prediction, in their order: columns that were kept, `prediction`, `probabilities`,
-            `predicted_class`.
-        unscorable: Columns `reason` and `row` (the row as JSON), one line for each of the others.
+        rows: The rows with a prediction, in their order: the kept columns, `prediction`,
+            `probabilities`, `predicted_class`.
+        unscorable: The other rows: columns `reason` and `row` (the row as JSON).
     """
 
     rows: pl.DataFrame
@@ -33,82 +36,94 @@ class Predicted:
 
 
 def predict(
-    bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr], most_unscorable: float
-) -> Predicted:
-    """Score rows as the model server would.
+    bundle: ModelBundle,
+    frame: pl.DataFrame,
+    kept_columns: Sequence[pl.Expr],
+    max_unscorable: float,
+) -> ScoredRows:
+    """Score rows as the model server does.
 
     Args:
-        bundle: The version's.
-        frame: The bundle's inputs in their declared types, and what else is kept; at least one row.
-        kept: What stands beside each prediction.
-        most_unscorable: With more rows than this that cannot be scored, the others are not looked at any more.
+        bundle: The version's bundle.
+        frame: At least one row: the bundle's inputs in their declared types, and the kept columns.
+        kept_columns: The columns beside each prediction.
+        max_unscorable: Scoring stops after more unscorable rows than this.
     """
     scored: list[pl.DataFrame] = []
     unscorable: list[pl.DataFrame] = []
-    for part, answers in _answered(bundle, frame):
-        if sum(found.height for found in unscorable) > most_unscorable:
+    for part, predictions in _predict_parts(bundle, frame):
+        if sum(failed.height for failed in unscorable) > max_unscorable:
             break
-        if isinstance(answers, str):
-            unscorable.append(_unscorable(part, answers))
+        if isinstance(predictions, str):
+            unscorable.append(_unscorable_rows(part, predictions))
             continue
-        finite = np.isfinite(answers) if answers.ndim == 1 else np.isfinite(answers).all(axis=1)
-        scored.append(_rows(bundle, part.filter(pl.Series(finite)), answers[finite], kept))
+        by_value = np.isfinite(predictions)
+        finite = by_value if predictions.ndim == 1 else by_value.all(axis=1)
+        scored.append(
+            _scored_rows(bundle, part.filter(pl.Series(finite)), predictions[finite], kept_columns)
+        )
         if not finite.all():
-            unscorable.append(_unscorable(part.filter(pl.Series(~finite)), NOT_FINITE))
-    none = _unscorable(frame.clear(), "")
-    return Predicted(
-        pl.concat(scored or [_none(bundle, frame, kept)]), pl.concat([none, *unscorable])
+            unscorable.append(_unscorable_rows(part.filter(pl.Series(~finite)), NOT_FINITE))
+    no_rows = _unscorable_rows(frame.clear(), "")
+    return ScoredRows(
+        pl.concat(scored or [_no_scored_rows(bundle, frame, kept_columns)]),
+        pl.concat([no_rows, *unscorable]),
     )
 
 
-def _answered(
+def _predict_parts(
     bundle: ModelBundle, frame: pl.DataFrame
-) -> Iterator[tuple[pl.DataFrame, Answers | str]]:
-    """Return the rows in pieces, each with its answers, or with the reason why a single row has none.
+) -> Iterator[tuple[pl.DataFrame, Predictions | str]]:
+    """Yield the rows in parts, each with its predictions. A failing row comes with the reason.
 
-    One row that the features cannot take fails all that are computed with it: halves find it.
+    One bad row fails all rows computed with it. Bisection finds it.
     """
     try:
-        answers = bundle.predict(frame.select(list(bundle.manifest.inputs)))
+        predictions = bundle.predict(frame.select(list(bundle.manifest.inputs)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
         if frame.height > 1:
             half = frame.height // 2
-            yield from _answered(bundle, frame[:half])
-            yield from _answered(bundle, frame[half:])
+            yield from _predict_parts(bundle, frame[:half])
+            yield from _predict_parts(bundle, frame[half:])
             return
-        yield frame, f"the features cannot be computed: {' '.join(str(error).split())[:_SHOWN]}"
+        message = " ".join(str(error).split())[:_MAX_ERROR_CHARACTERS]
+        yield frame, f"the features cannot be computed: {message}"
         return
-    yield frame, answers
+    yield frame, predictions
 
 
-def _rows(
-    bundle: ModelBundle, frame: pl.DataFrame, answers: Answers, kept: Sequence[pl.Expr]
+def _scored_rows(
+    bundle: ModelBundle,
+    frame: pl.DataFrame,
+    predictions: Predictions,
+    kept_columns: Sequence[pl.Expr],
 ) -> pl.DataFrame:
-    """Return predictions in the columns of the log of the model server's: float32 in its exact value as float64."""
-    beside = frame.select(kept)
+    """Return predictions in the columns of the prediction log. float32 becomes float64 exactly."""
+    kept = frame.select(kept_columns)
     if bundle.manifest.task != "multiclass":
-        return beside.with_columns(
-            pl.Series("prediction", answers, dtype=pl.Float64),
+        return kept.with_columns(
+            pl.Series("prediction", predictions, dtype=pl.Float64),
             pl.lit(None, pl.List(pl.Float64)).alias("probabilities"),
             pl.lit(None, pl.String).alias("predicted_class"),
         )
-    best = answers.argmax(axis=1)
+    best = predictions.argmax(axis=1)
     classes = pl.Series(bundle.manifest.classes, dtype=pl.String)
-    return beside.with_columns(
+    return kept.with_columns(
         pl.Series("prediction", best, dtype=pl.Float64),
-        pl.Series("probabilities", answers.astype(np.float64)).cast(pl.List(pl.Float64)),
+        pl.Series("probabilities", predictions.astype(np.float64)).cast(pl.List(pl.Float64)),
         classes.gather(pl.Series(best)).alias("predicted_class"),
     )
 
 
-def _none(bundle: ModelBundle, frame: pl.DataFrame, kept: Sequence[pl.Expr]) -> pl.DataFrame:
+def _no_scored_rows(
+    bundle: ModelBundle, frame: pl.DataFrame, kept_columns: Sequence[pl.Expr]
+) -> pl.DataFrame:
     width = len(bundle.manifest.classes)
-    return _rows(
-        bundle, frame.clear(), np.empty((0, width) if width else (0,), dtype=np.float32), kept
-    )
+    no_predictions = np.empty((0, width) if width else (0,), dtype=np.float32)
+    return _scored_rows(bundle, frame.clear(), no_predictions, kept_columns)
 
 
-def _unscorable(frame: pl.DataFrame, reason: str) -> pl.DataFrame:
+def _unscorable_rows(frame: pl.DataFrame, reason: str) -> pl.DataFrame:
     return quarantine_rows(
         frame, pl.repeat(reason, frame.height, dtype=pl.String, eager=True).alias("reason")
     )

@@ -1,10 +1,10 @@
 """The tables of batch predictions, one Delta partition per UTC day of the rows' event times.
 
 ``<root>/<model>/batch_predictions``  one row per prediction
-``<root>/<model>/batch_quarantine``   rows that could not be scored, as JSON, with the reason
+``<root>/<model>/batch_quarantine``   unscorable rows as JSON, with the reason
 
-What they hold is in `rows`. One commit replaces one partition and carries its `ScoredPartition`. Nothing expires: a
-prediction that was replaced can still be traced.
+Their columns are in `score_rows`. One commit replaces one partition and stores its
+`ScoredPartition`. Nothing expires: a replaced prediction can still be traced.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from airworthy.errors import TransientError
 from airworthy.handover import Window
 from airworthy.lake import delta
 from airworthy.predictions.log_tables import column_types, table_uri
-from airworthy.spec.model_spec import PARTITION
+from airworthy.spec.ingest_part import PARTITION
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 class BatchPredictions:
-    """One model's tables in an environment; nothing is made before the first write."""
+    """One model's tables in an environment. They are created at the first write."""
 
     def __init__(self, environment: Environment, model: str) -> None:
-        """Name the tables."""
+        """Set the tables' URIs."""
         self.model = model
         self.uri = table_uri(environment, model, "batch_predictions")
         self.quarantine_uri = table_uri(environment, model, "batch_quarantine")
 
     def history(self) -> list[ScoredPartition]:
-        """Return every partition that was ever written, oldest first.
+        """Return every partition ever written, oldest first.
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -46,7 +46,7 @@ class BatchPredictions:
         return [] if table is None else _records(table)
 
     def partitions(self) -> dict[str, ScoredPartition]:
-        """Return every partition as it stands, by day (``2026-01-31``).
+        """Return the present partitions, by day (``2026-01-31``).
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -54,7 +54,7 @@ class BatchPredictions:
         return {record.partition: record for record in self.history()}
 
     def column_types(self) -> dict[str, pl.DataType]:
-        """Return the columns that the table has, with their types; those it begins with when there is none.
+        """Return the table's columns with their types. A missing table has the `COLUMNS`.
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -65,33 +65,35 @@ class BatchPredictions:
     def replace(
         self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: ScoredPartition
     ) -> ScoredPartition:
-        """Replace one partition, unless it stands: a later run, or this version over the same rows, was quicker.
+        """Replace one partition, unless it is current.
+
+        A partition is current after a later run, or after this version scored the same rows.
 
         Args:
-            rows: As `prediction_rows` makes them.
-            quarantine: As `quarantined_rows` makes them.
-            record: The new partition's record; cause, what it replaces and version are filled in here.
+            rows: The rows of `prediction_rows`.
+            quarantine: The rows of `quarantined_rows`.
+            record: The new partition's record. Its cause, previous values and version are set here.
 
         Returns:
-            The record that stands afterwards.
+            The partition's present record.
 
         Raises:
             TransientError: when the lake cannot be reached, or others kept committing first.
         """
 
         def attempt() -> ScoredPartition:
-            # Committed to as it was looked at: what another run commits in between makes this one look again.
+            # A commit of another run after this read makes the replacement fail and try again.
             table = delta.open_or_create(self.uri, {**rows.schema, PARTITION: pl.String()})
-            current = {each.partition: each for each in _records(table)}.get(record.partition)
-            if current is not None and stands(current, record):
+            current = {old.partition: old for old in _records(table)}.get(record.partition)
+            if current is not None and is_current(current, record):
                 return current
-            # Written before the predictions: a crash in between leaves rows that the next run replaces.
+            # Written before the predictions: after a crash in between, the next run replaces it.
             self._replace_quarantine(quarantine, record.partition)
-            new = record.follows(current, table.version() + 1)
+            new = record.replacing(current, table.version() + 1)
             delta.replace_partition(table, rows, record.partition, new.metadata())
             return new
 
-        return self._persist(attempt)
+        return self._retry(attempt)
 
     def scan(self, window: Window) -> pl.LazyFrame:
         """Return the predictions of a window's days.
@@ -103,13 +105,13 @@ class BatchPredictions:
         if table is None:
             return pl.LazyFrame(schema={**COLUMNS, PARTITION: pl.String()})
         days = [day.isoformat() for day in window.days]
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             return pl.scan_delta(table).filter(
                 pl.col(PARTITION).is_between(pl.lit(days[0]), pl.lit(days[-1]))
             )
 
     def row(self, record: ScoredPartition, row: int) -> dict[str, object] | None:
-        """Return one row of a partition as it was written, replaced since or not; None when it has no such row.
+        """Return one row of a partition as written, also of a replaced one. None without the row.
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -118,15 +120,15 @@ class BatchPredictions:
         files = [] if table is None else delta.files_by_partition(table).get(record.partition, [])
         if not files:
             return None
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
-            found = rows.filter(
+            matches = rows.filter(
                 pl.col("row") == row, pl.col("request_id") == record.request_id
             ).collect()
-        return found.row(0, named=True) if found.height else None
+        return matches.row(0, named=True) if matches.height else None
 
     def quarantine(self) -> pl.DataFrame:
-        """Return the rows that could not be scored.
+        """Return the unscorable rows.
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -134,25 +136,27 @@ class BatchPredictions:
         table = delta.open_table(self.quarantine_uri)
         if table is None:
             return pl.DataFrame(schema={**QUARANTINE_COLUMNS, PARTITION: pl.String()})
-        with delta.explained(self.quarantine_uri):
+        with delta.delta_errors(self.quarantine_uri):
             return pl.scan_delta(table).collect()
 
     def _replace_quarantine(self, quarantine: pl.DataFrame, day: str) -> None:
-        # What is there may be a killed run's, which no record tells of.
-        held = delta.open_table(self.quarantine_uri)
-        if quarantine.is_empty() and (held is None or day not in delta.files_by_partition(held)):
+        # The rows may be those of a killed run, without a record.
+        existing = delta.open_table(self.quarantine_uri)
+        if quarantine.is_empty() and (
+            existing is None or day not in delta.files_by_partition(existing)
+        ):
             return
-        table = held or delta.open_or_create(
+        table = existing or delta.open_or_create(
             self.quarantine_uri, {**QUARANTINE_COLUMNS, PARTITION: pl.String()}
         )
         delta.replace_partition(table, quarantine, day, {"partition": day})
 
-    def _persist(self, attempt: Callable[[], T]) -> T:
+    def _retry(self, attempt: Callable[[], Result]) -> Result:
         for _ in range(delta.ATTEMPTS):
             try:
                 return attempt()
             except delta.LostRaceError:
-                continue  # another run committed: look again at what is there
+                continue  # another run committed: read the table again
         raise TransientError(
             f"other runs kept committing to {self.uri} first",
             model=self.model,
@@ -169,6 +173,6 @@ def _records(table: DeltaTable) -> list[ScoredPartition]:
     ]
 
 
-def stands(current: ScoredPartition, new: ScoredPartition) -> bool:
-    """Tell whether what is there stays: it is the same, or a run that began later wrote it."""
-    return current.scores_the_same(new) or current.resolved_at > new.resolved_at
+def is_current(current: ScoredPartition, new: ScoredPartition) -> bool:
+    """Tell whether the present partition stays: it is the same, or a later run wrote it."""
+    return current.is_same_scoring(new) or current.resolved_at > new.resolved_at

@@ -1,4 +1,4 @@
-"""What is known of each scored partition, kept in the commit that wrote it."""
+"""The record of a scored partition, stored in its commit."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 
 KIND = "scored"
 Cause = Literal["new", "champion", "restated"]
 
 
-class ScoredPartition(Ref):
-    """One partition of predictions as it was written.
+class ScoredPartition(StageOutput):
+    """One partition of predictions, as written.
 
     Attributes:
         partition: The UTC day of the rows' event times, ``2026-01-31``.
-        model_version: The registered version that predicted.
-        bundle_digest: Of its files, verified before they were loaded.
-        input_table: The lake's table that the rows came from.
+        model_version: The scoring version.
+        bundle_digest: The digest of its files, verified before loading.
+        input_table: The lake's table with the rows.
         input_version: Its Delta version.
         input_digest: The content digest of the rows.
-        rows: Rows that have a prediction.
-        quarantined: Rows that could not be scored.
-        request_id: Of the whole batch: the prediction of row 3 has the id ``<request_id>:3``.
-        scored_at: When it was predicted, UTC.
-        resolved_at: When the run settled which version scores which rows, UTC.
-        run_id: The run that scored.
-        dag_id: Its DAG; None without Airflow.
-        requested_by: Who asked for it.
+        rows: The number of rows with a prediction.
+        quarantined: The number of unscorable rows.
+        request_id: The id of the whole batch. Row 3 has the prediction id ``<request_id>:3``.
+        scored_at: The time of the predictions, UTC.
+        resolved_at: The time when the run resolved its version and rows, UTC.
+        run_id: The scoring run.
+        dag_id: Its DAG. None without Airflow.
+        requested_by: The person or schedule behind the run.
         git_commit: The project's commit.
-        cause: Why it was written: ``new``, another ``champion``, or ``restated`` rows.
-        previous_version: The version that had predicted what was replaced; empty for a new partition.
-        previous_digest: The content digest of the rows that had been scored; empty for a new partition.
+        cause: The reason for the write: ``new``, another ``champion``, or ``restated`` rows.
+        previous_version: The version of the replaced predictions. Empty for a new partition.
+        previous_digest: The content digest of the rows scored before. Empty for a new partition.
         version: The Delta version of the commit.
     """
 
@@ -59,7 +59,7 @@ class ScoredPartition(Ref):
     version: int = -1
 
     def metadata(self) -> dict[str, str]:
-        """Return the commit metadata that says all this."""
+        """Return the record as commit metadata."""
         values = self.model_dump(mode="json", exclude={"version"}) | {"at_version": self.version}
         texts = {
             name: value if isinstance(value, str) else json.dumps(value)
@@ -69,12 +69,12 @@ class ScoredPartition(Ref):
 
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> ScoredPartition:
-        """Read what `metadata` wrote."""
+        """Read the record from commit metadata."""
         values = {name: commit[name] for name in cls.model_fields if name != "version"}
         dag_id = None if values["dag_id"] == "null" else values["dag_id"]
         return cls.model_validate(values | {"dag_id": dag_id, "version": commit["at_version"]})
 
-    def scores_the_same(self, other: ScoredPartition) -> bool:
+    def is_same_scoring(self, other: ScoredPartition) -> bool:
         """Tell whether both are the same version's predictions of the same rows."""
         return (self.input_digest, self.bundle_digest, self.model_version) == (
             other.input_digest,
@@ -82,15 +82,15 @@ class ScoredPartition(Ref):
             other.model_version,
         )
 
-    def follows(self, current: ScoredPartition | None, version: int) -> ScoredPartition:
-        """Return this record as the one that replaces `current` at a Delta version."""
+    def replacing(self, current: ScoredPartition | None, version: int) -> ScoredPartition:
+        """Return this record with the values of its commit. It replaces `current`."""
         if current is None:
             return self.model_copy(update={"version": version})
-        same = (current.model_version, current.bundle_digest) == (
+        same_version = (current.model_version, current.bundle_digest) == (
             self.model_version,
             self.bundle_digest,
         )
-        cause: Cause = "restated" if same else "champion"
+        cause: Cause = "restated" if same_version else "champion"
         previous = {
             "previous_version": current.model_version,
             "previous_digest": current.input_digest,

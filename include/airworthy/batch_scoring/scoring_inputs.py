@@ -1,4 +1,4 @@
-"""Where the rows to score come from: the model's own lake, or the lake of a source that only scoring has."""
+"""The source of the rows to score: the model's lake, or the lake of a source only for scoring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airworthy.spec.score_part import Score
 PART = "score"
 
 
-def scoring_of(spec: ModelSpec) -> Score:
+def score_part_of(spec: ModelSpec) -> Score:
     """Return the spec's ``score`` part.
 
     Raises:
@@ -35,14 +35,15 @@ def scoring_of(spec: ModelSpec) -> Score:
 
 
 def scoring_job(job: Job) -> Job:
-    """Return the job that brings in the rows to score: its spec's ``ingest`` describes them.
+    """Return the job to ingest the rows to score. Its spec's ``ingest`` describes them.
 
-    Rows of a source of their own have no label: they are final when the source no longer changes them.
+    The rows of a source only for scoring have no label. They are final when the source no longer
+    changes them.
 
     Raises:
         TerminalError: when the spec has no ``score`` part.
     """
-    source, ingest = scoring_of(job.spec).source, job.spec.ingest
+    source, ingest = score_part_of(job.spec).source, job.spec.ingest
     if source is None:
         return job
     columns = {name: kind for name, kind in ingest.columns.items() if name != ingest.label}
@@ -53,21 +54,21 @@ def scoring_job(job: Job) -> Job:
 
 
 def inputs_lake(environment: Environment, spec: ModelSpec) -> Lake:
-    """Return the lake that holds the rows to score."""
+    """Return the lake with the rows to score."""
     return open_lake(environment, spec.model, PART if spec.score and spec.score.source else "")
 
 
 @contextmanager
-def told_of_their_source(job: Job) -> Iterator[None]:
-    """Let errors about the rows name the key that the person wrote: ``score.source``, where that is the one.
+def score_source_in_errors(job: Job) -> Iterator[None]:
+    """Name ``score.source`` in place of ``ingest.source`` in errors, if the spec has it.
 
     Raises:
-        AirworthyError: what the block raises.
+        AirworthyError: the block's error.
     """
     try:
         yield
     except AirworthyError as error:
-        if scoring_of(job.spec).source is not None:
+        if score_part_of(job.spec).source is not None:
             error.problem = error.problem.replace("ingest.source", "score.source")
             error.next_step = error.next_step and error.next_step.replace(
                 "ingest.source", "score.source"

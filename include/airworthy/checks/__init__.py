@@ -1,4 +1,5 @@
-"""Deep checks of a spec: what only Great Expectations, XGBoost and the feature expressions themselves can tell.
+"""Deep checks of a spec, with Great Expectations, XGBoost and the feature expressions themselves.
 
-They import those libraries, so they run in ``airworthy check`` and never while Airflow parses its DAG files.
+They import those libraries. They run in ``airworthy check``, and never while Airflow parses its DAG
+files.
 """

@@ -1,4 +1,4 @@
-"""Checking a model's ``behaviour.py``: it loads, its tests name declared columns, and the KPI's function is there."""
+"""Checks a model's ``behaviour.py``: it loads; its columns and the KPI's function exist."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 _TEXTS = ("red", "green", "blue", "amber")
 
 
-def wrong_behaviour(spec_file: Path, spec: ModelSpec) -> list[Fault]:
-    """Return every fault of the ``behaviour.py`` beside a spec, which may be missing, and of the spec's use of it."""
+def behaviour_faults(spec_file: Path, spec: ModelSpec) -> list[Fault]:
+    """Return every fault of the ``behaviour.py`` beside a spec, and of the spec's use of it.
+
+    The file may be missing.
+    """
     from airworthy.behaviour import BEHAVIOUR_FILE, load_behaviour
 
     path = spec_file.with_name(BEHAVIOUR_FILE)
@@ -38,39 +41,42 @@ def wrong_behaviour(spec_file: Path, spec: ModelSpec) -> list[Fault]:
     faults = [
         fault
         for name, test in behaviour.tests.items()
-        for fault in _wrong_test(path, spec, name, test)
+        for fault in _test_faults(path, spec, name, test)
     ]
-    wanted = spec.evaluate.kpi.function if spec.evaluate.kpi else None
-    if wanted is None:
+    function = spec.evaluate.kpi.function if spec.evaluate.kpi else None
+    if function is None:
         return faults
     try:
-        behaviour.function(wanted)
+        behaviour.function(function)
     except TerminalError as error:
         problem = f"there is no such function in {path.name}"
         faults.append(
-            Fault(str(spec_file), "evaluate.kpi.function", problem, wanted, error.allowed)
+            Fault(str(spec_file), "evaluate.kpi.function", problem, function, error.allowed)
         )
     return faults
 
 
-def _wrong_test(path: Path, spec: ModelSpec, name: str, test: BehaviouralTest) -> Iterator[Fault]:
+def _test_faults(path: Path, spec: ModelSpec, name: str, test: BehaviouralTest) -> Iterator[Fault]:
     from airworthy.behaviour import columns_of
 
     key, inputs = f"BEHAVIOUR[{name!r}]", spec.inputs
     unknown = [column for column in columns_of(test) if column not in inputs]
     if unknown:
-        problem = f"this test names a column that a prediction does not have{did_you_mean(unknown[0], list(inputs))}"
+        hint = did_you_mean(unknown[0], list(inputs))
+        problem = f"this test names a column that a prediction does not have{hint}"
         yield Fault(str(path), key, problem, ", ".join(unknown), ", ".join(inputs))
         return
-    yield from _wrong_numbers(path, key, spec, test)
-    complaint = _complaint(spec, test)
-    if complaint:
+    yield from _argument_faults(path, key, spec, test)
+    message = _sample_error(spec, test)
+    if message:
         allowed = "values and expressions of the columns' declared types"
-        yield Fault(str(path), key, "this test fails on sample rows", complaint, allowed)
+        yield Fault(str(path), key, "this test fails on sample rows", message, allowed)
 
 
-def _wrong_numbers(path: Path, key: str, spec: ModelSpec, test: BehaviouralTest) -> Iterator[Fault]:
-    """Find tests that can never fail, never pass, or mean no class."""
+def _argument_faults(
+    path: Path, key: str, spec: ModelSpec, test: BehaviouralTest
+) -> Iterator[Fault]:
+    """Find tests without a possible failure, a possible pass, or a valid class."""
     from airworthy.behaviour import Invariance, MinimumFunctionality
 
     if not 0 <= test.allowed < 1:
@@ -110,27 +116,27 @@ def _wrong_numbers(path: Path, key: str, spec: ModelSpec, test: BehaviouralTest)
                 "0 or more",
             )
     if not isinstance(test, Invariance) and (test.of is None) == (spec.task == "multiclass"):
-        needed = (
+        allowed = (
             "the name of a class"
             if spec.task == "multiclass"
             else "None: there is one prediction a row"
         )
         yield Fault(
-            str(path), key, f"`of` does not go with a {spec.task} task", f"of={test.of!r}", needed
+            str(path), key, f"`of` does not go with a {spec.task} task", f"of={test.of!r}", allowed
         )
 
 
-def _complaint(spec: ModelSpec, test: BehaviouralTest) -> str:
-    """Compute the test's rows from sample rows; return what Polars says against it, or nothing."""
+def _sample_error(spec: ModelSpec, test: BehaviouralTest) -> str:
+    """Compute the test's rows from sample rows; return the error message, or an empty text."""
     import polars as pl
 
     from airworthy.behaviour import MinimumFunctionality
-    from airworthy.evaluation.behavioural_tests import changed_rows, written_rows
+    from airworthy.evaluation.behavioural_tests import case_rows, changed_rows
 
     rows = sample_frame(spec.inputs, _TEXTS)
     try:
         if isinstance(test, MinimumFunctionality):
-            written_rows(test, spec.inputs)
+            case_rows(test, spec.inputs)
             return ""
         changed_rows(rows, test.change, spec.inputs)
         if (

@@ -1,7 +1,7 @@
-"""Checking a spec's XGBoost parameters with XGBoost itself: it trains one round on a handful of rows.
+"""Checks a spec's XGBoost parameters with XGBoost itself: it trains one round on 64 rows.
 
-XGBoost ignores a name that it does not know, so a misspelt parameter would train another model in silence. Its
-configuration after training lists every name that it used; what a spec names must be among them.
+XGBoost ignores an unknown name, so a misspelt parameter would train another model in silence. Its
+configuration after training lists every name in use. The names in a spec must be among them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _OBJECTIVES = {
     "binary": ("binary:logistic",),
     "multiclass": ("multi:softprob",),
 }  # fmt: skip
-_SHAPING = ("objective", "booster", "quantile_alpha")
+# The parameters that decide which other parameters exist.
+_SELECTING = ("objective", "booster", "quantile_alpha")
 _BOOSTERS = ("gbtree", "dart")
 _SET_ELSEWHERE = {
     "seed": "train.seed",
@@ -35,8 +36,8 @@ _SET_ELSEWHERE = {
     "verbosity": "nothing: the log's level decides",
     "validate_parameters": "nothing: airworthy check does it",
 }
-# Names in XGBoost's configuration that it works out for itself.
-_WORKED_OUT = {
+# Names in XGBoost's configuration without a parameter: XGBoost derives their values.
+_DERIVED = {
     "num_trees",
     "num_feature",
     "num_target",
@@ -45,34 +46,37 @@ _WORKED_OUT = {
 }
 
 
-def wrong_parameters(file: str, spec: ModelSpec) -> list[Fault]:
-    """Return a fault for every parameter, and every end of a search's range, that XGBoost would not take."""
+def parameter_faults(file: str, spec: ModelSpec) -> list[Fault]:
+    """Return a fault for every invalid parameter, and for every invalid bound of a search range."""
     space = spec.train.search.space if spec.train.search else {}
-    given = dict(spec.train.parameters)
+    parameters = dict(spec.train.parameters)
     faults = [
-        *_reserved(file, "train.parameters", given, spec.task),
+        *_reserved(file, "train.parameters", parameters, spec.task),
         *_reserved(file, "train.search.space", space, spec.task),
     ]
-    if faults or not (given or space):
+    if faults or not (parameters or space):
         return faults
-    known = _known_names(spec, given)
+    allowed = _allowed_names(spec, parameters)
     faults = [
-        *_unknown(file, "train.parameters", given, known),
-        *_unknown(file, "train.search.space", space, known),
+        *_unknown(file, "train.parameters", parameters, allowed),
+        *_unknown(file, "train.search.space", space, allowed),
     ]
     faults += [
-        fault for name in given if name in known for fault in _refused(file, spec, name, given)
+        fault
+        for name in parameters
+        if name in allowed
+        for fault in _refused_value(file, spec, name, parameters)
     ]
     faults += [
-        fault for name in space if name in known for fault in _refused_range(file, spec, name)
+        fault for name in space if name in allowed for fault in _refused_bounds(file, spec, name)
     ]
     return faults
 
 
-def _reserved(file: str, at: str, names: dict[str, Any], task: str) -> Iterator[Fault]:
+def _reserved(file: str, part: str, values: dict[str, Any], task: str) -> Iterator[Fault]:
     choices = {"objective": _OBJECTIVES[task], "booster": _BOOSTERS}
-    for name, value in names.items():
-        key = f"{at}.{name}"
+    for name, value in values.items():
+        key = f"{part}.{name}"
         if name in _SET_ELSEWHERE:
             yield Fault(
                 file, key, "Airworthy sets this parameter", shorten(value), _SET_ELSEWHERE[name]
@@ -82,58 +86,55 @@ def _reserved(file: str, at: str, names: dict[str, Any], task: str) -> Iterator[
             yield Fault(file, key, problem, shorten(value), ", ".join(choices[name]))
 
 
-def _known_names(spec: ModelSpec, given: dict[str, Any]) -> list[str]:
-    """Return the names that XGBoost uses for this task, with the objective and booster that the spec asks for."""
-    config, _ = _train(spec, _shape(given))
-    return sorted({*_names_in(config), "eval_metric", "device"} - _WORKED_OUT - set(_SET_ELSEWHERE))
+def _allowed_names(spec: ModelSpec, parameters: dict[str, Any]) -> list[str]:
+    """Return the names in use by XGBoost for the spec's task, objective and booster."""
+    config, _ = _train(spec, _selecting(parameters))
+    return sorted({*_names_in(config), "eval_metric", "device"} - _DERIVED - set(_SET_ELSEWHERE))
 
 
-def _shape(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that decide which others exist."""
-    return {name: value for name, value in given.items() if name in _SHAPING}
+def _selecting(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name in _SELECTING}
 
 
-def _names_in(config: Any, inside: str = "") -> Iterator[str]:
+def _names_in(config: Any, section: str = "") -> Iterator[str]:
     if not isinstance(config, dict):
         return
     for name, value in config.items():
         if isinstance(value, dict):
             yield from _names_in(value, name)
-        elif inside.endswith("_param"):
+        elif section.endswith("_param"):
             yield name
 
 
-def _unknown(file: str, at: str, names: dict[str, Any], known: list[str]) -> Iterator[Fault]:
-    for name in names:
-        if name not in known:
-            problem = f"XGBoost would ignore this parameter{did_you_mean(name, known)}"
-            yield Fault(file, f"{at}.{name}", problem, shorten(names[name]), ", ".join(known))
+def _unknown(file: str, part: str, values: dict[str, Any], allowed: list[str]) -> Iterator[Fault]:
+    for name, value in values.items():
+        if name not in allowed:
+            problem = f"XGBoost would ignore this parameter{did_you_mean(name, allowed)}"
+            yield Fault(file, f"{part}.{name}", problem, shorten(value), ", ".join(allowed))
 
 
-def _refused(file: str, spec: ModelSpec, name: str, given: dict[str, Any]) -> Iterator[Fault]:
-    _, complaint = _train(spec, {**_shape(given), name: given[name]})
-    if complaint:
-        yield Fault(
-            file,
-            key_path(("train", "parameters", name)),
-            complaint,
-            shorten(given[name]),
-            _allowed(complaint),
-        )
+def _refused_value(
+    file: str, spec: ModelSpec, name: str, parameters: dict[str, Any]
+) -> Iterator[Fault]:
+    value = parameters[name]
+    _, message = _train(spec, {**_selecting(parameters), name: value})
+    if message:
+        key = key_path(("train", "parameters", name))
+        yield Fault(file, key, message, shorten(value), _allowed(message))
 
 
-def _refused_range(file: str, spec: ModelSpec, name: str) -> Iterator[Fault]:
+def _refused_bounds(file: str, spec: ModelSpec, name: str) -> Iterator[Fault]:
     assert spec.train.search is not None
     for index, value in enumerate(spec.train.search.space[name]):
         whole = int(value) if float(value).is_integer() else value
-        _, complaint = _train(spec, {name: whole})
-        if complaint:
+        _, message = _train(spec, {name: whole})
+        if message:
             steps = ("train", "search", "space", name, index)
-            yield Fault(file, key_path(steps), complaint, shorten(value), _allowed(complaint))
+            yield Fault(file, key_path(steps), message, shorten(value), _allowed(message))
 
 
-def _allowed(complaint: str) -> str:
-    bound = complaint.partition("exceed bound ")[2]
+def _allowed(message: str) -> str:
+    bound = message.partition("exceed bound ")[2]
     return (
         f"a value within {bound}"
         if bound
@@ -142,7 +143,7 @@ def _allowed(complaint: str) -> str:
 
 
 def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Train one round; return XGBoost's configuration and, when it refuses, its complaint in one line."""
+    """Train one round; return XGBoost's configuration, and the first line of its error, if any."""
     import numpy as np
     import xgboost
 
@@ -155,13 +156,16 @@ def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any],
     }
     if spec.task == "multiclass":
         base["num_class"] = 3
-    merged = {**base, **parameters, "device": "cpu"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             matrix = xgboost.DMatrix(np.stack([rows, rows[::-1]], axis=1), label=label, nthread=1)
             booster = xgboost.train(
-                merged, matrix, num_boost_round=1, evals=[(matrix, "probe")], verbose_eval=False
+                {**base, **parameters, "device": "cpu"},
+                matrix,
+                num_boost_round=1,
+                evals=[(matrix, "probe")],
+                verbose_eval=False,
             )
             return json.loads(booster.save_config()), None
         except (xgboost.core.XGBoostError, TypeError, ValueError) as error:
@@ -169,7 +173,7 @@ def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def _first_line(message: str) -> str:
-    """Take the sentence out of XGBoost's error, which comes with a time, a source file and a stack trace."""
+    """Return the sentence of XGBoost's error, without its time, source file and stack trace."""
     lines = [line.strip() for line in message.split("Stack trace")[0].splitlines() if line.strip()]
     text = lines[0].rpartition(".cc:")[2].partition(": ")[2] if ".cc:" in lines[0] else lines[0]
     text = text or (lines[1] if len(lines) > 1 else lines[0])

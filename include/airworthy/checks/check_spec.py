@@ -1,4 +1,4 @@
-"""Checking specs in full: every fault of every spec, the deep ones included. What ``airworthy check`` prints."""
+"""Checks specs in full, for ``airworthy check``: all faults, including those of deep checks."""
 
 from __future__ import annotations
 
@@ -14,36 +14,35 @@ _SUFFIXES = {".yaml", ".yml"}
 
 @dataclass(frozen=True)
 class CheckedSpec:
-    """One spec file with all its faults; a healthy one has its spec and none."""
+    """One spec file with all its faults; a valid one has its spec and no fault."""
 
     path: Path
     spec: ModelSpec | None
     faults: list[Fault]
 
 
-def specs_in(path: Path) -> list[Path]:
-    """Return the spec files that a path names, in the order of their names.
+def spec_files(path: Path) -> list[Path]:
+    """Return the spec files below a path, sorted by name.
 
-    Args:
-        path: A file; a model's folder; or a folder of model folders and of spec files, at any depth.
+    The path is a file, a model's folder, or a folder of model folders and spec files at any depth.
     """
     if not path.is_dir():
         return [path]
     if (path / SPEC_FILE).exists():
         return [path / SPEC_FILE]
-    inside = sorted(found for found in path.iterdir() if not found.name.startswith((".", "__")))
-    files = [found for found in inside if found.suffix in _SUFFIXES and not found.is_dir()]
-    folders = [found for found in inside if found.is_dir() and not found.is_symlink()]
-    return [*files, *(spec for folder in folders for spec in specs_in(folder))]
+    children = sorted(child for child in path.iterdir() if not child.name.startswith((".", "__")))
+    files = [child for child in children if child.suffix in _SUFFIXES and not child.is_dir()]
+    folders = [child for child in children if child.is_dir() and not child.is_symlink()]
+    return [*files, *(spec for folder in folders for spec in spec_files(folder))]
 
 
 def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
     """Check one spec file.
 
     Args:
-        path: The file. Only beside a ``model.yaml`` is a ``features.py`` expected, and checked, and a
-            ``behaviour.py`` checked.
-        deep: Also ask Great Expectations, XGBoost and Polars; only a spec that is whole can be asked about.
+        path: The file. Beside a ``model.yaml``, a ``features.py`` is required and checked, and a
+            ``behaviour.py`` is checked. Beside a file of another name, neither is read.
+        deep: Also check with Great Expectations, XGBoost and Polars, if the spec itself is valid.
     """
     try:
         spec = load_spec(path)
@@ -53,14 +52,14 @@ def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
 
 
 def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:
-    from airworthy.checks.behaviour_file import wrong_behaviour
-    from airworthy.checks.boosting import wrong_parameters
-    from airworthy.checks.expectations import wrong_expectations
-    from airworthy.checks.feature_file import wrong_features
+    from airworthy.checks.behaviour_file import behaviour_faults
+    from airworthy.checks.boosting import parameter_faults
+    from airworthy.checks.expectations import expectation_faults
+    from airworthy.checks.feature_file import feature_faults
 
-    faults = [*wrong_expectations(str(path), spec), *wrong_parameters(str(path), spec)]
+    faults = [*expectation_faults(str(path), spec), *parameter_faults(str(path), spec)]
     return (
-        [*faults, *wrong_features(path, spec), *wrong_behaviour(path, spec)]
+        [*faults, *feature_faults(path, spec), *behaviour_faults(path, spec)]
         if path.name == SPEC_FILE
         else faults
     )

@@ -1,4 +1,4 @@
-"""Checking a spec's expectations with Great Expectations' own classes."""
+"""Checks a spec's expectations with Great Expectations' own classes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
-from airworthy.spec.model_spec import Expectation, ModelSpec
+from airworthy.spec.model_spec import ModelSpec
 from airworthy.spec.schema_location import Steps, describe
+from airworthy.spec.validate_part import Expectation
 
-# Fields of every expectation that are Great Expectations' own bookkeeping, and one that a spec has a key for.
+# Internal fields of every expectation, and `severity`: the spec has its own key for it.
 _NOT_ARGUMENTS = {
     "id",
     "rendered_content",
@@ -23,11 +24,11 @@ _NOT_ARGUMENTS = {
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
-def wrong_expectations(file: str, spec: ModelSpec) -> list[Fault]:
-    """Return a fault for every expectation that is unknown, has wrong arguments or reads an undeclared column."""
+def expectation_faults(file: str, spec: ModelSpec) -> list[Fault]:
+    """Return a fault for every unknown expectation, wrong argument and undeclared column."""
     if not spec.validate_.expectations:
         return []
-    # Great Expectations reports usage to its makers unless told otherwise.
+    # Great Expectations sends usage statistics by default.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     return [
         fault
@@ -36,82 +37,81 @@ def wrong_expectations(file: str, spec: ModelSpec) -> list[Fault]:
     ]
 
 
-def _faults(file: str, at: Steps, expectation: Expectation, spec: ModelSpec) -> Iterator[Fault]:
+def _faults(file: str, key: Steps, expectation: Expectation, spec: ModelSpec) -> Iterator[Fault]:
     from great_expectations.expectations.registry import (
         get_expectation_impl,
         list_registered_expectation_implementations,
     )
 
-    known = sorted(
+    types = sorted(
         name for name in list_registered_expectation_implementations() if name.startswith("expect_")
     )
-    if expectation.type not in known:
-        problem = (
-            f"Great Expectations has no such expectation{did_you_mean(expectation.type, known)}"
-        )
-        yield Fault(file, key_path((*at, "type")), problem, expectation.type, ", ".join(known))
+    if expectation.type not in types:
+        hint = did_you_mean(expectation.type, types)
+        problem = f"Great Expectations has no such expectation{hint}"
+        yield Fault(file, key_path((*key, "type")), problem, expectation.type, ", ".join(types))
         return
-    yield from _wrong_columns(file, at, expectation, spec)
-    yield from _wrong_arguments(file, at, expectation, get_expectation_impl(expectation.type))
+    yield from _column_faults(file, key, expectation, spec)
+    yield from _argument_faults(file, key, expectation, get_expectation_impl(expectation.type))
 
 
-def _wrong_columns(
-    file: str, at: Steps, expectation: Expectation, spec: ModelSpec
+def _column_faults(
+    file: str, key: Steps, expectation: Expectation, spec: ModelSpec
 ) -> Iterator[Fault]:
     declared = [spec.ingest.event_time, *spec.ingest.columns]
     for argument in _COLUMN_ARGUMENTS:
-        given = expectation.arguments.get(argument)
-        for name in given if isinstance(given, list) else [given]:
+        value = expectation.arguments.get(argument)
+        for name in value if isinstance(value, list) else [value]:
             if isinstance(name, str) and name not in declared:
                 problem = (
                     f"this column is not declared in ingest.columns{did_you_mean(name, declared)}"
                 )
-                yield Fault(file, key_path((*at, argument)), problem, name, ", ".join(declared))
+                yield Fault(file, key_path((*key, argument)), problem, name, ", ".join(declared))
 
 
-def _wrong_arguments(file: str, at: Steps, expectation: Expectation, kind: Any) -> Iterator[Fault]:
-    arguments = sorted(set(kind.__fields__) - _NOT_ARGUMENTS)
-    unknown = [name for name in expectation.arguments if name not in arguments]
+def _argument_faults(
+    file: str, key: Steps, expectation: Expectation, expectation_class: Any
+) -> Iterator[Fault]:
+    names = sorted(set(expectation_class.__fields__) - _NOT_ARGUMENTS)
+    unknown = [name for name in expectation.arguments if name not in names]
     for name in unknown:
-        problem = f"{expectation.type} has no such argument{did_you_mean(name, arguments)}"
-        yield Fault(
-            file,
-            key_path((*at, name)),
-            problem,
-            shorten(expectation.arguments[name]),
-            ", ".join(arguments),
-        )
-    given = {name: value for name, value in expectation.arguments.items() if name not in unknown}
-    for name, messages in _refusals(kind, given).items():
-        steps = at if name == "__root__" else (*at, name)
-        received = shorten(given if name == "__root__" else given.get(name, "nothing"))
-        allowed = ", ".join(arguments) if name == "__root__" else _allowed(kind, name)
+        problem = f"{expectation.type} has no such argument{did_you_mean(name, names)}"
+        received = shorten(expectation.arguments[name])
+        yield Fault(file, key_path((*key, name)), problem, received, ", ".join(names))
+    values = {name: value for name, value in expectation.arguments.items() if name not in unknown}
+    for name, messages in _refusals(expectation_class, values).items():
+        steps = key if name == "__root__" else (*key, name)
+        received = shorten(values if name == "__root__" else values.get(name, "nothing"))
+        allowed = ", ".join(names) if name == "__root__" else _allowed(expectation_class, name)
         yield Fault(file, key_path(steps), "; ".join(messages), received, allowed)
 
 
-def _refusals(kind: Any, given: dict[str, Any]) -> dict[str, list[str]]:
-    """Return Great Expectations' own complaints by argument; one about a ``dict`` is about its suite parameters."""
+def _refusals(expectation_class: Any, values: dict[str, Any]) -> dict[str, list[str]]:
+    """Return Great Expectations' own error messages by argument.
+
+    A message about a ``dict`` is dropped: it is about the form of a suite parameter.
+    """
     from pydantic.v1 import ValidationError
 
     try:
-        kind(**given)
+        expectation_class(**values)
     except ValidationError as error:
-        complaints = [(str(detail["loc"][0]), str(detail["msg"])) for detail in error.errors()]
+        errors = [(str(detail["loc"][0]), str(detail["msg"])) for detail in error.errors()]
     except Exception as error:
-        # Some expectations' validators trip over values of a kind that they did not foresee.
-        complaints = [("__root__", f"Great Expectations cannot take these arguments: {error}")]
+        # Validators of some expectations fail on values of an unexpected type.
+        errors = [("__root__", f"Great Expectations cannot take these arguments: {error}")]
     else:
         return {}
-    found: dict[str, list[str]] = {}
-    for name, message in complaints:
-        messages = found.setdefault(name, [])
+    by_name: dict[str, list[str]] = {}
+    for name, message in errors:
+        messages = by_name.setdefault(name, [])
         if message not in messages and message != "value is not a valid dict":
             messages.append(message)
-    return {name: messages or ["this value cannot be taken"] for name, messages in found.items()}
+    return {name: messages or ["this value cannot be taken"] for name, messages in by_name.items()}
 
 
-def _allowed(kind: Any, name: str) -> str:
-    schema = kind.schema()["properties"].get(name, {})
+def _allowed(expectation_class: Any, name: str) -> str:
+    schema = expectation_class.schema()["properties"].get(name, {})
     options = schema.get("anyOf") or schema.get("oneOf") or [schema]
     nested = [inner for option in options for inner in option.get("oneOf", [option])]
     plain = [option for option in nested if "$ref" not in option and option.get("type") != "object"]

@@ -1,4 +1,4 @@
-"""Checking a model's ``features.py``: it loads, reads only what a prediction has, and looks at one row at a time."""
+"""Checks a model's ``features.py``: it loads, and reads only one row of a prediction's columns."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TEXTS = (
 )
 
 
-def wrong_features(spec_file: Path, spec: ModelSpec) -> list[Fault]:
-    """Return every fault of the ``features.py`` beside a spec, and of the spec's references to features."""
+def feature_faults(spec_file: Path, spec: ModelSpec) -> list[Fault]:
+    """Return every fault of a spec's ``features.py``, and of the spec's references to features."""
     from airworthy.features import load_expressions
 
     path = spec_file.with_name("features.py")
@@ -49,27 +49,27 @@ def wrong_features(spec_file: Path, spec: ModelSpec) -> list[Fault]:
     faults = [
         fault
         for name in expressions
-        for fault in _wrong_feature(path, spec, name, expressions[name])
+        for fault in _feature_faults(path, spec, name, expressions[name])
     ]
-    return [*faults, *_wrong_baseline(str(spec_file), spec, list(expressions))]
+    return [*faults, *_baseline_faults(str(spec_file), spec, list(expressions))]
 
 
-def _wrong_baseline(file: str, spec: ModelSpec, features: list[str]) -> Iterator[Fault]:
+def _baseline_faults(file: str, spec: ModelSpec, features: list[str]) -> Iterator[Fault]:
     for index, name in enumerate(spec.train.baseline.by):
         if name not in features:
             problem = f"there is no such feature{did_you_mean(name, features)}"
             yield Fault(file, f"train.baseline.by[{index}]", problem, name, ", ".join(features))
 
 
-def _wrong_feature(path: Path, spec: ModelSpec, name: str, expression: pl.Expr) -> Iterator[Fault]:
+def _feature_faults(path: Path, spec: ModelSpec, name: str, expression: pl.Expr) -> Iterator[Fault]:
     from airworthy.features import check_expressions
 
     key, inputs = f"FEATURES[{name!r}]", spec.inputs
-    hidden = {spec.ingest.label: "the label", **dict.fromkeys(spec.ingest.key, "a key of the row")}
-    read = set(expression.meta.root_names())
-    forbidden = [column for column in sorted(read) if column in hidden]
+    missing = {spec.ingest.label: "the label", **dict.fromkeys(spec.ingest.key, "a key of the row")}
+    columns = set(expression.meta.root_names())
+    forbidden = [column for column in sorted(columns) if column in missing]
     if forbidden:
-        problem = f"this feature reads {hidden[forbidden[0]]}, which a prediction does not have"
+        problem = f"this feature reads {missing[forbidden[0]]}, which a prediction does not have"
         yield Fault(str(path), key, problem, ", ".join(forbidden), ", ".join(inputs))
         return
     try:
@@ -80,38 +80,46 @@ def _wrong_feature(path: Path, spec: ModelSpec, name: str, expression: pl.Expr) 
         )
         yield Fault(str(path), key, problem, error.received or str(expression), error.allowed)
         return
-    yield from _looks_around(path, key, name, expression, inputs)
+    yield from _row_dependence(path, key, name, expression, inputs)
 
 
-def _looks_around(
+def _row_dependence(
     path: Path, key: str, name: str, expression: pl.Expr, inputs: dict[str, ColumnType]
 ) -> Iterator[Fault]:
-    """Compute the feature on sample rows, together and alone; texts come in several kinds, as some features parse."""
+    """Compute the feature on sample rows, in one frame and row by row.
+
+    Some features parse their texts, so several kinds of text are tried.
+    """
     import polars as pl
 
-    from airworthy.features import row_dependent
+    from airworthy.features import row_dependent_features
 
-    complaint = ""
+    message = ""
     for texts in _TEXTS:
         try:
-            dependent = row_dependent({name: expression}, sample_frame(inputs, texts))
+            dependent = row_dependent_features({name: expression}, sample_frame(inputs, texts))
         except pl.exceptions.PolarsError as error:
-            complaint = str(error).splitlines()[0]
+            message = str(error).splitlines()[0]
             continue
         if dependent:
-            allowed = "an expression over one row; what is learnt from many rows belongs in the model or in the source"
+            allowed = (
+                "an expression over one row; what is learnt from many rows belongs in the model "
+                "or in the source"
+            )
             yield Fault(
                 str(path), key, "this feature looks at other rows", str(expression), allowed
             )
         return
-    allowed = "an expression that works on every value of its columns' types, such as cast(..., strict=False)"
-    yield Fault(
-        str(path), key, f"this feature fails on sample rows: {complaint}", str(expression), allowed
+    allowed = (
+        "an expression that works on every value of its columns' types, "
+        "such as cast(..., strict=False)"
     )
+    problem = f"this feature fails on sample rows: {message}"
+    yield Fault(str(path), key, problem, str(expression), allowed)
 
 
 def sample_frame(inputs: dict[str, ColumnType], texts: tuple[str, ...]) -> pl.DataFrame:
-    """Return `SAMPLE_ROWS` rows of the declared types: unordered, with repeated and with missing values."""
+    """Return `SAMPLE_ROWS` rows of the declared types, with repeated and missing values."""
     import polars as pl
 
     from airworthy.features import polars_schema

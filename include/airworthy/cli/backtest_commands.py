@@ -1,4 +1,4 @@
-"""``airworthy backtest``: what retraining would have brought, walked over past days."""
+"""``airworthy backtest``: replays past days with and without retraining."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
-from airworthy.cli.date_options import begin_of, end_of
-from airworthy.cli.progress import progress
+from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.date_options import parse_day, parse_day_end
+from airworthy.cli.progress_bar import progress
 
 if TYPE_CHECKING:
-    from airworthy.backtest.run_backtest import Backtest
+    from airworthy.backtest.backtest_results import Backtest
     from airworthy.job import Job
 
 
@@ -33,40 +33,28 @@ def backtest(
         str, typer.Option(help="Months or days: how often the third arm is retrained.")
     ] = "1mo",
 ) -> None:
-    """Walk over past days of MODEL: never retrained, retrained when its monitor asks for it, and at every step.
+    """Replay past days of MODEL: never retrained, retrained on its monitor's trigger, every step.
 
-    The champion as of the first day is watched as the spec's monitor says; challengers go through the spec's gates.
-    Everything happens in a lake of its own: nothing is registered.
+    The spec's monitor checks the champion as of the first day; challengers pass the spec's gates.
+    The backtest has its own lake and registers nothing.
     """
     from airworthy.backtest.backtest_table import backtest_table
 
-    log_problems_to_stderr()
-    job = _job(model)
-    found = _walk(job, first, last, step)
-    table = backtest_table(found)
+    log_warnings_to_stderr()
+    job = open_manual_job(model, datetime.now(UTC))
+    result = _run(job, first, last, step)
+    table = backtest_table(result)
     job.evidence.mkdir(parents=True, exist_ok=True)
-    (job.evidence / "backtest.json").write_text(found.model_dump_json(indent=1), encoding="utf-8")
+    (job.evidence / "backtest.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
     (job.evidence / "backtest.md").write_text(table + "\n", encoding="utf-8")
     typer.echo(table)
     typer.echo(f"\nevidence: {job.evidence}")
 
 
-def _walk(job: Job, first: str, last: str | None, step: str) -> Backtest:
+def _run(job: Job, first: str, last: str | None, step: str) -> Backtest:
     from airworthy.backtest.run_backtest import run_backtest
     from airworthy.replay import newest_end
 
-    start, end = begin_of(first), newest_end(job) if last is None else end_of(last)
-    with progress() as tell:
-        return run_backtest(job, start, end, step, tell)
-
-
-def _job(model: str) -> Job:
-    from airworthy.handover import RunRequest
-    from airworthy.job import open_job
-
-    now = datetime.now(UTC)
-    return open_job(
-        RunRequest(
-            model=model, as_of=now, reason="manual", run_id=new_run_id(), requested_by=user_name()
-        )
-    )
+    start, end = parse_day(first), newest_end(job) if last is None else parse_day_end(last)
+    with progress() as report:
+        return run_backtest(job, start, end, step, report)

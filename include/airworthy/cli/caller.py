@@ -1,4 +1,4 @@
-"""Who calls a command, and where its messages go."""
+"""The caller of a command: user name, log messages, and the request for a run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airworthy.job import Job
 
 
 def user_name() -> str:
-    """Return who runs this; in a container, the user may have a number and no name."""
+    """Return the user's name, or the user's id: a container's user may have no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -18,7 +22,7 @@ def user_name() -> str:
 
 
 def log_to_stderr() -> None:
-    """Send log lines to standard error: standard output is for results."""
+    """Log to standard error. Standard output is for results."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s"
     )
@@ -30,7 +34,32 @@ def new_run_id() -> str:
     return f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
 
 
-def log_problems_to_stderr() -> None:
-    """Send only what is wrong to standard error: of a command that tells how far it is by other means."""
+def manual_request(model: str, as_of: str, run_id: str | None = None) -> dict[str, Any]:
+    """Return the request for a manual run of the caller, as JSON values.
+
+    Args:
+        model: The model's name.
+        as_of: The exclusive end of the data, ISO 8601.
+        run_id: The run's id; None: a new one.
+    """
+    return {
+        "model": model,
+        "as_of": as_of,
+        "reason": "manual",
+        "run_id": run_id or new_run_id(),
+        "requested_by": user_name(),
+    }
+
+
+def open_manual_job(model: str, as_of: datetime) -> Job:
+    """Open the job of a manual run of the caller; `as_of` is the exclusive end of the data."""
+    from airworthy.handover import RunRequest
+    from airworthy.job import open_job
+
+    return open_job(RunRequest.model_validate(manual_request(model, as_of.isoformat())))
+
+
+def log_warnings_to_stderr() -> None:
+    """Log only warnings and errors to standard error: for a command with a progress bar."""
     log_to_stderr()
     logging.getLogger("airworthy").setLevel(logging.WARNING)

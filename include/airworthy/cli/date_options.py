@@ -1,4 +1,4 @@
-"""Days and times as they are written on the command line, in UTC."""
+"""Days and times of the command line, in UTC."""
 
 from __future__ import annotations
 
@@ -8,48 +8,51 @@ from airworthy.days import DAY, floor_day
 from airworthy.errors import TerminalError
 
 
-def begin_of(day: str) -> datetime:
-    """Return when a day, such as ``2026-03-20``, begins.
+def parse_day(day: str) -> datetime:
+    """Return the first moment of a day, such as ``2026-03-20``.
 
     Raises:
         TerminalError: when the text is no day.
+
+    >>> parse_day("2026-03-20").isoformat()
+    '2026-03-20T00:00:00+00:00'
     """
     try:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise _no_day(day) from None
+        raise _day_error(day) from None
 
 
-def end_of(day: str) -> datetime:
-    """Return when a day ends, exclusive.
+def parse_day_end(day: str) -> datetime:
+    """Return the exclusive end of a day.
 
     Raises:
-        TerminalError: when the text is no day, or the calendar's last one.
+        TerminalError: when the text is no day, or the last day of the calendar.
     """
     try:
-        return begin_of(day) + DAY
+        return parse_day(day) + DAY
     except OverflowError:
-        raise _no_day(day) from None
+        raise _day_error(day) from None
 
 
-def end_of_data(as_of: str | None) -> datetime:
-    """Return up to when a run may see data, a UTC midnight; without a day, that of today.
+def parse_as_of(as_of: str | None) -> datetime:
+    """Return the exclusive end of a run's data, a UTC midnight. Default: today's midnight.
 
     Raises:
-        TerminalError: when the text is no day, or one to come.
+        TerminalError: when the text is no day, or a day in the future.
     """
     if as_of is None:
         return floor_day(datetime.now(UTC))
-    return demand_past(begin_of(as_of))
+    return require_not_future(parse_day(as_of))
 
 
-def demand_past(moment: datetime) -> datetime:
-    """Return a moment up to which data are to be read, unless it is to come.
+def require_not_future(moment: datetime) -> datetime:
+    """Return the end of a run's data, unless it is in the future.
 
-    What a source has of a day that is not over would count as all of it: the rest would never be read.
+    The rows of an unfinished day would count as complete: the rest would never be read.
 
     Raises:
-        TerminalError: when the moment is to come.
+        TerminalError: when the moment is in the future.
     """
     now = datetime.now(UTC)
     if moment > now:
@@ -62,7 +65,7 @@ def demand_past(moment: datetime) -> datetime:
     return moment
 
 
-def _no_day(text: str) -> TerminalError:
+def _day_error(text: str) -> TerminalError:
     return TerminalError(
         "this is not a day",
         received=text,

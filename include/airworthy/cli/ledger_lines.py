@@ -1,4 +1,4 @@
-"""One line for each entry of a ledger, in words. Pure; the whole of an entry is what ``--json`` prints."""
+"""One line in words for each entry of a ledger. Pure. ``--json`` prints whole entries."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approve
 
 
 def ledger_line(entry: Entry) -> str:
-    """Return number, time, kind, who, and what was decided and why."""
+    """Return number, time, kind, author, decision and reasons of an entry."""
     words = _words(entry.event) or entry.payload
     return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {entry.who}  {words}"
 
 
 def _words(event: AnyEvent) -> str | None:
-    """Return an event in words; None: its kind is unknown."""
+    """Return an event in words; None for an unknown kind."""
     match event:
         case VerdictReached() | Registration():
-            return _delivery(event)
+            return _training_result(event)
         case StagingCheck():
             return _staging(event)
         case ApprovalAnswered():
@@ -45,11 +45,11 @@ def _words(event: AnyEvent) -> str | None:
         case RolloutStep():
             return _rollout_step(event)
         case GuardTrip() | RolloutStopped():
-            return _stopped(event)
+            return _rollout_end(event)
         case AliasMove():
             return _alias_move(event)
         case RollbackStarted() | RollbackCompleted():
-            return _because(f"version {event.from_} -> version {event.to}", [event.reason])
+            return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
         case RetrainingDecision():
             return _retraining(event)
         case StalenessMeasured():
@@ -60,11 +60,11 @@ def _words(event: AnyEvent) -> str | None:
             return None
 
 
-def _delivery(event: VerdictReached | Registration) -> str:
+def _training_result(event: VerdictReached | Registration) -> str:
     if isinstance(event, Registration):
         return f"version {event.version} is {event.validation_status}"
     against = f"against version {event.champion}" if event.champion else "without a champion"
-    return _because(f"{event.outcome} {against}", event.reasons)
+    return _with_reasons(f"{event.outcome} {against}", event.reasons)
 
 
 def _staging(event: StagingCheck) -> str:
@@ -72,11 +72,11 @@ def _staging(event: StagingCheck) -> str:
     if event.rows and event.p50_ms is not None and event.p99_ms is not None:
         measured = f" ({event.rows} rows, p50 {event.p50_ms:.2f} ms, p99 {event.p99_ms:.2f} ms)"
     outcome = "fit for production" if event.passed else "not fit"
-    return _because(f"version {event.version} is {outcome}{measured}", event.reasons)
+    return _with_reasons(f"version {event.version} is {outcome}{measured}", event.reasons)
 
 
 def _approval(event: ApprovalAnswered) -> str:
-    return _because(
+    return _with_reasons(
         f"version {event.version} is {_ANSWERS[event.decision]}",
         [event.comment] if event.comment else [],
     )
@@ -84,39 +84,39 @@ def _approval(event: ApprovalAnswered) -> str:
 
 def _alias_move(event: AliasMove) -> str:
     before = f"version {event.from_}" if event.from_ else "nothing"
-    return _because(f"champion: {before} -> version {event.to}", [event.reason])
+    return _with_reasons(f"champion: {before} -> version {event.to}", [event.reason])
 
 
 def _rollout_step(event: RolloutStep) -> str:
     words = f"version {event.version} {_step(event)}"
     if event.state == BEGUN:
         return f"{words} began, beside version {event.champion}, until {_time(event.until)}"
-    seen = event.challenger_figures
-    counted = f" ({seen.requests} requests, {seen.errors} errors)" if seen else ""
-    judged = ", ".join(event.judged) or "nothing"
-    return _because(
-        f"{words} ended well{counted}; judged: {judged}", [f"not {text}" for text in event.missing]
+    figures = event.challenger_figures
+    counts = f" ({figures.requests} requests, {figures.errors} errors)" if figures else ""
+    evaluated = ", ".join(event.judged) or "nothing"
+    return _with_reasons(
+        f"{words} ended well{counts}; judged: {evaluated}",
+        [f"not {text}" for text in event.missing],
     )
 
 
-def _stopped(event: RolloutEnded) -> str:
-    words = f"version {event.version} {_step(event)} was ended: all traffic is on version {event.champion}"
-    return _because(words, event.reasons)
+def _rollout_end(event: RolloutEnded) -> str:
+    words = f"version {event.version} {_step(event)} was ended"
+    return _with_reasons(f"{words}: all traffic is on version {event.champion}", event.reasons)
 
 
 def _retraining(event: RetrainingDecision) -> str:
     decision = event.decision
-    fired = (
-        ", ".join(sorted(name for name, said in decision.signals.items() if said == "fired"))
-        or "nothing"
-    )
-    asked = f" -> run {decision.train_run_id}" if decision.trigger else ""
-    return f"{decision.outcome}: {decision.told} (until {decision.window_end:%Y-%m-%dT%H:%M}: {fired} fired){asked}"
+    fired = sorted(name for name, state in decision.signals.items() if state == "fired")
+    signals = ", ".join(fired) or "nothing"
+    window = f"until {decision.window_end:%Y-%m-%dT%H:%M}: {signals} fired"
+    triggered = f" -> run {decision.train_run_id}" if decision.trigger else ""
+    return f"{decision.outcome}: {decision.told} ({window}){triggered}"
 
 
 def _staleness(event: StalenessMeasured) -> str:
-    done = "written to the spec" if event.written else "not written to the spec"
-    return f"{event.metric} by age up to {event.end:%Y-%m-%d}: {event.limit.told} ({done})"
+    spec = "written to the spec" if event.written else "not written to the spec"
+    return f"{event.metric} by age up to {event.end:%Y-%m-%d}: {event.limit.told} ({spec})"
 
 
 def _step(event: RolloutStep | RolloutEnded) -> str:
@@ -127,5 +127,5 @@ def _time(moment: datetime | None) -> str:
     return moment.isoformat() if moment else "a time that is not recorded"
 
 
-def _because(words: str, reasons: list[str]) -> str:
+def _with_reasons(words: str, reasons: list[str]) -> str:
     return f"{words}: {'; '.join(reasons)}" if reasons else words

@@ -1,10 +1,10 @@
-"""``airworthy lineage`` and ``dataset``: what was made from what, and what is known of a dataset version."""
+"""``airworthy lineage`` and ``dataset``: inputs and results of a reference, dataset versions."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,8 +27,8 @@ def lineage(
         str,
         typer.Argument(
             metavar="REF",
-            help="MODEL/VERSION, MODEL@champion, a dataset version's id or digest, MODEL/DAY (a partition), a "
-            "prediction's id, DAG_ID/RUN_ID or RUN_ID, an MLflow run's id.",
+            help="MODEL/VERSION, MODEL@champion, a dataset version's id or digest, MODEL/DAY (a "
+            "partition), a prediction's id, DAG_ID/RUN_ID or RUN_ID, an MLflow run's id.",
         ),
     ],
     model: Annotated[
@@ -36,20 +36,20 @@ def lineage(
     ] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Print what REF was made from, back to the source, and what came of it, down to predictions.
+    """Print everything REF was made from, back to the source, and its results, down to predictions.
 
-    Which models used this partition? What made this prediction? Give the partition, or the prediction's id.
+    A partition as REF shows the models that used it; a prediction's id shows how it was made.
     """
-    from airworthy.lineage.answer_tree import plain_lines, tree_of
+    from airworthy.lineage.answer_tree import build_tree, tree_lines
     from airworthy.lineage.trace import trace
 
     answer = trace(load_environment(), reference, model)
     if as_json:
         typer.echo(json.dumps(answer.as_json()))
     elif sys.stdout.isatty():
-        _print_tree(tree_of(answer))
+        _print_tree(build_tree(answer))
     else:
-        typer.echo("\n".join(plain_lines(tree_of(answer))))
+        typer.echo("\n".join(tree_lines(build_tree(answer))))
 
 
 def _print_tree(branch: Branch) -> None:
@@ -57,12 +57,12 @@ def _print_tree(branch: Branch) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    def grown(tree: Tree, branches: list[Branch]) -> Tree:
+    def add_branches(tree: Tree, branches: list[Branch]) -> Tree:
         for below in branches:
-            grown(tree.add(Text(below.text)), below.branches)
+            add_branches(tree.add(Text(below.text)), below.branches)
         return tree
 
-    Console().print(grown(Tree(Text(branch.text, style="bold")), branch.branches))
+    Console().print(add_branches(Tree(Text(branch.text, style="bold")), branch.branches))
 
 
 def dataset(
@@ -75,26 +75,27 @@ def dataset(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
 ) -> None:
-    """Print the dataset versions of MODEL, or all that is recorded of one: statistics, split, benchmark."""
-    from airworthy.lineage.dataset_versions import describe, listing, report
-    from airworthy.lineage.reference import unknown
+    """Print the dataset versions of MODEL, or the record of one: statistics, split, benchmark."""
+    from airworthy.lineage.dataset_versions import (
+        dataset_report,
+        dataset_table,
+        describe_datasets,
+    )
+    from airworthy.lineage.reference import unknown_reference
 
-    environment = load_environment()
-    found: list[dict[str, Any]] = describe(environment, model, reference)
-    if not found:
-        raise unknown(
+    datasets = describe_datasets(load_environment(), model, reference)
+    if not datasets:
+        raise unknown_reference(
             reference or model,
             f"no dataset version of {model} is recorded{' under this' if reference else ''}",
-            allowed=f"an id or the first 6 or more digits of a digest that airworthy dataset {model} lists",
+            allowed="an id or the first 6 or more digits of a digest that "
+            f"airworthy dataset {model} lists",
             next_step=f"airworthy stage ingest --model {model} makes one",
         )
     if as_json:
-        typer.echo("\n".join(json.dumps(each) for each in found))
+        lines = [json.dumps(each) for each in datasets]
+    elif reference is None:
+        lines = dataset_table(datasets)
     else:
-        typer.echo(
-            "\n".join(
-                listing(found)
-                if reference is None
-                else [line for each in found for line in report(each)]
-            )
-        )
+        lines = [line for each in datasets for line in dataset_report(each)]
+    typer.echo("\n".join(lines))

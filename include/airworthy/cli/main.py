@@ -1,4 +1,4 @@
-"""The console command. Every import here is paid by ``airworthy --help``, so commands import what they need."""
+"""The console command. Commands import their libraries late: ``airworthy --help`` is fast."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airworthy.cli import (
 )
 from airworthy.errors import AirworthyError, TransientError
 
-TRY_AGAIN = 75
+TRANSIENT_EXIT_CODE = 75
 
 app = typer.Typer(
     name="airworthy",
@@ -42,16 +42,16 @@ metrics_commands.register(app)
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose becomes its message on stderr.
+    """Run the command. An `AirworthyError` becomes its message on stderr.
 
-    The exit code is 1 when trying again cannot help, and 75 (``EX_TEMPFAIL`` of sysexits.h) when it may: a container's
-    caller retries the second only.
+    The exit code is 1 for a terminal error and 75 (``EX_TEMPFAIL`` of sysexits.h) for a transient
+    one: the caller of a container retries only the second.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets an escape for it, never an exception.
+        # A character that the terminal cannot show becomes an escape, and not an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         app()
     except AirworthyError as error:
         typer.echo(str(error), err=True)
-        raise SystemExit(TRY_AGAIN if isinstance(error, TransientError) else 1) from None
+        raise SystemExit(TRANSIENT_EXIT_CODE if isinstance(error, TransientError) else 1) from None

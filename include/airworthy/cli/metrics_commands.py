@@ -1,4 +1,4 @@
-"""``airworthy metrics``: what stages, monitor, ledgers and Airflow count, for Prometheus."""
+"""``airworthy metrics``: the metrics of stages, monitor, ledgers and Airflow, for Prometheus."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ def metrics(
         int, typer.Option(min=1, max=65535, help="Port: TCP for Prometheus, UDP for Airflow.")
     ] = 9102,
 ) -> None:
-    """Serve the metrics of what runs and ends, and of Airflow, at /metrics; the model server has its own.
+    """Serve the metrics of short processes and of Airflow at /metrics.
 
-    Airflow sends its metrics to the same port: AIRFLOW__METRICS__STATSD_ON and the like say so.
+    The model server has its own. Airflow sends its metrics to the same port, by
+    AIRFLOW__METRICS__STATSD_ON and the like.
     """
     log_to_stderr()
-    # A ledger is a few rows. Polars reads this when it is imported.
+    # A ledger has few rows. Polars reads this variable at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from airworthy.environment import load_environment
     from airworthy.metrics.exporter import serve_metrics

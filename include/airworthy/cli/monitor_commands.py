@@ -1,15 +1,15 @@
-"""``airworthy monitor`` and ``monitor-quality``: watching a model, and trying out how well that is done."""
+"""``airworthy monitor`` and ``monitor-quality``: monitors a model, and tests its monitor."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.date_options import demand_past
-from airworthy.days import floor_day
+from airworthy.cli.caller import log_to_stderr, open_manual_job
+from airworthy.cli.date_options import require_not_future
+from airworthy.days import DAY, floor_day, midnight
 
 if TYPE_CHECKING:
     from airworthy.handover import DriftDecision
@@ -27,12 +27,12 @@ def monitor(
     as_of: Annotated[str | None, typer.Option(help="A day or time, UTC. Default: now.")] = None,
     ingest: Annotated[bool, typer.Option(help="First bring the lake up to that day.")] = True,
 ) -> None:
-    """Look at the newest complete window of MODEL's production and decide whether to train it again."""
+    """Check the newest complete live window of MODEL and decide whether to train it again."""
     from airworthy.monitoring.decision_table import decision_table
 
     log_to_stderr()
-    job = _job(model, as_of)
-    _gather(job, ingest)
+    job = _open_job(model, as_of)
+    _bring_in(job, ingest)
     decision = _decide(job)
     typer.echo(decision_table(decision))
     typer.echo(f"evidence: {decision.evidence}")
@@ -45,40 +45,32 @@ def monitor_quality(
     champions: Annotated[
         int, typer.Option(min=1, help="Champions, trained at different times.")
     ] = 18,
-    windows: Annotated[int, typer.Option(min=3, help="Windows that each is watched over.")] = 28,
+    windows: Annotated[int, typer.Option(min=3, help="Windows for each champion.")] = 28,
     as_of: Annotated[
         str | None, typer.Option(help="The end of the data, a UTC day. Default: today.")
     ] = None,
 ) -> None:
-    """Try MODEL's monitor out: how often it fires when nothing happened, how soon it notices a change.
+    """Simulate MODEL's monitor: its false alarms without a change, and its delay after a change.
 
-    A simulated source gives another world for every champion. Of any other source the real days are taken: what
-    fires there without a change put in may be real.
+    A simulated source gives every champion a world of its own. Any other source gives its real
+    days: an alarm there without a simulated change may be real.
     """
     from airworthy.monitoring.simulation.monitor_quality import simulate_monitor
-    from airworthy.monitoring.simulation.quality_table import quality_table
+    from airworthy.monitoring.simulation.monitor_quality_table import monitor_quality_table
 
     log_to_stderr()
-    job = _job(model, as_of)
-    quality = simulate_monitor(job, champions, windows, lambda told: typer.echo(told, err=True))
-    typer.echo(quality_table(quality))
+    job = _open_job(model, as_of)
+    quality = simulate_monitor(
+        job, champions, windows, lambda _done, _total, text: typer.echo(text, err=True)
+    )
+    typer.echo(monitor_quality_table(quality))
 
 
-def _job(model: str, as_of: str | None) -> Job:
-    from airworthy.handover import RunRequest
-    from airworthy.job import open_job
+def _open_job(model: str, as_of: str | None) -> Job:
     from airworthy.ledger.ledger_queries import parse_moment
 
-    moment = demand_past(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
-    return open_job(
-        RunRequest(
-            model=model,
-            as_of=moment,
-            reason="manual",
-            run_id=new_run_id(),
-            requested_by=user_name(),
-        )
-    )
+    moment = require_not_future(parse_moment(as_of)) if as_of is not None else datetime.now(UTC)
+    return open_manual_job(model, moment)
 
 
 def _decide(job: Job) -> DriftDecision:
@@ -92,20 +84,15 @@ def _decide(job: Job) -> DriftDecision:
     return DriftDecision.model_validate(payload["decision"])
 
 
-def _gather(job: Job, ingest: bool) -> None:
-    """Bring what was predicted, and the days that are complete, into the lake."""
+def _bring_in(job: Job, ingest: bool) -> None:
+    """Bring the logged predictions into the lake and, with `ingest`, the complete days."""
     from airworthy.predictions.collect import collect
     from airworthy.stages import run_stage
 
     collect(job.environment, job.spec.model)
     if ingest:
-        midnight = floor_day(job.run.as_of)
+        as_of = floor_day(job.run.as_of)
         if job.spec.end is not None:
-            last = datetime(
-                job.spec.end.year, job.spec.end.month, job.spec.end.day, tzinfo=UTC
-            ) + timedelta(days=1)
-            midnight = min(midnight, last)
-        run_stage(
-            "ingest",
-            {"run": job.run.model_copy(update={"as_of": midnight}).model_dump(mode="json")},
-        )
+            as_of = min(as_of, midnight(job.spec.end) + DAY)
+        run = job.run.model_copy(update={"as_of": as_of})
+        run_stage("ingest", {"run": run.model_dump(mode="json")})

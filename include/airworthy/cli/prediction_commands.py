@@ -1,4 +1,4 @@
-"""``airworthy collect``: the prediction log, from the model server's spool into the lake."""
+"""``airworthy collect``: brings the prediction log from the model server's spool into the lake."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def collect(
         typer.Option(min=0.1, metavar="SECONDS", help="Go on, again and again, until stopped."),
     ] = None,
 ) -> None:
-    """Bring what the model server logged into the lake.
+    """Bring the predictions and labels that the model server logged into the lake.
 
-    It may be stopped at any time: nothing is lost, and nothing is there twice.
+    It may be stopped at any time: no row is lost, and no row is stored twice.
     """
     if (model is None) != every_model:
         raise TerminalError(
@@ -46,31 +46,31 @@ def collect(
             next_step="airworthy collect --help",
         )
     log_to_stderr()
-    # The model server's requests need the cores more. Polars reads this when it is imported.
+    # The model server needs the cores more. Polars reads this variable at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     environment = load_environment()
     while True:
-        failed = _round(environment, model)
+        errors = _collect_once(environment, model)
         if every is None:
             break
         time.sleep(every)
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]
 
 
-def _round(environment: Environment, model: str | None) -> list[AirworthyError]:
-    """Collect once, say what came, and return what failed: one model's failure stops no other's collection."""
+def _collect_once(environment: Environment, model: str | None) -> list[AirworthyError]:
+    """Collect once and print the counts. Returns the errors: one model's error stops no other."""
     from airworthy.predictions.collect import collect as collect_model
     from airworthy.predictions.spool import spooled_models
 
-    failed = []
+    errors = []
     for name in [model] if model is not None else spooled_models(environment):
         try:
-            done = collect_model(environment, name)
+            counts = collect_model(environment, name)
         except AirworthyError as error:
             log.error("%s", error)
-            failed.append(error)
+            errors.append(error)
             continue
-        if done.predictions or done.labels:
-            typer.echo(f"{name}: {done.predictions} predictions, {done.labels} labels")
-    return failed
+        if counts.predictions or counts.labels:
+            typer.echo(f"{name}: {counts.predictions} predictions, {counts.labels} labels")
+    return errors

@@ -1,4 +1,4 @@
-"""``airworthy ledger``, ``release`` and ``rollback``: what was released and why, releasing, and going back."""
+"""``airworthy ledger``, ``release`` and ``rollback``: read the ledger, release, roll back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
+from airworthy.cli.caller import log_to_stderr, manual_request
 from airworthy.cli.release_in_process import (
     REJECTED,
     WAITS_FOR_APPROVAL,
@@ -41,7 +41,7 @@ def ledger(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
 ) -> None:
-    """Print every decision about MODEL, oldest first; or what served at a time; or whether the ledger is whole."""
+    """Print MODEL's decisions, oldest first; or its champion at a time; or check the ledger."""
     from airworthy.ledger import open_ledger
 
     if len(words) > 2 or (len(words) == 2 and (words[0] != "verify" or at is not None)):
@@ -62,36 +62,36 @@ def ledger(
 
 
 def _verify(model: str, entries: list[Entry], as_json: bool) -> None:
-    _demand_whole(model, entries)
-    whole = {"model": model, "whole": True, "entries": len(entries)}
-    typer.echo(
-        json.dumps(whole) if as_json else f"{model}: the ledger is whole: {len(entries)} entries"
-    )
+    _require_unbroken(model, entries)
+    result = {"model": model, "whole": True, "entries": len(entries)}
+    text = f"{model}: the ledger is whole: {len(entries)} entries"
+    typer.echo(json.dumps(result) if as_json else text)
 
 
-def _demand_whole(model: str, entries: list[Entry]) -> None:
-    from airworthy.ledger import changed, first_break
+def _require_unbroken(model: str, entries: list[Entry]) -> None:
+    from airworthy.ledger import changed_entry_error, first_broken_entry
 
-    broken = first_break(entries)
+    broken = first_broken_entry(entries)
     if broken is not None:
-        raise changed(f"{broken.sequence} ({broken.entry_id})", model)
+        raise changed_entry_error(f"{broken.sequence} ({broken.entry_id})", model)
 
 
 def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> None:
     from airworthy.ledger.ledger_queries import parse_moment, served_at
 
     moment = parse_moment(at)
-    _demand_whole(model, entries)  # An answer from a changed ledger would be no evidence.
+    _require_unbroken(model, entries)  # An answer from a changed ledger would be no evidence.
     service = served_at(entries, moment)
     if as_json:
-        found = asdict(service) if service else None
-        typer.echo(json.dumps({"model": model, "at": moment.isoformat(), "served": found}))
+        served = asdict(service) if service else None
+        typer.echo(json.dumps({"model": model, "at": moment.isoformat(), "served": served}))
     elif service is None:
         typer.echo(
             f"{model}: no version served at {moment.isoformat()}: none had been released yet"
         )
     else:
-        known = service.evidence
+        evidence = service.evidence
+        verdict = [str(evidence["verdict"] or "not recorded"), *evidence["verdict_reasons"]]
         lines = [
             f"{model}: version {service.version} served at {moment.isoformat()}",
             f"  since:    {service.since}",
@@ -99,9 +99,9 @@ def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> N
             f"  reason:   {service.reason}",
             f"  run:      {service.run_id}",
             f"  who:      {service.who}",
-            f"  verdict:  {'; '.join([str(known['verdict'] or 'not recorded'), *known['verdict_reasons']])}",
-            f"  dataset:  {known['dataset_digest'] or 'not recorded'}",
-            f"  bundle:   {known['bundle_digest'] or 'not recorded'}",
+            f"  verdict:  {'; '.join(verdict)}",
+            f"  dataset:  {evidence['dataset_digest'] or 'not recorded'}",
+            f"  bundle:   {evidence['bundle_digest'] or 'not recorded'}",
         ]
         typer.echo("\n".join(lines))
 
@@ -116,7 +116,7 @@ def _print_entries(entries: list[Entry], as_json: bool) -> None:
 def release(
     model: Annotated[str, typer.Argument(help="The model's name.")],
     version: Annotated[
-        str, typer.Argument(help="A registered version whose verdict lets it be released.")
+        str, typer.Argument(help="A registered version with a verdict that allows its release.")
     ],
     approve: Annotated[
         str | None, typer.Option(help="Approve it, in your name; the words are recorded.")
@@ -128,26 +128,20 @@ def release(
         str | None, typer.Option(help="Go on with the release that this run began.")
     ] = None,
 ) -> None:
-    """Take a registered VERSION of MODEL to production: staging, approval, every step of its rollout, champion.
+    """Release a registered VERSION of MODEL: staging, approval, every rollout step, champion.
 
-    Exits 3 when something speaks against it, 4 when it waits for an approval.
+    Exits 3 when there are blockers, 4 when it waits for an approval.
     """
-    from airworthy.registry.mlflow_errors import explained
+    from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
-    from airworthy.registry.stage_outputs import read_delivery
+    from airworthy.registry.stage_outputs import read_stage_outputs
 
     log_to_stderr()
     environment = load_environment()
-    with explained(environment):
-        payload = read_delivery(open_registry(environment), model, version)
-    payload["run"] = {
-        "model": model,
-        "as_of": payload["dataset"]["window"]["end"],
-        "reason": "manual",
-        "promote": promote,
-        "run_id": run_id or new_run_id(),
-        "requested_by": user_name(),
-    }
+    with mlflow_errors(environment):
+        payload = read_stage_outputs(open_registry(environment), model, version)
+    as_of = payload["dataset"]["window"]["end"]
+    payload["run"] = {**manual_request(model, as_of, run_id), "promote": promote}
     payload = release_version(payload, approve)
     print_release(payload)
     if "deployment" not in payload:
@@ -166,9 +160,10 @@ def rollback(
         str | None, typer.Option(help="Complete the rollback that this run began.")
     ] = None,
 ) -> None:
-    """Give all traffic back to an earlier champion of MODEL, checked first. The bad one does not come back by itself.
+    """Give all traffic back to an earlier champion of MODEL, after a check of its answers.
 
-    Given again after it was cut off, it completes what it began.
+    The version that is rolled back stays out until a person brings it back. The same command again
+    completes a rollback that was cut off.
     """
     from airworthy.stages import run_stage
 
@@ -177,17 +172,11 @@ def rollback(
         raise TerminalError(
             "the reason is empty", model=model, allowed="some words, or no --reason"
         )
-    now = datetime.now(UTC)
-    request = {
-        "model": model,
-        "as_of": floor_day(now).isoformat(),
-        "reason": "manual",
-        "run_id": run_id or new_run_id(),
-        "requested_by": user_name(),
-    }
-    asked = {"to_version": to_version, "reason": reason.strip()}
-    done = run_stage("rollback", {"run": request, "rollback_request": asked})
+    run = manual_request(model, floor_day(datetime.now(UTC)).isoformat(), run_id)
+    request = {"to_version": to_version, "reason": reason.strip()}
+    result = run_stage("rollback", {"run": run, "rollback_request": request})
+    parity = f"parity on {result['parity_rows']} rows: {result['max_difference']:.3g}"
     typer.echo(
-        f"{model}: version {done['to_version']} serves again instead of version {done['from_version']}: "
-        f"{done['reason']} (parity on {done['parity_rows']} rows: {done['max_difference']:.3g})"
+        f"{model}: version {result['to_version']} serves again instead of version "
+        f"{result['from_version']}: {result['reason']} ({parity})"
     )

@@ -1,4 +1,4 @@
-"""Walking a release in this process: staging, approval, every step of the rollout, production."""
+"""A release in this process: staging, approval, every rollout step, production."""
 
 from __future__ import annotations
 
@@ -11,32 +11,37 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import current_thread, main_thread
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 
+if TYPE_CHECKING:
+    from airworthy.handover import GuardedStep
+    from airworthy.release.release_rules import ReleaseRules
+
 log = logging.getLogger("airworthy.run")
 
 REJECTED, WAITS_FOR_APPROVAL = 3, 4
-_BETWEEN_LOOKS, _LOST_LOOKS = 1.0, 30  # seconds; and how many looks in a row may go unanswered
-_TOLD_EVERY = 30.0
+_POLL_SECONDS = 1.0
+_MAX_FAILED_POLLS = 30  # in a row
+_LOG_SECONDS = 30.0
 
 
 def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, Any]:
-    """Take a registered version to production and return the payload with what was handed over.
+    """Release a registered version and return the payload with the outputs of the stages.
 
-    Without ``deployment`` in it, the version waits for an approval. Ended early, by a fault or by a signal, a rollout
-    is stopped: nothing is left on a version that nobody watches.
+    Without ``deployment`` in it, the version waits for an approval. An error or a signal stops the
+    rollout: no version stays in traffic without a guard.
 
     Args:
-        payload: What the stages up to ``register`` handed over, and ``run``.
-        approve: The caller's words of approval, which are recorded; None: the caller does not approve.
+        payload: The outputs of the stages up to ``register``, and ``run``.
+        approve: The caller's comment on the approval, which is recorded; None: no approval.
 
     Raises:
-        TerminalError: when staging finds the version unfit, the guard trips, or it cannot be released.
+        TerminalError: when staging rejects the version, the guard trips, or it cannot be released.
         TransientError: when MLflow, the ledger or the server cannot be reached.
     """
     from airworthy.handover import RunRequest
@@ -47,39 +52,54 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
     job = open_job(RunRequest.model_validate(payload["run"]))
     rules = release_rules(job.spec, job.environment)
     if approve is not None:
-        _demand_approver(
+        _require_approver(
             job.spec.model, job.spec.release.approvers, payload["run"]["requested_by"], approve
         )
-    with model_server(job.environment):
-        payload["parity"] = timed("deploy_staging", lambda: run_stage("deploy_staging", payload))
+    with _model_server(job.environment):
+        payload["parity"] = run_timed(
+            "deploy_staging", lambda: run_stage("deploy_staging", payload)
+        )
         if rules.approval == "required" and approve is None:
             return payload
         if approve is not None:
-            answer = {
-                "decision": "approve",
-                "who": payload["run"]["requested_by"],
-                "comment": approve.strip(),
-                "at": datetime.now(UTC).isoformat(),
-            }
-            payload["approval"] = run_stage("approval", {**payload, "approval_answer": answer})
-        step = None
-        try:
-            with _terminated_as_exit():
-                for step in rules.watched_steps:
-                    if not _watch(payload, step):
-                        break
-                payload["deployment"] = timed(
-                    "deploy_production", lambda: run_stage("deploy_production", payload)
-                )
-        except BaseException as error:
-            if step is not None:
-                _stop(payload, step, error)
-            raise
+            payload["approval"] = _approve(payload, approve)
+        _roll_out(payload, rules)
     return payload
 
 
+def _approve(payload: dict[str, Any], comment: str) -> dict[str, Any]:
+    from airworthy.stages import run_stage
+
+    answer = {
+        "decision": "approve",
+        "who": payload["run"]["requested_by"],
+        "comment": comment.strip(),
+        "at": datetime.now(UTC).isoformat(),
+    }
+    return run_stage("approval", {**payload, "approval_answer": answer})
+
+
+def _roll_out(payload: dict[str, Any], rules: ReleaseRules) -> None:
+    """Guard every rollout step, then deploy. Adds the deployment to the payload."""
+    from airworthy.stages import run_stage
+
+    step = None
+    try:
+        with _sigterm_as_exit():
+            for step in rules.guarded_steps:
+                if not _guard_step(payload, step):
+                    break
+            payload["deployment"] = run_timed(
+                "deploy_production", lambda: run_stage("deploy_production", payload)
+            )
+    except BaseException as error:
+        if step is not None:
+            _stop_rollout(payload, step, error)
+        raise
+
+
 def print_release(payload: dict[str, Any]) -> None:
-    """Print what came of a release: champion or not, and why; or how to approve it."""
+    """Print the result of a release and its reason, or the command to approve it."""
     version, deployment = payload["version"], payload.get("deployment")
     if deployment:
         typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
@@ -88,7 +108,7 @@ def print_release(payload: dict[str, Any]) -> None:
         typer.echo(f"champion: not yet: it waits for an approval: {command}")
 
 
-def _demand_approver(model: str, approvers: list[str], who: str, approve: str) -> None:
+def _require_approver(model: str, approvers: list[str], who: str, approve: str) -> None:
     if not approve.strip():
         raise TerminalError(
             "an approval needs some words", model=model, received="an empty comment", allowed="why"
@@ -103,100 +123,110 @@ def _demand_approver(model: str, approvers: list[str], who: str, approve: str) -
         )
 
 
-def _watch(payload: dict[str, Any], step: Any) -> bool:
-    """Look until a step ends; False when something speaks against the version, which production will say again.
+def _guard_step(payload: dict[str, Any], step: GuardedStep) -> bool:
+    """Poll a step until it ends. False when the version is held: production gives the blockers.
 
     Raises:
         TerminalError: when the rollout was ended.
     """
-    from airworthy.stages import run_stage
-
-    lost, told = 0, (0.0, "")
+    failed_polls, last_log = 0, (0.0, "")
     while True:
         try:
-            status = run_stage("rollout", {**payload, "rollout_request": {"step": step}})
-            lost = 0
+            status = _poll_step(payload, step)
+            failed_polls = 0
         except TransientError as error:
-            lost += 1
-            if lost > _LOST_LOOKS:
+            failed_polls += 1
+            if failed_polls > _MAX_FAILED_POLLS:
                 raise
             log.warning("rollout %s: %s; looking again", step, error.problem)
-            time.sleep(_BETWEEN_LOOKS)
+            time.sleep(_POLL_SECONDS)
             continue
-        if told[1] != status["state"] or time.monotonic() > told[0] + _TOLD_EVERY:
-            log.info("rollout %s: %s", step, _in_words(status))
-            told = (time.monotonic(), status["state"])
+        logged_at, logged_state = last_log
+        if logged_state != status["state"] or time.monotonic() > logged_at + _LOG_SECONDS:
+            log.info("rollout %s: %s", step, _status_text(status))
+            last_log = (time.monotonic(), status["state"])
         if status["state"] == "tripped":
-            raise TerminalError(
-                f"the rollout was ended, the champion has all of the traffic: {'; '.join(status['reasons'])}",
-                model=payload["run"]["model"],
-                stage="rollout",
-                received=f"version {status['version']}, step {step}",
-                next_step=f"airworthy ledger {payload['run']['model']}",
-            )
+            raise _tripped(payload, status)
         if status["state"] in ("done", "held"):
             return bool(status["state"] == "done")
-        time.sleep(_BETWEEN_LOOKS)
+        time.sleep(_POLL_SECONDS)
 
 
-def _in_words(status: dict[str, Any]) -> str:
-    seen, words = status["challenger"], [status["state"]]
-    if seen:
-        words.append(f"{seen['requests']:,} requests, {seen['errors']:,} errors")
-    if seen and seen["p99_ms"] is not None:
-        words.append(f"p99 {seen['p99_ms']:.1f} ms")
-    if status["state"] == "baking":
-        words.append(f"until {status['until']}")
-    return ", ".join([*words, *status["reasons"]])
-
-
-def _stop(payload: dict[str, Any], step: Any, error: BaseException) -> None:
-    """End the rollout that this process watched; what was ended before stays as it is."""
+def _poll_step(payload: dict[str, Any], step: GuardedStep) -> dict[str, Any]:
     from airworthy.stages import run_stage
 
-    why = (
+    return run_stage("rollout", {**payload, "rollout_request": {"step": step}})
+
+
+def _tripped(payload: dict[str, Any], status: dict[str, Any]) -> TerminalError:
+    model, reasons = payload["run"]["model"], "; ".join(status["reasons"])
+    return TerminalError(
+        f"the rollout was ended, the champion has all of the traffic: {reasons}",
+        model=model,
+        stage="rollout",
+        received=f"version {status['version']}, step {status['step']}",
+        next_step=f"airworthy ledger {model}",
+    )
+
+
+def _status_text(status: dict[str, Any]) -> str:
+    figures, parts = status["challenger"], [status["state"]]
+    if figures:
+        parts.append(f"{figures['requests']:,} requests, {figures['errors']:,} errors")
+    if figures and figures["p99_ms"] is not None:
+        parts.append(f"p99 {figures['p99_ms']:.1f} ms")
+    if status["state"] == "baking":
+        parts.append(f"until {status['until']}")
+    return ", ".join([*parts, *status["reasons"]])
+
+
+def _stop_rollout(payload: dict[str, Any], step: GuardedStep, error: BaseException) -> None:
+    """End the rollout of this process, unless it has ended."""
+    from airworthy.stages import run_stage
+
+    reason = (
         error.problem
         if isinstance(error, AirworthyError)
         else f"the command was cut off: {type(error).__name__}"
     )
     try:
-        run_stage("rollout", {**payload, "rollout_request": {"step": step, "stop": why}})
-    except AirworthyError as also:
-        log.error("the rollout's end was not recorded: %s", also.problem)
+        run_stage("rollout", {**payload, "rollout_request": {"step": step, "stop": reason}})
+    except AirworthyError as stop_error:
+        log.error("the rollout's end was not recorded: %s", stop_error.problem)
 
 
 @contextmanager
-def _terminated_as_exit() -> Iterator[None]:
-    """Let SIGTERM end the block as an interrupt does, so that what it began is stopped."""
+def _sigterm_as_exit() -> Iterator[None]:
+    """Raise `SystemExit` in the block on SIGTERM, so that its rollout is stopped."""
     if current_thread() is not main_thread():
         yield
         return
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def raise_exit(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, raise_exit)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def timed(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Do some work and log how long it took."""
+def run_timed(name: str, function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Call a function, log its duration in seconds under a name, and return its result."""
     started = time.perf_counter()
-    result = work()
+    result = function()
     log.info("%s: %.1f s", name, time.perf_counter() - started)
     return result
 
 
 @contextmanager
-def model_server(environment: Environment) -> Iterator[None]:
-    """Make sure that a model server answers: the environment's, or a real one of our own for as long as it takes."""
+def _model_server(environment: Environment) -> Iterator[None]:
+    """Run the block with a model server: the environment's, else one in this process."""
     from airworthy.release.open_server import open_server
 
-    with open_server(environment) as known:
-        if known.is_up():
+    with open_server(environment) as server:
+        if server.is_up():
             yield
             return
     from airworthy.serving.in_process_server import running_server

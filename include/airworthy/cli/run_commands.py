@@ -1,4 +1,4 @@
-"""``airworthy run``, ``stage`` and ``serve``: the commands that do the work, without Airflow."""
+"""``airworthy run``, ``stage`` and ``serve``: run stages and the model server without Airflow."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.date_options import end_of_data
+from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.date_options import parse_as_of
 from airworthy.cli.release_in_process import (
     REJECTED,
     WAITS_FOR_APPROVAL,
     print_release,
     release_version,
-    timed,
+    run_timed,
 )
 from airworthy.errors import TerminalError
 
@@ -49,17 +49,14 @@ def run(
 ) -> None:
     """Run every stage of MODEL in this process.
 
-    Exits 3 when the challenger was rejected, 4 when it waits for an approval (see airworthy release).
+    Exits 3 when the challenger was rejected, 4 when it waits for an approval: see airworthy
+    release.
     """
     log_to_stderr()
     request = {
-        "model": model,
-        "as_of": end_of_data(as_of).isoformat(),
-        "reason": "manual",
+        **manual_request(model, parse_as_of(as_of).isoformat()),
         "promote": promote,
-        "run_id": new_run_id(),
-        "requested_by": user_name(),
-        "parameters": _parameters(parameter or []),
+        "parameters": _parse_parameters(parameter or []),
     }
     payload = _run_stages({"run": request}, release, approve)
     _summarise(payload)
@@ -76,7 +73,7 @@ def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> 
     from airworthy.stages import run_stage
 
     for name in ("ingest", "validate", "train", "evaluate", "register"):
-        payload[STAGES[name].output] = timed(name, partial(run_stage, name, payload))
+        payload[STAGES[name].output] = run_timed(name, partial(run_stage, name, payload))
     if (
         release
         and payload["version"]["validation_status"] == "approved"
@@ -91,30 +88,30 @@ def _summarise(payload: dict[str, Any]) -> None:
     from airworthy.handover import DatasetRef, Verdict
 
     dataset = DatasetRef.model_validate(payload["dataset"])
-    typer.echo(
-        f"dataset: {dataset.id}: {dataset.rows:,} rows of {len(dataset.partitions)} partitions {dataset.window}"
-    )
+    size = f"{dataset.rows:,} rows of {len(dataset.partitions)} partitions"
+    typer.echo(f"dataset: {dataset.id}: {size} {dataset.window}")
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")
     if payload["verdict"]["releasable"] and version["validation_status"] == "rejected":
         typer.echo(
-            "the same data, code and parameters were rejected before: that version can never take an alias"
+            "the same data, code and parameters were rejected before: "
+            "that version can never take an alias"
         )
     print_release(payload)
 
 
-def stage(
+def stage(  # noqa: PLR0913 - the command's options
     name: Annotated[str, typer.Argument(help="The stage's name.")],
     model: Annotated[str, typer.Option(help="The model's name.")],
     as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why this runs.")] = None,
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
-    given: Annotated[
+    input_source: Annotated[
         str | None,
         typer.Option(
             "--input",
-            help="What earlier stages handed over: a JSON file, - (standard input), env:NAME.",
+            help="Outputs of earlier stages: a JSON file, - (standard input), env:NAME.",
         ),
     ] = None,
     output: Annotated[
@@ -122,30 +119,27 @@ def stage(
         typer.Option(help="File for the result. Default: standard output.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Run one stage: JSON in, JSON out, logs on stderr. env:NAME is a variable with JSON packed by gzip and base64."""
+    """Run one stage: JSON in, JSON out, logs on stderr.
+
+    env:NAME is a variable with JSON packed by gzip and base64.
+    """
     from airworthy.stages import run_stage
 
     log_to_stderr()
-    payload = _read_payload(given)
-    default = {
-        "as_of": end_of_data(None).isoformat(),
-        "reason": "manual",
-        "run_id": new_run_id(),
-        "requested_by": user_name(),
-    }
-    # What is said on the command line is meant: it wins over the payload, and the payload over the defaults.
-    said = {
-        "as_of": as_of and end_of_data(as_of).isoformat(),
+    payload = _read_payload(input_source)
+    options = {
+        "as_of": as_of and parse_as_of(as_of).isoformat(),
         "reason": reason,
         "run_id": run_id,
         "model": model,
     }
+    # Options win over the payload, and the payload over the defaults.
     payload["run"] = (
-        default
-        | _run_of(payload)
-        | {key: value for key, value in said.items() if value is not None}
+        manual_request(model, parse_as_of(None).isoformat())
+        | _run_in(payload)
+        | {key: value for key, value in options.items() if value is not None}
     )
-    # Whatever a library or a model's features print is for people: standard output is for the result alone.
+    # Standard output is for the result alone. Libraries and features may print, too.
     with redirect_stdout(sys.stderr):
         result = run_stage(name, payload)
     if output is None:
@@ -154,24 +148,24 @@ def stage(
         output.write_text(json.dumps(result), encoding="utf-8")
 
 
-def _run_of(payload: dict[str, Any]) -> dict[str, Any]:
-    given = payload.get("run", {})
-    if not isinstance(given, dict):
+def _run_in(payload: dict[str, Any]) -> dict[str, Any]:
+    run = payload.get("run", {})
+    if not isinstance(run, dict):
         raise TerminalError(
-            "the stage's input run is not an object", received=repr(given), allowed="an object"
+            "the stage's input run is not an object", received=repr(run), allowed="an object"
         )
-    return given
+    return run
 
 
-def _read_payload(given: str | None) -> dict[str, Any]:
-    if given is None:
+def _read_payload(source: str | None) -> dict[str, Any]:
+    if source is None:
         return {}
     try:
-        content = json.loads(_read_input(given))
+        content = json.loads(_read_input(source))
     except (OSError, ValueError) as error:
         raise TerminalError(
             "the stage's input cannot be read",
-            received=f"{given}: {error}",
+            received=f"{source}: {error}",
             allowed="a JSON object",
         ) from None
     if not isinstance(content, dict):
@@ -183,20 +177,20 @@ def _read_payload(given: str | None) -> dict[str, Any]:
     return content
 
 
-def _read_input(given: str) -> str:
-    """Return the text behind ``--input``.
+def _read_input(source: str) -> str:
+    """Return the text of ``--input``.
 
     Raises:
         OSError: when the file cannot be read.
         ValueError: when the variable is not set or not packed.
     """
-    if given == "-":
+    if source == "-":
         return sys.stdin.read()
-    if not given.startswith("env:"):
-        return Path(given).read_text(encoding="utf-8")
+    if not source.startswith("env:"):
+        return Path(source).read_text(encoding="utf-8")
     from airworthy.stage_input import unpack
 
-    name = given.removeprefix("env:")
+    name = source.removeprefix("env:")
     if name not in os.environ:
         raise ValueError(f"the environment variable {name} is not set")
     return unpack(os.environ[name])
@@ -212,9 +206,9 @@ def serve(
     serve_models(host, port)
 
 
-def _parameters(given: list[str]) -> dict[str, Any]:
+def _parse_parameters(texts: list[str]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
-    for text in given:
+    for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name:
             raise TerminalError(

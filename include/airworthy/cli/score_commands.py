@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airworthy.cli.caller import log_to_stderr, new_run_id, user_name
-from airworthy.cli.date_options import end_of, end_of_data
-from airworthy.cli.release_in_process import timed
+from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.date_options import parse_as_of, parse_day_end
+from airworthy.cli.release_in_process import run_timed
 
 if TYPE_CHECKING:
     from airworthy.handover import BatchScore
@@ -30,7 +30,7 @@ def score(
         ),
     ] = None,
 ) -> None:
-    """Score the newest rows of MODEL with its champion, into the lake; what was scored before is left alone."""
+    """Score the newest rows of MODEL with its champion into the lake. Current scores stay."""
     from airworthy.handover import BatchScore
     from airworthy.handover.catalogue import OPERATIONS
     from airworthy.stages import run_stage
@@ -38,36 +38,31 @@ def score(
     log_to_stderr()
     payload: dict[str, Any] = {"run": _request(model, as_of)}
     for name in ("ingest_inputs", "score"):
-        payload[OPERATIONS[name].output] = timed(name, partial(run_stage, name, payload))
+        payload[OPERATIONS[name].output] = run_timed(name, partial(run_stage, name, payload))
     _summarise(BatchScore.model_validate(payload["batch_score"]))
 
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:
-    from airworthy.batch_scoring.scoring_inputs import scoring_of
+    from airworthy.batch_scoring.scoring_inputs import score_part_of
     from airworthy.environment import load_environment
     from airworthy.spec import load_spec
 
-    spec, moment = load_spec(load_environment().models / model / "model.yaml"), end_of_data(as_of)
-    # Before a stage runs, which would count as failing: none of a model that scores no batches would ever succeed.
-    scoring_of(spec)
+    spec, moment = load_spec(load_environment().models / model / "model.yaml"), parse_as_of(as_of)
+    # Fails here: the metrics would count a failed stage of a model that never scores batches.
+    score_part_of(spec)
     if as_of is None and spec.end is not None:
-        moment = min(moment, end_of(spec.end.isoformat()))
-    return {
-        "model": model,
-        "as_of": moment.isoformat(),
-        "reason": "manual",
-        "run_id": new_run_id(),
-        "requested_by": user_name(),
-    }
+        moment = min(moment, parse_day_end(spec.end.isoformat()))
+    return manual_request(model, moment.isoformat())
 
 
-def _summarise(found: BatchScore) -> None:
+def _summarise(result: BatchScore) -> None:
     outcomes = ", ".join(
-        f"{count} {outcome}" for outcome, count in Counter(found.partitions.values()).items()
+        f"{count} {outcome}" for outcome, count in Counter(result.partitions.values()).items()
     )
-    typer.echo(f"version: {found.version} (bundle {found.bundle_digest[:12]})")
-    typer.echo(f"partitions {found.window}: {outcomes}")
+    typer.echo(f"version: {result.version} (bundle {result.bundle_digest[:12]})")
+    typer.echo(f"partitions {result.window}: {outcomes}")
     typer.echo(
-        f"rows: {found.rows:,} scored, {found.rows_written:,} of them now; {found.quarantined:,} in quarantine"
+        f"rows: {result.rows:,} scored, {result.rows_written:,} of them now; "
+        f"{result.quarantined:,} in quarantine"
     )
-    typer.echo(f"table: {found.table} (version {found.table_version})")
+    typer.echo(f"table: {result.table} (version {result.table_version})")

@@ -1,4 +1,4 @@
-"""Commands about specs: ``check``, ``schema``, ``new-model``."""
+"""The commands for specs: ``check``, ``schema``, ``new-model``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 
 class TaskChoice(StrEnum):
-    """What a new model predicts: a number, yes or no, one of several classes."""
+    """The task of a new model: a number, a yes or no, or one of several classes."""
 
     regression = "regression"
     binary = "binary"
@@ -18,7 +18,7 @@ class TaskChoice(StrEnum):
 
 
 class SourceChoice(StrEnum):
-    """Where a new model's rows come from."""
+    """The source of a new model's rows."""
 
     simulator = "simulator"
     files = "files"
@@ -36,34 +36,36 @@ def check(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Model folders, spec files, or folders of them. Default: every model of the project."
+            help="Model folders, spec files, or folders of them. Default: every model of the "
+            "project."
         ),
     ] = None,
 ) -> None:
     """Print every fault of every model spec; exit 1 when there is one."""
-    from airworthy.checks.check_spec import check_spec, specs_in
+    from airworthy.checks.check_spec import check_spec, spec_files
     from airworthy.environment import load_environment
 
     folders = paths or [load_environment().models]
-    specs = [spec for path in folders for spec in specs_in(path)]
+    specs = [spec for path in folders for spec in spec_files(path)]
     if not specs:
-        looked_in = ", ".join(str(path) for path in folders)
+        locations = ", ".join(str(path) for path in folders)
         typer.echo(
-            f"there is no model spec in {looked_in}\n  next:     airworthy new-model NAME", err=True
+            f"there is no model spec in {locations}\n  next:     airworthy new-model NAME", err=True
         )
         raise typer.Exit(1)
-    broken, faults = 0, 0
+    broken_specs, fault_count = 0, 0
     for path in specs:
-        checked = check_spec(path)
-        for fault in checked.faults:
+        result = check_spec(path)
+        for fault in result.faults:
             typer.secho(str(fault), fg=typer.colors.RED, err=True)
-        if checked.spec is not None and not checked.faults:
-            typer.secho(f"{checked.spec.model}: ok ({path})", fg=typer.colors.GREEN)
-        broken += bool(checked.faults)
-        faults += len(checked.faults)
-    if faults:
+        if result.spec is not None and not result.faults:
+            typer.secho(f"{result.spec.model}: ok ({path})", fg=typer.colors.GREEN)
+        broken_specs += bool(result.faults)
+        fault_count += len(result.faults)
+    if fault_count:
         typer.echo(
-            f"{_count(faults, 'fault')} in {broken} of {_count(len(specs), 'spec')}", err=True
+            f"{_count(fault_count, 'fault')} in {broken_specs} of {_count(len(specs), 'spec')}",
+            err=True,
         )
         raise typer.Exit(1)
 
@@ -97,7 +99,7 @@ def new_model(
         SourceChoice, typer.Option(help="Where its rows come from.")
     ] = SourceChoice.simulator,
 ) -> None:
-    """Make a working model folder to start from; where there is no project, the current folder becomes one."""
+    """Make a working model folder. Without a project, the current folder becomes one."""
     from airworthy.environment import load_environment
     from airworthy.project import find_project
     from airworthy.spec.scaffold import scaffold
@@ -110,7 +112,7 @@ def new_model(
         typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
     typer.echo("  airworthy check")
     typer.echo(
-        f"  airworthy run {name} --as-of DATE    # the whole path in this process, without Airflow"
+        f"  airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
     )
 
 

@@ -1,4 +1,4 @@
-"""``airworthy staleness``: how a model's quality decays with its age, and the age alert that follows."""
+"""``airworthy staleness``: measures a model's loss by its age, and sets the age alert."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airworthy.cli.caller import log_problems_to_stderr, new_run_id, user_name
-from airworthy.cli.date_options import end_of_data
-from airworthy.cli.progress import progress
+from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.date_options import parse_as_of
+from airworthy.cli.progress_bar import progress
 from airworthy.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -36,19 +36,20 @@ def staleness(
         bool, typer.Option(help="Set alerts.champion_max_age in the model's spec.")
     ] = False,
 ) -> None:
-    """Measure how MODEL's quality decays with its age, and from which age on that is worth an alert.
+    """Measure MODEL's loss by its age, and the age that is worth an alert.
 
-    Challengers are trained as of past days, in a lake of their own; nothing is registered. An age is allowed when its
-    loss against a challenger of the day is surely within the spec's monitor.performance.max_loss.
+    Trains challengers as of past days, in a separate lake; registers nothing. An age is allowed
+    when its loss against a new challenger is surely within the spec's
+    monitor.performance.max_loss.
     """
     from airworthy.staleness.curve import curve_table
-    from airworthy.staleness.curve_evidence import keep_curve, record_curve
+    from airworthy.staleness.curve_evidence import record_curve, save_curve
 
-    log_problems_to_stderr()
-    job = _job(model, as_of)
+    log_warnings_to_stderr()
+    job = open_manual_job(model, parse_as_of(as_of))
     curve = _measure(job, ages, windows)
     typer.echo(curve_table(curve))
-    folder = keep_curve(job, curve)
+    folder = save_curve(job, curve)
     typer.echo(f"evidence: {folder}")
     written = False
     try:
@@ -60,36 +61,26 @@ def staleness(
         typer.echo(f"alerts:\n  champion_max_age: {curve.limit.age}d")
 
 
-def _job(model: str, as_of: str | None) -> Job:
-    from airworthy.handover import RunRequest
-    from airworthy.job import open_job
-
-    end = end_of_data(as_of)
-    return open_job(
-        RunRequest(
-            model=model, as_of=end, reason="manual", run_id=new_run_id(), requested_by=user_name()
-        )
-    )
-
-
 def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
-    from airworthy.registry.mlflow_errors import explained
+    from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
     from airworthy.replay import newest_end
+    from airworthy.staleness.age_comparison import RegisteredModels, StalenessPlan
     from airworthy.staleness.curve import parse_ages
-    from airworthy.staleness.measure_staleness import RegisteredModels, measure_staleness
+    from airworthy.staleness.measure_staleness import measure_staleness
 
     days = parse_ages(ages)
-    with explained(job.environment), progress() as tell:
+    with mlflow_errors(job.environment), progress() as report:
         registered = RegisteredModels(open_registry(job.environment), job.spec.model)
-        return measure_staleness(job, registered, newest_end(job), windows, days, tell)
+        plan = StalenessPlan(newest_end(job), windows, days)
+        return measure_staleness(job, registered, plan, report)
 
 
 def _write(job: Job, curve: StalenessCurve) -> bool:
-    """Set the alert in the model's spec and say so.
+    """Set the alert in the model's spec and print the change.
 
     Raises:
-        TerminalError: when no age was found to set it to.
+        TerminalError: when the curve allows no age.
     """
     from airworthy.spec.edit_spec import set_in_part
 
@@ -103,7 +94,6 @@ def _write(job: Job, curve: StalenessCurve) -> bool:
         )
     path = job.folder / "model.yaml"
     changed = set_in_part(path, "alerts", "champion_max_age", f"{curve.limit.age}d")
-    typer.echo(
-        f"{path}: alerts.champion_max_age {'is now' if changed else 'was already'} {curve.limit.age}d"
-    )
+    verb = "is now" if changed else "was already"
+    typer.echo(f"{path}: alerts.champion_max_age {verb} {curve.limit.age}d")
     return True

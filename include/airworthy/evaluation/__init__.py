@@ -1,1 +1,1 @@
-"""Measuring models on the holdout: metrics, their uncertainty, slices and pictures."""
+"""Measures models on the holdout: metrics, intervals, slices, behaviour, plots, the report."""

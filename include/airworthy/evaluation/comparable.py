@@ -1,4 +1,4 @@
-"""Whether a champion can be scored on the challenger's rows: a spec may have changed since it was trained."""
+"""The check that a champion can score the challenger's rows: the spec may have changed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from airworthy.features import polars_schema
 from airworthy.spec import ModelSpec
 
 
-def why_incomparable(champion: Manifest, spec: ModelSpec) -> str | None:
+def incomparable_reason(champion: Manifest, spec: ModelSpec) -> str | None:
     """Return why a champion cannot be compared with a challenger of this spec; None when it can."""
     if champion.task != spec.task:
         return f"the champion is a {champion.task} model, and the task is now {spec.task}"
-    given, wanted = polars_schema(spec.inputs), polars_schema(champion.inputs)
-    lacking = [
+    declared = polars_schema(spec.inputs)
+    missing = [
         f"{name} ({champion.inputs[name]})"
-        for name, kind in wanted.items()
-        if given.get(name) != kind
+        for name, kind in polars_schema(champion.inputs).items()
+        if declared.get(name) != kind
     ]
-    if lacking:
-        return f"the champion reads {', '.join(lacking)}, which the spec no longer declares so"
+    if missing:
+        return f"the champion reads {', '.join(missing)}, which the spec no longer declares so"
     return None

@@ -1,8 +1,8 @@
-"""How often a gate errs: its rates over many comparisons whose truth is known, beside those that it promises.
+"""The error rates of a gate, over many comparisons with a known truth, beside its nominal rates.
 
-A comparison of an interval of confidence c may pass a challenger that is worse by the margin, or fail one that is
-not, in (1 - c) / 2 of the cases: these are the nominal rates. How often it comes to no conclusion follows from its
-interval's width.
+A comparison with an interval of confidence c may pass a challenger that is worse by the margin in
+(1 - c) / 2 of the cases, and fail one that is not in as many: these are the nominal rates. The
+share without a conclusion follows from the interval's width.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from airworthy.arrays import Array
+from airworthy.evaluation.task_metrics import TaskMetric
 from airworthy.evaluation.weighted import weighted_metric
-from airworthy.gates.gate_outcomes import Measured, decide
+from airworthy.gates.gate_outcomes import Measurements, evaluate_gates
 from airworthy.gates.non_inferiority import Loss
 from airworthy.handover import GateOutcome, Outcome
-from airworthy.spec.evaluate_part import LOWER_IS_BETTER, Gate, Task
+from airworthy.spec.evaluate_part import Gate, Task
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One decision of a gate against the champion, and the loss that it was about, as a share of the champion's."""
+    """One outcome of a gate against the champion, with the true and the measured loss.
+
+    Losses are shares of the champion's value.
+    """
 
     true_loss: float
     loss: Loss
@@ -38,14 +42,22 @@ class Rate:
     high: float
 
 
-def judged(gate: Gate, loss: Loss, rows: int) -> GateOutcome:
-    """Return what a gate against the champion says of a loss."""
-    known = {"challenger": {gate.metric: float("nan")}, "champion": {gate.metric: float("nan")}}
-    return decide([gate], Measured(known, {}, {(gate.metric, "champion"): loss}, rows))[0]
+def evaluate_gate(gate: Gate, loss: Loss, rows: int) -> GateOutcome:
+    """Return the outcome of a gate against the champion.
+
+    Args:
+        gate: One against the champion, without a slice.
+        loss: The challenger's, with its interval.
+        rows: The number of holdout rows.
+    """
+    nan = float("nan")
+    metrics = {"challenger": {gate.metric: nan}, "champion": {gate.metric: nan}}
+    measurements = Measurements(metrics, {}, {(gate.metric, "champion"): loss}, rows)
+    return evaluate_gates([gate], measurements)[0]
 
 
 def rate_of(outcome: Outcome, comparisons: Sequence[Comparison]) -> Rate:
-    """Return how often the outcome is this one."""
+    """Return the share of comparisons with this outcome."""
     from scipy.stats import binomtest
 
     if not comparisons:
@@ -56,34 +68,53 @@ def rate_of(outcome: Outcome, comparisons: Sequence[Comparison]) -> Rate:
 
 
 def nominal_rate(confidence: float) -> float:
-    """Return how often, at most, a gate of this confidence errs to either side."""
+    """Return the highest rate at which a gate of this confidence errs, to either side.
+
+    >>> nominal_rate(0.5)
+    0.25
+    """
     return (1 - confidence) / 2
 
 
 def expected_passes(comparisons: Sequence[Comparison], margin: float, confidence: float) -> float:
-    """Return the share that should pass if every interval is as wide as the estimate is uncertain: the gate's power."""
+    """Return the gate's power: the expected share of passes.
+
+    Every interval is taken to be as wide as its estimate is uncertain.
+
+    Args:
+        comparisons: At least one.
+        margin: The gate's.
+        confidence: Of the intervals.
+    """
     from scipy.special import ndtr, ndtri
 
     z = -ndtri(nominal_rate(confidence))
-    half = np.array([(each.loss[2] - each.loss[1]) / 2 for each in comparisons])
+    half_width = np.array([(each.loss.high - each.loss.low) / 2 for each in comparisons])
     room = margin - np.array([each.true_loss for each in comparisons])
-    return float(np.mean(ndtr((room / half - 1) * z)))
+    return float(np.mean(ndtr((room / half_width - 1) * z)))
 
 
-def loss_of(
-    task: Task, metric: str, labels: Array, challenger: Array, reference: Array, threshold: float
-) -> float:
-    """Return how much worse the challenger is on these rows, as a share of the reference's value, without interval."""
+def loss_of(metric: TaskMetric, labels: Array, challenger: Array, reference: Array) -> float:
+    """Return how much worse the challenger is, as a share of the reference's value.
+
+    There is no interval.
+
+    Args:
+        metric: One of the task's metrics.
+        labels: Shape (rows,).
+        challenger: Its predictions, as models return them.
+        reference: The other model's predictions of the same rows.
+    """
     once = np.ones((1, len(labels)))
-    ours, other = (
-        weighted_metric(task, metric, labels, p, threshold)(once)[0]
-        for p in (challenger, reference)
+    challenger_value, reference_value = (
+        weighted_metric(metric, labels, predictions)(once)[0]
+        for predictions in (challenger, reference)
     )
-    return float((1 if metric in LOWER_IS_BETTER else -1) * (ours - other) / abs(other))
+    return float(metric.sign * (challenger_value - reference_value) / abs(reference_value))
 
 
 def noisier(task: Task, predictions: Array, noise: Array, amount: float) -> Array:
-    """Return predictions with noise upon them, of probabilities upon their log-odds.
+    """Return predictions with added noise; for probabilities it is added to their log-odds.
 
     Args:
         task: A regression or a binary task.
@@ -93,25 +124,31 @@ def noisier(task: Task, predictions: Array, noise: Array, amount: float) -> Arra
     """
     if task == "regression":
         return predictions + amount * noise
-    known = np.clip(predictions, 1e-6, 1 - 1e-6)
-    return np.asarray(1 / (1 + np.exp(-(np.log(known / (1 - known)) + amount * noise))))
+    clipped = np.clip(predictions, 1e-6, 1 - 1e-6)
+    return np.asarray(1 / (1 + np.exp(-(np.log(clipped / (1 - clipped)) + amount * noise))))
 
 
 def duller(predictions: Array, mean: float, amount: float) -> Array:
-    """Return predictions pulled towards one value; at amount 1 nothing else is left of them."""
+    """Return predictions pulled towards one value.
+
+    Args:
+        predictions: Shape (rows,).
+        mean: The value.
+        amount: In [0, 1]; at 1 every prediction is the value.
+    """
     return np.asarray((1 - amount) * predictions + amount * mean)
 
 
-def amount_for(loss: Callable[[float], float], wanted: float, most: float) -> float | None:
-    """Return the amount of degradation, in ``(0, most)``, whose true loss is the one wanted; None when there is none.
+def amount_for(loss: Callable[[float], float], target: float, maximum: float) -> float | None:
+    """Return the amount of degradation with the target as its true loss; None without one.
 
     Args:
         loss: Amount -> true loss, growing.
-        wanted: Such as the gate's margin.
-        most: The largest amount to try.
+        target: Such as the gate's margin.
+        maximum: The largest amount to try.
     """
     from scipy.optimize import brentq
 
-    if loss(0.0) >= wanted or loss(most) <= wanted:
+    if loss(0.0) >= target or loss(maximum) <= target:
         return None
-    return float(brentq(lambda amount: loss(amount) - wanted, 0.0, most, rtol=1e-4, xtol=1e-6))
+    return float(brentq(lambda amount: loss(amount) - target, 0.0, maximum, rtol=1e-4, xtol=1e-6))

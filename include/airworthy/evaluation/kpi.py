@@ -1,4 +1,4 @@
-"""The business KPI: what each row's answer costs, by a cost matrix or by the model's own function."""
+"""The business KPI: each prediction's cost, by a cost matrix or by the model's function."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from airworthy.arrays import Array
 from airworthy.behaviour import Behaviour
 from airworthy.errors import TerminalError
+from airworthy.evaluation.task_metrics import decisions
 from airworthy.spec import ModelSpec
 
 
@@ -17,63 +18,52 @@ def costs_of_rows(
 
     Args:
         spec: Its ``evaluate.kpi`` and decision threshold.
-        behaviour: Where a function of the spec's is defined.
+        behaviour: Defines the spec's cost function, if there is one.
         labels: Shape (rows,): values or class codes.
-        predictions: As models give them, classes in this order.
+        predictions: As models return them, classes in this order.
         classes: Names of the classes by their codes.
 
     Raises:
-        TerminalError: when the function fails, or gives anything but one finite number per row.
+        TerminalError: when the function fails, or returns anything but one finite number per row.
     """
     kpi = spec.evaluate.kpi
     if kpi is None:
         return None
     if kpi.costs is not None:
-        return _by_matrix(spec, labels, predictions, classes)
+        decided = decisions(predictions, spec.evaluate.decision_threshold)
+        return np.asarray(cost_matrix(spec, classes)[labels.astype(int), decided])
     return _by_function(spec, behaviour, labels, predictions)
 
 
 def cost_matrix(spec: ModelSpec, classes: list[str]) -> Array:
-    """Return the declared costs, shape (classes, classes): row = true class, column = decided class."""
-    place = {name: index for index, name in enumerate(classes)}
+    """Return the costs, shape (classes, classes): row = true class, column = decided class."""
+    codes = {name: code for code, name in enumerate(classes)}
     matrix = np.zeros((len(classes), len(classes)))
     for cost in (spec.evaluate.kpi.costs if spec.evaluate.kpi else None) or []:
-        # A class that no row of the window had can neither be decided nor be true.
-        if cost.actual in place and cost.predicted in place:
-            matrix[place[cost.actual], place[cost.predicted]] = cost.cost
+        # A class without a row in the window can neither be decided nor be true.
+        if cost.actual in codes and cost.predicted in codes:
+            matrix[codes[cost.actual], codes[cost.predicted]] = cost.cost
     return matrix
-
-
-def _by_matrix(spec: ModelSpec, labels: Array, predictions: Array, classes: list[str]) -> Array:
-    if predictions.ndim == 2:
-        decided = predictions.argmax(axis=1)
-    else:
-        decided = (predictions >= spec.evaluate.decision_threshold).astype(int)
-    return np.asarray(cost_matrix(spec, classes)[labels.astype(int), decided])
 
 
 def _by_function(spec: ModelSpec, behaviour: Behaviour, labels: Array, predictions: Array) -> Array:
     name = (spec.evaluate.kpi.function if spec.evaluate.kpi else None) or ""
     function = behaviour.function(name, spec.model)
-    allowed = f"one finite number per row, shape ({len(labels)},)"
+
+    def failure(received: str) -> TerminalError:
+        return TerminalError(
+            f"the KPI function {name!r} gives no cost per row",
+            model=spec.model,
+            stage="evaluate",
+            received=received,
+            allowed=f"one finite number per row, shape ({len(labels)},)",
+            next_step=f"edit {behaviour.path}",
+        )
+
     try:
-        found = np.asarray(function(labels.copy(), predictions.copy()), dtype=np.float64)
+        costs = np.asarray(function(labels.copy(), predictions.copy()), dtype=np.float64)
     except Exception as error:
-        raise _wrong(spec, behaviour, name, f"{type(error).__name__}: {error}", allowed) from error
-    if found.shape != labels.shape or not np.isfinite(found).all():
-        received = f"shape {found.shape}, {int((~np.isfinite(found)).sum())} not finite"
-        raise _wrong(spec, behaviour, name, received, allowed)
-    return found
-
-
-def _wrong(
-    spec: ModelSpec, behaviour: Behaviour, name: str, received: str, allowed: str
-) -> TerminalError:
-    return TerminalError(
-        f"the KPI function {name!r} gives no cost per row",
-        model=spec.model,
-        stage="evaluate",
-        received=received,
-        allowed=allowed,
-        next_step=f"edit {behaviour.path}",
-    )
+        raise failure(f"{type(error).__name__}: {error}") from error
+    if costs.shape != labels.shape or not np.isfinite(costs).all():
+        raise failure(f"shape {costs.shape}, {int((~np.isfinite(costs)).sum())} not finite")
+    return costs

@@ -1,4 +1,4 @@
-"""The model report: one HTML file that a reviewer reads in two minutes, with nothing outside it."""
+"""The model report: one self-contained HTML file for a reviewer with two minutes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from airworthy.job import Job, git_commit
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
 
 _ROLES = ("challenger", "champion", "baseline")
-_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "InconclusiveError"}
-_MOST_SLICES = 60
+_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
+_MAX_SLICES = 60
 
 
 def report_page(
-    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, picture: bytes
+    job: Job, dataset: DatasetRef, challenger: ModelRef, verdict: Verdict, plots: bytes
 ) -> str:
     """Return the report as HTML.
 
     Args:
-        job: Who asked for the run, when and why.
-        dataset: What the model learned from.
+        job: The run.
+        dataset: The model's dataset version.
         challenger: The model.
-        verdict: What is said of it.
-        picture: The plots, as PNG.
+        verdict: The verdict on it.
+        plots: As PNG.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -46,8 +46,8 @@ def report_page(
         metrics=_metrics(job, verdict),
         roles=[role for role in _ROLES if role in verdict.metrics],
         slices=_slices(verdict),
-        most_slices=_MOST_SLICES,
-        picture=base64.b64encode(picture).decode("ascii"),
+        max_slices=_MAX_SLICES,
+        plots=base64.b64encode(plots).decode("ascii"),
     )
 
 
@@ -58,7 +58,7 @@ def _facts(
     started = run.run_id if run.dag_id is None else f"{run.run_id} of {run.dag_id}"
     holdout = f"[{split.holdout_start:%Y-%m-%d}, {split.end:%Y-%m-%d})"
     return [
-        ("Why", f"{run.reason}, asked for by {run.requested_by}"),
+        ("Why", f"{run.reason}, requested by {run.requested_by}"),
         ("Run", started),
         ("As of", f"{run.as_of:%Y-%m-%d %H:%M} UTC"),
         (
@@ -67,7 +67,7 @@ def _facts(
         ),
         ("Dataset digest", dataset.digest),
         ("Learned from", f"{split.train_rows:,} rows before {split.holdout_start:%Y-%m-%d}"),
-        ("Judged on", f"{verdict.holdout_rows:,} rows of {holdout}"),
+        ("Evaluated on", f"{verdict.holdout_rows:,} rows of {holdout}"),
         ("Compared with", f"champion version {champion}" if champion else "no champion"),
         ("Model digest", challenger.bundle_digest),
         ("MLflow run", challenger.mlflow_run_id),
@@ -77,7 +77,7 @@ def _facts(
 
 
 def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
-    """Return one row per metric, with the role that has the best value."""
+    """Return one row per metric, with the best value of all roles."""
     unit = job.spec.evaluate.kpi.unit if job.spec.evaluate.kpi else ""
     rows = []
     for name in verdict.metrics["challenger"]:
@@ -87,8 +87,8 @@ def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
             if name in verdict.metrics.get(role, {})
         }
         best = (min if name in LOWER_IS_BETTER else max)(values.values())
-        way = "lower is better" if name in LOWER_IS_BETTER else "higher is better"
-        note = f"{unit} per row, {way}" if name == KPI and unit else way
+        direction = "lower is better" if name in LOWER_IS_BETTER else "higher is better"
+        note = f"{unit} per row, {direction}" if name == KPI and unit else direction
         rows.append({"name": name, "note": note, "values": values, "best": best})
     return rows
 
@@ -96,17 +96,17 @@ def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:
 def _slices(verdict: Verdict) -> list[dict[str, Any]]:
     """Return one table per sliced column: its largest slices, in the verdict's order."""
     tables = []
-    for column, found in verdict.slices.items():
-        kept = set(sorted(found, key=lambda name: -found[name]["rows"])[:_MOST_SLICES])
-        rows = {name: metrics for name, metrics in found.items() if name in kept}
+    for column, slices in verdict.slices.items():
+        by_size = sorted(slices, key=lambda name: -slices[name]["rows"])
+        largest = set(by_size[:_MAX_SLICES])
+        rows = {name: metrics for name, metrics in slices.items() if name in largest}
         names = [
             name
             for name in verdict.metrics["challenger"]
             if any(name in metrics for metrics in rows.values())
         ]
-        tables.append(
-            {"column": column, "names": names, "rows": rows, "left_out": len(found) - len(rows)}
-        )
+        left_out = len(slices) - len(rows)
+        tables.append({"column": column, "names": names, "rows": rows, "left_out": left_out})
     return tables
 
 

@@ -1,6 +1,6 @@
-"""One picture of a challenger on its holdout, for people who would rather look than read.
+"""The plots of a challenger on its holdout, as one figure.
 
-Where models can be told apart in one panel, champion and baseline stand beside the challenger.
+Panels with one curve per model also show the champion and the baseline.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airworthy.arrays import Array
-from airworthy.evaluation.curves import Curve, calibration, precision_recall, receiver
-from airworthy.evaluation.holdout import Scored
+from airworthy.evaluation.curves import Curve, calibration, precision_recall, roc
+from airworthy.evaluation.holdout import ScoredHoldout
 from airworthy.evaluation.task_metrics import confusion
 from airworthy.spec import ModelSpec
 
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 
 Panels = Iterator["Axes"]
 _COLOURS = {"challenger": "tab:blue", "champion": "tab:orange", "baseline": "tab:gray"}
-_MOST_POINTS = 5000
-_MOST_CURVES = 8
-_MOST_NUMBERED = 15
+_MAX_POINTS = 5000
+_MAX_CURVES = 8
+_MAX_CLASSES_WITH_NUMBERS = 15
 
 
 def draw(
-    spec: ModelSpec, scored: Scored, importance: dict[str, float], classes: list[str]
+    spec: ModelSpec, scored: ScoredHoldout, importance: dict[str, float], classes: list[str]
 ) -> Figure:
-    """Return the figure; nothing global of matplotlib is touched, so threads and forked tasks may draw.
+    """Return the figure.
+
+    No global state of matplotlib is used, so threads and forked tasks may draw.
 
     Args:
         spec: Names the task, the label and the decision threshold.
-        scored: The holdout with every model's answers.
+        scored: The holdout with every model's predictions.
         importance: Feature -> its share of the challenger's total gain.
         classes: The challenger's, in the order of codes; empty for a regression.
     """
@@ -52,9 +54,9 @@ def draw(
     return figure
 
 
-def _regression(spec: ModelSpec, panels: Panels, scored: Scored) -> None:
+def _regression(spec: ModelSpec, panels: Panels, scored: ScoredHoldout) -> None:
     labels, predictions = scored.labels, scored.predictions["challenger"]
-    step = max(1, len(labels) // _MOST_POINTS)
+    step = max(1, len(labels) // _MAX_POINTS)
     low, high = float(labels.min()), float(labels.max())
     axes = next(panels)
     axes.plot(labels[::step], predictions[::step], ".", markersize=2, alpha=0.4)
@@ -69,17 +71,22 @@ def _regression(spec: ModelSpec, panels: Panels, scored: Scored) -> None:
     )
 
 
-def _residuals(spec: ModelSpec, axes: Axes, scored: Scored) -> None:
-    """Draw how residuals are spread; the thousandth farthest out at either end is in the outermost bins."""
-    residuals = {role: scored.labels - found for role, found in scored.predictions.items()}
+def _residuals(spec: ModelSpec, axes: Axes, scored: ScoredHoldout) -> None:
+    """Draw the distribution of residuals.
+
+    The outermost bins also hold the farthest thousandth at either end.
+    """
+    residuals = {
+        role: scored.labels - predictions for role, predictions in scored.predictions.items()
+    }
     low, high = np.quantile(np.concatenate(list(residuals.values())), [0.001, 0.999])
     edges = np.linspace(low, high, 61).tolist()
-    for role, found in residuals.items():
-        kind: Any = "stepfilled" if role == "challenger" else "step"
+    for role, values in residuals.items():
+        style: Any = "stepfilled" if role == "challenger" else "step"
         axes.hist(
-            np.clip(found, edges[0], edges[-1]),
+            np.clip(values, edges[0], edges[-1]),
             bins=edges,
-            histtype=kind,
+            histtype=style,
             color=_COLOURS[role],
             label=role,
         )
@@ -87,13 +94,15 @@ def _residuals(spec: ModelSpec, axes: Axes, scored: Scored) -> None:
     axes.legend()
 
 
-def _classification(spec: ModelSpec, panels: Panels, scored: Scored, classes: list[str]) -> None:
-    told = _told_apart(spec, scored, classes)
-    of = ", each class against all others" if spec.task == "multiclass" else ""
-    _receiver(next(panels), {name: receiver(*each) for name, each in told.items()}, f"ROC{of}")
-    found = {name: precision_recall(*each) for name, each in told.items()}
-    _precision_recall(next(panels), found, f"precision by recall{of}")
-    _calibration(next(panels), {name: calibration(*each) for name, each in told.items()})
+def _classification(
+    spec: ModelSpec, panels: Panels, scored: ScoredHoldout, classes: list[str]
+) -> None:
+    rows = _curve_rows(spec, scored, classes)
+    suffix = ", each class against all others" if spec.task == "multiclass" else ""
+    _roc(next(panels), {name: roc(*each) for name, each in rows.items()}, f"ROC{suffix}")
+    curves = {name: precision_recall(*each) for name, each in rows.items()}
+    _precision_recall(next(panels), curves, f"precision by recall{suffix}")
+    _calibration(next(panels), {name: calibration(*each) for name, each in rows.items()})
     _probabilities(next(panels), scored, classes)
     threshold = spec.evaluate.decision_threshold
     matrix = confusion(scored.labels, scored.predictions["challenger"], threshold, len(classes))
@@ -101,23 +110,24 @@ def _classification(spec: ModelSpec, panels: Panels, scored: Scored, classes: li
     _confusion(next(panels), matrix, classes, f"confusion matrix of {spec.ingest.label}{at}")
 
 
-def _told_apart(
-    spec: ModelSpec, scored: Scored, classes: list[str]
+def _curve_rows(
+    spec: ModelSpec, scored: ScoredHoldout, classes: list[str]
 ) -> dict[str, tuple[Array, Array]]:
-    """Return what is drawn as a curve each -> which rows are positive, and their predicted probabilities.
+    """Return a name per curve -> the mask of positive rows, and their predicted probabilities.
 
-    That is each model of a binary task, or the challenger's commonest classes, each against all others.
+    A binary task has a curve per model. A multiclass task has one per class, each against all
+    others, for the challenger and its commonest classes.
     """
-    labels, ours = scored.labels, scored.predictions["challenger"]
+    labels, predictions = scored.labels, scored.predictions
     if spec.task == "binary":
-        return {role: (labels == 1, found) for role, found in scored.predictions.items()}
-    rows = np.bincount(labels.astype(int), minlength=len(classes))
-    codes = sorted(np.argsort(-rows, kind="stable")[:_MOST_CURVES].tolist())
-    return {classes[code]: (labels == code, ours[:, code]) for code in codes}
+        return {role: (labels == 1, probabilities) for role, probabilities in predictions.items()}
+    counts = np.bincount(labels.astype(int), minlength=len(classes))
+    codes = sorted(np.argsort(-counts, kind="stable")[:_MAX_CURVES].tolist())
+    return {classes[code]: (labels == code, predictions["challenger"][:, code]) for code in codes}
 
 
-def _receiver(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
-    _join(axes, curves, "AUC")
+def _roc(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
+    _draw_curves(axes, curves, "AUC")
     axes.plot([0, 1], [0, 1], color="black", linewidth=1)
     axes.set(
         title=title,
@@ -129,13 +139,13 @@ def _receiver(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
 
 
 def _precision_recall(axes: Axes, curves: dict[str, Curve | None], title: str) -> None:
-    # Steps, because nothing between two thresholds can be had.
-    _join(axes, curves, "average precision", drawstyle="steps-post")
+    # Steps, as no point between two thresholds exists.
+    _draw_curves(axes, curves, "average precision", drawstyle="steps-post")
     axes.set(title=title, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
 
 
 def _calibration(axes: Axes, curves: dict[str, Curve | None]) -> None:
-    _join(axes, curves, "Brier score", marker="o", markersize=4)
+    _draw_curves(axes, curves, "Brier score", marker="o", markersize=4)
     axes.plot([0, 1], [0, 1], color="black", linewidth=1)
     axes.set(
         title="calibration",
@@ -144,8 +154,8 @@ def _calibration(axes: Axes, curves: dict[str, Curve | None]) -> None:
     )
 
 
-def _join(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: Any) -> None:
-    """Draw the curves that are defined and tell them apart, or say why there is none."""
+def _draw_curves(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: Any) -> None:
+    """Draw the defined curves with a legend, or a text on why there is none."""
     for name, curve in curves.items():
         if curve is not None:
             axes.plot(
@@ -167,25 +177,27 @@ def _join(axes: Axes, curves: dict[str, Curve | None], summary: str, **style: An
         )
 
 
-def _probabilities(axes: Axes, scored: Scored, classes: list[str]) -> None:
+def _probabilities(axes: Axes, scored: ScoredHoldout, classes: list[str]) -> None:
     predictions = scored.predictions["challenger"]
     edges = np.linspace(0, 1, 41).tolist()
     if predictions.ndim == 2:
         axes.hist(predictions.max(axis=1), bins=edges)
         axes.set(title="how sure it is", xlabel="probability of the predicted class", ylabel="rows")
         return
-    apart = [predictions[scored.labels == code] for code in range(len(classes))]
-    axes.hist(apart, bins=edges, stacked=True, label=[f"actual {name}" for name in classes])
+    by_class = [predictions[scored.labels == code] for code in range(len(classes))]
+    axes.hist(by_class, bins=edges, stacked=True, label=[f"actual {name}" for name in classes])
     axes.set(title="probabilities by what came true", xlabel="predicted probability", ylabel="rows")
     axes.legend()
 
 
 def _confusion(axes: Axes, matrix: Array, classes: list[str], title: str) -> None:
     axes.imshow(matrix, cmap="Blues")
-    if len(classes) <= _MOST_NUMBERED:
+    if len(classes) <= _MAX_CLASSES_WITH_NUMBERS:
         for row, column in np.ndindex(*matrix.shape):
-            ink = "white" if matrix[row, column] > matrix.max() / 2 else "black"
-            axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=ink)
+            colour = "white" if matrix[row, column] > matrix.max() / 2 else "black"
+            axes.text(
+                column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=colour
+            )
     axes.set_xticks(range(len(classes)), classes, rotation=0 if sum(map(len, classes)) < 40 else 90)
     axes.set_yticks(range(len(classes)), classes)
     axes.set(title=title, xlabel="predicted", ylabel="actual")

@@ -1,13 +1,14 @@
-"""The evidence of an evaluation: verdict, picture and report, in the run's folder and on its MLflow run."""
+"""The evidence of an evaluation, in the run's folder and on its MLflow run."""
 
 from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 from airworthy.bundle import ModelBundle
-from airworthy.evaluation.holdout import Scored
+from airworthy.evaluation.holdout import ScoredHoldout
 from airworthy.evaluation.model_report import report_page
 from airworthy.evaluation.task_metrics import confusion
 from airworthy.gates.verdict_table import verdict_table
@@ -16,36 +17,53 @@ from airworthy.job import Job
 from airworthy.registry.tags import NOTE, REASONS, VERDICT
 
 
-def keep_evidence(
+def save_evidence(
     job: Job,
     dataset: DatasetRef,
     challenger: ModelRef,
     verdict: Verdict,
-    scored: Scored,
+    scored: ScoredHoldout,
     bundle: ModelBundle,
 ) -> None:
-    """Write ``verdict.json``, ``evaluation.png`` and ``report.html``; log them and the metrics to MLflow.
+    """Write verdict, plots and report to the run's folder; log them and the metrics to MLflow.
 
-    What the picture's panels show in numbers is logged too: ``feature_importance.json``, ``confusion_matrix.json``.
+    The files are ``verdict.json``, ``evaluation.png`` and ``report.html``.
+
+    The numbers of two plots are logged too: ``feature_importance.json`` and
+    ``confusion_matrix.json``.
+
+    Args:
+        job: The run.
+        dataset: The challenger's dataset version.
+        challenger: The model.
+        verdict: The verdict on it.
+        scored: The holdout with every model's predictions.
+        bundle: The challenger's files.
     """
-    import mlflow
-
     folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
-    content = verdict.model_dump(mode="json")
     importance = _importance(bundle)
-    picture = _picture(job, scored, importance, bundle)
-    (folder / "verdict.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    (folder / "evaluation.png").write_bytes(picture)
-    (folder / "report.html").write_text(
-        report_page(job, dataset, challenger, verdict, picture), encoding="utf-8"
-    )
+    plots = _plots(job, scored, importance, bundle)
+    verdict_json = json.dumps(verdict.model_dump(mode="json"), indent=1)
+    (folder / "verdict.json").write_text(verdict_json, encoding="utf-8")
+    (folder / "evaluation.png").write_bytes(plots)
+    report = report_page(job, dataset, challenger, verdict, plots)
+    (folder / "report.html").write_text(report, encoding="utf-8")
+    numbers: dict[str, Any] = {"feature_importance.json": importance}
+    if job.spec.task != "regression":
+        numbers["confusion_matrix.json"] = _confusion(job, scored, bundle)
+    _log_to_mlflow(verdict, folder, numbers)
+
+
+def _log_to_mlflow(verdict: Verdict, folder: Path, numbers: dict[str, Any]) -> None:
+    import mlflow
+
     with mlflow.start_run(run_id=verdict.mlflow_run_id):
         mlflow.log_metrics(
             {
                 f"{role}_{metric}": value
-                for role, found in verdict.metrics.items()
-                for metric, value in found.items()
+                for role, metrics in verdict.metrics.items()
+                for metric, value in metrics.items()
             }
         )
         mlflow.set_tags(
@@ -55,15 +73,14 @@ def keep_evidence(
                 NOTE: f"```\n{verdict_table(verdict)}\n```",
             }
         )
-        mlflow.log_dict(content, "verdict.json")
+        mlflow.log_dict(verdict.model_dump(mode="json"), "verdict.json")
         mlflow.log_artifact(str(folder / "evaluation.png"))
         mlflow.log_artifact(str(folder / "report.html"))
-        mlflow.log_dict(importance, "feature_importance.json")
-        if job.spec.task != "regression":
-            mlflow.log_dict(_confusion(job, scored, bundle), "confusion_matrix.json")
+        for name, content in numbers.items():
+            mlflow.log_dict(content, name)
 
 
-def _confusion(job: Job, scored: Scored, bundle: ModelBundle) -> dict[str, Any]:
+def _confusion(job: Job, scored: ScoredHoldout, bundle: ModelBundle) -> dict[str, Any]:
     classes, threshold = list(bundle.manifest.classes), job.spec.evaluate.decision_threshold
     matrix = confusion(scored.labels, scored.predictions["challenger"], threshold, len(classes))
     return {"classes": classes, "rows_are": "actual", "matrix": matrix.tolist()}
@@ -77,8 +94,10 @@ def _importance(bundle: ModelBundle) -> dict[str, float]:
     return {name: gains.get(name, 0.0) / total for name in names}
 
 
-def _picture(job: Job, scored: Scored, importance: dict[str, float], bundle: ModelBundle) -> bytes:
-    """Return the one picture, as PNG."""
+def _plots(
+    job: Job, scored: ScoredHoldout, importance: dict[str, float], bundle: ModelBundle
+) -> bytes:
+    """Return the plots as PNG."""
     from airworthy.evaluation.plots import draw
 
     figure = draw(job.spec, scored, importance, list(bundle.manifest.classes))

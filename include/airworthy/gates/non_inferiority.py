@@ -1,55 +1,76 @@
-"""The non-inferiority test: is it sure enough that the challenger is no worse than the champion by more than a margin?
-
-A loss is the point estimate and the ends of its two-sided interval, as shares of the champion's value; positive is
-worse.
-"""
+"""The non-inferiority test: the challenger is surely not worse by more than a margin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from airworthy.handover import Outcome
 
-Loss = tuple[float, float, float]
+
+class Loss(NamedTuple):
+    """The challenger's loss as a share of the other model's value; positive is worse.
+
+    `point` is the estimate, `low` and `high` are the ends of its two-sided interval.
+    """
+
+    point: float
+    low: float
+    high: float
 
 
-def judge_loss(loss: Loss, margin: float) -> Outcome:
-    """Return ``pass`` when the whole interval is within the margin, ``fail`` beyond it, else ``inconclusive``."""
-    _, low, high = loss
-    return "pass" if high <= margin else "fail" if low > margin else "inconclusive"
+def evaluate_loss(loss: Loss, margin: float) -> Outcome:
+    """Return ``pass`` for an interval within the margin, ``fail`` beyond, else ``inconclusive``.
+
+    >>> evaluate_loss(Loss(0.01, -0.01, 0.03), margin=0.02)
+    'inconclusive'
+    """
+    return "pass" if loss.high <= margin else "fail" if loss.low > margin else "inconclusive"
 
 
 def loss_in_words(loss: Loss) -> str:
-    """Return ``1.20% worse than the champion, between -0.50% and +2.90% worse``."""
-    point, low, high = loss
-    return f"{share_in_words(point)} than the champion, between {low:+.2%} and {high:+.2%} worse"
+    """Return the loss with its interval as text.
+
+    >>> loss_in_words(Loss(0.012, -0.005, 0.029))
+    '1.20% worse than the champion, between -0.50% and +2.90% worse'
+    """
+    share = share_in_words(loss.point)
+    return f"{share} than the champion, between {loss.low:+.2%} and {loss.high:+.2%} worse"
 
 
 def share_in_words(loss: float) -> str:
-    """Return ``1.20% worse`` or ``1.20% better``."""
+    """Return the point estimate as text.
+
+    >>> share_in_words(-0.012)
+    '1.20% better'
+    """
     return f"{abs(loss):.2%} {'worse' if loss > 0 else 'better'}"
 
 
-def rows_wanted(loss: Loss, margin: float) -> float | None:
+def required_rows_factor(loss: Loss, margin: float) -> float | None:
     """Return how many times the rows an equally good challenger needs to pass nearly always.
 
-    It needs an interval no wider than the margin (and then passes 39 times in 40, at 95 %), and an interval narrows
-    with the root of the rows. None when it has them, and when no number of rows within reach would do.
+    It needs an interval no wider than the margin. It then passes 39 times in 40, at 95 %. An
+    interval narrows with the root of the number of rows. None: there are enough rows, or more than
+    900 times as many are needed.
+
+    >>> required_rows_factor(Loss(0.0, -0.05, 0.05), margin=0.05)
+    4.0
     """
-    width = loss[2] - loss[1]
+    width = loss.high - loss.low
     return (width / margin) ** 2 if margin < width <= 30 * margin else None
 
 
 @dataclass(frozen=True)
-class SlicesJudged:
-    """What the slices of a column say together.
+class SlicesOutcome:
+    """The outcome over all slices of a column.
 
     Attributes:
         outcome: ``fail`` when one slice fails, ``pass`` when all pass, else ``inconclusive``.
-        reason: Names the slices that decide, and those that are too small.
-        worst: The loss that decides: that of the surest failure, else the one that may be largest. None: no slice
-            was large enough.
+        reason: Names the deciding slices and those with too few rows.
+        worst: The deciding loss: that of the surest failure, else the one with the highest upper
+            end. None: no slice had enough rows.
     """
 
     outcome: Outcome
@@ -57,38 +78,40 @@ class SlicesJudged:
     worst: Loss | None
 
 
-def judge_slices(
+def evaluate_slices(
     losses: Mapping[str, Loss], rows: Mapping[str, float], min_rows: int, margin: float
-) -> SlicesJudged:
-    """Judge every slice by itself.
+) -> SlicesOutcome:
+    """Test every slice separately.
 
-    No correction for their number is due: the gate passes only when every single test does, so one bad slice passes
-    no more often than it would alone.
+    No correction for the number of tests is due. The gate passes only when every test passes, so
+    one bad slice passes no more often than it would alone.
 
     Args:
-        losses: Slice -> its loss; slices on whose rows the metric is not defined are left out.
+        losses: Slice -> its loss. Slices whose rows do not define the metric are missing.
         rows: Every slice -> its number of rows.
-        min_rows: A slice with fewer is not judged, and the gate does not pass.
+        min_rows: A slice with fewer rows is not tested, and the gate does not pass.
         margin: The loss allowed in each slice.
     """
-    judged = {name: loss for name, loss in losses.items() if rows[name] >= min_rows}
-    unjudged = [f"{name} ({count:.0f} rows)" for name, count in rows.items() if name not in judged]
-    small = f"not judged, under {min_rows} rows: {', '.join(unjudged)}" if unjudged else ""
-    if not judged:
-        return SlicesJudged("inconclusive", small or "there is no slice", None)
-    outcomes = {name: judge_loss(loss, margin) for name, loss in judged.items()}
-    outcome: Outcome = next(
-        kind for kind in ("fail", "inconclusive", "pass") if kind in outcomes.values()
-    )
-    deciding = sorted(
-        (name for name in judged if outcomes[name] == outcome),
-        key=lambda name: -judged[name][1 if outcome == "fail" else 2],
-    )
-    # When all pass, the slice that came closest to the margin stands for them.
-    said = [
-        f"{name}: {loss_in_words(judged[name])}"
-        for name in deciding[: 1 if outcome == "pass" else None]
-    ]
-    reason = "; ".join([*said, *([small] if small else [])])
-    complete = outcome if outcome != "pass" or not unjudged else "inconclusive"
-    return SlicesJudged(complete, reason, judged[deciding[0]])
+    tested = {name: loss for name, loss in losses.items() if rows[name] >= min_rows}
+    untested = [f"{name} ({count:.0f} rows)" for name, count in rows.items() if name not in tested]
+    too_small = f"not tested, under {min_rows} rows: {', '.join(untested)}" if untested else ""
+    if not tested:
+        return SlicesOutcome("inconclusive", too_small or "there is no slice", None)
+    outcome, deciding = _deciding_slices(tested, margin)
+    # When all pass, the one closest to the margin is enough of a reason.
+    named = deciding[:1] if outcome == "pass" else deciding
+    reasons = [f"{name}: {loss_in_words(tested[name])}" for name in named]
+    reason = "; ".join([*reasons, *([too_small] if too_small else [])])
+    complete = outcome if outcome != "pass" or not untested else "inconclusive"
+    return SlicesOutcome(complete, reason, tested[deciding[0]])
+
+
+def _deciding_slices(losses: Mapping[str, Loss], margin: float) -> tuple[Outcome, list[str]]:
+    """Return the worst outcome of all slices, and the slices with it, the worst first."""
+    outcomes = {name: evaluate_loss(loss, margin) for name, loss in losses.items()}
+    ranking: tuple[Outcome, ...] = ("fail", "inconclusive", "pass")
+    outcome = next(each for each in ranking if each in outcomes.values())
+    deciding = [name for name in losses if outcomes[name] == outcome]
+    if outcome == "fail":
+        return outcome, sorted(deciding, key=lambda name: -losses[name].low)
+    return outcome, sorted(deciding, key=lambda name: -losses[name].high)

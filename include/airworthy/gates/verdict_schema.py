@@ -1,4 +1,4 @@
-"""The JSON Schema of a verdict, for whoever reads ``verdict.json`` outside of Airworthy."""
+"""The JSON Schema of a verdict, for readers of ``verdict.json`` outside of Airworthy."""
 
 from __future__ import annotations
 

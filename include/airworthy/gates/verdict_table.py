@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airworthy.handover import Verdict
 
 _MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "????"}
+_ROLES = ("challenger", "champion", "baseline")
 
 
 def verdict_table(verdict: Verdict) -> str:
-    """Return metrics by role, then one line per gate with its outcome and reason, then the outcome."""
-    roles = [role for role in ("challenger", "champion", "baseline") if role in verdict.metrics]
-    names = list(verdict.metrics["challenger"])
+    """Return metrics by role, a line per gate with outcome and reason, and the verdict."""
+    roles = [role for role in _ROLES if role in verdict.metrics]
     lines = [
         f"{verdict.model}: {verdict.holdout_rows:,} holdout rows",
-        f"{'':<12}" + "".join(f"{r:>12}" for r in roles),
+        f"{'':<12}" + "".join(f"{role:>12}" for role in roles),
     ]
-    for name in names:
-        values = [verdict.metrics[role].get(name) for role in roles]
-        lines.append(
-            f"{name:<12}" + "".join(f"{'-' if v is None else f'{v:.4g}':>12}" for v in values)
-        )
+    lines += [_metric_line(verdict, name, roles) for name in verdict.metrics["challenger"]]
     lines.append("")
     width = max(len(gate.gate) for gate in verdict.gates)
     lines += [
@@ -30,3 +28,9 @@ def verdict_table(verdict: Verdict) -> str:
     )
     lines += ["", f"verdict: {verdict.outcome}: this challenger {released}"]
     return "\n".join(lines)
+
+
+def _metric_line(verdict: Verdict, name: str, roles: Sequence[str]) -> str:
+    values = [verdict.metrics[role].get(name) for role in roles]
+    texts = ["-" if value is None else f"{value:.4g}" for value in values]
+    return f"{name:<12}" + "".join(f"{text:>12}" for text in texts)

@@ -1,4 +1,4 @@
-"""What stages hand over to one another: small, typed, frozen, JSON-safe. Data itself goes through the lake.
+"""The outputs of the stages: small, typed, frozen, JSON-safe. Rows themselves go through the lake.
 
 All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256.
 """
@@ -23,13 +23,13 @@ from airworthy.handover.release_outputs import (
     ApprovalDecision,
     ArmFigures,
     Deployment,
+    GuardedStep,
     ParityResult,
     Rollback,
     RollbackRequest,
     RolloutRequest,
     RolloutState,
     RolloutStatus,
-    WatchedStep,
 )
 from airworthy.handover.score_outputs import BatchScore, ScoringInputs
 from airworthy.handover.train_outputs import (
@@ -39,9 +39,9 @@ from airworthy.handover.train_outputs import (
     ModelRef,
     Outcome,
     Promote,
-    Ref,
     RunRequest,
     Split,
+    StageOutput,
     TriggerReason,
     ValidationResult,
     Verdict,
@@ -63,13 +63,13 @@ __all__ = [
     "Deployment",
     "DriftDecision",
     "GateOutcome",
+    "GuardedStep",
     "LiveWindow",
     "ModelRef",
     "Outcome",
     "ParityResult",
     "PerformanceCheck",
     "Promote",
-    "Ref",
     "RetrainReason",
     "Rollback",
     "RollbackRequest",
@@ -83,11 +83,11 @@ __all__ = [
     "Signal",
     "SignalOutcome",
     "Split",
+    "StageOutput",
     "TriggerReason",
     "ValidationResult",
     "Verdict",
     "VersionRef",
-    "WatchedStep",
     "Window",
     "WindowSignals",
 ]

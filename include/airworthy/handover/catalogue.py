@@ -1,7 +1,7 @@
-"""The catalogue of stages: each stage's inputs, by name, and its output.
+"""The catalogue of stages: the names of each stage's inputs, and of its output.
 
-`airworthy.stages` holds the functions. This table imports none of them, so the environment and the DAG files read it
-at no cost.
+`airworthy.stages` holds the functions. This module imports none of them, so it costs the
+environment and the DAG files nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airworthy.handover.score_outputs import BatchScore, ScoringInputs
 from airworthy.handover.train_outputs import (
     DatasetRef,
     ModelRef,
-    Ref,
+    StageOutput,
     ValidationResult,
     Verdict,
     VersionRef,
@@ -38,14 +38,14 @@ from airworthy.handover.train_outputs import (
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: the names of its inputs and of its output, each a key of `OUTPUT_TYPES`."""
+    """A stage: the names of its inputs and of its output, all keys of `OUTPUT_TYPES`."""
 
     name: str
     inputs: tuple[str, ...]
     output: str
 
 
-OUTPUT_TYPES: dict[str, type[Ref]] = {
+OUTPUT_TYPES: dict[str, type[StageOutput]] = {
     "dataset": DatasetRef,
     "validation": ValidationResult,
     "challenger": ModelRef,
@@ -98,4 +98,4 @@ OPERATIONS = _by_name(
     Stage("ingest_inputs", (), "scoring_inputs"),
     Stage("score", ("scoring_inputs",), "batch_score"),
 )
-"""Stages outside a training run, and those that only some runs have: approval, rollout, rollback, monitor, scoring."""
+"""Stages outside a training run (rollback, monitor, scoring), or of some runs only."""

@@ -1,4 +1,4 @@
-"""From live rows to the decision whether to train again."""
+"""Outputs of the monitor: from live rows to the decision on retraining."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from airworthy.days import DAY
-from airworthy.handover.train_outputs import CheckResult, Ref
+from airworthy.handover.train_outputs import CheckResult, StageOutput
 from airworthy.spec.fields import format_duration
 
 Aspect = Literal["distance", "spread", "new", "missing"]
@@ -20,11 +20,12 @@ DecisionOutcome = Literal[
 ]
 
 
-class LiveWindow(Ref):
-    """The newest complete window of production: ``[start, end)`` in UTC, pinned, so that every check sees the same.
+class LiveWindow(StageOutput):
+    """The newest complete live window: ``[start, end)`` in UTC, pinned for all checks.
 
-    `version` is the Delta version of the lake's table, when the rows come from there; `newest` the newest row's time.
-    `decided`: the ledger holds a decision on this window already, and there is nothing left to check.
+    `production` is the source of the live rows. `version` is the Delta version of the lake's table
+    when the rows come from there. `newest` is the time of the newest row. `decided` is true when
+    the ledger already has a decision on this window; then no check is needed.
     """
 
     model: str
@@ -39,8 +40,8 @@ class LiveWindow(Ref):
     decided: bool = False
 
 
-class DataCheck(Ref):
-    """The expectations on the live inputs; only a critical failure makes `success` false."""
+class DataCheck(StageOutput):
+    """The expectations' results on the live inputs. `success` is false after a critical failure."""
 
     window: LiveWindow
     success: bool
@@ -48,17 +49,17 @@ class DataCheck(Ref):
     evidence: str
 
 
-class AgeCheck(Ref):
-    """How old the champion and how late the data are at `as_of`, in the data's own time, and how much is allowed.
+class AgeCheck(StageOutput):
+    """The champion's age and the data's delay at `as_of`, in the data's time, with their limits.
 
     Attributes:
         model: The model.
-        as_of: Up to when the run may see data.
+        as_of: The exclusive end of the data of the run.
         champion: The champion's version; None: there is none.
-        champion_as_of: Up to when its training saw data.
-        champion_max_age: How old it may be; None: any age.
+        champion_as_of: The exclusive end of the champion's training data.
+        champion_max_age: The champion's maximum age; None: any age.
         data_until: The end of the newest UTC day with rows.
-        data_max_delay: How long ago that may be; None: any time.
+        data_max_delay: The maximum time from `data_until` to `as_of`; None: any time.
     """
 
     model: str
@@ -76,50 +77,51 @@ class AgeCheck(Ref):
 
     @property
     def champion_too_old(self) -> bool:
-        """Whether the champion is older than it may be."""
-        age, most = self.champion_age, self.champion_max_age
-        return age is not None and most is not None and age > most
+        """True when the champion is older than its maximum age."""
+        age, limit = self.champion_age, self.champion_max_age
+        return age is not None and limit is not None and age > limit
 
     @property
     def data_too_late(self) -> bool:
-        """Whether the newest data are older than they may be."""
+        """True when the delay of the data is over its limit."""
         return (
             self.data_max_delay is not None and self.as_of - self.data_until > self.data_max_delay
         )
 
     @property
-    def champion_words(self) -> str:
+    def champion_age_text(self) -> str:
         """The champion's age in words."""
         if self.champion_as_of is None or self.champion_age is None:
             return "there is no champion"
-        known = f"version {self.champion} has seen data up to {self.champion_as_of:%Y-%m-%d}"
-        return f"{known}: {_days(self.champion_age)}{_allowed(self.champion_max_age)}"
+        text = f"version {self.champion} has seen data up to {self.champion_as_of:%Y-%m-%d}"
+        return f"{text}: {_days_ago(self.champion_age)}{_limit(self.champion_max_age)}"
 
     @property
-    def data_words(self) -> str:
+    def data_delay_text(self) -> str:
         """The data's delay in words."""
-        age = _days(self.as_of - self.data_until)
-        return f"the source has rows up to {self.data_until:%Y-%m-%d}: {age}{_allowed(self.data_max_delay)}"
+        text = f"the source has rows up to {self.data_until:%Y-%m-%d}"
+        delay = self.as_of - self.data_until
+        return f"{text}: {_days_ago(delay)}{_limit(self.data_max_delay)}"
 
 
-def _days(age: timedelta) -> str:
+def _days_ago(age: timedelta) -> str:
     return f"{age / DAY:.1f} days ago"
 
 
-def _allowed(most: timedelta | None) -> str:
-    return "" if most is None else f" ({format_duration(most)} allowed)"
+def _limit(limit: timedelta | None) -> str:
+    return "" if limit is None else f" ({format_duration(limit)} allowed)"
 
 
-class Shift(Ref):
-    """How far one aspect of a column has moved.
+class Shift(StageOutput):
+    """The shift of one aspect of a column.
 
     Attributes:
         column: The column.
-        aspect: What moved; see ``monitoring/effects.py`` for the units.
-        effect: How far.
-        threshold: From here on it counts.
-        natural: How far windows of the same season differ by chance and custom, root mean square.
-        p_value: How likely so great an effect is when nothing happened.
+        aspect: The aspect; see ``monitoring/effects.py`` for the units.
+        effect: The size of the shift.
+        threshold: The least effect that counts.
+        natural: The effect between windows of the same season, root mean square.
+        p_value: The probability of an effect at least as large without a change of the data.
         importance: The column's share of the champion's gain.
     """
 
@@ -132,11 +134,12 @@ class Shift(Ref):
     importance: float
 
 
-class ShiftCheck(Ref):
-    """How a window's columns lie against a reference, and whether that matters.
+class ShiftCheck(StageOutput):
+    """The comparison of a window's columns with a reference.
 
-    `reference` says in words what the window was compared with: `reference_windows` windows, of the same weekday and
-    hours when it is `seasonal`. `shifts` has the weightiest ones; the evidence has all. `report` is Evidently's page.
+    `reference` describes the reference in words: `reference_windows` windows, of the same weekday
+    and hours when it is `seasonal`. `shifts` has the largest ones; the evidence has all. `report`
+    is Evidently's page.
     """
 
     signal: Signal
@@ -153,10 +156,11 @@ class ShiftCheck(Ref):
     report: str | None = None
 
 
-class PerformanceCheck(Ref):
-    """The champion on the newest window whose labels are known, and the labels themselves.
+class PerformanceCheck(StageOutput):
+    """The champion's performance on the newest window with known labels, and the labels' shift.
 
-    `value` is the metric there, `expected` what the holdout promised, `rise` by what share it lies above.
+    `value` is the metric on the window, `expected` the metric on the holdout, `rise` the relative
+    increase from `expected` to `value`.
     """
 
     start: AwareDatetime
@@ -174,37 +178,37 @@ class PerformanceCheck(Ref):
     evidence: str
 
 
-class WindowSignals(Ref):
-    """What each signal said of the window that ended at `end`, about this champion."""
+class WindowSignals(StageOutput):
+    """The outcome of each signal on the window that ended at `end`, for this champion."""
 
     end: AwareDatetime
     champion: str
     signals: dict[Signal, SignalOutcome]
 
 
-class DriftDecision(Ref):
-    """Whether to train again, with everything that the decision rests on.
+class DriftDecision(StageOutput):
+    """The decision on retraining, with all its inputs.
 
     Attributes:
         model: The model.
         champion: Its champion's version; None: there is none, and nothing to decide.
-        champion_as_of: Up to when the champion's training saw data.
-        window_start: Of the live window.
+        champion_as_of: The exclusive end of the champion's training data.
+        window_start: Start of the live window.
         window_end: Its exclusive end.
-        signals: What each signal said of it.
+        signals: The outcome of each signal on the window.
         words: Each signal in words.
-        inputs: SHA-256 of what each check handed over.
+        inputs: SHA-256 of the output of each check.
         windows: This champion's last windows by time, this one last.
-        last_retrained: Up to when the newest training saw data, or was asked for.
-        rejected_in_a_row: How many of the newest challengers were refused.
+        last_retrained: The end of the data of the newest training, run or requested.
+        rejected_in_a_row: The number of newest challengers rejected in a row.
         rules: The spec's ``monitor.retrain``.
-        outcome: What follows.
-        told: The outcome in words.
-        reason: Why training is to be done again.
-        train_as_of: Up to when the new training may see data, a UTC midnight.
+        outcome: The decision.
+        told: The decision in words.
+        reason: The reason of a retraining.
+        train_as_of: The `as_of` of the new training, a UTC midnight.
         digest: SHA-256 of all the above.
-        trigger: Whether training is to be triggered now.
-        train_run_id: The run id of the training that is triggered: the same whenever this decision is asked for.
+        trigger: True when the training is triggered now.
+        train_run_id: The run id of the triggered training: always the same for this decision.
         evidence: The folder with every input: all shifts, the reports, this decision.
     """
 

@@ -1,4 +1,4 @@
-"""From a registered version to one that serves, and back."""
+"""Outputs of a release and of a rollback."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from airworthy.handover.train_outputs import Ref
+from airworthy.handover.train_outputs import StageOutput
 
 ApprovalDecision = Literal["approve", "reject", "timeout"]
-WatchedStep = Literal["shadow"] | Annotated[int, Field(ge=1, le=99)]
+GuardedStep = Literal["shadow"] | Annotated[int, Field(ge=1, le=99)]
 RolloutState = Literal["waiting", "baking", "done", "tripped", "held"]
-Named = Annotated[str, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 
 
-class ParityResult(Ref):
-    """How a version did in staging's server: its answers against the offline predictions, and what it costs there.
+class ParityResult(StageOutput):
+    """The check of a version in the staging server: parity with the offline predictions, and cost.
 
-    Latencies are of single-row requests, one after the other, in milliseconds. `load_seconds` is from the request to
-    load it to its first answer, `memory_mib` what the server's memory grew by, `size_mib` the size of its files.
-    `breaches` says in words which of these are over the spec's budget; a version that has any is not released.
+    Latencies are of sequential single-row requests, in milliseconds. `load_seconds` is the time
+    from the load request to the first answer, `memory_mib` the growth of the server's memory,
+    `size_mib` the size of the model's files. `breaches` lists the broken limits of the spec's
+    budget in words. A version with breaches is not released.
     """
 
     version: str
@@ -35,20 +36,21 @@ class ParityResult(Ref):
     breaches: list[str] = Field(default_factory=list)
 
 
-class ApprovalAnswer(Ref):
-    """What came back when a person was asked to approve a version; `timeout`: nobody answered in time.
+class ApprovalAnswer(StageOutput):
+    """The answer to the request for an approval; `timeout`: nobody answered in time.
 
-    `at` is when the answer was given: the same in every retry. A later answer of the same run replaces an earlier one.
+    `at` is the time of the answer, the same in every retry. A later answer of the same run replaces
+    an earlier one.
     """
 
     decision: ApprovalDecision
-    who: Named
+    who: NonEmptyText
     comment: str = ""
     at: AwareDatetime
 
 
-class Approval(Ref):
-    """The answer as the ledger has it, for exactly these files of this version, by this run."""
+class Approval(StageOutput):
+    """The answer as recorded in the ledger, for these files of this version, by this run."""
 
     model: str
     version: str
@@ -60,22 +62,22 @@ class Approval(Ref):
 
     @property
     def approved(self) -> bool:
-        """Whether the version may go on."""
+        """True when the version may be released."""
         return self.decision == "approve"
 
 
-class RolloutRequest(Ref):
-    """One look at a step of a rollout. With `stop`, a reason in words, the rollout ends instead, at once."""
+class RolloutRequest(StageOutput):
+    """One poll of a rollout step. With `stop`, a reason in words, the rollout ends at once."""
 
-    step: WatchedStep
-    stop: Named | None = None
+    step: GuardedStep
+    stop: NonEmptyText | None = None
 
 
-class ArmFigures(Ref):
-    """What the server counted of one version since the step began; latencies in milliseconds, None when unknown.
+class ArmFigures(StageOutput):
+    """The server's counts for one version since the start of the step.
 
-    `mean_loss` is the squared error, or the log loss, over the answers whose label came in; `loss_sd` its standard
-    deviation.
+    Latencies are in milliseconds, None when unknown. `mean_loss` is the mean squared error, or the
+    log loss, over the predictions with a label; `loss_sd` is its standard deviation.
     """
 
     version: str
@@ -89,19 +91,21 @@ class ArmFigures(Ref):
     loss_sd: float | None = None
 
 
-class RolloutStatus(Ref):
-    """What one look at a step found.
+class RolloutStatus(StageOutput):
+    """The result of one poll of a rollout step.
 
-    ``waiting``  another run rolls out a version of this model; nothing was begun: look again
-    ``baking``   the step is on and its time is not over: look again
-    ``done``     the step ended well; `reasons` say what could not be judged
-    ``tripped``  the guard, or a person, ended the rollout: the champion has all of the traffic, `reasons` say why
-    ``held``     nothing was begun and nothing will be: `reasons` speak against the version; the champion stays
+    ``waiting``  another run rolls out a version of this model; nothing was started: poll again
+    ``baking``   the step is running and its time is not over: poll again
+    ``done``     the step succeeded; `reasons` list the limits that could not be evaluated
+    ``tripped``  the guard, or a person, ended the rollout; the champion has all traffic
+    ``held``     nothing was or will be started: the version has blockers; the champion stays
+
+    `reasons` of the last two list the causes.
     """
 
     model: str
     version: str
-    step: WatchedStep
+    step: GuardedStep
     state: RolloutState
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
@@ -111,8 +115,8 @@ class RolloutStatus(Ref):
     psi: float | None = None
 
 
-class Deployment(Ref):
-    """What serving looks like after a release."""
+class Deployment(StageOutput):
+    """The state of serving after a release."""
 
     model: str
     version: str
@@ -122,15 +126,18 @@ class Deployment(Ref):
     reason: str
 
 
-class RollbackRequest(Ref):
-    """What a rollback is asked for: to which version (None: the previous good one), and why, in a person's words."""
+class RollbackRequest(StageOutput):
+    """A rollback's request: a version (None: the previous good one), and a person's reason."""
 
-    to_version: Named | None = None
-    reason: Named = "no reason was given"
+    to_version: NonEmptyText | None = None
+    reason: NonEmptyText = "no reason was given"
 
 
-class Rollback(Ref):
-    """What serving looks like after a rollback; `started_by` is the run that began it, which a retry completes."""
+class Rollback(StageOutput):
+    """The state of serving after a rollback.
+
+    `started_by` is the run that began it. A retry may complete it.
+    """
 
     model: str
     from_version: str

@@ -1,4 +1,4 @@
-"""From rows to a table of predictions, a partition at a time."""
+"""Outputs of batch scoring, from the rows to the table of predictions."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from airworthy.handover.train_outputs import DatasetRef, Ref, Window
+from airworthy.handover.train_outputs import DatasetRef, StageOutput, Window
 
 Outcome = Literal["new", "champion", "restated", "unchanged", "superseded"]
 
 
-class ScoringInputs(Ref):
-    """What a run scores and by which version: settled before its first row, so that every partition has one version.
+class ScoringInputs(StageOutput):
+    """The rows of a scoring run, and the version that scores all of them.
 
     Attributes:
         model: The model.
-        version: The registry's champion when the run began.
-        bundle_digest: Of its files, as recorded at its registration.
-        resolved_at: When that was settled, UTC: of two runs, the later one's predictions stand.
-        dataset: The rows, pinned.
+        version: The registry's champion at the start of the run.
+        bundle_digest: Digest of its files, as recorded at its registration.
+        resolved_at: Time of resolving the version, UTC. The predictions of the later of two runs
+            are kept.
+        dataset: The pinned rows.
     """
 
     model: str
@@ -29,16 +30,17 @@ class ScoringInputs(Ref):
     dataset: DatasetRef
 
 
-class BatchScore(Ref):
-    """What became of each partition.
+class BatchScore(StageOutput):
+    """The result of a scoring run: the outcome of each partition.
 
     ``new``         scored for the first time
     ``champion``    scored again, by another version
     ``restated``    scored again, because its rows had changed
-    ``unchanged``   left alone: this version had scored these rows
-    ``superseded``  left alone: a run that began later had scored it
+    ``unchanged``   not written: this version had scored these rows
+    ``superseded``  not written: a run with a later start had scored it
 
-    `rows` and `quarantined` count what the table holds of the whole window, `rows_written` what this run wrote.
+    `rows` and `quarantined` count the table's rows in the whole window, `rows_written` those of
+    this run.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""From the request for a run to a registered version."""
+"""Outputs of a training run: from the request to a registered version."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TriggerReason = Literal[
 ]
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
-_LONGEST_NAME = 200  # of the 255 bytes that file systems take
+_LONGEST_NAME = 200  # File systems allow 255 bytes.
 
 
-class Ref(BaseModel):
-    """Base of everything handed over."""
+class StageOutput(BaseModel):
+    """Base of the inputs and outputs of stages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class Window(Ref):
+class Window(StageOutput):
     """``[start, end)`` in UTC, whole days; `end` is the run's `as_of`."""
 
     start: AwareDatetime
@@ -55,8 +55,8 @@ class Window(Ref):
         return f"[{self.start:%Y-%m-%d}, {self.end:%Y-%m-%d})"
 
 
-class RunRequest(Ref):
-    """Who asked for a run of which model, as of when and why."""
+class RunRequest(StageOutput):
+    """The request for a run of a model: by a person or a DAG, as of a time, for a reason."""
 
     model: ModelName
     as_of: AwareDatetime
@@ -69,9 +69,9 @@ class RunRequest(Ref):
 
     @property
     def folder_name(self) -> str:
-        """The run id as the name of a folder: one path component, another one for every run id."""
+        """The run id as one path component, unique for each run id."""
         name = quote(self.run_id, safe=":+", errors="surrogatepass")
-        if not name.strip("."):  # the folder itself, or the one above
+        if not name.strip("."):  # "." and ".." are other folders
             return name.replace(".", "%2E")
         if len(name) <= _LONGEST_NAME:
             return name
@@ -79,8 +79,11 @@ class RunRequest(Ref):
         return f"{name[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
-class DatasetRef(Ref):
-    """An immutable, reproducible slice of the lake."""
+class DatasetRef(StageOutput):
+    """An immutable dataset version: the rows of a window at a Delta version.
+
+    `partitions` maps each partition (``2026-01-31``) to its content digest.
+    """
 
     model: str
     table: str
@@ -97,9 +100,14 @@ class DatasetRef(Ref):
         """A short name for people: model, window's end and the digest's first twelve digits."""
         return f"{self.model}/{self.window.end:%Y-%m-%d}/{self.digest[:12]}"
 
+    def partition_days(self, start: datetime, end: datetime) -> list[date]:
+        """Return the UTC days of ``[start, end)`` with a partition, in order."""
+        days = map(date.fromisoformat, sorted(self.partitions))
+        return [day for day in days if start.date() <= day < end.date()]
 
-class CheckResult(Ref):
-    """One expectation over every partition of a dataset, or one column's distribution."""
+
+class CheckResult(StageOutput):
+    """The result of one expectation on all partitions of a dataset, or of a distribution check."""
 
     check: str
     column: str | None
@@ -109,8 +117,8 @@ class CheckResult(Ref):
     observed: str = ""
 
 
-class ValidationResult(Ref):
-    """The outcome of the validate stage; only a critical failure makes `success` false."""
+class ValidationResult(StageOutput):
+    """The result of the validate stage; only a critical failure makes `success` false."""
 
     success: bool
     dataset_digest: str
@@ -118,8 +126,12 @@ class ValidationResult(Ref):
     evidence: str
 
 
-class Split(Ref):
-    """Where time cuts a dataset: train before `holdout_start`, holdout up to `end` (labels known by `as_of`)."""
+class Split(StageOutput):
+    """The split of a dataset by time.
+
+    Training rows are before `holdout_start`; the holdout ends at `end`. All labels are known at
+    `as_of`.
+    """
 
     start: AwareDatetime
     holdout_start: AwareDatetime
@@ -128,7 +140,7 @@ class Split(Ref):
     holdout_rows: int
 
 
-class ModelRef(Ref):
+class ModelRef(StageOutput):
     """A trained challenger: an MLflow run with its logged model and its bundle's digests."""
 
     model: str
@@ -144,8 +156,8 @@ class ModelRef(Ref):
     parameters: dict[str, JsonValue]
 
 
-class GateOutcome(Ref):
-    """One gate's result: what was measured, what was asked, and why the outcome is what it is."""
+class GateOutcome(StageOutput):
+    """One gate's result: the measured value, the threshold, the outcome and its reason."""
 
     gate: str
     outcome: Outcome
@@ -156,8 +168,8 @@ class GateOutcome(Ref):
     reason: str
 
 
-class Verdict(Ref):
-    """All gates of a run with values, thresholds, intervals and reasons."""
+class Verdict(StageOutput):
+    """The outcome of all gates of a run, with values, thresholds, intervals and reasons."""
 
     model: str
     run_id: str
@@ -173,7 +185,7 @@ class Verdict(Ref):
 
     @property
     def reasons(self) -> list[str]:
-        """Why the verdict is not a pass: the reason of every gate that did not pass."""
+        """The reasons of all gates without a pass."""
         return [
             f"{gate.gate}: {gate.outcome}: {gate.reason}"
             for gate in self.gates
@@ -181,8 +193,8 @@ class Verdict(Ref):
         ]
 
 
-class VersionRef(Ref):
-    """A registered version of a model; the same idempotency key always gives the same one."""
+class VersionRef(StageOutput):
+    """A registered version of a model; one idempotency key always gives the same version."""
 
     model: str
     version: str

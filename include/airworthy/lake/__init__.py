@@ -1,4 +1,4 @@
-"""The lake: a model's source data as Delta tables, one atomic commit per partition, with content digests."""
+"""The lake: a model's rows in Delta tables, with atomic commits and content digests."""
 
 from airworthy.lake.lake import Lake, open_lake
 from airworthy.lake.partition_records import PartitionRecord

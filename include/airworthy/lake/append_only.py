@@ -1,7 +1,7 @@
-"""Append-only Delta tables whose rows have a key: a row is appended once, however often it is tried.
+"""Append-only Delta tables with a key: a row is appended once, however often it is tried.
 
-Keys are digests, so their first characters differ: the log's least and greatest key of each file then tell nearly
-always which few files a key can be in, and all others stay unread.
+Keys are digests, so their first characters differ. Delta's log has the least and the greatest key
+of each file. A key is within these bounds in few files; all others stay unread.
 """
 
 from __future__ import annotations
@@ -20,31 +20,33 @@ KEY = "key"
 
 
 class AppendOnlyTable:
-    """A table at an address; its column ``key`` is text. Nothing is made before the first append."""
+    """A table at an address; its column ``key`` is text. The first append creates it."""
 
     def __init__(self, uri: str, schema: pl.Schema) -> None:
-        """Name the table and its columns."""
+        """Keep the address and the columns."""
         self.uri = uri
         self.schema = schema
 
     def append(self, rows: pl.DataFrame) -> None:
-        """Append those rows whose key no row of the table has, in one commit; none when all are there.
+        """Append the rows with new keys in one commit; without a new key, commit nothing.
 
         Raises:
-            TransientError: when the table cannot be reached, or others kept appending first.
+            TransientError: when the table cannot be reached, or other writers kept appending first.
         """
         for _ in range(delta.ATTEMPTS):
             table = delta.open_table(self.uri)
-            known = set(self._read(table, [KEY], rows[KEY])[KEY])
+            existing = set(self._read(table, [KEY], rows[KEY])[KEY])
             new = (
-                rows.filter(~pl.col(KEY).is_in(known)).select(self.schema.names()).cast(self.schema)
+                rows.filter(~pl.col(KEY).is_in(existing))
+                .select(self.schema.names())
+                .cast(self.schema)
             )
             if new.is_empty():
                 return
             try:
                 self._commit(table, new)
             except delta.LostRaceError:
-                continue  # another writer committed: look again at what is there
+                continue  # another writer committed: read its keys too
             return
         raise TransientError(
             "other writers kept appending first",
@@ -53,7 +55,9 @@ class AppendOnlyTable:
         )
 
     def read(self, columns: Sequence[str], keys: Collection[str] | None = None) -> pl.DataFrame:
-        """Return columns of the rows with these keys, or of all rows; in no order. No rows when there is no table.
+        """Return columns of the rows with these keys, or of all rows, in no order.
+
+        Without a table there are no rows.
 
         Raises:
             TransientError: when the table cannot be reached.
@@ -69,11 +73,11 @@ class AppendOnlyTable:
         rows = pl.scan_parquet(files, glob=False, schema=self.schema, hive_partitioning=False)
         if keys is not None:
             rows = rows.filter(pl.col(KEY).is_in(list(keys)))
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             return rows.select(columns).collect()
 
     def _files(self, table: DeltaTable, keys: Collection[str] | None) -> list[str]:
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             uris = [uri if "://" in uri else unquote(uri) for uri in table.file_uris()]
             if keys is None:
                 return uris
@@ -81,17 +85,17 @@ class AppendOnlyTable:
         least, greatest = f"min.{KEY}", f"max.{KEY}"
         if not {least, greatest} <= set(bounds.columns):
             return uris
-        # Both are cut short, the greatest to a text that is not smaller: no key is missed.
-        wanted = pl.Series(sorted(set(keys)), dtype=pl.String)
-        first = wanted.search_sorted(bounds[least], side="left")
-        beyond = wanted.search_sorted(bounds[greatest], side="right")
+        # Delta cuts long bounds, the greatest one to a text that is not smaller: no key is missed.
+        ordered = pl.Series(sorted(set(keys)), dtype=pl.String)
+        first = ordered.search_sorted(bounds[least], side="left")
+        end = ordered.search_sorted(bounds[greatest], side="right")
         unknown = bounds[least].is_null() | bounds[greatest].is_null()
-        held = set(bounds["path"].filter((first < beyond) | unknown).str.split("/").list.last())
-        return [uri for uri in uris if uri.rsplit("/", 1)[-1] in held]
+        names = set(bounds["path"].filter((first < end) | unknown).str.split("/").list.last())
+        return [uri for uri in uris if uri.rsplit("/", 1)[-1] in names]
 
     def _commit(self, table: DeltaTable | None, rows: pl.DataFrame) -> None:
         once = CommitProperties(max_commit_retries=0)
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             if table is not None:
                 write_deltalake(table, rows, mode="append", commit_properties=once)
                 return
@@ -105,6 +109,6 @@ class AppendOnlyTable:
                     commit_properties=once,
                 )
             except DeltaError as error:
-                if DeltaTable.is_deltatable(self.uri):  # another writer made it since
+                if DeltaTable.is_deltatable(self.uri):  # another writer created it meanwhile
                     raise delta.LostRaceError from error
                 raise

@@ -1,4 +1,4 @@
-"""Casting source columns to the declared types: what cannot be read becomes null, and the caller sees which."""
+"""Casts source columns to the declared types. Unreadable cells become null."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLAIN_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
 def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
-    """Return a source column with what stands for "missing" as null: NaN, and in numbers and times blank texts."""
+    """Replace missing values by null: NaN, and blank texts of numbers and times."""
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype.is_float():
@@ -27,10 +27,13 @@ def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
 
 
 def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:
-    """Return a column without blanks in the type that `kind` declares; cells that cannot be read are null.
+    """Cast a column without blanks to a declared type; unreadable cells become null.
 
-    Times without an offset are UTC. Text counts as a number, a time or a truth value if it reads as one; a whole
-    number may be written as ``3.0``.
+    Text is parsed as a number, a time or a boolean. Times without an offset are UTC. A whole number
+    may be written as ``3.0``.
+
+    >>> cast_column(pl.Series(["3.0", "x"]), "int").to_list()
+    [3, None]
     """
     if kind in ("category", "string"):
         return column.cast(pl.String, strict=False)
@@ -38,13 +41,13 @@ def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:
     return cast(column)
 
 
-def _nothing(column: pl.Series, kind: pl.DataType) -> pl.Series:
+def _nulls(column: pl.Series, kind: pl.DataType) -> pl.Series:
     return pl.Series(column.name, [None], dtype=kind).new_from_index(0, column.len())
 
 
 def _floats(column: pl.Series) -> pl.Series:
     if column.dtype.is_temporal():
-        return _nothing(column, pl.Float64())
+        return _nulls(column, pl.Float64())
     return column.cast(pl.Float64, strict=False).fill_nan(None)
 
 
@@ -70,10 +73,10 @@ def _booleans(column: pl.Series) -> pl.Series:
     if column.dtype.is_numeric():
         column = _integers(column).cast(pl.String)
     if column.dtype != pl.String:
-        return _nothing(column, pl.Boolean())
+        return _nulls(column, pl.Boolean())
     lower = column.str.to_lowercase()
-    known = [True] * len(TRUE) + [False] * len(FALSE)
-    return lower.replace_strict(TRUE + FALSE, known, default=None, return_dtype=pl.Boolean)
+    values = [True] * len(TRUE) + [False] * len(FALSE)
+    return lower.replace_strict(TRUE + FALSE, values, default=None, return_dtype=pl.Boolean)
 
 
 def _times(column: pl.Series) -> pl.Series:
@@ -88,23 +91,23 @@ def _times(column: pl.Series) -> pl.Series:
     if kind == pl.Date:
         return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if kind != pl.String:
-        return _nothing(column, UTC_MICROSECONDS)
-    return _parsed_times(column)
+        return _nulls(column, UTC_MICROSECONDS)
+    return _parse_times(column)
 
 
-def _parsed_times(column: pl.Series) -> pl.Series:
-    """Read ISO 8601 texts, the first cell's kind of format first, the next only while something is left to read."""
+def _parse_times(column: pl.Series) -> pl.Series:
+    """Parse ISO 8601 texts, first in the kind of format of the first cell, then in the others."""
     text = column.str.replace("T", " ", literal=True).str.replace(r"\s?[zZ]$", "+00:00")
-    found = _nothing(column, UTC_MICROSECONDS)
+    times = _nulls(column, UTC_MICROSECONDS)
     offset_first = bool(text.drop_nulls().head(1).str.contains(r":\d\d.*[+-]\d\d:?\d\d$").any())
     for form in (
         (*_OFFSET_FORMATS, *_PLAIN_FORMATS) if offset_first else (*_PLAIN_FORMATS, *_OFFSET_FORMATS)
     ):
-        if found.null_count() == column.null_count():
+        if times.null_count() == column.null_count():
             break
         parsed = text.str.to_datetime(form, time_unit="us", strict=False)
         kind = parsed.dtype
         naive = isinstance(kind, pl.Datetime) and kind.time_zone is None
         aware = parsed.dt.replace_time_zone("UTC") if naive else parsed.dt.convert_time_zone("UTC")
-        found = found.zip_with(found.is_not_null(), aware)
-    return found
+        times = times.zip_with(times.is_not_null(), aware)
+    return times

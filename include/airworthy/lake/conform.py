@@ -1,4 +1,4 @@
-"""Conforming a partition: raw rows in, declared columns out, and what could not be used beside them with the reason."""
+"""Conforms the raw rows of a partition to the declared columns; quarantines unusable rows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.spec.fields import ColumnType
-from airworthy.spec.model_spec import Ingest
+from airworthy.spec.ingest_part import Ingest
 
 
 @dataclass(frozen=True)
-class Conformed:
+class ConformedPartition:
     """A partition ready for the lake.
 
     Attributes:
         rows: The declared columns (event time first), unique by key, sorted by key and event time.
-        quarantine: Columns `reason` and `row` (the raw row as JSON), one line per row that could not be used.
-        duplicates: How many rows were dropped because a later one has the same key.
+        quarantine: Columns `reason` and `row` (the raw row as JSON), one row per unusable raw row.
+        duplicates: Number of rows dropped for a later one with the same key.
     """
 
     rows: pl.DataFrame
@@ -30,41 +30,45 @@ class Conformed:
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
-    """Return the lake's columns in their order: the event time, then those of ``ingest.columns``."""
+    """Return the lake's columns in order: the event time, then those of ``ingest.columns``."""
     columns: dict[str, ColumnType] = {ingest.event_time: "datetime"}
     return columns | ingest.columns
 
 
-def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> Conformed:
+def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     """Cast, check, dedupe and sort the raw rows of one UTC day.
 
-    Of several rows with one key the one with the latest event time stays, and of those the last in the source's order.
+    Of several rows with one key, the one with the latest event time is kept; of these, the last one
+    in the source's order.
+
+    Args:
+        raw: The rows of the source.
+        ingest: The declared columns, key and limits.
+        day: The UTC day of the partition.
 
     Raises:
-        TerminalError: when a declared column is missing, none of a column's cells can be read as its type, or more
-            rows than ``ingest.max_bad_share`` cannot be used.
+        TerminalError: when a declared column is missing, when no cell of a column can be read as
+            its type, or when the share of unusable rows is over ``ingest.max_bad_share``.
     """
     columns = declared_columns(ingest)
     _refuse_missing_columns(raw, columns)
-    given = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
     cast = pl.DataFrame(
-        [cast_column(given[name], kind).alias(name) for name, kind in columns.items()]
+        [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
     )
-    lost = [name for name in columns if cast[name].null_count() > given[name].null_count()]
-    unparsable = {name: given[name].is_not_null() & cast[name].is_null() for name in lost}
-    _refuse_unparsable_columns(given, unparsable, columns)
-    bad = _bad_rows(cast, unparsable, ingest, day)
-    if bad is None:
-        rows, quarantine = (
-            cast,
-            quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String)),
-        )
+    unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
+    unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
+    _refuse_unparsable_columns(uncast, unparsable, columns)
+    reason = _quarantine_reason(cast, unparsable, ingest, day)
+    if reason is None:
+        rows = cast
+        quarantine = quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String))
     else:
-        rows = cast.filter(bad.is_null())
-        quarantine = quarantine_rows(raw.filter(bad.is_not_null()), bad.drop_nulls())
+        rows = cast.filter(reason.is_null())
+        quarantine = quarantine_rows(raw.filter(reason.is_not_null()), reason.drop_nulls())
     _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
     unique = _sorted_unique(rows, ingest)
-    return Conformed(unique, quarantine, rows.height - unique.height)
+    return ConformedPartition(unique, quarantine, rows.height - unique.height)
 
 
 def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:
@@ -74,28 +78,30 @@ def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -
             f"the source has no column {', '.join(map(repr, missing))}",
             received=", ".join(raw.columns),
             allowed=", ".join(columns),
-            next_step="correct ingest.columns, or give the source's name for it in ingest.source.rename or derive",
+            next_step="correct ingest.columns, or give the source's name for it in "
+            "ingest.source.rename or derive",
         )
 
 
 def _refuse_unparsable_columns(
-    given: pl.DataFrame, unparsable: dict[str, pl.Series], columns: dict[str, ColumnType]
+    uncast: pl.DataFrame, unparsable: dict[str, pl.Series], columns: dict[str, ColumnType]
 ) -> None:
     for name, mask in unparsable.items():
-        present = given.height - given[name].null_count()
+        present = uncast.height - uncast[name].null_count()
         if mask.sum() == present and present > 1:
             raise TerminalError(
                 f"no cell of column {name!r} can be read as {columns[name]}",
-                received=f"{given[name].dtype}, such as {given[name].drop_nulls()[0]!r}",
+                received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",
                 allowed=columns[name],
-                next_step=f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
+                next_step=f"correct the type of {name} in ingest.columns, or derive it in "
+                "ingest.source",
             )
 
 
-def _bad_rows(
+def _quarantine_reason(
     cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date
 ) -> pl.Series | None:
-    """Return each row's reason to be quarantined (null: none), or None when every row is good."""
+    """Return each row's reason of quarantine (null: usable), or None when every row is usable."""
     time = cast[ingest.event_time]
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
@@ -111,15 +117,15 @@ def _bad_rows(
     for text, mask in checks.items():
         if not mask.any():
             continue
-        found = pl.select(
+        matches = pl.select(
             pl.when(mask.fill_null(value=False)).then(pl.lit(text)).alias("reason")
         ).to_series()
-        reason = found if reason is None else reason.zip_with(reason.is_not_null(), found)
+        reason = matches if reason is None else reason.zip_with(reason.is_not_null(), matches)
     return reason
 
 
 def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
-    """Return rows as they are kept in quarantine: column `reason` as given, and `row`, the row as JSON."""
+    """Return rows in the form of the quarantine: columns `reason` and `row`, the row as JSON."""
     texts = raw.select(pl.all().cast(pl.String, strict=False))
     return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
 

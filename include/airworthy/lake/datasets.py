@@ -1,11 +1,11 @@
-"""The record of every dataset version: what it is, what was found in it, and what became of it.
+"""The records of every dataset version: its content, its statistics and its use.
 
-``<root>/<model>/datasets``    one row for each dataset version, and one for each event in its life: it was validated,
-                               a model was trained on it (the split), that model was judged (the benchmark)
-``<root>/<model>/statistics``  the statistics of each partition's content, from which a dataset's are merged
+``<root>/<model>/datasets``    one row per dataset version, and one per event about it: validation,
+                               training (the split), the trained model's metrics (the benchmark)
+``<root>/<model>/statistics``  the statistics of each partition's content, to merge per dataset
 
-Rows are only ever appended, each once: its key says what it records, so a stage that is tried again changes nothing.
-A dataset version is the same whenever its content and its window are, whoever ingests it; its record is the first one.
+Rows are only appended, each once by its key, so a retried stage changes nothing. Two dataset
+versions are the same when content and window are the same; the first record is kept.
 """
 
 from __future__ import annotations
@@ -14,15 +14,20 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, date
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
-from pydantic import AwareDatetime, JsonValue
 
 from airworthy.environment import Environment
-from airworthy.handover import DatasetRef, Ref, Window
+from airworthy.handover import DatasetRef
 from airworthy.lake.append_only import KEY, AppendOnlyTable
-from airworthy.lake.statistics import ColumnStatistics, Statistics, frame_statistics, merged
+from airworthy.lake.dataset_records import KINDS, DatasetRecord, Event
+from airworthy.lake.statistics import (
+    ColumnStatistics,
+    Statistics,
+    frame_statistics,
+    merge_statistics,
+)
 
 if TYPE_CHECKING:
     from airworthy.lake.lake import Lake
@@ -34,99 +39,11 @@ _DATASETS = pl.Schema(
 )
 _STATISTICS = pl.Schema({KEY: pl.String(), "statistics": pl.String()})
 
-
-class Event(Ref):
-    """Something that was recorded about a dataset version by a run; all times are UTC."""
-
-    run_id: str
-    dag_id: str | None = None
-    requested_by: str = "unknown"
-    time: AwareDatetime
-
-
-class DatasetRecord(Event):
-    """A dataset version as it was first ingested.
-
-    Attributes:
-        id: Model, window's end and the digest's first twelve digits.
-        digest: Over every row, column and type (SHA-256).
-        table: The Delta table, and `version`, at which it holds this content.
-        source: What the run that ingested it reads from, without secrets.
-        preprocessing: Digest of how raw rows became these.
-        partition_count: How many days of the window have rows.
-        statistics: By column, over all of its rows.
-    """
-
-    id: str
-    model: str
-    digest: str
-    table: str
-    version: int
-    window: Window
-    source: str
-    preprocessing: str
-    git_commit: str
-    reason: str
-    rows: int
-    quarantined: int
-    partition_count: int
-    statistics: dict[str, ColumnStatistics]
-
-
-class ValidationRecord(Event):
-    """The outcome of a validation: `failed` names the checks that did not hold, `warnings` counts the harmless ones."""
-
-    success: bool
-    checks: int
-    warnings: int
-    failed: list[str]
-    evidence: str
-
-
-class TrainingRecord(Event):
-    """A model trained on the dataset, and the split: ``[start, tuning_start)`` was learned from, up to
-    `holdout_start` stopped the rounds, up to `end` is the holdout; rows with a known label in each, and their shares.
-    """
-
-    mlflow_run_id: str
-    idempotency_key: str
-    bundle_digest: str
-    git_commit: str
-    reason: str
-    parameters: dict[str, JsonValue]
-    best_iteration: int
-    start: AwareDatetime
-    tuning_start: AwareDatetime
-    holdout_start: AwareDatetime
-    end: AwareDatetime
-    rows: dict[Literal["learning", "tuning", "holdout"], int]
-
-    @property
-    def ratio(self) -> dict[str, float]:
-        """The share of the labelled rows in each part."""
-        total = sum(self.rows.values())
-        return {part: rows / total if total else 0.0 for part, rows in self.rows.items()}
-
-
-class BenchmarkRecord(Event):
-    """How a model that was trained on the dataset did: metrics by role (challenger, champion, baseline)."""
-
-    mlflow_run_id: str
-    outcome: str
-    champion_version: str | None
-    holdout_rows: int
-    metrics: dict[str, dict[str, float]]
-
-
-KINDS: dict[str, type[Event]] = {
-    "dataset": DatasetRecord, "validation": ValidationRecord, "training": TrainingRecord,
-    "benchmark": BenchmarkRecord,
-}  # fmt: skip
 _Recorded = TypeVar("_Recorded", bound=Event)
 
 
 def dataset_key(dataset: DatasetRef | DatasetRecord) -> str:
-    """Return what two dataset versions share when content and window are the same (SHA-256)."""
+    """Return the key of a dataset version: the SHA-256 of content digest and window."""
     window = (
         moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)
     )
@@ -141,22 +58,23 @@ class Datasets:
     """One model's records; see `open_datasets`."""
 
     def __init__(self, root: str, model: str) -> None:
-        """Name the tables below a lake's root."""
+        """Keep the addresses of the tables below a lake's root."""
         folder = f"{root.rstrip('/')}/{model}"
         self.model = model
         self._datasets = AppendOnlyTable(f"{folder}/datasets", _DATASETS)
         self._statistics = AppendOnlyTable(f"{folder}/statistics", _STATISTICS)
 
-    def knows(self, dataset: DatasetRef) -> bool:
-        """Tell whether this dataset version has its record."""
+    def has_record(self, dataset: DatasetRef) -> bool:
+        """Return True when this dataset version is recorded."""
         return not self._datasets.read([KEY], [dataset_key(dataset)]).is_empty()
 
     def add(self, dataset: DatasetRef, *events: Event) -> None:
-        """Keep a dataset version's record, or what happened to it. The same of the same run is kept once.
+        """Append a dataset version's record, or events about it; each event of a run only once.
 
         Args:
-            dataset: The dataset version that it is about.
-            events: Each of one of `KINDS`; of records of a dataset version only the first is kept.
+            dataset: The dataset version.
+            events: Events of `KINDS`. Of the `DatasetRecord`s of a dataset version, only the first
+                is kept.
 
         Raises:
             TransientError: when the lake cannot be reached.
@@ -166,27 +84,27 @@ class Datasets:
         )
 
     def events(self, kind: type[_Recorded]) -> list[tuple[str, _Recorded]]:
-        """Return what was recorded of one kind, oldest first, each with the key of its dataset version.
+        """Return the events of one kind, oldest first, each with the key of its dataset version.
 
         Args:
             kind: One of `KINDS`; `Event` for all of them.
         """
         names = [name for name, of in KINDS.items() if issubclass(of, kind)]
-        found = self._datasets.read(["kind", "dataset", "time", "document"]).filter(
+        frame = self._datasets.read(["kind", "dataset", "time", "document"]).filter(
             pl.col("kind").is_in(names)
         )
-        rows = found.sort("time", "document").select("kind", "dataset", "document").iter_rows()
+        rows = frame.sort("time", "document").select("kind", "dataset", "document").iter_rows()
         events = [(key, KINDS[name].model_validate_json(document)) for name, key, document in rows]
         return [(key, event) for key, event in events if isinstance(event, kind)]
 
     def partitions(
         self, datasets: Collection[str] | None = None, day: str | None = None
     ) -> dict[str, dict[str, str]]:
-        """Return the partitions' digests of dataset versions, by their keys.
+        """Return the partitions' digests of dataset versions, by key of the dataset version.
 
         Args:
-            datasets: Keys; None: of all.
-            day: Only this partition (``2026-01-31``), of those that have it.
+            datasets: Keys; None: all.
+            day: Only this partition (``2026-01-31``); dataset versions without it are left out.
         """
         rows = self._datasets.read([KEY, "kind", "partitions", "digests"], datasets).filter(
             kind="dataset"
@@ -196,34 +114,36 @@ class Datasets:
                 "partitions", "digests"
             )
             return {
-                key: {day: digest} for key, _, found, digest in rows.iter_rows() if found == day
+                key: {day: digest}
+                for key, _, partition, digest in rows.iter_rows()
+                if partition == day
             }
         return {
             key: dict(zip(days, digests, strict=True)) for key, _, days, digests in rows.iter_rows()
         }
 
     def statistics(
-        self, dataset: DatasetRef, lake: Lake, at_hand: Mapping[str, Statistics]
+        self, dataset: DatasetRef, lake: Lake, computed: Mapping[str, Statistics]
     ) -> Statistics:
-        """Return the statistics of all rows of a dataset version; those of each partition are kept for the next time.
+        """Return the statistics of all rows of a dataset version; store new ones of partitions.
 
         Args:
             dataset: The dataset version.
-            lake: Its lake: partitions that nothing is known of are read, one at a time.
-            at_hand: What the caller knows of partitions already, by their contents' digests.
+            lake: Its lake. Partitions without statistics are read, one at a time.
+            computed: Statistics of partitions at hand, by content digest.
 
         Raises:
             TransientError: when the lake cannot be reached.
         """
         rows = self._statistics.read([KEY, "statistics"], dataset.partitions.values()).iter_rows()
-        known = {digest: _parse_statistics(text) for digest, text in rows}
+        stored = {digest: _parse_statistics(text) for digest, text in rows}
         days = {
             digest: date.fromisoformat(day)
             for day, digest in dataset.partitions.items()
-            if digest not in known
+            if digest not in stored
         }
         new = {
-            digest: at_hand.get(digest) or frame_statistics(lake.read_partition(dataset, day))
+            digest: computed.get(digest) or frame_statistics(lake.read_partition(dataset, day))
             for digest, day in days.items()
         }
         if new:
@@ -232,17 +152,19 @@ class Datasets:
                 for each in new.values()
             ]
             self._statistics.append(pl.DataFrame({KEY: list(new), "statistics": texts}))
-        return merged((known | new)[digest] for digest in dataset.partitions.values())
+        return merge_statistics((stored | new)[digest] for digest in dataset.partitions.values())
 
 
 def _row(dataset: DatasetRef, event: Event) -> dict[str, str | list[str]]:
     kind = next(kind for kind, of in KINDS.items() if type(event) is of)
-    of, whole = dataset_key(dataset), kind == "dataset"
-    days = dict(sorted(dataset.partitions.items())) if whole else {}
+    key = dataset_key(dataset)
+    is_dataset = kind == "dataset"
+    days = dict(sorted(dataset.partitions.items())) if is_dataset else {}
+    event_key = _key(kind, key, event.model_dump(mode="json", exclude={"time"}))
     return {
-        KEY: of if whole else _key(kind, of, event.model_dump(mode="json", exclude={"time"})),
+        KEY: key if is_dataset else event_key,
         "kind": kind,
-        "dataset": of,
+        "dataset": key,
         "id": dataset.id,
         "digest": dataset.digest,
         "time": event.time.astimezone(UTC).isoformat(),
@@ -260,5 +182,5 @@ def _parse_statistics(text: str) -> Statistics:
 
 
 def open_datasets(environment: Environment, model: str) -> Datasets:
-    """Return a model's records in an environment; nothing is made before the first write."""
+    """Return a model's records in an environment; the first write creates the tables."""
     return Datasets(environment.lake, model)

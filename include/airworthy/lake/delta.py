@@ -1,7 +1,7 @@
-"""Delta tables through delta-rs: opening, creating, and committing so that two writers can never both win.
+"""Delta tables through delta-rs: opening, creating, and committing with optimistic concurrency.
 
-A commit is tried exactly once, at the version after the one that was looked at. If another writer was quicker, nothing
-was written, and the caller looks again before it decides again: plain optimistic concurrency.
+A commit is tried exactly once, at the version after the opened one. If another writer was quicker,
+nothing was written: the caller reads the table again, and decides again.
 """
 
 from __future__ import annotations
@@ -28,15 +28,22 @@ from deltalake.exceptions import (
 )
 
 from airworthy.errors import TerminalError, TransientError
-from airworthy.spec.model_spec import PARTITION
+from airworthy.spec.ingest_part import PARTITION
 
-# Commits are the lake's memory: they, and the files of older versions, must never expire.
+# The lake's records are in its commits: they, and the files of older versions, must never expire.
 CONFIGURATION: dict[str, str | None] = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
 }
 ONE_FILE = 1 << 40
+_DELTA_TYPES: dict[object, str] = {
+    pl.Float64: "double",
+    pl.Int64: "long",
+    pl.Boolean: "boolean",
+    pl.String: "string",
+    pl.Datetime: "timestamp",
+}
 ATTEMPTS = 25
 
 
@@ -45,8 +52,8 @@ class LostRaceError(Exception):
 
 
 @contextmanager
-def explained(uri: str) -> Iterator[None]:
-    """Turn what delta-rs raises into the two kinds of error that Airworthy knows.
+def delta_errors(uri: str) -> Iterator[None]:
+    """Convert exceptions of delta-rs in the block into terminal and transient errors.
 
     Raises:
         LostRaceError: when another writer committed first.
@@ -63,13 +70,14 @@ def explained(uri: str) -> Iterator[None]:
         raise TransientError(
             f"the lake cannot be used at {uri}",
             received=f"{type(error).__name__}: {error}",
-            next_step="check that the address exists, can be written to and is not full, then run again",
+            next_step="check that the address exists, can be written to and is not full, then run "
+            "again",
         ) from error
 
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
-    """Open a table, now or as it was at a version; None when there is none."""
-    with explained(uri):
+    """Open a table at its newest version, or at `version`; None when there is none."""
+    with delta_errors(uri):
         try:
             return DeltaTable(uri, version=version)
         except TableNotFoundError:
@@ -82,12 +90,22 @@ def open_or_create(
     partition_by: str = PARTITION,
     configuration: dict[str, str | None] = CONFIGURATION,
 ) -> DeltaTable:
-    """Open a table; make it, partitioned by one column, when there is none."""
+    """Open a table; create it when there is none.
+
+    Args:
+        uri: The table's address.
+        schema: Its columns.
+        partition_by: The partition column.
+        configuration: Delta's table properties.
+
+    Raises:
+        LostRaceError: when another writer created it at the same time.
+    """
     table = open_table(uri)
     if table is not None:
         return table
     arrow = pl.DataFrame(schema=dict(schema)).to_arrow().schema
-    with explained(uri):
+    with delta_errors(uri):
         try:
             return DeltaTable.create(
                 uri,
@@ -99,7 +117,7 @@ def open_or_create(
                 ),
             )
         except DeltaError as error:
-            if DeltaTable.is_deltatable(uri):  # another writer made it since
+            if DeltaTable.is_deltatable(uri):  # another writer created it meanwhile
                 raise LostRaceError from error
             raise
 
@@ -109,10 +127,16 @@ def replace_partition(
 ) -> None:
     """Replace one partition's rows in one atomic commit at the version after `table`'s.
 
+    Args:
+        table: The opened table.
+        frame: The rows.
+        partition: The partition (``2026-01-31``).
+        metadata: The metadata of the commit.
+
     Raises:
         LostRaceError: when another writer committed first; nothing was changed.
     """
-    with explained(table.table_uri):
+    with delta_errors(table.table_uri):
         write_deltalake(
             table,
             frame.with_columns(pl.lit(partition).alias(PARTITION)),
@@ -126,13 +150,46 @@ def replace_partition(
         )
 
 
+def refuse_changed_types(table: DeltaTable, schema: pl.Schema, model: str) -> None:
+    """Raise an error for a column with another type than in the table; new columns are allowed.
+
+    Args:
+        table: The opened table.
+        schema: The columns to write.
+        model: The model, for the error.
+
+    Raises:
+        TerminalError: when a column of the table is declared with another type.
+    """
+    table_types = {
+        field.name: str(field.type.type)
+        for field in table.schema().fields
+        if hasattr(field.type, "type")
+    }
+    declared = {name: _DELTA_TYPES[kind.base_type()] for name, kind in schema.items()}
+    changed = [
+        f"{name}: {table_types[name]} -> {kind}"
+        for name, kind in declared.items()
+        if table_types.get(name, kind) != kind
+    ]
+    if changed:
+        raise TerminalError(
+            "columns that the lake already holds are declared with another type",
+            model=model,
+            stage="ingest",
+            received=", ".join(changed),
+            allowed="the type they have; a new column may be added and one be left out at any time",
+            next_step="give the column a new name, or move the lake's folder of this model away",
+        )
+
+
 def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
-    """Commit metadata alone, without a row.
+    """Commit metadata without rows.
 
     Raises:
         LostRaceError: when another writer committed first; nothing was changed.
     """
-    with explained(table.table_uri):
+    with delta_errors(table.table_uri):
         table.create_write_transaction(
             actions=[],
             mode="append",
@@ -146,15 +203,16 @@ def commit_note(table: DeltaTable, metadata: dict[str, str]) -> None:
 def history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:
     """Return the newest commits, oldest first.
 
-    delta-rs numbers them down from the opened table's version, yet lists those made since as well: their `version`
-    does not hold. Writers put the version that they commit at into the metadata, as `at_version`.
+    delta-rs numbers them down from the opened table's version, but lists later commits too: its
+    `version` is wrong then. Writers put the version of their commit into the metadata as
+    `at_version`.
     """
-    with explained(table.table_uri):
+    with delta_errors(table.table_uri):
         return list(reversed(table.history(limit)))
 
 
 def files_by_partition(table: DeltaTable) -> dict[str, list[str]]:
-    """Return a table's files by partition, in order, as Polars takes them: local paths without percent-encoding."""
+    """Return a table's files by partition, in order. Local paths have no percent-encoding."""
     files: dict[str, list[str]] = {}
     for uri in sorted(table.file_uris()):
         path = uri if "://" in uri else unquote(uri)

@@ -1,7 +1,8 @@
-"""Content digests: SHA-256 over every row, column name and type, whatever the memory layout.
+"""Content digests: SHA-256 over every row, column name and type, independent of the memory layout.
 
-Equal content gives equal digests however a frame is chunked and whatever lies under its nulls; any changed cell, type,
-column name, row order or null gives another digest. NaN is one value, and so is zero (``-0.0 == 0.0``).
+Equal content has equal digests; chunks and the bytes under nulls do not matter. Any change of a
+cell, type, column name, row order or null changes the digest. NaN is one value, and so is zero
+(``-0.0 == 0.0``).
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 def frame_digest(frame: pl.DataFrame) -> str:
     """Return the digest of a frame's content.
 
+    >>> frame_digest(pl.DataFrame({"x": [0.0]})) == frame_digest(pl.DataFrame({"x": [-0.0]}))
+    True
+
     Raises:
-        TerminalError: when a column's type has no canonical form here (lists, structs, decimals, objects).
+        TerminalError: when a column is of lists, structs, decimals or objects: these types have no
+            canonical form here.
     """
     digest = hashlib.sha256()
     _text(digest, f"airworthy-frame-1 rows={frame.height} columns={frame.width}")
@@ -50,14 +55,18 @@ def dataset_digest(partitions: Mapping[str, str], schema: Mapping[str, pl.DataTy
 
 
 def type_name(kind: pl.DataType) -> str:
-    """Return a type's name, stable between releases of Polars for the types that a spec can declare."""
+    """Return a type's name; for the types of a spec, it is stable between releases of Polars.
+
+    >>> type_name(pl.Datetime("us", "UTC"))
+    'Datetime[us,UTC]'
+    """
     if isinstance(kind, pl.Datetime):
         return f"Datetime[{kind.time_unit},{kind.time_zone or ''}]"
     return str(kind)
 
 
 def _text(digest: _Hash, text: str) -> None:
-    """Add a text with its length before it, so that no two sequences of texts run into each other."""
+    """Add a text after its length: different sequences of texts give different bytes."""
     encoded = text.encode()
     digest.update(len(encoded).to_bytes(8, "little"))
     digest.update(encoded)
@@ -94,8 +103,7 @@ def _values(digest: _Hash, column: pl.Series) -> None:
 
 def _canonical_floats(column: pl.Series) -> np.ndarray[Any, np.dtype[Any]]:
     values = column.fill_null(0.0).to_numpy()
-    canonical = values + values.dtype.type(
-        0.0
-    )  # -0.0 + 0.0 is 0.0, and the sum is a copy that may be changed
+    # -0.0 + 0.0 is 0.0. The sum is a copy, so it may be changed.
+    canonical = values + values.dtype.type(0.0)
     canonical[np.isnan(canonical)] = np.nan
     return np.ascontiguousarray(canonical, dtype=canonical.dtype.newbyteorder("<"))

@@ -1,10 +1,11 @@
-"""Bringing a window's partitions from a source into the lake.
+"""Ingests a window's partitions from a source into the lake.
 
-A partition is read when the lake lacks it, when the source may have changed it since it was last read (labels that
-were late, restatements), when the spec now makes other rows of it, or when the source had nothing at the last try.
-Anything else is left alone, so a second run of the same window reads and writes nothing. A partition read again with
-the same content costs no rewrite: one commit notes all of a run's. A day for which the source has nothing never empties
-a partition that the lake holds: that is logged, and the rows stay.
+A partition is read when the lake lacks it, when the source may have changed it since the last read
+(late labels, restatements), when the preprocessing in the spec has changed, or when the source had
+nothing at the last try. A second run of the same window therefore reads and writes nothing.
+Partitions read again unchanged are not rewritten: one commit notes all of a run. A partition in the
+lake is never emptied: when the source has nothing for its day any more, this is logged and the rows
+stay.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ log = logging.getLogger("airworthy.ingest")
 
 
 def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
-    """Return ``[as_of - lookback, as_of)``, clipped to the days that the spec says there are.
+    """Return ``[as_of - lookback, as_of)``, clipped to the spec's `start` and `end`.
 
     Args:
         job: The run's job.
-        lookback: How far back the run reads.
-        command: What a person runs instead, when that cannot be: its next step.
+        lookback: Length of the window.
+        command: The command of the error's next step.
 
     Raises:
-        TerminalError: when `as_of` is no UTC midnight or outside the spec's days.
+        TerminalError: when `as_of` is not a UTC midnight, or outside the spec's days.
     """
     as_of, spec = job.run.as_of.astimezone(UTC), job.spec
     first = midnight(spec.start) + DAY
@@ -55,9 +56,9 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
 
 
 def preprocessing_digest(job: Job) -> str:
-    """Return the digest of everything in the spec that decides which rows a partition gets.
+    """Return the digest of the spec's keys with an effect on the rows of a partition.
 
-    A database's password decides nothing, and a digest of it would be a means to guess it.
+    A database's password has none, and a digest of it would help to guess it.
     """
     declared = job.spec.ingest.model_dump(
         mode="json", include={"source", "event_time", "key", "columns"}
@@ -68,18 +69,13 @@ def preprocessing_digest(job: Job) -> str:
 
 
 class Ingestion:
-    """One run over a window; holds one partition at a time.
+    """One run over a window, with one partition in memory at a time.
 
-    `read` counts the partitions that were read. `statistics` are those of the contents that were written, by digest.
+    `read` counts the partitions read. `statistics` has those of the written contents, by digest.
     """
 
     def __init__(self, job: Job, lake: Lake) -> None:
-        """Open the source that the job's spec declares.
-
-        Args:
-            job: The run's job.
-            lake: Where the partitions go.
-        """
+        """Open the source of the job's spec. The partitions are written to `lake`."""
         self.job, self.lake, self.source = job, lake, open_source(job)
         self.preprocessing = preprocessing_digest(job)
         self.read = 0
@@ -87,31 +83,31 @@ class Ingestion:
         self._unchanged: list[str] = []
         self._empty: list[str] = []
 
-    def bring_in(self, window: Window) -> DatasetRef:
-        """Bring a window's partitions into the lake.
+    def ingest_window(self, window: Window) -> DatasetRef:
+        """Ingest a window's partitions into the lake.
 
         Returns:
             The dataset at the lake's version after this run.
 
         Raises:
-            TerminalError: when the source has nothing for the whole window, or what it has cannot be used; the
-                partition concerned is left as it was.
+            TerminalError: when the source has nothing for the whole window, or when its rows cannot
+                be used; their partition is not changed.
             TransientError: when the source or the lake cannot be reached.
         """
-        known = self.lake.partitions()
-        wanted = [
-            day for day in window.days if self._needs_reading(known.get(day.isoformat()), day)
+        records = self.lake.partitions()
+        days = [
+            day for day in window.days if self._needs_reading(records.get(day.isoformat()), day)
         ]
         log.info(
             "%s %s: %d partitions, %d to read",
             self.job.spec.model,
             window,
             len(window.days),
-            len(wanted),
+            len(days),
         )
-        for day in wanted:
-            self._bring_in(day, known.get(day.isoformat()))
-        self._write_note()
+        for day in days:
+            self._ingest_day(day, records.get(day.isoformat()))
+        self._note_reading()
         dataset = self._dataset(window)
         log.info(
             "%s: %d rows, digest %s, %d read",
@@ -123,30 +119,30 @@ class Ingestion:
         return dataset
 
     def _needs_reading(self, record: PartitionRecord | None, day: date) -> bool:
-        """Decide whether a partition has to be read: it is missing, made otherwise, or was not final when last read."""
+        """Return True for a missing or not yet final partition, or other preprocessing."""
         if record is None or record.preprocessing != self.preprocessing:
             return True
         settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
         final_at = midnight(day) + DAY + settling
         return record.as_of < min(self.job.run.as_of, final_at)
 
-    def _bring_in(self, day: date, known: PartitionRecord | None) -> None:
+    def _ingest_day(self, day: date, current: PartitionRecord | None) -> None:
         """Read one day, and replace its partition if its content is new."""
         raw = self.source.read(day)
         if raw is None or raw.is_empty():
-            self._nothing(day, known)
+            self._skip_empty_day(day, current)
             return
         self.read += 1
         conformed = conform(raw, self.job.spec.ingest, day)
         del raw
         digest = frame_digest(conformed.rows)
         if (
-            known is not None
-            and known.digest == digest
-            and known.quarantined == conformed.quarantine.height
+            current is not None
+            and current.digest == digest
+            and current.quarantined == conformed.quarantine.height
         ):
-            self._unchanged.append(known.partition)
-            log.info("%s: read again, unchanged (%d rows)", day, known.rows)
+            self._unchanged.append(current.partition)
+            log.info("%s: read again, unchanged (%d rows)", day, current.rows)
             return
         record = PartitionRecord(
             partition=day.isoformat(),
@@ -174,18 +170,18 @@ class Ingestion:
             written.digest[:12],
         )
 
-    def _nothing(self, day: date, known: PartitionRecord | None) -> None:
-        if known is None:
+    def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
+        if current is None:
             self._empty.append(day.isoformat())
             log.warning("%s: %s has nothing for this day", day, self.source.describe())
             return
-        self._unchanged.append(known.partition)
+        self._unchanged.append(current.partition)
         log.warning(
             "%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe()
         )
 
-    def _write_note(self) -> None:
-        """Note what was read again unchanged, and days newly found empty, in one commit; if there is any, that is."""
+    def _note_reading(self) -> None:
+        """Note partitions read again unchanged and newly empty days, if any, in one commit."""
         empty = [day for day in self._empty if day not in self.lake.refresh().empty]
         if self._unchanged or empty:
             reading = Reading(
@@ -198,30 +194,30 @@ class Ingestion:
             self.lake.note(reading)
 
     def _dataset(self, window: Window) -> DatasetRef:
-        """Return the dataset version of a window as the lake now stands."""
-        records = self.lake.refresh()
-        found = [
-            records.partitions[day.isoformat()]
+        """Return the dataset version of a window at the lake's current version."""
+        lake_records = self.lake.refresh()
+        records = [
+            lake_records.partitions[day.isoformat()]
             for day in window.days
-            if day.isoformat() in records.partitions
+            if day.isoformat() in lake_records.partitions
         ]
-        held = [record for record in found if record.rows > 0]
-        if not held:
+        with_rows = [record for record in records if record.rows > 0]
+        if not with_rows:
             raise TerminalError(
                 f"the source has nothing for the whole window {window}",
                 received=self.source.describe(),
                 allowed="at least one day with rows",
                 next_step="check the source's address, and start and end",
             )
-        digests = {record.partition: record.digest for record in held}
+        digests = {record.partition: record.digest for record in with_rows}
         return DatasetRef(
             model=self.job.spec.model,
             table=self.lake.data_uri,
-            version=records.version,
+            version=lake_records.version,
             window=window,
             partitions=digests,
-            rows=sum(record.rows for record in held),
-            quarantined=sum(record.quarantined for record in found),
+            rows=sum(record.rows for record in with_rows),
+            quarantined=sum(record.quarantined for record in records),
             partitions_read=self.read,
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
         )

@@ -1,8 +1,8 @@
-"""What the lake knows of each partition, kept in the commits that wrote it.
+"""The records of the lake's partitions, stored as metadata of its commits.
 
-Every commit carries a record as plain metadata, so any Delta reader can show it, and record and data cannot part. A
-commit of kind ``partition`` replaced one partition; one of kind ``reading`` notes partitions that were read again and
-had not changed, and days for which the source had nothing.
+Any Delta reader can show them, and a record cannot be separated from its data. A commit of kind
+``partition`` replaced one partition. A commit of kind ``reading`` notes partitions read again
+unchanged, and days without rows in the source.
 """
 
 from __future__ import annotations
@@ -11,32 +11,45 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import polars as pl
 from pydantic import AwareDatetime
 
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 from airworthy.spec.fields import ColumnType
 
+_RESTATEMENT: dict[str, pl.DataType] = {
+    "partition": pl.String(),
+    "cause": pl.String(),
+    "previous_digest": pl.String(),
+    "digest": pl.String(),
+    "previous_rows": pl.Int64(),
+    "rows": pl.Int64(),
+    "created": pl.Datetime("us", "UTC"),
+    "as_of": pl.Datetime("us", "UTC"),
+}
 
-class PartitionRecord(Ref):
-    """One partition as it stands.
+
+class PartitionRecord(StageOutput):
+    """The current state of a partition.
 
     Attributes:
         partition: The UTC day, ``2026-01-31``.
-        source: What it was read from, without secrets.
-        created: When it was written, UTC.
-        as_of: The latest `as_of` for which it was read, UTC.
+        source: Its source, without secrets.
+        created: Time of writing, UTC.
+        as_of: The latest `as_of` of a run that read it, UTC.
         rows: Rows in the lake.
-        quarantined: Rows that could not be used.
-        duplicates: Rows dropped because a later one had the same key.
+        quarantined: Unusable rows.
+        duplicates: Rows dropped for a later one with the same key.
         digest: Content digest (SHA-256).
-        preprocessing: Digest of how raw rows became these: source, columns, key, event time.
-        git_commit: The project's commit that wrote it.
+        preprocessing: Digest of the preprocessing: source, columns, key, event time.
+        git_commit: The project's commit at the time of writing.
         event_time: Name of the event-time column.
         columns: The columns in order, with their declared types.
-        cause: Why it was written: ``new``, ``restated`` (the source changed it) or ``preprocessing`` (the spec did).
-        previous_digest: Digest of the content that it replaced; empty for a new partition.
-        previous_rows: Rows of the content that it replaced.
-        version: The Delta version of the commit that wrote it.
+        cause: ``new``, ``restated`` (the source changed it) or ``preprocessing`` (the spec changed
+            it).
+        previous_digest: Digest of the replaced content; empty for a new partition.
+        previous_rows: Rows of the replaced content.
+        version: The Delta version of its commit.
     """
 
     partition: str
@@ -57,24 +70,44 @@ class PartitionRecord(Ref):
     version: int = -1
 
     def metadata(self) -> dict[str, str]:
-        """Return the commit metadata that says all this."""
+        """Return the record as commit metadata."""
         values = self.model_dump(mode="json", exclude={"version"}) | {"at_version": self.version}
         return {"kind": "partition"} | {
             name: value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()
         }
 
+    def supersedes(self, new: PartitionRecord) -> bool:
+        """Return True when `new` need not be written, if it has the same preprocessing.
+
+        That is an earlier `as_of`, or the same content at the same `as_of`.
+        """
+        return self.preprocessing == new.preprocessing and (
+            self.as_of > new.as_of or (self.digest == new.digest and self.as_of == new.as_of)
+        )
+
+    def following(self, current: PartitionRecord | None, version: int) -> PartitionRecord:
+        """Return this new record with its Delta version, cause and previous content.
+
+        `current` is the partition's record so far; None: the partition is new.
+        """
+        if current is None:
+            return self.model_copy(update={"version": version})
+        cause = "restated" if current.preprocessing == self.preprocessing else "preprocessing"
+        previous = {"previous_digest": current.digest, "previous_rows": current.rows}
+        return self.model_copy(update={"version": version, "cause": cause, **previous})
+
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> PartitionRecord:
-        """Read what `metadata` wrote."""
+        """Read a record from commit metadata."""
         values = {name: commit[name] for name in cls.model_fields if name != "version"}
         return cls.model_validate(
             values | {"columns": json.loads(commit["columns"]), "version": commit["at_version"]}
         )
 
 
-class Reading(Ref):
-    """A note that partitions were read again as of `as_of` and were the same, or that the source had nothing."""
+class Reading(StageOutput):
+    """A note of partitions read again unchanged at `as_of`, and of days without rows."""
 
     as_of: AwareDatetime
     created: AwareDatetime
@@ -83,22 +116,22 @@ class Reading(Ref):
     empty: list[str]
 
     def metadata(self, version: int) -> dict[str, str]:
-        """Return the commit metadata that says all this."""
+        """Return the note as commit metadata."""
         return {"kind": "reading", "at_version": str(version), "reading": self.model_dump_json()}
 
 
 class Records:
-    """The records of a table, brought up to date from its newest commits only."""
+    """The records of a table, updated from its newest commits only."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without a commit."""
         self.version = -1
         self.partitions: dict[str, PartitionRecord] = {}
         self.empty: set[str] = set()
         self.replaced: list[PartitionRecord] = []
 
     def add(self, commits: Iterable[dict[str, Any]], up_to: int | None = None) -> None:
-        """Take in commits, oldest first; those already known, or later than `up_to`, are passed over."""
+        """Add commits, oldest first; skip those added before, or later than version `up_to`."""
         for commit in commits:
             version = int(commit.get("at_version", 0))
             if version <= self.version or (up_to is not None and version > up_to):
@@ -108,6 +141,11 @@ class Records:
                 self._replace(PartitionRecord.from_metadata(commit))
             elif commit["kind"] == "reading":
                 self._note(Reading.model_validate_json(commit["reading"]))
+
+    def restatements(self) -> pl.DataFrame:
+        """Return every replacement of a partition by other content, in order of the commits."""
+        rows = [record.model_dump(include=set(_RESTATEMENT)) for record in self.replaced]
+        return pl.DataFrame(rows, schema=_RESTATEMENT)
 
     def _replace(self, record: PartitionRecord) -> None:
         self.partitions[record.partition] = record
@@ -120,5 +158,5 @@ class Records:
         for partition in reading.unchanged:
             record = self.partitions[partition]
             as_of = max(record.as_of, reading.as_of)
-            changed = {"as_of": as_of, "preprocessing": reading.preprocessing}
-            self.partitions[partition] = record.model_copy(update=changed)
+            updates = {"as_of": as_of, "preprocessing": reading.preprocessing}
+            self.partitions[partition] = record.model_copy(update=updates)

@@ -1,7 +1,7 @@
-"""Statistics of a partition's columns, and how those of many partitions become those of a dataset version.
+"""Statistics of a partition's columns, merged into those of a dataset version.
 
-A partition is looked at once, while it is in memory; what it gave is merged with the others' without reading a row
-again, so that the statistics of a thousand days cost what one new day costs.
+The statistics of a partition are computed once, while it is in memory. They are merged without
+reading its rows again, so the statistics of a thousand days cost as much as those of one new day.
 """
 
 from __future__ import annotations
@@ -14,28 +14,31 @@ from typing import Any
 
 import polars as pl
 
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 from airworthy.lake.digest import type_name
 
-MOST_VALUES = 100
-"""Up to so many different values of a column are counted one by one."""
-_GLIMPSE = 1000
+MAX_COUNTED_VALUES = 100
+"""Values are counted one by one in a column of up to this many different values."""
+_HEAD_ROWS = 1000
 
 
-class ColumnStatistics(Ref):
-    """What is known of one column.
+class ColumnStatistics(StageOutput):
+    """The statistics of one column.
 
     Attributes:
         type: Its Polars type.
-        count: Values that are there.
-        nulls: Values that are missing.
-        mean: Of a number, and of a truth value as 0 and 1; None without values, or when it is too large for a float.
+        count: Values present.
+        nulls: Values missing.
+        mean: Of numbers, and of booleans as 0 and 1; None without values, or when it is too large
+            for a float.
         std: Sample standard deviation; None with fewer than two values.
-        min: Least number or earliest time (ISO 8601, UTC); None for text and truth values.
+        min: Least number or earliest time (ISO 8601, UTC); None for text and booleans.
         max: Greatest number or latest time.
-        distinct: How many different values there are; None of decimals and times.
-        exact: Whether `distinct` is; else it is the most that one partition has, and there are at least so many.
-        values: How often each value occurs, most frequent first; None when there are more than `MOST_VALUES`.
+        distinct: Number of different values; None for decimals and times.
+        exact: True when `distinct` is exact; else it is a lower bound, the largest one of a
+            partition.
+        values: Count of each value, most frequent first; None with more than `MAX_COUNTED_VALUES`
+            values.
     """
 
     type: str
@@ -55,28 +58,31 @@ Statistics = dict[str, ColumnStatistics]
 
 def frame_statistics(frame: pl.DataFrame) -> Statistics:
     """Return the statistics of every column of a frame, in the frame's order."""
-    asked = [each for name, kind in frame.schema.items() for each in _asked(name, kind)]
-    found = frame.select(asked).row(0, named=True) if asked else {}
-    return {name: _column(frame[name], found) for name in frame.columns}
+    expressions = [each for name, kind in frame.schema.items() for each in _aggregates(name, kind)]
+    results = frame.select(expressions).row(0, named=True) if expressions else {}
+    return {name: _column(frame[name], results) for name in frame.columns}
 
 
-def _asked(name: str, kind: pl.DataType) -> list[pl.Expr]:
+def _aggregates(name: str, kind: pl.DataType) -> list[pl.Expr]:
     column = pl.col(name)
-    wanted: dict[str, pl.Expr] = {}
+    aggregates: dict[str, pl.Expr] = {}
     if kind.is_numeric() or kind == pl.Boolean:
-        wanted |= {"mean": column.mean(), "std": column.cast(pl.Float64).std()}
+        aggregates |= {"mean": column.mean(), "std": column.cast(pl.Float64).std()}
     if kind.is_numeric() or kind.is_temporal():
-        wanted |= {"min": column.min(), "max": column.max()}
-    return [expression.alias(f"{what}|{name}") for what, expression in wanted.items()]
+        aggregates |= {"min": column.min(), "max": column.max()}
+    return [expression.alias(f"{key}|{name}") for key, expression in aggregates.items()]
 
 
-def _column(column: pl.Series, found: dict[str, Any]) -> ColumnStatistics:
+def _column(column: pl.Series, results: dict[str, Any]) -> ColumnStatistics:
     nulls, kind = column.null_count(), column.dtype
-    simple = {
-        what: _plain(found.get(f"{what}|{column.name}")) for what in ("mean", "std", "min", "max")
+    aggregates = {
+        key: _json_value(results.get(f"{key}|{column.name}"))
+        for key in ("mean", "std", "min", "max")
     }
     distinct, values = (
-        (None, None) if kind.is_float() or kind.is_temporal() else _counted(column.drop_nulls())
+        (None, None)
+        if kind.is_float() or kind.is_temporal()
+        else _count_values(column.drop_nulls())
     )
     return ColumnStatistics(
         type=type_name(kind),
@@ -84,45 +90,47 @@ def _column(column: pl.Series, found: dict[str, Any]) -> ColumnStatistics:
         nulls=nulls,
         distinct=distinct,
         values=values,
-        **simple,
+        **aggregates,
     )
 
 
-def _counted(column: pl.Series) -> tuple[int, dict[str, int] | None]:
-    """Return how many different values there are, and how often each occurs, if they are few."""
-    # Counting each of many values would cost more than all else here; some rows tell what kind of column it is.
-    if column.head(_GLIMPSE).n_unique() > MOST_VALUES:
+def _count_values(column: pl.Series) -> tuple[int, dict[str, int] | None]:
+    """Return the number of different values, and the count of each one if they are few."""
+    # Counting each of many values would cost more than all else here. The first rows show such
+    # columns.
+    if column.head(_HEAD_ROWS).n_unique() > MAX_COUNTED_VALUES:
         return column.n_unique(), None
     counts = column.value_counts()
-    few = counts.height <= MOST_VALUES
-    return counts.height, _ordered(
-        {str(value): count for value, count in counts.iter_rows()}
-    ) if few else None
+    if counts.height > MAX_COUNTED_VALUES:
+        return counts.height, None
+    return counts.height, _ordered({str(value): count for value, count in counts.iter_rows()})
 
 
-def _plain(value: Any) -> Any:
-    """Return a value that JSON holds: a time as text, a number that is not finite as None."""
+def _json_value(value: Any) -> Any:
+    """Convert a value for JSON: a time becomes text, a number that is not finite becomes None."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def merged(parts: Iterable[Statistics]) -> Statistics:
-    """Return the statistics of all rows of several frames, from the statistics of each.
+def merge_statistics(parts: Iterable[Statistics]) -> Statistics:
+    """Merge the statistics of several frames into those of all their rows.
 
-    A column that only some of them have counts for those alone; of two types, the last one is named.
+    A column missing in some frames has the statistics of the others. Of several types, the last is
+    given.
     """
-    found: dict[str, list[ColumnStatistics]] = {}
+    by_name: dict[str, list[ColumnStatistics]] = {}
     for part in parts:
         for name, column in part.items():
-            found.setdefault(name, []).append(column)
-    return {name: _merged_column(columns) for name, columns in found.items()}
+            by_name.setdefault(name, []).append(column)
+    return {name: _merge_columns(columns) for name, columns in by_name.items()}
 
 
-def _merged_column(columns: list[ColumnStatistics]) -> ColumnStatistics:
-    mean, std = _moments(columns)
-    values = _merged_values(columns)
-    most = max((column.distinct for column in columns if column.distinct is not None), default=None)
+def _merge_columns(columns: list[ColumnStatistics]) -> ColumnStatistics:
+    mean, std = _merge_moments(columns)
+    values = _merge_values(columns)
+    distincts = [column.distinct for column in columns if column.distinct is not None]
+    largest = max(distincts, default=None)
     return ColumnStatistics(
         type=columns[-1].type,
         count=sum(column.count for column in columns),
@@ -131,25 +139,28 @@ def _merged_column(columns: list[ColumnStatistics]) -> ColumnStatistics:
         std=std,
         min=min((c.min for c in columns if c.min is not None), default=None, key=_order),
         max=max((c.max for c in columns if c.max is not None), default=None, key=_order),
-        distinct=len(values) if values is not None else most,
-        exact=values is not None or most is None or (len(columns) == 1 and columns[0].exact),
-        values=values if values is not None and len(values) <= MOST_VALUES else None,
+        distinct=len(values) if values is not None else largest,
+        exact=values is not None or largest is None or (len(columns) == 1 and columns[0].exact),
+        values=values if values is not None and len(values) <= MAX_COUNTED_VALUES else None,
     )
 
 
-def _moments(columns: list[ColumnStatistics]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation of all values (Chan, Golub and LeVeque 1983: no sum of squares cancels)."""
-    known = [column for column in columns if column.count]
-    if not known or any(column.mean is None for column in known):
+def _merge_moments(columns: list[ColumnStatistics]) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation of all values.
+
+    The formula of Chan, Golub and LeVeque (1983) has no cancellation of sums of squares.
+    """
+    parts = [column for column in columns if column.count]
+    if not parts or any(column.mean is None for column in parts):
         return None, None
-    count = sum(column.count for column in known)
-    mean = math.fsum(column.count / count * (column.mean or 0.0) for column in known)
-    within = math.fsum((column.std or 0.0) ** 2 * (column.count - 1) for column in known)
-    between = math.fsum(column.count * ((column.mean or 0.0) - mean) ** 2 for column in known)
+    count = sum(column.count for column in parts)
+    mean = math.fsum(column.count / count * (column.mean or 0.0) for column in parts)
+    within = math.fsum((column.std or 0.0) ** 2 * (column.count - 1) for column in parts)
+    between = math.fsum(column.count * ((column.mean or 0.0) - mean) ** 2 for column in parts)
     return mean, math.sqrt((within + between) / (count - 1)) if count > 1 else None
 
 
-def _merged_values(columns: list[ColumnStatistics]) -> dict[str, int] | None:
+def _merge_values(columns: list[ColumnStatistics]) -> dict[str, int] | None:
     if any(column.values is None for column in columns):
         return None
     counts: Counter[str] = Counter()
@@ -163,5 +174,5 @@ def _ordered(counts: dict[str, int]) -> dict[str, int]:
 
 
 def _order(value: int | float | str) -> tuple[bool, Any]:
-    """Order numbers and times each among themselves; a column that changed its type has both."""
+    """Return a sort key: numbers before times. A column with a changed type has both."""
     return isinstance(value, str), value

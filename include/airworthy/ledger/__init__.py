@@ -1,6 +1,7 @@
-"""The ledger: the append-only record of every decision about a model."""
+"""The ledger: an append-only record of all decisions about a model."""
 
-from airworthy.ledger.entry_files import changed
-from airworthy.ledger.ledger import Entry, Ledger, first_break, open_ledger
+from airworthy.ledger.entry import Entry, first_broken_entry
+from airworthy.ledger.entry_files import changed_entry_error
+from airworthy.ledger.ledger import Ledger, open_ledger
 
-__all__ = ["Entry", "Ledger", "changed", "first_break", "open_ledger"]
+__all__ = ["Entry", "Ledger", "changed_entry_error", "first_broken_entry", "open_ledger"]

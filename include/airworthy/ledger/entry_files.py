@@ -1,7 +1,8 @@
-"""The ledger's data files: one entry each, named by what they hold.
+"""The ledger's data files: one entry each, named by its content.
 
-A file's name is the SHA-256 of its bytes, and the Delta log has the name: one changed byte is found before anything is
-parsed, also where it would make a reader of Parquet fail or change no value at all.
+A file's name is the SHA-256 of its bytes, and the Delta log has the name. One changed byte is
+detected before anything is parsed, also where a reader of Parquet would fail or see no changed
+value.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
 _NAME = re.compile(r"^entry-([0-9a-f]{64})\.parquet$")
-# What an append has to know of all other entries; see `Ledger._near`.
+# The columns of all other entries needed for an append; see `Ledger._last_and_same`.
 _STATISTICS = ("sequence", "entry_id")
 
 
@@ -70,27 +71,27 @@ def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) ->
     Raises:
         TerminalError: when a file does not hold what was written; it names the entry.
     """
-    found = [uri for uri in table.file_uris() if names is None or _name(uri) in names]
-    if not found:
+    uris = [uri for uri in table.file_uris() if names is None or _name(uri) in names]
+    if not uris:
         return pl.DataFrame(schema=schema)
-    # Polars reads many at once faster than each alone.
-    return pl.read_parquet([_checked(table, uri) for uri in found], schema=schema)
+    # Polars reads many files at once faster than one by one.
+    return pl.read_parquet([_verified_content(table, uri) for uri in uris], schema=schema)
 
 
-def _checked(table: DeltaTable, uri: str) -> bytes:
+def _verified_content(table: DeltaTable, uri: str) -> bytes:
     try:
         content = _get(table.table_uri, uri)
     except FileNotFoundError:
-        raise changed(_entry_in(table, _name(uri))) from None
-    named = _NAME.match(_name(uri))
-    # A compacted table has files of another name: its entries are told by their hashes.
-    if named is not None and hashlib.sha256(content).hexdigest() != named[1]:
-        raise changed(_entry_in(table, _name(uri)))
+        raise changed_entry_error(_entry_in(table, _name(uri))) from None
+    match = _NAME.match(_name(uri))
+    # A compacted table has files with other names: the hashes of its entries are verified instead.
+    if match is not None and hashlib.sha256(content).hexdigest() != match[1]:
+        raise changed_entry_error(_entry_in(table, _name(uri)))
     return content
 
 
-def changed(entry: str, model: str | None = None) -> TerminalError:
-    """Return the error that says which entry of a ledger was changed."""
+def changed_entry_error(entry: str, model: str | None = None) -> TerminalError:
+    """Return the error of a changed entry of a ledger."""
     return TerminalError(
         "the ledger was changed",
         model=model,
@@ -100,11 +101,11 @@ def changed(entry: str, model: str | None = None) -> TerminalError:
     )
 
 
-def broken_log(uri: str) -> str | None:
-    """Return the number of the first entry whose commit in a local table's log is no JSON any more, or None.
+def unreadable_commit(uri: str) -> str | None:
+    """Return the first entry of a local table with a commit that is not JSON, or None.
 
-    Delta-rs says of such a table only that it cannot be opened. The log's first commit made the table, and each one
-    after it added the entry of its number.
+    delta-rs reports only that the table cannot be opened. The log's first commit created the table.
+    Each later commit added the entry of its number.
     """
     for path in sorted(Path(uri).glob("_delta_log/*.json")) if "://" not in uri else ():
         try:
@@ -116,9 +117,9 @@ def broken_log(uri: str) -> str | None:
 
 
 def _entry_in(table: DeltaTable, name: str) -> str:
-    """Return what the log says of a file's entry: its number and its id."""
-    known = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("path") == name)
-    sequence, entry_id = known.select("min.sequence", "min.entry_id").row(0)
+    """Return the number and the id of a file's entry, from the log."""
+    actions = pl.DataFrame(table.get_add_actions(flatten=True)).filter(pl.col("path") == name)
+    sequence, entry_id = actions.select("min.sequence", "min.entry_id").row(0)
     return f"{sequence} ({entry_id})"
 
 
@@ -144,7 +145,7 @@ def _get(table_uri: str, uri: str) -> bytes:
 
 
 def _remote(uri: str) -> Any:
-    """Return the table's place as a file system, reached the way that delta-rs reaches it."""
+    """Return the table's location as a file system, with the settings of delta-rs."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow.fs import PyFileSystem
 

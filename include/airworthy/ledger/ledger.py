@@ -1,30 +1,28 @@
-"""A hash chain in an append-only Delta table, one per model.
+"""The ledger of a model: a hash chain in an append-only Delta table.
 
-Each entry's hash is the SHA-256 of its own fields and of the previous entry's hash, so a changed, removed or inserted
-entry breaks the chain at that place. An entry is committed only at the table's version after the one that was looked
-at, so two writers, on one machine or on several, cannot both follow the same entry. An entry has an id that says what
-it records; appending the same id again changes nothing, so a retried task leaves one entry.
+Each entry's hash is the SHA-256 of its own fields and of the previous entry's hash. A changed,
+removed or inserted entry breaks the chain there. An entry is committed only at the version after
+the opened one, so two writers, on one machine or on several, cannot both follow the same entry. The
+id of an entry identifies the recorded event. Appending the same id again changes nothing, so a
+retried task leaves one entry.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import polars as pl
 from filelock import FileLock
-from pydantic import ValidationError
-from typing_extensions import TypeVar
 
 from airworthy.environment import Environment
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import TransientError
 from airworthy.lake import delta
 from airworthy.ledger import entry_files
-from airworthy.ledger.events import AnyEvent, LedgerEvent, UnknownEvent, read_event
+from airworthy.ledger.entry import NO_HASH, Entry, first_broken_entry
+from airworthy.ledger.events import LedgerEvent
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -43,86 +41,46 @@ _SCHEMA = pl.Schema(
         "hash": pl.String,
     }
 )
-_FIRST = "0" * 64
 
-_Event = TypeVar("_Event", bound=LedgerEvent | UnknownEvent, default=AnyEvent, covariant=True)
 _Appended = TypeVar("_Appended", bound=LedgerEvent)
-
-
-@dataclass(frozen=True)
-class Entry(Generic[_Event]):
-    """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys."""
-
-    sequence: int
-    entry_id: str
-    time: str
-    kind: str
-    model: str
-    run_id: str
-    who: str
-    payload: str
-    previous_hash: str
-    hash: str
-
-    def expected_hash(self) -> str:
-        """Return the hash that these fields give."""
-        fields = asdict(self)
-        del fields["hash"]
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        """The payload as JSON values: every key that was stored, as it was stored."""
-        return dict(json.loads(self.payload))
-
-    @cached_property
-    def event(self) -> _Event:
-        """What was decided.
-
-        Raises:
-            TerminalError: when the payload is not one of this kind.
-        """
-        try:
-            return cast("_Event", read_event(self.kind, self.content))
-        except ValueError as error:
-            raise TerminalError(
-                f"entry {self.sequence} of the ledger ({self.entry_id}) cannot be read",
-                model=self.model,
-                received=_problem(error),
-                allowed=f"what an entry of the kind {self.kind} holds",
-                next_step="read it with the version of Airworthy that wrote it",
-            ) from error
 
 
 class Ledger:
     """One model's ledger."""
 
     def __init__(self, uri: str, model: str, lock: FileLock) -> None:
-        """Name the table and the lock that serialises appends; see `open_ledger`."""
+        """See `open_ledger`.
+
+        Args:
+            uri: The address of the table.
+            model: The model.
+            lock: Serialises the appends of this machine.
+        """
         self.uri = uri
         self.model = model
         self._lock = lock
 
     def append(self, event: _Appended, *, run_id: str, who: str) -> Entry[_Appended]:
-        """Append an event, unless an entry with its id is there; return the entry that is there now.
+        """Append an event, unless there is an entry with its id; return the entry with this id.
 
         Args:
-            event: What was decided.
-            run_id: The run that decided.
-            who: Who asked for the run, or answered.
+            event: The event.
+            run_id: The run that records it.
+            who: The requester of the run, or the person who answered.
 
         Raises:
-            TransientError: when the ledger cannot be reached, or others kept appending first.
+            TransientError: when the ledger cannot be reached, or other writers kept appending
+                first.
         """
         entry_id = event.entry_id(run_id)
         with self._lock:
             for _ in range(delta.ATTEMPTS):
                 table = self._open()
-                near = self._near(table, entry_id)
-                for known in near:
-                    if known.entry_id == entry_id:
-                        return cast("Entry[_Appended]", known)
-                entry = self._entry(event, run_id, who, near[-1] if near else None)
+                entries = self._last_and_same(table, entry_id)
+                for existing in entries:
+                    if existing.entry_id == entry_id:
+                        return cast("Entry[_Appended]", existing)
+                entry = self._entry(event, run_id, who, entries[-1] if entries else None)
                 try:
                     self._commit(table, entry)
                 except delta.LostRaceError:
@@ -138,9 +96,9 @@ class Ledger:
     def _commit(self, table: DeltaTable | None, entry: Entry[LedgerEvent]) -> None:
         from deltalake import CommitProperties
 
-        table = table or self._made()
+        table = table or self._create()
         frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             table.create_write_transaction(
                 actions=[entry_files.write(self.uri, frame)],
                 mode="append",
@@ -148,13 +106,17 @@ class Ledger:
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
 
-    def _made(self) -> DeltaTable:
-        """Make the table; another writer may be quicker."""
+    def _create(self) -> DeltaTable:
+        """Create the table.
+
+        Raises:
+            LostRaceError: when another writer created it first.
+        """
         from deltalake import DeltaTable, Schema
         from deltalake.exceptions import DeltaError
 
         schema = Schema.from_arrow(pl.DataFrame(schema=_SCHEMA).to_arrow().schema)
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             try:
                 return DeltaTable.create(
                     self.uri, schema=schema, configuration={"delta.appendOnly": "true"}
@@ -176,13 +138,13 @@ class Ledger:
             run_id=run_id,
             who=who,
             payload=json.dumps(event.payload, sort_keys=True),
-            previous_hash=last.hash if last else _FIRST,
+            previous_hash=last.hash if last else NO_HASH,
             hash="",
         )
         return Entry(**{**asdict(unsealed), "hash": unsealed.expected_hash()})
 
     def entries(self) -> list[Entry]:
-        """Return every entry, oldest first; none when nothing was recorded yet.
+        """Return all entries, oldest first; without a table, none.
 
         Raises:
             TerminalError: when a file of the ledger was changed; it names the entry.
@@ -191,80 +153,61 @@ class Ledger:
         return self._entries(self._open())
 
     def entries_after(self, sequence: int) -> list[Entry]:
-        """Return the entries with a greater sequence number, oldest first; only their files are read.
+        """Return the entries after a sequence number, oldest first; only their files are read.
 
         Raises:
-            TerminalError: when a file of theirs was changed; it names the entry.
+            TerminalError: when one of their files was changed; it names the entry.
             TransientError: when the ledger cannot be reached.
         """
         table = self._open()
         if table is None:
             return []
-        with delta.explained(self.uri):
-            known = pl.DataFrame(table.get_add_actions(flatten=True))
-        if "max.sequence" not in known.columns:
+        with delta.delta_errors(self.uri):
+            files = pl.DataFrame(table.get_add_actions(flatten=True))
+        if "max.sequence" not in files.columns:
             return [entry for entry in self._entries(table) if entry.sequence > sequence]
-        new = known.filter((pl.col("max.sequence") > sequence).fill_null(True))
-        found = self._entries(table, {path.rsplit("/", 1)[-1] for path in new["path"]})
-        return [entry for entry in found if entry.sequence > sequence]
+        new = files.filter((pl.col("max.sequence") > sequence).fill_null(True))
+        entries = self._entries(table, {path.rsplit("/", 1)[-1] for path in new["path"]})
+        return [entry for entry in entries if entry.sequence > sequence]
 
     def _open(self) -> DeltaTable | None:
         try:
             return delta.open_table(self.uri)
         except TransientError:
-            broken = entry_files.broken_log(self.uri)
+            broken = entry_files.unreadable_commit(self.uri)
             if broken is not None:
-                raise entry_files.changed(broken) from None
+                raise entry_files.changed_entry_error(broken) from None
             raise
 
     def _entries(self, table: DeltaTable | None, names: set[str] | None = None) -> list[Entry]:
         if table is None:
             return []
-        with delta.explained(self.uri):
+        with delta.delta_errors(self.uri):
             frame = entry_files.read(table, _SCHEMA, names)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
-    def _near(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
-        """Return the last entry and all that may have this id: what an append has to know.
+    def _last_and_same(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
+        """Return the last entry and all entries that may have this id, oldest first.
 
-        The table's log holds the least and the greatest value of each file, one file an entry: all others stay
-        unread. Greatest and least texts are cut, to values that are not smaller and not greater, so none is missed.
+        The table's log has the least and the greatest value of each file, and each file has one
+        entry. All other files stay unread. Delta cuts long texts: the greatest to a value not
+        smaller, the least to a value not greater. So no entry is missed.
         """
         if table is None:
             return []
-        with delta.explained(self.uri):
-            known = pl.DataFrame(table.get_add_actions(flatten=True))
-        if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(known.columns):
+        with delta.delta_errors(self.uri):
+            files = pl.DataFrame(table.get_add_actions(flatten=True))
+        if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(files.columns):
             return self._entries(table)
-        last, same = (
-            pl.col("max.sequence"),
-            pl.lit(entry_id).is_between("min.entry_id", "max.entry_id"),
-        )
-        near = known.filter((last == last.max()).fill_null(True) | same.fill_null(True))
-        return self._entries(table, {path.rsplit("/", 1)[-1] for path in near["path"]})
+        sequence = pl.col("max.sequence")
+        same_id = pl.lit(entry_id).is_between("min.entry_id", "max.entry_id")
+        last = sequence == sequence.max()
+        selected = files.filter(last.fill_null(True) | same_id.fill_null(True))
+        return self._entries(table, {path.rsplit("/", 1)[-1] for path in selected["path"]})
 
-    def broken_at(self) -> Entry | None:
-        """Return the first entry that does not fit the chain, or None when the ledger is whole."""
-        return first_break(self.entries())
-
-
-def _problem(error: ValueError) -> str:
-    """Return what is wrong with a payload, in one line."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-
-
-def first_break(entries: list[Entry]) -> Entry | None:
-    """Return the first of a ledger's entries that does not fit the chain, or None when it is whole."""
-    previous, sequence = _FIRST, 1
-    for entry in entries:
-        fits = entry.previous_hash == previous and entry.sequence == sequence
-        if not fits or entry.hash != entry.expected_hash():
-            return entry
-        previous, sequence = entry.hash, sequence + 1
-    return None
+    def first_broken_entry(self) -> Entry | None:
+        """Return the first entry outside the hash chain, or None when the chain is unbroken."""
+        return first_broken_entry(self.entries())
 
 
 def open_ledger(environment: Environment, model: str) -> Ledger:

@@ -1,4 +1,4 @@
-"""Questions to a ledger's entries. Pure: the entries come in, oldest first; nothing is looked up."""
+"""Queries on a ledger's entries. All functions are pure; they take the entries, oldest first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from airworthy.errors import TerminalError
+from airworthy.ledger.entry import Entry
 from airworthy.ledger.events import (
     AliasMove,
     LedgerEvent,
@@ -15,16 +16,15 @@ from airworthy.ledger.events import (
     RollbackStarted,
     VerdictReached,
 )
-from airworthy.ledger.ledger import Entry
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
 
 
 @dataclass(frozen=True)
-class Service:
-    """A version's time as champion: ``[since, until)``, ISO 8601 in UTC; `until` is None while it lasts.
+class ServicePeriod:
+    """A version's time as champion: ``[since, until)``, ISO 8601, UTC; None while it lasts.
 
-    `evidence` has the digests of data and model files, and the verdict that the version was released on.
+    `evidence` has the digests of data and model files, and the verdict behind the release.
     """
 
     version: str
@@ -38,30 +38,30 @@ class Service:
 
 def of_kind(entries: Iterable[Entry], *kinds: type[_Event]) -> list[Entry[_Event]]:
     """Return the entries with events of these kinds, oldest first."""
-    wanted = {kind.kind for kind in kinds}
-    return [cast("Entry[_Event]", entry) for entry in entries if entry.kind in wanted]
+    names = {kind.kind for kind in kinds}
+    return [cast("Entry[_Event]", entry) for entry in entries if entry.kind in names]
 
 
 def alias_moves(entries: Iterable[Entry]) -> list[Entry[AliasMove]]:
-    """Return the entries that gave ``champion`` to a version, oldest first."""
+    """Return the entries of moves of the alias ``champion``, oldest first."""
     return of_kind(entries, AliasMove)
 
 
-def served_at(entries: Sequence[Entry], moment: datetime) -> Service | None:
-    """Return which version was champion at a moment, and why; None when none was yet.
+def served_at(entries: Sequence[Entry], moment: datetime) -> ServicePeriod | None:
+    """Return the champion's service period at a moment; None when there was no champion yet.
 
     Args:
         entries: One model's ledger, oldest first.
         moment: Timezone-aware; a move at this very moment counts.
     """
     moves = alias_moves(entries)
-    before = [
-        place for place, move in enumerate(moves) if datetime.fromisoformat(move.time) <= moment
+    earlier = [
+        index for index, move in enumerate(moves) if datetime.fromisoformat(move.time) <= moment
     ]
-    if not before:
+    if not earlier:
         return None
-    move, following = moves[before[-1]], moves[before[-1] + 1 :]
-    return Service(
+    move, following = moves[earlier[-1]], moves[earlier[-1] + 1 :]
+    return ServicePeriod(
         version=move.event.to,
         since=move.time,
         until=following[0].time if following else None,
@@ -73,7 +73,7 @@ def served_at(entries: Sequence[Entry], moment: datetime) -> Service | None:
 
 
 def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]:
-    """Return what a move rests on: dataset and bundle digest, and outcome and reasons of the version's verdict."""
+    """Return the evidence of a move: dataset and bundle digest, and the version's verdict."""
     verdict = _verdict_of(entries, move)
     return {
         "dataset_digest": move.event.dataset_digest,
@@ -85,7 +85,7 @@ def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]
 
 
 def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[VerdictReached] | None:
-    """Return the verdict of the run that moved the alias; of a rollback, of the run that registered the version."""
+    """Return the verdict of the move's run; after a rollback, of the version's registration."""
     earlier = [entry for entry in entries if entry.sequence < move.sequence]
     runs = [move.run_id]
     runs += [
@@ -101,19 +101,22 @@ def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[Verdi
 
 
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
-    """Return the versions that a rollback took away and that nobody brought back by name since."""
-    bad: set[str] = set()
+    """Return the rolled-back versions, without those brought back by name since."""
+    versions: set[str] = set()
     for entry in of_kind(entries, RollbackStarted, AliasMove):
         match entry.event:
             case RollbackStarted(from_=version):
-                bad.add(version)
+                versions.add(version)
             case AliasMove(to=version):
-                bad.discard(version)
-    return bad
+                versions.discard(version)
+    return versions
 
 
 def parse_moment(text: str) -> datetime:
-    """Read an ISO 8601 time, or a day, which means its first moment; without an offset it is UTC.
+    """Parse an ISO 8601 time or day (its first moment); without an offset it is UTC.
+
+    >>> parse_moment("2026-03-20T10:00:00+02:00").isoformat()
+    '2026-03-20T08:00:00+00:00'
 
     Raises:
         TerminalError: when the text is neither.

@@ -1,1 +1,1 @@
-"""Lineage: from a source to a prediction and back, made from what stages and releases recorded."""
+"""Lineage: the graph from sources to predictions, built from the records of every run."""

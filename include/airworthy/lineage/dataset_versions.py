@@ -1,81 +1,99 @@
-"""All that is recorded of a model's dataset versions, as JSON and as text.
+"""The records of a model's dataset versions, as JSON and as text.
 
-As JSON (``airworthy dataset MODEL ID --json``), an object with every field of `DatasetRecord` (source, window, rows,
-preprocessing digest, statistics by column, ...), and
+As JSON (``airworthy dataset MODEL ID --json``), an object with every field of `DatasetRecord`
+(source, window, rows, preprocessing digest, statistics by column, ...), and
 
-``partitions``   day -> its content's digest; when one dataset version is asked for
+``partitions``   day -> digest of its content; only for a single dataset version
 ``validations``  every `ValidationRecord`
-``models``       every model trained on it: the `TrainingRecord` (boundaries of the split, rows in each part), the
-                 ``ratio`` of its parts, its registered ``version`` or null, and its ``benchmarks``: every
-                 `BenchmarkRecord` (metrics of challenger, champion and baseline, and the outcome)
+``models``       every model trained on it: the `TrainingRecord` (boundaries of the split, rows of
+                 each part), the ``ratio`` of its parts, its registered ``version`` or null, and its
+                 ``benchmarks``: every `BenchmarkRecord` (metrics of challenger, champion and
+                 baseline, and the outcome)
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from airworthy.environment import Environment
-from airworthy.lake.datasets import (
+from airworthy.lake.dataset_records import (
     BenchmarkRecord,
     DatasetRecord,
     TrainingRecord,
     ValidationRecord,
-    open_datasets,
 )
+from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import Entry
 from airworthy.ledger.events import Registration
 from airworthy.ledger.ledger_queries import of_kind
-from airworthy.lineage.build import Facts, dataset_id
-from airworthy.lineage.read_records import read_facts
-from airworthy.lineage.resolve import dataset_versions
+from airworthy.lineage.model_records import ModelRecords
+from airworthy.lineage.node_ids import dataset_id
+from airworthy.lineage.read_records import read_model_records
+from airworthy.lineage.resolve import find_datasets
 
 
-def describe(
+def describe_datasets(
     environment: Environment, model: str, reference: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the dataset versions of a model as JSON values, oldest first; see the module's docstring.
+    """Return the dataset versions of a model as JSON values, oldest first.
+
+    See the module's docstring for their fields.
 
     Args:
-        environment: Where the lake is.
+        environment: The environment of lake and ledger.
         model: The model's name.
-        reference: An id, with or without the model's name, or the start of a digest; None: all, without partitions.
+        reference: An id, with or without the model's name, or the start of a digest. None: all
+            dataset versions, without partitions.
 
     Raises:
-        TerminalError: when several digests begin like this, or the ledger was changed.
+        TerminalError: when several digests begin with the reference, or the ledger was changed.
         TransientError: when the lake cannot be reached.
     """
-    facts = read_facts(environment, model)
-    asked = (
-        None if reference is None else dataset_versions(facts, reference.removeprefix(f"{model}/"))
-    )
-    records = [
+    records = read_model_records(environment, model)
+    nodes = None
+    if reference is not None:
+        nodes = find_datasets(records, reference.removeprefix(f"{model}/"))
+    datasets = [
         (key, record)
-        for key, record in facts.of(DatasetRecord)
-        if asked is None or dataset_id(key) in asked
+        for key, record in records.of_kind(DatasetRecord)
+        if nodes is None or dataset_id(key) in nodes
     ]
-    keys = [key for key, _ in records]
-    held = open_datasets(environment, model).partitions(keys) if asked is not None else {}
+    partitions: dict[str, dict[str, str]] = {}
+    if nodes is not None:
+        keys = [key for key, _ in datasets]
+        partitions = open_datasets(environment, model).partitions(keys)
     return [
         {
             **record.model_dump(mode="json"),
-            **({"partitions": held[key]} if key in held else {}),
+            **({"partitions": partitions[key]} if key in partitions else {}),
             "validations": [
-                each.model_dump(mode="json") for of, each in facts.of(ValidationRecord) if of == key
+                validation.model_dump(mode="json")
+                for other, validation in records.of_kind(ValidationRecord)
+                if other == key
             ],
-            "models": [_model(each, facts) for of, each in facts.of(TrainingRecord) if of == key],
+            "models": [
+                _model(training, records)
+                for other, training in records.of_kind(TrainingRecord)
+                if other == key
+            ],
         }
-        for key, record in records
+        for key, record in datasets
     ]
 
 
-def _model(training: TrainingRecord, facts: Facts) -> dict[str, Any]:
+def _model(training: TrainingRecord, records: ModelRecords) -> dict[str, Any]:
     run = training.mlflow_run_id
-    benchmarks = [each for _, each in facts.of(BenchmarkRecord) if each.mlflow_run_id == run]
+    benchmarks = [
+        benchmark
+        for _, benchmark in records.of_kind(BenchmarkRecord)
+        if benchmark.mlflow_run_id == run
+    ]
     return {
         **training.model_dump(mode="json"),
         "ratio": training.ratio,
-        "version": _version(facts.entries, run),
-        "benchmarks": [each.model_dump(mode="json") for each in benchmarks],
+        "version": _version(records.entries, run),
+        "benchmarks": [benchmark.model_dump(mode="json") for benchmark in benchmarks],
     }
 
 
@@ -86,49 +104,48 @@ def _version(entries: list[Entry], run: str) -> str | None:
     return registered[-1].version if registered else None
 
 
-def listing(found: list[dict[str, Any]]) -> list[str]:
-    """Return one line for each dataset version."""
+def dataset_table(datasets: list[dict[str, Any]]) -> list[str]:
+    """Return a table with one line for each dataset version; see `describe_datasets`."""
     rows = [
         [
-            each["id"],
-            _day(each["window"]["start"]),
-            _day(each["window"]["end"]),
-            f"{each['rows']:,}",
-            str(each["partition_count"]),
-            _second(each["time"]),
-            ", ".join(str(model["version"] or "-") for model in each["models"]) or "-",
+            dataset["id"],
+            _day(dataset["window"]["start"]),
+            _day(dataset["window"]["end"]),
+            f"{dataset['rows']:,}",
+            str(dataset["partition_count"]),
+            _second(dataset["time"]),
+            ", ".join(str(model["version"] or "-") for model in dataset["models"]) or "-",
         ]
-        for each in found
+        for dataset in datasets
     ]
     return _table(["dataset", "from", "until", "rows", "days", "recorded", "versions"], rows)
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """Return all that is recorded of one dataset version, as lines."""
-    window, days = found["window"], list(found["partitions"])
-    facts = {
-        "digest": found["digest"],
+def dataset_report(dataset: dict[str, Any]) -> list[str]:
+    """Return the whole record of one dataset version as lines; see `describe_datasets`."""
+    lines = [f"dataset {dataset['id']}"]
+    lines += [f"  {name + ':':<15}{value}" for name, value in _properties(dataset).items()]
+    statistics = _statistics(dataset["statistics"])
+    lines += ["", "statistics", *(f"  {line}" for line in statistics)]
+    lines += ["", "validations", *(_validation(each) for each in dataset["validations"])]
+    lines += ["", "models trained on it"]
+    return lines + [line for model in dataset["models"] for line in _model_lines(model)]
+
+
+def _properties(dataset: dict[str, Any]) -> dict[str, str]:
+    window, days = dataset["window"], list(dataset["partitions"])
+    origin = f"{dataset['requested_by']}, run {dataset['run_id']} ({dataset['reason']})"
+    return {
+        "digest": dataset["digest"],
         "window": f"[{_day(window['start'])}, {_day(window['end'])})",
-        "table": f"{found['table']}, version {found['version']}",
-        "source": found["source"],
-        "created": f"{_second(found['time'])} by {found['requested_by']}, run {found['run_id']} ({found['reason']})",
-        "git commit": found["git_commit"],
-        "preprocessing": found["preprocessing"],
+        "table": f"{dataset['table']}, version {dataset['version']}",
+        "source": dataset["source"],
+        "created": f"{_second(dataset['time'])} by {origin}",
+        "git commit": dataset["git_commit"],
+        "preprocessing": dataset["preprocessing"],
         "partitions": f"{len(days)}, {days[0]} to {days[-1]}",
-        "rows": f"{found['rows']:,}, {found['quarantined']:,} quarantined",
+        "rows": f"{dataset['rows']:,}, {dataset['quarantined']:,} quarantined",
     }
-    lines = [
-        f"dataset {found['id']}",
-        *(f"  {name + ':':<15}{value}" for name, value in facts.items()),
-    ]
-    lines += ["", "statistics", *_indented(_statistics(found["statistics"]))]
-    lines += ["", "validations", *(_validation(each) for each in found["validations"])]
-    return [
-        *lines,
-        "",
-        "models trained on it",
-        *(line for each in found["models"] for line in _model_lines(each)),
-    ]
 
 
 def _statistics(columns: dict[str, dict[str, Any]]) -> list[str]:
@@ -151,47 +168,45 @@ def _distinct(column: dict[str, Any]) -> str:
     return f"{'' if column['exact'] else 'at least '}{column['distinct']:,}"
 
 
-def _validation(found: dict[str, Any]) -> str:
-    outcome = "the run went on" if found["success"] else "the run was stopped"
-    failed = "".join(f"\n    {each}" for each in found["failed"])
-    held = found["checks"] - len(found["failed"])
-    counted = f"{held} of {found['checks']} checks held"
-    return f"  {_second(found['time'])} run {found['run_id']}: {counted}, {outcome}{failed}"
+def _validation(validation: dict[str, Any]) -> str:
+    outcome = "the run went on" if validation["success"] else "the run was stopped"
+    failed = "".join(f"\n    {check}" for check in validation["failed"])
+    passed = validation["checks"] - len(validation["failed"])
+    counts = f"{passed} of {validation['checks']} checks held"
+    run = f"{_second(validation['time'])} run {validation['run_id']}"
+    return f"  {run}: {counts}, {outcome}{failed}"
 
 
-def _model_lines(found: dict[str, Any]) -> list[str]:
-    version = f"version {found['version']}" if found["version"] else "not registered"
-    cuts = [_day(found[name]) for name in ("start", "tuning_start", "holdout_start", "end")]
-    parts = [
-        f"{part} {found['rows'][part]:,} rows ({found['ratio'][part]:.0%}) [{cuts[place]}, {cuts[place + 1]})"
-        for place, part in enumerate(("learning", "tuning", "holdout"))
-    ]
-    lines = [
-        f"  {version}: MLflow run {found['mlflow_run_id']}, run {found['run_id']} ({found['reason']})"
-    ]
-    lines += [f"    split:      {'; '.join(parts)}"]
-    for benchmark in found["benchmarks"]:
+def _model_lines(model: dict[str, Any]) -> list[str]:
+    version = f"version {model['version']}" if model["version"] else "not registered"
+    run = f"MLflow run {model['mlflow_run_id']}, run {model['run_id']} ({model['reason']})"
+    lines = [f"  {version}: {run}", f"    split:      {'; '.join(_split_parts(model))}"]
+    for benchmark in model["benchmarks"]:
         for role, metrics in benchmark["metrics"].items():
-            lines.append(
-                f"    {role + ':':<12}{', '.join(f'{n} {value:.4g}' for n, value in metrics.items())}"
-            )
-        lines.append(
-            f"    verdict:    {benchmark['outcome']} on {benchmark['holdout_rows']:,} holdout rows"
-        )
+            values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            lines.append(f"    {role + ':':<12}{values}")
+        rows = f"{benchmark['holdout_rows']:,} holdout rows"
+        lines.append(f"    verdict:    {benchmark['outcome']} on {rows}")
     return lines
 
 
+def _split_parts(model: dict[str, Any]) -> list[str]:
+    cuts = [_day(model[name]) for name in ("start", "tuning_start", "holdout_start", "end")]
+    return [
+        f"{part} {model['rows'][part]:,} rows ({model['ratio'][part]:.0%}) [{start}, {end})"
+        for part, (start, end) in zip(
+            ("learning", "tuning", "holdout"), pairwise(cuts), strict=True
+        )
+    ]
+
+
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in [head, *rows]
     )
     return [line.rstrip() for line in lines]
-
-
-def _indented(lines: list[str]) -> list[str]:
-    return [f"  {line}" for line in lines]
 
 
 def _value(value: Any, kind: str) -> str:

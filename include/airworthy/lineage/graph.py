@@ -1,4 +1,4 @@
-"""The graph of lineage: what was made from what. Pure."""
+"""The lineage graph: its edges lead from each input to its results. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One thing or decision.
+    """One object or decision.
 
     Attributes:
-        id: Unlike every other node's of the graph.
-        kind: ``source``, ``partition``, ``dataset``, ``validation``, ``training``, ``verdict``, ``version``,
-            ``deployment``, ``replaced``, ``prediction``, ``predictions``, ``scored``, or a kind of the ledger's
-            entries.
+        id: Unique in the graph.
+        kind: ``source``, ``partition``, ``dataset``, ``validation``, ``training``, ``verdict``,
+            ``version``, ``deployment``, ``replaced``, ``prediction``, ``predictions``, ``scored``,
+            or a kind of the ledger's entries.
         title: One line for people.
-        time: When it was made, ISO 8601 in UTC; None when that is not recorded.
-        run_id: The run that made it.
-        dag_id: The Airflow DAG of that run; None outside Airflow, or when that is not recorded.
-        version: The version that it is about, once there is one.
-        facts: All that is recorded of it, JSON-safe.
+        time: The time of its creation, ISO 8601 in UTC; None when not recorded.
+        run_id: The run that created it.
+        dag_id: The Airflow DAG of that run; None outside Airflow, or when not recorded.
+        version: The registered version that it is about; None before there is one.
+        facts: Its record, JSON-safe.
     """
 
     id: str
@@ -36,7 +36,13 @@ class Node:
 
 
 class Graph:
-    """Nodes, and edges from each to what was made from it; without cycles, as nothing is made from what came later."""
+    """A directed acyclic graph of nodes. An edge leads from an input to its result.
+
+    >>> graph = Graph()
+    >>> graph.link(graph.add(Node("a", "dataset", "")), graph.add(Node("b", "training", "")))
+    >>> graph.after("a"), graph.causes(["b"]) == {"a", "b"}
+    (['b'], True)
+    """
 
     def __init__(self) -> None:
         """Begin without nodes."""
@@ -45,60 +51,60 @@ class Graph:
         self._before: dict[str, dict[str, None]] = {}
 
     def add(self, node: Node) -> str:
-        """Add a node, unless one with its id is there; return its id."""
+        """Add a node, unless one with its id exists; return its id."""
         if node.id not in self.nodes:
             self.nodes[node.id] = node
             self._after[node.id], self._before[node.id] = {}, {}
         return node.id
 
     def link(self, before: str, after: str) -> None:
-        """Say that one node went into another; both must be there. Said twice, it is one edge."""
+        """Add an edge between two nodes of the graph. A second call changes nothing."""
         self._after[before][after] = None
         self._before[after][before] = None
 
     def before(self, node: str) -> list[str]:
-        """Return what went into a node directly, in the order in which that was said."""
+        """Return the direct inputs of a node, in the order of their edges."""
         return list(self._before[node])
 
     def after(self, node: str) -> list[str]:
-        """Return what was made from a node directly, in the order in which that was said."""
+        """Return the direct results of a node, in the order of their edges."""
         return list(self._after[node])
 
     def causes(self, nodes: Iterable[str]) -> set[str]:
-        """Return all that went into any of the nodes, however indirectly; the nodes too."""
+        """Return the nodes, and all their direct and indirect inputs."""
         return _reachable(nodes, self._before)
 
     def effects(self, nodes: Iterable[str]) -> set[str]:
-        """Return all that was made from any of the nodes, however indirectly; the nodes too."""
+        """Return the nodes, and all their direct and indirect results."""
         return _reachable(nodes, self._after)
 
     def ordered(self, nodes: Iterable[str]) -> list[str]:
-        """Return nodes so that each comes after all that went into it."""
-        wanted = set(nodes)
-        known = {
-            node: [each for each in self._before[node] if each in wanted]
+        """Return the nodes in topological order: each after all of its inputs."""
+        included = set(nodes)
+        predecessors = {
+            node: [before for before in self._before[node] if before in included]
             for node in self.nodes
-            if node in wanted
+            if node in included
         }
-        return list(TopologicalSorter(known).static_order())
+        return list(TopologicalSorter(predecessors).static_order())
 
     def edges(self, nodes: Iterable[str]) -> list[tuple[str, str]]:
-        """Return the edges among these nodes."""
-        wanted = set(nodes)
+        """Return the edges between these nodes."""
+        included = set(nodes)
         return [
             (node, after)
-            for node in self.ordered(wanted)
+            for node in self.ordered(included)
             for after in self._after[node]
-            if after in wanted
+            if after in included
         ]
 
 
 def _reachable(nodes: Iterable[str], neighbours: Mapping[str, Iterable[str]]) -> set[str]:
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
-        if node not in found:
-            found.add(node)
+        if node not in reached:
+            reached.add(node)
             waiting.extend(neighbours[node])
-    return found
+    return reached

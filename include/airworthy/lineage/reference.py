@@ -1,9 +1,9 @@
-"""What a person may ask the lineage of, as text. Pure: a text is taken apart, nothing is looked up."""
+"""References: the texts that lineage accepts. Pure: parses a text, looks nothing up."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -13,9 +13,10 @@ from airworthy.spec.fields import MODEL_NAME
 Kind = Literal["version", "alias", "dataset", "partition", "run", "word"]
 
 ALLOWED = (
-    "a version (delivery_eta/7), an alias (delivery_eta@champion), a dataset version (delivery_eta/2026-11-25/1a2b3c, "
-    "or the first 6 or more digits of its digest), a partition (delivery_eta/2026-11-20), the id of a prediction, an "
-    "Airflow run (delivery_eta__train/RUN_ID, or RUN_ID alone), the id of an MLflow run"
+    "a version (delivery_eta/7), an alias (delivery_eta@champion), a dataset version "
+    "(delivery_eta/2026-11-25/1a2b3c, or the first 6 or more digits of its digest), a partition "
+    "(delivery_eta/2026-11-20), the id of a prediction, an Airflow run "
+    "(delivery_eta__train/RUN_ID, or RUN_ID alone), the id of an MLflow run"
 )
 _MODEL = MODEL_NAME.strip("^$")
 _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -28,21 +29,22 @@ _RUN = re.compile(rf"(?P<dag>(?P<model>{_MODEL})__[a-z][a-z0-9_]*)/(?P<run>.+)",
 
 
 class UnknownReferenceError(TerminalError):
-    """A reference leads nowhere, or to several things. Somebody asked; nothing stops because of it."""
+    """A reference without a record, or with several meanings. It stops nothing but its command."""
 
     consequence = ""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What is asked about.
+    """A parsed reference.
 
     Attributes:
-        text: As it was given.
-        kind: What it can be by its form; a ``word`` is the start of a digest, a prediction's or a run's id.
-        value: The version, alias, dataset id without its model, day, run id, or the word itself.
-        model: The model, when the text or the asker names it.
-        dag_id: The Airflow DAG, when the text names it.
+        text: The text as given.
+        kind: Its kind by its form. A ``word`` is the start of a digest, or the id of a prediction
+            or a run.
+        value: The version, alias, dataset id without its model, day, run id, or the word.
+        model: The model; None when neither text nor caller names it.
+        dag_id: The Airflow DAG; None when the text does not name it.
     """
 
     text: str
@@ -53,34 +55,37 @@ class Reference:
 
 
 def parse_reference(text: str, model: str | None = None) -> Reference:
-    """Take a reference apart.
+    """Parse a reference.
 
     Args:
-        text: One of the forms of `ALLOWED`. With a model beside it, version, alias and day may stand alone.
-        model: The model that is meant; None: what the text says, or any.
+        text: One of the forms of `ALLOWED`. With `model`, version, alias and day need no model.
+        model: The model; None: the text's model, or any.
 
     Raises:
         TerminalError: when the text has none of these forms, or names another model.
+
+    >>> parse_reference("delivery_eta/7").kind, parse_reference("7", "delivery_eta").kind
+    ('version', 'version')
     """
-    given = text.strip()
-    found = _by_form(given) or _run_of_a_dag(given)
-    if found is None and model is not None:
-        found = _by_form(f"{model}{given}") or _by_form(f"{model}/{given}")
-    if found is None:
-        if not given or "\n" in given:
-            raise unknown(text)
-        found = Reference(given, "word", given, model)
-    if model not in (None, found.model):
-        raise unknown(
+    stripped = text.strip()
+    parsed = _parse_form(stripped) or _parse_dag_run(stripped)
+    if parsed is None and model is not None:
+        parsed = _parse_form(f"{model}{stripped}") or _parse_form(f"{model}/{stripped}")
+    if parsed is None:
+        if not stripped or "\n" in stripped:
+            raise unknown_reference(text)
+        parsed = Reference(stripped, "word", stripped, model)
+    if model not in (None, parsed.model):
+        raise unknown_reference(
             f"{text} of {model}",
             "the reference is to another model than the one named",
-            allowed=str(found.model),
+            allowed=str(parsed.model),
             next_step="leave --model out",
         )
-    return Reference(text, found.kind, found.value, found.model, found.dag_id)
+    return replace(parsed, text=text)
 
 
-def _by_form(text: str) -> Reference | None:
+def _parse_form(text: str) -> Reference | None:
     for kind, form in _FORMS:
         match = form.fullmatch(text)
         if match and (kind != "partition" or _is_day(match[2])):
@@ -89,9 +94,9 @@ def _by_form(text: str) -> Reference | None:
     return None
 
 
-def _run_of_a_dag(text: str) -> Reference | None:
+def _parse_dag_run(text: str) -> Reference | None:
     match = _RUN.fullmatch(text)
-    # Greedy: a model's own name may hold two underscores, a DAG's kind does not.
+    # Greedy: a model's name may contain two underscores, the rest of a DAG id does not.
     return Reference(text, "run", match["run"], match["model"], match["dag"]) if match else None
 
 
@@ -103,14 +108,21 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def unknown(
+def unknown_reference(
     received: str,
     problem: str = "nothing is recorded under this reference",
     *,
     allowed: str = ALLOWED,
     next_step: str | None = None,
 ) -> UnknownReferenceError:
-    """Return the error for a reference that leads nowhere: it names every form that is allowed."""
+    """Return the error for a reference without a record.
+
+    Args:
+        received: The reference.
+        problem: The problem.
+        allowed: The allowed references.
+        next_step: The next step for the user.
+    """
     return UnknownReferenceError(
         problem, received=received or "nothing", allowed=allowed, next_step=next_step
     )

@@ -1,4 +1,4 @@
-"""Batch predictions in the graph: what a version scored, a partition at a time. Pure."""
+"""Batch predictions in the graph: one node per version, after its partitions. Pure."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from airworthy.batch_scoring.scored_partition import ScoredPartition
-from airworthy.lineage.build import partition_id, version_id
 from airworthy.lineage.graph import Graph, Node
+from airworthy.lineage.node_ids import partition_id, version_id
 from airworthy.lineage.served_nodes import add_prediction, decisions_before
 from airworthy.lineage.titles import scored_title
 from airworthy.release.rollout_flags import CHAMPION
 
 
 def add_scored(graph: Graph, model: str, records: Iterable[ScoredPartition]) -> None:
-    """Add all that each version scored in batches as one node, after the deployments that let it, and its partitions.
+    """Add one node for all batch predictions of a version.
+
+    It follows the version's deployments and the scored partitions.
 
     Args:
-        graph: Made by `build`.
+        graph: The result of `build_graph`.
         model: The model's name.
-        records: Every partition that was ever written, oldest first.
+        records: The records of every partition over time, oldest first.
     """
     history = list(records)
-    standing = {record.partition: record.request_id for record in history}
+    current = {record.partition: record.request_id for record in history}
     for version in dict.fromkeys(record.model_version for record in history):
         written = [record for record in history if record.model_version == version]
-        replaced = sum(standing[record.partition] != record.request_id for record in written)
+        replaced = sum(current[record.partition] != record.request_id for record in written)
         days = sorted({record.partition for record in written})
         facts: dict[str, Any] = {
             "model": model,
@@ -55,7 +57,13 @@ def add_scored(graph: Graph, model: str, records: Iterable[ScoredPartition]) -> 
 
 
 def add_scored_prediction(graph: Graph, node: Node, record: ScoredPartition) -> None:
-    """Add one prediction of a batch, after what let its version score, and the partition that its row is from."""
+    """Add one batch prediction, after its version's deployment and the partition of its row.
+
+    Args:
+        graph: The model's graph.
+        node: The prediction's node, with its version.
+        record: The record of the scored partition.
+    """
     add_prediction(graph, node, CHAMPION, record.scored_at)
     inputs = partition_id(record.partition, record.input_digest)
     if inputs in graph.nodes:

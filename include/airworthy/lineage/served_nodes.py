@@ -1,4 +1,4 @@
-"""Predictions in the graph: each hangs at the decision that let its version answer. Pure."""
+"""Predictions in the graph: each follows the decision on its version's traffic. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airworthy.ledger.events import BEGUN, RolloutStep
-from airworthy.lineage.build import version_id
 from airworthy.lineage.graph import Graph, Node
+from airworthy.lineage.node_ids import version_id
 from airworthy.lineage.titles import predictions_title
 from airworthy.release.rollout_flags import CHAMPION
 
 
 @dataclass(frozen=True)
-class Answered:
-    """How many predictions a version made as an arm, and when the first and the last were; times are UTC."""
+class PredictionCount:
+    """The number of a version's predictions in an arm, and the UTC times of the first and last."""
 
     version: str
     arm: str
@@ -25,18 +25,31 @@ class Answered:
     last: datetime
 
 
-def add_prediction(graph: Graph, node: Node, arm: str, made: datetime) -> None:
-    """Add one prediction, made by `node.version`, after the last decision before it that let the version answer."""
-    deciding = decisions_before(graph, str(node.version), arm, made)
+def add_prediction(graph: Graph, node: Node, arm: str, time: datetime) -> None:
+    """Add one prediction, after the last decision before it about its arm.
+
+    Args:
+        graph: The model's graph.
+        node: The prediction's node, with its version.
+        arm: The arm that the version answered as.
+        time: The prediction's time, UTC.
+    """
+    decisions = decisions_before(graph, str(node.version), arm, time)
     graph.add(node)
-    before = deciding[-1] if deciding else version_id(str(node.version))
+    before = decisions[-1] if decisions else version_id(str(node.version))
     if before in graph.nodes:
         graph.link(before, node.id)
 
 
-def add_answered(graph: Graph, model: str, answered: Iterable[Answered]) -> None:
-    """Add all predictions of a version as one node an arm, after every decision that let it answer."""
-    for each in answered:
+def add_prediction_counts(graph: Graph, model: str, counts: Iterable[PredictionCount]) -> None:
+    """Add one node for all predictions of a version in an arm, after the arm's decisions.
+
+    Args:
+        graph: The model's graph.
+        model: The model's name.
+        counts: The counts by version and arm.
+    """
+    for each in counts:
         facts: dict[str, Any] = {
             "model": model,
             "arm": each.arm,
@@ -54,27 +67,32 @@ def add_answered(graph: Graph, model: str, answered: Iterable[Answered]) -> None
             facts=facts,
         )
         before = decisions_before(graph, each.version, each.arm, each.last)
-        known = [version_id(each.version)] if version_id(each.version) in graph.nodes else []
         graph.add(node)
-        for decision in before or known:
+        version = version_id(each.version)
+        for decision in before or ([version] if version in graph.nodes else []):
             graph.link(decision, node.id)
 
 
 def decisions_before(graph: Graph, version: str, arm: str, moment: datetime) -> list[str]:
-    """Return the decisions up to a moment that let a version answer as an arm, oldest first."""
-    return [found.id for found in _deciding(graph, version, arm) if _moment(found) <= moment]
+    """Return the decisions up to a moment that gave a version traffic, oldest first.
+
+    Args:
+        graph: The model's graph.
+        version: The version.
+        arm: The arm that the version answers as.
+        moment: The moment, UTC.
+    """
+    return [node.id for node in _decisions(graph, version, arm) if _moment(node) <= moment]
 
 
-def _deciding(graph: Graph, version: str, arm: str) -> list[Node]:
-    """Return the decisions that let a version answer as an arm, oldest first.
+def _decisions(graph: Graph, version: str, arm: str) -> list[Node]:
+    """Return the decisions that gave a version traffic as an arm, oldest first.
 
-    As champion it answers since a deployment; as anything else since a step of its rollout was begun.
+    A deployment makes it answer as champion, a begun rollout step as any other arm.
     """
     of_version = [node for node in graph.nodes.values() if node.version == version and node.time]
-    wanted = [
-        node for node in of_version if (_deploys(node) if arm == CHAMPION else _begins_step(node))
-    ]
-    return sorted(wanted, key=_moment)
+    gives_traffic = _deploys if arm == CHAMPION else _begins_step
+    return sorted(filter(gives_traffic, of_version), key=_moment)
 
 
 def _deploys(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""A reference -> its answer."""
+"""Traces a reference: finds its nodes and answers with their inputs and results."""
 
 from __future__ import annotations
 
@@ -6,183 +6,200 @@ from dataclasses import asdict, dataclass
 
 from pydantic_core import to_jsonable_python
 
-from airworthy.batch_scoring.find_score import FoundScore, find_scored
+from airworthy.batch_scoring.find_score import ScoredRow, find_scored_row
 from airworthy.environment import Environment
 from airworthy.ledger.ledger_queries import alias_moves
-from airworthy.lineage.build import Facts, build, version_id
+from airworthy.lineage.build import build_graph
 from airworthy.lineage.graph import Graph, Node
-from airworthy.lineage.lineage_answer import Answer
+from airworthy.lineage.lineage_answer import LineageAnswer
+from airworthy.lineage.model_records import ModelRecords
+from airworthy.lineage.node_ids import version_id
 from airworthy.lineage.read_records import (
-    read_answered,
     read_day,
-    read_facts,
+    read_model_records,
     read_partitions,
+    read_prediction_counts,
     read_scored,
     read_scored_day,
 )
-from airworthy.lineage.reference import Reference, parse_reference, unknown
-from airworthy.lineage.resolve import dataset_versions, made_by, meanings
+from airworthy.lineage.reference import Reference, parse_reference, unknown_reference
+from airworthy.lineage.resolve import find_datasets, nodes_of_run, resolve_word
 from airworthy.lineage.scored_nodes import add_scored_prediction
 from airworthy.lineage.served_nodes import add_prediction
 from airworthy.lineage.titles import prediction_title, scored_prediction_title
-from airworthy.predictions.find_prediction import FoundPrediction, find_prediction
-from airworthy.predictions.prediction_ids import made_at, split_prediction_id
+from airworthy.predictions.find_prediction import LoggedPrediction, find_prediction
+from airworthy.predictions.prediction_ids import creation_time, split_prediction_id
 from airworthy.release.rollout_flags import read_rollout
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of one model."""
+class _ModelLineage:
+    """The records and the graph of one model."""
 
     environment: Environment
-    facts: Facts
+    records: ModelRecords
     graph: Graph
+
+    @classmethod
+    def read(cls, environment: Environment, model: str) -> _ModelLineage:
+        records = read_model_records(environment, model)
+        return cls(environment, records, build_graph(records))
 
     @property
     def model(self) -> str:
-        return self.facts.model
+        return self.records.model
+
+    def answer(self, text: str, kind: str, roots: list[str]) -> LineageAnswer:
+        """Return the answer, with the partitions before the roots and the predictions after."""
+        if not roots:
+            raise unknown_reference(
+                text, f"nothing of {self.model} is recorded under this reference"
+            )
+        environment, graph = self.environment, self.graph
+        read_partitions(environment, graph, self.model, graph.causes(roots))
+        read_prediction_counts(environment, graph, self.model, graph.effects(roots))
+        read_scored(environment, graph, self.model, graph.effects(roots))
+        return LineageAnswer(text, kind, self.model, graph, roots)
+
+    def prediction_answer(self, text: str, node: str) -> LineageAnswer:
+        """Return the answer for one prediction, with the partitions before it."""
+        read_partitions(self.environment, self.graph, self.model, self.graph.causes([node]))
+        return LineageAnswer(text, "prediction", self.model, self.graph, [node])
 
 
-def trace(environment: Environment, text: str, model: str | None = None) -> Answer:
+def trace(environment: Environment, text: str, model: str | None = None) -> LineageAnswer:
     """Return the lineage of a reference.
 
     Args:
-        environment: Where lake, ledger and prediction log are.
+        environment: The environment of lake, ledger and prediction log.
         text: See `parse_reference`.
-        model: The model that is meant; None: what the text says, or any that has a folder among the models.
+        model: The model; None: the text's model, or any with a folder among the models.
 
     Raises:
-        TerminalError: when the text is no reference, nothing is recorded under it, or it means several things.
+        TerminalError: when the text is no reference, nothing is recorded under it, or it has
+            several meanings.
         TransientError: when the lake cannot be reached.
     """
     reference = parse_reference(text, model)
     if reference.kind == "word":
         return _trace_word(environment, reference)
-    known = _know(environment, str(reference.model))
-    return _complete(known, reference.text, reference.kind, _roots(known, reference))
+    lineage = _ModelLineage.read(environment, str(reference.model))
+    return lineage.answer(reference.text, reference.kind, _roots(lineage, reference))
 
 
-def _know(environment: Environment, model: str) -> _Known:
-    facts = read_facts(environment, model)
-    return _Known(environment, facts, build(facts))
-
-
-def _roots(known: _Known, reference: Reference) -> list[str]:
+def _roots(lineage: _ModelLineage, reference: Reference) -> list[str]:
     if reference.kind == "partition":
-        return read_day(known.environment, known.graph, known.model, reference.value)
+        return read_day(lineage.environment, lineage.graph, lineage.model, reference.value)
     if reference.kind == "dataset":
-        return dataset_versions(known.facts, reference.value)
+        return find_datasets(lineage.records, reference.value)
     if reference.kind == "run":
-        return made_by(known.graph, reference.value, reference.dag_id)
-    version = _aliased(known, reference) if reference.kind == "alias" else reference.value
-    return [version_id(version)] if version_id(version) in known.graph.nodes else []
+        return nodes_of_run(lineage.graph, reference.value, reference.dag_id)
+    is_alias = reference.kind == "alias"
+    version = _aliased_version(lineage, reference) if is_alias else reference.value
+    return [version_id(version)] if version_id(version) in lineage.graph.nodes else []
 
 
-def _aliased(known: _Known, reference: Reference) -> str:
-    moves = alias_moves(known.facts.entries)
-    rollout = read_rollout(known.environment.flags_file, known.model)
-    named = {"champion": moves[-1].event.to} if moves else {}
+def _aliased_version(lineage: _ModelLineage, reference: Reference) -> str:
+    moves = alias_moves(lineage.records.entries)
+    rollout = read_rollout(lineage.environment.flags_file, lineage.model)
+    aliases = {"champion": moves[-1].event.to} if moves else {}
     if rollout is not None:
-        named["challenger"] = rollout.challenger
-    if reference.value not in named:
-        raise unknown(
+        aliases["challenger"] = rollout.challenger
+    if reference.value not in aliases:
+        raise unknown_reference(
             reference.text,
-            f"no version of {known.model} has this alias",
-            allowed=", ".join(f"{known.model}@{alias}" for alias in named)
+            f"no version of {lineage.model} has this alias",
+            allowed=", ".join(f"{lineage.model}@{alias}" for alias in aliases)
             or "none: no version was released yet",
         )
-    return named[reference.value]
+    return aliases[reference.value]
 
 
-def _complete(known: _Known, text: str, kind: str, roots: list[str]) -> Answer:
-    """Return the answer, with the partitions that went into the roots and the predictions that came of them."""
-    if not roots:
-        raise unknown(text, f"nothing of {known.model} is recorded under this reference")
-    environment, graph = known.environment, known.graph
-    read_partitions(environment, graph, known.model, graph.causes(roots))
-    read_answered(environment, graph, known.model, graph.effects(roots))
-    read_scored(environment, graph, known.model, graph.effects(roots))
-    return Answer(text, kind, known.model, graph, roots)
-
-
-def _trace_word(environment: Environment, reference: Reference) -> Answer:
-    """Look for a word as a prediction's id, and in every model as a run's id or as the start of a digest."""
-    looks_made = made_at(reference.value.partition(":")[0]) is not None
-    answer = _trace_prediction(environment, reference) if looks_made else None
+def _trace_word(environment: Environment, reference: Reference) -> LineageAnswer:
+    """Trace a word: a prediction's id, or in any model a run's id or the start of a digest."""
+    # Only an id with a creation time is looked up first: other ids are slower to find.
+    has_time = creation_time(reference.value.partition(":")[0]) is not None
+    answer = _trace_prediction(environment, reference) if has_time else None
     if answer is not None:
         return answer
-    models = [reference.model] if reference.model else _models(environment)
-    found = [
-        (known, kind, roots)
-        for known in (_know(environment, model) for model in models)
-        for kind, roots in meanings(known.graph, known.facts, reference.value).items()
-    ]
-    if len(found) > 1:
-        meant = ", ".join(f"{kind} of {known.model}" for known, kind, _ in found)
-        raise unknown(
-            reference.text, f"this means several things: {meant}", next_step="add --model MODEL"
-        )
-    if found:
-        known, kind, roots = found[0]
-        return _complete(known, reference.text, kind, roots)
-    answer = None if looks_made else _trace_prediction(environment, reference)
+    answer = _trace_in_models(environment, reference)
+    if answer is None and not has_time:
+        answer = _trace_prediction(environment, reference)
     if answer is None:
-        raise unknown(reference.text)
+        raise unknown_reference(reference.text)
     return answer
 
 
-def _trace_prediction(environment: Environment, reference: Reference) -> Answer | None:
+def _trace_in_models(environment: Environment, reference: Reference) -> LineageAnswer | None:
+    models = _models(environment, reference)
+    lineages = (_ModelLineage.read(environment, model) for model in models)
+    candidates = [
+        (lineage, kind, roots)
+        for lineage in lineages
+        for kind, roots in resolve_word(lineage.graph, lineage.records, reference.value).items()
+    ]
+    if not candidates:
+        return None
+    if len(candidates) > 1:
+        meanings = ", ".join(f"{kind} of {lineage.model}" for lineage, kind, _ in candidates)
+        raise unknown_reference(
+            reference.text, f"this means several things: {meanings}", next_step="add --model MODEL"
+        )
+    lineage, kind, roots = candidates[0]
+    return lineage.answer(reference.text, kind, roots)
+
+
+def _trace_prediction(environment: Environment, reference: Reference) -> LineageAnswer | None:
     try:
         split_prediction_id(reference.value)
     except ValueError:
         return None
-    found = find_prediction(environment, reference.model, reference.value)
-    if found is None:
+    prediction = find_prediction(environment, reference.model, reference.value)
+    if prediction is None:
         return _trace_scored(environment, reference)
-    known, node = _know(environment, found.model), _prediction_node(found)
-    add_prediction(known.graph, node, found.arm, found.time)
-    read_partitions(environment, known.graph, known.model, known.graph.causes([node.id]))
-    return Answer(reference.text, "prediction", known.model, known.graph, [node.id])
+    lineage = _ModelLineage.read(environment, prediction.model)
+    node = _prediction_node(prediction)
+    add_prediction(lineage.graph, node, prediction.arm, prediction.time)
+    return lineage.prediction_answer(reference.text, node.id)
 
 
-def _trace_scored(environment: Environment, reference: Reference) -> Answer | None:
-    models = [reference.model] if reference.model else _models(environment)
-    found = find_scored(environment, models, reference.value)
-    if found is None:
+def _trace_scored(environment: Environment, reference: Reference) -> LineageAnswer | None:
+    row = find_scored_row(environment, _models(environment, reference), reference.value)
+    if row is None:
         return None
-    known, node = _know(environment, found.model), _scored_node(found)
-    read_scored_day(known.graph, known.model, found.record)
-    add_scored_prediction(known.graph, node, found.record)
-    read_partitions(environment, known.graph, known.model, known.graph.causes([node.id]))
-    return Answer(reference.text, "prediction", known.model, known.graph, [node.id])
+    lineage, node = _ModelLineage.read(environment, row.model), _scored_node(row)
+    read_scored_day(lineage.graph, lineage.model, row.record)
+    add_scored_prediction(lineage.graph, node, row.record)
+    return lineage.prediction_answer(reference.text, node.id)
 
 
-def _models(environment: Environment) -> list[str]:
+def _models(environment: Environment, reference: Reference) -> list[str]:
+    if reference.model:
+        return [reference.model]
     return [path.parent.name for path in sorted(environment.models.glob("*/model.yaml"))]
 
 
-def _scored_node(found: FoundScore) -> Node:
-    facts = {**found.record.model_dump(mode="json"), **to_jsonable_python(found.row)}
-    time = found.record.scored_at.isoformat(timespec="milliseconds")
+def _scored_node(row: ScoredRow) -> Node:
+    record = row.record
+    facts = {**record.model_dump(mode="json"), **to_jsonable_python(row.row)}
     return Node(
-        f"prediction:{facts['id']}",
-        "prediction",
-        scored_prediction_title(facts),
-        time,
-        found.record.run_id,
-        found.record.dag_id,
-        found.record.model_version,
-        facts,
+        id=f"prediction:{facts['id']}",
+        kind="prediction",
+        title=scored_prediction_title(facts),
+        time=record.scored_at.isoformat(timespec="milliseconds"),
+        run_id=record.run_id,
+        dag_id=record.dag_id,
+        version=record.model_version,
+        facts=facts,
     )
 
 
-def _prediction_node(found: FoundPrediction) -> Node:
-    facts = to_jsonable_python(asdict(found))
+def _prediction_node(prediction: LoggedPrediction) -> Node:
     return Node(
-        f"prediction:{found.id}",
-        "prediction",
-        prediction_title(found),
-        found.time.isoformat(timespec="milliseconds"),
-        version=found.model_version,
-        facts=facts,
+        id=f"prediction:{prediction.id}",
+        kind="prediction",
+        title=prediction_title(prediction),
+        time=prediction.time.isoformat(timespec="milliseconds"),
+        version=prediction.model_version,
+        facts=to_jsonable_python(asdict(prediction)),
     )

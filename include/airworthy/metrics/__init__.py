@@ -1,1 +1,1 @@
-"""Metrics for Prometheus of what runs and ends: stages and the monitor leave files, one small part serves them."""
+"""Metrics for Prometheus: stages and the monitor write files, and one exporter serves them."""

@@ -1,7 +1,7 @@
-"""Serves what runs and ends: the files of stages and the monitor, the ledgers' decisions, and what Airflow sends.
+"""The metrics exporter: serves the metric files, the ledgers' metrics, and Airflow's own metrics.
 
-``GET /metrics`` on a TCP port; StatsD's datagrams on the UDP port of the same number. Whoever asks gets what the files
-say at that moment; one that is broken is left out and counted.
+``GET /metrics`` is on a TCP port, StatsD's datagrams come to the UDP port of the same number. Files
+are read at every request. A broken file is left out and counted.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from prometheus_client.registry import Collector
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.metrics.ledger_metrics import Decisions
-from airworthy.metrics.metric_files import SUFFIX, added, metrics_folder, read_metrics
-from airworthy.metrics.statsd import Statsd, StatsdReceiver
+from airworthy.metrics.ledger_metrics import LedgerCollector
+from airworthy.metrics.metric_files import SUFFIX, metrics_folder, read_metrics, sum_metrics
+from airworthy.metrics.statsd import StatsdCollector, StatsdReceiver
 
 log = logging.getLogger("airworthy.metrics")
 
-LOOK_SECONDS = 30.0
+POLL_SECONDS = 30.0
 
 
-class FileMetrics(Collector):
-    """The metrics in the files of an environment's state, those of the same name together."""
+class FileCollector(Collector):
+    """The metrics of all files in an environment's state folder, added up by name."""
 
     def __init__(self, environment: Environment) -> None:
-        """Name the folder; it need not be there."""
+        """Use the environment's metrics folder, which may be missing."""
         self._folder = metrics_folder(environment)
         self._read: dict[Path, tuple[tuple[int, int], list[Metric]]] = {}
 
     def collect(self) -> Iterator[Metric]:
-        """Read the files and return their metrics, and how many of them cannot be read."""
+        """Read the files, and yield their metrics and the number of unreadable files."""
         read: dict[Path, tuple[tuple[int, int], list[Metric]]] = {}
         unreadable = 0
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
@@ -49,33 +49,38 @@ class FileMetrics(Collector):
                 log.warning("%s cannot be read: %s", path, error)
                 unreadable += 1
         self._read = read
-        yield from added(*(families for _, families in read.values()))
+        yield from sum_metrics(*(families for _, families in read.values()))
         yield GaugeMetricFamily(
             "airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable
         )
 
     def _read_if_changed(self, path: Path) -> tuple[tuple[int, int], list[Metric]]:
-        found = path.stat()
+        status = path.stat()
         # A file is replaced, never written to: another content is another inode.
-        stamp = (found.st_mtime_ns, found.st_ino)
-        known = self._read.get(path)
-        return known if known is not None and known[0] == stamp else (stamp, read_metrics(path))
+        stamp = (status.st_mtime_ns, status.st_ino)
+        cached = self._read.get(path)
+        return cached if cached is not None and cached[0] == stamp else (stamp, read_metrics(path))
 
 
 @contextmanager
-def exported(environment: Environment, host: str, port: int) -> Iterator[Decisions]:
-    """Serve an environment's metrics until the block ends.
+def metrics_server(environment: Environment, host: str, port: int) -> Iterator[LedgerCollector]:
+    """Serve an environment's metrics until the block ends. Yields the collector to poll.
+
+    Args:
+        environment: The environment.
+        host: Address to bind.
+        port: TCP and UDP port to bind.
 
     Raises:
-        TerminalError: when the port is taken.
+        TerminalError: when the port is not free.
     """
-    decisions, statsd, registry = Decisions(environment), Statsd(), CollectorRegistry()
-    for collector in (FileMetrics(environment), decisions, statsd):
+    ledgers, statsd, registry = LedgerCollector(environment), StatsdCollector(), CollectorRegistry()
+    for collector in (FileCollector(environment), ledgers, statsd):
         registry.register(collector)
     ProcessCollector(registry=registry)
-    with ExitStack() as ends:
+    with ExitStack() as stack:
         try:
-            receiver = ends.enter_context(StatsdReceiver((host, port), statsd))
+            receiver = stack.enter_context(StatsdReceiver((host, port), statsd))
             server, thread = start_http_server(port, host, registry)
         except OSError as error:
             raise TerminalError(
@@ -84,25 +89,30 @@ def exported(environment: Environment, host: str, port: int) -> Iterator[Decisio
                 allowed="a free port, TCP and UDP",
                 next_step="end the program that has it, or: airworthy metrics --port <free port>",
             ) from None
-        ends.callback(thread.join)
-        ends.callback(server.server_close)
-        ends.callback(server.shutdown)
+        stack.callback(thread.join)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
         threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True).start()
-        ends.callback(receiver.shutdown)
-        yield decisions
+        stack.callback(receiver.shutdown)
+        yield ledgers
 
 
 def serve_metrics(environment: Environment, host: str, port: int) -> None:
-    """Serve until the process ends.
+    """Serve an environment's metrics until the process ends.
+
+    Args:
+        environment: The environment.
+        host: Address to bind.
+        port: TCP and UDP port to bind.
 
     Raises:
-        TerminalError: when the port is taken.
+        TerminalError: when the port is not free.
     """
-    with exported(environment, host, port) as decisions:
+    with metrics_server(environment, host, port) as ledgers:
         while True:
             try:
-                decisions.look()
+                ledgers.poll()
             except OSError as error:
-                # A spec that is taken away while it is looked at; the last look holds.
+                # A spec was removed during the poll. The values of the last poll stay.
                 log.warning("the specs cannot be looked at: %s", error)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)

@@ -1,7 +1,8 @@
-"""What the ledgers say, as metrics: every decision by kind, and up to when the champion's training saw data.
+"""Metrics of the ledgers: entries by kind, and the `as_of` of the champion's training.
 
-Ledgers are looked at now and then, and of each only the entries that are new are read. Moments are UNIX times, so that
-an age grows while nothing runs; a spec's limits are beside them, for those models whose data go on.
+Ledgers are polled, and only new entries are read. Moments are UNIX times, so that an age grows
+while nothing runs. The limits of the specs are exported too, except for models whose data have an
+end.
 """
 
 from __future__ import annotations
@@ -27,8 +28,18 @@ log = logging.getLogger("airworthy.metrics")
 
 
 @dataclass
-class Decided:
-    """What one model's ledger says. Times are in seconds since 1970, UTC."""
+class LedgerCounts:
+    """Counts and times of one model's ledger. Times are in seconds since 1970, UTC.
+
+    Attributes:
+        sequence: Number of the last counted entry.
+        counts: Kind -> number of entries.
+        last: Kind -> time of the newest entry.
+        as_of: Registered version -> `as_of` of its training.
+        champion: The champion's version. None: there is no champion.
+        since: Time since which it is champion.
+        readable: Whether the last poll could read the ledger.
+    """
 
     sequence: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -38,8 +49,8 @@ class Decided:
     since: float = 0.0
     readable: bool = True
 
-    def take(self, entries: list[Entry]) -> None:
-        """Take entries that follow on those taken before, oldest first."""
+    def add(self, entries: list[Entry]) -> None:
+        """Add the entries after the last counted entry, oldest first."""
         for entry in entries:
             self.sequence = entry.sequence
             self.counts[entry.kind] += 1
@@ -51,50 +62,53 @@ class Decided:
             self.champion, self.since = move.event.to, _seconds(move.time)
 
 
-class Decisions(Collector):
-    """The metrics of every model's ledger and spec."""
+class LedgerCollector(Collector):
+    """The metrics of every model's ledger and spec, as of the last poll."""
 
     def __init__(self, environment: Environment) -> None:
-        """Start with nothing known; see `look`."""
+        """Start without metrics, until the first `poll`."""
         self._environment = environment
-        self._known: dict[str, Decided] = {}
+        self._counts: dict[str, LedgerCounts] = {}
         self._specs: dict[Path, tuple[int, ModelSpec | None]] = {}
         self._metrics: list[Metric] = []
 
-    def look(self) -> None:
-        """Read what is new; one model's ledger that cannot be read harms no other's, and what it said before holds."""
+    def poll(self) -> None:
+        """Read new entries and changed specs.
+
+        An unreadable ledger keeps its last counts, and does not affect other models.
+        """
         self._read_specs()
-        self._known = {
-            path.parent.name: self._look_at(path.parent.name) for path in sorted(self._specs)
+        self._counts = {
+            path.parent.name: self._poll_ledger(path.parent.name) for path in sorted(self._specs)
         }
         limits = _limit_metrics([spec for _, spec in self._specs.values() if spec is not None])
-        # In one piece: whoever asks meanwhile, from another thread, is told of the look before.
-        self._metrics = [*_entry_metrics(self._known), *_champion_metrics(self._known), *limits]
+        # One assignment: a request in another thread sees the last poll or this one, never a mix.
+        self._metrics = [*_entry_metrics(self._counts), *_champion_metrics(self._counts), *limits]
 
     def collect(self) -> Iterator[Metric]:
-        """Return the metrics, as of the last look."""
+        """Yield the metrics of the last poll."""
         yield from self._metrics
 
-    def _look_at(self, model: str) -> Decided:
-        decided = self._known.get(model) or Decided()
+    def _poll_ledger(self, model: str) -> LedgerCounts:
+        counts = self._counts.get(model) or LedgerCounts()
         try:
-            decided.take(open_ledger(self._environment, model).entries_after(decided.sequence))
-            decided.readable = True
+            counts.add(open_ledger(self._environment, model).entries_after(counts.sequence))
+            counts.readable = True
         except (AirworthyError, ValueError) as error:
             log.warning("%s: the ledger cannot be read: %s", model, error)
-            decided.readable = False
-        return decided
+            counts.readable = False
+        return counts
 
     def _read_specs(self) -> None:
         stamps = {
             path: path.stat().st_mtime_ns for path in self._environment.models.glob("*/model.yaml")
         }
         if stamps != {path: stamp for path, (stamp, _) in self._specs.items()}:
-            found = {each.path: each.spec for each in find_specs(self._environment.models)}
-            self._specs = {path: (stamps.get(path, 0), spec) for path, spec in found.items()}
+            specs = {each.path: each.spec for each in find_specs(self._environment.models)}
+            self._specs = {path: (stamps.get(path, 0), spec) for path, spec in specs.items()}
 
 
-def _entry_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
+def _entry_metrics(ledgers: dict[str, LedgerCounts]) -> Iterator[Metric]:
     labels = ("model", "kind")
     entries = CounterMetricFamily(
         "airworthy_ledger_entries", "Entries of the ledger", labels=labels
@@ -107,15 +121,15 @@ def _entry_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
         "0 when the ledger cannot be reached, or was changed",
         labels=("model",),
     )
-    for model, decided in known.items():
-        readable.add_metric([model], decided.readable)
-        for kind, count in decided.counts.items():
+    for model, ledger in ledgers.items():
+        readable.add_metric([model], ledger.readable)
+        for kind, count in ledger.counts.items():
             entries.add_metric([model, kind], count)
-            last.add_metric([model, kind], decided.last[kind])
+            last.add_metric([model, kind], ledger.last[kind])
     yield from (entries, last, readable)
 
 
-def _champion_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
+def _champion_metrics(ledgers: dict[str, LedgerCounts]) -> Iterator[Metric]:
     labels = ("model", "version")
     as_of = GaugeMetricFamily(
         "airworthy_champion_as_of_timestamp_seconds",
@@ -127,11 +141,11 @@ def _champion_metrics(known: dict[str, Decided]) -> Iterator[Metric]:
         "Since when the version is champion",
         labels=labels,
     )
-    for model, decided in known.items():
-        if decided.champion is not None:
-            since.add_metric([model, decided.champion], decided.since)
-            if decided.champion in decided.as_of:
-                as_of.add_metric([model, decided.champion], decided.as_of[decided.champion])
+    for model, ledger in ledgers.items():
+        if ledger.champion is not None:
+            since.add_metric([model, ledger.champion], ledger.since)
+            if ledger.champion in ledger.as_of:
+                as_of.add_metric([model, ledger.champion], ledger.as_of[ledger.champion])
     yield from (as_of, since)
 
 
@@ -143,16 +157,16 @@ def _limit_metrics(specs: list[ModelSpec]) -> Iterator[Metric]:
         "airworthy_data_max_delay_seconds", "What the spec allows", labels=("model",)
     )
     for spec in specs:
-        # Data that have an end, of years ago perhaps, are late to nobody.
+        # Data with an end, perhaps years ago, are never late.
         if spec.end is None:
             _add_limit(age, spec.model, spec.alerts.champion_max_age)
             _add_limit(delay, spec.model, spec.alerts.data_max_delay)
     yield from (age, delay)
 
 
-def _add_limit(family: GaugeMetricFamily, model: str, most: timedelta | None) -> None:
-    if most is not None:
-        family.add_metric([model], most.total_seconds())
+def _add_limit(family: GaugeMetricFamily, model: str, limit: timedelta | None) -> None:
+    if limit is not None:
+        family.add_metric([model], limit.total_seconds())
 
 
 def _seconds(time: str) -> float:

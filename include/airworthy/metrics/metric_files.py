@@ -1,7 +1,8 @@
-"""Metrics in files: ``<state>/metrics/*.prom``, in Prometheus' text format.
+"""Metric files: ``<state>/metrics/*.prom``, in Prometheus' text format.
 
-Each file has one writer at a time and is replaced whole, so a reader never sees half of one, and what is counted in it
-goes on where a process that ended has left it. The folder also suits the node exporter's textfile collector.
+Each file has one writer at a time and is replaced whole, so a reader never sees half a file. Counts
+continue after the process that wrote them has ended. The folder also works for the node exporter's
+textfile collector.
 """
 
 from __future__ import annotations
@@ -23,53 +24,61 @@ from airworthy.environment import Environment
 log = logging.getLogger("airworthy.metrics")
 
 SUFFIX = ".prom"
-_PATIENCE_SECONDS = 10.0
+_LOCK_SECONDS = 10.0
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-class Families(Collector):
-    """Metrics that are known already."""
+class _FixedCollector(Collector):
+    """Metrics with known values."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
-        """Keep them."""
         self._families = list(families)
 
     def collect(self) -> Iterator[Metric]:
-        """Return them."""
         yield from self._families
 
 
 def metrics_folder(environment: Environment) -> Path:
-    """Return the folder of the files."""
+    """Return the folder of the metric files."""
     return environment.state / "metrics"
 
 
 def write_metrics(environment: Environment, name: str, families: Iterable[Metric]) -> Path:
-    """Replace the file `name` (without suffix) and return its path.
+    """Replace a metric file and return its path.
+
+    Args:
+        environment: The environment.
+        name: The file's name without suffix.
+        families: The metrics.
 
     Raises:
-        OSError: when it cannot be written.
+        OSError: when the file cannot be written.
     """
     folder = metrics_folder(environment)
     folder.mkdir(parents=True, exist_ok=True)
     registry = CollectorRegistry()
-    registry.register(Families(without_births(families)))
+    registry.register(_FixedCollector(without_created_samples(families)))
     path = folder / f"{name}{SUFFIX}"
     write_to_textfile(str(path), registry)
     return path
 
 
 def add_metrics(environment: Environment, name: str, families: Iterable[Metric]) -> Path:
-    """Add to what the file `name` (without suffix) counts and return its path; of gauges, the new value holds.
+    """Add metrics to those of a file and return its path. Gauges take the new value.
 
-    A gauge that ends with ``_timestamp_seconds`` only goes forward. A file that cannot be read begins anew. Several
-    processes may do this at once.
+    A gauge with a name ending in ``_timestamp_seconds`` never goes back. An unreadable file starts
+    anew. Several processes may add at once.
+
+    Args:
+        environment: The environment.
+        name: The file's name without suffix.
+        families: The metrics to add.
 
     Raises:
-        OSError: when it cannot be written, or others kept it locked.
+        OSError: when the file cannot be written, or others keep it locked.
     """
     environment.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(environment.locks / f"metrics-{name}.lock", timeout=_PATIENCE_SECONDS):
+    with FileLock(environment.locks / f"metrics-{name}.lock", timeout=_LOCK_SECONDS):
         path = metrics_folder(environment) / f"{name}{SUFFIX}"
         before: list[Metric] = []
         if path.exists():
@@ -77,14 +86,15 @@ def add_metrics(environment: Environment, name: str, families: Iterable[Metric])
                 before = read_metrics(path)
             except (OSError, ValueError) as error:
                 log.warning("%s cannot be read, its counts begin anew: %s", path, error)
-        return write_metrics(environment, name, added(before, without_births(families)))
+        total = sum_metrics(before, without_created_samples(families))
+        return write_metrics(environment, name, total)
 
 
 def read_metrics(path: Path) -> list[Metric]:
-    """Read a file.
+    """Return the metrics of a file.
 
     Raises:
-        OSError: when it cannot be read.
+        OSError: when the file cannot be read.
         ValueError: when it is not in Prometheus' text format.
     """
     try:
@@ -92,35 +102,43 @@ def read_metrics(path: Path) -> list[Metric]:
     except ValueError:
         raise
     except Exception as error:
-        # The parser takes its text to be right: what it stumbles over differs.
+        # The parser expects correct text. On other text it raises errors of various types.
         raise ValueError(f"this is not Prometheus' text format: {error!r}") from error
 
 
-def added(*sets: Iterable[Metric]) -> list[Metric]:
-    """Return the sum of sets of metrics, the newest last; a metric that has become another kind begins anew."""
+def sum_metrics(*sets: Iterable[Metric]) -> list[Metric]:
+    """Return the sum of sets of metrics, the newest last.
+
+    A metric with another type than before starts anew.
+
+    >>> from prometheus_client.core import CounterMetricFamily
+    >>> [total] = sum_metrics(*([CounterMetricFamily("runs", "Runs", value=1)] for _ in range(2)))
+    >>> total.samples[0].value
+    2
+    """
     sums: dict[str, _Sum] = {}
     for family in chain(*sets):
-        known = sums.get(family.name)
-        if known is None or known.family.type != family.type:
-            known = sums[family.name] = _Sum(family)
+        total = sums.get(family.name)
+        if total is None or total.family.type != family.type:
+            total = sums[family.name] = _Sum(family)
         for sample in family.samples:
-            known.add(sample)
-    return [known.metric() for known in sums.values()]
+            total.add(sample)
+    return [total.metric() for total in sums.values()]
 
 
 class _Sum:
     def __init__(self, family: Metric) -> None:
         self.family = family
-        self._forward = family.name.endswith("_timestamp_seconds")
+        self._never_goes_back = family.name.endswith("_timestamp_seconds")
         self._samples: dict[_Key, Sample] = {}
 
     def add(self, sample: Sample) -> None:
         key = (sample.name, tuple(sorted(sample.labels.items())))
-        known = self._samples.get(key)
-        if known is not None and self.family.type != "gauge":
-            sample = sample._replace(value=known.value + sample.value)
-        elif known is not None and self._forward:
-            sample = sample._replace(value=max(known.value, sample.value))
+        before = self._samples.get(key)
+        if before is not None and self.family.type != "gauge":
+            sample = sample._replace(value=before.value + sample.value)
+        elif before is not None and self._never_goes_back:
+            sample = sample._replace(value=max(before.value, sample.value))
         self._samples[key] = sample
 
     def metric(self) -> Metric:
@@ -129,10 +147,12 @@ class _Sum:
         return metric
 
 
-def without_births(families: Iterable[Metric]) -> Iterator[Metric]:
-    """Leave out when each series was made: of a process that ends at once this says nothing."""
+def without_created_samples(families: Iterable[Metric]) -> Iterator[Metric]:
+    """Yield the metrics without ``_created`` samples: they mean nothing for a short process."""
     for family in families:
-        kept = Metric(family.name, family.documentation, family.type)
-        kept.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-        if kept.samples:
-            yield kept
+        metric = Metric(family.name, family.documentation, family.type)
+        metric.samples = [
+            sample for sample in family.samples if not sample.name.endswith("_created")
+        ]
+        if metric.samples:
+            yield metric

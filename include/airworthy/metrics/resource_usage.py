@@ -1,4 +1,4 @@
-"""What a piece of work took: seconds on the clock, seconds of processors, memory at its peak."""
+"""Resource usage of a block of code: wall-clock seconds, CPU seconds, and peak memory."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from time import perf_counter, process_time
 import psutil
 
 _PROC = Path("/proc/self")
-_FORGET_THE_PEAK = "5"  # see proc(5), /proc/pid/clear_refs
+_RESET_PEAK = "5"  # see proc(5), /proc/pid/clear_refs
 _SAMPLE_SECONDS = 0.05
 
 
 @dataclass
-class Usage:
-    """What some work took. All are 0 until it ended.
+class ResourceUsage:
+    """The resource usage of a block. All values are 0 until the block ends.
 
     Attributes:
-        wall_seconds: From its begin to its end.
-        cpu_seconds: Of all processors, in user and system mode, by every thread of the process and by those of its
-            child processes that ended meanwhile. What else the process does at the same time counts too.
-        peak_memory_bytes: The largest resident set of this process while the work ran, its children's left out. What
-            the process held before counts too: libraries, and pages shared with the process that it was forked from.
+        wall_seconds: Seconds from its start to its end.
+        cpu_seconds: Seconds of all processors, in user and system mode. They include all threads of
+            the process, other work in them too, and child processes that ended during the block.
+        peak_memory_bytes: The largest resident set of this process during the block, without
+            children. It includes memory from before the block: libraries, and pages shared with
+            the parent process after a fork.
     """
 
     wall_seconds: float = 0.0
@@ -35,51 +36,52 @@ class Usage:
 
 
 @contextmanager
-def measured(proc: Path = _PROC) -> Iterator[Usage]:
-    """Measure a block; the figures are there when it ends, however it ends.
+def measure_usage(proc: Path = _PROC) -> Iterator[ResourceUsage]:
+    """Measure a block. The values are set at its end, after an error too.
 
-    Linux counts the peak itself, anew from the block's begin; where it cannot be told to, the resident set is looked at
-    twenty times a second. Blocks that run at the same time in one process see each other's use.
+    Linux measures the peak itself, after a reset at the block's start. Without a reset, the
+    resident set is sampled twenty times a second. Concurrent blocks in one process include each
+    other's usage.
 
     Args:
         proc: This process's folder under ``/proc``.
     """
-    usage, started, cpu = Usage(), perf_counter(), _cpu_seconds()
-    with _peak(proc, usage):
+    usage, start, cpu_start = ResourceUsage(), perf_counter(), _cpu_seconds()
+    with _peak_memory(proc, usage):
         try:
             yield usage
         finally:
-            usage.wall_seconds = perf_counter() - started
-            usage.cpu_seconds = _cpu_seconds() - cpu
+            usage.wall_seconds = perf_counter() - start
+            usage.cpu_seconds = _cpu_seconds() - cpu_start
 
 
 def _cpu_seconds() -> float:
-    # The kernel's `times` has ticks of 10 ms: too coarse for what a short stage takes itself.
+    # The kernel's `times` has ticks of 10 ms: too coarse for a short stage, so only for children.
     children = os.times()[2:4]
     return process_time() + sum(children)
 
 
 @contextmanager
-def _peak(proc: Path, usage: Usage) -> Iterator[None]:
+def _peak_memory(proc: Path, usage: ResourceUsage) -> Iterator[None]:
     try:
-        (proc / "clear_refs").write_text(_FORGET_THE_PEAK, encoding="ascii")
-        _high_water_mark(proc)
+        (proc / "clear_refs").write_text(_RESET_PEAK, encoding="ascii")
+        _read_peak_memory(proc)
     except (OSError, LookupError):
-        with _sampled(usage):
+        with _sampled_peak_memory(usage):
             yield
         return
     try:
         yield
     finally:
         with suppress(OSError, LookupError):
-            usage.peak_memory_bytes = _high_water_mark(proc)
+            usage.peak_memory_bytes = _read_peak_memory(proc)
 
 
-def _high_water_mark(proc: Path) -> int:
-    """Return the greatest resident set in bytes.
+def _read_peak_memory(proc: Path) -> int:
+    """Return the largest resident set in bytes.
 
     Raises:
-        LookupError: when this kernel does not tell it.
+        LookupError: when this kernel does not report it.
     """
     for line in (proc / "status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("VmHWM:"):
@@ -88,22 +90,22 @@ def _high_water_mark(proc: Path) -> int:
 
 
 @contextmanager
-def _sampled(usage: Usage) -> Iterator[None]:
-    process, over = psutil.Process(), threading.Event()
+def _sampled_peak_memory(usage: ResourceUsage) -> Iterator[None]:
+    process, ended = psutil.Process(), threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         usage.peak_memory_bytes = max(usage.peak_memory_bytes, process.memory_info().rss)
 
-    def go_on_looking() -> None:
-        while not over.wait(_SAMPLE_SECONDS):
-            look()
+    def sample_until_end() -> None:
+        while not ended.wait(_SAMPLE_SECONDS):
+            sample()
 
-    look()
-    thread = threading.Thread(target=go_on_looking, name="memory-peak", daemon=True)
+    sample()
+    thread = threading.Thread(target=sample_until_end, name="memory-peak", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        ended.set()
         thread.join()
-        look()
+        sample()

@@ -1,9 +1,10 @@
-"""Airflow's own metrics: what it sends in StatsD's protocol, with tags as InfluxDB writes them, as Prometheus' metrics.
+"""Airflow's own metrics: received by StatsD's protocol, and exported to Prometheus.
 
-StatsD, because Airflow counts in many processes that end soon: what each sends is added up here. A line is
-``name,tag=value,tag=value:number|kind``. Counters become ``name_total``; timers, milliseconds there, become
-``name_seconds``, as sum and count; dots become underscores. Names begin with ``airflow``, as Airflow's do unless it is
-told otherwise: whoever else sends something here cannot pass for another.
+Airflow counts in many short processes, so their values are added here. A line is
+``name,tag=value,tag=value:number|kind``, with tags in InfluxDB's format. Counters become
+``name_total``. Timers are in milliseconds and become ``name_seconds``, as sum and count. Dots
+become underscores. Only names beginning with ``airflow``, Airflow's default prefix, are accepted:
+no other sender can overwrite other metrics.
 """
 
 from __future__ import annotations
@@ -17,22 +18,31 @@ from typing import Literal, NamedTuple
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-MOST_SERIES = 20_000
+MAX_SERIES = 20_000
 _LINE = re.compile(
-    r"^(?P<name>airflow[^:,|\s]*)(?P<tags>(?:,[a-z_][^:=,|]*=[^:,|]*)*):(?P<value>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)\|(?P<kind>c|g|ms)"
+    r"^(?P<name>airflow[^:,|\s]*)(?P<tags>(?:,[a-z_][^:=,|]*=[^:,|]*)*)"
+    r":(?P<value>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)\|(?P<kind>c|g|ms)"
     r"(?:\|@(?P<rate>[0-9.]+(?:e-?[0-9]+)?))?$",
     re.IGNORECASE,
 )
-_OTHER = re.compile(r"[^a-zA-Z0-9_]")
-# The one "counter" of Airflow that also goes down.
-_UP_AND_DOWN = frozenset({"airflow_dag_processing_processes"})
+_INVALID_CHARACTER = re.compile(r"[^a-zA-Z0-9_]")
+# Airflow sends it as a counter, but its value also goes down.
+_GAUGES_SENT_AS_COUNTERS = frozenset({"airflow_dag_processing_processes"})
 
 Kind = Literal["counter", "gauge", "summary"]
 _Labels = tuple[tuple[str, str], ...]
 
 
 class Measurement(NamedTuple):
-    """One line: `change` is added to what a gauge has, instead of taking its place; seconds, where it is a time."""
+    """One line.
+
+    Attributes:
+        kind: The kind of metric.
+        name: The metric's name, without a suffix such as ``_total``.
+        labels: Sorted pairs of name and value.
+        value: The value. Times are in seconds.
+        change: Whether the value is added to the gauge's value instead of replacing it.
+    """
 
     kind: Kind
     name: str
@@ -41,86 +51,91 @@ class Measurement(NamedTuple):
     change: bool = False
 
 
-class Statsd(Collector):
-    """What was sent so far. Safe to use from several threads.
+class StatsdCollector(Collector):
+    """The metrics of all received lines. Thread-safe.
 
     Attributes:
-        malformed: How many lines could not be understood.
-        dropped: How many lines were let go because there are too many series already.
+        malformed: Number of malformed lines.
+        dropped: Number of lines dropped because there were too many series.
     """
 
-    def __init__(self, most_series: int = MOST_SERIES) -> None:
-        """Start with nothing; whoever may send here may make up to `most_series` series."""
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        """Start empty. Senders may create up to `max_series` series."""
         self.malformed = self.dropped = 0
-        self._most_series = most_series
+        self._max_series = max_series
         self._lock = threading.Lock()
+        # Each series has the number of its lines, and its value.
         self._values: dict[tuple[Kind, str], dict[_Labels, list[float]]] = {}
         self._series = 0
 
-    def take(self, datagram: bytes) -> None:
-        """Count what a datagram says."""
+    def add_datagram(self, datagram: bytes) -> None:
+        """Add the lines of a datagram."""
         for line in datagram.decode("utf-8", errors="replace").splitlines():
-            measurement = parse(line)
+            measurement = parse_line(line)
             with self._lock:
                 if measurement is None:
                     self.malformed += 1
                 else:
-                    self._count(measurement)
+                    self._add(measurement)
 
-    def _count(self, one: Measurement) -> None:
-        series = self._values.setdefault((one.kind, one.name), {})
-        known = series.get(one.labels)
-        if known is None:
-            if self._series >= self._most_series:
+    def _add(self, measurement: Measurement) -> None:
+        kind, name, labels, value, change = measurement
+        series = self._values.setdefault((kind, name), {})
+        totals = series.get(labels)
+        if totals is None:
+            if self._series >= self._max_series:
                 self.dropped += 1
                 return
             self._series += 1
-            known = series[one.labels] = [0.0, 0.0]
-        known[0] += 1
-        known[1] = one.value if one.kind == "gauge" and not one.change else known[1] + one.value
+            totals = series[labels] = [0.0, 0.0]
+        totals[0] += 1
+        totals[1] = value if kind == "gauge" and not change else totals[1] + value
 
     def collect(self) -> Iterator[Metric]:
-        """Return the metrics."""
+        """Yield the metrics."""
         with self._lock:
             values = {
-                key: {labels: tuple(v) for labels, v in series.items()}
+                key: {labels: tuple(totals) for labels, totals in series.items()}
                 for key, series in self._values.items()
             }
-            lost = {"malformed": self.malformed, "too_many_series": self.dropped}
+            dropped = {"malformed": self.malformed, "too_many_series": self.dropped}
         names: set[str] = set()
         for (kind, name), series in sorted(values.items()):
-            # Were one name sent as two kinds, Prometheus would take neither.
+            # Prometheus rejects a name with two types.
             if name not in names:
                 names.add(name)
                 yield _family(kind, name, series)
-        dropped = CounterMetricFamily(
-            "airworthy_statsd_dropped", "Lines from Airflow that do not count", labels=["why"]
-        )
-        for why, count in lost.items():
-            dropped.add_metric([why], count)
-        yield dropped
+        yield _dropped_family(dropped)
 
 
-def parse(line: str) -> Measurement | None:
-    """Return what a line says; None when it cannot be understood."""
-    found = _LINE.match(line.strip())
-    if found is None:
+def parse_line(line: str) -> Measurement | None:
+    """Return the measurement of a line; None if it is malformed.
+
+    >>> parse_line("airflow.dagrun.duration,dag_id=eta:1500|ms")[:2]
+    ('summary', 'airflow_dagrun_duration_seconds')
+    >>> parse_line("someone.else:1|c") is None
+    True
+    """
+    match = _LINE.match(line.strip())
+    if match is None:
         return None
     try:
-        value, rate = float(found["value"]), float(found["rate"] or 1.0)
+        value, rate = float(match["value"]), float(match["rate"] or 1.0)
     except ValueError:
         return None
-    name = _OTHER.sub("_", found["name"])
-    tags = (tag.split("=", 1) for tag in found["tags"].split(",")[1:])
-    labels = tuple(sorted({_OTHER.sub("_", key): text for key, text in tags}.items()))
-    kind = found["kind"].lower()
+    name, labels = _INVALID_CHARACTER.sub("_", match["name"]), _parse_tags(match["tags"])
+    kind = match["kind"].lower()
     if kind == "ms":
         return Measurement("summary", f"{name}_seconds", labels, value / 1e3)
-    if kind == "g" or name in _UP_AND_DOWN:
-        return Measurement(
-            "gauge", name, labels, value, change=kind == "c" or found["value"][0] in "+-"
-        )
+    if kind == "g" or name in _GAUGES_SENT_AS_COUNTERS:
+        change = kind == "c" or match["value"][0] in "+-"
+        return Measurement("gauge", name, labels, value, change)
     return Measurement("counter", name, labels, value / rate) if value >= 0 and rate > 0 else None
+
+
+def _parse_tags(text: str) -> _Labels:
+    tags = (tag.split("=", 1) for tag in text.split(",")[1:])
+    return tuple(sorted({_INVALID_CHARACTER.sub("_", key): value for key, value in tags}.items()))
 
 
 def _family(kind: Kind, name: str, series: dict[_Labels, tuple[float, ...]]) -> Metric:
@@ -134,23 +149,32 @@ def _family(kind: Kind, name: str, series: dict[_Labels, tuple[float, ...]]) -> 
     return family
 
 
+def _dropped_family(dropped: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(
+        "airworthy_statsd_dropped", "Lines from Airflow that do not count", labels=["why"]
+    )
+    for reason, count in dropped.items():
+        family.add_metric([reason], count)
+    return family
+
+
 class StatsdReceiver(socketserver.UDPServer):
-    """Listens for datagrams until it is closed."""
+    """A UDP server for datagrams of StatsD lines."""
 
     max_packet_size = 65_507
 
-    def __init__(self, address: tuple[str, int], statsd: Statsd) -> None:
+    def __init__(self, address: tuple[str, int], statsd: StatsdCollector) -> None:
         """Bind the address (host, port).
 
         Raises:
-            OSError: when something listens there already.
+            OSError: when the address is in use.
         """
         self.statsd = statsd
-        super().__init__(address, _Datagram)
+        super().__init__(address, _DatagramHandler)
 
 
-class _Datagram(socketserver.BaseRequestHandler):
+class _DatagramHandler(socketserver.BaseRequestHandler):
     server: StatsdReceiver
 
     def handle(self) -> None:
-        self.server.statsd.take(self.request[0])
+        self.server.statsd.add_datagram(self.request[0])

@@ -1,1 +1,1 @@
-"""Watching data and models: profiles of training data and the distance of new data from them."""
+"""Monitoring of data and champions: skew, drift, label shift, and rising errors of live windows."""

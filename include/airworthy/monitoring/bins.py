@@ -1,7 +1,7 @@
-"""How a column's values are counted: bins made once from a champion's training data, the same for every window.
+"""Bins of columns. They are built once from a champion's training data and used for every window.
 
-Numbers far beyond the training data count as the outermost edge, so that one absurd value cannot move a whole window,
-and a changed unit still does.
+A number far outside the training data counts as the outermost edge: one absurd value cannot shift a
+whole window, and a changed unit still does.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from airworthy.spec.fields import ColumnType
 
 NUMBERS = ("float", "int")
 _BINS = 64
-_TAIL = 0.001  # beyond these quantiles lies what may be an accident
-_MOST_CATEGORIES = 1000
+_TAIL = 0.001  # values beyond these quantiles may be accidents
+_MAX_CATEGORIES = 1000
 
 
 class NumberBins(BaseModel):
-    """Bins of a column of numbers: `edges` run upwards, the outermost two included; `scale` is never 0.
+    """Bins of a numeric column.
 
-    `centre` and `scale` are mean and standard deviation of the training data.
+    Attributes:
+        kind: Always ``number``.
+        edges: Ascending, the two outermost edges included.
+        centre: Mean of the training data.
+        scale: Standard deviation of the training data, never 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,14 +40,20 @@ class NumberBins(BaseModel):
     scale: float
 
     def standardised(self, values: Array) -> Array:
-        """Return numbers in standard deviations from the training data's mean, those far out moved to the edge."""
-        return np.asarray(
-            (np.clip(values, self.edges[0], self.edges[-1]) - self.centre) / self.scale
-        )
+        """Return numbers in training standard deviations from the training mean.
+
+        Numbers beyond the outermost edges are moved to these edges.
+
+        >>> bins = NumberBins(edges=[0.0, 10.0], centre=5.0, scale=2.0)
+        >>> bins.standardised(np.array([7.0, 99.0])).tolist()
+        [1.0, 2.5]
+        """
+        clipped = np.clip(values, self.edges[0], self.edges[-1])
+        return np.asarray((clipped - self.centre) / self.scale)
 
 
 class CategoryBins(BaseModel):
-    """The categories that the training data had, sorted; all others are counted together."""
+    """The categories of the training data, sorted. All others share one further bin."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +65,7 @@ ColumnBins = NumberBins | CategoryBins
 
 
 class Bins(BaseModel):
-    """The bins of every watched column."""
+    """The bins of all monitored columns, by column name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,30 +73,34 @@ class Bins(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the bins: what was counted in other bins cannot be compared."""
+        """SHA-256 of the bins. Only summaries with the same bins can be compared."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def make_bins(rows: pl.DataFrame, kinds: dict[str, ColumnType]) -> Bins:
-    """Make the bins of columns from training rows.
+def build_bins(rows: pl.DataFrame, types: dict[str, ColumnType]) -> Bins:
+    """Build the bins of columns from training rows.
 
     Args:
-        rows: The columns, at least.
-        kinds: Those to watch, with their declared types; times are left out.
+        rows: Training rows with at least these columns.
+        types: Column name -> declared type. Times get no bins.
     """
-    watched = {name: kind for name, kind in kinds.items() if kind != "datetime"}
     return Bins(
         columns={
             name: _number_bins(numbers_of(rows[name]))
-            if kind in NUMBERS
+            if column_type in NUMBERS
             else _category_bins(rows[name])
-            for name, kind in watched.items()
+            for name, column_type in types.items()
+            if column_type != "datetime"
         }
     )
 
 
 def numbers_of(column: pl.Series) -> Array:
-    """Return the numbers of a column as float64, without those that are missing or NaN."""
+    """Return the numbers of a column as float64, without missing values and NaN.
+
+    >>> numbers_of(pl.Series([1.0, None, float("nan"), 2.0])).tolist()
+    [1.0, 2.0]
+    """
     values: Array = column.cast(pl.Float64).drop_nulls().to_numpy()
     missing: Array = np.isnan(values)
     return values[~missing] if missing.any() else values
@@ -95,7 +109,7 @@ def numbers_of(column: pl.Series) -> Array:
 def _number_bins(values: Array) -> NumberBins:
     if values.size == 0:
         return NumberBins(edges=[-1.0, 1.0], centre=0.0, scale=1.0)
-    low, high = (float(end) for end in np.quantile(values, [_TAIL, 1 - _TAIL]))
+    low, high = (float(quantile) for quantile in np.quantile(values, [_TAIL, 1 - _TAIL]))
     reach = high - low or max(abs(low), 1.0)
     inner = np.quantile(values, np.arange(1, _BINS) / _BINS)
     edges = np.unique([low - reach, *inner, high + reach])
@@ -107,5 +121,5 @@ def _number_bins(values: Array) -> NumberBins:
 
 def _category_bins(column: pl.Series) -> CategoryBins:
     counts = column.cast(pl.String).drop_nulls().alias("value").value_counts()
-    most = counts.sort(["count", "value"], descending=[True, False]).head(_MOST_CATEGORIES)
-    return CategoryBins(categories=sorted(most["value"].to_list()))
+    ordered = counts.sort(["count", "value"], descending=[True, False])
+    return CategoryBins(categories=sorted(ordered.head(_MAX_CATEGORIES)["value"].to_list()))

@@ -1,4 +1,4 @@
-"""From the checks on a window, the ledger and the registry to the decision's record. Pure."""
+"""The record of a retraining decision, from a window's checks, the ledger and the tags. Pure."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from airworthy.handover import (
     DataCheck,
     DriftDecision,
     PerformanceCheck,
-    Ref,
     ShiftCheck,
     Signal,
     SignalOutcome,
+    StageOutput,
     WindowSignals,
 )
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.monitoring.history import (
+    earlier_windows,
     last_retrained,
     refused_in_a_row,
     trained_versions,
-    windows_before,
 )
-from airworthy.monitoring.retraining_rule import Decided, Seen, decide_retraining
+from airworthy.monitoring.retraining_rule import (
+    RetrainingInputs,
+    RetrainingResult,
+    evaluate_retraining,
+)
 from airworthy.registry.tags import AS_OF
 
-# Where something is kept is no part of what was found: another run finds the same.
-_PLACES: Any = {"evidence": True, "report": True, "label": {"evidence", "report"}}
+# Paths are left out of digests: another run with the same results has other paths.
+_PATHS: Any = {"evidence": True, "report": True, "label": {"evidence", "report"}}
 
 
 class Checks(NamedTuple):
-    """What the checks on one window handed over."""
+    """The outputs of the checks on one window."""
 
     data: DataCheck
     skew: ShiftCheck
@@ -44,7 +48,7 @@ class Checks(NamedTuple):
 
     @property
     def signals(self) -> dict[Signal, SignalOutcome]:
-        """What each signal said."""
+        """The outcome of each signal."""
         return {
             "skew": self.skew.outcome,
             "drift": self.drift.outcome,
@@ -54,7 +58,7 @@ class Checks(NamedTuple):
 
     @property
     def words(self) -> dict[Signal, str]:
-        """What each signal said, in words."""
+        """The outcome of each signal in words."""
         return {
             "skew": self.skew.words,
             "drift": self.drift.words,
@@ -63,77 +67,91 @@ class Checks(NamedTuple):
         }
 
 
-def make_decision(
+def build_decision(
     job: Job, checks: Checks, entries: Sequence[Entry], tags: Mapping[str, Mapping[str, str]]
 ) -> DriftDecision:
-    """Decide on a window and put together everything that the decision rests on.
+    """Decide on a window, and build the record of the decision with all of its inputs.
 
     Args:
-        job: Gives the rules and the place of the evidence.
-        checks: What was found.
+        job: Gives the rules and the path of the evidence.
+        checks: The checks on the window.
         entries: The model's ledger, oldest first.
-        tags: The tags of the model's registered versions, by version.
+        tags: Registered version -> its tags.
     """
     live, rules = checks.data.window, job.spec.monitor.retrain
-    trained = trained_versions(tags)
-    windows = _windows(checks, entries)
-    seen = Seen(windows, last_retrained(entries, trained), refused_in_a_row(entries, trained))
-    found = (
-        decide_retraining(seen, rules)
-        if windows
-        else Decided("inconclusive", None, "there is no champion")
+    versions = trained_versions(tags)
+    inputs = RetrainingInputs(
+        windows=_windows(checks, entries),
+        last_retrained=last_retrained(entries, versions),
+        rejected_in_a_row=refused_in_a_row(entries, versions),
     )
-    as_of = tags.get(live.champion or "", {}).get(AS_OF)
-    facts: dict[str, Any] = {
+    result = (
+        evaluate_retraining(inputs, rules)
+        if inputs.windows
+        else RetrainingResult("inconclusive", None, "there is no champion")
+    )
+    fields: dict[str, Any] = {
         "model": live.model,
         "champion": live.champion,
-        "champion_as_of": as_of,
+        "champion_as_of": tags.get(live.champion or "", {}).get(AS_OF),
         "window_start": live.start,
         "window_end": live.end,
         "signals": checks.signals,
         "words": checks.words,
         "inputs": {name: _digest(check) for name, check in checks._asdict().items()},
-        "windows": windows[-2 * rules.persist.of :],
-        "last_retrained": seen.last_retrained,
-        "rejected_in_a_row": seen.rejected_in_a_row,
+        "windows": inputs.windows[-2 * rules.persist.of :],
+        "last_retrained": inputs.last_retrained,
+        "rejected_in_a_row": inputs.rejected_in_a_row,
         "rules": rules.model_dump(mode="json"),
-        "outcome": found.outcome,
-        "told": found.words,
-        "reason": found.reason,
+        "outcome": result.outcome,
+        "told": result.words,
+        "reason": result.reason,
         "train_as_of": floor_day(live.end),
     }
-    return _sealed(facts, str(job.evidence / "decision.json"))
+    return _with_digest(fields, str(job.evidence / "decision.json"))
 
 
 def _windows(checks: Checks, entries: Sequence[Entry]) -> list[WindowSignals]:
+    """Return the champion's windows, the live window last; none without a champion."""
     live = checks.data.window
     if live.champion is None:
         return []
     current = WindowSignals(end=live.end, champion=live.champion, signals=checks.signals)
-    return [*windows_before(entries, live.champion, live.end), current]
+    return [*earlier_windows(entries, live.champion, live.end), current]
 
 
-def _sealed(facts: dict[str, Any], evidence: str) -> DriftDecision:
-    unsealed = DriftDecision(
-        **facts, digest="", trigger=False, train_run_id=None, evidence=evidence
+def _with_digest(fields: dict[str, Any], evidence: str) -> DriftDecision:
+    """Return the decision with its digest, and with the run id of the training it triggers."""
+    decision = DriftDecision(
+        **fields, digest="", trigger=False, train_run_id=None, evidence=evidence
     )
-    digest = _digest(unsealed)
-    trigger = unsealed.outcome == "retrain"
+    digest = _digest(decision)
+    trigger = decision.outcome == "retrain"
     run_id = (
-        train_run_id(unsealed.model, str(unsealed.reason), unsealed.window_end, digest)
+        train_run_id(decision.model, str(decision.reason), decision.window_end, digest)
         if trigger
         else None
     )
-    return unsealed.model_copy(
+    return decision.model_copy(
         update={"digest": digest, "trigger": trigger, "train_run_id": run_id}
     )
 
 
 def train_run_id(model: str, reason: str, window_end: datetime, digest: str) -> str:
-    """Return the run id of the training that a decision asks for: it leads from all that the run leaves to this."""
+    """Return the run id of a triggered training. It leads from the run back to the decision.
+
+    Args:
+        model: The model.
+        reason: The reason for retraining.
+        window_end: Exclusive end of the live window.
+        digest: SHA-256 of the decision.
+
+    >>> train_run_id("parcels", "drift", datetime(2026, 3, 20, tzinfo=UTC), "0123456789abcdef")
+    'drift__parcels__2026-03-20T00:00__0123456789ab'
+    """
     return f"{reason}__{model}__{window_end.astimezone(UTC):%Y-%m-%dT%H:%M}__{digest[:12]}"
 
 
-def _digest(found: Ref) -> str:
-    content = found.model_dump(mode="json", exclude=_PLACES)
+def _digest(result: StageOutput) -> str:
+    content = result.model_dump(mode="json", exclude=_PATHS)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a champion says of labelled rows."""
+"""Predictions of a champion for labelled rows."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import polars as pl
 
 from airworthy.arrays import Array
 from airworthy.bundle import ModelBundle
-from airworthy.monitoring.live_rows import frames
+from airworthy.monitoring.live_rows import read_batches
 from airworthy.spec import ModelSpec
 from airworthy.training.training_labels import encode_labels
 
 
-def score(spec: ModelSpec, bundle: ModelBundle, rows: pl.LazyFrame) -> tuple[Array, Array]:
-    """Return labels and predictions of rows; those whose label is a class that the model has never seen are left out.
+def predict_labelled(
+    spec: ModelSpec, bundle: ModelBundle, rows: pl.LazyFrame
+) -> tuple[Array, Array]:
+    """Return labels and predictions of rows, without rows of classes unknown to the model.
 
     Args:
-        spec: Says which column is the label.
+        spec: Names the label.
         bundle: The model.
-        rows: The spec's inputs and its label. A piece of them is in memory at a time.
+        rows: Rows with the spec's inputs and its label. One batch is in memory at a time.
 
     Returns:
-        Labels of shape (rows,): values or class codes; predictions as the model gives them.
+        Labels: values or class codes, shape (rows,). Predictions: shape (rows,), or (rows, classes)
+        for a multiclass task.
     """
     classes = bundle.manifest.classes
     labels: list[Array] = [np.empty(0)]
     predictions: list[Array] = [np.empty((0, len(classes)) if spec.task == "multiclass" else 0)]
-    for frame in frames(rows, [*spec.inputs, spec.ingest.label]):
-        target = encode_labels(frame[spec.ingest.label], classes)
-        known = ~np.isnan(target)
-        labels.append(target[known])
-        predictions.append(bundle.predict(frame.filter(pl.Series(known))).astype(np.float64))
+    for batch in read_batches(rows, [*spec.inputs, spec.ingest.label]):
+        codes = encode_labels(batch[spec.ingest.label], classes)
+        known = ~np.isnan(codes)
+        labels.append(codes[known])
+        predictions.append(bundle.predict(batch.filter(pl.Series(known))).astype(np.float64))
     return np.concatenate(labels), np.concatenate(predictions)

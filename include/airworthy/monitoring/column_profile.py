@@ -1,7 +1,8 @@
-"""A profile of the data that a model was trained on, and the distance of other data from it.
+"""Profiles of training data, and their distance from other data.
 
-The distance is the population stability index, sum((a - e) * ln(a / e)) over bins, where e is the expected and a the
-actual share of a bin (Siddiqi 2006, Credit Risk Scorecards, chapter 8). Missing values are a bin of their own.
+The distance is the population stability index, sum((a - e) * ln(a / e)) over bins. Here e is the
+expected and a the actual share of a bin (Siddiqi 2006, Credit Risk Scorecards, chapter 8). Missing
+values have a bin of their own.
 """
 
 from __future__ import annotations
@@ -17,14 +18,20 @@ from pydantic import BaseModel, ConfigDict
 from airworthy.spec.fields import ColumnType
 
 _BINS = 10
-_ENOUGH_ROWS = 500_000  # shares of a tenth are then known to 0.001; more would only cost memory
-_MOST_CATEGORIES = 200
-_FLOOR = 1e-4  # an empty bin would make the index infinite
+_SAMPLE_ROWS = 500_000  # shares of a tenth are then known to 0.001; more would only cost memory
+_MAX_CATEGORIES = 200
+_MIN_SHARE = 1e-4  # an empty bin would make the index infinite
 _NUMBERS = {"float", "int"}
 
 
 class ColumnProfile(BaseModel):
-    """The bins of one column: inner edges of a numeric column, or categories; shares add up to 1, missing last."""
+    """The bins of one column.
+
+    Attributes:
+        edges: Inner edges of a numeric column; None for categories.
+        categories: The categories; empty for a numeric column.
+        shares: The share of rows in each bin. They add up to 1. Missing values come last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +41,7 @@ class ColumnProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """The profile of a dataset: a `ColumnProfile` for every input column that is not a time."""
+    """The profile of a dataset: a `ColumnProfile` for every input column except times."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,17 +50,22 @@ class Profile(BaseModel):
 
 
 def sample_rows(
-    frames: Iterable[pl.DataFrame], columns: Iterable[str], rows: int, at_most: int = _ENOUGH_ROWS
+    frames: Iterable[pl.DataFrame],
+    columns: Iterable[str],
+    rows: int,
+    max_rows: int = _SAMPLE_ROWS,
 ) -> pl.LazyFrame:
-    """Return the same share of every frame's rows, drawn with a fixed seed; one whole frame is in memory at a time.
+    """Return the same share of every frame's rows, drawn with a fixed seed.
+
+    One whole frame is in memory at a time.
 
     Args:
         frames: Partitions.
-        columns: Those to keep.
-        rows: How many rows the frames have together, at most.
-        at_most: About how many rows to return; all of them when there are no more.
+        columns: Columns of the sample.
+        rows: Rows of all frames together, at most.
+        max_rows: About as many rows are returned. If there are no more, all are.
     """
-    share, names = min(1.0, at_most / max(rows, 1)), list(columns)
+    share, names = min(1.0, max_rows / max(rows, 1)), list(columns)
     parts = (
         [frame.select(names) for frame in frames]
         if share == 1.0
@@ -65,8 +77,11 @@ def sample_rows(
     return pl.concat(parts).lazy() if parts else pl.LazyFrame(schema=dict.fromkeys(names, pl.Null))
 
 
-def comparable(profile: Profile, inputs: dict[str, ColumnType]) -> Profile:
-    """Return the profile of those columns that are still inputs, and of the same kind: a number or not."""
+def comparable_columns(profile: Profile, inputs: dict[str, ColumnType]) -> Profile:
+    """Return a profile without the columns that cannot be compared with today's inputs.
+
+    A column is comparable while it is an input and still a number, or still not a number.
+    """
     columns = {
         name: column
         for name, column in profile.columns.items()
@@ -75,47 +90,50 @@ def comparable(profile: Profile, inputs: dict[str, ColumnType]) -> Profile:
     return Profile(rows=profile.rows, columns=columns)
 
 
-def make_profile(frame: pl.LazyFrame, inputs: dict[str, ColumnType]) -> Profile:
-    """Profile the input columns of a frame."""
-    kinds = {name: kind for name, kind in inputs.items() if kind != "datetime"}
+def build_profile(frame: pl.LazyFrame, inputs: dict[str, ColumnType]) -> Profile:
+    """Build the profile of a frame's input columns."""
+    types = {name: type_ for name, type_ in inputs.items() if type_ != "datetime"}
     rows = int(frame.select(pl.len()).collect().item())
-    numbers = [name for name, kind in kinds.items() if kind in _NUMBERS]
+    numeric = [name for name, type_ in types.items() if type_ in _NUMBERS]
+    edges = _inner_edges(frame, numeric)
+    columns = {name: _profile_column(frame, name, edges.get(name)) for name in types}
+    return Profile(rows=rows, columns=columns)
+
+
+def _inner_edges(frame: pl.LazyFrame, numeric: list[str]) -> dict[str, list[float]]:
+    """Return numeric column -> its distinct inner quantiles, ascending, from one pass."""
+    if not numeric:
+        return {}
+    steps = range(1, _BINS)
     quantiles = [
         _number(name).quantile(step / _BINS, "lower").alias(f"{name}|{step}")
-        for name in numbers
-        for step in range(1, _BINS)
+        for name in numeric
+        for step in steps
     ]
-    cuts: dict[str, Any] = frame.select(quantiles).collect().to_dicts()[0] if quantiles else {}
-    columns = {}
-    for name in kinds:
-        edges = sorted(
-            {float(v) for s in range(1, _BINS) if (v := cuts.get(f"{name}|{s}")) is not None}
+    values: dict[str, Any] = frame.select(quantiles).collect().to_dicts()[0]
+    return {
+        name: sorted(
+            {float(value) for step in steps if (value := values[f"{name}|{step}"]) is not None}
         )
-        columns[name] = _profile_column(frame, name, edges if name in numbers else None)
-    return Profile(rows=rows, columns=columns)
+        for name in numeric
+    }
 
 
 def _profile_column(frame: pl.LazyFrame, name: str, edges: list[float] | None) -> ColumnProfile:
     if edges is not None:
         return ColumnProfile(edges=edges, categories=[], shares=_numeric_shares(frame, name, edges))
     counts = frame.group_by(pl.col(name).cast(pl.String).alias("value")).len().collect()
-    known = (
-        counts.drop_nulls("value")
-        .sort(["len", "value"], descending=[True, False])
-        .head(_MOST_CATEGORIES)
-    )
-    categories = sorted(known["value"].to_list())
-    return ColumnProfile(
-        edges=None, categories=categories, shares=_category_shares(frame, name, categories)
-    )
+    ordered = counts.drop_nulls("value").sort(["len", "value"], descending=[True, False])
+    categories = sorted(ordered.head(_MAX_CATEGORIES)["value"].to_list())
+    shares = _category_shares(frame, name, categories)
+    return ColumnProfile(edges=None, categories=categories, shares=shares)
 
 
 def _numeric_shares(frame: pl.LazyFrame, name: str, edges: list[float]) -> list[float]:
     value = _number(name)
-    missing = value.is_null()
     bounds = [-math.inf, *edges, math.inf]
-    inner = [(value > low) & (value <= high) for low, high in pairwise(bounds)]
-    return _shares(frame, [*inner, missing])
+    bins = [(value > low) & (value <= high) for low, high in pairwise(bounds)]
+    return _shares(frame, [*bins, value.is_null()])
 
 
 def _number(name: str) -> pl.Expr:
@@ -130,23 +148,27 @@ def _category_shares(frame: pl.LazyFrame, name: str, categories: list[str]) -> l
 
 
 def _shares(frame: pl.LazyFrame, bins: list[pl.Expr]) -> list[float]:
-    counted = [each.fill_null(False).mean().alias(str(number)) for number, each in enumerate(bins)]
-    row = frame.select(counted).collect().row(0)
+    means = [rows.fill_null(False).mean().alias(str(number)) for number, rows in enumerate(bins)]
+    row = frame.select(means).collect().row(0)
     return [float(share or 0.0) for share in row]
 
 
 def stability_indices(profile: Profile, frame: pl.LazyFrame) -> dict[str, float]:
-    """Return each profiled column's population stability index in `frame`, which has those columns."""
-    found = {}
-    for name, column in profile.columns.items():
-        if column.edges is not None:
-            actual = _numeric_shares(frame, name, column.edges)
-        else:
-            actual = _category_shares(frame, name, column.categories)
-        found[name] = _index(column.shares, actual)
-    return found
+    """Return column -> population stability index of a frame with the profile's columns."""
+    return {
+        name: _stability_index(column.shares, _actual_shares(frame, name, column))
+        for name, column in profile.columns.items()
+    }
 
 
-def _index(expected: list[float], actual: list[float]) -> float:
-    pairs = [(max(e, _FLOOR), max(a, _FLOOR)) for e, a in zip(expected, actual, strict=True)]
+def _actual_shares(frame: pl.LazyFrame, name: str, column: ColumnProfile) -> list[float]:
+    if column.edges is not None:
+        return _numeric_shares(frame, name, column.edges)
+    return _category_shares(frame, name, column.categories)
+
+
+def _stability_index(expected: list[float], actual: list[float]) -> float:
+    pairs = [
+        (max(e, _MIN_SHARE), max(a, _MIN_SHARE)) for e, a in zip(expected, actual, strict=True)
+    ]
     return sum((a - e) * math.log(a / e) for e, a in pairs)

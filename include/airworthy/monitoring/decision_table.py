@@ -9,18 +9,19 @@ _MARKS = {"fired": "FIRED", "quiet": "quiet", "inconclusive": "?????"}
 
 
 def decision_table(decision: DriftDecision) -> str:
-    """Return one line per signal, the windows before, and the outcome."""
+    """Return one line per signal, the earlier windows, and the outcome."""
     champion = f"champion version {decision.champion}" if decision.champion else "no champion"
     window = f"[{decision.window_start:%Y-%m-%d %H:%M}, {decision.window_end:%Y-%m-%d %H:%M}) UTC"
-    lines = [f"{decision.model}: {window}, {champion}"]
-    lines += [
+    signals = [
         f"{_MARKS[decision.signals[name]]}  {name:<6} {decision.words[name]}" for name in _SIGNALS
     ]
-    before = ", ".join(
+    earlier = ", ".join(
         f"{window.end:%Y-%m-%d %H:%M} {_fired(window)}" for window in decision.windows[:-1]
     )
-    lines += [
-        f"windows before, and what fired: {before or 'none'}",
+    lines = [
+        f"{decision.model}: {window}, {champion}",
+        *signals,
+        f"windows before, and what fired: {earlier or 'none'}",
         f"decision: {decision.outcome}: {decision.told}",
     ]
     return "\n".join(lines)

@@ -1,9 +1,10 @@
-"""How far a column has moved from one summary to another, and how far chance alone would move it.
+"""Effects: the distance of a column between two summaries, and the distance expected by chance.
 
-Numbers: `distance` is the Wasserstein distance in standard deviations of the training data, `spread` the difference of
-the logarithms of the standard deviations. Categories: `distance` is the Jensen-Shannon distance (natural logarithm),
-`new` the rise of the share of values that the training data did not have. Both: `missing`, the change of the share of
-missing values. All are 0 when nothing moved, and grow.
+Numbers: `distance` is the Wasserstein distance in standard deviations of the training data;
+`spread` is the difference of the logarithms of the standard deviations. Categories: `distance` is
+the Jensen-Shannon distance (natural logarithm); `new` is the rise of the share of values unknown
+to the training data. Both: `missing` is the change of the share of missing values. Every effect is
+0 without a change, and never negative.
 """
 
 from __future__ import annotations
@@ -16,64 +17,74 @@ from airworthy.arrays import Array
 from airworthy.monitoring.bins import ColumnBins, NumberBins
 from airworthy.monitoring.window_summary import ColumnSummary
 
-_LEAST_SPREAD = (
-    1e-3  # of a column that is all but constant, in standard deviations of the training data
-)
+# For a nearly constant column. In standard deviations of the training data.
+_MIN_DEVIATION = 1e-3
 
 
 class Effect(NamedTuple):
-    """How far one aspect has moved; `noise` is the mean square of what sampling alone would give."""
+    """The size of one aspect's change, and `noise`: its expected square from sampling alone."""
 
     size: float
     noise: float
 
 
 def effects(live: ColumnSummary, reference: ColumnSummary, bins: ColumnBins) -> dict[str, Effect]:
-    """Return aspect -> effect of one column; both summaries were made with `bins`.
+    """Return aspect -> effect of one column.
 
-    An aspect that cannot be measured, for want of values on either side, is left out.
+    An aspect without values on either side is left out.
+
+    Args:
+        live: Summary of the live rows.
+        reference: Summary of the reference rows.
+        bins: The bins of both summaries.
     """
     if not live.rows or not reference.rows:
         return {}
-    found = {"missing": _share(live.missing, live.rows, reference.missing, reference.rows)}
+    missing = _share_change(live.missing, live.rows, reference.missing, reference.rows)
     if not live.present or not reference.present:
-        return found
+        return {"missing": missing}
     if isinstance(bins, NumberBins):
-        return {
-            "distance": _wasserstein(live, reference, bins),
-            "spread": _spread(live, reference),
-            **found,
-        }
-    new = _share(live.counts[-1], live.present, reference.counts[-1], reference.present)
-    rose = live.counts[-1] / live.present > reference.counts[-1] / reference.present
+        distance, spread = _wasserstein(live, reference, bins), _spread(live, reference)
+        return {"distance": distance, "spread": spread, "missing": missing}
     return {
         "distance": _jensen_shannon(live, reference),
-        "new": new if rose else Effect(0.0, new.noise),
-        **found,
+        "new": _rise_of_new_values(live, reference),
+        "missing": missing,
     }
 
 
-def _share(count: float, rows: float, reference: float, reference_rows: float) -> Effect:
+def _rise_of_new_values(live: ColumnSummary, reference: ColumnSummary) -> Effect:
+    new, reference_new = live.counts[-1], reference.counts[-1]
+    change = _share_change(new, live.present, reference_new, reference.present)
+    rose = new / live.present > reference_new / reference.present
+    return change if rose else Effect(0.0, change.noise)
+
+
+def _share_change(count: float, rows: float, reference: float, reference_rows: float) -> Effect:
     pooled = (count + reference) / (rows + reference_rows)
     noise = pooled * (1 - pooled) * (1 / rows + 1 / reference_rows)
     return Effect(abs(count / rows - reference / reference_rows), noise)
 
 
 def _wasserstein(live: ColumnSummary, reference: ColumnSummary, bins: NumberBins) -> Effect:
-    """Integrate the distance of the distribution functions, exactly where they do not cross within a bin."""
+    """Integrate the distance of the two distribution functions.
+
+    The integral is exact in every bin in which they do not cross.
+    """
     edges = (np.array(bins.edges) - bins.centre) / bins.scale
     size = np.abs(_areas(live, edges)[0] - _areas(reference, edges)[0]).sum()
     _, variances = _areas(live + reference, edges)
-    # An area is a mean over rows. By Minkowski, the root mean square of the sum is at most the sum of the deviations.
+    # An area is a mean over rows. By Minkowski, the root mean square of the sum is at most the sum
+    # of the deviations.
     noise = np.sqrt(variances).sum() ** 2 * (1 / live.present + 1 / reference.present)
     return Effect(float(size), float(noise))
 
 
 def _areas(summary: ColumnSummary, edges: Array) -> tuple[Array, Array]:
-    """Return the integral of the distribution function over each bin, and its variance for one row."""
+    """Return the integral of the distribution function over each bin, and its variance per row."""
     width, end = np.diff(edges), edges[1:]
     shares, means, squares = (
-        each / summary.present for each in (summary.counts, summary.sums, summary.squares)
+        sums / summary.present for sums in (summary.counts, summary.sums, summary.squares)
     )
     below = np.cumsum(shares) - shares
     areas = below * width + end * shares - means
@@ -82,32 +93,33 @@ def _areas(summary: ColumnSummary, edges: Array) -> tuple[Array, Array]:
 
 
 def _spread(live: ColumnSummary, reference: ColumnSummary) -> Effect:
-    deviation, _ = _deviation(live)
-    known, kurtosis = _deviation(reference)
+    live_deviation, _ = _deviation_and_kurtosis(live)
+    deviation, kurtosis = _deviation_and_kurtosis(reference)
     noise = (kurtosis - 1) / 4 * (1 / live.present + 1 / reference.present)
-    return Effect(abs(float(np.log(deviation / known))), noise)
+    return Effect(abs(float(np.log(live_deviation / deviation))), noise)
 
 
-def _deviation(summary: ColumnSummary) -> tuple[float, float]:
+def _deviation_and_kurtosis(summary: ColumnSummary) -> tuple[float, float]:
     """Return standard deviation and kurtosis, from the raw moments."""
-    powers = (summary.sums.sum(), summary.squares.sum(), *summary.higher)
-    m1, m2, m3, m4 = (float(power) / summary.present for power in powers)
-    variance = max(m2 - m1 * m1, _LEAST_SPREAD**2)
+    sums = (summary.sums.sum(), summary.squares.sum(), *summary.higher)
+    m1, m2, m3, m4 = (float(each) / summary.present for each in sums)
+    variance = max(m2 - m1 * m1, _MIN_DEVIATION**2)
     fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
     return float(np.sqrt(variance)), max(fourth / variance**2, 1.0)
 
 
 def _jensen_shannon(live: ColumnSummary, reference: ColumnSummary) -> Effect:
     p, q = live.counts / live.present, reference.counts / reference.present
-    middle = (p + q) / 2
-    known = middle > 0
-    divergence = (_entropy(p[known], middle[known]) + _entropy(q[known], middle[known])) / 2
-    # For small differences the divergence is a chi-square statistic, divided by 8 and the number of rows.
-    noise = (int(known.sum()) - 1) * (1 / live.present + 1 / reference.present) / 8
+    mixture = (p + q) / 2
+    occurs = mixture > 0
+    p, q, mixture = p[occurs], q[occurs], mixture[occurs]
+    divergence = (_relative_entropy(p, mixture) + _relative_entropy(q, mixture)) / 2
+    # A small divergence is a chi-square statistic, divided by 8 and by the number of rows.
+    noise = (int(occurs.sum()) - 1) * (1 / live.present + 1 / reference.present) / 8
     return Effect(float(np.sqrt(max(divergence, 0.0))), noise)
 
 
-def _entropy(shares: Array, middle: Array) -> float:
-    """Return the relative entropy of shares; what does not occur adds nothing."""
-    ratio = np.where(shares > 0, shares / middle, 1.0)
+def _relative_entropy(shares: Array, mixture: Array) -> float:
+    """Return the relative entropy of shares. A share of 0 adds nothing."""
+    ratio = np.where(shares > 0, shares / mixture, 1.0)
     return float((shares * np.log(ratio)).sum())

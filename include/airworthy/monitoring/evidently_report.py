@@ -1,6 +1,7 @@
-"""Evidently's page of a live window beside its reference, drawn from a bounded sample, and its scores of the sample.
+"""Evidently's report on a live window and its reference, with scores, from a bounded sample.
 
-Scores on all rows decide; Evidently's, of the same kinds, are kept beside them to be compared.
+Decisions rest on our own scores of all rows. Evidently's scores are of the same kinds and are kept
+for comparison.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from airworthy.monitoring.bins import NUMBERS
-from airworthy.monitoring.live_rows import Production
+from airworthy.monitoring.live_rows import LiveRows
 from airworthy.monitoring.spans import Span
 from airworthy.spec import ModelSpec
 
@@ -23,88 +24,100 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("airworthy.monitor")
 
-MOST_ROWS = 5_000
-# Evidently reports usage to its makers unless told otherwise.
+MAX_ROWS = 5_000
+# Evidently sends usage data to its makers by default.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
-class Drawn(NamedTuple):
-    """Where the page is (None: it could not be drawn), and Evidently's score of each column."""
+class EvidentlyReport(NamedTuple):
+    """The page of a report (None without one), and Evidently's score of each column."""
 
     page: Path | None
     scores: dict[str, float]
 
 
-def sample(rows: Production, spans: Sequence[Span], columns: Sequence[str]) -> pl.DataFrame:
-    """Return at most `MOST_ROWS` rows of some spans, every so many of each."""
+_NO_REPORT = EvidentlyReport(None, {})
+
+
+def sample_spans(rows: LiveRows, spans: Sequence[Span], columns: Sequence[str]) -> pl.DataFrame:
+    """Return at most about `MAX_ROWS` rows of some spans: every nth row of each.
+
+    Args:
+        rows: The source of the rows.
+        spans: At least one span.
+        columns: Columns of the sample.
+    """
     parts = []
     for span in spans:
-        found = rows.scan(span).select(columns)
-        count = int(found.select(pl.len()).collect().item())
-        step = max(1, -(-count * len(spans) // MOST_ROWS))
-        parts.append(found.gather_every(step).collect())
+        selected = rows.scan(span).select(columns)
+        count = int(selected.select(pl.len()).collect().item())
+        step = max(1, -(-count * len(spans) // MAX_ROWS))
+        parts.append(selected.gather_every(step).collect())
     return pl.concat(parts)
 
 
-def draw(spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame, page: Path) -> Drawn:
-    """Let Evidently compare two samples and write its page.
+def write_report(
+    spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame, page: Path
+) -> EvidentlyReport:
+    """Compare two samples with Evidently and write its page.
 
     Args:
-        spec: Its inputs and thresholds.
-        live: Rows of the live window, with the spec's inputs.
-        reference: Rows of the reference.
-        page: Where to write.
+        spec: Gives the inputs and thresholds.
+        live: Sample of the live window, with the spec's inputs.
+        reference: Sample of the reference.
+        page: Path of the page.
 
     Returns:
-        Nothing but an empty result when Evidently cannot: a picture is no reason to fail a check.
+        An empty report if Evidently fails: a missing page must not fail a check.
     """
-    watched = [
+    columns = [
         name
-        for name, kind in spec.inputs.items()
-        if kind != "datetime" and _filled(name, live, reference)
+        for name, type_ in spec.inputs.items()
+        if type_ != "datetime" and _has_values(name, live, reference)
     ]
-    numbers = [name for name in watched if spec.inputs[name] in NUMBERS]
-    others = [name for name in watched if name not in numbers]
-    if not watched:
-        return Drawn(None, {})
+    if not columns:
+        return _NO_REPORT
     try:
         snapshot = _compare(
-            spec, _as_pandas(live, numbers, others), _as_pandas(reference, numbers, others)
+            spec, _as_pandas(spec, live, columns), _as_pandas(spec, reference, columns)
         )
         page.parent.mkdir(parents=True, exist_ok=True)
         snapshot.save_html(str(page))
-        return Drawn(page, _scores(snapshot.dict()))
+        return EvidentlyReport(page, _scores(snapshot.dict()))
     except Exception as error:
         log.warning("Evidently could not draw %s: %s: %s", page, type(error).__name__, error)
-        return Drawn(None, {})
+        return _NO_REPORT
 
 
-def _filled(name: str, *samples: pl.DataFrame) -> bool:
-    return all(each[name].null_count() < each.height for each in samples)
+def _has_values(name: str, *samples: pl.DataFrame) -> bool:
+    return all(sample[name].null_count() < sample.height for sample in samples)
 
 
-def _as_pandas(rows: pl.DataFrame, numbers: list[str], others: list[str]) -> pd.DataFrame:
-    return rows.select(pl.col(numbers).cast(pl.Float64), pl.col(others).cast(pl.String)).to_pandas()
+def _as_pandas(spec: ModelSpec, rows: pl.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the numeric columns as floats, then the others as texts."""
+    numeric = [name for name in columns if spec.inputs[name] in NUMBERS]
+    others = [name for name in columns if spec.inputs[name] not in NUMBERS]
+    return rows.select(pl.col(numeric).cast(pl.Float64), pl.col(others).cast(pl.String)).to_pandas()
 
 
 def _compare(spec: ModelSpec, live: pd.DataFrame, reference: pd.DataFrame) -> Any:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    drift = spec.monitor.drift
-    numbers = [name for name in live.columns if spec.inputs[name] in NUMBERS]
+    rules = spec.monitor.drift
+    numeric = [name for name in live.columns if spec.inputs[name] in NUMBERS]
     definition = DataDefinition(
-        numerical_columns=numbers,
-        categorical_columns=[name for name in live.columns if name not in numbers],
+        numerical_columns=numeric,
+        categorical_columns=[name for name in live.columns if name not in numeric],
     )
     preset = DataDriftPreset(
         num_method="wasserstein",
-        num_threshold=drift.numeric.distance,
+        num_threshold=rules.numeric.distance,
         cat_method="jensenshannon",
-        cat_threshold=drift.categorical.distance,
+        cat_threshold=rules.categorical.distance,
     )
-    sides = [Dataset.from_pandas(side, data_definition=definition) for side in (live, reference)]
-    return Report([preset]).run(*sides)
+    datasets = [Dataset.from_pandas(rows, data_definition=definition) for rows in (live, reference)]
+    return Report([preset]).run(*datasets)
 
 
 def _scores(content: dict[str, Any]) -> dict[str, float]:

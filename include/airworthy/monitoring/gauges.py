@@ -1,6 +1,6 @@
-"""The monitor's gauges for Prometheus: ``<state>/metrics/monitor_<model>.prom``, replaced whole after every decision.
+"""The monitor's gauges for Prometheus, in ``<state>/metrics/monitor_<model>.prom``.
 
-Moments are UNIX times: ages grow between windows.
+The file is replaced whole after every decision. Moments are UNIX times: ages grow between windows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Gauge
 
 from airworthy.environment import Environment
-from airworthy.handover import DriftDecision
+from airworthy.handover import DataCheck, DriftDecision, PerformanceCheck
 from airworthy.metrics.metric_files import write_metrics
 from airworthy.monitoring.build_decision import Checks
 
@@ -46,7 +46,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 class Sample(NamedTuple):
-    """One gauge's value."""
+    """The value of one gauge."""
 
     name: str
     labels: dict[str, str]
@@ -54,50 +54,61 @@ class Sample(NamedTuple):
 
 
 def write_gauges(environment: Environment, checks: Checks, decision: DriftDecision) -> Path:
-    """Replace a model's gauges and return their file.
+    """Replace the file of a model's gauges and return its path.
+
+    Args:
+        environment: Gives the state folder.
+        checks: The checks on the window.
+        decision: The decision.
 
     Raises:
-        OSError: when it cannot be written.
+        OSError: when the file cannot be written.
     """
     registry = CollectorRegistry()
-    made = {
-        name: Gauge(f"airworthy_monitor_{name}", told, ("model", *labels), registry=registry)
-        for name, (told, labels) in GAUGES.items()
+    gauges = {
+        name: Gauge(f"airworthy_monitor_{name}", text, ("model", *labels), registry=registry)
+        for name, (text, labels) in GAUGES.items()
     }
     for name, labels, value in samples(checks, decision):
-        made[name].labels(model=decision.model, **labels).set(value)
+        gauges[name].labels(model=decision.model, **labels).set(value)
     return write_metrics(environment, f"monitor_{decision.model}", registry.collect())
 
 
 def samples(checks: Checks, decision: DriftDecision) -> Iterator[Sample]:
-    """Return what a window says, as gauges."""
-    live, performance = checks.data.window, checks.performance
-    version = {"version": decision.champion or ""}
-    for check in (checks.skew, checks.drift, performance.label):
-        for shift in check.shifts:
-            where = {"signal": check.signal, "column": shift.column, "aspect": shift.aspect}
-            yield Sample("drift_score", where, shift.effect / shift.threshold)
-        yield Sample("drift_importance", {"signal": check.signal}, check.drifted_importance)
-    for signal, outcome in decision.signals.items():
-        yield Sample(
-            "signal", {"signal": signal}, {"fired": 1.0, "quiet": 0.0}.get(outcome, float("nan"))
-        )
-    for metric, value in performance.metrics.items():
-        yield Sample("quality", {"metric": metric, **version}, value)
-    if performance.expected is not None:
-        yield Sample(
-            "quality_expected", {"metric": performance.metric, **version}, performance.expected
-        )
+    """Yield a window's results as gauges."""
+    yield from _signal_samples(checks, decision)
+    yield from _performance_samples(checks.performance, decision.champion or "")
+    yield from _data_samples(checks.data)
     yield Sample("window_end_timestamp_seconds", {}, decision.window_end.timestamp())
-    if live.newest is not None:
-        yield Sample("newest_row_timestamp_seconds", {}, live.newest.timestamp())
-    yield Sample("labels", {}, performance.labels)
-    yield Sample("window_rows", {}, live.rows)
-    yield Sample("quarantined_rows", {}, live.quarantined)
-    for severity in ("critical", "warning"):
-        failed = sum(
-            not check.success and check.severity == severity for check in checks.data.checks
-        )
-        yield Sample("failed_checks", {"severity": severity}, failed)
     yield Sample("retraining", {"outcome": decision.outcome}, 1.0)
     yield Sample("rejected_in_a_row", {}, decision.rejected_in_a_row)
+
+
+def _signal_samples(checks: Checks, decision: DriftDecision) -> Iterator[Sample]:
+    for check in (checks.skew, checks.drift, checks.performance.label):
+        for shift in check.shifts:
+            labels = {"signal": check.signal, "column": shift.column, "aspect": shift.aspect}
+            yield Sample("drift_score", labels, shift.effect / shift.threshold)
+        yield Sample("drift_importance", {"signal": check.signal}, check.drifted_importance)
+    for signal, outcome in decision.signals.items():
+        value = {"fired": 1.0, "quiet": 0.0}.get(outcome, float("nan"))
+        yield Sample("signal", {"signal": signal}, value)
+
+
+def _performance_samples(performance: PerformanceCheck, version: str) -> Iterator[Sample]:
+    for metric, value in performance.metrics.items():
+        yield Sample("quality", {"metric": metric, "version": version}, value)
+    if performance.expected is not None:
+        labels = {"metric": performance.metric, "version": version}
+        yield Sample("quality_expected", labels, performance.expected)
+    yield Sample("labels", {}, performance.labels)
+
+
+def _data_samples(data: DataCheck) -> Iterator[Sample]:
+    if data.window.newest is not None:
+        yield Sample("newest_row_timestamp_seconds", {}, data.window.newest.timestamp())
+    yield Sample("window_rows", {}, data.window.rows)
+    yield Sample("quarantined_rows", {}, data.window.quarantined)
+    for severity in ("critical", "warning"):
+        failed = sum(not check.success and check.severity == severity for check in data.checks)
+        yield Sample("failed_checks", {"severity": severity}, failed)

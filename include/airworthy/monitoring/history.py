@@ -1,4 +1,7 @@
-"""What ledger and registry remember of a model's monitoring and trainings. Pure: entries come oldest first."""
+"""A model's earlier windows and trainings, read from the ledger and the registry.
+
+Pure. Ledger entries come oldest first.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,15 @@ from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A registered version: up to when its training saw data, why it ran, and what its gates said."""
+class TrainedVersion:
+    """A registered version.
+
+    Attributes:
+        version: Its number.
+        as_of: The `as_of` of its training, in UTC.
+        reason: The reason of its run.
+        approved: Whether it passed its gates.
+    """
 
     version: int
     as_of: datetime
@@ -23,74 +33,90 @@ class Trained:
     approved: bool
 
 
-def trained_versions(tags: Mapping[str, Mapping[str, str]]) -> list[Trained]:
-    """Return the versions that the register stage made, oldest first, from their tags.
+def trained_versions(tags: Mapping[str, Mapping[str, str]]) -> list[TrainedVersion]:
+    """Return the versions of the register stage from their tags, oldest first.
 
-    Backfills are left out: they look at the past, and no decision asked for them.
+    Backfills are left out: they train on old data, and no decision triggered them.
     """
-    known = {int(version): each for version, each in tags.items() if AS_OF in each}
-    found = [
-        Trained(
+    registered = {int(version): values for version, values in tags.items() if AS_OF in values}
+    versions = [
+        TrainedVersion(
             version,
-            datetime.fromisoformat(each[AS_OF]),
-            each.get(REASON, ""),
-            each.get(VALIDATION_STATUS) == "approved",
+            datetime.fromisoformat(values[AS_OF]),
+            values.get(REASON, ""),
+            values.get(VALIDATION_STATUS) == "approved",
         )
-        for version, each in sorted(known.items())
+        for version, values in sorted(registered.items())
     ]
-    return [each for each in found if each.reason != "backfill"]
+    return [version for version in versions if version.reason != "backfill"]
 
 
 def decisions(entries: Iterable[Entry]) -> list[DriftDecision]:
-    """Return every decision of the monitor, in the order in which they were made."""
+    """Return all decisions of the monitor, in the ledger's order."""
     return [entry.event.decision for entry in of_kind(entries, RetrainingDecision)]
 
 
-def decided(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | None:
-    """Return the decision on a window, if there was anything to decide: more rows or labels do not change it."""
-    found = (each for each in decisions(entries) if each.window_end == window_end)
-    return next((each for each in found if each.outcome != "inconclusive"), None)
+def find_decision(entries: Iterable[Entry], window_end: datetime) -> DriftDecision | None:
+    """Return the first conclusive decision on a window; None if there is none.
+
+    More rows or labels do not change it later.
+    """
+    on_window = (each for each in decisions(entries) if each.window_end == window_end)
+    return next((each for each in on_window if each.outcome != "inconclusive"), None)
 
 
-def cause_of(entries: Iterable[Entry], run_id: str) -> str | None:
-    """Return the id of the ledger's entry with the decision that asked for a run; None: none did."""
-    found = of_kind(entries, RetrainingDecision)
-    return next(
-        (entry.entry_id for entry in found if entry.event.decision.train_run_id == run_id), None
+def triggering_entry(entries: Iterable[Entry], run_id: str) -> str | None:
+    """Return the id of the ledger entry with the decision behind a run; None without one."""
+    triggers = (
+        entry.entry_id
+        for entry in of_kind(entries, RetrainingDecision)
+        if entry.event.decision.train_run_id == run_id
     )
+    return next(triggers, None)
 
 
-def windows_before(
+def earlier_windows(
     entries: Iterable[Entry], champion: str, window_end: datetime
 ) -> list[WindowSignals]:
-    """Return what the signals said of earlier windows about this champion, by time; the last word on each counts."""
-    found = [
-        WindowSignals(end=each.window_end, champion=each.champion, signals=each.signals)
+    """Return the signals of a champion's earlier windows, by time.
+
+    Args:
+        entries: The model's ledger. The last decision on each window counts.
+        champion: The champion's version.
+        window_end: Only windows that end before this moment are returned.
+    """
+    signals = {
+        each.window_end: WindowSignals(
+            end=each.window_end, champion=each.champion, signals=each.signals
+        )
         for each in decisions(entries)
         if each.champion == champion and each.window_end < window_end
-    ]
-    return [window for _, window in sorted({window.end: window for window in found}.items())]
+    }
+    return [window for _, window in sorted(signals.items())]
 
 
-def last_retrained(entries: Iterable[Entry], trained: Sequence[Trained]) -> datetime | None:
-    """Return up to when the newest training saw data, or for which window one was asked for; None: there was none."""
-    asked = [each.window_end for each in decisions(entries) if each.trigger]
-    return max([*asked, *(each.as_of for each in trained)], default=None)
+def last_retrained(entries: Iterable[Entry], versions: Sequence[TrainedVersion]) -> datetime | None:
+    """Return the latest `as_of` of a training, or the latest window end that triggered one.
+
+    None without any training.
+    """
+    triggered = [each.window_end for each in decisions(entries) if each.trigger]
+    return max([*triggered, *(version.as_of for version in versions)], default=None)
 
 
-def refused_in_a_row(entries: Sequence[Entry], trained: Sequence[Trained]) -> int:
-    """Return how many of the newest versions were refused one after the other: by gates, a person, or the guard."""
+def refused_in_a_row(entries: Sequence[Entry], versions: Sequence[TrainedVersion]) -> int:
+    """Return the number of newest versions refused in a row: by gates, a person, or the guard."""
     refused = _refused_in_release(entries)
     count = 0
-    for each in reversed(trained):
-        if each.approved and str(each.version) not in refused:
+    for version in reversed(versions):
+        if version.approved and str(version.version) not in refused:
             break
         count += 1
     return count
 
 
 def _refused_in_release(entries: Sequence[Entry]) -> set[str]:
-    """Return the versions whose last word in a release was no: not approved, or taken back by the guard."""
+    """Return the versions whose last release event is a refusal by a person or a guard trip."""
     refused: dict[str, bool] = {}
     for entry in of_kind(entries, ApprovalAnswered, GuardTrip, AliasMove):
         match entry.event:
@@ -100,4 +126,4 @@ def _refused_in_release(entries: Sequence[Entry]) -> set[str]:
                 refused[version] = True
             case AliasMove(to=version):
                 refused[version] = False
-    return {version for version, no in refused.items() if no}
+    return {version for version, is_refused in refused.items() if is_refused}

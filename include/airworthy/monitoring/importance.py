@@ -1,4 +1,4 @@
-"""How much the champion listens to each input column: its features' gain, shared among the columns that they read."""
+"""Importance of input columns for a champion: its features' gain, shared among their columns."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from airworthy.bundle import ModelBundle
 
 
 def column_importance(bundle: ModelBundle) -> dict[str, float]:
-    """Return input column -> share of the model's total gain; all shares add up to 1, unless the model never splits.
+    """Return input column -> share of the model's total gain.
 
-    A feature's gain counts in equal parts for every column that its expression reads.
+    The shares add up to 1. They are all 0 for a model without splits. A feature's gain is shared
+    equally among the columns in its expression.
     """
     gains = bundle.booster.get_score(importance_type="total_gain")
     total = sum(gains.values())
-    found = dict.fromkeys(bundle.manifest.inputs, 0.0)
+    shares = dict.fromkeys(bundle.manifest.inputs, 0.0)
     for feature, gain in gains.items():
-        read = [
-            name for name in bundle.features.expressions[feature].meta.root_names() if name in found
-        ]
-        for name in set(read):
-            found[name] += gain / total / len(set(read))
-    return found
+        expression = bundle.features.expressions[feature]
+        columns = {name for name in expression.meta.root_names() if name in shares}
+        for name in columns:
+            shares[name] += gain / total / len(columns)
+    return shares

@@ -1,68 +1,57 @@
-"""Which rows are looked at: the newest complete window of production."""
+"""The live window: the newest complete window of live rows."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from typing import Literal
 
 import polars as pl
 
 from airworthy.handover import LiveWindow
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
-from airworthy.monitoring.history import decided
-from airworthy.monitoring.live_rows import LakeRows, PredictionRows, Production
+from airworthy.monitoring.history import find_decision
+from airworthy.monitoring.live_rows import LakeRows, LiveRows, LoggedRows
 from airworthy.monitoring.spans import Span, last_complete
 from airworthy.registry.registry import open_registry
 
 
 def find_live_window(job: Job) -> LiveWindow:
-    """Return the newest window that is complete by the run's `as_of`, and where its rows are.
+    """Return the newest window complete by the run's `as_of`, and the origin of its rows.
 
-    With ``monitor.production: auto`` it is taken from the prediction log when that has enough rows of it, else from the
-    lake; the lake's newest window ends with its last partition, however old that is.
+    With ``monitor.production: auto`` the rows come from the prediction log if it has enough rows in
+    the window, else from the lake. The lake's newest window ends at or before the end of its last
+    partition, however old that is.
 
     Raises:
         TransientError: when the lake or MLflow cannot be reached.
     """
-    chosen, span = (
-        job.spec.monitor.production,
-        last_complete(job.run.as_of, job.spec.monitor.window),
-    )
-    predictions = PredictionRows(job)
-    if chosen == "predictions" or (
-        chosen == "auto" and count_rows(predictions, span) >= job.spec.monitor.min_rows
+    monitor = job.spec.monitor
+    logged, span = LoggedRows(job), last_complete(job.run.as_of, monitor.window)
+    if monitor.production == "predictions" or (
+        monitor.production == "auto" and count_rows(logged, span) >= monitor.min_rows
     ):
-        return _window(job, "predictions", predictions, span, predictions.newest(span), None)
+        return _live_window(job, logged, span)
     lake = LakeRows.at(job)
     if lake.until is not None:
-        span = last_complete(min(job.run.as_of, lake.until), job.spec.monitor.window)
-    return _window(job, "lake", lake, span, lake.newest(span), lake)
+        span = last_complete(min(job.run.as_of, lake.until), monitor.window)
+    return _live_window(job, lake, span)
 
 
-def _window(
-    job: Job,
-    kind: Literal["predictions", "lake"],
-    rows: Production,
-    span: Span,
-    newest: datetime | None,
-    lake: LakeRows | None,
-) -> LiveWindow:
+def _live_window(job: Job, rows: LoggedRows | LakeRows, span: Span) -> LiveWindow:
+    lake = rows if isinstance(rows, LakeRows) else None
+    entries = open_ledger(job.environment, job.spec.model).entries()
     return LiveWindow(
         model=job.spec.model,
         start=span.start,
         end=span.end,
-        production=kind,
+        production="lake" if lake else "predictions",
         version=lake.version if lake else None,
         rows=count_rows(rows, span),
         quarantined=lake.quarantined(span) if lake else 0,
-        newest=newest,
+        newest=rows.newest(span),
         champion=open_registry(job.environment).champion(job.spec.model),
-        decided=decided(open_ledger(job.environment, job.spec.model).entries(), span.end)
-        is not None,
+        decided=find_decision(entries, span.end) is not None,
     )
 
 
-def count_rows(rows: Production, span: Span) -> int:
-    """Return how many rows a span has."""
+def count_rows(rows: LiveRows, span: Span) -> int:
+    """Return the number of rows of a span."""
     return int(rows.scan(span).select(pl.len()).collect().item())

@@ -1,8 +1,9 @@
-"""The champion's error on labels that have arrived, against what its holdout promised.
+"""The champion's error on live labels, compared with its error on the holdout.
 
-The promise is the holdout's error, for the weekday of the live window: what weekdays differ by is taken from the
-windows that the champion was trained on, whose errors are smaller and differ alike. Errors are compared by their
-logarithms, so a rise is a share whatever the unit. How much windows differ anyway is measured on the same windows.
+The expected error is the holdout's error, adjusted to the weekday of the live window. The
+differences between weekdays come from the training windows: their errors are smaller, but differ in
+the same way. Errors are compared by their logarithms, so a rise is a share in any unit. The usual
+difference between windows is measured on the training windows too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airworthy.arrays import Array
+from airworthy.evaluation.task_metrics import row_log_losses
 from airworthy.spec.evaluate_part import Task
 
 METRIC_OF_TASK: dict[Task, str] = {
@@ -21,12 +23,19 @@ METRIC_OF_TASK: dict[Task, str] = {
     "binary": "log_loss",
     "multiclass": "log_loss",
 }
-_LEAST_LOSS = 1e-12  # a champion without any error has no logarithm
+_MIN_LOSS = 1e-12  # a mean loss of 0 has no logarithm
 
 
 @dataclass(frozen=True)
-class Losses:
-    """The losses of a window's labelled rows: how many, their sum, the sum of their squares; and the season."""
+class WindowLosses:
+    """The losses of a window's labelled rows.
+
+    Attributes:
+        season: The window's season.
+        rows: Number of labelled rows.
+        total: Sum of their losses.
+        squares: Sum of the squares of their losses.
+    """
 
     season: Hashable
     rows: float
@@ -36,29 +45,29 @@ class Losses:
     @property
     def mean(self) -> float:
         """The mean loss."""
-        return max(self.total / self.rows, _LEAST_LOSS)
+        return max(self.total / self.rows, _MIN_LOSS)
 
     @property
     def log(self) -> float:
-        """The mean loss's logarithm."""
+        """The logarithm of the mean loss."""
         return float(np.log(self.mean))
 
     @property
     def noise(self) -> float:
-        """The sampling variance of the mean loss's logarithm."""
+        """The sampling variance of the logarithm of the mean loss."""
         variance = max(self.squares / self.rows - (self.total / self.rows) ** 2, 0.0)
         return variance / self.rows / self.mean**2
 
 
 @dataclass(frozen=True)
 class LossRise:
-    """How the live error compares.
+    """The live error compared with the expected error.
 
     Attributes:
         value: The live window's metric.
-        expected: What the holdout promised for such a window.
-        rise: By what share the value lies above it; negative when it is better.
-        p_value: How likely so great a rise is when nothing happened.
+        expected: The metric expected from the holdout.
+        rise: Share of the expected metric by which the value is higher; negative if lower.
+        p_value: Probability of a rise of at least this size without a change.
     """
 
     value: float
@@ -67,95 +76,106 @@ class LossRise:
     p_value: float
 
 
-def losses_of(season: Hashable, task: Task, labels: Array, predictions: Array) -> Losses:
+def summarise_losses(
+    season: Hashable, task: Task, labels: Array, predictions: Array
+) -> WindowLosses:
     """Summarise the losses of a window's rows: squared errors, or log losses.
 
     Args:
-        season: The window's.
-        task: The task.
+        season: The window's season.
+        task: A regression has squared errors, other tasks have log losses.
         labels: Values or class codes, shape (rows,), without NaN.
-        predictions: As models give them.
+        predictions: Shape (rows,), or (rows, classes) for a multiclass task.
     """
-    losses = _row_losses(task, labels, predictions)
-    return Losses(season, float(len(losses)), float(losses.sum()), float((losses**2).sum()))
-
-
-def _row_losses(task: Task, labels: Array, predictions: Array) -> Array:
-    if task == "regression":
-        return np.asarray((labels - predictions) ** 2)
-    if task == "binary":
-        likely = np.where(labels == 1, predictions, 1.0 - predictions)
-    else:
-        likely = predictions[np.arange(len(labels)), labels.astype(int)]
-    return np.asarray(-np.log(np.clip(likely, 1e-15, 1.0)))
+    losses = (
+        np.asarray((labels - predictions) ** 2)
+        if task == "regression"
+        else row_log_losses(labels, predictions)
+    )
+    return WindowLosses(season, float(len(losses)), float(losses.sum()), float((losses**2).sum()))
 
 
 def loss_rise(
-    task: Task, live: Losses, trained: Sequence[Losses], holdout: Sequence[Losses]
+    task: Task,
+    live: WindowLosses,
+    training: Sequence[WindowLosses],
+    holdout: Sequence[WindowLosses],
 ) -> LossRise | None:
-    """Compare a live window's error with the holdout's promise.
+    """Compare a live window's error with the error expected from the holdout.
 
     Args:
-        task: The task; a regression's losses are squared errors, and its metric their root.
-        live: The window.
-        trained: Windows of the days that the champion learned from, by time.
-        holdout: Windows of its holdout.
+        task: The task. The metric of a regression is the root of its mean loss.
+        live: The live window.
+        training: Windows of the training days, by time.
+        holdout: Windows of the holdout.
 
     Returns:
-        None when there is no holdout window, or fewer than two trained ones: how windows differ is not known then.
+        None without a holdout window, or with fewer than two training windows: the usual difference
+        between windows is then unknown.
     """
-    if not holdout or len(trained) < 2:
+    if not holdout or len(training) < 2:
         return None
-    usual = _Weekdays(trained)
-    level = float(np.mean([each.log - usual.offset(each.season) for each in holdout]))
-    promised = level + usual.offset(live.season)
-    level_variance = float(np.mean([usual.wander + each.noise for each in holdout])) / len(holdout)
-    deviation = np.sqrt(live.noise + usual.wander + level_variance + usual.variance(live.season))
-    excess, root = live.log - promised, 0.5 if task == "regression" else 1.0
+    usual = _SeasonalLevels(training)
+    level = float(np.mean([window.log - usual.offset(window.season) for window in holdout]))
+    expected = level + usual.offset(live.season)
+    variances = [usual.variance_between_windows + window.noise for window in holdout]
+    variance = (
+        live.noise
+        + usual.variance_between_windows
+        + float(np.mean(variances)) / len(holdout)
+        + usual.offset_variance(live.season)
+    )
+    excess, power = live.log - expected, 0.5 if task == "regression" else 1.0
     return LossRise(
-        value=float(np.exp(root * live.log)),
-        expected=float(np.exp(root * promised)),
-        rise=float(np.expm1(root * excess)),
-        p_value=_chance(excess, float(deviation), usual.freedom),
+        value=float(np.exp(power * live.log)),
+        expected=float(np.exp(power * expected)),
+        rise=float(np.expm1(power * excess)),
+        p_value=_p_value(excess, float(np.sqrt(variance)), usual.degrees_of_freedom),
     )
 
 
-def _chance(excess: float, deviation: float, freedom: int) -> float:
+def _p_value(excess: float, deviation: float, degrees_of_freedom: int) -> float:
     from scipy.stats import t
 
     if deviation == 0.0:
         return 0.0 if excess > 0 else 1.0
-    return float(t.sf(excess / deviation, freedom))
+    return float(t.sf(excess / deviation, degrees_of_freedom))
 
 
-class _Weekdays:
-    """What seasons differ by, and how much windows of one season differ beyond sampling.
+class _SeasonalLevels:
+    """The differences between seasons, and the variance between windows of one season.
 
-    The latter is taken from each window to the next (von Neumann 1941): a level that moves slowly over the training
-    days, as that of a growing business does, must not excuse every later rise.
+    The variance beyond sampling is estimated from successive differences of windows (von Neumann
+    1941). A level that moves slowly over the training days, such as that of a growing business,
+    must not excuse every later rise.
     """
 
-    def __init__(self, windows: Sequence[Losses]) -> None:
-        """Take the windows by time; at least two."""
-        groups: dict[Hashable, list[float]] = defaultdict(list)
+    def __init__(self, windows: Sequence[WindowLosses]) -> None:
+        """Estimate from at least two windows, by time."""
+        logs_of_season: dict[Hashable, list[float]] = defaultdict(list)
         for window in windows:
-            groups[window.season].append(window.log)
-        self._seasonal = max(map(len, groups.values())) >= 2
-        means = {season: float(np.mean(logs)) for season, logs in groups.items() if self._seasonal}
+            logs_of_season[window.season].append(window.log)
+        seasonal = max(map(len, logs_of_season.values())) >= 2
+        logs = dict(logs_of_season) if seasonal else {}
+        means = {season: float(np.mean(values)) for season, values in logs.items()}
         middle = float(np.mean(list(means.values()))) if means else 0.0
         self._offsets = {season: mean - middle for season, mean in means.items()}
-        self._sizes = {season: len(logs) for season, logs in groups.items() if self._seasonal}
+        self._sizes = {season: len(values) for season, values in logs.items()}
         self._noise = float(np.mean([window.noise for window in windows]))
-        self.freedom = max(1, len(windows) - max(1, len(means)))
-        left = np.array([window.log - self.offset(window.season) for window in windows])
-        # What a season's mean takes along of each of its windows; with one season the differences are free of it.
-        taken = len(windows) / self.freedom if len(means) > 1 else 1.0
-        self.wander = max(0.0, float(np.mean(np.diff(left) ** 2)) / 2 * taken - self._noise)
+        self.degrees_of_freedom = max(1, len(windows) - max(1, len(means)))
+        residuals = np.array([window.log - self.offset(window.season) for window in windows])
+        # Each season's mean absorbs a part of its windows' variance. With one season the successive
+        # differences do not depend on the mean.
+        correction = len(windows) / self.degrees_of_freedom if len(means) > 1 else 1.0
+        variance = float(np.mean(np.diff(residuals) ** 2)) / 2 * correction
+        self.variance_between_windows = max(0.0, variance - self._noise)
 
     def offset(self, season: Hashable) -> float:
-        """Return by how much the logarithm of a season's mean loss lies above the middle; 0 for an unknown season."""
+        """Return a season's mean log loss minus the middle of all seasons; 0 if unknown."""
         return self._offsets.get(season, 0.0)
 
-    def variance(self, season: Hashable) -> float:
-        """Return how uncertain that is."""
-        return (self.wander + self._noise) / self._sizes[season] if season in self._sizes else 0.0
+    def offset_variance(self, season: Hashable) -> float:
+        """Return the variance of a season's offset; 0 if the offset is unknown."""
+        if season not in self._sizes:
+            return 0.0
+        return (self.variance_between_windows + self._noise) / self._sizes[season]

@@ -1,17 +1,18 @@
-"""The champion as the monitor needs it: the model, what it listens to, and the very rows that it was trained on."""
+"""The champion for the monitor: its model, its importance by column, and its training rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from airworthy.bundle import ModelBundle
-from airworthy.evaluation.comparable import why_incomparable
+from airworthy.evaluation.comparable import incomparable_reason
 from airworthy.job import Job
-from airworthy.lake.datasets import TrainingRecord, open_datasets
+from airworthy.lake.dataset_records import TrainingRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
+from airworthy.monitoring.check_results import InconclusiveError
 from airworthy.monitoring.importance import column_importance
-from airworthy.monitoring.inconclusive import InconclusiveError
-from airworthy.monitoring.live_rows import LakeRows, Production
+from airworthy.monitoring.live_rows import LakeRows, LiveRows
 from airworthy.monitoring.spans import Span
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import DATASET_VERSION
@@ -23,13 +24,13 @@ class Champion:
 
     Attributes:
         version: Its registered version.
-        run_id: The MLflow run that trained it.
-        digest: Of its files.
+        run_id: The MLflow run of its training.
+        digest: The digest of its files.
         bundle: The model.
         importance: Input column -> share of the model's gain.
-        rows: The dataset version that it was made from.
-        learned: The days that it was fitted and tuned on.
-        holdout: The days on which it was judged.
+        rows: The dataset version of its training and its holdout.
+        training: The days of fitting and tuning.
+        holdout: The days of its evaluation.
     """
 
     version: str
@@ -37,8 +38,8 @@ class Champion:
     digest: str
     bundle: ModelBundle
     importance: dict[str, float]
-    rows: Production
-    learned: Span
+    rows: LiveRows
+    training: Span
     holdout: Span
 
 
@@ -46,38 +47,40 @@ def open_champion(job: Job, version: str | None) -> Champion:
     """Load a champion.
 
     Raises:
-        InconclusiveError: when there is none, it reads other columns than the spec declares, or nothing is recorded of
-            its training.
+        InconclusiveError: when there is none, when it reads other columns than the spec declares,
+            or when its training was not recorded.
         TransientError: when MLflow or the lake cannot be reached.
     """
     if version is None:
         raise InconclusiveError("there is no champion")
     registry = open_registry(job.environment)
-    found = registry.version(job.spec.model, version)
+    registered = registry.version(job.spec.model, version)
     folder, digest = registry.bundle(job.spec.model, version)
     bundle = ModelBundle.load(folder, digest)
-    why = why_incomparable(bundle.manifest, job.spec)
-    if why is not None:
-        raise InconclusiveError(why)
-    rows, training = _training(job, str(found.run_id), int(registry.tag(found, DATASET_VERSION)))
+    reason = incomparable_reason(bundle.manifest, job.spec)
+    if reason is not None:
+        raise InconclusiveError(reason)
+    lake_version = int(registry.tag(registered, DATASET_VERSION))
+    rows, record = _training(job, str(registered.run_id), lake_version)
     return Champion(
-        version,
-        str(found.run_id),
-        digest,
-        bundle,
-        column_importance(bundle),
-        rows,
-        Span(training.start, training.holdout_start),
-        Span(training.holdout_start, training.end),
+        version=version,
+        run_id=str(registered.run_id),
+        digest=digest,
+        bundle=bundle,
+        importance=column_importance(bundle),
+        rows=rows,
+        training=Span(record.start, record.holdout_start),
+        holdout=Span(record.holdout_start, record.end),
     )
 
 
-def _training(job: Job, run_id: str, version: int) -> tuple[LakeRows, TrainingRecord]:
-    datasets = open_datasets(job.environment, job.spec.model)
-    for key, training in datasets.events(TrainingRecord):
-        if training.mlflow_run_id == run_id:
+def _training(job: Job, run_id: str, lake_version: int) -> tuple[LakeRows, TrainingRecord]:
+    """Return the rows and the record of the training of an MLflow run."""
+    model = job.spec.model
+    datasets = open_datasets(job.environment, model)
+    for key, record in datasets.events(TrainingRecord):
+        if record.mlflow_run_id == run_id:
             partitions = datasets.partitions([key]).get(key, {})
-            return LakeRows(
-                job.spec, open_lake(job.environment, job.spec.model), version, partitions
-            ), training
+            lake = open_lake(job.environment, model)
+            return LakeRows(job.spec, lake, lake_version, partitions), record
     raise InconclusiveError(f"nothing is recorded of the training of run {run_id}")

@@ -1,5 +1,7 @@
-"""What MLflow shows of the monitor: with the champion's run, reports and metrics over time; with its version, the last
-word.
+"""The monitor's results in MLflow.
+
+The champion's run gets the reports, and metrics over time. Its registered version gets the latest
+decision as a tag.
 """
 
 from __future__ import annotations
@@ -12,8 +14,13 @@ from airworthy.registry.registry import Registry
 from airworthy.registry.tags import MONITORING
 
 
-def publish(registry: Registry, checks: Checks, decision: DriftDecision) -> None:
-    """Log a window's evidence and metrics to the run that trained the champion. Doing so again changes nothing.
+def publish_decision(registry: Registry, checks: Checks, decision: DriftDecision) -> None:
+    """Log a window's evidence and metrics to the champion's training run. Idempotent.
+
+    Args:
+        registry: The registry.
+        checks: The checks on the window.
+        decision: The decision. Nothing is logged without a champion.
 
     Raises:
         TransientError: when MLflow cannot be reached.
@@ -23,32 +30,34 @@ def publish(registry: Registry, checks: Checks, decision: DriftDecision) -> None
     client, model = registry.client, decision.model
     run_id = str(registry.version(model, decision.champion).run_id)
     folder = f"monitoring/{decision.window_end:%Y-%m-%dT%H%M}"
-    for path in _evidence(checks, decision):
+    for path in _evidence_files(checks, decision):
         client.log_artifact(run_id, str(path), folder)
-    at = int(decision.window_end.timestamp())
-    for name, value in monitored_metrics(checks).items():
-        client.log_metric(run_id, f"monitor_{name}", value, timestamp=at * 1000, step=at // 3600)
-    told = f"{decision.window_end:%Y-%m-%d %H:%M} UTC: {decision.outcome}: {decision.told}"
-    client.set_model_version_tag(model, decision.champion, MONITORING, told)
+    seconds = int(decision.window_end.timestamp())
+    for name, value in window_metrics(checks).items():
+        client.log_metric(
+            run_id, f"monitor_{name}", value, timestamp=seconds * 1000, step=seconds // 3600
+        )
+    words = f"{decision.window_end:%Y-%m-%d %H:%M} UTC: {decision.outcome}: {decision.told}"
+    client.set_model_version_tag(model, decision.champion, MONITORING, words)
 
 
-def _evidence(checks: Checks, decision: DriftDecision) -> list[Path]:
-    named = [
+def _evidence_files(checks: Checks, decision: DriftDecision) -> list[Path]:
+    paths = [
         decision.evidence,
         checks.data.evidence,
         checks.performance.evidence,
         *(path for check in (checks.skew, checks.drift) for path in (check.evidence, check.report)),
     ]
-    return [Path(path) for path in named if path is not None and Path(path).is_file()]
+    return [Path(path) for path in paths if path is not None and Path(path).is_file()]
 
 
-def monitored_metrics(checks: Checks) -> dict[str, float]:
-    """Return the numbers that are worth a curve: rows, drifted importance, the champion's metrics, their rise."""
+def window_metrics(checks: Checks) -> dict[str, float]:
+    """Return a window's rows, its drifted importance, and the champion's metrics and rise."""
     performance = checks.performance
-    found = {
+    metrics = {
         "rows": float(checks.data.window.rows),
         "skew_importance": checks.skew.drifted_importance,
         "drift_importance": checks.drift.drifted_importance,
         **performance.metrics,
     }
-    return found if performance.rise is None else {**found, "rise": performance.rise}
+    return metrics if performance.rise is None else {**metrics, "rise": performance.rise}

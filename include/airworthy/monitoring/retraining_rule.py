@@ -1,4 +1,4 @@
-"""Whether to train again: a pure function of what was seen, and of what the ledger remembers."""
+"""The retraining rule: a pure function of the signals and of the earlier trainings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ SIGNALS_OF_REASON: dict[RetrainReason, tuple[Signal, ...]] = {
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a decision rests on.
+class RetrainingInputs:
+    """The inputs of the retraining rule.
 
     Attributes:
-        windows: This champion's windows by time, the one to decide about last; times are their exclusive ends.
-        last_retrained: Up to when the newest training saw data, or was asked for; None when there was none.
-        rejected_in_a_row: How many of the newest challengers were refused.
+        windows: This champion's windows by time, the live window last. Each is dated by its
+            exclusive end.
+        last_retrained: Latest `as_of` of a training, or latest window end that triggered one, UTC.
+            None without any training.
+        rejected_in_a_row: Number of newest challengers refused in a row.
     """
 
     windows: Sequence[WindowSignals]
@@ -34,60 +36,79 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Decided:
-    """The outcome, why training is to be done again (None: it is not, or not yet asked for), and in words."""
+class RetrainingResult:
+    """The result of the retraining rule.
+
+    Attributes:
+        outcome: The outcome.
+        reason: The confirmed reason for retraining. None without one.
+        words: The outcome in words.
+    """
 
     outcome: DecisionOutcome
     reason: RetrainReason | None
     words: str
 
 
-def decide_retraining(seen: Seen, rules: Retrain) -> Decided:
-    """Decide whether to train again.
+def evaluate_retraining(inputs: RetrainingInputs, rules: Retrain) -> RetrainingResult:
+    """Decide on retraining after the last of the windows.
 
-    A reason holds when its signals fired in this window, and in enough of the last windows in which they could be
-    judged. It triggers unless too many challengers were refused in a row, or the last training is too near.
+    A reason is confirmed if one of its signals fired in this window, and in enough of the last
+    conclusive windows. A confirmed reason triggers a training, unless too many challengers were
+    refused in a row or the last training is too recent.
     """
-    current = seen.windows[-1]
+    current = inputs.windows[-1]
     if set(current.signals.values()) == {"inconclusive"}:
-        return Decided("inconclusive", None, "nothing could be judged")
+        return RetrainingResult("inconclusive", None, "every signal is inconclusive")
     firing = [reason for reason, signals in SIGNALS_OF_REASON.items() if _fired(current, signals)]
     if not firing:
-        return Decided("quiet", None, "no signal fired")
+        return RetrainingResult("quiet", None, "no signal fired")
     confirmed = [
-        reason for reason in firing if persists(seen.windows, SIGNALS_OF_REASON[reason], rules)
+        reason for reason in firing if persists(inputs.windows, SIGNALS_OF_REASON[reason], rules)
     ]
     if not confirmed:
-        return Decided(
-            "watching", None, f"{' and '.join(firing)}: not yet in {rules.persist} windows"
-        )
-    reason = confirmed[0]
-    told = f"{reason}: in {rules.persist} windows"
-    if seen.rejected_in_a_row >= rules.max_rejected_in_a_row:
-        refused = f"{seen.rejected_in_a_row} challengers in a row were refused"
-        return Decided("circuit_open", reason, f"{told}, but {refused}: a person has to look")
-    until = cools_until(seen.last_retrained, rules.cooldown)
-    if until is not None and current.end < until:
-        why = f"the last training was less than {format_duration(rules.cooldown)} ago"
-        return Decided(
-            "cooling_down", reason, f"{told}, but {why}: not before {until:%Y-%m-%d %H:%M}"
-        )
-    return Decided("retrain", reason, told)
+        words = f"{' and '.join(firing)}: not yet in {rules.persist} windows"
+        return RetrainingResult("watching", None, words)
+    return _trigger_or_wait(confirmed[0], inputs, rules)
+
+
+def _trigger_or_wait(
+    reason: RetrainReason, inputs: RetrainingInputs, rules: Retrain
+) -> RetrainingResult:
+    words = f"{reason}: in {rules.persist} windows"
+    if inputs.rejected_in_a_row >= rules.max_rejected_in_a_row:
+        refused = f"{inputs.rejected_in_a_row} challengers in a row were refused"
+        words = f"{words}, but {refused}: a person has to look"
+        return RetrainingResult("circuit_open", reason, words)
+    until = cooldown_end(inputs.last_retrained, rules.cooldown)
+    if until is not None and inputs.windows[-1].end < until:
+        recent = f"the last training was less than {format_duration(rules.cooldown)} ago"
+        words = f"{words}, but {recent}: not before {until:%Y-%m-%d %H:%M}"
+        return RetrainingResult("cooling_down", reason, words)
+    return RetrainingResult("retrain", reason, words)
 
 
 def persists(windows: Sequence[WindowSignals], signals: Collection[Signal], rules: Retrain) -> bool:
-    """Tell whether any of the signals fired in enough of the last windows in which one of them could be judged."""
-    judged = [
+    """Tell whether any of the signals fired in enough of the last conclusive windows.
+
+    A window is conclusive if at least one of the signals is.
+
+    Args:
+        windows: One champion's windows by time.
+        signals: The signals of one reason.
+        rules: `persist` is the needed number of windows, and of how many.
+    """
+    conclusive = [
         window
         for window in windows
         if any(window.signals[signal] != "inconclusive" for signal in signals)
     ]
-    recent = judged[-rules.persist.of :]
+    recent = conclusive[-rules.persist.of :]
     return sum(_fired(window, signals) for window in recent) >= rules.persist.needed
 
 
-def cools_until(last_retrained: datetime | None, cooldown: timedelta) -> datetime | None:
-    """Return until when no training is triggered; None when there was none yet."""
+def cooldown_end(last_retrained: datetime | None, cooldown: timedelta) -> datetime | None:
+    """Return the end of the cooldown after the last training; None without a training."""
     return None if last_retrained is None else last_retrained + cooldown
 
 

@@ -1,9 +1,9 @@
-"""A live window against reference windows: how far each column moved, measured by how windows differ anyway.
+"""Shifts of columns between a live window and reference windows.
 
-Windows are compared with those of the same season (the weekday), so what every week brings is no shift. How much
-windows of one season differ from each other without a reason is measured on the reference: each of its windows is
-compared with the others of its season. What sampling explains is taken off, the rest is how the world varies from
-window to window. A shift is then judged by Student's t, with as many degrees of freedom as windows were compared.
+Windows are compared with windows of the same season (the weekday), so a weekly pattern is no shift.
+The usual difference between windows of one season is measured on the reference: each window is
+compared with the others of its season. The part beyond sampling is the variance between windows.
+Shifts are tested by Student's t, with as many degrees of freedom as windows were compared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airworthy.spec.monitor_part import Drift
 
 @dataclass(frozen=True)
 class ReferenceWindow:
-    """A window that the live one may be compared with: its season and its summary."""
+    """A window for comparison: its season and its summary."""
 
     season: Hashable
     summary: Summary
@@ -33,7 +33,13 @@ class ReferenceWindow:
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference windows, in groups of one season; `matched` are those of the live window's season."""
+    """The reference windows.
+
+    Attributes:
+        groups: The windows in groups of one season each; one group of all if not `seasonal`.
+        matched: The windows of the live window's season; all windows if not `seasonal`.
+        seasonal: Whether the windows are grouped by season.
+    """
 
     groups: Sequence[Sequence[Summary]]
     matched: Sequence[Summary]
@@ -41,86 +47,86 @@ class Reference:
 
     @property
     def rows(self) -> int:
-        """Rows that the live window is compared with."""
+        """The number of rows of the matched windows."""
         return sum(rows_of(summary) for summary in self.matched)
 
 
-def match(windows: Sequence[ReferenceWindow], season: Hashable) -> Reference | None:
-    """Group reference windows by season; without two of the live window's season all of them are one group.
+def select_reference(windows: Sequence[ReferenceWindow], season: Hashable) -> Reference | None:
+    """Group reference windows by season.
+
+    With fewer than two windows of the live window's season, all windows form one group.
 
     Returns:
-        None when there are not even two windows: how windows differ is not known then.
+        None for fewer than two windows: the usual difference between windows is then unknown.
     """
     if len(windows) < 2:
         return None
     groups: dict[Hashable, list[Summary]] = defaultdict(list)
     for window in windows:
         groups[window.season].append(window.summary)
-    if len(groups[season]) >= 2:
-        return Reference(
-            [group for group in groups.values() if group], groups[season], seasonal=True
-        )
-    everything = [window.summary for window in windows]
-    return Reference([everything], everything, seasonal=False)
+    matched = groups.get(season, [])
+    if len(matched) >= 2:
+        return Reference(list(groups.values()), matched, seasonal=True)
+    summaries = [window.summary for window in windows]
+    return Reference([summaries], summaries, seasonal=False)
 
 
-def find_shifts(
-    live: Summary, reference: Reference, bins: Bins, drift: Drift, importance: Mapping[str, float]
+def measure_shifts(
+    live: Summary, reference: Reference, bins: Bins, rules: Drift, importance: Mapping[str, float]
 ) -> list[Shift]:
-    """Return every aspect of every column with how far it moved.
+    """Return the shift of every aspect of every column.
 
     Args:
-        live: The live window.
-        reference: What it is compared with.
-        bins: How all of them were counted.
-        drift: The thresholds.
-        importance: Column -> share of the champion's gain; what is not there has none.
+        live: Summary of the live window.
+        reference: The reference windows.
+        bins: The bins of all summaries.
+        rules: The thresholds.
+        importance: Column -> share of the champion's gain. Other columns have none.
     """
-    found = []
+    shifts: list[Shift] = []
     for name, column in bins.columns.items():
         groups = [[summary[name] for summary in group] for group in reference.groups]
         matched = reduce(add, (summary[name] for summary in reference.matched))
-        limits = (drift.numeric if column.kind == "number" else drift.categorical).model_dump()
-        wander, freedom = _wander(groups, column)
+        limits = (rules.numeric if column.kind == "number" else rules.categorical).model_dump()
+        variances, degrees_of_freedom = _variances_between_windows(groups, column)
         for aspect, effect in effects(live[name], matched, column).items():
-            natural = float(np.sqrt(effect.noise + wander.get(aspect, 0.0)))
-            found.append(
+            natural = float(np.sqrt(effect.noise + variances.get(aspect, 0.0)))
+            shifts.append(
                 Shift(
                     column=name,
                     aspect=aspect,
                     effect=effect.size,
                     threshold=limits[aspect],
                     natural=natural,
-                    p_value=_chance(effect.size, natural, freedom),
+                    p_value=_p_value(effect.size, natural, degrees_of_freedom),
                     importance=importance.get(name, 0.0),
                 )
             )
-    return found
+    return shifts
 
 
-def _wander(
+def _variances_between_windows(
     groups: Sequence[Sequence[ColumnSummary]], bins: ColumnBins
 ) -> tuple[dict[str, float], int]:
-    """Return per aspect the mean square by which windows differ beyond sampling, and how many comparisons tell so."""
+    """Return aspect -> variance between windows beyond sampling, and the degrees of freedom."""
     squares: dict[str, list[float]] = defaultdict(list)
-    freedom = 0
+    degrees_of_freedom = 0
     for group in groups:
         if len(group) < 2:
             continue
-        freedom += len(group) - 1
+        degrees_of_freedom += len(group) - 1
         total = reduce(add, group)
         for window in group:
             for aspect, effect in effects(window, total - window, bins).items():
                 squares[aspect].append(effect.size**2 - effect.noise)
-    return {aspect: max(0.0, float(np.mean(found))) for aspect, found in squares.items()}, max(
-        freedom, 1
-    )
+    variances = {aspect: max(0.0, float(np.mean(values))) for aspect, values in squares.items()}
+    return variances, max(degrees_of_freedom, 1)
 
 
-def _chance(size: float, natural: float, freedom: int) -> float:
-    """Return how likely so great a shift is when nothing happened."""
+def _p_value(size: float, natural: float, degrees_of_freedom: int) -> float:
+    """Return the probability of a shift of at least this size without a change."""
     from scipy.stats import t
 
     if size == 0.0:
         return 1.0
-    return float(2 * t.sf(size / natural, freedom)) if natural > 0 else 0.0
+    return float(2 * t.sf(size / natural, degrees_of_freedom)) if natural > 0 else 0.0

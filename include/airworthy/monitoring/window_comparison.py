@@ -1,4 +1,4 @@
-"""Windows of production against what a champion knows: its training data, recent production, its holdout's errors."""
+"""Comparison of live windows with a champion's training data, its holdout, and recent live rows."""
 
 from __future__ import annotations
 
@@ -8,134 +8,151 @@ from typing import Literal
 
 from airworthy.arrays import Array
 from airworthy.handover import Shift
-from airworthy.monitoring.drift_rule import Judgement, judge
-from airworthy.monitoring.inconclusive import InconclusiveError
-from airworthy.monitoring.live_rows import Production
-from airworthy.monitoring.loss_rise import LossRise, loss_rise, losses_of
+from airworthy.monitoring.check_results import InconclusiveError
+from airworthy.monitoring.drift_rule import DriftResult, evaluate_drift
+from airworthy.monitoring.live_rows import LiveRows
+from airworthy.monitoring.loss_rise import LossRise, loss_rise, summarise_losses
 from airworthy.monitoring.monitored_champion import Champion
-from airworthy.monitoring.shifts import Reference, find_shifts, match
-from airworthy.monitoring.spans import Span, like
-from airworthy.monitoring.window_cache import Memory
+from airworthy.monitoring.shifts import Reference, measure_shifts, select_reference
+from airworthy.monitoring.spans import Span, comparable_windows
+from airworthy.monitoring.window_cache import WindowCache
 from airworthy.monitoring.window_summary import Summary
 from airworthy.spec import ModelSpec
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What a window is compared with: windows of some rows, and in words."""
+class ReferenceRows:
+    """The rows for a comparison: their source, their windows, and a description in words."""
 
-    rows: Production
+    rows: LiveRows
     spans: Sequence[Span]
     words: str
 
 
 @dataclass(frozen=True)
-class Finding:
-    """How a window compares: every shift, what they come to, and what it was compared with."""
+class ComparisonResult:
+    """The result of a comparison.
+
+    Attributes:
+        shifts: The shifts of every column.
+        drift: The result of the drift rule.
+        reference: The summaries of the reference windows.
+        reference_rows: Their rows.
+    """
 
     shifts: list[Shift]
-    judgement: Judgement
+    drift: DriftResult
     reference: Reference
-    compared: Compared
+    reference_rows: ReferenceRows
 
 
-class Watch:
-    """One champion, watched over some production."""
+class WindowComparison:
+    """Compares live windows of one champion."""
 
     def __init__(
-        self, spec: ModelSpec, champion: Champion, production: Production, memory: Memory
+        self, spec: ModelSpec, champion: Champion, live_rows: LiveRows, cache: WindowCache
     ) -> None:
-        """Keep who is watched, where, and what was computed before."""
-        self._spec, self._champion, self._production, self._memory = (
-            spec,
-            champion,
-            production,
-            memory,
-        )
+        """Prepare comparisons.
 
-    def inputs(self, span: Span, signal: Literal["skew", "drift"]) -> Finding:
+        Args:
+            spec: The model's spec.
+            champion: The champion.
+            live_rows: The source of the live windows, and of recent windows for reference.
+            cache: Summaries and losses of earlier comparisons.
+        """
+        self._spec = spec
+        self._champion = champion
+        self._live_rows = live_rows
+        self._cache = cache
+
+    def compare_inputs(self, span: Span, signal: Literal["skew", "drift"]) -> ComparisonResult:
         """Compare a window's inputs.
 
         Args:
             span: The window.
-            signal: ``skew``: with the champion's training data; ``drift``: with recent production.
+            signal: ``skew``: compare with the champion's training data. ``drift``: compare with
+                recent live rows.
 
         Raises:
-            InconclusiveError: when there are too few windows to compare with, or the window has no rows.
+            InconclusiveError: when there are too few reference windows, or the window has no rows.
         """
-        compared = self._trained(span) if signal == "skew" else self._recent(span)
-        bins = self._memory.bins(self._spec.inputs)
-        windows = self._memory.windows(compared.rows, compared.spans, bins)
-        reference = _demand(match(windows, span.season), compared)
-        live = _demand_rows(self._memory.summary(self._production, span, bins))
-        drift = self._spec.monitor.drift
-        shifts = find_shifts(live, reference, bins, drift, self._champion.importance)
-        return Finding(shifts, judge(shifts, drift), reference, compared)
+        reference_rows = self._training_rows(span) if signal == "skew" else self._recent_rows(span)
+        bins = self._cache.bins(self._spec.inputs)
+        windows = self._cache.reference_windows(reference_rows.rows, reference_rows.spans, bins)
+        reference = _require_reference(select_reference(windows, span.season), reference_rows)
+        live = _require_rows(self._cache.summary(self._live_rows, span, bins))
+        rules = self._spec.monitor.drift
+        shifts = measure_shifts(live, reference, bins, rules, self._champion.importance)
+        return ComparisonResult(shifts, evaluate_drift(shifts, rules), reference, reference_rows)
 
-    def labels(self, span: Span) -> Finding:
-        """Compare the labels of a window that are known with those of the champion's training data.
+    def compare_labels(self, span: Span) -> ComparisonResult:
+        """Compare a window's labels with those of the champion's training data.
 
         Raises:
-            InconclusiveError: as `inputs` does.
+            InconclusiveError: as `compare_inputs` does.
         """
-        name, compared = self._spec.ingest.label, self._trained(span)
-        bins = self._memory.bins({name: self._spec.ingest.columns[name]})
-        windows = self._memory.windows(compared.rows, compared.spans, bins, labelled=True)
-        reference = _demand(match(windows, span.season), compared)
-        live = _demand_rows(
-            self._memory.summary(self._production, span, bins, labelled=True, settled=False)
+        name, reference_rows = self._spec.ingest.label, self._training_rows(span)
+        bins = self._cache.bins({name: self._spec.ingest.columns[name]})
+        windows = self._cache.reference_windows(
+            reference_rows.rows, reference_rows.spans, bins, labelled=True
         )
-        drift = self._spec.monitor.drift
-        # A label has no importance of its own: what the model is to predict matters wholly.
-        shifts = find_shifts(live, reference, bins, drift, {name: 1.0})
-        return Finding(shifts, judge(shifts, drift), reference, compared)
+        reference = _require_reference(select_reference(windows, span.season), reference_rows)
+        live = _require_rows(
+            self._cache.summary(self._live_rows, span, bins, labelled=True, settled=False)
+        )
+        rules = self._spec.monitor.drift
+        # No model reads the label, so it has no gain: give it all of the importance.
+        shifts = measure_shifts(live, reference, bins, rules, {name: 1.0})
+        return ComparisonResult(shifts, evaluate_drift(shifts, rules), reference, reference_rows)
 
-    def errors(self, span: Span, labels: Array, predictions: Array) -> LossRise:
-        """Compare the champion's errors on a window with what its holdout promised.
+    def compare_errors(self, span: Span, labels: Array, predictions: Array) -> LossRise:
+        """Compare the champion's errors on a window with those expected from its holdout.
 
         Args:
             span: The window.
             labels: Values or class codes, shape (rows,).
-            predictions: The champion's, as it gives them.
+            predictions: The champion's, shape (rows,), or (rows, classes) for a multiclass task.
 
         Raises:
-            InconclusiveError: when the champion's own data have too few windows.
+            InconclusiveError: when the champion's training or holdout has too few windows.
         """
-        trained, holdout = (
-            self._memory.trained_losses(like(span, days.start, days.end))
-            for days in (self._champion.learned, self._champion.holdout)
+        training, holdout = (
+            self._cache.champion_losses(comparable_windows(span, days.start, days.end))
+            for days in (self._champion.training, self._champion.holdout)
         )
-        live = losses_of(span.season, self._spec.task, labels, predictions)
-        rise = loss_rise(self._spec.task, live, trained, holdout)
+        live = summarise_losses(span.season, self._spec.task, labels, predictions)
+        rise = loss_rise(self._spec.task, live, training, holdout)
         if rise is None:
             raise InconclusiveError(
-                "too few windows of the champion's own data to know how its errors differ anyway"
+                "too few windows of the champion's own data to know how its errors usually differ"
             )
         return rise
 
-    def _trained(self, span: Span) -> Compared:
-        since, until = self._champion.learned.start, self._champion.holdout.end
-        words = f"what version {self._champion.version} was trained and judged on, [{since:%Y-%m-%d}, {until:%Y-%m-%d})"
-        return Compared(self._champion.rows, like(span, since, until), words)
+    def _training_rows(self, span: Span) -> ReferenceRows:
+        since, until = self._champion.training.start, self._champion.holdout.end
+        days = f"[{since:%Y-%m-%d}, {until:%Y-%m-%d})"
+        words = f"training and holdout data of version {self._champion.version}, {days}"
+        return ReferenceRows(self._champion.rows, comparable_windows(span, since, until), words)
 
-    def _recent(self, span: Span) -> Compared:
-        """Recent production ends before the windows in which a drift may have begun without being confirmed yet."""
+    def _recent_rows(self, span: Span) -> ReferenceRows:
+        """Return recent live rows.
+
+        They end before the windows in which an unconfirmed drift may have begun.
+        """
         monitor = self._spec.monitor
         until = span.start - (monitor.retrain.persist.of - 1) * monitor.window
         since = until - monitor.reference
         words = f"production in [{since:%Y-%m-%d %H:%M}, {until:%Y-%m-%d %H:%M})"
-        return Compared(self._production, like(span, since, until), words)
+        return ReferenceRows(self._live_rows, comparable_windows(span, since, until), words)
 
 
-def _demand(reference: Reference | None, compared: Compared) -> Reference:
+def _require_reference(reference: Reference | None, rows: ReferenceRows) -> Reference:
     if reference is None:
-        raise InconclusiveError(
-            f"fewer than two windows with rows to compare with: {compared.words}"
-        )
+        raise InconclusiveError(f"fewer than two windows with rows to compare with: {rows.words}")
     return reference
 
 
-def _demand_rows(summary: Summary | None) -> Summary:
+def _require_rows(summary: Summary | None) -> Summary:
     if summary is None:
         raise InconclusiveError("the window has no rows")
     return summary

@@ -1,1 +1,1 @@
-"""The prediction log: every answer of the model server, first in a local spool, then in the lake."""
+"""The prediction log: all answers of the model server, in a local spool and then in the lake."""

@@ -1,8 +1,8 @@
-"""Spool -> lake, exactly once.
+"""Collects the spool's records into the lake, exactly once.
 
-Each writer's records are taken in their order, and the commit that holds them says up to which one: crash where it
-may, the next round goes on from what the table says. A segment is removed when it is closed and the table has all of
-it. Memory is bounded: a commit is made of some MiB of records, whatever has piled up.
+Each writer's records are read in order. Their commit also stores the writer's position, so after a
+crash the next collection continues from the table's position. A segment is removed when it is
+closed and the table has all of it. Memory is bounded: a commit holds some MiB of records.
 """
 
 from __future__ import annotations
@@ -16,22 +16,28 @@ from filelock import FileLock, Timeout
 
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 from airworthy.lake import delta
 from airworthy.predictions.decoding import Decode, prediction_decoder
 from airworthy.predictions.log_rows import LABEL_COLUMNS, PREDICTION_COLUMNS, Types, label_rows
-from airworthy.predictions.log_tables import append, column_types, open_or_create, table_uri, tidy
+from airworthy.predictions.log_tables import (
+    append,
+    column_types,
+    compact_files,
+    open_or_create,
+    table_uri,
+)
 from airworthy.predictions.segments import remove_unpublished
 from airworthy.predictions.spool import LABELS, PREDICTIONS, spool_folder
 from airworthy.predictions.spool_batches import batches, writers_in
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS = 600
+_LOCK_TIMEOUT_SECONDS = 600
 
 
-class CollectResult(Ref):
-    """What one round brought into the lake: rows of predictions and of labels."""
+class CollectResult(StageOutput):
+    """The rows of predictions and of labels added to the lake by one collection."""
 
     model: str
     predictions: int
@@ -39,8 +45,8 @@ class CollectResult(Ref):
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Predictions or labels: the name of folder and table, the table's first columns, and how records are read."""
+class _RecordKind:
+    """Predictions or labels: the name of folder and table, the first columns, the decoder."""
 
     name: str
     columns: Types
@@ -48,41 +54,40 @@ class _Kind:
 
 
 def collect(environment: Environment, model: str) -> CollectResult:
-    """Bring everything that the spool of this machine holds of a model into the lake.
+    """Collect all records of a model in this machine's spool into the lake.
+
+    No record is lost or collected twice, also after an error.
 
     Raises:
-        TerminalError: when the spool lacks what is needed to read a version's requests.
-        TransientError: when the lake cannot be reached, or others kept committing first. Nothing is lost, or there
-            twice, whatever is raised.
+        TerminalError: when the spool has no description of a version's requests.
+        TransientError: when the lake cannot be reached, or others kept committing first.
     """
     decode = prediction_decoder(environment, model)
     environment.locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(environment.locks / f"collect-{model}.lock", timeout=_PATIENCE_SECONDS):
+        with FileLock(environment.locks / f"collect-{model}.lock", timeout=_LOCK_TIMEOUT_SECONDS):
             predictions = _collect(
-                environment, model, _Kind(PREDICTIONS, PREDICTION_COLUMNS, decode)
+                environment, model, _RecordKind(PREDICTIONS, PREDICTION_COLUMNS, decode)
             )
             labels = _collect(
                 environment,
                 model,
-                _Kind(LABELS, LABEL_COLUMNS, lambda payloads, _: label_rows(payloads)),
+                _RecordKind(LABELS, LABEL_COLUMNS, lambda payloads, _: label_rows(payloads)),
             )
     except Timeout:
         raise TransientError(
             "another collector is at work",
             model=model,
             stage="collect",
-            received=f"{_PATIENCE_SECONDS} s of waiting",
+            received=f"{_LOCK_TIMEOUT_SECONDS} s of waiting",
             next_step="run again when it is done",
         ) from None
     return CollectResult(model=model, predictions=predictions, labels=labels)
 
 
-def _collect(environment: Environment, model: str, kind: _Kind) -> int:
-    folder, uri = (
-        spool_folder(environment) / model / kind.name,
-        table_uri(environment, model, kind.name),
-    )
+def _collect(environment: Environment, model: str, kind: _RecordKind) -> int:
+    folder = spool_folder(environment) / model / kind.name
+    uri = table_uri(environment, model, kind.name)
     remove_unpublished(folder)
     rows = 0
     for _ in range(delta.ATTEMPTS):
@@ -90,7 +95,7 @@ def _collect(environment: Environment, model: str, kind: _Kind) -> int:
             for count in _commit_all(folder, uri, kind):
                 rows += count
             if rows:
-                tidy(uri)
+                compact_files(uri)
         except delta.LostRaceError:
             continue
         return rows
@@ -102,22 +107,24 @@ def _collect(environment: Environment, model: str, kind: _Kind) -> int:
     )
 
 
-def _commit_all(folder: Path, uri: str, kind: _Kind) -> Iterator[int]:
-    """Commit everything that can be read, and return each commit's rows."""
+def _commit_all(folder: Path, uri: str, kind: _RecordKind) -> Iterator[int]:
+    """Commit all readable records. Yield each commit's number of rows."""
     writers = writers_in(folder)
     if not writers:
         return
     table = open_or_create(uri, kind.columns)
-    known = {writer: table.transaction_version(writer) for writer in writers}
-    collected = {writer: position for writer, position in known.items() if position is not None}
+    positions = {writer: table.transaction_version(writer) for writer in writers}
+    collected = {writer: position for writer, position in positions.items() if position is not None}
     for batch in batches(folder, collected):
         if batch.payloads:
             rows = kind.decode(batch.payloads, column_types(table))
             append(table, rows, batch.positions)
             yield rows.height
-        for path in batch.finished:
+        for path in batch.finished_segments:
             path.unlink(missing_ok=True)
-        if batch.passed_over:
+        if batch.skipped_bytes:
             log.warning(
-                "%s: %d bytes were no whole record and were passed over", folder, batch.passed_over
+                "%s: %d bytes were no whole record and were passed over",
+                folder,
+                batch.skipped_bytes,
             )

@@ -1,4 +1,4 @@
-"""What reading spooled records takes besides the records: the versions' inputs, and the spec's key."""
+"""Decoders of spooled records. They need the versions' inputs and the spec's key."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Decode = Callable[[list[bytes], Types], pl.DataFrame]
 
 
 def prediction_decoder(environment: Environment, model: str) -> Decode:
-    """Return what turns a model's spooled records into rows; see `prediction_rows`.
+    """Return a function from a model's spooled records to rows; see `prediction_rows`.
 
-    It raises a `TerminalError` when the spool does not say how a version's requests are read.
+    The function raises a `TerminalError` when the spool has no description of a version's requests.
     """
     folder = spool_folder(environment) / model
     key = _key_columns(environment, model)
 
     @lru_cache(maxsize=1000)
-    def version_of(version: str) -> LoggedVersion:
+    def read_version(version: str) -> LoggedVersion:
         path = folder / VERSIONS / f"{version}.json"
         try:
             return LoggedVersion.model_validate_json(path.read_bytes())
@@ -37,14 +37,15 @@ def prediction_decoder(environment: Environment, model: str) -> Decode:
                 stage="collect",
                 received=f"{path}: {error}",
                 allowed="the version's inputs, task and classes, as JSON",
-                next_step="restart the model server, which writes it with its next prediction of that version",
+                next_step="restart the model server, which writes it with its next prediction of "
+                "that version",
             ) from None
 
-    return lambda payloads, known: prediction_rows(payloads, version_of, key, known)
+    return lambda payloads, table_types: prediction_rows(payloads, read_version, key, table_types)
 
 
 def _key_columns(environment: Environment, model: str) -> Columns:
-    """Return the spec's key with its types; nothing while the spec is missing or broken: it is needed elsewhere."""
+    """Return the spec's key with its types. It is empty for a missing or broken spec."""
     try:
         ingest = load_spec(environment.models / model / "model.yaml").ingest
     except SpecError:

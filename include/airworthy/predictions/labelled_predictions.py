@@ -1,7 +1,8 @@
-"""Predictions with what turned out to be true: the ground that a model's performance is measured on.
+"""Predictions joined with their labels, to measure a model's performance.
 
-A label comes in one of two ways: by a prediction's id (``POST /models/<model>/labels``), or with the model's own data,
-whose key the request held. Where there are both, the one that was sent by id counts, and of several of these the last.
+A label arrives in one of two ways: by a prediction's id (``POST /models/<model>/labels``), or with
+the model's own data, by the key in the request. A label by id takes precedence, and the last one of
+several by id.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from airworthy.predictions.log_rows import INPUT_PREFIX, KEY_PREFIX, LABEL_COLUM
 from airworthy.predictions.log_tables import scan_days, scan_predictions, table_uri
 from airworthy.predictions.spool import LABELS
 from airworthy.spec import ModelSpec
-from airworthy.spec.model_spec import PARTITION
+from airworthy.spec.ingest_part import PARTITION
 
 _LAST_DAY = "9999-12-31"
 
@@ -26,24 +27,24 @@ _LAST_DAY = "9999-12-31"
 def labelled_predictions(
     environment: Environment, spec: ModelSpec, start: datetime, end: datetime
 ) -> pl.LazyFrame:
-    """Return the predictions of a window whose label is known by now.
+    """Return the labelled predictions of a window.
 
     Args:
-        environment: Where the lake is.
-        spec: The model's spec: its key and its label.
-        start: UTC; predictions answered from here on.
-        end: UTC, exclusive.
+        environment: The environment with the lake.
+        spec: The model's spec, with its key and its label.
+        start: The start of the window of answers, UTC.
+        end: Its end, UTC, exclusive.
 
     Returns:
-        The columns of the prediction log, and `label`: a value, 0 or 1; for a multiclass model `label_text`: the
-        class's name.
+        The columns of the prediction log, and `label`: a value, 0 or 1. For a multiclass model
+        `label_text` is the class's name.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
     predictions = scan_predictions(environment, spec.model, start, end)
-    labelled = predictions.join(_sent_by_id(environment, spec, start), on="id", how="left")
-    by_key = _arrived_with_data(environment, spec, predictions)
+    labelled = predictions.join(_labels_by_id(environment, spec, start), on="id", how="left")
+    by_key = _labels_by_key(environment, spec, predictions)
     if by_key is not None:
         keys = [KEY_PREFIX + name for name in spec.ingest.key]
         labelled = labelled.join(by_key, on=keys, how="left").with_columns(
@@ -54,7 +55,7 @@ def labelled_predictions(
     return labelled.filter(pl.col("label").is_not_null() | pl.col("label_text").is_not_null())
 
 
-def _sent_by_id(environment: Environment, spec: ModelSpec, start: datetime) -> pl.LazyFrame:
+def _labels_by_id(environment: Environment, spec: ModelSpec, start: datetime) -> pl.LazyFrame:
     # A label arrives after its prediction, at any time.
     sent = scan_days(
         table_uri(environment, spec.model, LABELS), start.date().isoformat(), _LAST_DAY
@@ -65,26 +66,28 @@ def _sent_by_id(environment: Environment, spec: ModelSpec, start: datetime) -> p
     return last.select("id", label="value", label_text="text")
 
 
-def _arrived_with_data(
+def _labels_by_key(
     environment: Environment, spec: ModelSpec, predictions: pl.LazyFrame
 ) -> pl.LazyFrame | None:
-    """Return the labels of the days that the predictions are about, by key; None when there is nothing to join by."""
-    key, event = spec.ingest.key, INPUT_PREFIX + spec.ingest.event_time
-    known = predictions.collect_schema()
-    fits = all(
-        known.get(KEY_PREFIX + name) == POLARS_TYPES[spec.ingest.columns[name]] for name in key
+    """Return the labels of the predictions' event days by key. None without a key to join by."""
+    key = spec.ingest.key
+    event = INPUT_PREFIX + spec.ingest.event_time
+    schema = predictions.collect_schema()
+    has_key = all(
+        schema.get(KEY_PREFIX + name) == POLARS_TYPES[spec.ingest.columns[name]] for name in key
     )
     table = delta.open_table(open_lake(environment, spec.model).data_uri)
-    if not fits or event not in known or table is None:
+    if not has_key or event not in schema or table is None:
         return None
     day = pl.col(event).dt.strftime("%Y-%m-%d")
     days = predictions.select(first=day.min(), last=day.max()).collect()
     data = pl.scan_delta(table).filter(
         pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
     )
-    named, label = spec.task == "multiclass", pl.col(spec.ingest.label)
+    is_text = spec.task == "multiclass"
+    label = pl.col(spec.ingest.label)
     return data.select(
         *(pl.col(name).alias(KEY_PREFIX + name) for name in key),
-        data_label=pl.lit(None, pl.Float64) if named else label.cast(pl.Float64),
-        data_label_text=label if named else pl.lit(None, pl.String),
+        data_label=pl.lit(None, pl.Float64) if is_text else label.cast(pl.Float64),
+        data_label_text=label if is_text else pl.lit(None, pl.String),
     ).unique([KEY_PREFIX + name for name in key], keep="last")

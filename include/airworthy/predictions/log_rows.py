@@ -1,8 +1,9 @@
-"""Spooled records become typed rows.
+"""Decodes spooled records into typed rows.
 
-A prediction's row has what `PREDICTION_COLUMNS` says, ``input_<column>`` for every input of the version that answered,
-and ``key_<column>`` for the spec's key where the request held it: by it, labels that arrive with the model's data find
-their prediction. A column whose type another version declares differently is ``input_<column>__<type>`` there.
+A prediction's row has the `PREDICTION_COLUMNS`, and ``input_<column>`` for every input of the
+answering version. It has ``key_<column>`` for the spec's key, if the request had it: labels in the
+model's data are joined by it. A column is named ``input_<column>__<type>``, if the table has its
+plain name with another type.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import orjson
 import polars as pl
 
 from airworthy.features import POLARS_TYPES
+from airworthy.lake.casting import UTC_MICROSECONDS
 from airworthy.predictions.prediction_ids import prediction_id, whole_prediction_id
 from airworthy.predictions.spool import LoggedVersion
 from airworthy.protocol.input_columns import InputColumn
@@ -24,20 +26,32 @@ from airworthy.spec.fields import ColumnType
 
 DAY = "day"
 INPUT_PREFIX, KEY_PREFIX = "input_", "key_"
-UTC_MICROSECONDS = pl.Datetime("us", "UTC")
-# The arm of answers that were logged and not sent: they have their request's id, as the answer that was sent has.
+# The arm of logged answers never sent. They have the request's id, like the sent answer.
 SHADOW = "shadow"
-# `time` is when the answer was made; `prediction` a value, the positive class's probability, or the code of the most
-# probable class; `unread_body` a request that could not be read as the version's inputs.
+# `time` is the time of the answer. `prediction` is a value, the positive class's probability, or
+# the most probable class's code. `unread_body` is a request not readable as the version's inputs.
 PREDICTION_COLUMNS: dict[str, pl.DataType] = {
-    "id": pl.String(), "request_id": pl.String(), "row": pl.Int64(), "time": UTC_MICROSECONDS, DAY: pl.String(),
-    "model_version": pl.String(), "arm": pl.String(), "targeting_key": pl.String(), "prediction": pl.Float64(),
-    "probabilities": pl.List(pl.Float64()), "predicted_class": pl.String(), "unread_body": pl.String(),
-}  # fmt: skip
-# `time` is when the label arrived; a number or truth value is in `value`, a class's name in `text`.
+    "id": pl.String(),
+    "request_id": pl.String(),
+    "row": pl.Int64(),
+    "time": UTC_MICROSECONDS,
+    DAY: pl.String(),
+    "model_version": pl.String(),
+    "arm": pl.String(),
+    "targeting_key": pl.String(),
+    "prediction": pl.Float64(),
+    "probabilities": pl.List(pl.Float64()),
+    "predicted_class": pl.String(),
+    "unread_body": pl.String(),
+}
+# `time` is the label's arrival. A number or boolean is in `value`, a class's name in `text`.
 LABEL_COLUMNS: dict[str, pl.DataType] = {
-    "id": pl.String(), "time": UTC_MICROSECONDS, DAY: pl.String(), "value": pl.Float64(), "text": pl.String(),
-}  # fmt: skip
+    "id": pl.String(),
+    "time": UTC_MICROSECONDS,
+    DAY: pl.String(),
+    "value": pl.Float64(),
+    "text": pl.String(),
+}
 
 Columns = dict[str, ColumnType]
 Types = dict[str, pl.DataType]
@@ -45,51 +59,51 @@ Types = dict[str, pl.DataType]
 
 def prediction_rows(
     payloads: Iterable[bytes],
-    version_of: Callable[[str], LoggedVersion],
+    read_version: Callable[[str], LoggedVersion],
     key: Columns,
-    known: Types,
+    table_types: Types,
 ) -> pl.DataFrame:
     """Return one row per prediction, sorted by id.
 
     Args:
-        payloads: Records as `PredictionLog.record` wrote them.
-        version_of: Gives what is needed to read a version's requests.
+        payloads: Records written by `PredictionLog.record`.
+        read_version: Returns the description of a version's requests.
         key: The spec's key columns with their types.
-        known: The columns that the table has, with their types; those that these rows add are put in.
+        table_types: The table's columns with their types. New columns of these rows are added.
     """
-    gathered: dict[tuple[str, bool], _Gathered] = {}
-    unread = _Gathered({}, {})
+    groups: dict[tuple[str, bool], _RowGroup] = {}
+    unread = _RowGroup({}, {})
     for payload in payloads:
         line, _, body = payload.partition(b"\n")
         head = orjson.loads(line)
-        version = version_of(head["version"])
+        version = read_version(head["version"])
         with_key = bool(key) and all(orjson.dumps(name) in body for name in key)
-        place = (head["version"], with_key)
-        if place not in gathered:
-            gathered[place] = _Gathered(version.inputs, key if with_key else {})
+        group_key = (head["version"], with_key)
+        if group_key not in groups:
+            groups[group_key] = _RowGroup(version.inputs, key if with_key else {})
         try:
-            gathered[place].add(head, version, body)
+            groups[group_key].add(head, version, body)
         except RefusedError:
-            # A key that is part of the rows only, or a word elsewhere in the body: read it without.
-            plain = gathered.setdefault((head["version"], False), _Gathered(version.inputs, {}))
-            _add_readable(plain, unread, head, version, body)
-    frames = [rows.frame(known) for rows in (*gathered.values(), unread)]
+            # The key is in some rows only, or it is a word elsewhere in the body: read without it.
+            keyless = groups.setdefault((head["version"], False), _RowGroup(version.inputs, {}))
+            _add_readable(keyless, unread, head, version, body)
+    frames = [rows.frame(table_types) for rows in (*groups.values(), unread)]
     return pl.concat(frames, how="diagonal").sort("id")
 
 
 def label_rows(payloads: Iterable[bytes]) -> pl.DataFrame:
-    """Return one row per label, as `PredictionLog.record_labels` wrote them."""
+    """Return one row per label in records written by `PredictionLog.record_labels`."""
     rows = []
     for payload in payloads:
         record = orjson.loads(payload)
         for text, label in record["labels"]:
-            named = isinstance(label, str)
+            is_text = isinstance(label, str)
             rows.append(
                 {
                     "id": whole_prediction_id(text),
                     "time": record["time"],
-                    "value": None if named or label is None else float(label),
-                    "text": label if named else None,
+                    "value": None if is_text or label is None else float(label),
+                    "text": label if is_text else None,
                 }
             )
     frame = pl.DataFrame(
@@ -98,14 +112,25 @@ def label_rows(payloads: Iterable[bytes]) -> pl.DataFrame:
     return frame.with_columns(_day()).select(*LABEL_COLUMNS)
 
 
-def settled_name(name: str, kind: ColumnType, known: Types) -> str:
-    """Return the column that holds values of this declared type: its name, or one that carries the type as well."""
-    wanted = POLARS_TYPES[kind]
-    return name if known.setdefault(name, wanted) == wanted else f"{name}__{kind}"
+def typed_column_name(name: str, kind: ColumnType, table_types: Types) -> str:
+    """Return the name of the column for values of a declared type.
+
+    It is the plain name, or the name with the type when the table's column has another type.
+
+    >>> typed_column_name("input_age", "int", {"input_age": pl.Float64()})
+    'input_age__int'
+
+    Args:
+        name: The plain name.
+        kind: The declared type.
+        table_types: The table's columns with their types. A new plain name is added.
+    """
+    declared = POLARS_TYPES[kind]
+    return name if table_types.setdefault(name, declared) == declared else f"{name}__{kind}"
 
 
-class _Gathered:
-    """Rows of requests that are read alike."""
+class _RowGroup:
+    """Rows of requests with the same columns."""
 
     def __init__(self, inputs: Columns, key: Columns) -> None:
         kinds = {INPUT_PREFIX + name: kind for name, kind in inputs.items()}
@@ -113,24 +138,37 @@ class _Gathered:
         self._names = [*inputs, *key]
         self._columns = [InputColumn(name, kind, True) for name, kind in (inputs | key).items()]
         self._values: list[list[Any]] = [[] for _ in self._columns]
-        self._known: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS if name != DAY}
+        self._answers: dict[str, list[Any]] = {
+            name: [] for name in PREDICTION_COLUMNS if name != DAY
+        }
 
     def add(self, head: dict[str, Any], version: LoggedVersion, body: bytes) -> None:
         """Add one request's rows.
 
+        Args:
+            head: The record's first line.
+            version: The description of the answering version.
+            body: The request's body.
+
         Raises:
-            RefusedError: when its body cannot be read; nothing was added.
+            RefusedError: when the body cannot be read. Nothing was added.
         """
-        given = parse_body(body, self._names, maxsize)
-        if len(given[0]) != len(head["predictions"]):
+        parsed = parse_body(body, self._names, maxsize)
+        if len(parsed[0]) != len(head["predictions"]):
             raise RefusedError(400, "the body has not one row per prediction")
-        read = [column.read(values) for column, values in zip(self._columns, given, strict=True)]
-        for values, more in zip(self._values, read, strict=True):
-            values.extend(more)
+        new_values = [column.read(raw) for column, raw in zip(self._columns, parsed, strict=True)]
+        for values, new in zip(self._values, new_values, strict=True):
+            values.extend(new)
         self.add_answers(head, version, None)
 
     def add_answers(self, head: dict[str, Any], version: LoggedVersion, unread: str | None) -> None:
-        """Add what one request was answered."""
+        """Add the answers to one request.
+
+        Args:
+            head: The record's first line.
+            version: The description of the answering version.
+            unread: The body, if it could not be read.
+        """
         predictions = head["predictions"]
         count = len(predictions)
         classes = version.task == "multiclass"
@@ -140,7 +178,7 @@ class _Gathered:
             if classes
             else [None] * count
         )
-        known = {
+        columns = {
             "id": [prediction_id(head["id"], row) for row in range(count)],
             "request_id": [head["id"]] * count,
             "row": range(count),
@@ -153,28 +191,28 @@ class _Gathered:
             "predicted_class": names,
             "unread_body": [unread] * count,
         }
-        for name, values in known.items():
-            self._known[name].extend(values)
+        for name, values in columns.items():
+            self._answers[name].extend(values)
 
-    def frame(self, known: Types) -> pl.DataFrame:
-        """Return all rows, their columns named so that they fit the table's."""
+    def frame(self, table_types: Types) -> pl.DataFrame:
+        """Return all rows, with column names for the table's types."""
         answers = [
             pl.Series(name, values, PREDICTION_COLUMNS[name])
-            for name, values in self._known.items()
+            for name, values in self._answers.items()
         ]
-        named = zip(self._kinds.items(), self._values, strict=True)
+        columns = zip(self._kinds.items(), self._values, strict=True)
         inputs = [
-            pl.Series(settled_name(n, kind, known), values, POLARS_TYPES[kind])
-            for (n, kind), values in named
+            pl.Series(typed_column_name(name, kind, table_types), values, POLARS_TYPES[kind])
+            for (name, kind), values in columns
         ]
         return pl.DataFrame([*answers, *inputs]).with_columns(_day())
 
 
 def _add_readable(
-    plain: _Gathered, unread: _Gathered, head: dict[str, Any], version: LoggedVersion, body: bytes
+    keyless: _RowGroup, unread: _RowGroup, head: dict[str, Any], version: LoggedVersion, body: bytes
 ) -> None:
     try:
-        plain.add(head, version, body)
+        keyless.add(head, version, body)
     except RefusedError:
         unread.add_answers(head, version, body.decode(errors="replace"))
 

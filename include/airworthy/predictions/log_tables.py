@@ -1,7 +1,8 @@
 """The Delta tables of the prediction log, partitioned by UTC day.
 
-``<root>/<model>/predictions``, ``<root>/<model>/labels``. Each commit names the writers whose records it holds and how
-far, as Delta's application transactions: what is in the table and what is known to be in it cannot part.
+The tables are ``<root>/<model>/predictions`` and ``<root>/<model>/labels``. Each commit stores its
+records together with their writers' positions, as Delta's application transactions. Rows and
+positions cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from airworthy.lake import delta
 from airworthy.predictions.log_rows import DAY, PREDICTION_COLUMNS, Types
 from airworthy.predictions.spool import PREDICTIONS
 
-# These tables get many small commits. Dataset versions stay readable for ever; here, yesterday's files may go once
-# they were written together.
+# These tables get many small commits. Dataset versions stay readable for ever. The files here may
+# be removed a day after their compaction.
 _CONFIGURATION: dict[str, str | None] = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
@@ -31,7 +32,13 @@ _FILE_BYTES = 128 * 1024 * 1024
 
 
 def table_uri(environment: Environment, model: str, kind: str) -> str:
-    """Return the address of a model's table: ``predictions`` or ``labels``."""
+    """Return the URI of a model's table.
+
+    Args:
+        environment: The environment with the lake.
+        model: The model's name.
+        kind: The table's name, such as ``predictions`` or ``labels``.
+    """
     return f"{environment.lake.rstrip('/')}/{model}/{kind}"
 
 
@@ -41,25 +48,30 @@ def column_types(table: DeltaTable) -> Types:
 
 
 def open_or_create(uri: str, columns: Types) -> DeltaTable:
-    """Open a table of the log; make it when there is none. Columns for a version's inputs come with its first rows.
+    """Open a table of the log, or create it. Input columns come with a version's first rows.
 
     Raises:
-        LostRaceError: when another collector made it at the same time.
+        LostRaceError: when another collector created it at the same time.
         TransientError: when the lake cannot be reached.
     """
     return delta.open_or_create(uri, columns, partition_by=DAY, configuration=_CONFIGURATION)
 
 
 def append(table: DeltaTable, rows: pl.DataFrame, positions: Mapping[str, int]) -> None:
-    """Append rows in one atomic commit at the version after `table`'s, with how far each writer is read by then.
+    """Append rows and their writers' positions in one atomic commit: the next version of `table`.
+
+    Args:
+        table: The table, at its latest version.
+        rows: The rows to append.
+        positions: The position of each writer after these rows.
 
     Raises:
-        LostRaceError: when another collector committed first; nothing was changed.
+        LostRaceError: when another collector committed first. Nothing was changed.
         TransientError: when the lake cannot be reached.
     """
     now = int(time.time() * 1000)
     transactions = [Transaction(writer, position, now) for writer, position in positions.items()]
-    with delta.explained(table.table_uri):
+    with delta.delta_errors(table.table_uri):
         write_deltalake(
             table,
             rows,
@@ -69,17 +81,17 @@ def append(table: DeltaTable, rows: pl.DataFrame, positions: Mapping[str, int]) 
         )
 
 
-def tidy(uri: str) -> None:
-    """Write the small files of a day together where there are many, and remove what was so replaced a day ago.
+def compact_files(uri: str) -> None:
+    """Compact days with many small files. Remove files replaced more than a day ago.
 
     Raises:
-        LostRaceError: when another collector did the same; nothing was changed.
+        LostRaceError: when another collector did the same. Nothing was changed.
         TransientError: when the lake cannot be reached.
     """
     table = delta.open_table(uri)
     if table is None:
         return
-    with delta.explained(uri):
+    with delta.delta_errors(uri):
         files = pl.DataFrame(table.get_add_actions(flatten=True))
         small = files.filter(pl.col("size_bytes") < _FILE_BYTES // 2)
         counts = Counter(small[f"partition.{DAY}"].to_list())
@@ -93,7 +105,12 @@ def tidy(uri: str) -> None:
 
 
 def scan_days(uri: str, first: str, last: str) -> pl.LazyFrame | None:
-    """Return a table's rows of the days `first` to `last`, both included; None when there is no table.
+    """Return a table's rows of some days. None without a table.
+
+    Args:
+        uri: The table's URI.
+        first: The first day, such as ``2026-01-31``.
+        last: The last day, inclusive.
 
     Raises:
         TransientError: when the lake cannot be reached.
@@ -101,14 +118,20 @@ def scan_days(uri: str, first: str, last: str) -> pl.LazyFrame | None:
     table = delta.open_table(uri)
     if table is None:
         return None
-    with delta.explained(uri):
+    with delta.delta_errors(uri):
         return pl.scan_delta(table).filter(pl.col(DAY).is_between(pl.lit(first), pl.lit(last)))
 
 
 def scan_predictions(
     environment: Environment, model: str, start: datetime, end: datetime
 ) -> pl.LazyFrame:
-    """Return the collected predictions that were answered in ``[start, end)``, UTC; only their days are opened.
+    """Return the collected predictions of a window. Only the files of its days are read.
+
+    Args:
+        environment: The environment with the lake.
+        model: The model's name.
+        start: The start of the window of answers, UTC.
+        end: Its end, UTC, exclusive.
 
     Raises:
         TransientError: when the lake cannot be reached.
@@ -117,7 +140,7 @@ def scan_predictions(
         moment.astimezone(UTC).date().isoformat()
         for moment in (start, end - timedelta(microseconds=1))
     ]
-    found = scan_days(table_uri(environment, model, PREDICTIONS), *days)
-    if found is None:
+    predictions = scan_days(table_uri(environment, model, PREDICTIONS), *days)
+    if predictions is None:
         return pl.LazyFrame(schema=PREDICTION_COLUMNS)
-    return found.filter(pl.col("time") >= start, pl.col("time") < end)
+    return predictions.filter(pl.col("time") >= start, pl.col("time") < end)

@@ -1,7 +1,8 @@
 """Ids of requests and of predictions.
 
-A request's id is a UUID of version 7 (RFC 9562): it begins with the millisecond at which it was made, so the log is
-sorted by it and one id is found without reading the others. Row 3 of a request has the prediction id ``<id>:3``.
+A request's id is a UUID of version 7 (RFC 9562). It begins with the millisecond of its creation, so
+the log is sorted by id, and one id is found without reading the others. Row 3 of a request has the
+prediction id ``<id>:3``.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ _ID = re.compile(r"^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 
 
 def new_request_id() -> str:
-    """Return an id that nobody can guess and that no other request has."""
+    """Return a unique id. It cannot be guessed."""
     random = int.from_bytes(os.urandom(10), "big") & _RANDOM
     text = f"{time.time_ns() // 1_000_000 << 80 | _VERSION_AND_VARIANT | random:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def made_at(request_id: str) -> datetime | None:
-    """Return when an id was made, UTC, to the millisecond; None when it is no such id."""
+def creation_time(request_id: str) -> datetime | None:
+    """Return the time of an id's creation, UTC, to the millisecond. None for another kind of id.
+
+    >>> creation_time("01890000-0000-7abc-8def-000000000000").isoformat()
+    '2023-06-28T03:15:47.328000+00:00'
+    """
     match = _ID.match(request_id)
     return datetime.fromtimestamp(int(match[1] + match[2], 16) / 1e3, UTC) if match else None
 
@@ -35,15 +40,22 @@ def prediction_id(request_id: str, row: int) -> str:
 
 
 def whole_prediction_id(text: str) -> str:
-    """Return a prediction's id; a request's id alone means its first row."""
+    """Return a prediction's id. A request's id alone means its first row.
+
+    >>> whole_prediction_id("a"), whole_prediction_id("a:3")
+    ('a:0', 'a:3')
+    """
     return text if ":" in text else prediction_id(text, 0)
 
 
 def split_prediction_id(text: str) -> tuple[str, int]:
-    """Return request id and row; a request's id alone means its first row.
+    """Return request id and row. A request's id alone means its first row.
+
+    >>> split_prediction_id("a"), split_prediction_id("a:3")
+    (('a', 0), ('a', 3))
 
     Raises:
-        ValueError: when what follows the colon is no row number.
+        ValueError: when the text after the colon is no row number.
     """
     request_id, colon, row = text.partition(":")
     if colon and not (row.isascii() and row.isdecimal()):

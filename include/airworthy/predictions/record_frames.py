@@ -1,8 +1,9 @@
-"""Records in a file that is only appended to, framed so that a torn or damaged one is recognised and passed over.
+"""Framed records in an append-only file. A torn or damaged record is recognised and skipped.
 
-A file begins with ``AWSPOOL1`` and its own random marker of 8 bytes. A frame is the marker, the payload's length and
-CRC-32 (unsigned, little-endian, 4 bytes each), and the payload. After damage, reading goes on at the next marker with
-a whole frame behind it. No request can forge one: what clients send cannot contain a marker that they do not know.
+A file begins with ``AWSPOOL1`` and its own random marker of 8 bytes. A frame is the marker, the
+payload's length and CRC-32 (unsigned, little-endian, 4 bytes each), and the payload. After damage,
+reading continues at the next marker with a whole frame behind it. No request can forge a frame:
+clients do not know the marker.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FRAME_HEADER_BYTES = _MARKER_BYTES + _SIZES.size
 
 @dataclass(frozen=True)
 class Frame:
-    """One whole record: its bytes in the file are ``[start, end)``."""
+    """One whole record, at the bytes ``[start, end)`` of the file."""
 
     start: int
     end: int
@@ -35,12 +36,12 @@ def new_file_header() -> bytes:
 
 
 def frame_header(file_header: bytes, payload: bytes) -> bytes:
-    """Return what stands before a payload in the file with this header."""
+    """Return the bytes before a payload, in a file with this header."""
     return file_header[len(MAGIC) :] + _SIZES.pack(len(payload), crc32(payload))
 
 
 def whole_frames(content: bytes, start: int = 0) -> Iterator[Frame]:
-    """Return the whole frames of a file that begin at `start` or later, in order."""
+    """Return the whole frames of a file from the byte `start` on, in order."""
     marker = content[len(MAGIC) : FILE_HEADER_BYTES]
     if not content.startswith(MAGIC) or len(marker) < _MARKER_BYTES:
         return

@@ -1,9 +1,10 @@
-"""A spool: a folder of segment files that one writer appends to and a collector empties.
+"""A spool: a folder of segment files. Writers append to them and a collector removes them.
 
-Each writer has files of its own, ``<writer>-<sequence>.seg``, one after the other. It holds a file lock on the one
-that it appends to, which the kernel gives up when the process ends, however it ends: a segment that can be locked is
-closed. A living one has its full size, with zeros at its end, and is mapped into the writer's memory: appending is
-copying there, which costs no system call, and what is copied is with the kernel and outlives the process.
+Each writer has its own sequence of files, ``<writer>-<sequence>.seg``. It holds a file lock on its
+current one. The kernel releases the lock at any end of the process, so a segment without a lock is
+closed. An open segment has its full size, with zeros at its end, and is mapped into the writer's
+memory. An append is a copy without a system call. The kernel has the copied bytes, so they outlive
+the process.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from airworthy.predictions.record_frames import (
 SUFFIX, _UNPUBLISHED = ".seg", ".new"
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 300.0
-_ABANDONED_AFTER_SECONDS = 3600.0
+_MAX_UNPUBLISHED_SECONDS = 3600.0
 
 
 class SegmentWriter:
@@ -40,12 +41,12 @@ class SegmentWriter:
         segment_bytes: int = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
     ) -> None:
-        """Prepare a writer; nothing is made before the first record.
+        """Prepare a writer. No file is created before the first record.
 
         Args:
             folder: The spool's folder.
-            segment_bytes: The size of a segment; a record that does not fit begins another one.
-            segment_seconds: So does one that comes when the segment is this old.
+            segment_bytes: The size of a segment. A record without room begins a new one.
+            segment_seconds: The age of a segment, in seconds. The next record begins a new one.
         """
         self._folder = folder
         self._segment_bytes = segment_bytes
@@ -53,34 +54,35 @@ class SegmentWriter:
         self._writer = secrets.token_hex(8)
         self._sequence = 0
         self._descriptor = -1
-        self._memory: mmap.mmap | None = None
+        self._mapping: mmap.mmap | None = None
         self._header = b""
         self._size = 0
-        self._until = 0.0
+        self._expires = 0.0
         self._lock = threading.Lock()
 
     def append(self, *parts: bytes) -> None:
-        """Append one record, given in parts.
+        """Append one record, the concatenation of its parts.
 
         Raises:
-            OSError: when there is no room for it on the disk; nothing of it counts then.
+            OSError: when the disk has no room for it. Nothing was appended.
         """
         payload = b"".join(parts)
         length = FRAME_HEADER_BYTES + len(payload)
         with self._lock:
-            memory, place = self._room_for(length), self._size
-            memory[place : place + length] = frame_header(self._header, payload) + payload
-            self._size = place + length
+            mapping = self._mapping_for(length)
+            start = self._size
+            mapping[start : start + length] = frame_header(self._header, payload) + payload
+            self._size = start + length
 
     def close(self) -> None:
-        """Close the current segment; the next record begins another one."""
+        """Close the current segment. The next record begins a new one."""
         with self._lock:
             self._close()
 
-    def _room_for(self, length: int) -> mmap.mmap:
-        if self._memory is not None:
-            if self._size + length <= len(self._memory) and time.monotonic() < self._until:
-                return self._memory
+    def _mapping_for(self, length: int) -> mmap.mmap:
+        if self._mapping is not None:
+            if self._size + length <= len(self._mapping) and time.monotonic() < self._expires:
+                return self._mapping
             self._close()
         return self._open(max(self._segment_bytes, FILE_HEADER_BYTES + length))
 
@@ -90,42 +92,42 @@ class SegmentWriter:
         hidden = path.with_suffix(_UNPUBLISHED)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            # Locked before it has its name: no collector ever sees a living writer's segment unlocked.
+            # Locked before its rename: no collector sees an open segment without a lock.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # All of its room is taken now: a disk that is full is an error here, and would be a signal later.
+            # The space is allocated now: a full disk is an error here. Later it would be a signal.
             os.posix_fallocate(descriptor, 0, size)
-            memory = mmap.mmap(descriptor, size)
-            self._header = memory[:FILE_HEADER_BYTES] = new_file_header()
+            mapping = mmap.mmap(descriptor, size)
+            self._header = mapping[:FILE_HEADER_BYTES] = new_file_header()
             hidden.rename(path)
         except BaseException:
             os.close(descriptor)
             hidden.unlink(missing_ok=True)
             raise
         self._sequence += 1
-        self._descriptor, self._memory, self._size = descriptor, memory, FILE_HEADER_BYTES
-        self._until = time.monotonic() + self._segment_seconds
-        return memory
+        self._descriptor, self._mapping, self._size = descriptor, mapping, FILE_HEADER_BYTES
+        self._expires = time.monotonic() + self._segment_seconds
+        return mapping
 
     def _close(self) -> None:
-        if self._memory is not None:
-            self._memory.close()
-            # What was not needed is given back; should that fail, readers find nothing there.
+        if self._mapping is not None:
+            self._mapping.close()
+            # The unused space is released. After a failure, readers find only zeros there.
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)
             os.close(self._descriptor)
-            self._memory = None
+            self._mapping = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment's file: `writer` and `sequence` as its name says."""
+    """One segment's file. `writer` and `sequence` are in its name."""
 
     path: Path
     writer: str
     sequence: int
 
     def closed(self) -> bool:
-        """Tell whether no process will append to it any more."""
+        """Tell whether the segment is closed: no process will append to it."""
         with self.path.open("rb") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -135,22 +137,28 @@ class Segment:
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return a spool's segments, by writer, each writer's in the order in which they were written."""
-    found = []
+    """Return a spool's segments, sorted by writer and sequence."""
+    segments = []
     for path in folder.glob(f"*{SUFFIX}"):
         writer, _, sequence = path.stem.rpartition("-")
         if writer and sequence.isdecimal():
-            found.append(segment_of(folder, writer, int(sequence)))
-    return sorted(found, key=lambda segment: (segment.writer, segment.sequence))
+            segments.append(segment_of(folder, writer, int(sequence)))
+    return sorted(segments, key=lambda segment: (segment.writer, segment.sequence))
 
 
 def segment_of(folder: Path, writer: str, sequence: int) -> Segment:
-    """Return a writer's segment, be it there or not."""
+    """Return a writer's segment. Its file may be missing.
+
+    Args:
+        folder: The spool's folder.
+        writer: The writer's name.
+        sequence: The number of the segment, from 0.
+    """
     return Segment(folder / f"{writer}-{sequence:08d}{SUFFIX}", writer, sequence)
 
 
 def remove_unpublished(folder: Path) -> None:
-    """Remove what writers left that ended while they were beginning a segment."""
+    """Remove unpublished segments of killed writers."""
     for path in folder.glob(f"*{_UNPUBLISHED}"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+        if time.time() - path.stat().st_mtime > _MAX_UNPUBLISHED_SECONDS:
             path.unlink(missing_ok=True)

@@ -1,11 +1,11 @@
-"""What the model server calls: one short record per answered request, on local disk before the answer leaves.
+"""The model server's prediction log: one record per request, written before the answer leaves.
 
 ``<spool>/<model>/predictions/``     segments of predictions: one record per request
 ``<spool>/<model>/labels/``          segments of labels: one record per call
-``<spool>/<model>/versions/<v>.json``  what is needed to read a version's requests: its inputs, task and classes
+``<spool>/<model>/versions/<v>.json``  the description of a version: its inputs, task and classes
 
-A record of predictions is one line of JSON, then the request's body as it came. What is with the kernel outlives the
-process, whatever ends it; only a crash of the machine itself can take the last seconds along.
+A record of predictions is one line of JSON, then the request's unchanged body. The kernel has the
+written records, so they outlive the process. Only a crash of the machine can lose the last seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Label = float | int | bool | str | None
 
 
 class LoggedVersion(BaseModel):
-    """What ``versions/<version>.json`` says: how the version's requests and predictions are read."""
+    """The content of ``versions/<version>.json``. The version's records are read with it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,10 +43,10 @@ class LoggedVersion(BaseModel):
 
 
 class PredictionLog:
-    """Logs what one process answers. Safe to use from several threads; it never raises into a request.
+    """Logs the answers of one process. Safe to use from several threads. It never raises.
 
     Attributes:
-        lost: How many records could not be written, because the disk was full, for example.
+        lost: The number of records not written, because of a full disk, for example.
     """
 
     def __init__(
@@ -55,7 +55,13 @@ class PredictionLog:
         segment_bytes: int = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
     ) -> None:
-        """Name the spool's folder; nothing is made before the first record. See `SegmentWriter`."""
+        """Prepare the log. No file is created before the first record.
+
+        Args:
+            folder: The spool's folder.
+            segment_bytes: The size of a segment; see `SegmentWriter`.
+            segment_seconds: The largest age of a segment in seconds; see `SegmentWriter`.
+        """
         self.lost = 0
         self._folder = folder
         self._limits = (segment_bytes, segment_seconds)
@@ -64,9 +70,9 @@ class PredictionLog:
         self._failing = False
         self._lock = threading.Lock()
 
-    def record(
+    def record(  # noqa: PLR0913 - called per request: no object is built for the arguments
         self,
-        id: str,
+        request_id: str,
         model: str,
         version: str,
         arm: str,
@@ -75,26 +81,26 @@ class PredictionLog:
         predictions: list[Any],
         manifest: Manifest,
     ) -> bool:
-        """Log one request that is about to be answered.
+        """Log one request before its answer is sent.
 
         Args:
-            id: The request's id, from `new_request_id`.
+            request_id: The request's id, from `new_request_id`.
             model: The registered model's name.
-            version: The version that answers.
+            version: The answering version.
             arm: ``champion``, ``challenger`` or ``shadow``.
             key: The targeting key.
-            body: The request's body, as it came.
+            body: The request's unchanged body.
             predictions: One prediction per row: a number, or a list of the classes' probabilities.
-            manifest: The manifest of the version's bundle, by which the body was read.
+            manifest: The manifest of the version's bundle. The body was read with it.
 
         Returns:
-            Whether it is written; if not, that was counted and logged.
+            Whether it is written. A failure is counted and logged.
         """
         try:
             if (model, version) not in self._described:
                 self._describe(model, version, manifest)
             head = {
-                "id": id,
+                "id": request_id,
                 "time": time.time_ns() // 1000,
                 "version": version,
                 "arm": arm,
@@ -103,81 +109,81 @@ class PredictionLog:
             }
             self._writer(model, PREDICTIONS).append(orjson.dumps(head), b"\n", body)
         except Exception as error:
-            return self._failed(error)
-        self._worked()
+            return self._record_failure(error)
+        self._record_success()
         return True
 
     def record_labels(self, model: str, labels: list[tuple[str, Label]]) -> bool:
-        """Log labels that have arrived.
+        """Log received labels.
 
         Args:
             model: The registered model's name.
-            labels: Prediction ids with what turned out to be true: a number, a truth value or a class's name.
+            labels: Prediction ids with their true values: a number, a boolean or a class's name.
 
         Returns:
-            Whether they are written; if not, the caller has to send them again.
+            Whether they are written. After a failure the caller has to send them again.
         """
         try:
             content = {"time": time.time_ns() // 1000, "labels": labels}
             self._writer(model, LABELS).append(orjson.dumps(content))
         except Exception as error:
-            return self._failed(error)
-        self._worked()
+            return self._record_failure(error)
+        self._record_success()
         return True
 
     def close(self) -> None:
-        """Close the segments; a later record begins new ones."""
+        """Close the segments. A later record begins new ones."""
         with self._lock:
             for writer in self._writers.values():
                 writer.close()
 
     def _writer(self, model: str, kind: str) -> SegmentWriter:
-        found = self._writers.get((model, kind))
-        if found is None:
+        writer = self._writers.get((model, kind))
+        if writer is None:
             with self._lock:
-                made = SegmentWriter(self._folder / model / kind, *self._limits)
-                found = self._writers.setdefault((model, kind), made)
-        return found
+                new_writer = SegmentWriter(self._folder / model / kind, *self._limits)
+                writer = self._writers.setdefault((model, kind), new_writer)
+        return writer
 
     def _describe(self, model: str, version: str, manifest: Manifest) -> None:
         path = self._folder / model / VERSIONS / f"{version}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        described = LoggedVersion(
+        version_description = LoggedVersion(
             inputs=manifest.inputs, task=manifest.task, classes=manifest.classes
         )
         with self._lock:
             hidden = path.with_suffix(f".{os.getpid()}.new")
-            hidden.write_text(described.model_dump_json(), encoding="utf-8")
+            hidden.write_text(version_description.model_dump_json(), encoding="utf-8")
             hidden.replace(path)
             self._described.add((model, version))
 
-    def _failed(self, error: Exception) -> bool:
-        # An answer is worth more than its record: whatever went wrong here is told, and the request goes on.
+    def _record_failure(self, error: Exception) -> bool:
+        # An answer is worth more than its record: the error is logged and the request continues.
         self.lost += 1
         if not self._failing:
             self._failing = True
             log.error("predictions cannot be logged: %s: %s", type(error).__name__, error)
         return False
 
-    def _worked(self) -> None:
+    def _record_success(self) -> None:
         if self._failing:
             self._failing = False
             log.warning("predictions are logged again; %d records were lost so far", self.lost)
 
 
 def spool_folder(environment: Environment) -> Path:
-    """Return the folder of an environment's spool: on a local disk of the machine that serves."""
+    """Return the folder of an environment's spool, on a local disk of the serving machine."""
     return environment.state / "spool"
 
 
 def open_prediction_log(environment: Environment) -> PredictionLog:
-    """Return a log into an environment's spool, for one process."""
+    """Return a log in an environment's spool, for one process."""
     return PredictionLog(spool_folder(environment))
 
 
 def spooled_models(environment: Environment) -> list[str]:
-    """Return the models of which this machine's spool holds something."""
+    """Return the models with a folder in this machine's spool."""
     folder = spool_folder(environment)
-    return (
-        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    )
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())

@@ -1,1 +1,1 @@
-"""MLflow's scoring protocol: requests as columns of typed values, and the refusals of what is not one."""
+"""MLflow's scoring protocol: requests as columns of typed values, and refusals."""

@@ -1,4 +1,4 @@
-"""The values of one input column: checked against its declared type and made what Polars takes."""
+"""Checks the values of one input column against its declared type and converts them for Polars."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from airworthy.protocol.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.spec.fields import ColumnType
 
 _NONE = type(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = 2**63
 
-# The JSON types that need no further look at each value, and what is allowed in words.
-_AS_THEY_ARE: dict[str, frozenset[type]] = {
+# Values of these JSON types need no conversion.
+_UNCHANGED_TYPES: dict[str, frozenset[type]] = {
     "float": frozenset({float, int}),
     "int": frozenset(),
     "bool": frozenset({bool}),
@@ -36,38 +36,43 @@ class InputColumn:
     """One column of ``manifest.inputs``."""
 
     def __init__(self, name: str, kind: ColumnType, nullable: bool) -> None:
-        """Pick the checks of the declared type.
+        """Select the checks of the declared type.
 
         Args:
             name: The column's name.
             kind: Its declared type.
-            nullable: Whether null is allowed; it is for every input but the event time.
+            nullable: Whether null is allowed. It is allowed for every input except the event time.
         """
         self.name = name
         self.nullable = nullable
         self.allowed = _ALLOWED[kind] + (" or null" if nullable else "")
-        self._as_they_are = _AS_THEY_ARE[kind] | ({_NONE} if nullable else set())
+        self._unchanged_types = _UNCHANGED_TYPES[kind] | ({_NONE} if nullable else set())
         self._convert: Callable[[Any], Any] = {"int": _whole_number, "datetime": _microseconds}.get(
-            kind, _never
+            kind, _reject
         )
 
     def read(self, values: list[Any]) -> list[Any]:
-        """Return the values as Polars takes them: times as microseconds since 1970-01-01 UTC, naive times being UTC.
+        """Return the values in types for Polars.
+
+        Times become microseconds since 1970-01-01 UTC. Naive times are UTC.
+
+        >>> InputColumn("time", "datetime", nullable=True).read(["1970-01-01T00:00:01Z", None])
+        [1000000, None]
 
         Raises:
-            RefusedError: naming the column and the first row whose value has another type.
+            RefusedError: when a value has another type. It names the column and the first such row.
         """
-        if self._as_they_are.issuperset(map(type, values)):
+        if self._unchanged_types.issuperset(map(type, values)):
             return values
-        return [self._one(value, row) for row, value in enumerate(values)]
+        return [self._read_value(value, row) for row, value in enumerate(values)]
 
-    def _one(self, value: Any, row: int) -> Any:
-        if type(value) in self._as_they_are:
+    def _read_value(self, value: Any, row: int) -> Any:
+        if type(value) in self._unchanged_types:
             return value
         try:
             return self._convert(value)
         except (ValueError, TypeError, OverflowError):
-            text = shown(value) if value is not None else "null"
+            text = short_repr(value) if value is not None else "null"
             raise RefusedError(
                 400,
                 f"{self.name}: received {text} (row {row}), allowed: {self.allowed}",
@@ -78,12 +83,12 @@ class InputColumn:
             ) from None
 
 
-def _never(value: Any) -> Any:
+def _reject(value: Any) -> Any:
     raise ValueError(value)
 
 
 def _whole_number(value: Any) -> int:
-    # Clients that keep whole numbers beside nulls in float columns send 3.0 for 3.
+    # Clients with whole numbers and nulls in a float column send 3.0 for 3.
     if (
         type(value) not in (int, float)
         or value != (number := int(value))
@@ -97,5 +102,5 @@ def _microseconds(value: Any) -> int:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    elapsed = moment - _EPOCH
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds

@@ -1,11 +1,11 @@
-"""MLflow's scoring protocol: a JSON body in one of its four forms becomes the columns of the model's inputs.
+"""MLflow's scoring protocol: parses a JSON body in one of its four forms into columns of inputs.
 
 ``{"dataframe_split": {"columns": [...], "data": [[...], ...]}}``
 ``{"dataframe_records": [{...}, ...]}``
 ``{"inputs": {column: [...]}}`` or ``{"inputs": [{...}, ...]}``
 ``{"instances": [{...}, ...]}`` or ``{"instances": {column: [...]}}``
 
-Columns that the model does not know are ignored, as MLflow does; one that it needs is never made up.
+Unknown columns are ignored, as in MLflow. A missing input is refused, never filled in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from airworthy.protocol.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, short_repr
 
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _ONE_OF = "exactly one of " + ", ".join(FORMS)
@@ -24,10 +24,18 @@ _COLUMNS_OR_ROWS = "{column: [value, ...], ...} or [{column: value, ...}, ...]"
 
 
 def parse_body(body: bytes, names: list[str], max_rows: int) -> list[list[Any]]:
-    """Return one list of values per name, in the order of `names`, all of the same length of 1 to `max_rows`.
+    """Return one list of values per name, all of the same length.
+
+    >>> parse_body(b'{"inputs": {"hour": [8, 9], "extra": [0, 0]}}', ["hour"], 10)
+    [[8, 9]]
+
+    Args:
+        body: The request's body, JSON.
+        names: The names of the inputs, in the order of the result.
+        max_rows: The largest number of rows. The smallest is 1.
 
     Raises:
-        RefusedError: 400, naming what is malformed; 413 for too many rows.
+        RefusedError: 400 for a malformed body, naming the fault; 413 for too many rows.
     """
     form, content = _form_and_content(body)
     if form == "dataframe_split":
@@ -45,11 +53,13 @@ def _form_and_content(body: bytes) -> tuple[str, Any]:
             400, f"the body is not valid JSON: {error}", allowed=f"a JSON object with {_ONE_OF}"
         ) from None
     if type(request) is not dict:
-        raise _malformed("the body", shown(request), f"a JSON object with {_ONE_OF}")
-    # MLflow's clients may add `params`; these models take none, so only an empty one changes nothing.
+        raise _malformed("the body", short_repr(request), f"a JSON object with {_ONE_OF}")
+    # MLflow's clients may add `params`. These models take none, so only empty ones are ignored.
     keys = [key for key in request if key != "params" or request[key]]
     if len(keys) != 1 or keys[0] not in FORMS:
-        raise _malformed("the body", f"keys {', '.join(map(shown, keys)) or 'none'}"[:300], _ONE_OF)
+        raise _malformed(
+            "the body", f"keys {', '.join(map(short_repr, keys)) or 'none'}"[:300], _ONE_OF
+        )
     return keys[0], request[keys[0]]
 
 
@@ -61,22 +71,22 @@ def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]
     ):
         raise _malformed(
             "dataframe_split",
-            shown(content),
+            short_repr(content),
             '{"columns": [name, ...], "data": [[value, ...], ...]}',
         )
     columns, rows = content["columns"], content["data"]
     _check_count(len(rows), "dataframe_split", max_rows)
     for row, values in enumerate(rows):
         if type(values) is not list or len(values) != len(columns):
-            received = f"{len(values)} values" if type(values) is list else shown(values)
+            received = f"{len(values)} values" if type(values) is list else short_repr(values)
             raise _malformed(
                 "dataframe_split.data", received, f"a list of {len(columns)} values", row
             )
-    return [[values[place] for values in rows] for place in _places(columns, names)]
+    return [[values[index] for values in rows] for index in _column_indexes(columns, names)]
 
 
-def _places(columns: list[Any], names: list[str]) -> list[int]:
-    places = []
+def _column_indexes(columns: list[Any], names: list[str]) -> list[int]:
+    indexes = []
     for name in names:
         if columns.count(name) != 1:
             if name in columns:
@@ -86,13 +96,13 @@ def _places(columns: list[Any], names: list[str]) -> list[int]:
                     "each column once",
                 )
             raise _missing(name, columns)
-        places.append(columns.index(name))
-    return places
+        indexes.append(columns.index(name))
+    return indexes
 
 
 def _from_records(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
     if type(content) is not list:
-        raise _malformed(form, shown(content), "[{column: value, ...}, ...]")
+        raise _malformed(form, short_repr(content), "[{column: value, ...}, ...]")
     _check_count(len(content), form, max_rows)
     try:
         return [[record[name] for record in content] for name in names]
@@ -101,32 +111,32 @@ def _from_records(content: Any, names: list[str], form: str, max_rows: int) -> l
 
 
 def _bad_record(records: list[Any], names: list[str], form: str) -> RefusedError:
-    """Return why the first wrong record is wrong."""
+    """Return the refusal of the first wrong record."""
     allowed = "[{column: value, ...}, ...]"
     for row, record in enumerate(records):
         if type(record) is not dict:
-            return _malformed(form, shown(record), allowed, row)
+            return _malformed(form, short_repr(record), allowed, row)
         for name in names:
             if name not in record:
                 return _missing(name, record, row)
-    return _malformed(form, shown(records), allowed)
+    return _malformed(form, short_repr(records), allowed)
 
 
 def _from_columns(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
     if type(content) is not dict:
-        raise _malformed(form, shown(content), _COLUMNS_OR_ROWS)
+        raise _malformed(form, short_repr(content), _COLUMNS_OR_ROWS)
     columns = []
     for name in names:
         if name not in content:
             raise _missing(name, content)
         if type(content[name]) is not list:
             raise _malformed(
-                f"{form}.{name}", shown(content[name]), "a list of values, one per row"
+                f"{form}.{name}", short_repr(content[name]), "a list of values, one per row"
             )
         columns.append(content[name])
     lengths = {name: len(values) for name, values in content.items() if type(values) is list}
     if len(set(lengths.values())) > 1:
-        received = ", ".join(f"{shown(name)}: {length}" for name, length in lengths.items())
+        received = ", ".join(f"{short_repr(name)}: {length}" for name, length in lengths.items())
         raise _malformed(
             form, f"columns of different lengths ({received[:200]})", "columns of one length"
         )
@@ -149,9 +159,9 @@ def _check_count(rows: int, form: str, max_rows: int) -> None:
         )
 
 
-def _missing(name: str, found: Iterable[Any], row: int | None = None) -> RefusedError:
-    there = [column for column in found if isinstance(column, str)]
-    guess = difflib.get_close_matches(name, there[:200], n=1)
+def _missing(name: str, columns: Iterable[Any], row: int | None = None) -> RefusedError:
+    received = [column for column in columns if isinstance(column, str)]
+    guess = difflib.get_close_matches(name, received[:200], n=1)
     where = "" if row is None else f" (row {row})"
     hint = f"; did you mean {name!r} by {guess[0]!r}?" if guess else ""
     return RefusedError(
@@ -159,7 +169,7 @@ def _missing(name: str, found: Iterable[Any], row: int | None = None) -> Refused
         f"{name}: this column is missing{where}{hint}",
         field=name,
         row=row,
-        received=f"columns {', '.join(there)}"[:300],
+        received=f"columns {', '.join(received)}"[:300],
         allowed="every input of the model; null where a value is unknown",
     )
 

@@ -1,4 +1,4 @@
-"""Requests that are refused: an HTTP status, one sentence, and what would have been accepted."""
+"""Refusals of requests: an HTTP status, one sentence, and the accepted values."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
 
 
-def shown(value: object) -> str:
-    """Return a short text of a received value, however large it is."""
+def short_repr(value: object) -> str:
+    """Return a short text of a received value of any size.
+
+    >>> short_repr(list(range(1000)))
+    '[0, 1, 2, 3, 4, 5, ...]'
+    """
     return _short.repr(value)
 
 
 class RefusedError(Exception):
-    """A request that is answered with a 4xx or 5xx status and a body that says what to change."""
+    """A refused request: its response has a 4xx or 5xx status and a body with the next step."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - mirrors the fields of the response's JSON
         self,
         status: int,
         problem: str,
@@ -30,16 +34,16 @@ class RefusedError(Exception):
         allowed: str | None = None,
         next_step: str | None = None,
     ) -> None:
-        """Keep the parts apart, so that a client can use each.
+        """Keep the parts apart: a client can use each.
 
         Args:
             status: The HTTP status.
-            problem: One sentence; it names the field, when one is concerned.
-            field: The column or key that is wrong.
+            problem: One sentence. It names the field, if one is wrong.
+            field: The wrong column or key.
             row: The first wrong row, counted from 0.
-            received: What was found.
-            allowed: What would have been accepted.
-            next_step: What to do next.
+            received: The received value.
+            allowed: The accepted values.
+            next_step: The action to take next.
         """
         super().__init__(problem)
         self.status = status
@@ -54,12 +58,15 @@ class RefusedError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The reply's JSON: the parts that are known."""
+        """The response's JSON: the parts with a value."""
         return {name: part for name, part in self.parts.items() if part is not None}
 
 
 def refusal_of(error: AirworthyError) -> RefusedError:
-    """Return the reply for an error of loading a version: 409 when it will fail again, 503 when it may pass."""
+    """Return the response for an error of loading a version.
+
+    The status is 409 for a terminal error, and 503 for a transient one.
+    """
     return RefusedError(
         409 if isinstance(error, TerminalError) else 503,
         f"{error.model}: {error.problem}" if error.model else error.problem,

@@ -1,4 +1,4 @@
-"""What MLflow and the libraries below it raise, as the two kinds of error that Airworthy knows."""
+"""Converts exceptions of MLflow and its client libraries into terminal and transient errors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 
-# Asking again gives the same answer. MLflow gives everything else, such as a lost connection, another code.
-_FINAL = frozenset(
+# Error codes of refusals: a retry gives the same answer. A lost connection, for one, has another
+# code.
+_TERMINAL_CODES = frozenset(
     {
         "ALREADY_EXISTS",
         "CUSTOMER_UNAUTHORIZED",
@@ -26,16 +27,16 @@ _FINAL = frozenset(
         "UNAUTHENTICATED",
     }
 )
-# Their exceptions mean a network, a database or a store that did not answer.
-_REMOTE = frozenset(
+# Exceptions of these libraries mean that a network, a database or a store did not answer.
+_CLIENT_LIBRARIES = frozenset(
     {"boto3", "botocore", "google", "requests", "s3transfer", "sqlalchemy", "urllib3"}
 )
-_SHOWN = 300
+_MAX_MESSAGE_LENGTH = 300
 
 
 @contextmanager
-def explained(environment: Environment) -> Iterator[None]:
-    """Turn what MLflow and its stores raise in the block into an error that tells its reader what to do.
+def mlflow_errors(environment: Environment) -> Iterator[None]:
+    """Convert exceptions of MLflow and its stores in the block into errors with a next step.
 
     Raises:
         TerminalError: when MLflow refuses.
@@ -46,20 +47,20 @@ def explained(environment: Environment) -> Iterator[None]:
     except AirworthyError:
         raise
     except Exception as error:
-        known = explain(error, environment)
-        if known is None:
+        converted = convert_error(error, environment)
+        if converted is None:
             raise
-        raise known from error
+        raise converted from error
 
 
-def explain(error: Exception, environment: Environment) -> AirworthyError | None:
-    """Return the error to raise in place of one of MLflow's or of what it reaches its stores with; else None."""
+def convert_error(error: Exception, environment: Environment) -> AirworthyError | None:
+    """Convert an error of MLflow or its client libraries; return None for any other."""
     library = type(error).__module__.partition(".")[0]
-    if library not in {"mlflow", *_REMOTE}:
+    if library not in {"mlflow", *_CLIENT_LIBRARIES}:
         return None
-    message = (str(error).strip() or type(error).__name__).splitlines()[0][:_SHOWN]
+    message = (str(error).strip() or type(error).__name__).splitlines()[0][:_MAX_MESSAGE_LENGTH]
     address = without_secrets(environment.tracking_uri)
-    if getattr(error, "error_code", None) in _FINAL:
+    if getattr(error, "error_code", None) in _TERMINAL_CODES:
         return TerminalError(f"MLflow refused: {without_secrets(message)}", received=address)
     return TransientError(
         f"MLflow or its store did not answer: {without_secrets(message)}",
@@ -69,5 +70,9 @@ def explain(error: Exception, environment: Environment) -> AirworthyError | None
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the user and password of every address in it hidden."""
+    """Replace the user and password of every address in a text.
+
+    >>> without_secrets("postgresql://me:secret@db/mlflow")
+    'postgresql://***@db/mlflow'
+    """
     return re.sub(r"(?<=://)[^/\s]+@", "***@", text)

@@ -1,7 +1,7 @@
-"""The code of every logged model ("models from code", so that nothing is pickled).
+"""The code of every logged model ("models from code": nothing is pickled).
 
-MLflow runs this file when it loads a model version anywhere: ``mlflow.pyfunc.load_model("models:/NAME@champion")``
-takes the same raw rows as the model server does.
+MLflow runs this file when it loads a model version.
+``mlflow.pyfunc.load_model("models:/NAME@champion")`` takes the same raw rows as the model server.
 """
 
 from __future__ import annotations
@@ -13,30 +13,41 @@ import mlflow
 import polars as pl
 from mlflow.pyfunc import PythonModel
 from mlflow.types.type_hints import TypeFromExample
+from typing_extensions import override
 
 from airworthy.bundle import ModelBundle
 from airworthy.features import polars_schema
 
 
 class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
-    """MLflow's python function around a model bundle."""
+    """A model bundle as a python function of MLflow."""
 
     def load_context(self, context: Any) -> None:
-        """Load the bundle that was logged with the model."""
+        """Load the bundle logged with the model."""
         self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
 
-    # The hint makes MLflow hand over rows as the input example has them: a pandas frame.
+    # The hint makes MLflow pass rows in the form of the input example: a pandas frame.
+    @override
     def predict(
         self, context: Any, model_input: TypeFromExample, params: dict[str, Any] | None = None
     ) -> Any:
-        """Predict a pandas frame of raw rows; see `ModelBundle.predict` for what comes back."""
+        """Predict raw rows.
+
+        Args:
+            context: Of MLflow; not used.
+            model_input: A pandas frame of raw rows.
+            params: Of MLflow; not used.
+
+        Returns:
+            The predictions; see `ModelBundle.predict`.
+        """
         schema = polars_schema(self.bundle.manifest.inputs)
         columns = {name: pl.Series(name, model_input[name], strict=False) for name in schema}
-        frame = pl.DataFrame(columns).select(_conform(name, kind) for name, kind in schema.items())
+        frame = pl.DataFrame(columns).select(_cast(name, kind) for name, kind in schema.items())
         return self.bundle.predict(frame)
 
 
-def _conform(name: str, kind: pl.DataType) -> pl.Expr:
+def _cast(name: str, kind: pl.DataType) -> pl.Expr:
     if isinstance(kind, pl.Datetime):
         return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return pl.col(name).cast(kind)

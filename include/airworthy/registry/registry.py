@@ -1,13 +1,12 @@
-"""Registered versions: reading them, registering once per idempotency key, moving the champion alias.
+"""The model registry: reads versions, registers once per idempotency key, moves the champion alias.
 
-MLflow's registry is the record; a version's tags hold what Airworthy knows of it. `champion` and `challenger` are
-registry aliases.
+The versions and their tags are in MLflow's registry. `champion` and `challenger` are registry
+aliases.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.registry.model_files import download_model, logged_model_id
 from airworthy.registry.tags import BUNDLE_DIGEST, IDEMPOTENCY_KEY, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.registry.tracking import connect
 
@@ -30,25 +30,25 @@ class Registry:
     """One environment's model registry."""
 
     def __init__(self, environment: Environment, client: MlflowClient) -> None:
-        """Keep the client; see `open_registry`."""
+        """See `open_registry`."""
         self.environment = environment
         self.client = client
 
     def models(self) -> list[str]:
         """Return the names of all registered models, sorted."""
         return sorted(
-            found.name for found in self.client.search_registered_models(max_results=1000)
+            model.name for model in self.client.search_registered_models(max_results=1000)
         )
 
     def champion(self, model: str) -> str | None:
-        """Return the version that the champion alias names, or None."""
-        return self._named(model, CHAMPION)
+        """Return the version with the champion alias, or None."""
+        return self._version_by_alias(model, CHAMPION)
 
     def challenger(self, model: str) -> str | None:
-        """Return the version that the challenger alias names, which is under rollout, or None."""
-        return self._named(model, CHALLENGER)
+        """Return the version with the challenger alias (it is under rollout), or None."""
+        return self._version_by_alias(model, CHALLENGER)
 
-    def _named(self, model: str, alias: str) -> str | None:
+    def _version_by_alias(self, model: str, alias: str) -> str | None:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -71,35 +71,34 @@ class Registry:
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            known = (
-                ", ".join(sorted((str(v.version) for v in self.versions(model)), key=int)) or "none"
-            )
+            versions = [str(each.version) for each in self.versions(model)]
             raise TerminalError(
                 "there is no such version",
                 model=model,
                 received=version,
-                allowed=known,
+                allowed=", ".join(versions) or "none",
                 next_step=f"airworthy ledger {model}",
             ) from error
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
-        """Return a model's versions, oldest first; only those with this idempotency key, when one is given."""
-        asked = f"name = '{model}'" + (f" and tag.`{IDEMPOTENCY_KEY}` = '{key}'" if key else "")
+        """Return a model's versions, oldest first; with an idempotency key, only its own."""
+        query = f"name = '{model}'" + (f" and tag.`{IDEMPOTENCY_KEY}` = '{key}'" if key else "")
         return sorted(
-            self.client.search_model_versions(asked, max_results=10_000),
+            self.client.search_model_versions(query, max_results=10_000),
             key=lambda v: int(v.version),
         )
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
-        """Return the local folder of a version's bundle and the digest recorded at its registration."""
-        found = self.version(model, version)
-        return self.download(found.source, BUNDLE_ARTIFACT), self.tag(found, BUNDLE_DIGEST)
+        """Return the local folder of a version's bundle, and its recorded digest."""
+        registered = self.version(model, version)
+        folder = self.download(registered.source, BUNDLE_ARTIFACT)
+        return folder, self.tag(registered, BUNDLE_DIGEST)
 
     def tag(self, version: ModelVersion, name: str) -> str:
-        """Return a tag that every version has which Airworthy registered.
+        """Return a tag set by Airworthy at every registration.
 
         Raises:
-            TerminalError: when the version was made by other means.
+            TerminalError: when the version was not registered by Airworthy.
         """
         if name not in version.tags:
             raise TerminalError(
@@ -112,38 +111,15 @@ class Registry:
         return str(version.tags[name])
 
     def example(self, model: str, version: str) -> dict[str, Any] | None:
-        """Return a body that the model server accepts, as it was logged with the model."""
+        """Return the logged example of a request body for the model server, or None."""
         path = self.download(self.version(model, version).source, "serving_input_example.json")
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def download(self, model_uri: str, artifact: str) -> Path:
-        """Return a local path of a logged model's artifact.
+        """Return a local path of a logged model's artifact; a remote model is downloaded once."""
+        return download_model(self.environment, model_uri) / artifact
 
-        Nothing is copied when it is local already; else the model is fetched into the state folder, once.
-        """
-        import mlflow
-
-        if (
-            self.environment.tracking_uri.startswith("sqlite:")
-            and "://" not in self.environment.artifacts
-        ):
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri)) / artifact
-        kept = self.environment.state / "models" / _model_id(model_uri)
-        if not kept.is_dir():
-            # It appears whole or not at all, whoever else fetches it at this moment.
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=kept.parent) as partial:
-                fetched = mlflow.artifacts.download_artifacts(
-                    artifact_uri=model_uri, dst_path=partial
-                )
-                try:
-                    Path(fetched).rename(kept)
-                except OSError:
-                    if not kept.is_dir():
-                        raise
-        return kept / artifact
-
-    def run_text(self, run_id: str, artifact: str) -> str:
+    def run_artifact_text(self, run_id: str, artifact: str) -> str:
         """Return the text of a run's artifact."""
         import mlflow
 
@@ -154,51 +130,59 @@ class Registry:
     ) -> tuple[str, bool]:
         """Register a logged model once per idempotency key.
 
+        Args:
+            model: The registered model's name; it is created when it is missing.
+            key: The idempotency key.
+            model_uri: The logged model.
+            run_id: Its MLflow run.
+            tags: The tags of the version.
+
         Returns:
-            The version, and whether it was made now; a repeated key gives the version it made the first time.
+            The version, and True when it was created now. A repeated key gives the first version.
         """
         from mlflow.exceptions import MlflowException
 
         with self._lock(model, "register"):
-            known = self.versions(model, key)
-            if known:
-                return str(known[0].version), False
+            existing = self.versions(model, key)
+            if existing:
+                return str(existing[0].version), False
             try:
                 self.client.create_registered_model(model)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            made = self.client.create_model_version(
+            created = self.client.create_model_version(
                 model,
                 model_uri,
                 run_id=run_id,
-                model_id=_model_id(model_uri),
+                model_id=logged_model_id(model_uri),
                 tags={**tags, IDEMPOTENCY_KEY: key},
             )
-            return str(made.version), True
+            return str(created.version), True
 
     def promote(
         self, model: str, version: str, expected: str | None, *, even_if_rolled_back: bool = False
     ) -> str | None:
-        """Move the champion alias to `version`, if it still names `expected`. Moving it twice changes nothing.
+        """Move the champion alias from `expected` to `version`. Moving it twice changes nothing.
 
         Args:
             model: The registered model's name.
             version: The version to serve.
-            expected: The champion that the decision was made against.
-            even_if_rolled_back: A person named this version to be brought back.
+            expected: The champion at the time of the decision.
+            even_if_rolled_back: Allow a rolled-back version: a person named it.
 
         Returns:
-            The version that was champion before.
+            The previous champion.
 
         Raises:
-            TerminalError: when the version was rejected or rolled back, or another one became champion meanwhile.
+            TerminalError: when the version was rejected or rolled back, or another one became
+                champion meanwhile.
         """
         with self._lock(model, "champion"):
             current = self.champion(model)
             if current == version:
                 return expected
-            self._demand_releasable(model, version, even_if_rolled_back)
+            self._require_releasable(model, version, even_if_rolled_back)
             if current != expected:
                 raise TerminalError(
                     "another version became champion after the verdict was made",
@@ -211,21 +195,21 @@ class Registry:
             self.client.set_registered_model_alias(model, CHAMPION, version)
             return current
 
-    def name_challenger(self, model: str, version: str) -> None:
-        """Give the challenger alias to the version under rollout.
+    def set_challenger(self, model: str, version: str) -> None:
+        """Move the challenger alias to the version under rollout.
 
         Raises:
             TerminalError: when the version was rejected or rolled back.
         """
-        self._demand_releasable(model, version, even_if_rolled_back=False)
+        self._require_releasable(model, version, even_if_rolled_back=False)
         self.client.set_registered_model_alias(model, CHALLENGER, version)
 
-    def forget_challenger(self, model: str, version: str) -> None:
-        """Take the challenger alias away, if it names this version."""
+    def unset_challenger(self, model: str, version: str) -> None:
+        """Delete the challenger alias, if this version has it."""
         if self.challenger(model) == version:
             self.client.delete_registered_model_alias(model, CHALLENGER)
 
-    def _demand_releasable(self, model: str, version: str, even_if_rolled_back: bool) -> None:
+    def _require_releasable(self, model: str, version: str, even_if_rolled_back: bool) -> None:
         tags = self.version(model, version).tags
         if ROLLED_BACK in tags and not even_if_rolled_back:
             raise TerminalError(
@@ -234,7 +218,8 @@ class Registry:
                 stage="release",
                 received=f"rolled back: {tags[ROLLED_BACK]}",
                 allowed="versions that were not rolled back",
-                next_step=f"to bring it back all the same: airworthy rollback {model} --to-version {version}",
+                next_step=f"to bring it back anyway: airworthy rollback {model} --to-version "
+                f"{version}",
             )
         status = tags.get(VALIDATION_STATUS)
         if status != "approved":
@@ -247,8 +232,8 @@ class Registry:
                 next_step="train a new challenger",
             )
 
-    def releasing(self, model: str) -> FileLock:
-        """Return the lock under which alias, ledger and server change together."""
+    def release_lock(self, model: str) -> FileLock:
+        """Return the lock for a change of alias, ledger and server."""
         return self._lock(model, "release")
 
     def _lock(self, model: str, purpose: str) -> FileLock:
@@ -263,8 +248,3 @@ def open_registry(environment: Environment) -> Registry:
         TransientError: when MLflow cannot be reached.
     """
     return Registry(environment, connect(environment))
-
-
-def _model_id(model_uri: str) -> str:
-    """Return the id of a logged model, ``m-...``; a tracking server wants it beside the address."""
-    return model_uri.rsplit("/", 1)[-1]

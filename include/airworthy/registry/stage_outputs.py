@@ -1,4 +1,4 @@
-"""What the stages handed over about a version, kept on its MLflow run: its release can go on later, by anybody."""
+"""The stages' outputs about a version, logged to its MLflow run for a later release."""
 
 from __future__ import annotations
 
@@ -12,28 +12,41 @@ from airworthy.registry.registry import Registry
 _FILE = "delivery.json"
 
 
-def keep_delivery(
+def log_stage_outputs(
     registry: Registry,
     version: VersionRef,
     dataset: DatasetRef,
     challenger: ModelRef,
     verdict: Verdict,
 ) -> None:
-    """Keep what a release needs; the last verdict on a version replaces an earlier one."""
-    handed = {"dataset": dataset, "challenger": challenger, "verdict": verdict, "version": version}
-    content = {name: ref.model_dump(mode="json") for name, ref in handed.items()}
+    """Log the inputs of a release. The last verdict on a version replaces an earlier one.
+
+    Args:
+        registry: The model registry.
+        version: The registered version.
+        dataset: Its dataset version.
+        challenger: The trained challenger.
+        verdict: The outcome of its gates.
+    """
+    outputs = {"dataset": dataset, "challenger": challenger, "verdict": verdict, "version": version}
+    content = {name: output.model_dump(mode="json") for name, output in outputs.items()}
     run_id = registry.version(version.model, version.version).run_id
     registry.client.log_text(run_id, json.dumps(content, indent=1), _FILE)
 
 
-def read_delivery(registry: Registry, model: str, version: str) -> dict[str, Any]:
-    """Return what was kept, by the names that stages know it by.
+def read_stage_outputs(registry: Registry, model: str, version: str) -> dict[str, Any]:
+    """Return the logged outputs as JSON values, by the names of the stages' inputs.
+
+    Args:
+        registry: The model registry.
+        model: The model.
+        version: The registered version.
 
     Raises:
-        TerminalError: when there is no such version, or nothing was kept.
+        TerminalError: when there is no such version, or nothing was logged for it.
     """
     run_id = registry.version(model, version).run_id
-    if _FILE not in {found.path for found in registry.client.list_artifacts(run_id)}:
+    if _FILE not in {artifact.path for artifact in registry.client.list_artifacts(run_id)}:
         raise TerminalError(
             f"nothing is known of version {version} that it could be released by",
             model=model,
@@ -41,4 +54,4 @@ def read_delivery(registry: Registry, model: str, version: str) -> dict[str, Any
             allowed="versions that the register stage made",
             next_step=f"airworthy run {model}, with the end of its data as --as-of",
         )
-    return dict(json.loads(registry.run_text(run_id, _FILE)))
+    return dict(json.loads(registry.run_artifact_text(run_id, _FILE)))

@@ -1,9 +1,9 @@
-"""The names of all tags that Airworthy sets or reads in MLflow. They are stored: a changed name loses what was tagged.
+"""The names of all MLflow tags of Airworthy. They are stored: a changed name loses its old values.
 
-A run and the version that is registered from it share the tags of the training.
+A run and its registered version share the tags of the training.
 """
 
-# Of a training: on its MLflow run, and on the version that was registered from it.
+# Of a training: on its MLflow run, and on its registered version.
 RUN_ID = "airworthy.run_id"
 DAG_ID = "airworthy.dag_id"
 REASON = "airworthy.reason"
@@ -31,15 +31,15 @@ WINDOW_START = "airworthy.window_start"
 WINDOW_END = "airworthy.window_end"
 DATA_WARNINGS = "airworthy.data_warnings"
 DECISION = "airworthy.decision"
-"""The id of the decision in the ledger that asked for the training."""
+"""The id of the retraining decision in the ledger behind this training."""
 METRIC_PREFIX = "metric."
-"""Stands before the name of each of the challenger's metrics."""
+"""The prefix of the tags with the challenger's metrics."""
 
-# Of what came later: on the version.
+# Of later events: on the version.
 ROLLED_BACK = "airworthy.rolled_back"
-"""The reason of the rollback; the tag is taken away when a person brings the version back."""
+"""The reason of the rollback; the tag is deleted when a person brings the version back."""
 MONITORING = "airworthy.monitoring"
-"""The monitor's last word on the champion."""
+"""The monitor's last decision on the champion."""
 
 # Of a dataset: on the input of an MLflow run.
 INPUT_DIGEST = "digest"

@@ -1,4 +1,4 @@
-"""Reaching MLflow: tracking and registry addresses, and one experiment per model."""
+"""Connects to MLflow: tracking and registry addresses, and one experiment per model."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from airworthy.registry.mlflow_errors import without_secrets
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# MLflow reports usage to its makers unless told otherwise; nothing here may leave the house unasked.
+# MLflow sends usage statistics by default.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# Standard output is for what a stage hands over.
+# Standard output is for the output of a stage.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
 
 
 def connect(environment: Environment) -> MlflowClient:
-    """Point MLflow's fluent functions at the environment and return a client for it.
+    """Configure MLflow's fluent functions for the environment; return a client for it.
 
     Raises:
         TransientError: when the tracking server or its database cannot be reached.
@@ -43,7 +43,7 @@ def connect(environment: Environment) -> MlflowClient:
 
 
 def _make_tables(environment: Environment, client: MlflowClient) -> None:
-    """Create the SQLite tables under a lock: two processes migrating an empty file at once break it."""
+    """Create the SQLite tables under a lock: two concurrent migrations break an empty file."""
     Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(
         parents=True, exist_ok=True
     )
@@ -53,33 +53,39 @@ def _make_tables(environment: Environment, client: MlflowClient) -> None:
 
 
 def experiment_id(environment: Environment, client: MlflowClient, model: str) -> str:
-    """Return the id of the model's experiment, which is made when it is missing.
+    """Return the id of the model's experiment; create it when it is missing.
+
+    Args:
+        environment: Gives the tracking address and the location of artifacts.
+        client: A client for it.
+        model: The model; its experiment has the same name.
 
     Raises:
         TransientError: when MLflow cannot be reached.
     """
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(model)
-    if found is None:
+    experiment = client.get_experiment_by_name(model)
+    if experiment is None:
         location = artifact_location(environment, model)
         try:
             return str(client.create_experiment(model, artifact_location=location))
         except MlflowException as error:
-            # Another run made it in between; anything else leaves it missing and is a fault of the connection.
-            found = client.get_experiment_by_name(model)
-            if found is None:
+            # Another run may have created it meanwhile. If it is still missing, the connection
+            # failed.
+            experiment = client.get_experiment_by_name(model)
+            if experiment is None:
                 raise TransientError(
                     f"the MLflow experiment cannot be made: {error.message}",
                     model=model,
                     received=without_secrets(environment.tracking_uri),
                     next_step="check that MLflow is up, then retry",
                 ) from error
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def artifact_location(environment: Environment, model: str) -> str | None:
-    """Return where a model's artifacts go; None leaves the choice to a tracking server."""
+    """Return the location of a model's artifacts; None: the tracking server decides."""
     if not environment.tracking_uri.startswith("sqlite:"):
         return None
     if "://" in environment.artifacts:

@@ -1,4 +1,4 @@
-"""Writing a training run to MLflow: parameters, datasets, metrics, the model with its signature and example."""
+"""Logs a training run to MLflow: tags, datasets, the model with signature and input example."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ _SIGNATURE_TYPES = {
 
 @contextmanager
 def training_run(job: Job, key: str) -> Iterator[RunInfo]:
-    """Open an MLflow run for a training and yield its info; it ends FINISHED, or FAILED when the block raises.
+    """Open an MLflow run for a training and yield its info.
 
-    A run of the same Airflow run that a killed task left open is closed as KILLED first, so that a retry leaves one
-    run that counts.
+    It ends as FINISHED, or as FAILED when the block raises. A killed task may have left an open run
+    of the same Airflow run. It is closed as KILLED first, so one run remains valid after a retry.
     """
     import mlflow
 
@@ -68,14 +68,14 @@ def training_run(job: Job, key: str) -> Iterator[RunInfo]:
 
 
 def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None:
-    # Compared here: a run id may hold quotes, which MLflow's filters cannot express.
-    for left in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
-        if left.data.tags.get(RUN_ID) == run_id:
-            client.set_terminated(left.info.run_id, status="KILLED")
+    # Filtered here: a run id may hold quotes, and MLflow's filters cannot express them.
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if run.data.tags.get(RUN_ID) == run_id:
+            client.set_terminated(run.info.run_id, status="KILLED")
 
 
 def run_tags(job: Job, key: str) -> dict[str, str]:
-    """Return what a run and a version are tagged with: who, what, when, why."""
+    """Return the tags of a run and of its version: requester, run, time, reason, code."""
     return {
         RUN_ID: job.run.run_id,
         DAG_ID: job.run.dag_id or "",
@@ -89,14 +89,14 @@ def run_tags(job: Job, key: str) -> dict[str, str]:
     }
 
 
-def log_dataset(job: Job, dataset: DatasetRef) -> None:
-    """Log the dataset version to the active run under our own digest (MLflow's reads a part of the rows only)."""
+def log_dataset(dataset: DatasetRef) -> None:
+    """Log the dataset version to the active run, with our digest: MLflow's reads some rows only."""
     import mlflow
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
     source = DeltaDatasetSource(path=dataset.table, delta_table_version=dataset.version)
-    # MLflow keeps at most 36 characters of a digest; the whole one is in the tags.
+    # MLflow allows at most 36 characters of a digest; the whole one is in the tags.
     logged = MetaDataset(source, name=dataset.id, digest=dataset.digest[:36])
     tags = {
         INPUT_DIGEST: dataset.digest,
@@ -107,12 +107,12 @@ def log_dataset(job: Job, dataset: DatasetRef) -> None:
 
 
 def log_model(job: Job, bundle: Path, example: pl.DataFrame) -> str:
-    """Log a bundle to the active run as a model that takes raw rows; return its URI.
+    """Log a bundle to the active run as a model of raw rows; return its URI.
 
     Args:
-        job: Gives the input columns for the signature.
-        bundle: The bundle's folder; it must be called ``bundle``.
-        example: A few raw rows; they become the input example and are predicted once as a check.
+        job: Gives the input columns of the signature.
+        bundle: The bundle's folder; its name must be ``bundle``.
+        example: A few raw rows: the input example. They are predicted once as a check.
     """
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
@@ -138,7 +138,7 @@ def log_model(job: Job, bundle: Path, example: pl.DataFrame) -> str:
 
 
 def _example_frame(example: pl.DataFrame) -> Any:
-    """Return the rows as pandas, times without a zone: MLflow's signature has no zoned type."""
+    """Return the rows as pandas, without time zones: MLflow's signature has no zoned type."""
     import polars as pl
 
     plain = example.with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
@@ -146,7 +146,7 @@ def _example_frame(example: pl.DataFrame) -> Any:
 
 
 def log_json(name: str, value: Any) -> None:
-    """Keep a JSON document with the active run."""
+    """Log a JSON document to the active run."""
     import mlflow
 
     mlflow.log_text(json.dumps(value, indent=1), name)

@@ -1,1 +1,1 @@
-"""Release: from an approved version to one that serves."""
+"""Release: from an approved version to the version that serves."""

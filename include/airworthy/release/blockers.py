@@ -1,47 +1,119 @@
-"""May this version take over? A pure answer, with the reasons."""
+"""Blockers: the reasons against a version's release."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from airworthy.handover import RunRequest
+from airworthy.errors import TerminalError
+from airworthy.handover import RunRequest, Verdict, VersionRef
+from airworthy.job import Job
+from airworthy.ledger import Entry
+from airworthy.registry.registry import Registry
+from airworthy.registry.tags import AS_OF, BUNDLE_DIGEST, ROLLED_BACK
+from airworthy.release.release_record import approval_blockers
+from airworthy.release.release_rules import release_rules
 
 
 def release_blockers(
     run: RunRequest,
     *,
-    releasable: bool,
-    gate_reasons: list[str],
+    verdict: Verdict,
     status: str,
     champion_as_of: datetime | None,
     rolled_back: str | None = None,
 ) -> list[str]:
-    """Return why a version must not take ``champion``; empty when it may.
+    """Return the reasons against a version as ``champion``; empty without any. Pure.
 
     Args:
-        run: The run that made it; its `promote` says ``always``, ``never`` or ``auto``.
-        releasable: The verdict's answer.
-        gate_reasons: The verdict's reasons.
+        run: The run that trained it. Its `promote` is ``always``, ``never`` or ``auto``.
+        verdict: The run's verdict.
         status: The version's ``validation_status``.
-        champion_as_of: The end of the window that the current champion saw, UTC; None without a champion.
-        rolled_back: Why the version was rolled back; None when it was not.
+        champion_as_of: The end of the current champion's training window, UTC; None without a
+            champion.
+        rolled_back: The reason of the version's rollback; None when it was not rolled back.
     """
-    against = list(gate_reasons) if not releasable else []
+    blockers = list(verdict.reasons) if not verdict.releasable else []
     if status != "approved":
-        against.append(f"the version is {status}, and a rejected version can never take an alias")
+        blockers.append(f"the version is {status}, and a rejected version can never take an alias")
     if rolled_back is not None:
-        against.append(
+        blockers.append(
             f"the version was rolled back ({rolled_back}) and does not come back by itself"
         )
     if run.promote == "never":
-        against.append("the run's parameter promote is never")
+        blockers.append("the run's parameter promote is never")
     if run.promote == "auto" and run.reason == "backfill":
-        against.append(
+        blockers.append(
             "a backfill run does not take champion unless its parameter promote is always"
         )
     if run.promote == "auto" and champion_as_of is not None and run.as_of < champion_as_of:
-        against.append(
-            f"its data end at {run.as_of:%Y-%m-%d}, before the champion's ({champion_as_of:%Y-%m-%d}); "
-            "set the parameter promote to always to release it all the same"
+        blockers.append(
+            f"its data end at {run.as_of:%Y-%m-%d}, before the champion's "
+            f"({champion_as_of:%Y-%m-%d}); set the parameter promote to always to release it anyway"
         )
-    return against
+    return blockers
+
+
+def current_blockers(
+    job: Job, registry: Registry, entries: Sequence[Entry], verdict: Verdict, version: VersionRef
+) -> list[str]:
+    """Return the current reasons against traffic for a version; empty without any.
+
+    The approval is read from the ledger. A task's state is no evidence: the approval must be of
+    exactly the registered files, and by this run.
+
+    Args:
+        job: The run that releases the version.
+        registry: Has the current champion and the tags of the version.
+        entries: The model's ledger, oldest first.
+        verdict: The run's verdict.
+        version: The version.
+    """
+    registered = registry.version(job.spec.model, version.version)
+    digest = registry.tag(registered, BUNDLE_DIGEST)
+    blockers = release_blockers(
+        job.run,
+        verdict=verdict,
+        status=version.validation_status,
+        champion_as_of=_other_champion_as_of(job, registry, version),
+        rolled_back=registered.tags.get(ROLLED_BACK),
+    )
+    if digest != version.bundle_digest:
+        blockers.append(
+            f"its files changed: digest {version.bundle_digest} was judged, {digest} is registered"
+        )
+    rules = release_rules(job.spec, job.environment)
+    return [
+        *blockers,
+        *approval_blockers(entries, rules, job.run.run_id, version.version, digest),
+    ]
+
+
+def _other_champion_as_of(job: Job, registry: Registry, version: VersionRef) -> datetime | None:
+    champion = registry.champion(job.spec.model)
+    if champion is None or champion == version.version:
+        return None
+    registered = registry.version(job.spec.model, champion)
+    return datetime.fromisoformat(registry.tag(registered, AS_OF))
+
+
+def require_same_champion(job: Job, verdict: Verdict, champion: str | None) -> None:
+    """Check that the champion is still the verdict's champion.
+
+    Args:
+        job: The run.
+        verdict: The run's verdict.
+        champion: The current champion; None without one.
+
+    Raises:
+        TerminalError: when it is another version. The message names both.
+    """
+    if champion != verdict.champion_version:
+        raise TerminalError(
+            "another version became champion after the verdict was made",
+            model=job.spec.model,
+            stage="release",
+            received=f"champion is version {champion}",
+            allowed=f"champion is version {verdict.champion_version}",
+            next_step="run the evaluation again, against the current champion",
+        )

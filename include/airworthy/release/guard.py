@@ -1,8 +1,8 @@
-"""What the guard of a rollout step says of the figures that were measured. A pure answer, with the reasons.
+"""The guard of a rollout step: evaluates the server's counts of both arms. Pure.
 
-Predictions and quality trip on a difference that matters and that chance explains less than once in a thousand looks
-at two versions that are no different. Of each signal it is said whether it was judged at all: a step that nobody sent a
-request to ends, and proves nothing.
+Predictions and loss trip on two conditions: the difference matters, and it has a probability under
+one in a thousand between two versions that do not differ. The result lists the signals that were
+evaluated: a step without any request ends, and proves nothing.
 """
 
 from __future__ import annotations
@@ -14,149 +14,160 @@ from typing import Literal
 import polars as pl
 
 from airworthy.handover import ArmFigures
-from airworthy.monitoring.column_profile import make_profile, stability_indices
+from airworthy.monitoring.column_profile import build_profile, stability_indices
 from airworthy.spec.release_part import Guard
 
 Signal = Literal["error_rate", "latency", "predictions", "quality"]
 
-_CHANCE = 0.001
-_CHANCE_DEVIATIONS = 3.090  # of a normal distribution, for `_CHANCE` on one side
+_SIGNIFICANCE = 0.001
+_SIGNIFICANCE_Z = 3.090  # the normal quantile of 1 - `_SIGNIFICANCE`
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One version in one step: the server's figures and a sample of its predictions, or of its classes' places."""
+    """One version in one step: the server's figures, and a sample of its predictions.
+
+    Predictions are numbers, or class codes for a multiclass model.
+    """
 
     figures: ArmFigures
     predictions: list[float | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the guard says: `trips` end the rollout; `judged` are the signals that were, `missing` why others were not.
+class GuardResult:
+    """The result of the guard.
 
-    `psi` is the population stability index of the challenger's predictions against the champion's, where judged.
+    Attributes:
+        trips: The reasons to end the rollout; empty when it may go on.
+        evaluated: The signals that were evaluated.
+        missing: For each other signal, the reason that it was not.
+        psi: The population stability index of the challenger's predictions against the champion's;
+            None when it was not evaluated.
     """
 
     trips: list[str]
-    judged: list[Signal]
+    evaluated: list[Signal]
     missing: list[str]
     psi: float | None = None
 
 
-def judge(guard: Guard, champion: Arm, challenger: Arm, *, classes: bool, over: bool) -> Judgement:
-    """Judge a challenger by what it did since its step began.
+def evaluate_guard(
+    guard: Guard, champion: Arm, challenger: Arm, *, classes: bool, over: bool
+) -> GuardResult:
+    """Evaluate a challenger since its step began.
 
     Args:
         guard: The spec's limits.
-        champion: The champion's figures in this step.
-        challenger: The challenger's; in shadow, of the answers that were only logged.
-        classes: Whether predictions are places of classes, and not numbers.
-        over: Whether the step's time is over. Until then an error rate trips only when it would still be too high if
-            all further requests up to `min_requests` went well.
+        champion: The champion's arm in this step.
+        challenger: The challenger's arm. In shadow, its answers were only logged.
+        classes: True when predictions are class codes, and not numbers.
+        over: True when the step's time is over. Until then an error rate trips only when it would
+            be too high even if all further requests up to `min_requests` went well.
     """
-    found = challenger.figures
-    trips, judged, missing = [], list[Signal](), []
-    if found.requests:
-        judged.append("error_rate")
-        trips += _errors(guard, found, over)
+    figures = challenger.figures
+    trips, evaluated, missing = [], list[Signal](), []
+    if figures.requests:
+        evaluated.append("error_rate")
+        trips += _error_rate_trips(guard, figures, over)
     else:
         missing.append("error_rate: no request was seen")
-    psi, few = None, f"{found.requests} of {guard.min_requests} requests were seen"
-    if (
-        guard.p99_ms is not None
-        and found.requests >= guard.min_requests
-        and found.p99_ms is not None
-    ):
-        judged.append("latency")
-        trips += _latency(guard.p99_ms, found.p99_ms)
+    enough = figures.requests >= guard.min_requests
+    too_few = f"{figures.requests} of {guard.min_requests} requests were seen"
+    if guard.p99_ms is not None and enough and figures.p99_ms is not None:
+        evaluated.append("latency")
+        trips += _latency_trips(guard.p99_ms, figures.p99_ms)
+    else:
+        no_limit = guard.p99_ms is None
+        missing.append("latency: the spec sets no limit" if no_limit else f"latency: {too_few}")
+    psi = None
+    if enough and champion.predictions and challenger.predictions:
+        evaluated.append("predictions")
+        psi, prediction_trips = _compare_predictions(guard, champion, challenger, classes)
+        trips += prediction_trips
     else:
         missing.append(
-            "latency: the spec sets no limit" if guard.p99_ms is None else f"latency: {few}"
+            "predictions: there are none to compare" if enough else f"predictions: {too_few}"
         )
-    if found.requests >= guard.min_requests and champion.predictions and challenger.predictions:
-        judged.append("predictions")
-        psi, said = _predictions(guard, champion, challenger, classes)
-        trips += said
-    else:
-        alone = found.requests >= guard.min_requests
-        missing.append("predictions: there are none to compare" if alone else f"predictions: {few}")
-    labels = min(champion.figures.labels, found.labels)
+    labels = min(champion.figures.labels, figures.labels)
     if labels >= guard.min_labels:
-        judged.append("quality")
-        trips += _quality(guard, champion.figures, found)
+        evaluated.append("quality")
+        trips += _loss_trips(guard, champion.figures, figures)
     else:
         missing.append(f"quality: {labels} of {guard.min_labels} labels came in")
-    return Judgement(trips, judged, missing, psi)
+    return GuardResult(trips, evaluated, missing, psi)
 
 
-def _errors(guard: Guard, found: ArmFigures, over: bool) -> list[str]:
-    of = found.requests if over else max(found.requests, guard.min_requests)
-    if found.errors <= guard.error_rate * of:
+def _error_rate_trips(guard: Guard, figures: ArmFigures, over: bool) -> list[str]:
+    expected_requests = figures.requests if over else max(figures.requests, guard.min_requests)
+    if figures.errors <= guard.error_rate * expected_requests:
         return []
-    rate = found.errors / found.requests
+    rate = figures.errors / figures.requests
     return [
-        f"error rate {rate:.2%} ({found.errors} of {found.requests} requests), at most {guard.error_rate:.2%} allowed"
+        f"error rate {rate:.2%} ({figures.errors} of {figures.requests} requests), "
+        f"at most {guard.error_rate:.2%} allowed"
     ]
 
 
-def _latency(allowed: float, p99_ms: float) -> list[str]:
-    return (
-        [f"p99 latency {p99_ms:.1f} ms, at most {allowed:g} ms allowed"] if p99_ms > allowed else []
-    )
+def _latency_trips(allowed_ms: float, p99_ms: float) -> list[str]:
+    if p99_ms <= allowed_ms:
+        return []
+    return [f"p99 latency {p99_ms:.1f} ms, at most {allowed_ms:g} ms allowed"]
 
 
-def _predictions(
+def _compare_predictions(
     guard: Guard, champion: Arm, challenger: Arm, classes: bool
 ) -> tuple[float, list[str]]:
     kind: Literal["category", "float"] = "category" if classes else "float"
     expected, actual = (
         pl.LazyFrame({"prediction": arm.predictions}) for arm in (champion, challenger)
     )
-    profile = make_profile(expected, {"prediction": kind})
+    profile = build_profile(expected, {"prediction": kind})
     psi = stability_indices(profile, actual)["prediction"]
-    # Of small samples the index is large whatever they come from: a test of the samples tells chance apart.
-    if (
-        psi <= guard.max_psi
-        or _by_chance(champion.predictions, challenger.predictions, classes) > _CHANCE
-    ):
+    if psi <= guard.max_psi:
+        return psi, []
+    # The index of small samples is large even without a shift: the test rules chance out.
+    if _p_value(champion.predictions, challenger.predictions, classes) > _SIGNIFICANCE:
         return psi, []
     return psi, [
-        f"the predictions are distributed otherwise than the champion's: stability index {psi:.3f} on "
-        f"{len(challenger.predictions)} and {len(champion.predictions)} answers, at most {guard.max_psi:g} allowed"
+        f"the predictions are distributed otherwise than the champion's: "
+        f"stability index {psi:.3f} on {len(challenger.predictions)} and "
+        f"{len(champion.predictions)} answers, at most {guard.max_psi:g} allowed"
     ]
 
 
-def _by_chance(
-    champion: list[float | None], challenger: list[float | None], classes: bool
-) -> float:
-    """Return how likely two samples of one distribution are to differ as much as these do; missing is a value too."""
+def _p_value(champion: list[float | None], challenger: list[float | None], classes: bool) -> float:
+    """Return the p-value of two samples under one distribution. A missing value is a value too.
+
+    The test is Kolmogorov-Smirnov's for numbers and the chi-squared test for classes.
+    """
     from scipy.stats import chi2_contingency, ks_2samp
 
-    one, other = (
+    first, second = (
         [math.inf if value is None else value for value in arm] for arm in (champion, challenger)
     )
     if not classes:
-        return float(ks_2samp(one, other, method="asymp").pvalue)
-    places = sorted({*one, *other})
-    counts = [[arm.count(place) for place in places] for arm in (one, other)]
-    return float(chi2_contingency(counts).pvalue) if len(places) > 1 else 1.0
+        return float(ks_2samp(first, second, method="asymp").pvalue)
+    values = sorted({*first, *second})
+    counts = [[sample.count(value) for value in values] for sample in (first, second)]
+    return float(chi2_contingency(counts).pvalue) if len(values) > 1 else 1.0
 
 
-def _quality(guard: Guard, champion: ArmFigures, found: ArmFigures) -> list[str]:
-    if champion.mean_loss is None or found.mean_loss is None:
+def _loss_trips(guard: Guard, champion: ArmFigures, challenger: ArmFigures) -> list[str]:
+    if champion.mean_loss is None or challenger.mean_loss is None:
         return []
-    share = 1.0 + guard.max_loss_increase
-    spread = math.hypot(_error(found), share * _error(champion))
-    allowed = share * champion.mean_loss + _CHANCE_DEVIATIONS * spread
-    if found.mean_loss <= allowed:
+    factor = 1.0 + guard.max_loss_increase
+    standard_error = math.hypot(_standard_error(challenger), factor * _standard_error(champion))
+    allowed = factor * champion.mean_loss + _SIGNIFICANCE_Z * standard_error
+    if challenger.mean_loss <= allowed:
         return []
     return [
-        f"mean loss {found.mean_loss:.4g} on {found.labels} labels against the champion's {champion.mean_loss:.4g} on "
-        f"{champion.labels}, at most {allowed:.4g} allowed ({guard.max_loss_increase:.0%} more and what chance does)"
+        f"mean loss {challenger.mean_loss:.4g} on {challenger.labels} labels against the "
+        f"champion's {champion.mean_loss:.4g} on {champion.labels}, at most {allowed:.4g} allowed "
+        f"({guard.max_loss_increase:.0%} more and what chance does)"
     ]
 
 
-def _error(figures: ArmFigures) -> float:
+def _standard_error(figures: ArmFigures) -> float:
     """Return the standard error of an arm's mean loss."""
     return (figures.loss_sd or 0.0) / math.sqrt(figures.labels)

@@ -1,4 +1,4 @@
-"""Reaching the environment's model servers with the token that their administration asks for."""
+"""Access to the environment's model servers, with their administration's token."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from airworthy.release.server_client import ServerClient
 
 log = logging.getLogger("airworthy.release")
 
-Where = Literal["staging", "production"]
+ServerRole = Literal["staging", "production"]
 
 
 @contextmanager
-def open_server(environment: Environment, where: Where = "production") -> Iterator[ServerClient]:
-    """Yield a client for one of the environment's servers and close it after; nothing is sent by this alone.
+def open_server(
+    environment: Environment, role: ServerRole = "production"
+) -> Iterator[ServerClient]:
+    """Yield a client for one of the environment's servers and close it after. Sends no request.
 
-    An environment without a server for staging has one server, in which versions are checked beside the champion.
+    An environment without a staging server has one server. It checks versions beside the champion.
     """
     path = environment.server_token_file
     token = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    url = environment.staging_server_url if where == "staging" else None
+    url = environment.staging_server_url if role == "staging" else None
     client = ServerClient(url or environment.server_url, token)
     try:
         yield client
@@ -32,10 +34,18 @@ def open_server(environment: Environment, where: Where = "production") -> Iterat
         client.close()
 
 
-def discard(server: ServerClient, model: str, version: str) -> None:
-    """Unload a candidate that takes no traffic, so that the server does not keep it; the champion stays in any case."""
+def discard_candidate(server: ServerClient, model: str, version: str) -> None:
+    """Unload a candidate without traffic, so that the server does not keep it. Never raises.
+
+    The server never unloads its champion.
+
+    Args:
+        server: The server.
+        model: The registered model's name.
+        version: The candidate.
+    """
     try:
         server.unload(model, version)
     except AirworthyError as error:
-        # It is the champion, was not loaded, or the server is down: nothing that has to stop what goes on.
+        # It is the champion, was not loaded, or the server is down. The caller can go on.
         log.info("version %s was not unloaded: %s", version, error.problem)

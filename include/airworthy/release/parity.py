@@ -1,4 +1,4 @@
-"""How far apart served and offline predictions are."""
+"""The parity check: the distance between served and offline predictions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 
 
 def largest_difference(served: list[Any], offline: np.ndarray[Any, np.dtype[Any]]) -> float:
-    """Return the largest difference of any prediction, as a share of the offline value where that is above 1.
+    """Return the largest difference of a prediction, relative to offline values above 1.
 
-    Each prediction has its own scale: a large value elsewhere does not excuse a wrong small one. NaN when a prediction
-    is missing or not a number, which no tolerance covers.
+    Each prediction has its own scale: a large value elsewhere does not excuse a wrong small one.
+    The result is NaN when a prediction is missing or not a number. No tolerance covers NaN.
 
     Args:
         served: One prediction per row: a number, or a list with one number per class.
         offline: Shape (rows,) or (rows, classes).
+
+    >>> largest_difference([0.5, 110.0], np.array([0.25, 100.0]))
+    0.25
     """
     expected = offline.astype(np.float64)
     difference = np.abs(np.asarray(served, dtype=np.float64) - expected)

@@ -1,11 +1,14 @@
-"""What the ledger says of a run's release: approved, watched, or ended. Pure answers; entries come oldest first."""
+"""The ledger's record of a run's release: approval, rollout steps, end. Pure.
+
+Entries are a model's ledger, oldest first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
-from airworthy.handover import WatchedStep
+from airworthy.handover import GuardedStep
 from airworthy.ledger import Entry
 from airworthy.ledger.events import (
     BEGUN,
@@ -27,7 +30,14 @@ _Event = TypeVar("_Event", bound=LedgerEvent)
 def entries_of(
     entries: Sequence[Entry], run_id: str, version: str, *kinds: type[_Event]
 ) -> list[Entry[_Event]]:
-    """Return a run's entries about a version, of these kinds."""
+    """Return a run's entries about a version, of these kinds.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        run_id: The run.
+        version: The version.
+        *kinds: The event classes.
+    """
     return [
         entry
         for entry in of_kind(entries, *kinds)
@@ -35,23 +45,31 @@ def entries_of(
     ]
 
 
-def ended(entries: Sequence[Entry], run_id: str, version: str) -> Entry[RolloutEnded] | None:
-    """Return what ended a run's rollout of a version before its time: the guard, or a person or another run."""
-    found: list[Entry[RolloutEnded]] = entries_of(
-        entries, run_id, version, GuardTrip, RolloutStopped
-    )
-    return found[-1] if found else None
+def rollout_end(entries: Sequence[Entry], run_id: str, version: str) -> Entry[RolloutEnded] | None:
+    """Return the entry of a run's rollout that ended early; None when it did not.
 
-
-def step_entry(
-    entries: Sequence[Entry], run_id: str, version: str, step: WatchedStep, state: str
-) -> Entry[RolloutStep] | None:
-    """Return the record of a step.
+    The guard, a person or another run ended it.
 
     Args:
         entries: The model's ledger, oldest first.
         run_id: The run.
-        version: The version that it rolls out.
+        version: The version under rollout.
+    """
+    ends: list[Entry[RolloutEnded]] = entries_of(
+        entries, run_id, version, GuardTrip, RolloutStopped
+    )
+    return ends[-1] if ends else None
+
+
+def step_entry(
+    entries: Sequence[Entry], run_id: str, version: str, step: GuardedStep, state: str
+) -> Entry[RolloutStep] | None:
+    """Return the entry of a rollout step; None when there is none.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        run_id: The run.
+        version: The version under rollout.
         step: The step.
         state: ``begun`` or ``done``.
     """
@@ -61,32 +79,49 @@ def step_entry(
     )
 
 
-def last_begun(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
-    """Return the last step of a run's rollout that was begun, as its flags were."""
+def last_begun_step(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
+    """Return the last step of a run's rollout that began, as the flags had it.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        run_id: The run.
+        version: The version under rollout.
+    """
     for entry in reversed(entries_of(entries, run_id, version, RolloutStep)):
-        last = entry.event
-        if last.state == BEGUN and last.champion is not None and last.since is not None:
-            return Rollout(last.champion, version, last.step, last.since, run_id)
+        event = entry.event
+        if event.state == BEGUN and event.champion is not None and event.since is not None:
+            return Rollout(event.champion, version, event.step, event.since, run_id)
     return None
 
 
-def unended(entries: Sequence[Entry]) -> Rollout | None:
-    """Return the last rollout of a model that was begun, if nothing ended it: no stop, and no promotion."""
+def running_rollout(entries: Sequence[Entry]) -> Rollout | None:
+    """Return a model's last rollout, unless a stop or a promotion ended it."""
     begun = [entry for entry in of_kind(entries, RolloutStep) if entry.event.state == BEGUN]
     if not begun:
         return None
-    run_id, version = begun[-1].run_id, begun[-1].event.version
-    later = [move for move in alias_moves(entries) if move.sequence > begun[-1].sequence]
-    over = ended(entries, run_id, version) is not None or any(
-        move.event.to == version for move in later
+    last = begun[-1]
+    run_id, version = last.run_id, last.event.version
+    promoted = any(
+        move.event.to == version for move in alias_moves(entries) if move.sequence > last.sequence
     )
-    return None if over else last_begun(entries, run_id, version)
+    if promoted or rollout_end(entries, run_id, version) is not None:
+        return None
+    return last_begun_step(entries, run_id, version)
 
 
-def not_approved(
+def approval_blockers(
     entries: Sequence[Entry], rules: ReleaseRules, run_id: str, version: str, bundle_digest: str
 ) -> list[str]:
-    """Return why the ledger does not hold the approval that the rules ask for: of these files, by this run."""
+    """Return the reasons against the approval in the ledger; empty when it is valid.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        rules: The release rules of the model.
+        run_id: The run. An approval in another run does not count.
+        version: The version.
+        bundle_digest: The digest of the registered files. An approval of other files does not
+            count.
+    """
     if rules.approval != "required":
         return []
     answers = entries_of(entries, run_id, version, ApprovalAnswered)
@@ -96,8 +131,8 @@ def not_approved(
     if last.decision == "timeout":
         return ["nobody approved it in time"]
     if last.decision != "approve":
-        said = f": {last.comment}" if last.comment else ""
-        return [f"{answers[-1].who} rejected it{said}"]
+        comment = f": {last.comment}" if last.comment else ""
+        return [f"{answers[-1].who} rejected it{comment}"]
     if last.bundle_digest != bundle_digest:
         return [
             f"other files of it were approved: digest {last.bundle_digest}, and not {bundle_digest}"
@@ -105,15 +140,23 @@ def not_approved(
     return []
 
 
-def not_watched(
+def rollout_blockers(
     entries: Sequence[Entry],
-    steps: Sequence[WatchedStep],
+    steps: Sequence[GuardedStep],
     run_id: str,
     version: str,
     bundle_digest: str,
 ) -> list[str]:
-    """Return why the ledger does not show that these steps of the rollout ended well: with these files, in this run."""
-    end = ended(entries, run_id, version)
+    """Return the reasons against the rollout in the ledger; empty when all steps are done.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        steps: The steps.
+        run_id: The run. Steps of another run do not count.
+        version: The version under rollout.
+        bundle_digest: The digest of the registered files. Steps with other files do not count.
+    """
+    end = rollout_end(entries, run_id, version)
     if end is not None:
         return [f"its rollout was ended: {reason}" for reason in end.event.reasons]
     done = [step_entry(entries, run_id, version, step, DONE) for step in steps]
@@ -124,6 +167,10 @@ def not_watched(
     ]
 
 
-def step_name(step: WatchedStep) -> str:
-    """Return ``shadow`` or ``10 %``."""
+def step_name(step: GuardedStep) -> str:
+    """Return the name of a rollout step for people.
+
+    >>> step_name("shadow"), step_name(10)
+    ('shadow', '10 %')
+    """
     return str(step) if step == "shadow" else f"{step} %"

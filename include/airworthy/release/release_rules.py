@@ -1,4 +1,4 @@
-"""How a version of a model takes over in an environment: the spec's word, else the environment's."""
+"""The release rules of a model in an environment: the spec's values, else the environment's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.handover import WatchedStep
+from airworthy.handover import GuardedStep
 from airworthy.spec import ModelSpec
 from airworthy.spec.release_part import ApprovalRule, RolloutStep
 
 
 @dataclass(frozen=True)
 class ReleaseRules:
-    """What a release has to go through: approval, then the steps of the rollout, each but the last for `bake`."""
+    """The rules of a release: approval, then the rollout steps, each but the last for `bake`."""
 
     approval: ApprovalRule
     approval_timeout: timedelta
@@ -22,23 +22,23 @@ class ReleaseRules:
     bake: timedelta
 
     @property
-    def watched_steps(self) -> tuple[WatchedStep, ...]:
-        """The steps before ``full``, in which the guard watches the challenger."""
+    def guarded_steps(self) -> tuple[GuardedStep, ...]:
+        """The steps before ``full``. In each, the guard compares challenger and champion."""
         return tuple(step for step in self.rollout if step != "full")
 
     @property
     def longest_wait(self) -> timedelta:
-        """How long a release may wait for a person, and for the steps of its rollout."""
+        """The longest time that a release waits for an approval and for its rollout steps."""
         approval = self.approval_timeout if self.approval == "required" else timedelta(0)
-        return approval + len(self.watched_steps) * self.bake
+        return approval + len(self.guarded_steps) * self.bake
 
-    def steps_before(self, step: WatchedStep) -> tuple[WatchedStep, ...]:
-        """Return the watched steps that come before one of them.
+    def steps_before(self, step: GuardedStep) -> tuple[GuardedStep, ...]:
+        """Return the guarded steps before this one.
 
         Raises:
-            TerminalError: when this is no watched step.
+            TerminalError: when the rollout has no such guarded step.
         """
-        steps = self.watched_steps
+        steps = self.guarded_steps
         if step not in steps:
             raise TerminalError(
                 "this rollout has no such step",
@@ -51,12 +51,12 @@ class ReleaseRules:
 
 def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
     """Return the rules for a model in an environment."""
-    said, default = spec.release, environment.release
+    own, default = spec.release, environment.release
     return ReleaseRules(
-        approval=said.approval or default.approval,
-        approval_timeout=default.approval_timeout
-        if said.approval_timeout is None
-        else said.approval_timeout,
-        rollout=tuple(said.rollout or default.rollout),
-        bake=default.bake if said.bake is None else said.bake,
+        approval=own.approval or default.approval,
+        approval_timeout=(
+            default.approval_timeout if own.approval_timeout is None else own.approval_timeout
+        ),
+        rollout=tuple(own.rollout or default.rollout),
+        bake=default.bake if own.bake is None else own.bake,
     )

@@ -1,4 +1,4 @@
-"""Which version a rollback goes back to, and whether one that was begun is still to be completed. Pure answers."""
+"""The plan of a rollback: the version to go back to, or a rollback to complete. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from airworthy.ledger.ledger_queries import alias_moves, of_kind, rolled_back
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A rollback: from which version to which, why, begun by which run; `named` when a person named the version.
+class RollbackPlan:
+    """A rollback from one version to another.
 
-    With `withdraws`, `from_version` is under rollout and `to_version` is champion already: no alias moves.
+    Attributes:
+        started_by: The run that began it.
+        from_version: The version to withdraw.
+        to_version: The version to go back to.
+        reason: The reason, in words.
+        named: True when a person named the version to go back to.
+        withdraws: True when `from_version` is under rollout and `to_version` is champion already:
+            no alias moves.
     """
 
     started_by: str
@@ -28,11 +35,11 @@ class Plan:
 
     @property
     def move_id(self) -> str:
-        """The ledger's id of this rollback's alias move, whichever run makes it."""
+        """The ledger id of this rollback's alias move; the same for every run."""
         return AliasMove.rollback_id(self.started_by)
 
     def started(self) -> RollbackStarted:
-        """Return the event that says what is about to happen."""
+        """Return the event of the rollback's start."""
         return RollbackStarted(
             from_=self.from_version,
             to=self.to_version,
@@ -42,7 +49,12 @@ class Plan:
         )
 
     def completed(self, parity_rows: int, max_difference: float) -> RollbackCompleted:
-        """Return the event that says that it happened, and how far the server's answers were from the model's."""
+        """Return the event of the rollback's end.
+
+        Args:
+            parity_rows: The number of rows of the parity check.
+            max_difference: Its result; see `airworthy.release.parity.largest_difference`.
+        """
         return RollbackCompleted(
             from_=self.from_version,
             to=self.to_version,
@@ -55,120 +67,149 @@ class Plan:
         )
 
 
-def finished(entries: Sequence[Entry], run_id: str) -> Entry[RollbackCompleted] | None:
-    """Return the record of the rollback that this run began, or completed for another one."""
+def completed_rollback(entries: Sequence[Entry], run_id: str) -> Entry[RollbackCompleted] | None:
+    """Return the entry of the rollback that this run began, or completed for another run."""
     ends = of_kind(entries, RollbackCompleted)
     return next((entry for entry in ends if run_id in (entry.run_id, entry.event.started_by)), None)
 
 
-def unfinished(
+def interrupted_rollback(
     entries: Sequence[Entry], run_id: str, request: RollbackRequest, champion: str | None
-) -> Plan | None:
-    """Return the rollback that a run which was stopped has left to complete; None when a new one is to be planned.
+) -> RollbackPlan | None:
+    """Return the rollback that this run has to complete; None when it has to plan a new one.
 
-    A run completes what it began itself; and what another began last, when it asks for nothing else: a person whose
-    command was cut off gives it again, and it must not go back twice.
+    A run completes its own rollback. It also completes the last rollback of another run, when its
+    request fits: a person repeats a command that was cut off, and it must not go back twice.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        run_id: The run.
+        request: The run's request.
+        champion: The current champion.
 
     Raises:
-        TerminalError: when this run began one, and another version became champion since.
+        TerminalError: when this run began a rollback, and another version became champion since.
     """
     begun = of_kind(entries, RollbackStarted)
     own = [entry for entry in begun if entry.run_id == run_id]
     for entry in own or begun[-1:]:
         plan = _plan_of(entry)
-        later = [move for move in alias_moves(entries) if move.sequence > entry.sequence]
-        overtaken = any(move.entry_id != plan.move_id for move in later)
-        fits = champion in (plan.from_version, plan.to_version) and not overtaken
+        fits = _fits_champion(entries, entry, plan, champion)
         if own and not fits:
-            raise TerminalError(
-                "another version became champion since this rollback began",
-                model=entry.model,
-                stage="rollback",
-                received=f"champion is version {champion}",
-                allowed=f"version {plan.from_version} or {plan.to_version}",
-                next_step=f"airworthy ledger {entry.model}, then begin a new rollback if one is still needed",
-            )
+            raise _overtaken(entry, plan, champion)
         if own or (
-            fits and finished(entries, plan.started_by) is None and _asks_for(request, plan)
+            fits
+            and completed_rollback(entries, plan.started_by) is None
+            and request.to_version in (None, plan.to_version)
         ):
             return plan
     return None
 
 
-def _plan_of(entry: Entry[RollbackStarted]) -> Plan:
+def _plan_of(entry: Entry[RollbackStarted]) -> RollbackPlan:
     started = entry.event
-    return Plan(
-        entry.run_id, started.from_, started.to, started.reason, started.named, started.withdraws
+    return RollbackPlan(
+        started_by=entry.run_id,
+        from_version=started.from_,
+        to_version=started.to,
+        reason=started.reason,
+        named=started.named,
+        withdraws=started.withdraws,
     )
 
 
-def _asks_for(request: RollbackRequest, plan: Plan) -> bool:
-    return request.to_version in (None, plan.to_version)
+def _fits_champion(
+    entries: Sequence[Entry],
+    started: Entry[RollbackStarted],
+    plan: RollbackPlan,
+    champion: str | None,
+) -> bool:
+    later = [move for move in alias_moves(entries) if move.sequence > started.sequence]
+    if any(move.entry_id != plan.move_id for move in later):
+        return False
+    return champion in (plan.from_version, plan.to_version)
 
 
-def choose(
+def _overtaken(
+    started: Entry[RollbackStarted], plan: RollbackPlan, champion: str | None
+) -> TerminalError:
+    return TerminalError(
+        "another version became champion since this rollback began",
+        model=started.model,
+        stage="rollback",
+        received=f"champion is version {champion}",
+        allowed=f"version {plan.from_version} or {plan.to_version}",
+        next_step=f"airworthy ledger {started.model}, then begin a new rollback if one is still "
+        "needed",
+    )
+
+
+def plan_rollback(
     entries: Sequence[Entry],
     run_id: str,
     request: RollbackRequest,
     champion: str | None,
     usable: Collection[str],
     challenger: str | None = None,
-) -> Plan:
-    """Plan a rollback: to the version that was asked for, else to the last good version before what is newest.
+) -> RollbackPlan:
+    """Plan a rollback to the requested version, else to the last good version.
 
-    During a rollout that is the champion: the challenger is withdrawn, and no more than that happens.
+    During a rollout the champion is the last good version: the challenger is withdrawn, and no
+    alias moves.
 
     Args:
         entries: The model's ledger, oldest first.
-        run_id: The run that asks.
-        request: The version to go back to, when one was named, and why.
-        champion: The champion of this moment.
+        run_id: The run of the rollback.
+        request: The version to go back to, if named, and the reason.
+        champion: The current champion.
         usable: The registered versions that are approved and not marked as rolled back.
-        challenger: The version under rollout, if there is one.
+        challenger: The version under rollout; None without a rollout.
 
     Raises:
-        TerminalError: when there is no champion, or nothing to go back to, or the named version never was champion.
+        TerminalError: when there is no champion, no version to go back to, or the named version
+            never was champion.
     """
     model = entries[0].model if entries else None
-    was = list(dict.fromkeys(move.event.to for move in reversed(alias_moves(entries))))
-    before = [version for version in was if version != champion]
     if champion is None:
         raise TerminalError("there is no champion to roll back from", model=model, stage="rollback")
+    champions = list(dict.fromkeys(move.event.to for move in reversed(alias_moves(entries))))
+    former = [version for version in champions if version != champion]
     if challenger is not None and request.to_version in (None, champion):
-        return Plan(run_id, challenger, champion, request.reason, named=False, withdraws=True)
+        return RollbackPlan(
+            run_id, challenger, champion, request.reason, named=False, withdraws=True
+        )
     if request.to_version is not None:
-        _demand_former_champion(model, request.to_version, champion, before)
-        return Plan(run_id, champion, request.to_version, request.reason, named=True)
-    good = [
-        version for version in before if version in usable and version not in rolled_back(entries)
-    ]
+        _require_former_champion(model, request.to_version, champion, former)
+        return RollbackPlan(run_id, champion, request.to_version, request.reason, named=True)
+    bad = rolled_back(entries)
+    good = [version for version in former if version in usable and version not in bad]
     if not good:
         raise TerminalError(
             "there is nothing to roll back to",
             model=model,
             stage="rollback",
-            received=f"champions before version {champion}: {', '.join(before) or 'none'}",
+            received=f"champions before version {champion}: {', '.join(former) or 'none'}",
             allowed="an approved version that was champion before and was not rolled back",
             next_step="train and release a better version, or name a version with --to-version",
         )
-    return Plan(run_id, champion, good[0], request.reason, named=False)
+    return RollbackPlan(run_id, champion, good[0], request.reason, named=False)
 
 
-def _demand_former_champion(
-    model: str | None, version: str, champion: str, before: Sequence[str]
+def _require_former_champion(
+    model: str | None, version: str, champion: str, former: Sequence[str]
 ) -> None:
-    if version in before:
+    if version in former:
         return
-    what = (
+    problem = (
         "is champion already"
         if version == champion
         else "never was champion, so it cannot be gone back to"
     )
     raise TerminalError(
-        f"version {version} {what}",
+        f"version {version} {problem}",
         model=model,
         stage="rollback",
         received=f"version {version}",
-        allowed=", ".join(before) or "no version: there was no other champion",
+        allowed=", ".join(former) or "no version: there was no other champion",
         next_step=f"airworthy ledger {model}",
     )

@@ -1,4 +1,4 @@
-"""What a look at a rollout hands over, from the server's answer or from the ledger."""
+"""The status of a rollout step: built from the server's response or from the ledger."""
 
 from __future__ import annotations
 
@@ -8,33 +8,48 @@ from typing import Any
 from airworthy.handover import ArmFigures, RolloutStatus
 from airworthy.ledger import Entry
 from airworthy.ledger.events import RolloutEnded, RolloutStep
-from airworthy.release.guard import Arm, Judgement
+from airworthy.release.guard import Arm, GuardResult
 from airworthy.release.rollout_flags import Rollout
 
 
-def arm_of(answer: dict[str, Any]) -> Arm:
-    """Return an arm from what the server says of it."""
-    known = {key: answer[key] for key in ArmFigures.model_fields if key in answer}
-    return Arm(ArmFigures.model_validate(known), answer["predictions"])
+def parse_arm(response: dict[str, Any]) -> Arm:
+    """Return an arm from the server's object about it."""
+    figures = {key: response[key] for key in ArmFigures.model_fields if key in response}
+    return Arm(ArmFigures.model_validate(figures), response["predictions"])
 
 
-def figures_of(said: Judgement, champion: Arm, challenger: Arm) -> dict[str, Any]:
-    """Return what the ledger keeps of what was seen in a step."""
+def step_figures(result: GuardResult, champion: Arm, challenger: Arm) -> dict[str, Any]:
+    """Return the figures of a step that the ledger keeps.
+
+    Args:
+        result: The guard's result.
+        champion: The champion's arm.
+        challenger: The challenger's arm.
+    """
     return {
-        "psi": said.psi,
+        "psi": result.psi,
         "champion_figures": champion.figures,
         "challenger_figures": challenger.figures,
     }
 
 
-def baking(
+def baking_status(
     model: str,
     rollout: Rollout,
     bake: timedelta,
-    seen: tuple[Arm, Arm] | None = None,
+    arms: tuple[Arm, Arm] | None = None,
     psi: float | None = None,
 ) -> RolloutStatus:
-    """Return the status of a step that is on; `seen` are champion and challenger, when the server has them."""
+    """Return the status of a step under way.
+
+    Args:
+        model: The model's name.
+        rollout: The step, as the flags have it.
+        bake: The duration of the step.
+        arms: Champion and challenger; None when the server has no figures of the step yet.
+        psi: The population stability index of the predictions; None when it was not evaluated.
+    """
+    champion, challenger = (arm.figures for arm in arms) if arms else (None, None)
     return RolloutStatus(
         model=model,
         version=rollout.challenger,
@@ -42,13 +57,13 @@ def baking(
         state="baking",
         since=rollout.since,
         until=rollout.since + bake,
-        champion=seen[0].figures if seen else None,
-        challenger=seen[1].figures if seen else None,
+        champion=champion,
+        challenger=challenger,
         psi=psi,
     )
 
 
-def recorded(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
+def recorded_status(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
     """Return the status that an entry records: a step that is done, or a rollout that was ended."""
     event = entry.event
     done = isinstance(event, RolloutStep)
@@ -66,6 +81,7 @@ def recorded(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
     )
 
 
-def follows(answer: dict[str, Any], rollout: Rollout) -> bool:
-    """Return whether the server's figures are of this very step."""
-    return answer["since"] is not None and datetime.fromisoformat(answer["since"]) == rollout.since
+def serves_step(response: dict[str, Any], rollout: Rollout) -> bool:
+    """Return whether the server's figures are of exactly this step."""
+    since = response["since"]
+    return since is not None and datetime.fromisoformat(since) == rollout.since

@@ -1,4 +1,4 @@
-"""The release stage's view of the model server: load, score over HTTP, swap, unload."""
+"""The client of the model server: load, score, swap and unload versions over HTTP."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import polars as pl
 
 from airworthy.errors import TerminalError, TransientError
 
-_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _CHUNK_ROWS = 500
-_AGAIN = frozenset({408, 425, 429})
+_RETRYABLE_STATUSES = frozenset({408, 425, 429})  # of the client errors; server errors all are
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long single-row requests took, in milliseconds, as this client saw them."""
+    """The latency of single-row requests in milliseconds, measured by this client."""
 
     p50_ms: float
     p99_ms: float
@@ -31,19 +31,19 @@ class Latency:
 
 
 class ServerClient:
-    """Talks to one model server. Close it, or use it in a ``with`` block."""
+    """The client of one model server. Close it, or use it in a ``with`` block."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        """Keep the address; nothing is sent yet.
+        """Keep the address. Sends no request.
 
         Args:
             url: The server's address, such as ``http://127.0.0.1:8000``.
-            token: Administration's bearer token; without it only public routes answer.
+            token: The bearer token of administration; without it only public routes answer.
         """
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self.url, headers=headers, timeout=_SECONDS, trust_env=False
+            base_url=self.url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -71,22 +71,22 @@ class ServerClient:
             return False
 
     def describe(self, model: str) -> dict[str, Any]:
-        """Return what the server says of a model's champion: version, digest, since (UTC), inputs, candidates.
+        """Return a model's champion: version, digest, since (UTC), inputs; and its candidates.
 
         Raises:
             TerminalError: when the server does not know the model.
-            TransientError: when it does not answer, or has no champion of it yet.
+            TransientError: when it does not answer, or has no champion of the model yet.
         """
-        return self._ask("GET", f"/models/{quote(model, safe='')}", model)
+        return self._request("GET", _model_path(model), model)
 
     def load_candidate(self, model: str, version: str) -> dict[str, Any]:
-        """Load a version beside the champion, where it takes no traffic.
+        """Load a version beside the champion, without traffic.
 
         Raises:
-            TerminalError: with the server's reason, such as files that are not those registered.
+            TerminalError: with the server's reason, such as files other than the registered ones.
             TransientError: when the server does not answer.
         """
-        return self._ask("PUT", self._version_path(model, version), model)
+        return self._request("PUT", _version_path(model, version), model)
 
     def predict_version(
         self, model: str, version: str, rows: pl.DataFrame, *, chunk_rows: int = _CHUNK_ROWS
@@ -96,8 +96,8 @@ class ServerClient:
         Args:
             model: The registered model's name.
             version: A version that is loaded.
-            rows: The model's input columns; further columns are sent too, and ignored.
-            chunk_rows: How many rows go into one request.
+            rows: The model's input columns. The server ignores further columns.
+            chunk_rows: The number of rows of one request.
 
         Returns:
             One prediction per row, in order.
@@ -106,79 +106,81 @@ class ServerClient:
             TerminalError: with the server's reason.
             TransientError: when the server does not answer.
         """
-        path = f"{self._version_path(model, version)}/invocations"
+        path = f"{_version_path(model, version)}/invocations"
         predictions: list[Any] = []
         for chunk in rows.iter_slices(chunk_rows):
-            predictions.extend(self._ask("POST", path, model, split_body(chunk))["predictions"])
+            response = self._request("POST", path, model, split_body(chunk))
+            predictions.extend(response["predictions"])
         return predictions
 
-    def ask_champion(self, model: str, rows: pl.DataFrame) -> dict[str, Any]:
-        """Send rows the way that everybody does and return the answer: ``version`` and ``predictions``.
+    def predict_champion(self, model: str, rows: pl.DataFrame) -> dict[str, Any]:
+        """Score rows on the public route and return the response: ``version`` and ``predictions``.
 
         Raises:
             TerminalError: with the server's reason.
             TransientError: when the server does not answer.
         """
-        return self._ask(
-            "POST", f"/models/{quote(model, safe='')}/invocations", model, split_body(rows)
-        )
+        return self._request("POST", f"{_model_path(model)}/invocations", model, split_body(rows))
 
     def send_labels(self, model: str, labels: Sequence[tuple[str, Any]]) -> None:
-        """Tell what predictions turned out to be: their ids, each with its label.
+        """Send the labels of predictions, each with the prediction's id.
 
         Raises:
             TerminalError: with the server's reason.
             TransientError: when the server does not answer, or could not log them.
         """
-        body = orjson.dumps({"labels": [{"id": id, "label": label} for id, label in labels]})
-        self._ask("POST", f"/models/{quote(model, safe='')}/labels", model, body)
+        values = [{"id": prediction_id, "label": label} for prediction_id, label in labels]
+        body = orjson.dumps({"labels": values})
+        self._request("POST", f"{_model_path(model)}/labels", model, body)
 
     def measure_latency(
         self, model: str, version: str, rows: pl.DataFrame, requests: int = 200
     ) -> Latency:
-        """Send single-row requests one after the other and return how long they took.
+        """Send single-row requests one after the other and return their latency.
+
+        Args:
+            model: The registered model's name.
+            version: A version that is loaded.
+            rows: The rows to send, in turn.
+            requests: The number of requests.
 
         Raises:
-            TerminalError: with the server's reason; and when there are no rows to send.
+            TerminalError: with the server's reason, or when there are no rows to send.
             TransientError: when the server does not answer.
         """
         if rows.is_empty():
             raise TerminalError(
                 "latency cannot be measured without rows", model=model, stage="release"
             )
-        path = f"{self._version_path(model, version)}/invocations"
-        bodies = [split_body(rows[place % rows.height]) for place in range(requests)]
-        taken = []
+        path = f"{_version_path(model, version)}/invocations"
+        bodies = [split_body(rows[number % rows.height]) for number in range(requests)]
+        latencies_ms = []
         for body in bodies:
             started = perf_counter()
-            self._ask("POST", path, model, body)
-            taken.append((perf_counter() - started) * 1e3)
-        p50, p99 = np.percentile(taken, [50, 99])
+            self._request("POST", path, model, body)
+            latencies_ms.append((perf_counter() - started) * 1e3)
+        p50, p99 = np.percentile(latencies_ms, [50, 99])
         return Latency(float(p50), float(p99), requests)
 
     def rollout(self, model: str) -> dict[str, Any]:
-        """Return what the server says of a model's rollout: champion, challenger, step, since, kill switch, figures.
+        """Return a model's rollout: champion, challenger, step, since, kill switch, figures.
 
         Raises:
             TerminalError: when the server does not know the model.
-            TransientError: when it does not answer, or has no champion of it yet.
+            TransientError: when it does not answer, or has no champion of the model yet.
         """
-        return self._ask("GET", f"/models/{quote(model, safe='')}/rollout", model)
+        return self._request("GET", f"{_model_path(model)}/rollout", model)
 
     def swap(self, model: str, version: str) -> str | None:
-        """Give all traffic to a version and return the version that had it before.
+        """Give all traffic to a version and return the previous champion.
 
         Raises:
             TerminalError: with the server's reason; the previous champion keeps serving.
             TransientError: when the server does not answer.
         """
-        reply = self._ask(
-            "PUT",
-            f"/models/{quote(model, safe='')}/champion",
-            model,
-            orjson.dumps({"version": version}),
-        )
-        previous: str | None = reply["previous_version"]
+        body = orjson.dumps({"version": version})
+        response = self._request("PUT", f"{_model_path(model)}/champion", model, body)
+        previous: str | None = response["previous_version"]
         return previous
 
     def unload(self, model: str, version: str) -> None:
@@ -188,12 +190,11 @@ class ServerClient:
             TerminalError: when it is the champion, or is not loaded.
             TransientError: when the server does not answer.
         """
-        self._ask("DELETE", self._version_path(model, version), model)
+        self._request("DELETE", _version_path(model, version), model)
 
-    def _version_path(self, model: str, version: str) -> str:
-        return f"/models/{quote(model, safe='')}/versions/{quote(version, safe='')}"
-
-    def _ask(self, method: str, path: str, model: str, body: bytes | None = None) -> dict[str, Any]:
+    def _request(
+        self, method: str, path: str, model: str, body: bytes | None = None
+    ) -> dict[str, Any]:
         headers = {"content-type": "application/json"} if body is not None else None
         try:
             response = self._http.request(method, path, content=body, headers=headers)
@@ -207,27 +208,38 @@ class ServerClient:
             ) from error
         if response.is_success:
             return dict(orjson.loads(response.content))
-        raise self._error(response, model)
+        raise _response_error(response, model)
 
-    def _error(self, response: httpx.Response, model: str) -> TerminalError | TransientError:
-        try:
-            reply = dict(orjson.loads(response.content))
-        except ValueError:
-            reply = {"error": response.text[:300]}
-        passing = (
-            response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
-            or response.status_code in _AGAIN
-        )
-        return (TransientError if passing else TerminalError)(
-            f"the model server answered {response.status_code}: {reply.get('error')}",
-            model=model,
-            stage="release",
-            received=reply.get("received"),
-            allowed=reply.get("allowed"),
-            next_step=reply.get("next_step"),
-        )
+
+def _model_path(model: str) -> str:
+    return f"/models/{quote(model, safe='')}"
+
+
+def _version_path(model: str, version: str) -> str:
+    return f"{_model_path(model)}/versions/{quote(version, safe='')}"
+
+
+def _response_error(response: httpx.Response, model: str) -> TerminalError | TransientError:
+    try:
+        content = dict(orjson.loads(response.content))
+    except ValueError:
+        content = {"error": response.text[:300]}
+    status = response.status_code
+    retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _RETRYABLE_STATUSES
+    return (TransientError if retryable else TerminalError)(
+        f"the model server answered {status}: {content.get('error')}",
+        model=model,
+        stage="release",
+        received=content.get("received"),
+        allowed=content.get("allowed"),
+        next_step=content.get("next_step"),
+    )
 
 
 def split_body(rows: pl.DataFrame) -> bytes:
-    """Return rows as a ``dataframe_split`` body; times in ISO 8601 with their offset, NaN as null."""
+    """Return rows as a ``dataframe_split`` body; times in ISO 8601 with their offset, NaN as null.
+
+    >>> split_body(pl.DataFrame({"distance_km": [1.5, float("nan")]}))
+    b'{"dataframe_split":{"columns":["distance_km"],"data":[[1.5],[null]]}}'
+    """
     return orjson.dumps({"dataframe_split": {"columns": rows.columns, "data": rows.rows()}})

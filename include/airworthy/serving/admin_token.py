@@ -1,4 +1,4 @@
-"""Administration's bearer token."""
+"""The bearer token of administration."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ TokenCheck = Callable[[bytes | None], None]
 ReadToken = Callable[[], str | None]
 
 
-def token_in(path: Path) -> ReadToken:
-    """Return a function that reads the token from a file each time: it can be changed under a running server."""
+def token_reader(path: Path) -> ReadToken:
+    """Return a function to read the token from a file.
+
+    It reads the file at each call: the token can change under a running server.
+    """
 
     def read() -> str | None:
         try:
@@ -27,20 +30,23 @@ def token_in(path: Path) -> ReadToken:
 
 
 def ensure_token(path: Path) -> str:
-    """Return the token in a file, which is made with a random one, readable by its owner only, when missing."""
+    """Return the token in a file.
+
+    A missing file is created with a random token. Only its owner can read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip()
     token = secrets.token_urlsafe(32)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(token)
     return token
 
 
 def token_check(read_token: ReadToken) -> TokenCheck:
-    """Return a function that refuses an Authorization header which does not carry the token."""
+    """Return a function to refuse an Authorization header without the token."""
 
     def check(header: bytes | None) -> None:
         token = read_token()

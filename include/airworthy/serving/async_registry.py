@@ -1,4 +1,4 @@
-"""What the model server asks of a model registry."""
+"""The model registry as the model server reads it: blocking calls, made in threads."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any, Protocol, TypeVar
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.protocol.refusals import RefusedError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Registry(Protocol):
-    """Where registered versions come from. Calls may block: the server makes them off its event loop.
+class RegistryReader(Protocol):
+    """A source of registered versions. Calls may block: the server makes them off its event loop.
 
-    Each may raise a `TerminalError` (no such version) or a `TransientError` (the registry is out of reach).
+    Each may raise a `TerminalError` (no such version) or a `TransientError` (the registry is out of
+    reach).
     """
 
     def models(self) -> list[str]:
@@ -24,43 +25,47 @@ class Registry(Protocol):
         ...
 
     def champion(self, model: str) -> str | None:
-        """Return the version that serves in production, or None."""
+        """Return the version serving in production, or None."""
         ...
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
-        """Return a version's local bundle folder and the digest that was recorded at its registration."""
+        """Return a version's local bundle folder and the digest recorded at its registration."""
         ...
 
     def example(self, model: str, version: str) -> dict[str, Any] | None:
-        """Return a body that the version accepts, as it was logged with the model, or None."""
+        """Return a valid request body of the version, as logged with the model, or None."""
         ...
 
 
-OpenRegistry = Callable[[], Registry]
+OpenRegistry = Callable[[], RegistryReader]
 
 
 class AsyncRegistry:
-    """Asks a registry in a thread. It is opened at the first question, so that it may come up after the server."""
+    """Queries a registry in a thread.
+
+    It is opened at the first query, so the registry may come up after the server.
+    """
 
     def __init__(self, open_registry: OpenRegistry) -> None:
-        """Keep how to open it."""
+        """Keep the function to open it."""
         self._open_registry = open_registry
-        self._registry: Registry | None = None
+        self._registry: RegistryReader | None = None
 
-    async def ask(self, question: Callable[[Registry], Answer]) -> Answer:
-        """Return the answer to a question.
+    async def call(self, query: Callable[[RegistryReader], Result]) -> Result:
+        """Return the result of a query.
 
         Raises:
-            TerminalError: what the registry raises.
-            TransientError: what the registry raises; and anything that is none of ours, such as a lost connection.
+            TerminalError: as the registry raises it.
+            TransientError: as the registry raises it; and in place of any error of a library, such
+                as a lost connection.
         """
-        return await asyncio.to_thread(self._answer, question)
+        return await asyncio.to_thread(self._call, query)
 
-    def _answer(self, question: Callable[[Registry], Answer]) -> Answer:
+    def _call(self, query: Callable[[RegistryReader], Result]) -> Result:
         try:
             if self._registry is None:
                 self._registry = self._open_registry()
-            return question(self._registry)
+            return query(self._registry)
         except (AirworthyError, RefusedError):
             raise
         except Exception as error:
@@ -70,15 +75,15 @@ class AsyncRegistry:
             ) from error
 
 
-def champion_version(registry: Registry, model: str) -> str:
+def champion_version(registry: RegistryReader, model: str) -> str:
     """Return the champion's version.
 
     Raises:
         RefusedError: 404 for an unknown model, 503 for a model without a champion.
     """
-    known = registry.models()
-    if model not in known:
-        allowed = ", ".join(known) or "no model is registered yet"
+    models = registry.models()
+    if model not in models:
+        allowed = ", ".join(models) or "no model is registered yet"
         raise RefusedError(
             404,
             f"there is no model {model!r}",

@@ -1,4 +1,4 @@
-"""The versions that flags name: loaded beside the champions for as long as they are named."""
+"""Loads the versions named by flags beside the champions, and unloads the versions not named."""
 
 from __future__ import annotations
 
@@ -12,76 +12,78 @@ from airworthy.serving.model_store import ModelStore
 
 log = logging.getLogger(__name__)
 
-_TRY_AGAIN_SECONDS = 5.0
+_RETRY_SECONDS = 5.0
 
 ModelVersion = tuple[str, str]
 
 
 class CandidateLoader:
-    """Loads what it is told to, and unloads what it loaded when that is wanted no more."""
+    """Loads the required versions. It unloads only versions loaded here."""
 
-    def __init__(self, fleet: ModelStore) -> None:
-        """Start with none."""
-        self._fleet = fleet
-        self._wanted: set[ModelVersion] = set()
-        self._ours: set[ModelVersion] = set()
-        self._failed: dict[ModelVersion, float] = {}
-        self._tending: asyncio.Task[None] | None = None
+    def __init__(self, model_store: ModelStore) -> None:
+        """Start with no version."""
+        self._model_store = model_store
+        self._required: set[ModelVersion] = set()
+        self._loaded_here: set[ModelVersion] = set()
+        self._retry_times: dict[ModelVersion, float] = {}
+        self._task: asyncio.Task[None] | None = None
 
-    def want(self, versions: set[ModelVersion]) -> None:
-        """Say which versions are to be loaded from now on."""
-        self._wanted = versions
-        self._failed = {
-            version: again for version, again in self._failed.items() if version in versions
+    def require(self, versions: set[ModelVersion]) -> None:
+        """Set the versions to be loaded from now on."""
+        self._required = versions
+        self._retry_times = {
+            version: retry_time
+            for version, retry_time in self._retry_times.items()
+            if version in versions
         }
 
     def loaded(self, model: str, version: str) -> LoadedModel | None:
-        """Return a wanted version, if it is loaded."""
-        return self._fleet.loaded(model, version)
+        """Return a required version, if it is loaded."""
+        return self._model_store.loaded_candidate(model, version)
 
     def failed(self, model: str, version: str) -> bool:
-        """Tell whether the last try to load a wanted version failed."""
-        return (model, version) in self._failed
+        """Tell whether the last attempt to load a required version failed."""
+        return (model, version) in self._retry_times
 
-    def tend(self) -> asyncio.Task[None]:
-        """Load and unload what has to be, in a task; one that is still at it goes on."""
-        if self._tending is None or self._tending.done():
-            self._tending = asyncio.create_task(self._tend())
-        return self._tending
+    def reconcile(self) -> asyncio.Task[None]:
+        """Return the task to load and unload versions as required. A running task continues."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._reconcile())
+        return self._task
 
     async def close(self) -> None:
         """Stop loading."""
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.gather(self._tending, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _tend(self) -> None:
-        for model, version in sorted(self._ours - self._wanted):
-            self._ours.discard((model, version))
+    async def _reconcile(self) -> None:
+        for model, version in sorted(self._loaded_here - self._required):
+            self._loaded_here.discard((model, version))
             await self._unload(model, version)
-        for model, version in sorted(self._wanted):
-            if self._fleet.loaded(model, version) is None and time.monotonic() >= self._failed.get(
-                (model, version), 0
-            ):
+        for model, version in sorted(self._required):
+            loaded = self._model_store.loaded_candidate(model, version)
+            retry_time = self._retry_times.get((model, version), 0)
+            if loaded is None and time.monotonic() >= retry_time:
                 await self._load(model, version)
 
     async def _load(self, model: str, version: str) -> None:
         try:
-            await self._fleet.load_candidate(model, version)
+            await self._model_store.load_candidate(model, version)
         except RefusedError as refused:
-            if (model, version) not in self._failed:
+            if (model, version) not in self._retry_times:
                 log.error(
                     "%s: version %s, which a flag names, cannot be loaded: %s",
                     model,
                     version,
                     refused,
                 )
-            self._failed[model, version] = time.monotonic() + _TRY_AGAIN_SECONDS
+            self._retry_times[model, version] = time.monotonic() + _RETRY_SECONDS
             return
-        self._failed.pop((model, version), None)
-        self._ours.add((model, version))
+        self._retry_times.pop((model, version), None)
+        self._loaded_here.add((model, version))
 
     async def _unload(self, model: str, version: str) -> None:
-        # As champion it stays, and somebody else may have unloaded it.
-        if version in self._fleet.candidates(model):
-            await self._fleet.unload(model, version)
+        # A champion stays loaded, and another client may have unloaded the candidate.
+        if version in self._model_store.candidates(model):
+            await self._model_store.unload(model, version)

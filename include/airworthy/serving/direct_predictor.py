@@ -1,8 +1,9 @@
-"""Predicting a few rows without the cost of `Booster.inplace_predict` around its own C function.
+"""Predicts a few rows without the cost of `Booster.inplace_predict` around its own C function.
 
-For one row, finding out what kind of data it was given takes `inplace_predict` longer than the trees do. Here the kind
-is known: a C-ordered float32 matrix goes straight to ``XGBoosterPredictFromDense``, a documented part of XGBoost's C
-API, with the arguments that `inplace_predict` gives it. `LoadedModel` compares the two before a version serves.
+For one row, `inplace_predict` spends more time on finding the type of its data than on the trees.
+Here the type is fixed. A C-ordered float32 matrix goes straight to ``XGBoosterPredictFromDense``, a
+documented part of XGBoost's C API, with the arguments of `inplace_predict`. `LoadedModel` compares
+the two before a version serves.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import xgboost
 from xgboost import core
 
-# One iteration range, missing is NaN: what `inplace_predict` sends for its default arguments.
+# `inplace_predict` sends this for its default arguments: all iterations, NaN is missing.
 _ARGUMENTS = (
     b'{"type": 0, "training": false, "iteration_begin": 0, "iteration_end": 0, "missing": NaN, '
     b'"strict_shape": false, "cache_id": 0}'
@@ -23,10 +24,10 @@ _MATRIX = b'{"data": [%d, true], "shape": [%d, %d], "typestr": "<f4", "version":
 
 
 class DirectPredictor:
-    """One booster's predictions. Safe to use from several threads: XGBoost keeps results per thread."""
+    """One booster's predictions. It is thread-safe: XGBoost keeps results per thread."""
 
     def __init__(self, booster: xgboost.Booster) -> None:
-        """Keep the booster, which must not be trained any more."""
+        """Keep the booster. It must not be trained any more."""
         self._booster = booster
         self._features = booster.num_features()
 
@@ -37,7 +38,7 @@ class DirectPredictor:
             matrix: Shape (rows, features), C-ordered.
 
         Raises:
-            ValueError: when the matrix is not what the booster was trained on.
+            ValueError: when the matrix has another shape, type or order.
             XGBoostError: when XGBoost refuses it.
         """
         if (
@@ -62,7 +63,7 @@ class DirectPredictor:
                 ctypes.byref(values),
             )
         )
-        # XGBoost reuses the memory at its next call from this thread: slicing copies it.
+        # XGBoost reuses this memory at the thread's next call. Slicing copies it.
         rows = shape[0]
         if dimensions.value == 1:
             return values[:rows]

@@ -1,4 +1,4 @@
-"""A real server in this process, for as long as it is needed: for ``airworthy run`` when none is up, and for tests."""
+"""A model server in this process: for ``airworthy run`` without a running server, and for tests."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.uvicorn_server import server_config
 
-READY_SECONDS = 60.0
+READY_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class RunningServer:
-    """Where a server listens, and its administration's token."""
+    """A server's address, and the token of its administration."""
 
     url: str
     token: str
@@ -37,11 +37,11 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
     """Serve the environment's champions on a free loopback port, in a thread, until the block ends.
 
     Raises:
-        TransientError: when the server is not ready in time.
+        TransientError: when the server is not ready within `READY_TIMEOUT_SECONDS`.
     """
     from airworthy.registry.registry import open_registry
 
-    # The token in the file is the one that other parts of this environment will send.
+    # Other parts of this environment send the token in the file.
     token = ensure_token(environment.server_token_file)
     with serving(
         lambda: open_registry(environment),
@@ -61,7 +61,15 @@ def serving(
     flags_file: Path | None = None,
     prediction_log: PredictionLog | None = None,
 ) -> Iterator[RunningServer]:
-    """Serve any registry's champions; see `running_server`. The token is a new one unless `read_token` gives it."""
+    """Serve any registry's champions; see `running_server`.
+
+    Args:
+        open_registry: Opens the registry of the versions.
+        read_token: Returns administration's token. None: a new random token.
+        limits: The limits of one request.
+        flags_file: The flagd file of rollouts. None: no rollouts.
+        prediction_log: Logs every answer. None: no log.
+    """
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
     app = create_app(
@@ -79,8 +87,10 @@ def serving(
         )
         thread.start()
         try:
-            if not ready.wait(READY_SECONDS):
-                raise TransientError(f"the model server was not ready within {READY_SECONDS:.0f} s")
+            if not ready.wait(READY_TIMEOUT_SECONDS):
+                raise TransientError(
+                    f"the model server was not ready within {READY_TIMEOUT_SECONDS:.0f} s"
+                )
             yield RunningServer(f"http://127.0.0.1:{listening.getsockname()[1]}", token)
         finally:
             server.should_exit = True

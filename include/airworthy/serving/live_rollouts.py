@@ -1,6 +1,6 @@
-"""LiveRollouts under way, as the flag file says: who answers what, and what the arms did.
+"""Running rollouts, as in the flag file: the answering versions, and the arms' statistics.
 
-All of this runs on the server's event loop, but for reading the file.
+All of this runs on the server's event loop. Only the file is read in a thread.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from airworthy.predictions.spool import Label
 from airworthy.release.rollout_flags import Rollout
 from airworthy.serving.candidate_loader import CandidateLoader
-from airworthy.serving.flag_file import Content, FlagFile
+from airworthy.serving.flag_file import FlagContent, FlagFile
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.openfeature_flags import Flags, RolloutFlags
 from airworthy.serving.rollout_arms import Arm
-from airworthy.serving.server_metrics import Metrics
+from airworthy.serving.server_metrics import ServerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -28,63 +28,84 @@ POLL_SECONDS = 0.25
 class LiveRollout:
     """One model's rollout: its flags, and its arms since the step began."""
 
-    def __init__(self, model: str, flags: RolloutFlags, versions: CandidateLoader) -> None:
-        """Start with arms that did nothing yet."""
+    def __init__(self, model: str, flags: RolloutFlags, loader: CandidateLoader) -> None:
+        """Start with empty arms.
+
+        Args:
+            model: The model's name.
+            flags: The model's flags.
+            loader: Loads the challenger.
+        """
         self.model = model
         self.flags = flags
         self.champion = Arm(flags.rollout.champion)
         self.challenger = Arm(flags.rollout.challenger)
-        self._versions = versions
+        self._loader = loader
 
     @property
     def rollout(self) -> Rollout:
-        """The step."""
+        """The rollout step."""
         return self.flags.rollout
 
     def loaded_challenger(self) -> LoadedModel | None:
         """Return the challenger, if it is loaded."""
-        return self._versions.loaded(self.model, self.challenger.version)
+        return self._loader.loaded(self.model, self.challenger.version)
 
     def challenger_cannot_load(self) -> bool:
-        """Tell whether the challenger could not be loaded: not being ready yet is no fault of it."""
-        return self._versions.failed(self.model, self.challenger.version)
+        """Tell whether loading the challenger failed. A challenger still loading has not failed."""
+        return self._loader.failed(self.model, self.challenger.version)
 
 
 class LiveRollouts:
     """The rollouts of all models."""
 
-    def __init__(self, fleet: ModelStore, metrics: Metrics, path: Path | None) -> None:
-        """Start without any; with `path`, the flag file is read from `start` on."""
-        self._fleet = fleet
+    def __init__(self, model_store: ModelStore, metrics: ServerMetrics, path: Path | None) -> None:
+        """Start without rollouts.
+
+        Args:
+            model_store: Loads the challengers.
+            metrics: Shows the rollouts and the kill switches.
+            path: The flag file, read from `start` on. None: no rollouts.
+        """
+        self._model_store = model_store
         self._metrics = metrics
         self._file = None if path is None else FlagFile(path)
         self._flags = Flags()
-        self._versions = CandidateLoader(fleet)
+        self._loader = CandidateLoader(model_store)
         self._live: dict[str, LiveRollout] = {}
-        self._over: dict[str, Rollout] = {}
+        self._ended: dict[str, Rollout] = {}
 
-    def of(self, champion: LoadedModel) -> LiveRollout | None:
-        """Return the rollout that concerns a request which a champion is about to answer."""
+    def rollout_for(self, champion: LoadedModel) -> LiveRollout | None:
+        """Return the rollout for a request to a champion."""
         live = self._live.get(champion.model)
         if live is None or live.rollout.champion == champion.version:
             return live
-        # A request that started before the last swap says nothing of the rollout.
-        if champion is self._fleet.serving(champion.model):
+        # A request begun before the last swap says nothing about the rollout.
+        if champion is self._model_store.loaded_champion(champion.model):
             self._end(live, champion)
         return None
 
-    def join(self, model: str, request_id: str, row: int, label: Label) -> bool:
-        """Count a label for the arms that predicted it and tell whether there was one."""
+    def join_label(self, model: str, request_id: str, row: int, label: Label) -> bool:
+        """Join a label with the predictions of both arms. Tell whether an arm had predicted it.
+
+        Args:
+            model: The model's name.
+            request_id: The id of the request.
+            row: The row of the request, counted from 0.
+            label: The true value.
+        """
         live = self._live.get(model)
         if live is None:
             return False
-        # In a shadow, both answered the same request.
-        joined = [arm.join(request_id, row, label) for arm in (live.champion, live.challenger)]
+        # In a shadow step, both arms answer the same request.
+        joined = [
+            arm.join_label(request_id, row, label) for arm in (live.champion, live.challenger)
+        ]
         return any(joined)
 
     def describe(self, champion: LoadedModel) -> dict[str, Any]:
-        """Return what a model's rollout is at; `since` is in UTC, and what does not apply is null."""
-        live = self.of(champion)
+        """Return the state of a model's rollout as JSON values. `since` is in UTC."""
+        live = self.rollout_for(champion)
         rollout = live.rollout if live else None
         return {
             "model": champion.model,
@@ -92,7 +113,7 @@ class LiveRollouts:
             "challenger": rollout.challenger if rollout else None,
             "step": rollout.step if rollout else None,
             "since": rollout.since.isoformat() if rollout else None,
-            "kill_switch": self._flags.killed(champion.model),
+            "kill_switch": self._flags.kill_switch_on(champion.model),
             "arms": {
                 "champion": (live.champion if live else Arm(champion.version)).describe(),
                 "challenger": live.challenger.describe() if live else None,
@@ -100,79 +121,80 @@ class LiveRollouts:
         }
 
     async def start(self) -> None:
-        """Read the flags, and load the versions that they name or find out that they cannot be loaded."""
-        await self._look()
-        await self._versions.tend()
+        """Read the flags, and try to load the versions named by them."""
+        await self._poll()
+        await self._loader.reconcile()
 
-    async def watch(self) -> None:
-        """Look at the file again and again, until cancelled."""
+    async def poll_flags(self) -> None:
+        """Poll the flag file, until cancelled."""
         while self._file is not None:
             await asyncio.sleep(POLL_SECONDS)
-            await self._look()
-            self._versions.tend()
+            await self._poll()
+            self._loader.reconcile()
 
     async def close(self) -> None:
-        """Let go of what belongs to the rollouts."""
-        await self._versions.close()
+        """Stop loading and release the flags."""
+        await self._loader.close()
         self._flags.close()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         if self._file is None:
             return
         try:
             content = await asyncio.to_thread(self._file.read_if_changed)
             if content is not None:
-                self._take(content)
+                self._update(content)
         except Exception:
-            # Whatever it is: the flags that hold go on holding, and the next look may succeed.
-            log.exception("the flags could not be looked at")
+            # After any error the present flags stay in effect, and the next poll may succeed.
+            log.exception("the flags could not be read")
 
-    def _take(self, content: Content) -> None:
+    def _update(self, content: FlagContent) -> None:
         for problem in content.problems:
             log.error("the last good flags hold: %s", problem)
-        self._flags.take(content)
-        continued = [self._continued(model, content) for model in content.rollouts]
-        self._live = {live.model: live for live in continued if live is not None}
+        self._flags.update(content)
+        rollouts = [self._running_rollout(model, content) for model in content.rollouts]
+        self._live = {live.model: live for live in rollouts if live is not None}
         for model in content.rollouts:
-            champion = self._fleet.serving(model)
+            champion = self._model_store.loaded_champion(model)
             if champion is not None:
-                self.of(champion)
-        self._changed()
-        killed = {model: self._flags.killed(model) for model in content.flags}
-        self._metrics.flags_taken(killed, len(content.problems))
+                self.rollout_for(champion)
+        self._rollouts_changed()
+        kill_switches = {model: self._flags.kill_switch_on(model) for model in content.flags}
+        self._metrics.set_flags(kill_switches, len(content.problems))
 
-    def _continued(self, model: str, content: Content) -> LiveRollout | None:
-        """Return a model's rollout: the one under way, with its arms, when it is still in the same step."""
-        flags = self._flags.of(model, content)
-        if self._over.get(model) == flags.rollout:
+    def _running_rollout(self, model: str, content: FlagContent) -> LiveRollout | None:
+        """Return a model's rollout. In an unchanged step the live rollout keeps its arms."""
+        flags = self._flags.for_model(model, content)
+        if self._ended.get(model) == flags.rollout:
             return None
         live = self._live.get(model)
         if live is None or live.rollout != flags.rollout:
-            return LiveRollout(model, flags, self._versions)
+            return LiveRollout(model, flags, self._loader)
         live.flags = flags
         return live
 
     def _end(self, live: LiveRollout, champion: LoadedModel) -> None:
-        """Forget a rollout against a version that is champion no more.
+        """End a rollout against a former champion.
 
-        It stays forgotten until the flags say another one: should its champion come back, nobody has decided that
-        the challenger of then is to have traffic.
+        It stays ended until the flags name another rollout. The former champion may return, but
+        nobody has decided to give traffic to the old challenger again.
         """
-        rollout = self._over[live.model] = live.rollout
+        rollout = self._ended[live.model] = live.rollout
         del self._live[live.model]
-        self._changed()
-        # A challenger that has become champion is how a rollout should end.
+        self._rollouts_changed()
+        # A challenger that became champion is the regular end of a rollout.
         log.log(
             logging.INFO if champion.version == rollout.challenger else logging.WARNING,
-            "%s: the rollout of version %s is over: flags name version %s as champion, it is version %s",
+            "%s: the rollout of version %s is over: flags name version %s as champion, "
+            "it is version %s",
             live.model,
             rollout.challenger,
             rollout.champion,
             champion.version,
         )
 
-    def _changed(self) -> None:
-        self._versions.want(
+    def _rollouts_changed(self) -> None:
+        self._loader.require(
             {(model, live.challenger.version) for model, live in self._live.items()}
         )
-        self._metrics.rollouts({model: live.rollout for model, live in self._live.items()})
+        self._metrics.set_rollouts({model: live.rollout for model, live in self._live.items()})

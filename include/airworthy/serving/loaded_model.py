@@ -1,4 +1,4 @@
-"""One loaded version: a request's body in, predictions out."""
+"""One loaded version: it turns a request's body into predictions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from airworthy.serving.single_row_encoder import SingleRowEncoder
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for, and from which size on it is scored in a thread.
+    """Limits of one request. A body over `inline_bytes` is scored in a thread.
 
-    A body over `inline_bytes` (some dozens of rows) spends most of its time in Polars and XGBoost, which let other
-    threads run: with eight clients and 100 rows each, a thread answers a third more requests, and holds up no one.
+    A larger body (some dozens of rows) spends most of its time in Polars and XGBoost. Both let
+    other threads run. Measured with eight clients and 100 rows each: a thread answers a third more
+    requests, and the event loop stays free.
     """
 
     max_rows: int = 20_000
@@ -37,10 +38,10 @@ class Limits:
 
 
 class LoadedModel:
-    """A version whose digest was verified and that has answered once. Safe to use from several threads."""
+    """A version with a verified digest and one prediction made. It is thread-safe."""
 
     def __init__(self, model: str, version: str, digest: str, bundle: ModelBundle) -> None:
-        """Prepare everything that requests share.
+        """Prepare the parts shared by requests.
 
         Args:
             model: The registered model's name.
@@ -57,9 +58,9 @@ class LoadedModel:
         self.memory_mib = 0.0
         inputs = bundle.manifest.inputs
         self._names = list(inputs)
-        # The first input is the event time, without which most features mean nothing.
+        # The first input is the event time. Most features mean nothing without it.
         self._columns = [
-            InputColumn(name, kind, place > 0) for place, (name, kind) in enumerate(inputs.items())
+            InputColumn(name, kind, index > 0) for index, (name, kind) in enumerate(inputs.items())
         ]
         self._schema = polars_schema(inputs)
         self._single = SingleRowEncoder(bundle.features, self._schema)
@@ -67,15 +68,24 @@ class LoadedModel:
 
     @classmethod
     def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
-        """Read, verify and warm up a version's bundle; say how long that took and what memory grew by.
+        """Read, verify and warm up a version's bundle.
 
-        The process as a whole is measured: what else it does meanwhile counts too.
+        `load_seconds` and `memory_mib` are measured for the whole process: its other work at the
+        same time counts too.
+
+        Args:
+            model: The registered model's name.
+            version: The registered version.
+            folder: The folder with the bundle's files.
+            digest: The digest recorded at registration.
 
         Raises:
-            TerminalError: when the files are not those that were registered, or the model cannot predict.
+            TerminalError: when the files differ from the registered ones, or the model cannot
+                predict.
         """
-        process, started = psutil.Process(), perf_counter()
-        before = process.memory_info().rss
+        process = psutil.Process()
+        started = perf_counter()
+        rss_before = process.memory_info().rss
         try:
             bundle = ModelBundle.load(folder, digest)
         except (OSError, ValueError, XGBoostError) as error:
@@ -86,33 +96,33 @@ class LoadedModel:
                 allowed="a whole model bundle",
                 next_step="restore the files, or release another version",
             ) from error
-        # Requests run side by side: within one, handing a few rows to threads costs more than it saves.
+        # Requests run in parallel. Within one, threads for a few rows cost more than they save.
         bundle.booster.set_param({"nthread": 1})
         loaded = cls(model, version, digest, bundle)
         loaded._warm_up()
         loaded.load_seconds = perf_counter() - started
-        loaded.memory_mib = max(0, process.memory_info().rss - before) / 2**20
+        loaded.memory_mib = max(0, process.memory_info().rss - rss_before) / 2**20
         return loaded
 
     def predict(self, body: bytes, limits: Limits) -> list[Any]:
         """Return one prediction per row of a request's body.
 
         Raises:
-            RefusedError: when the body is malformed, naming what is wrong.
+            RefusedError: when the body is malformed. It names the fault.
         """
         return self.predict_columns(self.read(body, limits))
 
     def read(self, body: bytes, limits: Limits) -> list[list[Any]]:
-        """Return a request's values: one list per input, as Polars takes them.
+        """Return a request's values: one list per input, in types for Polars.
 
         Raises:
-            RefusedError: when the body is malformed, naming what is wrong.
+            RefusedError: when the body is malformed. It names the fault.
         """
         values = parse_body(body, self._names, limits.max_rows)
-        return [column.read(given) for column, given in zip(self._columns, values, strict=True)]
+        return [column.read(raw) for column, raw in zip(self._columns, values, strict=True)]
 
     def predict_columns(self, columns: list[list[Any]]) -> list[Any]:
-        """Return one prediction per row of what `read` gave.
+        """Return one prediction per row of the columns returned by `read`.
 
         Raises:
             RefusedError: when the model's expressions cannot take the values.
@@ -138,10 +148,12 @@ class LoadedModel:
         return self.bundle.features.matrix(frame)
 
     def _warm_up(self) -> None:
-        """Predict once, both ways: the first request does not pay for what libraries set up lazily.
+        """Predict once with the bundle and once with the server's fast path.
+
+        Libraries set up parts lazily. The first request does not pay for the set-up.
 
         Raises:
-            TerminalError: when the version cannot predict, or not as its bundle does.
+            TerminalError: when the version cannot predict, or the two predictions differ.
         """
         row = dict.fromkeys(self._names) | {self._names[0]: 0}
         frame = pl.from_dicts([row], schema=self._schema)
@@ -174,7 +186,8 @@ class LoadedModel:
             )
         if np.shape(predicted) != expected:
             raise TerminalError(
-                f"version {self.version} gives predictions of another shape than its task {self.bundle.manifest.task}",
+                f"version {self.version} gives predictions of another shape than its task "
+                f"{self.bundle.manifest.task}",
                 model=self.model,
                 received=np.shape(predicted),
                 allowed=expected,
@@ -182,7 +195,7 @@ class LoadedModel:
             )
 
     def describe(self) -> dict[str, Any]:
-        """Return what people ask about a version: times in UTC, memory in MiB."""
+        """Return a description of the version as JSON values: times in UTC, memory in MiB."""
         return {
             "model": self.model,
             "version": self.version,

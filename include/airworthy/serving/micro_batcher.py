@@ -1,7 +1,8 @@
-"""Small requests that arrive together are predicted together.
+"""Predicts small concurrent requests in one batch.
 
-What Polars and XGBoost cost for a few rows is mostly fixed per call. Requests that the event loop has read in one turn
-share one call, at the end of that turn: nobody waits for a timer, and a request that comes alone goes alone.
+For a few rows, most of the cost of Polars and XGBoost is fixed per call. Requests read in one turn
+of the event loop share one call at the end of the turn. No request waits for a timer. A single
+request is predicted alone.
 """
 
 from __future__ import annotations
@@ -12,78 +13,79 @@ from typing import Any
 from airworthy.serving.loaded_model import LoadedModel
 
 _SMALL_ROWS = 16
-_MOST_ROWS = 512
+_MAX_BATCH_ROWS = 512
 
-_Waiting = tuple[list[list[Any]], "asyncio.Future[list[Any]]"]
+_Pending = tuple[list[list[Any]], "asyncio.Future[list[Any]]"]
 
 
 class MicroBatcher:
-    """Requests of this turn of the event loop, by the version that they started with."""
+    """The pending requests of this turn of the event loop, by version."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._waiting: dict[LoadedModel, list[_Waiting]] = {}
+        self._pending: dict[LoadedModel, list[_Pending]] = {}
 
     async def predict(self, loaded: LoadedModel, columns: list[list[Any]]) -> list[Any]:
-        """Return one prediction per row of what `LoadedModel.read` gave.
+        """Return one prediction per row of the columns returned by `LoadedModel.read`.
 
         Raises:
-            RefusedError: when the model's expressions cannot take these values; other requests are not concerned.
+            RefusedError: when the model's expressions cannot take these values. Other requests are
+                not affected.
         """
         if len(columns[0]) > _SMALL_ROWS:
             return loaded.predict_columns(columns)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[Any]] = loop.create_future()
-        waiting = self._waiting.setdefault(loaded, [])
-        waiting.append((columns, answer))
-        if len(waiting) == 1:
-            loop.call_soon(self._predict_all, loaded)
-        return await answer
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        pending = self._pending.setdefault(loaded, [])
+        pending.append((columns, future))
+        if len(pending) == 1:
+            loop.call_soon(self._predict_pending, loaded)
+        return await future
 
-    def _predict_all(self, loaded: LoadedModel) -> None:
-        waiting = self._waiting.pop(loaded)
-        share: list[_Waiting] = []
+    def _predict_pending(self, loaded: LoadedModel) -> None:
+        pending = self._pending.pop(loaded)
+        batch: list[_Pending] = []
         rows = 0
-        for one in waiting:
-            share.append(one)
-            rows += len(one[0][0])
-            if rows >= _MOST_ROWS:
-                _predict_share(loaded, share)
-                share, rows = [], 0
-        if share:
-            _predict_share(loaded, share)
+        for request in pending:
+            batch.append(request)
+            rows += len(request[0][0])
+            if rows >= _MAX_BATCH_ROWS:
+                _predict_batch(loaded, batch)
+                batch, rows = [], 0
+        if batch:
+            _predict_batch(loaded, batch)
 
 
-def _predict_share(loaded: LoadedModel, share: list[_Waiting]) -> None:
-    if len(share) == 1:
-        _predict_one(loaded, *share[0])
+def _predict_batch(loaded: LoadedModel, batch: list[_Pending]) -> None:
+    if len(batch) == 1:
+        _predict_request(loaded, *batch[0])
         return
     joined = [
         [value for part in parts for value in part]
-        for parts in zip(*(one[0] for one in share), strict=True)
+        for parts in zip(*(request[0] for request in batch), strict=True)
     ]
     try:
         predictions = loaded.predict_columns(joined)
     except Exception:
-        # One request's values are not to spoil the answers of the others: each is told its own fault.
-        for columns, answer in share:
-            _predict_one(loaded, columns, answer)
+        # Bad values of one request must not fail the others: each gets its own error.
+        for columns, future in batch:
+            _predict_request(loaded, columns, future)
         return
     start = 0
-    for columns, answer in share:
+    for columns, future in batch:
         end = start + len(columns[0])
-        if not answer.done():
-            answer.set_result(predictions[start:end])
+        if not future.done():
+            future.set_result(predictions[start:end])
         start = end
 
 
-def _predict_one(
-    loaded: LoadedModel, columns: list[list[Any]], answer: asyncio.Future[list[Any]]
+def _predict_request(
+    loaded: LoadedModel, columns: list[list[Any]], future: asyncio.Future[list[Any]]
 ) -> None:
-    if answer.done():
+    if future.done():
         return
     try:
-        answer.set_result(loaded.predict_columns(columns))
+        future.set_result(loaded.predict_columns(columns))
     except Exception as error:
-        # Whatever it is belongs to the request that waits for it.
-        answer.set_exception(error)
+        # Any error belongs to the waiting request.
+        future.set_exception(error)

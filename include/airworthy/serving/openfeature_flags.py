@@ -1,9 +1,9 @@
-"""LiveRollouts' flags, asked per request through OpenFeature.
+"""Flags of rollouts, evaluated per request through OpenFeature.
 
-The evaluation is flagd's own, in process (`FlagdCore`), behind an OpenFeature provider of ours. The file resolver of
-flagd's provider evaluates the same; but it passes over a file whose time is older than the last one's (a copy that is
-put back), lets one broken flag hold up all others, writes a traceback twice a second while a file is broken, and
-brings gRPC along.
+flagd's own evaluation (`FlagdCore`) runs in process, behind an OpenFeature provider of ours. The
+file resolver of flagd's provider evaluates the same way, but it ignores a file with an older time
+than the last one (a restored copy). One broken flag stops all others there, a broken file writes a
+traceback twice a second, and it needs gRPC.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from openfeature.provider import AbstractProvider, Metadata
 from openfeature.provider.no_op_provider import NoOpProvider
 
 from airworthy.release.rollout_flags import KILL_SWITCH, ROLLOUT, SHADOW, Rollout, flag_key
-from airworthy.serving.flag_file import EVALUATORS, Content
+from airworthy.serving.flag_file import EVALUATORS, FlagContent
 
 Context = EvaluationContext | None
 
 
 class FlagdProvider(AbstractProvider):
-    """An OpenFeature provider on flags that were read."""
+    """An OpenFeature provider of the flags in a `FlagContent`."""
 
     def __init__(self) -> None:
         """Start without flags."""
@@ -40,8 +40,8 @@ class FlagdProvider(AbstractProvider):
         """Return the provider's name."""
         return Metadata("flagd core")
 
-    def take(self, content: Content) -> None:
-        """Evaluate these flags from now on, and tell those who listen to OpenFeature's events."""
+    def update(self, content: FlagContent) -> None:
+        """Evaluate these flags from now on, and emit OpenFeature's event of a change."""
         flags = {key: flag for group in content.flags.values() for key, flag in group.items()}
         document = json.dumps({"flags": flags, EVALUATORS: content.evaluators})
         changed = self._core.set_flags_and_get_changed_keys(document)
@@ -50,25 +50,49 @@ class FlagdProvider(AbstractProvider):
     def resolve_boolean_details(
         self, flag_key: str, default_value: bool, evaluation_context: Context = None
     ) -> FlagResolutionDetails[bool]:
-        """Evaluate a flag of truth values."""
+        """Evaluate a boolean flag.
+
+        Args:
+            flag_key: The flag's key.
+            default_value: The value after an error.
+            evaluation_context: The targeting key and attributes.
+        """
         return self._core.resolve_boolean_value(flag_key, default_value, evaluation_context)
 
     def resolve_string_details(
         self, flag_key: str, default_value: str, evaluation_context: Context = None
     ) -> FlagResolutionDetails[str]:
-        """Evaluate a flag of texts."""
+        """Evaluate a string flag.
+
+        Args:
+            flag_key: The flag's key.
+            default_value: The value after an error.
+            evaluation_context: The targeting key and attributes.
+        """
         return self._core.resolve_string_value(flag_key, default_value, evaluation_context)
 
     def resolve_integer_details(
         self, flag_key: str, default_value: int, evaluation_context: Context = None
     ) -> FlagResolutionDetails[int]:
-        """Evaluate a flag of whole numbers."""
+        """Evaluate an integer flag.
+
+        Args:
+            flag_key: The flag's key.
+            default_value: The value after an error.
+            evaluation_context: The targeting key and attributes.
+        """
         return self._core.resolve_integer_value(flag_key, default_value, evaluation_context)
 
     def resolve_float_details(
         self, flag_key: str, default_value: float, evaluation_context: Context = None
     ) -> FlagResolutionDetails[float]:
-        """Evaluate a flag of numbers."""
+        """Evaluate a float flag.
+
+        Args:
+            flag_key: The flag's key.
+            default_value: The value after an error.
+            evaluation_context: The targeting key and attributes.
+        """
         return self._core.resolve_float_value(flag_key, default_value, evaluation_context)
 
     def resolve_object_details(
@@ -77,12 +101,18 @@ class FlagdProvider(AbstractProvider):
         default_value: Sequence[FlagValueType] | Mapping[str, FlagValueType],
         evaluation_context: Context = None,
     ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
-        """Evaluate a flag of objects."""
+        """Evaluate an object flag.
+
+        Args:
+            flag_key: The flag's key.
+            default_value: The value after an error.
+            evaluation_context: The targeting key and attributes.
+        """
         return self._core.resolve_object_value(flag_key, default_value, evaluation_context)
 
 
 class Flags:
-    """One server's flags, behind an OpenFeature client of its own domain: several servers may share a process."""
+    """One server's flags. The OpenFeature domain is unique: servers may share a process."""
 
     def __init__(self) -> None:
         """Start without flags."""
@@ -91,27 +121,28 @@ class Flags:
         api.set_provider_and_wait(self._provider, self._domain)
         self._client = api.get_client(self._domain)
 
-    def take(self, content: Content) -> None:
+    def update(self, content: FlagContent) -> None:
         """Evaluate these flags from now on."""
-        self._provider.take(content)
+        self._provider.update(content)
 
-    def of(self, model: str, content: Content) -> RolloutFlags:
-        """Return the flags of a model that has a rollout by what was taken."""
+    def for_model(self, model: str, content: FlagContent) -> RolloutFlags:
+        """Return the flags of a model with a rollout in `content`, the last update's content."""
         return RolloutFlags(self._client, model, content.flags[model], content.rollouts[model])
 
-    def killed(self, model: str) -> bool:
-        """Tell whether a model's kill switch is thrown."""
+    def kill_switch_on(self, model: str) -> bool:
+        """Tell whether a model's kill switch is on."""
         return self._client.get_boolean_value(flag_key(model, KILL_SWITCH), False)
 
     def close(self) -> None:
-        """Let go of the provider: OpenFeature keeps it for the whole process otherwise."""
+        """Release the provider. OpenFeature would keep it until the process ends."""
         api.set_provider(NoOpProvider(), self._domain)
 
 
 class RolloutFlags:
     """The flags of one model's rollout.
 
-    A flag without targeting is the same for every key, so it is evaluated once; the others are evaluated per request.
+    A flag without targeting has the same value for every key, so it is evaluated once. The others
+    are evaluated per request.
     """
 
     def __init__(
@@ -120,35 +151,35 @@ class RolloutFlags:
         """Prepare the flags.
 
         Args:
-            client: Evaluates them.
+            client: Evaluates the flags.
             model: The model's name.
-            flags: The model's flags, as the file has them.
-            rollout: The step that they say.
+            flags: The model's flags by key, as in the file.
+            rollout: The rollout step in the flags.
         """
         self.rollout = rollout
-        self._version = _asking(client.get_string_details, flag_key(model, ROLLOUT), "", flags)
-        self._shadow = _asking(client.get_string_details, flag_key(model, SHADOW), "", flags)
-        self._killed = _asking(
+        self._version = _evaluator(client.get_string_details, flag_key(model, ROLLOUT), "", flags)
+        self._shadow = _evaluator(client.get_string_details, flag_key(model, SHADOW), "", flags)
+        self._kill_switch = _evaluator(
             client.get_boolean_details, flag_key(model, KILL_SWITCH), False, flags
         )
 
     def challenger_answers(self, key: str) -> bool:
         """Tell whether the challenger answers requests with this targeting key."""
-        return bool(self._version(key) == self.rollout.challenger and not self._killed(key))
+        return bool(self._version(key) == self.rollout.challenger and not self._kill_switch(key))
 
     def challenger_shadows(self, key: str) -> bool:
-        """Tell whether the challenger is asked as well, its answer being only logged."""
-        return bool(self._shadow(key) == self.rollout.challenger and not self._killed(key))
+        """Tell whether the challenger predicts too. Its predictions are only logged."""
+        return bool(self._shadow(key) == self.rollout.challenger and not self._kill_switch(key))
 
 
-def _asking(
+def _evaluator(
     evaluate: Callable[..., FlagEvaluationDetails[Any]],
     key: str,
     default: Any,
     flags: dict[str, Any],
 ) -> Callable[[str], Any]:
-    """Return a function of the targeting key that gives the flag's value; the default where it cannot be evaluated."""
+    """Return a function from a targeting key to the flag's value (the default after an error)."""
     if flags.get(key, {}).get("targeting"):
         return lambda targeting_key: evaluate(key, default, EvaluationContext(targeting_key)).value
     value = evaluate(key, default).value
-    return lambda targeting_key: value
+    return lambda _targeting_key: value

@@ -1,9 +1,10 @@
-"""How predictions are distributed, for Prometheus: counted in bins when somebody looks, or when many have come.
+"""Distributions of predictions, for Prometheus.
 
-A request only hands its predictions over. Numbers are counted in bins whose bounds are the same for every model and at
-every start (ten a decade, a third apart at most; of probabilities, twentieths and finer at the ends), so that two
-versions can be compared; only bounds beside a bin that was ever hit are shown. Of several classes the most probable
-one is counted.
+A request only appends its predictions. They are counted in bins at a scrape, or when many are
+pending. Numbers have fixed bin bounds for every model and every start, so two versions can be
+compared: ten per decade, a third apart at most. Probabilities have bounds at twentieths, and finer
+ones at the ends. Only bounds beside a bin with a count are shown. For a multiclass model the most
+probable class is counted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from airworthy.serving.loaded_model import LoadedModel
 
-_AT_ONCE = 4096
+_MAX_PENDING = 4096
 _DECADE = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _UPWARDS = [float(f"{step}e{power}") for power in range(-3, 9) for step in _DECADE]
 NUMBER_BOUNDS = np.array([*(-bound for bound in reversed(_UPWARDS)), 0.0, *_UPWARDS])
@@ -28,7 +29,7 @@ _LABELS = ("model", "version", "arm")
 
 
 class Distribution:
-    """The predictions of one version in one arm."""
+    """The distribution of one version's predictions in one arm."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         """Start with none."""
@@ -37,39 +38,40 @@ class Distribution:
         self.sum = 0.0
         self._bounds = PROBABILITY_BOUNDS if manifest.task == "binary" else NUMBER_BOUNDS
         self._counts = np.zeros(len(self.classes) or len(self._bounds) + 1, dtype=np.int64)
-        self._waiting: list[Any] = []
+        self._pending: list[Any] = []
 
     def extend(self, predictions: Sequence[Any]) -> None:
-        """Take one prediction per row of an answer."""
-        self._waiting.extend(predictions)
-        if len(self._waiting) >= _AT_ONCE:
+        """Add one prediction per row of an answer."""
+        self._pending.extend(predictions)
+        if len(self._pending) >= _MAX_PENDING:
             self._count()
 
     def counts(self) -> dict[str, int]:
-        """Return how often each class was the most probable one."""
+        """Return, by class, the number of rows with it as the most probable class."""
         self._count()
         return dict(zip(self.classes, self._counts.tolist(), strict=True))
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Return bounds and how many predictions were not above each, the last of them all; NaN is none."""
+        """Return upper bounds with cumulative counts, the last for all finite values."""
         self._count()
-        hit = self._counts > 0
-        upto = np.cumsum(self._counts)
-        shown = np.flatnonzero(hit[:-1] | hit[1:])
-        inner = [(str(float(self._bounds[place])), float(upto[place])) for place in shown]
-        return [*inner, ("+Inf", float(upto[-1]))]
+        filled = self._counts > 0
+        cumulative = np.cumsum(self._counts)
+        visible = np.flatnonzero(filled[:-1] | filled[1:])
+        inner = [(str(float(self._bounds[index])), float(cumulative[index])) for index in visible]
+        return [*inner, ("+Inf", float(cumulative[-1]))]
 
     def _count(self) -> None:
-        if not self._waiting:
+        if not self._pending:
             return
-        values, self._waiting = np.asarray(self._waiting, dtype=np.float64), []
+        values = np.asarray(self._pending, dtype=np.float64)
+        self._pending = []
         if self.classes:
-            places = values.argmax(axis=1)
+            bins = values.argmax(axis=1)
         else:
             values = values[np.isfinite(values)]
-            places = np.searchsorted(self._bounds, values)
+            bins = np.searchsorted(self._bounds, values)
             self.sum += float(values.sum())
-        self._counts += np.bincount(places, minlength=len(self._counts))
+        self._counts += np.bincount(bins, minlength=len(self._counts))
 
 
 class Distributions(Collector):
@@ -77,12 +79,14 @@ class Distributions(Collector):
 
     def __init__(self) -> None:
         """Start with none."""
-        self._known: dict[tuple[str, str, str], Distribution] = {}
+        self._distributions: dict[tuple[str, str, str], Distribution] = {}
 
-    def of(self, loaded: LoadedModel, arm: str) -> Distribution:
+    def get(self, loaded: LoadedModel, arm: str) -> Distribution:
         """Return a version's distribution in an arm."""
         key = (loaded.model, loaded.version, arm)
-        return self._known.get(key) or self._known.setdefault(key, Distribution(loaded))
+        return self._distributions.get(key) or self._distributions.setdefault(
+            key, Distribution(loaded)
+        )
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics."""
@@ -94,7 +98,7 @@ class Distributions(Collector):
         classes = CounterMetricFamily(
             "airworthy_predicted_class", "Rows by most probable class", labels=(*_LABELS, "class")
         )
-        for key, distribution in self._known.items():
+        for key, distribution in self._distributions.items():
             if distribution.classes:
                 for name, count in distribution.counts().items():
                     classes.add_metric([*key, name], count)

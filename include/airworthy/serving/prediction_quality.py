@@ -1,4 +1,4 @@
-"""How good recent predictions were: labels that arrive are joined with the predictions that are still in memory."""
+"""The quality of recent predictions: arriving labels are joined with the predictions in memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from airworthy.bundle import Manifest
 from airworthy.predictions.spool import Label
-from airworthy.protocol.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, short_repr
 
-MOST_ROWS = 50_000
-# Predictions are float32: nearer to 0 or 1 than this they cannot tell.
-_LEAST = 2.0**-23
-_MOST = 1e300
+MAX_ROWS = 50_000
+# Predictions are float32: they cannot be nearer to 0 or 1 than this.
+_MIN_PROBABILITY = 2.0**-23
+_MAX_VALUE = 1e300
 _ALLOWED = {
     "regression": "a number",
     "binary": "0, 1, false or true",
@@ -21,61 +21,69 @@ _ALLOWED = {
 }
 
 
-class Quality:
+class PredictionQuality:
     """The mean loss of one arm: squared error for regression, log loss for classification.
 
     Attributes:
-        labels: How many predictions have been joined with their label.
+        labels: The number of predictions joined with their label.
     """
 
-    def __init__(self, manifest: Manifest, most_rows: int = MOST_ROWS) -> None:
-        """Remember at most `most_rows` predictions of a version that still wait for their label, the latest ones."""
+    def __init__(self, manifest: Manifest, max_rows: int = MAX_ROWS) -> None:
+        """Keep at most `max_rows` predictions without a label: the latest ones of the version."""
         self.labels = 0
         self._mean = 0.0
         self._squares = 0.0
         self._manifest = manifest
         self._codes: dict[str, int] = {name: code for code, name in enumerate(manifest.classes)}
-        self._waiting: OrderedDict[str, list[Any]] = OrderedDict()
+        self._unlabelled: OrderedDict[str, list[Any]] = OrderedDict()
         self._rows = 0
-        self._most_rows = most_rows
+        self._max_rows = max_rows
 
     @property
     def mean_loss(self) -> float | None:
-        """The mean over all labels so far; None without any."""
+        """The mean over all labels so far. None without labels."""
         return self._mean if self.labels else None
 
     @property
     def loss_sd(self) -> float | None:
-        """The losses' standard deviation; None for fewer than two labels."""
+        """The losses' standard deviation. None for fewer than two labels."""
         return math.sqrt(self._squares / (self.labels - 1)) if self.labels > 1 else None
 
-    def remember(self, request_id: str, predictions: list[Any]) -> None:
+    def add_predictions(self, request_id: str, predictions: list[Any]) -> None:
         """Keep one prediction per row until its label arrives."""
-        self._waiting[request_id] = predictions[: self._most_rows]
-        self._rows += len(self._waiting[request_id])
-        while self._rows > self._most_rows:
-            self._rows -= len(self._waiting.popitem(last=False)[1])
+        self._unlabelled[request_id] = predictions[: self._max_rows]
+        self._rows += len(self._unlabelled[request_id])
+        while self._rows > self._max_rows:
+            self._rows -= len(self._unlabelled.popitem(last=False)[1])
 
-    def join(self, request_id: str, row: int, label: Label) -> bool:
-        """Count a label and tell whether its prediction was there; only the first label of a prediction counts."""
-        waiting = self._waiting.get(request_id, [])
-        prediction = waiting[row] if row < len(waiting) else None
+    def join_label(self, request_id: str, row: int, label: Label) -> bool:
+        """Join a label with its prediction. Tell whether the prediction was there.
+
+        Only the first label of a prediction counts.
+
+        Args:
+            request_id: The id of the request.
+            row: The row of the request, counted from 0.
+            label: The true value.
+        """
+        predictions = self._unlabelled.get(request_id, [])
+        prediction = predictions[row] if row < len(predictions) else None
         loss = None if prediction is None else self._loss(prediction, label)
         if loss is None or not math.isfinite(loss):
             return False
-        waiting[row] = None
-        # Welford's way: sums of squares would lose what is small beside the mean.
+        predictions[row] = None
+        # Welford's algorithm: plain sums of squares lose values small beside the mean.
         self.labels += 1
-        off = loss - self._mean
-        self._mean += off / self.labels
-        self._squares += off * (loss - self._mean)
+        deviation = loss - self._mean
+        self._mean += deviation / self.labels
+        self._squares += deviation * (loss - self._mean)
         return True
 
     def _loss(self, prediction: Any, label: Label) -> float | None:
-        """Return the loss; None for a class that the version does not know."""
+        """Return the loss. None for a class unknown to the version."""
         if self._manifest.task == "regression":
-            off = prediction - float(label)  # type: ignore[arg-type]
-            return float(off * off)
+            error = prediction - float(label)  # type: ignore[arg-type]
+            return float(error * error)
         if self._manifest.task == "binary":
             return _log_loss(prediction if label else 1.0 - prediction)
         code = self._codes.get(str(label))
@@ -83,34 +91,36 @@ class Quality:
 
 
 def _log_loss(probability: float) -> float:
-    return -math.log(min(max(probability, _LEAST), 1.0))
+    return -math.log(min(max(probability, _MIN_PROBABILITY), 1.0))
 
 
-def check_label(manifest: Manifest, label: object, place: int) -> None:
-    """Refuse what cannot be a label of the task.
+def check_label(manifest: Manifest, label: Any, index: int) -> None:
+    """Refuse a value other than a label of the task.
 
     Args:
         manifest: The champion's manifest.
-        label: What was sent.
-        place: Its place in the request, counted from 0.
+        label: The received value.
+        index: Its index in the request, counted from 0.
 
     Raises:
-        RefusedError: 400, naming the label.
+        RefusedError: 400. It names the label.
     """
-    fine: bool
+    valid: bool
     if manifest.task == "regression":
-        fine = type(label) in (int, float) and -_MOST < label < _MOST  # type: ignore[operator]
+        valid = type(label) in (int, float) and -_MAX_VALUE < label < _MAX_VALUE
     elif manifest.task == "binary":
-        fine = type(label) in (int, float, bool) and label in (0, 1)
+        valid = type(label) in (int, float, bool) and label in (0, 1)
     else:
-        fine = type(label) in (str, int, bool)
-    if not fine:
-        field, allowed, received = f"labels.{place}.label", _ALLOWED[manifest.task], shown(label)
+        valid = type(label) in (str, int, bool)
+    if not valid:
+        field = f"labels.{index}.label"
+        allowed = _ALLOWED[manifest.task]
+        received = short_repr(label)
         raise RefusedError(
             400,
             f"{field}: received {received}, allowed: {allowed}",
             field=field,
-            row=place,
+            row=index,
             received=received,
             allowed=allowed,
         )

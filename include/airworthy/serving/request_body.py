@@ -1,4 +1,4 @@
-"""Reading a request's body: plain JSON, of no more than so many bytes."""
+"""Reads a request's body: plain JSON with a limited size."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from airworthy.protocol.refusals import RefusedError
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """Return a header's value; `name` in lower case."""
-    for found, value in scope["headers"]:
-        if found == name:
+    """Return a header's value. `name` is in lower case."""
+    for header_name, value in scope["headers"]:
+        if header_name == name:
             return bytes(value)
     return None
 
 
 def check_type(scope: Scope) -> None:
-    """Refuse all but plain JSON.
+    """Refuse all content types except plain JSON.
 
     Raises:
         RefusedError: 415.
@@ -48,6 +48,11 @@ def check_type(scope: Scope) -> None:
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the request's body.
+
+    Args:
+        scope: The ASGI scope of the request.
+        receive: The ASGI callable for the request's messages.
+        limit: The largest size of the body, in bytes.
 
     Raises:
         RefusedError: 413 for more than `limit` bytes, 400 when the client went away.

@@ -1,4 +1,4 @@
-"""A uniform sample of values whose number nobody knows before."""
+"""A uniform sample of a stream of unknown length."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ Value = TypeVar("Value")
 
 
 class Reservoir(Generic[Value]):
-    """At most `size` of all values that were added, each of them with the same chance.
+    """A sample of at most `size` of all added values. Each has the same chance.
 
-    This is algorithm L (Li, 1994): once it is full it knows which of the coming values is the next to be kept, so a
+    This is algorithm L (Li, 1994). A full reservoir knows the index of the next value to keep, so a
     request of many rows costs no more than one of few.
+
+    Attributes:
+        values: The sample.
+        count: The number of added values.
     """
 
     def __init__(self, size: int, seed: int | None = None) -> None:
-        """Start empty; a seed makes the draws repeatable."""
+        """Start empty. A seed makes the draws repeatable."""
         self.values: list[Value] = []
-        self.seen = 0
+        self.count = 0
         self._size = size
-        # Not for secrets: a sample's draw.
+        # The draws of a sample are no secrets.
         self._random = random.Random(seed)  # noqa: S311
         self._weight = 1.0
         self._next = size - 1
@@ -30,11 +34,11 @@ class Reservoir(Generic[Value]):
 
     def extend(self, values: Sequence[Value]) -> None:
         """Add values, in order."""
-        start = self.seen
-        self.seen += len(values)
+        start = self.count
+        self.count += len(values)
         if start < self._size:
             self.values.extend(values[: self._size - start])
-        while self._next < self.seen:
+        while self._next < self.count:
             self.values[self._random.randrange(self._size)] = values[self._next - start]
             self._draw_next()
 

@@ -1,4 +1,4 @@
-"""What an arm of a rollout did since the present step began: what the guard judges.
+"""Statistics of a rollout's arms since the present step began. The guard reads them.
 
 All of this runs on the server's event loop.
 """
@@ -10,59 +10,66 @@ from typing import Any
 
 from airworthy.predictions.spool import Label
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.prediction_quality import Quality
+from airworthy.serving.prediction_quality import PredictionQuality
 from airworthy.serving.reservoir import Reservoir
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
-SAMPLE = 2000
+SAMPLE_SIZE = 2000
 
 
 class Arm:
     """One version's requests in one step of a rollout."""
 
     def __init__(self, version: str) -> None:
-        """Start with no request; the version need not be loaded yet."""
+        """Start with no request. The version may not be loaded yet."""
         self.version = version
         self.requests = 0
         self.errors = 0
         self.rows = 0
-        self._quality: Quality | None = None
-        self._seconds: Reservoir[float] = Reservoir(SAMPLE)
-        self._predictions: Reservoir[Any] = Reservoir(SAMPLE)
+        self._quality: PredictionQuality | None = None
+        self._seconds: Reservoir[float] = Reservoir(SAMPLE_SIZE)
+        self._predictions: Reservoir[Any] = Reservoir(SAMPLE_SIZE)
 
-    def answered(
+    def record_answer(
         self, request_id: str, loaded: LoadedModel, predictions: list[Any], seconds: float
     ) -> None:
-        """Count a request that the version answered.
+        """Record a request answered by the version.
 
         Args:
             request_id: The request's id.
             loaded: The version.
             predictions: One per row.
-            seconds: How long the version took; for an answer that was sent, since the request's head.
+            seconds: The time since the request's head. For a shadow: since its prediction began.
         """
         self.requests += 1
         self.rows += len(predictions)
         self._seconds.extend((seconds,))
         self._predictions.extend(predictions)
         if self._quality is None:
-            self._quality = Quality(loaded.bundle.manifest)
-        self._quality.remember(request_id, predictions)
+            self._quality = PredictionQuality(loaded.bundle.manifest)
+        self._quality.add_predictions(request_id, predictions)
 
-    def failed(self) -> None:
-        """Count a request that the version did not answer though it should have."""
+    def record_failure(self) -> None:
+        """Record a request the version failed to answer."""
         self.requests += 1
         self.errors += 1
 
-    def join(self, request_id: str, row: int, label: Label) -> bool:
-        """Count a label and tell whether its prediction was there."""
-        return self._quality is not None and self._quality.join(request_id, row, label)
+    def join_label(self, request_id: str, row: int, label: Label) -> bool:
+        """Join a label with its prediction. Tell whether the prediction was there.
+
+        Args:
+            request_id: The id of the request.
+            row: The row of the request, counted from 0.
+            label: The true value.
+        """
+        return self._quality is not None and self._quality.join_label(request_id, row, label)
 
     def describe(self) -> dict[str, Any]:
-        """Return the figures.
+        """Return the statistics as JSON values.
 
-        Latencies are milliseconds, and null before the first answer. `predictions` are a uniform sample of at most
-        `SAMPLE`: the number, or the place of the most probable class; null where it is no finite number.
+        Latencies are in milliseconds, and null before the first answer. `predictions` is a uniform
+        sample of at most `SAMPLE_SIZE`: the number, or the code of the most probable class. It is
+        null for an infinite number and NaN.
         """
         ordered = sorted(self._seconds.values)
         return {

@@ -1,4 +1,4 @@
-"""LiveRollouts' public routes: what a rollout is at, and what predictions turned out to be."""
+"""Public routes of rollouts: a rollout's state, and labels of predictions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airworthy.bundle import Manifest
 from airworthy.predictions.prediction_ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
-from airworthy.protocol.refusals import RefusedError, shown
+from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
 
-MOST_LABELS = 10_000
+MAX_LABELS = 10_000
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
 
 
@@ -31,44 +31,57 @@ class _Labelled(BaseModel):
 class _Labels(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    labels: Annotated[list[_Labelled], Field(min_length=1, max_length=MOST_LABELS)]
+    labels: Annotated[list[_Labelled], Field(min_length=1, max_length=MAX_LABELS)]
 
 
 def rollout_routes(
-    fleet: ModelStore, rollouts: LiveRollouts, limits: Limits, prediction_log: PredictionLog | None
+    model_store: ModelStore,
+    rollouts: LiveRollouts,
+    limits: Limits,
+    prediction_log: PredictionLog | None,
 ) -> APIRouter:
-    """Return the routes."""
+    """Return the routes.
+
+    Args:
+        model_store: Has the champions.
+        rollouts: The rollouts of all models.
+        limits: The limits of one request.
+        prediction_log: Logs the labels. None: no log.
+    """
     router = APIRouter()
 
     @router.get("/models/{model}/rollout")
     async def rollout(model: str) -> dict[str, Any]:
-        """The step that a rollout is in, and what both arms did since it began."""
-        return rollouts.describe(await fleet.champion(model))
+        """The present step of a rollout, and both arms' statistics since it began."""
+        return rollouts.describe(await model_store.champion(model))
 
     @router.post("/models/{model}/labels")
     async def labels(model: str, request: Request) -> dict[str, Any]:
-        """Log what predictions turned out to be; `joined` of them were made in the present step of a rollout."""
-        champion = await fleet.champion(model)
+        """Log labels of predictions. `joined` counts those of a rollout's present step."""
+        champion = await model_store.champion(model)
         check_type(request.scope)
-        read = _read(
+        received = _read_labels(
             await read_body(request.scope, request.receive, limits.max_bytes),
             champion.bundle.manifest,
         )
         if prediction_log is not None and not prediction_log.record_labels(
-            model, [(one.id, one.label) for one in read]
+            model, [(labelled.id, labelled.label) for labelled in received]
         ):
             raise RefusedError(503, "the labels could not be logged", next_step="send them again")
-        joined = sum(rollouts.join(model, *split_prediction_id(one.id), one.label) for one in read)
-        return {"model": model, "received": len(read), "joined": joined}
+        joined = sum(
+            rollouts.join_label(model, *split_prediction_id(labelled.id), labelled.label)
+            for labelled in received
+        )
+        return {"model": model, "received": len(received), "joined": joined}
 
     return router
 
 
-def _read(body: bytes, manifest: Manifest) -> list[_Labelled]:
+def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
     """Return the labels of a request.
 
     Raises:
-        RefusedError: 400, naming the first wrong one.
+        RefusedError: 400. It names the first wrong label.
     """
     try:
         labels = _Labels.model_validate_json(body).labels
@@ -76,25 +89,23 @@ def _read(body: bytes, manifest: Manifest) -> list[_Labelled]:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the body"
         raise RefusedError(400, f"{field}: {first['msg']}", field=field, allowed=_ALLOWED) from None
-    for place, one in enumerate(labels):
-        _check_id(one.id, place)
-        check_label(manifest, one.label, place)
+    for index, labelled in enumerate(labels):
+        _check_id(labelled.id, index)
+        check_label(manifest, labelled.label, index)
     return labels
 
 
-def _check_id(id: str, place: int) -> None:
+def _check_id(prediction_id: str, index: int) -> None:
     try:
-        split_prediction_id(id)
+        split_prediction_id(prediction_id)
     except ValueError:
-        field, allowed = (
-            f"labels.{place}.id",
-            "a prediction id: <id>:<row>, or <id> for the first row",
-        )
+        field = f"labels.{index}.id"
+        allowed = "a prediction id: <id>:<row>, or <id> for the first row"
         raise RefusedError(
             400,
-            f"{field}: received {shown(id)}, allowed: {allowed}",
+            f"{field}: received {short_repr(prediction_id)}, allowed: {allowed}",
             field=field,
-            row=place,
-            received=shown(id),
+            row=index,
+            received=short_repr(prediction_id),
             allowed=allowed,
         ) from None

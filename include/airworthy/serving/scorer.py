@@ -1,4 +1,4 @@
-"""Who answers a scoring request: the champion, or in a rollout the arm that its targeting key belongs to."""
+"""Scores requests, with the champion or, in a rollout, with the arm of the targeting key."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.micro_batcher import MicroBatcher
 from airworthy.serving.rollout_arms import CHALLENGER, CHAMPION, SHADOW
-from airworthy.serving.server_metrics import Metrics
+from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shadow_queue import Shadow, ShadowQueue
 
 log = logging.getLogger(__name__)
 
 
-class Answer(NamedTuple):
-    """What a version answered; `shadow` is to be asked once the answer is out."""
+class ScoredAnswer(NamedTuple):
+    """A version's answer. `shadow` is queued after the answer is sent."""
 
     id: str
     loaded: LoadedModel
@@ -31,57 +31,68 @@ class Answer(NamedTuple):
     shadow: Shadow | None = None
 
 
-class Scoring:
-    """Answers bodies with predictions, and logs each answer before it leaves."""
+class Scorer:
+    """Turns requests' bodies into predictions, and logs each answer before it is sent."""
 
     def __init__(
         self,
         rollouts: LiveRollouts,
-        metrics: Metrics,
+        metrics: ServerMetrics,
         limits: Limits,
         prediction_log: PredictionLog | None,
     ) -> None:
-        """Keep what requests share."""
-        self.shadows = ShadowQueue(self._ask_shadow, metrics, limits.inline_bytes)
+        """Keep the parts shared by requests.
+
+        Args:
+            rollouts: The rollouts of all models.
+            metrics: Counts shadows and challengers' failures.
+            limits: The limits of one request.
+            prediction_log: Logs every answer. None: no log.
+        """
+        self.shadows = ShadowQueue(self._predict_shadow, metrics, limits.inline_bytes)
         self._rollouts = rollouts
         self._metrics = metrics
         self._limits = limits
         self._log = prediction_log
-        self._together = MicroBatcher()
+        self._micro_batcher = MicroBatcher()
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a body, by one version.
 
         Raises:
-            RefusedError: when the body is malformed, naming what is wrong.
+            RefusedError: when the body is malformed. It names the fault.
         """
         if len(body) <= self._limits.inline_bytes:
-            return await self._together.predict(loaded, loaded.read(body, self._limits))
+            return await self._micro_batcher.predict(loaded, loaded.read(body, self._limits))
         return await asyncio.to_thread(loaded.predict, body, self._limits)
 
-    async def answer(self, champion: LoadedModel, body: bytes, key: str, started: float) -> Answer:
-        """Return a version's answer to everybody's request.
+    async def answer(
+        self, champion: LoadedModel, body: bytes, key: str, started: float
+    ) -> ScoredAnswer:
+        """Return the answer to a public request, by the champion or the challenger.
 
         Args:
-            champion: The model's champion as the request found it.
+            champion: The model's champion at the request's start.
             body: The request's body.
-            key: The targeting key that the client gave; empty when it gave none: then the body is the key.
+            key: The client's targeting key. When it is empty, a digest of the body is the key.
             started: `time.perf_counter` at the request's head, in seconds.
 
         Raises:
-            RefusedError: when the body is malformed, naming what is wrong.
+            RefusedError: when the body is malformed. It names the fault.
         """
         request_id = new_request_id()
-        live = self._rollouts.of(champion)
+        live = self._rollouts.rollout_for(champion)
         if live is None:
-            answer = Answer(request_id, champion, CHAMPION, await self.predict(champion, body))
+            answer = ScoredAnswer(
+                request_id, champion, CHAMPION, await self.predict(champion, body)
+            )
         else:
             key = key or hashlib.blake2b(body, digest_size=16).hexdigest()
-            answer = await self._in_rollout(live, champion, request_id, body, key, started)
+            answer = await self._answer_in_rollout(live, champion, request_id, body, key, started)
         self._record(answer, body, key)
         return answer
 
-    async def _in_rollout(
+    async def _answer_in_rollout(
         self,
         live: LiveRollout,
         champion: LoadedModel,
@@ -89,34 +100,34 @@ class Scoring:
         body: bytes,
         key: str,
         started: float,
-    ) -> Answer:
+    ) -> ScoredAnswer:
         challenger = live.loaded_challenger()
         failed = False
         if live.flags.challenger_answers(key):
             failed = live.challenger_cannot_load()
             if challenger is not None:
-                predictions = await self._try(challenger, body)
+                predictions = await self._try_challenger(challenger, body)
                 if predictions is not None:
-                    live.challenger.answered(
+                    live.challenger.record_answer(
                         request_id, challenger, predictions, perf_counter() - started
                     )
-                    return Answer(request_id, challenger, CHALLENGER, predictions)
+                    return ScoredAnswer(request_id, challenger, CHALLENGER, predictions)
                 failed = True
-        predictions = await self._by_champion(live, champion, body)
+        predictions = await self._predict_with_champion(live, champion, body)
         if failed:
-            # Counted only now: what the champion refuses as well is the client's fault.
-            self._challenger_failed(live)
-            return Answer(request_id, champion, CHAMPION, predictions)
-        live.champion.answered(request_id, champion, predictions, perf_counter() - started)
+            # Counted only now: a request refused by the champion too is the client's fault.
+            self._record_challenger_failure(live)
+            return ScoredAnswer(request_id, champion, CHAMPION, predictions)
+        live.champion.record_answer(request_id, champion, predictions, perf_counter() - started)
         shadow = None
         if live.flags.challenger_shadows(key):
             if challenger is not None:
                 shadow = Shadow(live, challenger, request_id, key, body)
             elif live.challenger_cannot_load():
-                self._challenger_failed(live)
-        return Answer(request_id, champion, CHAMPION, predictions, shadow)
+                self._record_challenger_failure(live)
+        return ScoredAnswer(request_id, champion, CHAMPION, predictions, shadow)
 
-    async def _try(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
+    async def _try_challenger(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
         try:
             return await self.predict(challenger, body)
         except Exception as error:
@@ -125,7 +136,7 @@ class Scoring:
             )
             return None
 
-    async def _by_champion(
+    async def _predict_with_champion(
         self, live: LiveRollout, champion: LoadedModel, body: bytes
     ) -> list[Any]:
         try:
@@ -133,27 +144,27 @@ class Scoring:
         except RefusedError:
             raise
         except Exception:
-            live.champion.failed()
+            live.champion.record_failure()
             raise
 
-    async def _ask_shadow(self, shadow: Shadow) -> None:
+    async def _predict_shadow(self, shadow: Shadow) -> None:
         started = perf_counter()
-        predictions = await self._try(shadow.challenger, shadow.body)
+        predictions = await self._try_challenger(shadow.challenger, shadow.body)
         if predictions is None:
-            self._challenger_failed(shadow.live)
+            self._record_challenger_failure(shadow.live)
             return
-        answer = Answer(shadow.request_id, shadow.challenger, SHADOW, predictions)
-        shadow.live.challenger.answered(
+        answer = ScoredAnswer(shadow.request_id, shadow.challenger, SHADOW, predictions)
+        shadow.live.challenger.record_answer(
             answer.id, answer.loaded, predictions, perf_counter() - started
         )
-        self._metrics.answered(answer.loaded, SHADOW, 200, predictions, started)
+        self._metrics.record_request(answer.loaded, SHADOW, 200, predictions, started)
         self._record(answer, shadow.body, shadow.key)
 
-    def _challenger_failed(self, live: LiveRollout) -> None:
-        live.challenger.failed()
-        self._metrics.challenger_failed(live.model, live.challenger.version)
+    def _record_challenger_failure(self, live: LiveRollout) -> None:
+        live.challenger.record_failure()
+        self._metrics.record_challenger_failure(live.model, live.challenger.version)
 
-    def _record(self, answer: Answer, body: bytes, key: str) -> None:
+    def _record(self, answer: ScoredAnswer, body: bytes, key: str) -> None:
         if self._log is not None:
             loaded = answer.loaded
             self._log.record(

@@ -1,7 +1,8 @@
-"""The scoring routes, as a layer around the rest of the app: they are asked most, so they do without routing.
+"""The scoring routes, a middleware around the app. They are called most and skip its routing.
 
-``POST /models/<model>/invocations`` is everybody's: the champion answers it, or in a rollout the arm that its targeting
-key belongs to. ``POST /models/<model>/versions/<version>/invocations`` (administration) asks one loaded version.
+``POST /models/<model>/invocations`` is public. The champion answers it, or in a rollout the arm of
+the request's targeting key. ``POST /models/<model>/versions/<version>/invocations`` is part of
+administration. One loaded version answers it.
 """
 
 from __future__ import annotations
@@ -18,64 +19,80 @@ from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.request_body import check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
-from airworthy.serving.scorer import Scoring
-from airworthy.serving.server_metrics import NOBODY, Metrics
+from airworthy.serving.scorer import Scorer
+from airworthy.serving.server_metrics import NO_VERSION, ServerMetrics
 
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
 class ScoringMiddleware:
-    """Answers scoring requests; hands everything else on."""
+    """Answers scoring requests. All others go to the app."""
 
     def __init__(
         self,
         app: ASGIApp,
-        fleet: ModelStore,
-        metrics: Metrics,
+        model_store: ModelStore,
+        metrics: ServerMetrics,
         limits: Limits,
         check_token: TokenCheck,
-        scoring: Scoring,
+        scorer: Scorer,
     ) -> None:
-        """Wrap `app`."""
+        """Wrap the app.
+
+        Args:
+            app: Answers all other requests.
+            model_store: Has the loaded versions.
+            metrics: Counts requests.
+            limits: The limits of one request.
+            check_token: Checks administration's token.
+            scorer: Scores the bodies.
+        """
         self._app = app
-        self._fleet = fleet
+        self._model_store = model_store
         self._metrics = metrics
         self._limits = limits
         self._check_token = check_token
-        self._scoring = scoring
+        self._scorer = scorer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["method"] == "POST":
             match scope["path"].split("/"):
                 case ["", "models", model, "invocations"]:
-                    return await self._answer(scope, receive, send, model)
+                    await self._answer(scope, receive, send, model)
+                    return
                 case ["", "models", model, "versions", version, "invocations"]:
-                    return await self._answer_by(scope, receive, send, model, version)
+                    await self._answer_with_version(scope, receive, send, model, version)
+                    return
         await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, model: str) -> None:
-        """Answer everybody's request."""
+        """Answer a public request."""
         started = perf_counter()
         champion: LoadedModel | None = None
         try:
             check_type(scope)
-            champion = self._fleet.serving(model) or await self._fleet.champion(model)
+            champion = self._model_store.loaded_champion(model)
+            if champion is None:
+                champion = await self._model_store.champion(model)
             body = await read_body(scope, receive, self._limits.max_bytes)
             key = header(scope, b"x-targeting-key") or b""
-            answer = await self._scoring.answer(champion, body, key.decode("latin-1"), started)
+            answer = await self._scorer.answer(champion, body, key.decode("latin-1"), started)
         except RefusedError as refused:
-            self._metrics.answered(
-                champion, CHAMPION if champion else NOBODY, refused.status, (), started
+            self._metrics.record_request(
+                champion, CHAMPION if champion else NO_VERSION, refused.status, (), started
             )
-            return await _send(send, refused.status, refused.body, [_JSON_TYPE])
+            await _send(send, refused.status, refused.body, [_JSON_TYPE])
+            return
         except Exception:
-            # Whatever it is, somebody waited in vain: an alert counts on this.
-            self._metrics.answered(champion, CHAMPION if champion else NOBODY, 500, (), started)
+            # An alert needs this count of failed requests.
+            self._metrics.record_request(
+                champion, CHAMPION if champion else NO_VERSION, 500, (), started
+            )
             raise
         loaded = answer.loaded
-        self._metrics.answered(loaded, answer.arm, 200, answer.predictions, started)
-        reply = {
+        self._metrics.record_request(loaded, answer.arm, 200, answer.predictions, started)
+        content = {
             "predictions": answer.predictions,
             "model": loaded.model,
             "version": loaded.version,
@@ -85,39 +102,40 @@ class ScoringMiddleware:
         await _send(
             send,
             200,
-            reply,
+            content,
             [_JSON_TYPE, version, (b"x-prediction-id", answer.id.encode("latin-1"))],
         )
         if answer.shadow is not None:
-            self._scoring.shadows.offer(answer.shadow)
+            self._scorer.shadows.offer(answer.shadow)
 
-    async def _answer_by(
+    async def _answer_with_version(
         self, scope: Scope, receive: Receive, send: Send, model: str, version: str
     ) -> None:
-        """Answer administration's request to one version."""
+        """Answer a request of administration with one version."""
         started = perf_counter()
         loaded: LoadedModel | None = None
         try:
             check_type(scope)
             self._check_token(header(scope, b"authorization"))
-            loaded = self._fleet.candidate(model, version)
-            predictions = await self._scoring.predict(
+            loaded = self._model_store.loaded_version(model, version)
+            predictions = await self._scorer.predict(
                 loaded, await read_body(scope, receive, self._limits.max_bytes)
             )
         except RefusedError as refused:
-            self._metrics.answered(loaded, NOBODY, refused.status, (), started)
-            return await _send(send, refused.status, refused.body, [_JSON_TYPE])
-        self._metrics.answered(loaded, NOBODY, 200, predictions, started)
-        reply = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
+            self._metrics.record_request(loaded, NO_VERSION, refused.status, (), started)
+            await _send(send, refused.status, refused.body, [_JSON_TYPE])
+            return
+        self._metrics.record_request(loaded, NO_VERSION, 200, predictions, started)
+        content = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
         await _send(
-            send, 200, reply, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))]
+            send, 200, content, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))]
         )
 
 
 async def _send(
-    send: Send, status: int, reply: dict[str, Any], headers: list[tuple[bytes, bytes]]
+    send: Send, status: int, content: dict[str, Any], headers: list[tuple[bytes, bytes]]
 ) -> None:
-    content = orjson.dumps(reply)
-    headers.append((b"content-length", b"%d" % len(content)))
+    body = orjson.dumps(content)
+    headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.body", "body": body})

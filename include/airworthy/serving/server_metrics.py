@@ -1,4 +1,4 @@
-"""The server's Prometheus metrics, in a registry of their own so that several servers may share a process."""
+"""The server's Prometheus metrics. Each server has a registry: servers may share a process."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_distribution import Distribution, Distributions
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
-NOBODY = "none"
+NO_VERSION = "none"
 
 
-class _Counting(NamedTuple):
+class _Children(NamedTuple):
+    """The metrics with the labels of one kind of request."""
+
     requests: Counter
     rows: Counter
     seconds: Histogram
     predictions: Distribution | None
 
 
-class Metrics:
-    """What the server counts. Labels of requests that no version answered are ``none``."""
+class ServerMetrics:
+    """All metrics of one server. Labels of requests without an answering version are ``none``."""
 
     def __init__(self) -> None:
-        """Make the metrics, all at zero."""
+        """Create the metrics, all at zero."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._distributions = Distributions()
         self.registry.register(self._distributions)
-        self._counting: dict[tuple[str, str, str, int], _Counting] = {}
+        self._children: dict[tuple[str, str, str, int], _Children] = {}
         labels = ["model", "version"]
         self._requests = Counter(
             "airworthy_requests",
@@ -96,7 +98,7 @@ class Metrics:
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
         )
 
-    def answered(
+    def record_request(
         self,
         loaded: LoadedModel | None,
         arm: str,
@@ -107,69 +109,73 @@ class Metrics:
         """Count one scoring request.
 
         Args:
-            loaded: The version that answered, if one did.
-            arm: ``champion``, ``challenger``, ``shadow``, or `NOBODY` for administration's.
+            loaded: The answering version, if any.
+            arm: ``champion``, ``challenger``, ``shadow``, or `NO_VERSION` for administration.
             status: The HTTP status.
-            predictions: One per row that was scored; administration's say nothing of how predictions are distributed.
-            started: `time.perf_counter` at the request's start, in seconds; a shadow starts when it is asked.
+            predictions: One per scored row. Those of administration are left out of the
+                distributions.
+            started: `time.perf_counter` at the request's start, in seconds. A shadow starts with
+                its prediction.
         """
-        model, version = (loaded.model, loaded.version) if loaded else (NOBODY, NOBODY)
+        model, version = (loaded.model, loaded.version) if loaded else (NO_VERSION, NO_VERSION)
         key = (model, version, arm, status)
-        # Finding three metrics by their labels takes longer than counting in them.
-        counting = self._counting.get(key) or self._count_as(key, loaded)
-        counting.requests.inc()
+        # To find three metrics by their labels takes longer than to count in them.
+        children = self._children.get(key) or self._add_children(key, loaded)
+        children.requests.inc()
         if predictions:
-            counting.rows.inc(len(predictions))
-            counting.seconds.observe(perf_counter() - started)
-            if counting.predictions is not None:
-                counting.predictions.extend(predictions)
+            children.rows.inc(len(predictions))
+            children.seconds.observe(perf_counter() - started)
+            if children.predictions is not None:
+                children.predictions.extend(predictions)
 
-    def _count_as(self, key: tuple[str, str, str, int], loaded: LoadedModel | None) -> _Counting:
+    def _add_children(
+        self, key: tuple[str, str, str, int], loaded: LoadedModel | None
+    ) -> _Children:
         model, version, arm, status = key
-        counting = self._counting[key] = _Counting(
+        children = self._children[key] = _Children(
             self._requests.labels(model, version, arm, str(status)),
             self._rows.labels(model, version),
             self._seconds.labels(model, version, arm),
-            self._distributions.of(loaded, arm) if loaded and arm != NOBODY else None,
+            self._distributions.get(loaded, arm) if loaded and arm != NO_VERSION else None,
         )
-        return counting
+        return children
 
-    def challenger_failed(self, model: str, version: str) -> None:
-        """Count a request that a challenger should have answered and did not; the champion did."""
+    def record_challenger_failure(self, model: str, version: str) -> None:
+        """Count a request failed by a challenger and answered by the champion."""
         self._challenger_errors.labels(model, version).inc()
 
-    def shadow_dropped(self, loaded: LoadedModel) -> None:
-        """Count a shadow that there was no room for."""
+    def record_dropped_shadow(self, loaded: LoadedModel) -> None:
+        """Count a shadow dropped by a full queue."""
         self._shadows_dropped.labels(loaded.model, loaded.version).inc()
 
-    def rollouts(self, under_way: dict[str, Rollout]) -> None:
-        """Show the rollouts under way, by model."""
+    def set_rollouts(self, rollouts: dict[str, Rollout]) -> None:
+        """Show the running rollouts, by model."""
         self._rollouts.clear()
-        for model, rollout in under_way.items():
+        for model, rollout in rollouts.items():
             self._rollouts.labels(
                 model, rollout.champion, rollout.challenger, str(rollout.step)
             ).set(1)
 
-    def flags_taken(self, killed: dict[str, bool], problems: int) -> None:
-        """Show the kill switches that the flags say, by model, and how much in their file is broken."""
+    def set_flags(self, kill_switches: dict[str, bool], problems: int) -> None:
+        """Show the kill switches by model, and the number of problems in the flag file."""
         self._flag_problems.set(problems)
         self._kill_switches.clear()
-        for model, thrown in killed.items():
-            self._kill_switches.labels(model).set(thrown)
+        for model, is_on in kill_switches.items():
+            self._kill_switches.labels(model).set(is_on)
 
-    def count_lost(self, lost: Callable[[], float]) -> None:
-        """Show how many answers could not be logged since the start; `lost` is asked when the metrics are."""
-        self.registry.register(_Lost(lost))
+    def register_lost_records(self, lost_records: Callable[[], float]) -> None:
+        """Show the number of answers lost to the log since the start, read at each scrape."""
+        self.registry.register(_LostRecords(lost_records))
 
-    def loaded(self, loaded: LoadedModel, role: str) -> None:
-        """Show a version as loaded in a role: ``champion`` or ``candidate``."""
+    def add_version(self, loaded: LoadedModel, role: str) -> None:
+        """Show a loaded version in a role: ``champion`` or ``candidate``."""
         self._info.labels(loaded.model, loaded.version, loaded.digest, role).set(1)
 
-    def unloaded(self, loaded: LoadedModel, role: str) -> None:
+    def remove_version(self, loaded: LoadedModel, role: str) -> None:
         """Stop showing a version in a role."""
         self._info.remove(loaded.model, loaded.version, loaded.digest, role)
 
-    def swapped(self, model: str) -> None:
+    def record_swap(self, model: str) -> None:
         """Count a change of champion."""
         self._swaps.labels(model).inc()
 
@@ -178,11 +184,11 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _Lost(Collector):
-    def __init__(self, lost: Callable[[], float]) -> None:
-        self._lost = lost
+class _LostRecords(Collector):
+    def __init__(self, lost_records: Callable[[], float]) -> None:
+        self._lost_records = lost_records
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         yield CounterMetricFamily(
-            "airworthy_predictions_lost", "Answers that could not be logged", self._lost()
+            "airworthy_predictions_lost", "Answers that could not be logged", self._lost_records()
         )

@@ -1,7 +1,8 @@
-"""Shadows: challengers are asked what champions have answered, once the answers are out.
+"""Shadow requests: challengers predict the champions' requests again, after the answers are sent.
 
-They wait a moment for each other, so that small ones are predicted together, and between two such shares the requests
-that have come meanwhile go first: a request waits for one share at most. What comes faster is dropped and counted.
+They wait a moment for others, and small ones are predicted in one batch. Between two batches, new
+requests go first: a request waits for one batch at most. Shadows beyond the queue's limits are
+dropped and counted.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from dataclasses import dataclass
 
 from airworthy.serving.live_rollouts import LiveRollout
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.server_metrics import Metrics
+from airworthy.serving.server_metrics import ServerMetrics
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 1000
-MOST_BYTES = 32 * 1024 * 1024
+MAX_WAITING = 1000
+MAX_BYTES = 32 * 1024 * 1024
 _GATHER_SECONDS = 0.05
-_SHARE = 16
+_BATCH_REQUESTS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A request that a challenger is asked as well."""
+    """A request for a challenger to predict too."""
 
     live: LiveRollout
     challenger: LoadedModel
@@ -36,70 +37,70 @@ class Shadow:
 
 
 class ShadowQueue:
-    """Shadows that wait for their turn."""
+    """Waiting shadow requests."""
 
     def __init__(
         self,
-        ask: Callable[[Shadow], Awaitable[None]],
-        metrics: Metrics,
+        predict: Callable[[Shadow], Awaitable[None]],
+        metrics: ServerMetrics,
         small_bytes: int,
-        most_waiting: int = MOST_WAITING,
-        most_bytes: int = MOST_BYTES,
+        max_waiting: int = MAX_WAITING,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         """Prepare a queue.
 
         Args:
-            ask: Asks the challenger and counts what it does.
-            metrics: Counts what is dropped.
-            small_bytes: Bodies up to this size are asked together.
-            most_waiting: How many requests may wait.
-            most_bytes: How many bytes their bodies may have together.
+            predict: Predicts with the challenger, counts and logs the result.
+            metrics: Counts dropped shadows.
+            small_bytes: Bodies up to this size are predicted in one batch.
+            max_waiting: The largest number of waiting requests.
+            max_bytes: The largest total size of their bodies, in bytes.
         """
-        self._ask = ask
+        self._predict = predict
         self._metrics = metrics
         self._small_bytes = small_bytes
-        self._most_waiting = most_waiting
-        self._most_bytes = most_bytes
+        self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
         self._waiting: deque[Shadow] = deque()
         self._bytes = 0
-        self._came = asyncio.Event()
+        self._arrived = asyncio.Event()
 
     def offer(self, shadow: Shadow) -> None:
-        """Queue a shadow, or drop it when too many wait."""
+        """Queue a shadow. A full queue drops it."""
         if (
-            len(self._waiting) >= self._most_waiting
-            or self._bytes + len(shadow.body) > self._most_bytes
+            len(self._waiting) >= self._max_waiting
+            or self._bytes + len(shadow.body) > self._max_bytes
         ):
-            self._metrics.shadow_dropped(shadow.challenger)
+            self._metrics.record_dropped_shadow(shadow.challenger)
             return
         self._waiting.append(shadow)
         self._bytes += len(shadow.body)
-        self._came.set()
+        self._arrived.set()
 
     async def run(self) -> None:
-        """Ask share after share, until cancelled."""
+        """Predict batch after batch, until cancelled."""
         while True:
-            await self._came.wait()
+            await self._arrived.wait()
             await asyncio.sleep(_GATHER_SECONDS)
-            self._came.clear()
+            self._arrived.clear()
             while self._waiting:
                 failures = await asyncio.gather(
-                    *map(self._ask, self._next_share()), return_exceptions=True
+                    *map(self._predict, self._next_batch()), return_exceptions=True
                 )
                 for failure in filter(None, failures):
-                    # It concerns nobody but the guard, which sees what is missing.
+                    # Only the guard needs the count, and it notices a missing request.
                     log.error("a shadow could not be counted: %r", failure)
                 await asyncio.sleep(0)
 
-    def _next_share(self) -> list[Shadow]:
-        """Take some small requests, or one large one, which is predicted in a thread."""
-        share: list[Shadow] = []
-        while self._waiting and len(share) < _SHARE:
+    def _next_batch(self) -> list[Shadow]:
+        """Take some small requests, or one large request. A large one is predicted in a thread."""
+        batch: list[Shadow] = []
+        while self._waiting and len(batch) < _BATCH_REQUESTS:
             small = len(self._waiting[0].body) <= self._small_bytes
-            if share and not small:
+            if batch and not small:
                 break
-            share.append(self._waiting.popleft())
-            self._bytes -= len(share[-1].body)
+            batch.append(self._waiting.popleft())
+            self._bytes -= len(batch[-1].body)
             if not small:
                 break
-        return share
+        return batch

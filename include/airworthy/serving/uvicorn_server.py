@@ -1,4 +1,4 @@
-"""Serving an environment's champions: ``python -m airworthy serve``."""
+"""Serves an environment's champions: ``python -m airworthy serve``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _DRAIN_SECONDS = 20
-# Longer than proxies and clients keep connections (a minute, mostly): whoever reuses one must not find it closed.
+# Longer than the usual minute of proxies and clients: a reused connection must not be closed.
 _KEEP_ALIVE_SECONDS = 75
 
 
 def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
-    """Return how the server runs: uvloop and httptools, no access log, and time to finish requests at the end."""
+    """Return the server's configuration: uvloop, httptools, no access log, a graceful shutdown.
+
+    Args:
+        app: The app to serve.
+        host: The address to listen at.
+        port: The port to listen at.
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -32,23 +38,23 @@ def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uv
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM); requests under way are answered first.
+    """Serve until SIGINT or SIGTERM. Running requests are answered first.
 
     Raises:
         TerminalError: when the environment file is wrong.
     """
-    # One request is a few rows: Polars' threads would only get in the way of each other. It reads this when imported.
+    # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from airworthy.environment import load_environment
     from airworthy.predictions.spool import open_prediction_log
     from airworthy.registry.registry import open_registry
-    from airworthy.serving.admin_token import token_in
+    from airworthy.serving.admin_token import token_reader
     from airworthy.serving.app import create_app
 
     environment = load_environment()
     app = create_app(
         lambda: open_registry(environment),
-        token_in(environment.server_token_file),
+        token_reader(environment.server_token_file),
         flags_file=environment.flags_file,
         prediction_log=open_prediction_log(environment),
     )

@@ -1,4 +1,4 @@
-"""Model specs: the one declaration of a model, parsed once into a frozen object."""
+"""Model specs: the declaration of a model, parsed once into a frozen object."""
 
 from airworthy.spec.loading import SpecError, find_specs, load_spec
 from airworthy.spec.model_spec import ModelSpec

@@ -1,6 +1,7 @@
-"""Who is told what: the ``alerts`` part of a spec, and the channels in an environment's file.
+"""The ``alerts`` part of a spec, and the alert channels of an environment file.
 
-A spec says what is worth telling about a model, an environment whom to tell: people differ from place to place.
+A spec lists the kinds of alerts of a model. An environment lists the channels: people differ
+between environments.
 """
 
 from __future__ import annotations
@@ -33,52 +34,61 @@ Connection = Annotated[
 
 
 class Alerts(Part):
-    """What is worth telling about a model, to whom the environment says."""
+    """The alerts about a model. The environment names the channels."""
 
     kinds: list[AlertKind] = Field(
         default_factory=lambda: list(ALERT_KINDS),
-        description="What is told.",
+        description="Kinds of alerts to send.",
         examples=[["drift", "guard_trip", "late_run"]],
     )
     champion_max_age: Annotated[
         Duration | None,
         Field(
-            description="From the end of the data that the champion was trained on, in the data's own time; null: any.",
+            description="Maximum age of the champion: from the end of its training data to the "
+            "run's `as_of`; "
+            "null: any.",
             json_schema_extra={"default": "30d", "examples": ["30d", "12w"]},
         ),
     ] = timedelta(days=30)
     data_max_delay: Annotated[
         Duration | None,
         Field(
-            description="From the end of the newest day with rows, in the data's own time; null: any.",
+            description="Maximum delay of the data: from the end of the newest day with rows to "
+            "the run's `as_of`; "
+            "null: any.",
             json_schema_extra={"default": "2d", "examples": ["2d", "36h"]},
         ),
     ] = timedelta(days=2)
     late_after: Annotated[
         Duration | None,
         Field(
-            description="How long after it was queued a run may still not have succeeded, beside the time that an "
-            "approval and the steps of a rollout may take; null: any.",
+            description="Maximum time from the queuing of a run to its success, without the time "
+            "allowed for an "
+            "approval and for the steps of a rollout; null: any.",
             json_schema_extra={"default": "6h", "examples": ["6h", "90m"]},
         ),
     ] = timedelta(hours=6)
 
 
 class _Channel(Part):
-    """What every channel may say: which alerts it is for."""
+    """Base of the channels: the alerts to send to it."""
 
     kinds: list[AlertKind] = Field(
         default_factory=lambda: list(ALERT_KINDS),
-        description="What it is told.",
+        description="Kinds of alerts to send to it.",
         examples=[["guard_trip"]],
     )
     models: list[ModelName] = Field(
-        default_factory=list, description="Which models it is told about; empty: all."
+        default_factory=list, description="Models with alerts to this channel; empty: all."
     )
 
 
 class SlackChannel(_Channel):
-    """A Slack channel by name, with a `slack` connection; without one, the `slackwebhook` connection's own."""
+    """A Slack channel.
+
+    With `channel`, the connection is of type `slack`. Without it, the connection is of type
+    `slackwebhook`, and its own channel is used.
+    """
 
     type: Literal["slack"]
     connection: Connection = "slack_default"
@@ -86,12 +96,12 @@ class SlackChannel(_Channel):
 
     @property
     def name(self) -> str:
-        """What logs and ledger call it."""
+        """The name in logs and in the ledger."""
         return " ".join(part for part in (self.type, self.connection, self.channel) if part)
 
 
 class EmailChannel(_Channel):
-    """E-mail through an `smtp` connection, whose extra has the sender (``from_email``)."""
+    """E-mail through an `smtp` connection. Its extra has the sender (``from_email``)."""
 
     type: Literal["email"]
     connection: Connection = "smtp_default"
@@ -107,12 +117,12 @@ class EmailChannel(_Channel):
 
     @property
     def name(self) -> str:
-        """What logs and ledger call it."""
+        """The name in logs and in the ledger."""
         return f"{self.type} {self.connection} {', '.join(self.to)}"
 
 
 class WebhookChannel(_Channel):
-    """The alert as JSON, sent with POST to an endpoint below an `http` connection's address."""
+    """A webhook: POST of the alert as JSON to an endpoint below an `http` connection's address."""
 
     type: Literal["webhook"]
     connection: Connection = "http_default"
@@ -122,7 +132,7 @@ class WebhookChannel(_Channel):
 
     @property
     def name(self) -> str:
-        """What logs and ledger call it."""
+        """The name in logs and in the ledger."""
         return " ".join(part for part in (self.type, self.connection, self.endpoint) if part)
 
 

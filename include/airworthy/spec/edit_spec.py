@@ -1,8 +1,9 @@
-"""Setting one value in a ``model.yaml``: every other byte, and so every comment, stays as it is.
+"""Sets one value in a ``model.yaml``. Every other byte stays as it is, comments included.
 
-PyYAML's parser gives the position of the value, and only the text there is replaced. A round trip through ruamel.yaml
-would change more: it joins lines, writes ``null`` as nothing, gives all lists one indentation, and drops the byte order
-mark and Windows' line ends. Its ``.lc`` positions have no end, and are those of the next key where a value is empty.
+PyYAML's parser gives the position of the value, and only the text there is replaced. A round trip
+through ruamel.yaml would change more: it joins lines, writes ``null`` as nothing, gives all lists
+one indentation, and drops the byte order mark and Windows' line ends. Its ``.lc`` positions have no
+end, and are those of the next key when a value is empty.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ _INDENT = "  "
 
 
 def set_in_part(path: Path, part: str, key: str, value: str) -> bool:
-    """Set ``<part>.<key>`` in a spec's file, in one step: another process sees the old file or the new one.
+    """Set ``<part>.<key>`` in a spec file. The file is replaced atomically.
 
     Args:
-        path: The ``model.yaml``; it must be whole.
-        part: One of the spec's keys whose value is a mapping; it is made when it is missing.
+        path: The ``model.yaml``; it must be valid.
+        part: A key of the spec with a mapping as its value; it is added when it is missing.
         key: A key of that part.
-        value: A plain YAML scalar, as it is to be written.
+        value: The text of a plain YAML scalar.
 
     Returns:
-        Whether the file changed.
+        True when the file changed.
 
     Raises:
-        SpecError: when the file is no spec.
-        TerminalError: when it would be none with this value, is written in a way in which the value cannot be set
-            without changing more, or cannot be written.
+        SpecError: when the file is not a valid spec.
+        TerminalError: when the file would be invalid with this value, when the value cannot be set
+            without changing more, or when the file cannot be written.
     """
     before, raw = load_spec(path), path.read_bytes()
 
@@ -45,27 +46,26 @@ def set_in_part(path: Path, part: str, key: str, value: str) -> bool:
         try:
             after = load_spec(new)
         except SpecError as error:
-            raise _by_hand(
-                path, part, key, value, f"it would be broken: {error.faults[0]}"
-            ) from None
+            reason = f"it would be broken: {error.faults[0]}"
+            raise _cannot_set(path, part, key, value, reason) from None
         if _without(before, part, key) != _without(after, part, key):
-            raise _by_hand(path, part, key, value, "other keys would change with it")
+            raise _cannot_set(path, part, key, value, "other keys would change with it")
 
     text = raw.decode("utf-8-sig")
-    edited = _edited(text, part, key, value)
+    edited = _edit(text, part, key, value)
     if edited == text:
         return False
-    marked = raw.startswith(b"\xef\xbb\xbf")
-    content = edited.encode("utf-8-sig" if marked else "utf-8")
+    has_byte_order_mark = raw.startswith(b"\xef\xbb\xbf")
+    content = edited.encode("utf-8-sig" if has_byte_order_mark else "utf-8")
     try:
         _replace(path, content, check)
     except OSError as error:
-        raise _by_hand(path, part, key, value, f"{error.strerror}: {error.filename}") from error
+        raise _cannot_set(path, part, key, value, f"{error.strerror}: {error.filename}") from error
     return True
 
 
 def _replace(path: Path, content: bytes, check: Callable[[Path], None]) -> None:
-    # In a folder of the model's name, as the spec asks for; on the same file system, so that it can be moved.
+    # The folder must have the model's name, and be on the same file system for an atomic move.
     with tempfile.TemporaryDirectory(dir=path.parent.parent) as scratch:
         new = Path(scratch) / path.absolute().parent.name / path.name
         new.parent.mkdir()
@@ -80,33 +80,35 @@ def _without(spec: ModelSpec, part: str, key: str) -> dict[str, Any]:
     return {**content, part: {name: value for name, value in content[part].items() if name != key}}
 
 
-def _by_hand(path: Path, part: str, key: str, value: str, why: str) -> TerminalError:
+def _cannot_set(path: Path, part: str, key: str, value: str, reason: str) -> TerminalError:
     return TerminalError(
         f"{part}.{key} cannot be set in {path}",
-        received=why,
+        received=reason,
         allowed="a file that can be written, with a mapping whose keys are its own",
         next_step=f"edit {path}: {part}: {{{key}: {value}}}",
     )
 
 
-def _edited(text: str, part: str, key: str, value: str) -> str:
-    top: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+def _edit(text: str, part: str, key: str, value: str) -> str:
+    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     newline = "\r\n" if "\r\n" in text else "\n"
-    name, found = _entry(top, part)
-    if found is None:
+    part_key, part_node = _find_key(root, part)
+    if part_node is None:
         end = "" if text.endswith("\n") else newline
         return f"{text}{end}{newline}{part}:{newline}{_INDENT}{key}: {value}{newline}"
-    known = _entry(found, key)[1]
-    if known is not None:
-        return text[: known.start_mark.index] + value + text[known.end_mark.index :]
-    start = found.start_mark.index
-    if found.flow_style:
-        more = ", " if found.value else ""
-        return f"{text[: start + 1]}{key}: {value}{more}{text[start + 1 :]}"
-    # The line after the part's own: a comment above the first key stays with that key.
-    below = text.index("\n", name.end_mark.index) + 1
-    return f"{text[:below]}{' ' * found.start_mark.column}{key}: {value}{newline}{text[below:]}"
+    old_value = _find_key(part_node, key)[1]
+    if old_value is not None:
+        return text[: old_value.start_mark.index] + value + text[old_value.end_mark.index :]
+    start = part_node.start_mark.index
+    if part_node.flow_style:
+        separator = ", " if part_node.value else ""
+        return f"{text[: start + 1]}{key}: {value}{separator}{text[start + 1 :]}"
+    # Insert directly below the part's key: a comment above the first key stays with that key.
+    below = text.index("\n", part_key.end_mark.index) + 1
+    indent = " " * part_node.start_mark.column
+    return f"{text[:below]}{indent}{key}: {value}{newline}{text[below:]}"
 
 
-def _entry(mapping: Any, key: str) -> tuple[Any, Any]:
-    return next(((name, value) for name, value in mapping.value if name.value == key), (None, None))
+def _find_key(mapping: Any, key: str) -> tuple[Any, Any]:
+    """Return the nodes of a key and of its value; two Nones when the key is missing."""
+    return next((pair for pair in mapping.value if pair[0].value == key), (None, None))

@@ -1,4 +1,4 @@
-"""The ``evaluate`` part of a spec: what is measured on the holdout, and the gates that decide."""
+"""The ``evaluate`` part of a spec: the metrics on the holdout, and the gates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from airworthy.spec.fields import Part, Wrong, refuse, rejection
+from airworthy.spec.fields import Part, Violation, raise_violations, violation_error
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -23,9 +23,10 @@ LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
 class Gate(Part):
     """One check with a threshold.
 
-    ``min``/``max`` alone bound the metric; ``against: champion`` allows at most ``margin`` (a share of the champion's
-    value) of loss; with ``slice`` both hold in every slice of that column. ``against: baseline`` demands a gain of at
-    least ``better_by`` (a share of the baseline's value).
+    ``min``/``max`` alone bound the metric. ``against: champion`` allows a loss of at most
+    ``margin``, a share of the champion's value. With ``slice``, both hold in every slice of that
+    column. ``against: baseline`` requires a gain of at least ``better_by``, a share of the
+    baseline's value.
     """
 
     metric: str
@@ -43,55 +44,57 @@ class Gate(Part):
         usable = {None: ("min", "max"), "champion": ("margin",), "baseline": ("better_by",)}[
             self.against
         ]
-        given = [
+        thresholds = [
             name
             for name in ("min", "max", "margin", "better_by")
             if getattr(self, name) is not None
         ]
-        wrong = [
-            Wrong(
+        violations = [
+            Violation(
                 (name,),
                 f"this threshold is of no use {kind}",
                 getattr(self, name),
                 " or ".join(usable),
             )
-            for name in given
+            for name in thresholds
             if name not in usable
         ]
-        if not set(given) & set(usable):
-            keys = ", ".join(["metric", *given])
-            wrong.append(
-                Wrong(
+        if not set(thresholds) & set(usable):
+            keys = ", ".join(["metric", *thresholds])
+            violations.append(
+                Violation(
                     (), f"a gate {kind} needs `{'` or `'.join(usable)}`", keys, " or ".join(usable)
                 )
             )
         if self.against == "baseline" and self.slice is not None:
             allowed = "slice with min, max, or against: champion"
-            wrong.append(Wrong(("slice",), f"a slice is of no use {kind}", self.slice, allowed))
+            violations.append(
+                Violation(("slice",), f"a slice is of no use {kind}", self.slice, allowed)
+            )
         if self.min is not None and self.max is not None and self.min > self.max:
-            wrong.append(
-                Wrong(
+            violations.append(
+                Violation(
                     ("min",),
                     "no value can pass this gate",
                     self.min,
                     f"at most the max, {self.max}",
                 )
             )
-        refuse(wrong)
+        raise_violations(violations)
         return self
 
     @property
     def name(self) -> str:
-        """A name that says what the gate checks, such as ``rmse against champion``."""
+        """The gate's name for people, such as ``rmse against champion``."""
         against = f" against {self.against}" if self.against else ""
-        where = f" in every {self.slice}" if self.slice else ""
-        return f"{self.metric}{against}{where}"
+        slices = f" in every {self.slice}" if self.slice else ""
+        return f"{self.metric}{against}{slices}"
 
 
 class Slices(Part):
-    """A column by which the metrics are split: by its values, or, with `bins`, by ranges of its numbers.
+    """A column that splits the metrics: by its values, or, with `bins`, by ranges of its numbers.
 
-    ``bins: [2, 5]`` makes three slices: below 2, from 2 to below 5, and 5 or more.
+    ``bins: [2, 5]`` gives three slices: below 2, from 2 to below 5, and 5 or more.
     """
 
     column: Annotated[str, Field(min_length=1)]
@@ -101,7 +104,9 @@ class Slices(Part):
     def _bins_run_upwards(self) -> Slices:
         if any(low >= high for low, high in pairwise(self.bins or [])):
             allowed = "numbers, each larger than the one before"
-            raise rejection(Wrong(("bins",), "the bins must run upwards", self.bins, allowed))
+            raise violation_error(
+                Violation(("bins",), "the bins must run upwards", self.bins, allowed)
+            )
         return self
 
 
@@ -121,7 +126,7 @@ ClassName = Annotated[str, BeforeValidator(_class_name, json_schema_input_type=s
 
 
 class Cost(Part):
-    """What one row costs when its class is `actual` and the model's decision is `predicted`."""
+    """The cost of one row of class `actual` with the decision `predicted`."""
 
     actual: ClassName
     predicted: ClassName
@@ -129,32 +134,37 @@ class Cost(Part):
 
 
 class Kpi(Part):
-    """What the model's answers cost the business, on average per row; lower is better. A gate calls it ``kpi``."""
+    """The metric ``kpi``: the mean business cost of the predictions per row; lower is better."""
 
     costs: list[Cost] | None = Field(
         default=None,
-        description="A classification's cost matrix; a pair that is not named costs nothing.",
+        description="Cost matrix of a classification; a missing pair costs nothing.",
     )
     function: str | None = Field(
         default=None,
-        description="A function in behaviour.py: labels and predictions (numpy arrays) in, one cost per row out.",
+        description="A function in behaviour.py: labels and predictions (numpy arrays) in, one "
+        "cost per row out.",
     )
     unit: str = Field(
-        default="", description="Of one row's cost, for people.", examples=["EUR", "minutes"]
+        default="", description="Unit of the cost, for people.", examples=["EUR", "minutes"]
     )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Kpi:
         if (self.costs is None) == (self.function is None):
             given: JsonValue = "neither" if self.costs is None else "both"
-            raise rejection(
-                Wrong((), "a KPI has one definition", given, "exactly one of costs and function")
+            raise violation_error(
+                Violation(
+                    (), "a KPI has one definition", given, "exactly one of costs and function"
+                )
             )
         pairs = [(cost.actual, cost.predicted) for cost in self.costs or []]
         problem, allowed = "this pair has a cost already", "each pair of actual and predicted once"
-        refuse(
+        raise_violations(
             [
-                Wrong(("costs", index), problem, f"actual {pair[0]}, predicted {pair[1]}", allowed)
+                Violation(
+                    ("costs", index), problem, f"actual {pair[0]}, predicted {pair[1]}", allowed
+                )
                 for index, pair in enumerate(pairs)
                 if pair in pairs[:index]
             ]
@@ -163,11 +173,12 @@ class Kpi(Part):
 
 
 class Evaluate(Part):
-    """What is measured on the holdout, and what it takes to fly."""
+    """The metrics on the holdout, and the gates of a release."""
 
     slices: list[SlicesOf] = Field(
         default_factory=list,
-        description="Columns by which the metrics are split: by value, or by range with {column: ..., bins: [...]}.",
+        description="Columns that split the metrics: by value, or by range with "
+        "{column: ..., bins: [...]}.",
     )
     kpi: Kpi | None = Field(
         default=None, description="A business metric: a cost matrix, or a function."
@@ -177,22 +188,26 @@ class Evaluate(Part):
         Field(
             ge=10,
             le=100_000,
-            description="Holdout rows, at most, that behaviour.py's tests are tried on.",
+            description="Maximum number of holdout rows for the tests of behaviour.py.",
         ),
     ] = 1000
     decision_threshold: Annotated[
         float,
-        Field(gt=0.0, lt=1.0, description="A binary model says yes from this probability on."),
+        Field(
+            gt=0.0,
+            lt=1.0,
+            description="A binary model predicts the positive class from this probability on.",
+        ),
     ] = 0.5
     confidence: Annotated[
-        float, Field(ge=0.5, lt=1.0, description="Of the bootstrap's intervals.")
+        float, Field(ge=0.5, lt=1.0, description="Confidence level of the bootstrap intervals.")
     ] = 0.95
-    resamples: Annotated[int, Field(ge=100, le=10_000, description="Of the paired bootstrap.")] = (
-        300
-    )
+    resamples: Annotated[
+        int, Field(ge=100, le=10_000, description="Number of resamples of the paired bootstrap.")
+    ] = 300
     inconclusive: Literal["reject", "release"] = Field(
         default="reject",
-        description="What becomes of a challenger when a gate could not be decided.",
+        description="Decision on a challenger with an inconclusive gate.",
     )
     gates: Annotated[list[Gate], Field(min_length=1)]
 
@@ -200,9 +215,9 @@ class Evaluate(Part):
     def _slices_once(self) -> Evaluate:
         names = self.slice_columns
         problem = "this column is sliced already"
-        refuse(
+        raise_violations(
             [
-                Wrong(("slices", index), problem, name, "each column once")
+                Violation(("slices", index), problem, name, "each column once")
                 for index, name in enumerate(names)
                 if name in names[:index]
             ]
@@ -211,5 +226,5 @@ class Evaluate(Part):
 
     @property
     def slice_columns(self) -> list[str]:
-        """The columns by which the metrics are split, in the spec's order."""
+        """The columns that split the metrics, in the spec's order."""
         return [slices.column for slices in self.slices]

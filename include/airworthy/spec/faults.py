@@ -1,6 +1,7 @@
-"""Turning pydantic's errors into faults that name file, key path, what was received and what is allowed.
+"""Converts pydantic's errors into faults: file, key path, received value and allowed values.
 
-What is allowed is read from the file's JSON Schema at the key's place, so it cannot fall behind the classes.
+The allowed values are read from the file's JSON Schema at the key. They cannot fall behind the
+classes.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _PROBLEMS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with one file."""
+    """One problem of one file."""
 
     file: str
     key: str
@@ -52,42 +53,58 @@ class Fault:
     allowed: object
 
     def __str__(self) -> str:
-        """Return the fault as three lines: where and what, received, allowed."""
-        where = f"{self.file}: {self.key}" if self.key else self.file
-        text = f"{where}: {self.problem}\n  received: {self.received}\n  allowed:  {self.allowed}"
-        # A spec is anybody's text: control characters and half characters must not reach a terminal.
+        """Return the fault as three lines: location and problem, received, allowed."""
+        location = f"{self.file}: {self.key}" if self.key else self.file
+        text = (
+            f"{location}: {self.problem}\n  received: {self.received}\n  allowed:  {self.allowed}"
+        )
+        # A spec is untrusted text: control characters and surrogates must not reach a terminal.
         return "".join(
             char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text
         )
 
 
 def faults_of(path: Path, error: ValidationError, schema: dict[str, Any]) -> list[Fault]:
-    """Return the faults behind every error of a validation, in the order of the keys; `schema` is the file's."""
+    """Return the faults of all errors of a validation, in the order of the keys.
+
+    Args:
+        path: The validated file.
+        error: Pydantic's error.
+        schema: The JSON Schema of the file.
+    """
     return [fault for details in error.errors() for fault in _faults(path, details, schema)]
 
 
 def key_path(steps: Steps) -> str:
-    """Write a key's path as people do: ``evaluate.gates[0].metric``."""
+    """Format the path of a key.
+
+    >>> key_path(("evaluate", "gates", 0, "metric"))
+    'evaluate.gates[0].metric'
+    """
     text = ""
     for step in steps:
-        name = f"[{step}]" if isinstance(step, int) else step or "''"  # a key may be an empty text
+        name = f"[{step}]" if isinstance(step, int) else step or "''"  # a key may be empty
         text += name if isinstance(step, int) or not text else f".{name}"
     return text
 
 
-def did_you_mean(received: object, known: list[str]) -> str:
-    """Return ``; did you mean 'x'?`` when something known is close, else nothing."""
-    guess = difflib.get_close_matches(str(received), known, n=1)
-    return f"; did you mean {guess[0]!r}?" if guess else ""
+def did_you_mean(received: object, allowed: list[str]) -> str:
+    """Return a hint at the closest allowed name, or an empty text.
+
+    >>> did_you_mean("rmsse", ["mae", "rmse"])
+    "; did you mean 'rmse'?"
+    """
+    matches = difflib.get_close_matches(str(received), allowed, n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
-def shorten(value: object, most: int = 120) -> str:
-    """Write a received value on one line of at most `most` characters, as YAML or JSON would."""
+def shorten(value: object, max_length: int = 120) -> str:
+    """Format a received value as JSON (a text with ``repr``), cut at `max_length` characters."""
     try:
         text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else repr(value)
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    return text if len(text) <= max_length else f"{text[: max_length - 3]}..."
 
 
 def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[Fault]:
@@ -97,27 +114,27 @@ def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[F
         return [
             Fault(
                 str(path),
-                key_path((*location.steps, *rule.key)),
-                rule.problem,
-                shorten(rule.received),
-                rule.allowed,
+                key_path((*location.steps, *violation.key)),
+                violation.problem,
+                shorten(violation.received),
+                violation.allowed,
             )
-            for rule in context["wrong"]
+            for violation in context["violations"]
         ]
     if kind == "extra_forbidden":
-        known = location.parent_keys
-        problem = f"unknown key{did_you_mean(location.steps[-1], known)}"
+        keys = location.parent_keys
+        problem = f"unknown key{did_you_mean(location.steps[-1], keys)}"
         return [
             Fault(
                 str(path),
                 key_path(location.steps),
                 problem,
                 shorten(received),
-                _listed(known, "no key"),
+                _join(keys, "no key"),
             )
         ]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return [_untagged(path, location.steps, location.tags, received)]
+        return [_type_fault(path, location.steps, location.tags, received)]
     problem = _PROBLEMS.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     if kind == "literal_error" and isinstance(received, str):
         problem += did_you_mean(received, location.choices)
@@ -125,8 +142,9 @@ def _faults(path: Path, details: ErrorDetails, schema: dict[str, Any]) -> list[F
     return [Fault(str(path), key_path(location.steps), problem, shown, location.allowed)]
 
 
-def _untagged(path: Path, steps: Steps, tags: list[str], received: object) -> Fault:
-    key, allowed = key_path((*steps, "type")), _listed(tags, "no type")
+def _type_fault(path: Path, steps: Steps, tags: list[str], received: object) -> Fault:
+    """Return the fault of a tagged union without a valid ``type``."""
+    key, allowed = key_path((*steps, "type")), _join(tags, "no type")
     if not isinstance(received, dict):
         problem = f"this must be a mapping with a `type` of {allowed}"
         return Fault(
@@ -138,11 +156,11 @@ def _untagged(path: Path, steps: Steps, tags: list[str], received: object) -> Fa
         )
     if "type" not in received:
         return Fault(str(path), key, _PROBLEMS["missing"], "nothing", allowed)
-    given = received["type"]
+    tag = received["type"]
     return Fault(
-        str(path), key, f"there is no such type{did_you_mean(given, tags)}", shorten(given), allowed
+        str(path), key, f"there is no such type{did_you_mean(tag, tags)}", shorten(tag), allowed
     )
 
 
-def _listed(names: list[str], otherwise: str) -> str:
-    return ", ".join(names) or otherwise
+def _join(names: list[str], default: str) -> str:
+    return ", ".join(names) or default

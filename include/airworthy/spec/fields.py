@@ -1,4 +1,7 @@
-"""Field types that several parts of a spec share: durations, dates, column types, names; and how a rule refuses."""
+"""Field types shared by the parts of a spec: durations, dates, column types, names.
+
+Validators report broken rules with `raise_violations`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ _DURATIONS_ALLOWED = (
 _LONGEST = timedelta(days=36_525)
 
 
-class Wrong(NamedTuple):
-    """One broken rule: the key's path below the validated part, and what a `Fault` says about it."""
+class Violation(NamedTuple):
+    """One broken rule: the key's path below the validated part, and the texts of its `Fault`."""
 
     key: tuple[str | int, ...]
     problem: str
@@ -27,39 +30,47 @@ class Wrong(NamedTuple):
     allowed: str
 
 
-def rejection(*wrong: Wrong) -> PydanticCustomError:
-    """Return broken rules as one pydantic error (a ``ValueError``) of type ``airworthy``; its context holds them."""
-    text = "; ".join(rule.problem for rule in wrong)
-    return PydanticCustomError("airworthy", "{text}", {"text": text, "wrong": list(wrong)})
+def violation_error(*violations: Violation) -> PydanticCustomError:
+    """Return one pydantic error (a ``ValueError``) of type ``airworthy`` with all violations."""
+    text = "; ".join(violation.problem for violation in violations)
+    context = {"text": text, "violations": list(violations)}
+    return PydanticCustomError("airworthy", "{text}", context)
 
 
-def refuse(wrong: Sequence[Wrong]) -> None:
-    """Do nothing when no rule is broken.
+def raise_violations(violations: Sequence[Violation]) -> None:
+    """Raise all violations as one error; do nothing when there is none.
 
     Raises:
-        PydanticCustomError: the `rejection` of all that are.
+        PydanticCustomError: the `violation_error` of all of them.
     """
-    if wrong:
-        raise rejection(*wrong)
+    if violations:
+        raise violation_error(*violations)
 
 
 def parse_duration(value: object) -> timedelta:
-    """Turn ``"28d"``, ``"12h"``, ``"30m"``, ``"45s"`` or ``"4w"`` into a duration.
+    """Parse ``"28d"``, ``"12h"``, ``"30m"``, ``"45s"`` or ``"4w"``; return a duration unchanged.
+
+    >>> parse_duration("4w")
+    datetime.timedelta(days=28)
 
     Raises:
-        ValueError: when the text is none of these (pydantic turns it into a fault of the spec).
+        ValueError: when the text has another form; pydantic turns it into a fault of the spec.
     """
     if isinstance(value, timedelta):
         return value
     match = _DURATION.match(value) if isinstance(value, str) else None
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
     if duration is None or duration > _LONGEST:
-        raise rejection(Wrong((), "this is not a duration", value, _DURATIONS_ALLOWED))
+        raise violation_error(Violation((), "this is not a duration", value, _DURATIONS_ALLOWED))
     return duration
 
 
 def format_duration(value: timedelta) -> str:
-    """Write a duration in the largest unit that keeps it whole: the inverse of `parse_duration`."""
+    """Format a duration in its largest whole unit up to days: the inverse of `parse_duration`.
+
+    >>> format_duration(timedelta(hours=36))
+    '36h'
+    """
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds % size == 0:
@@ -72,8 +83,8 @@ def _parse_day(value: object) -> object:
         isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
     ):
         return value
-    raise rejection(
-        Wrong(
+    raise violation_error(
+        Violation(
             (),
             "this is not a date",
             value,
@@ -91,7 +102,7 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"examples": ["28d", "12h"]}),
 ]
-# What the JSON Schema says of a duration whose default is none: in the spec's own way of writing it.
+# The JSON Schema's default and examples of a duration of zero, written as in a spec.
 NO_TIME: dict[str, JsonValue] = {"default": "0d", "examples": ["1d", "12h"]}
 Day = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=date)]
 

@@ -1,6 +1,7 @@
-"""Finding and reading specs. A fault never ends in a traceback: it becomes a `SpecError` that lists every fault.
+"""Finds and loads specs. A `SpecError` lists every fault; no fault ends in a traceback.
 
-Reading is on the path of every parse of Airflow's DAG files, so it imports nothing heavier than pydantic and PyYAML.
+Every parse of Airflow's DAG files loads specs. This module imports nothing heavier than pydantic
+and PyYAML.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SPEC_FILE = "model.yaml"
 
 
 class SpecError(TerminalError):
-    """A spec with one or more faults; each has file, key path, what was received and what is allowed."""
+    """A spec with one or more faults, each with file, key path, received and allowed values."""
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
         """Keep the faults; the message is one block per fault."""
@@ -37,8 +38,8 @@ class SpecError(TerminalError):
 
 
 @dataclass(frozen=True)
-class FoundSpec:
-    """One model folder: its spec, or the error that says why there is none."""
+class SpecFolder:
+    """One model folder: its spec, or the error of loading it."""
 
     path: Path
     spec: ModelSpec | None
@@ -46,13 +47,12 @@ class FoundSpec:
 
 
 def load_spec(path: Path) -> ModelSpec:
-    """Parse and check one ``model.yaml``.
+    """Parse and check one spec file.
 
-    Args:
-        path: The file. Only when it is called ``model.yaml`` must the model's name be its folder's.
+    In a ``model.yaml``, the model's name must be its folder's name.
 
     Raises:
-        SpecError: listing every fault that was found.
+        SpecError: with all faults of the file.
     """
     try:
         spec = ModelSpec.model_validate(read_mapping(path))
@@ -67,13 +67,13 @@ def load_spec(path: Path) -> ModelSpec:
     return spec
 
 
-def find_specs(models: Path) -> list[FoundSpec]:
-    """Read every ``<models>/<name>/model.yaml``, in the order of their names; broken ones carry their error."""
-    return [_found(path) for path in sorted(models.glob(f"*/{SPEC_FILE}"))]
+def find_specs(models: Path) -> list[SpecFolder]:
+    """Load every ``<models>/<name>/model.yaml``, sorted by name; a broken one has its error."""
+    return [_load_folder(path) for path in sorted(models.glob(f"*/{SPEC_FILE}"))]
 
 
-def _found(path: Path) -> FoundSpec:
+def _load_folder(path: Path) -> SpecFolder:
     try:
-        return FoundSpec(path, load_spec(path), None)
+        return SpecFolder(path, load_spec(path), None)
     except SpecError as error:
-        return FoundSpec(path, None, error)
+        return SpecFolder(path, None, error)

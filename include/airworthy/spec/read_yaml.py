@@ -1,8 +1,10 @@
-"""Reading a spec's YAML into plain JSON values, strictly, and quickly enough for every parse of Airflow's DAG files.
+"""Reads a spec's YAML into JSON values, strictly.
 
-Stricter than PyYAML, because what it lets pass hurts later: a key that appears twice (the last would win in silence),
-keys that are not text (an unquoted ``on`` is a boolean), tags, merge keys, and aliases that unfold without end.
-Dates stay text, so that a value means the same in YAML, in JSON and in the JSON Schema; ``1e-5`` is a number.
+It is fast enough for every parse of Airflow's DAG files.
+PyYAML accepts some content with later harm. It is refused here: a key used twice (the last would
+win in silence), keys other than text (an unquoted ``on`` is a boolean), tags, merge keys, and
+aliases that unfold without end. Dates stay text, so a value is the same in YAML, in JSON and in the
+JSON Schema. ``1e-5`` is a number.
 """
 
 from __future__ import annotations
@@ -20,30 +22,31 @@ from airworthy.spec.schema_location import Steps
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
 MAX_VALUES = 20_000
-# libyaml's binding recurses without a check and crashes the process on deep nesting. A text nests at most as deep as
-# it has opening brackets and, in block style, twice as deep as its longest line has characters.
+# libyaml's binding recurses without a check and crashes the process on deep nesting. The depth of a
+# text is at most its number of opening brackets plus, for block style, twice the length of its
+# longest line.
 _C_LOADER_DEPTH = 3_000
 
-_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_C_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FLOAT = re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 def _json_like(loader: Any) -> Any:
-    """Return a kind of `loader` that leaves dates as text and reads ``1e-5`` as a number."""
+    """Return a subclass of `loader`: it leaves dates as text and reads ``1e-5`` as a number."""
     resolvers = {
         first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
         for first, pairs in loader.yaml_implicit_resolvers.items()
     }
-    made = type("JsonLike", (loader,), {"yaml_implicit_resolvers": resolvers})
-    made.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))  # type: ignore[attr-defined]
-    return made
+    subclass: Any = type("JsonLike", (loader,), {"yaml_implicit_resolvers": resolvers})
+    subclass.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+    return subclass
 
 
-_FAST, _SAFE = _json_like(_BaseLoader), _json_like(yaml.SafeLoader)
+_FAST, _SAFE = _json_like(_C_LOADER), _json_like(yaml.SafeLoader)
 
 
 class UnreadableError(Exception):
-    """A text that is no spec at all; carries the faults."""
+    """The text is not a spec at all; carries the faults."""
 
     def __init__(self, faults: list[Fault]) -> None:
         """Keep the faults."""
@@ -52,25 +55,25 @@ class UnreadableError(Exception):
 
 
 def read_mapping(path: Path) -> dict[str, JsonValue]:
-    """Read a YAML file whose top is a mapping.
+    """Read a YAML file with a mapping at its top.
 
     Raises:
-        UnreadableError: with every fault that was found.
+        UnreadableError: with all faults of the file.
     """
     node, loader = _compose(path, _text(path))
     if not isinstance(node, yaml.MappingNode):
         received = "an empty file" if node is None else f"a {node.id}"
-        raise _one(
+        raise _unreadable(
             path,
             "",
             "a spec is a mapping of keys",
             received,
             "keys and values, such as model: delivery_eta",
         )
-    walk = _Walk(str(path), loader)
-    content: dict[str, JsonValue] = walk.value(node, ())
-    if walk.faults:
-        raise UnreadableError(walk.faults)
+    builder = _ValueBuilder(str(path), loader)
+    content: dict[str, JsonValue] = builder.value(node, ())
+    if builder.faults:
+        raise UnreadableError(builder.faults)
     return content
 
 
@@ -79,13 +82,13 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _one(path, "", "there is no such file", "nothing", "a model.yaml") from None
+        raise _unreadable(path, "", "there is no such file", "nothing", "a model.yaml") from None
     except OSError as error:
-        raise _one(
+        raise _unreadable(
             path, "", "the file cannot be read", error.strerror or str(error), "a readable file"
         ) from None
     if len(content) > MAX_BYTES:
-        raise _one(
+        raise _unreadable(
             path,
             "",
             "the file is too long for a spec",
@@ -96,33 +99,36 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         received = f"byte 0x{content[error.start]:02x} at position {error.start}"
-        raise _one(path, "", "the file is not text in UTF-8", received, "UTF-8") from None
+        raise _unreadable(path, "", "the file is not text in UTF-8", received, "UTF-8") from None
 
 
 def _compose(path: Path, text: str) -> tuple[Any, Any]:
-    bound = text.count("[") + text.count("{") + 2 * max(map(len, text.splitlines()), default=0)
-    kind = _FAST if bound <= _C_LOADER_DEPTH else _SAFE
+    depth = text.count("[") + text.count("{") + 2 * max(map(len, text.splitlines()), default=0)
+    loader_class = _FAST if depth <= _C_LOADER_DEPTH else _SAFE
     try:
-        loader = kind(text)
+        loader = loader_class(text)
         return loader.get_single_node(), loader
     except RecursionError:
-        raise _one(
+        raise _unreadable(
             path, "", "the file nests too deep", "hundreds of levels", f"{MAX_DEPTH} levels"
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        position = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         received = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
         allowed = "YAML: `key: value` lines, indented with spaces, every quote and bracket closed"
-        raise _one(path, where, "the file is not valid YAML", received, allowed) from None
+        problem = "the file is not valid YAML"
+        raise _unreadable(path, position, problem, received, allowed) from None
 
 
-def _one(path: Path, key: str, problem: str, received: object, allowed: str) -> UnreadableError:
+def _unreadable(
+    path: Path, key: str, problem: str, received: object, allowed: str
+) -> UnreadableError:
     return UnreadableError([Fault(str(path), key, problem, received, allowed)])
 
 
-class _Walk:
-    """One walk over the composed nodes: builds the values and collects the faults, each with its key path."""
+class _ValueBuilder:
+    """Builds the values of the composed nodes, and collects the faults with their key paths."""
 
     def __init__(self, file: str, loader: Any) -> None:
         self.file = file
@@ -133,7 +139,7 @@ class _Walk:
             "tag:yaml.org,2002:int": loader.construct_yaml_int,
             "tag:yaml.org,2002:float": loader.construct_yaml_float,
             "tag:yaml.org,2002:bool": loader.construct_yaml_bool,
-            "tag:yaml.org,2002:null": lambda node: None,
+            "tag:yaml.org,2002:null": lambda _: None,
         }
 
     def value(self, node: Any, steps: Steps) -> Any:
@@ -162,7 +168,7 @@ class _Walk:
         return self._scalar(node, steps)
 
     def _mapping(self, node: Any, steps: Steps) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
@@ -175,12 +181,12 @@ class _Walk:
                 )
                 continue
             key = key_node.value
-            if key in found:
+            if key in values:
                 received = f"on line {lines[key]} and on line {line}"
                 self._fault((*steps, key), "this key appears twice", received, "each key once")
             lines[key] = line
-            found[key] = self.value(value_node, (*steps, key))
-        return found
+            values[key] = self.value(value_node, (*steps, key))
+        return values
 
     def _scalar(self, node: Any, steps: Steps) -> Any:
         construct = self._scalars.get(node.tag) if isinstance(node, yaml.ScalarNode) else None

@@ -1,4 +1,4 @@
-"""Making a new model's folder: a spec that passes ``airworthy check`` as it is, and its features."""
+"""Creates the folder of a new model: features, and a spec ready to pass ``airworthy check``."""
 
 from __future__ import annotations
 
@@ -37,33 +37,35 @@ _OWN_LABELS = {
     "multiclass": ("target", "category"),
 }
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+_BOUND = "# an absolute bound; with `slice:` in every value of that column"
 _FURTHER_GATE = {
-    "regression": "# - {metric: rmse, max: 6.0}       # an absolute bound; with `slice:` in every value of that column",
-    "binary": "- {metric: auc, min: 0.6}             # an absolute bound; with `slice:` in every value of that column",
-    "multiclass": "# - {metric: accuracy, min: 0.6}   # an absolute bound; with `slice:` in every value of that column",
+    "regression": f"# - {{metric: rmse, max: 6.0}}       {_BOUND}",
+    "binary": f"- {{metric: auc, min: 0.6}}             {_BOUND}",
+    "multiclass": f"# - {{metric: accuracy, min: 0.6}}   {_BOUND}",
 }
 
 
 class ScaffoldError(TerminalError):
-    """No folder was made, and none was changed."""
+    """No folder was created, and none was changed."""
 
     consequence = ""
 
 
 def scaffold(models: Path, name: str, task: str, source: str) -> Path:
-    """Make ``<models>/<name>`` with a spec and features.
+    """Create ``<models>/<name>`` with a spec and features.
 
     Args:
         models: The folder of the model folders.
         name: The model's name.
         task: ``regression``, ``binary`` or ``multiclass``.
-        source: ``simulator`` (runs as it is), ``files`` or ``sql`` (the marked lines name your own data).
+        source: ``simulator`` (runs unedited), ``files`` or ``sql`` (the marked lines name your own
+            data).
 
     Returns:
         The new folder.
 
     Raises:
-        ScaffoldError: when the name is not allowed or taken, or the folder cannot be made.
+        ScaffoldError: when the name is not allowed or in use, or the folder cannot be created.
     """
     if not re.fullmatch(MODEL_NAME, name):
         allowed = "lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
@@ -71,7 +73,7 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
             "this cannot be a model's name",
             received=repr(name),
             allowed=allowed,
-            next_step=f"airworthy new-model {_suggested(name)}",
+            next_step=f"airworthy new-model {_suggest_name(name)}",
         )
     folder = models / name
     texts = {
@@ -96,7 +98,7 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     return folder
 
 
-def _suggested(name: str) -> str:
+def _suggest_name(name: str) -> str:
     cleaned = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")[:60]
     return cleaned if re.fullmatch(MODEL_NAME, cleaned) else "my_model"
 
@@ -104,8 +106,8 @@ def _suggested(name: str) -> str:
 def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
     columns, label, label_type = _columns(task, source)
     group = "kind" if source != "simulator" else "city"
-    declared = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
-    ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(declared))
+    lines = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
+    ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(lines))
     return _fill(
         "model.yaml.tmpl",
         schema=os.path.relpath(SCHEMA_FILE, folder),
@@ -126,23 +128,23 @@ def _columns(task: str, source: str) -> tuple[dict[str, str], str, str]:
 
 
 def _expectations(source: str, group: str) -> str:
-    number, most = ("distance_km", 200) if source == "simulator" else ("amount", 1000000)
+    number, maximum = ("distance_km", 200) if source == "simulator" else ("amount", 1000000)
     return (
         f"    - {{type: expect_column_values_to_not_be_null, column: {group}}}\n"
-        f"    - {{type: expect_column_values_to_be_between, column: {number}, min_value: 0, max_value: {most}, "
+        f"    - {{type: expect_column_values_to_be_between, column: {number}, "
+        f"min_value: 0, max_value: {maximum}, "
         "mostly: 0.99, severity: warning}"
     )
 
 
 def _gates(task: str) -> str:
-    return "\n".join(
-        f"    {gate}"
-        for gate in (
-            f"- {{metric: {_LOSS[task]}, against: baseline, better_by: 0.02}}     # a gain of at least 2 %",
-            f"- {{metric: {_LOSS[task]}, against: champion, margin: 0.02}}        # a loss of at most 2 %",
-            _FURTHER_GATE[task],
-        )
+    loss = _LOSS[task]
+    gates = (
+        f"- {{metric: {loss}, against: baseline, better_by: 0.02}}     # a gain of at least 2 %",
+        f"- {{metric: {loss}, against: champion, margin: 0.02}}        # a loss of at most 2 %",
+        _FURTHER_GATE[task],
     )
+    return "\n".join(f"    {gate}" for gate in gates)
 
 
 def _features_text(name: str, task: str, source: str) -> str:

@@ -1,4 +1,4 @@
-"""When a model's DAG runs by itself: cron expressions, checked as Airflow will read them."""
+"""Schedules of a model's DAGs: cron expressions, checked as Airflow reads them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from airworthy.spec.fields import Wrong, rejection
+from airworthy.spec.fields import Violation, violation_error
 
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _ALLOWED = (
-    "five fields: minute 0-59, hour 0-23, day of month 1-31, month 1-12, day of week 0-6 or sun-sat; "
+    "five fields: minute 0-59, hour 0-23, day of month 1-31, month 1-12, "
+    "day of week 0-6 or sun-sat; "
     f"{', '.join(PRESETS)}; or null"
 )
 
 
-# Reading a cron expression takes a tenth of a spec's time, and many models run at the same hour.
+# Parsing a cron expression takes a tenth of a spec's loading time, and many models share one.
 @lru_cache(maxsize=256)
 def check_schedule(value: str) -> str:
-    """Return a cron expression of five fields, or one of `PRESETS`, as it is.
+    """Return a valid schedule unchanged: a cron expression of five fields, or one of `PRESETS`.
+
+    >>> check_schedule("0 2 * * *")
+    '0 2 * * *'
 
     Raises:
-        ValueError: when it is neither, or names a time that never comes, such as 30 February.
+        ValueError: when it is neither, or when its time never comes, such as 30 February.
     """
     if value in PRESETS:
         return value
@@ -39,7 +43,7 @@ def check_schedule(value: str) -> str:
         problem = "this time never comes"
     except (CroniterError, ValueError, KeyError, IndexError, AttributeError) as error:
         problem += f": {error}"
-    raise rejection(Wrong((), problem, value, _ALLOWED))
+    raise violation_error(Violation((), problem, value, _ALLOWED))
 
 
 Schedule = Annotated[str, AfterValidator(check_schedule)]

@@ -1,4 +1,4 @@
-"""What a spec, or another file with a JSON Schema, may say at a place, in words, read from that schema."""
+"""Reads a key's allowed values from the JSON Schema of its file, and describes them in words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ _BOUNDS = (
 
 @dataclass(frozen=True)
 class SchemaLocation:
-    """Where an error happened: the key's steps as the author wrote them, and the schema of what belongs there."""
+    """The location of an error in a file.
+
+    Attributes:
+        steps: The path of the key, as the author wrote it.
+        schema: The schema of the key's value.
+        parent: The schema of the part around it.
+        whole: The schema of the file, with its definitions.
+    """
 
     steps: Steps
     schema: Schema
@@ -34,7 +41,7 @@ class SchemaLocation:
 
     @classmethod
     def at(cls, location: Steps, whole: Schema) -> SchemaLocation:
-        """Follow a pydantic error location through the whole file's schema; a union's tag is no key of the file."""
+        """Follow a pydantic error location through a schema; a union's tag is not a key."""
         schema = whole
         parent: Schema = {}
         steps: list[str | int] = []
@@ -53,17 +60,17 @@ class SchemaLocation:
 
     @property
     def parent_keys(self) -> list[str]:
-        """The keys that the part around this place may have, sorted."""
+        """The allowed keys of the part around this location, sorted."""
         return sorted(_object_of(self.parent, self.whole).get("properties", {}))
 
     @property
     def tags(self) -> list[str]:
-        """The types that a tagged union offers here, in declared order."""
+        """The types of the tagged union at this location, in declared order."""
         return list(self.schema.get("discriminator", {}).get("mapping", {}))
 
     @property
     def choices(self) -> list[str]:
-        """The texts that are allowed here, when they can be listed."""
+        """The allowed texts at this location, if the schema lists them."""
         options = [
             resolve(option, self.whole) for option in self.schema.get("anyOf", [self.schema])
         ]
@@ -71,12 +78,20 @@ class SchemaLocation:
 
     @property
     def allowed(self) -> str:
-        """What is allowed here, in words."""
+        """The allowed values at this location, in words."""
         return describe(self.schema, self.whole)
 
 
 def describe(schema: Schema, whole: Schema) -> str:
-    """Say what a schema allows: a type, choices, a range, a form, or keys; `whole` has its definitions."""
+    """Describe a schema in words: a type, choices, a range, a form, or keys.
+
+    >>> describe({"type": "integer", "minimum": 1}, {})
+    'a whole number, at least 1'
+
+    Args:
+        schema: The schema to describe.
+        whole: The schema of the file, with the definitions.
+    """
     schema = resolve(schema, whole)
     if "const" in schema:
         return str(schema["const"])
@@ -94,7 +109,7 @@ def describe(schema: Schema, whole: Schema) -> str:
 
 
 def resolve(schema: Schema, whole: Schema) -> Schema:
-    """Follow a reference into the whole schema's definitions; keys beside the reference win."""
+    """Replace references by their definitions in `whole`; keys beside a reference override them."""
     while "$ref" in schema:
         target = whole["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
         schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
@@ -106,8 +121,8 @@ def _below(schema: Schema, step: str | int, whole: Schema) -> Schema:
         return next((o["items"] for o in _options(schema, whole) if "items" in o), {})
     part = _object_of(schema, whole)
     properties, others = part.get("properties", {}), part.get("additionalProperties", {})
-    found: Schema = properties.get(step, others if isinstance(others, dict) else {})
-    return found
+    below: Schema = properties.get(step, others if isinstance(others, dict) else {})
+    return below
 
 
 def _options(schema: Schema, whole: Schema) -> list[Schema]:

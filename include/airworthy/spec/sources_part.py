@@ -1,4 +1,4 @@
-"""The ``ingest.source`` part of a spec: where a model's rows come from."""
+"""The ``ingest.source`` part of a spec: the source of a model's rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from airworthy.spec.fields import (
     Duration,
     Part,
     Share,
-    Wrong,
+    Violation,
     format_duration,
-    refuse,
-    rejection,
+    raise_violations,
+    violation_error,
 )
 
 AssetText = Annotated[
@@ -26,7 +26,7 @@ AssetText = Annotated[
 
 
 class SimulatorSource(Part):
-    """A seeded generator: the same rows for the same day for ever."""
+    """A seeded generator: it always gives the same rows for the same day."""
 
     type: Literal["simulator"]
     scenario: Literal["deliveries"] = "deliveries"
@@ -36,25 +36,25 @@ class SimulatorSource(Part):
     seed: Annotated[int, Field(ge=0)] = 0
     missing_share: Share = Field(default=0.01, description="Share of values that are missing.")
     bad_share: Share = Field(
-        default=0.001, description="Share of rows that break the data's contract."
+        default=0.001,
+        description="Share of bad rows: unusable, out of range, or with a repeated key.",
     )
-    drift_from: Day | None = Field(
-        default=None, description="First day on which the world has changed."
-    )
+    drift_from: Day | None = Field(default=None, description="First day with drift.")
     drift_every: Duration | None = Field(
         default=None,
-        description="After so long the world changes back, then again, and so on; whole days. Default: it stays so.",
+        description="Time after which the drift ends, then starts again, and so on; whole days. "
+        "null: it stays.",
         examples=["8w"],
     )
     drift_strength: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
 
     @model_validator(mode="after")
-    def _changes_on_whole_days(self) -> SimulatorSource:
-        wrong, every = [], self.drift_every
+    def _drifts_on_whole_days(self) -> SimulatorSource:
+        violations, every = [], self.drift_every
         if every is not None and (every < DAY or every % DAY):
             problem = "the world changes between days only"
-            wrong.append(
-                Wrong(
+            violations.append(
+                Violation(
                     ("drift_every",),
                     problem,
                     format_duration(every),
@@ -63,18 +63,20 @@ class SimulatorSource(Part):
             )
         if every is not None and self.drift_from is None:
             problem = "this needs a first day on which the world has changed"
-            wrong.append(Wrong(("drift_from",), problem, None, "a date, such as 2026-03-02"))
-        refuse(wrong)
+            violations.append(
+                Violation(("drift_from",), problem, None, "a date, such as 2026-03-02")
+            )
+        raise_violations(violations)
         return self
 
-    def changed(self, day: date) -> bool:
-        """Tell whether the world of a UTC day is the changed one."""
+    def has_drift(self, day: date) -> bool:
+        """Return True when the rows of a UTC day have the drift."""
         if self.drift_from is None or day < self.drift_from:
             return False
         return self.drift_every is None or (day - self.drift_from) // self.drift_every % 2 == 0
 
     def next_change(self, day: date) -> date | None:
-        """Return the first day from the given one on whose world is not that of the day before; None: there is none."""
+        """Return the first UTC day from `day` on with drift unlike the day before's, or None."""
         first, every = self.drift_from, self.drift_every
         if first is None or day <= first or every is None:
             return first if first is not None and day <= first else None
@@ -84,9 +86,10 @@ class SimulatorSource(Part):
 class FilesSource(Part):
     """CSV or Parquet files: local, ``s3://``, ``gs://`` or ``https://``.
 
-    `path` may hold the date placeholders ``{yyyy}``, ``{mm}``, ``{dd}`` and globs. A relative local path is relative
-    to the model's folder. ``https://`` needs `sha256` and is kept in the download cache; with `member`, the checksum is
-    that of the file taken from the archive. The checksum of a CSV file is taken over its text with LF line ends.
+    `path` may hold the date placeholders ``{yyyy}``, ``{mm}``, ``{dd}`` and globs. A relative local
+    path is relative to the model's folder. ``https://`` needs `sha256`; its file is kept in the
+    download cache. With `member`, the checksum is of the file from the archive. The checksum of a
+    CSV file is of its text with LF line ends.
     """
 
     type: Literal["files"]
@@ -111,14 +114,15 @@ class FilesSource(Part):
     )
     derive: dict[str, str] = Field(
         default_factory=dict,
-        description="Declared column -> Polars SQL expression over the source's columns (as read, before `rename`).",
+        description="Declared column -> Polars SQL expression over the source's columns (as read, "
+        "before `rename`).",
     )
 
     @model_validator(mode="after")
     def _https_needs_checksum(self) -> FilesSource:
         if self.path.startswith("http://"):
-            raise rejection(
-                Wrong(
+            raise violation_error(
+                Violation(
                     ("path",),
                     "http:// can be changed on the way",
                     self.path,
@@ -127,8 +131,8 @@ class FilesSource(Part):
             )
         if self.path.startswith("https://") and self.sha256 is None:
             problem = "an https:// path needs a checksum, so that a changed file is noticed"
-            raise rejection(
-                Wrong(
+            raise violation_error(
+                Violation(
                     ("sha256",),
                     problem,
                     None,
@@ -139,9 +143,9 @@ class FilesSource(Part):
 
 
 class SqlSource(Part):
-    """Any database that SQLAlchemy reaches: by `url` or by the id of an Airflow `connection`.
+    """A database supported by SQLAlchemy: by `url` or by the id of an Airflow `connection`.
 
-    `query` must use ``:start`` and ``:end``, which are bound to the partition's UTC start and exclusive end.
+    `query` must use ``:start`` and ``:end``: the partition's UTC start and exclusive end.
     """
 
     type: Literal["sql"]
@@ -154,11 +158,12 @@ class SqlSource(Part):
 
     @model_validator(mode="after")
     def _one_address_and_both_bounds(self) -> SqlSource:
-        wrong = []
+        violations = []
         if (self.url is None) == (self.connection is None):
-            given = "neither" if self.url is None else "both"
+            received = "neither" if self.url is None else "both"
+            problem = "one address is needed: `url` or `connection`"
             allowed = "exactly one of url (SQLAlchemy) and connection (an Airflow connection id)"
-            wrong.append(Wrong((), "one address is needed: `url` or `connection`", given, allowed))
+            violations.append(Violation((), problem, received, allowed))
         missing = [
             bound for bound in (":start", ":end") if not re.search(rf"(?<!:){bound}\b", self.query)
         ]
@@ -166,28 +171,30 @@ class SqlSource(Part):
             problem = (
                 f"the query does not use {' and '.join(missing)}, so it would read other days' rows"
             )
-            wrong.append(
-                Wrong(("query",), problem, self.query, "a query that uses both :start and :end")
+            violations.append(
+                Violation(("query",), problem, self.query, "a query that uses both :start and :end")
             )
-        refuse(wrong)
+        raise_violations(violations)
         return self
 
 
 class SourceAsset(Part):
-    """An asset as Airflow names it; of name and URI, one is enough when its producer gives no more either."""
+    """An asset of Airflow: name and URI as in its producing DAG. One of them may be missing."""
 
     name: AssetText | None = Field(
-        default=None, description="As its producer names it.", examples=["rides"]
+        default=None, description="Name in the producing DAG.", examples=["rides"]
     )
     uri: AssetText | None = Field(
-        default=None, description="As its producer gives it.", examples=["s3://lake/rides"]
+        default=None, description="URI in the producing DAG.", examples=["s3://lake/rides"]
     )
 
     @model_validator(mode="after")
     def _is_named(self) -> SourceAsset:
         if self.name is None and self.uri is None:
             allowed = "a name, a uri, or both: as the DAG that makes its data declares the asset"
-            raise rejection(Wrong((), "an asset needs a name or a URI", "neither", allowed))
+            raise violation_error(
+                Violation((), "an asset needs a name or a URI", "neither", allowed)
+            )
         return self
 
 

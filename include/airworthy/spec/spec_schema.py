@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec: what editors complete and check against, made from the spec's own classes."""
+"""The JSON Schema of a spec, generated from the spec's classes, for completion in editors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def spec_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the schema as the text of `SCHEMA_FILE`: indented JSON, with a final line end."""
+    """Return the text of `SCHEMA_FILE`: indented JSON, with a final line end."""
     return json.dumps(spec_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

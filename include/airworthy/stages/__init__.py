@@ -1,4 +1,4 @@
-"""The stages as plain typed functions, one module each, and `run_stage`, which runs one by its name."""
+"""The stages as plain typed functions, one module each, and `run_stage` for a stage by its name."""
 
 from airworthy.stages.run import run_stage
 

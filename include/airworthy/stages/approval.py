@@ -1,4 +1,4 @@
-"""Approval: the answer of a person, or that none came, goes into the ledger; later stages look there."""
+"""Approval: records a person's answer, or the timeout, in the ledger for the later stages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ log = logging.getLogger("airworthy.release")
 def approval(
     job: Job, version: VersionRef, verdict: Verdict, approval_answer: ApprovalAnswer
 ) -> Approval:
-    """Record an answer for exactly the files that are registered. The same answer again changes nothing.
+    """Record an answer for exactly the registered files. The same answer again changes nothing.
 
-    Of several answers in one run the last one counts: whoever lets the question be asked again means it.
+    Of several answers in one run the last one counts: a cleared task means a new question.
+
+    Args:
+        job: The run.
+        version: The version that was asked about.
+        verdict: The run's verdict.
+        approval_answer: The answer.
 
     Raises:
-        TerminalError: when the registered files are not those that were judged.
+        TerminalError: when the registered files are not the evaluated files.
         TransientError: when MLflow or the ledger cannot be reached.
     """
     model, answer = job.spec.model, approval_answer
@@ -49,17 +55,16 @@ def approval(
         dataset_digest=verdict.dataset_digest,
         mlflow_run_id=verdict.mlflow_run_id,
     )
-    entry = open_ledger(job.environment, model).append(
-        answered, run_id=job.run.run_id, who=answer.who
-    )
-    known = entry.event
-    log.info("%s version %s: %s by %s", model, version.version, known.decision, entry.who)
+    ledger = open_ledger(job.environment, model)
+    entry = ledger.append(answered, run_id=job.run.run_id, who=answer.who)
+    recorded = entry.event  # of an earlier try, if it recorded this answer
+    log.info("%s version %s: %s by %s", model, version.version, recorded.decision, entry.who)
     return Approval(
         model=model,
         version=version.version,
         bundle_digest=digest,
-        decision=known.decision,
+        decision=recorded.decision,
         who=entry.who,
-        comment=known.comment,
-        at=known.at,
+        comment=recorded.comment,
+        at=recorded.at,
     )

@@ -1,4 +1,4 @@
-"""Check age: is the champion too old, or are the data too late? In the data's own time, whatever the checks find."""
+"""Check age: the champion's age and the data's delay, against the spec's limits."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ log = logging.getLogger("airworthy.monitor")
 
 
 def check_age(job: Job) -> AgeCheck:
-    """Measure the champion's age and the data's delay at the run's `as_of`, and hold them against the spec's limits.
+    """Measure the champion's age and the data's delay at the run's `as_of`.
 
-    The champion is as old as the data that it was trained on: from their end, and not from its promotion, so a version
-    that was rolled back to is not young. The data are late from the end of the newest UTC day with rows.
+    The champion's age counts from the end of its training data, and not from its promotion: a
+    version that was rolled back to is not young. The delay counts from the end of the newest UTC
+    day with rows.
 
     Raises:
         TerminalError: when the champion was not registered by Airworthy.
         TransientError: when the lake or MLflow cannot be reached.
     """
-    champion, trained_until = _champion(job)
+    champion, champion_as_of = _champion(job)
     check = AgeCheck(
         model=job.spec.model,
         as_of=job.run.as_of,
         champion=champion,
-        champion_as_of=trained_until,
+        champion_as_of=champion_as_of,
         champion_max_age=job.spec.alerts.champion_max_age,
         data_until=_newest_day_end(job),
         data_max_delay=job.spec.alerts.data_max_delay,
     )
-    log.info("%s: %s; %s", check.model, check.champion_words, check.data_words)
+    log.info("%s: %s; %s", check.model, check.champion_age_text, check.data_delay_text)
     return check
 
 
@@ -48,7 +49,7 @@ def _champion(job: Job) -> tuple[str | None, datetime | None]:
 
 
 def _newest_day_end(job: Job) -> datetime:
-    """Return the end of the newest day with rows before `as_of`; the start of the data when there is none."""
+    """Return the end of the newest day with rows before `as_of`; else the start of the data."""
     records = open_lake(job.environment, job.spec.model).partitions()
     ends = [
         midnight(date.fromisoformat(day)) + DAY for day, record in records.items() if record.rows

@@ -1,4 +1,4 @@
-"""Check performance: the champion's errors on labels that have arrived, against what its holdout promised."""
+"""Check performance: the champion's loss on labelled live rows, against its holdout."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from airworthy.monitoring.window_checks import check_labels
 
 
 def check_performance(job: Job, data_check: DataCheck) -> PerformanceCheck:
-    """Score the newest window whose labels are known.
+    """Score the newest window with known labels.
 
     Returns:
-        The champion's metrics there, whether they are worse than promised, and whether the labels have shifted;
-        inconclusive, with the reason, when that cannot be said.
+        The champion's metrics there, whether they are worse than on its holdout, and whether the
+        labels have shifted; or inconclusive, with the reason.
 
     Raises:
-        TerminalError: when the champion's files are not those that were registered.
+        TerminalError: when the champion's files are not the registered ones.
         TransientError: when the lake or MLflow cannot be reached.
     """
     return check_labels(job, data_check.window)

@@ -11,10 +11,10 @@ def check_skew(job: Job, data_check: DataCheck) -> ShiftCheck:
     """Compare the live window's inputs with the champion's training data.
 
     Returns:
-        Every column's shifts, and whether they matter; inconclusive, with the reason, when that cannot be said.
+        The shifts of every column, and whether they matter; or inconclusive, with the reason.
 
     Raises:
-        TerminalError: when the champion's files are not those that were registered.
+        TerminalError: when the champion's files are not the registered ones.
         TransientError: when the lake or MLflow cannot be reached.
     """
     return check_inputs(job, data_check.window, "skew")

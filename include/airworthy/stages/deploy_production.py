@@ -1,4 +1,4 @@
-"""Deploy to production: move ``champion``, swap the server, see that it answers, and write it all down."""
+"""Deploy to production: moves ``champion``, swaps the server's version and records both."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove
 from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.registry.registry import CHAMPION, open_registry
-from airworthy.release.current_blockers import current_blockers
-from airworthy.release.open_server import discard, open_server
-from airworthy.release.release_record import not_watched
+from airworthy.release.blockers import current_blockers
+from airworthy.release.open_server import discard_candidate, open_server
+from airworthy.release.release_record import rollout_blockers
 from airworthy.release.release_rules import release_rules
+from airworthy.release.rollout_traffic import Traffic, own_rollout
 from airworthy.release.server_client import ServerClient
-from airworthy.release.traffic import Traffic, own_rollout
 
 log = logging.getLogger("airworthy.release")
 
@@ -24,27 +24,37 @@ log = logging.getLogger("airworthy.release")
 def deploy_production(
     job: Job, dataset: DatasetRef, verdict: Verdict, version: VersionRef, parity: ParityResult
 ) -> Deployment:
-    """Promote an approved version, if nothing speaks against it. Running it again completes or changes nothing.
+    """Promote an approved version without blockers.
 
-    What the rules ask for is looked up in the ledger: the approval, and that every step of the rollout ended well.
+    A second run completes the first, or changes nothing.
+
+    The ledger has to prove the approval and every rollout step that the rules require.
+
+    Args:
+        job: The run.
+        dataset: The dataset version that the version was trained on.
+        verdict: The run's verdict.
+        version: The version.
+        parity: The result of the staging check.
 
     Returns:
-        What happened; ``promoted`` is false, with the reasons, when the version may not take over. Then all of the
-        traffic is on the champion.
+        The deployment. With blockers, ``promoted`` is false, `reason` has them, and the champion
+        has all of the traffic.
 
     Raises:
-        TerminalError: when another version became champion after the verdict, or the server answers with another one.
+        TerminalError: when another version became champion after the verdict, or the server answers
+            with another version.
         TransientError: when MLflow or the server cannot be reached.
     """
     registry = open_registry(job.environment)
-    # Held to the end: of two releases, the one that moves the alias last must also be the one that swaps last.
-    with registry.releasing(job.spec.model), open_server(job.environment) as server:
+    # Held to the end: of two releases, the last to move the alias must be the last to swap.
+    with registry.release_lock(job.spec.model), open_server(job.environment) as server:
         traffic = Traffic(job, registry, server)
         entries = traffic.ledger.entries()
-        against = _against(traffic, entries, verdict, version, parity)
-        if against:
-            _end_rollout(traffic, version, against)
-            return _held(verdict, version, against)
+        blockers = _blockers(traffic, entries, verdict, version, parity)
+        if blockers:
+            _end_rollout(traffic, version, blockers)
+            return _held_deployment(verdict, version, blockers)
         try:
             previous, reason = _release(traffic, entries, dataset, verdict, version)
         except TerminalError as error:
@@ -61,39 +71,40 @@ def deploy_production(
     )
 
 
-def _against(
+def _blockers(
     traffic: Traffic,
     entries: list[Entry],
     verdict: Verdict,
     version: VersionRef,
     parity: ParityResult,
 ) -> list[str]:
-    job, steps = traffic.job, release_rules(traffic.job.spec, traffic.job.environment).watched_steps
-    against = current_blockers(job, traffic.registry, entries, verdict, version)
-    # A task that was killed when the alias had moved is completed, whatever ended its rollout since.
+    job = traffic.job
+    blockers = current_blockers(job, traffic.registry, entries, verdict, version)
+    # A task that was killed after the alias moved is completed, even if its rollout ended since.
     if traffic.registry.champion(version.model) != version.version:
-        against += not_watched(
+        steps = release_rules(job.spec, job.environment).guarded_steps
+        blockers += rollout_blockers(
             entries, steps, job.run.run_id, version.version, version.bundle_digest
         )
     if parity.version != version.version or not parity.matched or parity.breaches:
-        against.append(
+        blockers.append(
             "staging did not find it fit: its answers were not compared, or it costs too much"
         )
-    return against
+    return blockers
 
 
 def _end_rollout(traffic: Traffic, version: VersionRef, reasons: list[str]) -> None:
-    """Give all of the traffic to the champion, and unload the version."""
+    """Give all traffic to the champion and unload the version."""
     own = own_rollout(traffic.job, version.version)
     if own is not None:
         traffic.stop(own, reasons)
     else:
-        discard(traffic.server, version.model, version.version)
+        discard_candidate(traffic.server, version.model, version.version)
 
 
-def _held(verdict: Verdict, version: VersionRef, against: list[str]) -> Deployment:
+def _held_deployment(verdict: Verdict, version: VersionRef, blockers: list[str]) -> Deployment:
     log.warning(
-        "%s version %s is not released: %s", version.model, version.version, "; ".join(against)
+        "%s version %s is not released: %s", version.model, version.version, "; ".join(blockers)
     )
     return Deployment(
         model=version.model,
@@ -101,7 +112,7 @@ def _held(verdict: Verdict, version: VersionRef, against: list[str]) -> Deployme
         previous_version=verdict.champion_version,
         promoted=False,
         served=False,
-        reason="; ".join(against),
+        reason="; ".join(blockers),
     )
 
 
@@ -112,11 +123,11 @@ def _release(
     verdict: Verdict,
     version: VersionRef,
 ) -> tuple[str | None, str]:
-    # A server that cannot take the version is found out before anything moves.
+    # A server that cannot load the version fails here, before anything moves.
     traffic.server.load_candidate(version.model, version.version)
     previous, reason = _move_alias(traffic, entries, dataset, verdict, version)
     _swap(traffic.server, version)
-    # The server has ended the rollout with the swap: everything goes to the new champion before and after this.
+    # The swap ended the rollout in the server: all traffic is on the new champion already.
     traffic.complete(version.version)
     return previous, reason
 
@@ -128,7 +139,7 @@ def _move_alias(
     verdict: Verdict,
     version: VersionRef,
 ) -> tuple[str | None, str]:
-    """Move ``champion`` and record it; a move that a killed task made without recording it is recorded now."""
+    """Move ``champion`` and record the move. A killed task may have moved it without a record."""
     run, registry = traffic.job.run, traffic.registry
     moved = registry.champion(version.model) != version.version
     previous = registry.promote(version.model, version.version, expected=verdict.champion_version)
@@ -150,13 +161,13 @@ def _move_alias(
 
 def _swap(server: ServerClient, version: VersionRef) -> None:
     server.swap(version.model, version.version)
-    served = server.describe(version.model)
-    if served["version"] != version.version:
+    champion = server.describe(version.model)
+    if champion["version"] != version.version:
         raise TerminalError(
             "the server answers with another version than the one released",
             model=version.model,
             stage="release",
-            received=f"version {served['version']}",
+            received=f"version {champion['version']}",
             allowed=f"version {version.version}",
             next_step="look at the model server's log",
         )

@@ -1,21 +1,22 @@
-"""Evaluate: challenger, champion and baseline on the same frozen rows, and the verdict on the challenger."""
+"""Evaluate: scores challenger, champion and baseline on one holdout; returns the verdict."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
-from airworthy.evaluation.comparable import why_incomparable
-from airworthy.evaluation.evaluate_gates import evaluate_challenger
-from airworthy.evaluation.holdout import Scored, score_holdout
-from airworthy.evaluation.verdict_evidence import keep_evidence
+from airworthy.evaluation.comparable import incomparable_reason
+from airworthy.evaluation.evaluate_challenger import evaluate_challenger
+from airworthy.evaluation.holdout import ScoredHoldout, score_holdout
+from airworthy.evaluation.verdict_evidence import save_evidence
 from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
-from airworthy.lake.datasets import BenchmarkRecord, open_datasets
+from airworthy.lake.dataset_records import BenchmarkRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
@@ -26,14 +27,19 @@ log = logging.getLogger("airworthy.evaluate")
 
 
 def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
-    """Judge a challenger on the holdout of its dataset version.
+    """Evaluate a challenger on the holdout of its dataset version.
+
+    Args:
+        job: The run.
+        dataset: The dataset version.
+        challenger: The trained model.
 
     Returns:
-        The verdict; a failed gate is in it, and raises nothing.
+        The verdict. A failed gate raises nothing.
 
     Raises:
-        TerminalError: when the holdout has no labelled row, a model's files are not those that were logged, or
-            behaviour.py cannot be used.
+        TerminalError: when the holdout has no labelled row, a model's files are not the logged
+            ones, or behaviour.py cannot be used.
         TransientError: when the lake or MLflow cannot be reached.
     """
     behaviour = load_behaviour(job.folder, job.spec.model)
@@ -42,24 +48,26 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     bundles = {"challenger": _challenger(registry, challenger)}
     incomparable = _add_champion(job, registry, champion, bundles)
     baseline = BaselineModel.model_validate_json(
-        registry.run_text(challenger.mlflow_run_id, "baseline.json")
+        registry.run_artifact_text(challenger.mlflow_run_id, "baseline.json")
     )
-    scored = _score(job, dataset, challenger, bundles, baseline).priced(job.spec, behaviour)
-    judged = evaluate_challenger(job.spec, behaviour, bundles["challenger"], scored, incomparable)
+    scored = _score(job, dataset, challenger, bundles, baseline).with_costs(job.spec, behaviour)
+    evaluation = evaluate_challenger(
+        job.spec, behaviour, bundles["challenger"], scored, incomparable
+    )
     verdict = Verdict(
         model=job.spec.model,
         run_id=job.run.run_id,
         mlflow_run_id=challenger.mlflow_run_id,
         dataset_digest=dataset.digest,
-        outcome=judged.outcome,
-        releasable=judged.releasable,
+        outcome=evaluation.outcome,
+        releasable=evaluation.releasable,
         champion_version=champion,
-        metrics=judged.measured.metrics,
-        slices=judged.measured.slices,
-        gates=judged.gates,
-        holdout_rows=judged.measured.rows,
+        metrics=evaluation.measurements.metrics,
+        slices=evaluation.measurements.slices,
+        gates=evaluation.gates,
+        holdout_rows=evaluation.measurements.rows,
     )
-    keep_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
+    save_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
     _record(job, dataset, verdict)
     return verdict
 
@@ -72,16 +80,16 @@ def _challenger(registry: Registry, challenger: ModelRef) -> ModelBundle:
 def _add_champion(
     job: Job, registry: Registry, champion: str | None, bundles: dict[str, ModelBundle]
 ) -> dict[str, str]:
-    """Load the champion beside the challenger, or return by its role why it cannot be compared."""
+    """Add the champion's bundle; return the reason by role when it cannot be compared."""
     if champion is None:
         return {}
     bundle = ModelBundle.load(*registry.bundle(job.spec.model, champion))
-    why = why_incomparable(bundle.manifest, job.spec)
-    if why is None:
+    reason = incomparable_reason(bundle.manifest, job.spec)
+    if reason is None:
         bundles["champion"] = bundle
         return {}
-    log.warning("champion version %s is not compared with: %s", champion, why)
-    return {"champion": why}
+    log.warning("champion version %s is not compared with: %s", champion, reason)
+    return {"champion": reason}
 
 
 def _score(
@@ -90,12 +98,10 @@ def _score(
     challenger: ModelRef,
     bundles: dict[str, ModelBundle],
     baseline: BaselineModel,
-) -> Scored:
+) -> ScoredHoldout:
     lake = open_lake(job.environment, job.spec.model)
-    first, last = challenger.split.holdout_start.date(), challenger.split.end.date()
-    days = [
-        day for day in map(date.fromisoformat, sorted(dataset.partitions)) if first <= day < last
-    ]
+    start, end = challenger.split.holdout_start, challenger.split.end
+    days = dataset.partition_days(start, end)
     scored = score_holdout(
         job.spec, (lake.read_partition(dataset, day) for day in days), bundles, baseline
     )
@@ -104,7 +110,7 @@ def _score(
             "the holdout has no labelled row",
             model=job.spec.model,
             stage="evaluate",
-            received=f"0 rows in [{first}, {last})",
+            received=f"0 rows in [{start:%Y-%m-%d}, {end:%Y-%m-%d})",
             allowed="at least 1 row",
             next_step="raise train.holdout or ingest.label_delay, or look at the source's labels",
         )
@@ -112,7 +118,7 @@ def _score(
 
 
 def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
-    """Leave the metrics with the dataset version's record, and the verdict in the ledger and in the log."""
+    """Record the metrics with the dataset version, and the verdict in the ledger and the log."""
     benchmark = BenchmarkRecord(
         run_id=job.run.run_id,
         dag_id=job.run.dag_id,

@@ -1,13 +1,13 @@
-"""Finds a stage's function by the stage's name. A stage's libraries are imported when it runs, and not before."""
+"""The stage functions by name. A stage's libraries are imported only when it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from airworthy.handover import Ref
+from airworthy.handover import StageOutput
 
 
-def stage_function(name: str) -> Callable[..., Ref]:
+def stage_function(name: str) -> Callable[..., StageOutput]:
     """Return the function of a stage.
 
     Args:

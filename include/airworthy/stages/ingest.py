@@ -1,4 +1,4 @@
-"""Ingest: make sure that every partition of a run's window is in the lake, and record the dataset version."""
+"""Ingest: brings a run's window into the lake and records the dataset version."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from datetime import UTC, datetime
 from airworthy.errors import AirworthyError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
-from airworthy.lake.datasets import DatasetRecord, open_datasets
+from airworthy.lake.dataset_records import DatasetRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.lake.lake import open_lake
 
 
 def ingest(job: Job) -> DatasetRef:
-    """Bring the window's partitions into the lake and return the dataset version; see `airworthy.lake.ingestion`.
+    """Bring the window's partitions into the lake and return the dataset version.
+
+    See `airworthy.lake.ingestion`.
 
     Args:
         job: The run's `as_of` must be a UTC midnight.
 
     Returns:
-        The dataset at the lake's version after this run; its window is the job's, clipped to the spec's start.
+        The dataset at the lake's version after this run. Its window is the run's, clipped to the
+        spec's start.
 
     Raises:
-        TerminalError: when `as_of` is outside what the spec allows, the source has nothing for the whole window, or
-            what it has cannot be used; the partition concerned is left as it was.
+        TerminalError: when `as_of` is outside the spec's range, the source has no rows for the
+            whole window, or its rows cannot be used. The lake's partition then stays as it was.
         TransientError: when the source or the lake cannot be reached.
     """
     try:
         window = clipped_window(job, job.spec.train.lookback, "run")
-        intake = Ingestion(job, open_lake(job.environment, job.spec.model))
-        dataset = intake.bring_in(window)
-        _record(dataset, intake)
+        ingestion = Ingestion(job, open_lake(job.environment, job.spec.model))
+        dataset = ingestion.ingest_window(window)
+        _record(dataset, ingestion)
         return dataset
     except AirworthyError as error:
         error.model, error.stage = error.model or job.spec.model, error.stage or "ingest"
         raise
 
 
-def _record(dataset: DatasetRef, intake: Ingestion) -> None:
-    """Keep the record of the dataset version, unless it has one."""
-    job, run = intake.job, intake.job.run
+def _record(dataset: DatasetRef, ingestion: Ingestion) -> None:
+    """Record the dataset version, unless it has a record."""
+    job, run = ingestion.job, ingestion.job.run
     datasets = open_datasets(job.environment, job.spec.model)
-    if datasets.knows(dataset):
+    if datasets.has_record(dataset):
         return
     record = DatasetRecord(
         id=dataset.id,
@@ -50,8 +54,8 @@ def _record(dataset: DatasetRef, intake: Ingestion) -> None:
         table=dataset.table,
         version=dataset.version,
         window=dataset.window,
-        source=intake.source.describe(),
-        preprocessing=intake.preprocessing,
+        source=ingestion.source.describe(),
+        preprocessing=ingestion.preprocessing,
         git_commit=git_commit(job.environment.project),
         reason=run.reason,
         run_id=run.run_id,
@@ -61,6 +65,6 @@ def _record(dataset: DatasetRef, intake: Ingestion) -> None:
         rows=dataset.rows,
         quarantined=dataset.quarantined,
         partition_count=len(dataset.partitions),
-        statistics=datasets.statistics(dataset, intake.lake, intake.statistics),
+        statistics=datasets.statistics(dataset, ingestion.lake, ingestion.statistics),
     )
     datasets.add(dataset, record)

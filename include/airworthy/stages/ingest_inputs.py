@@ -1,4 +1,4 @@
-"""Ingest inputs: settle which version scores which rows, and bring the rows into the lake."""
+"""Ingest inputs: resolves the version that scores, and brings the rows into the lake."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from airworthy.batch_scoring.scoring_inputs import (
     inputs_lake,
+    score_part_of,
+    score_source_in_errors,
     scoring_job,
-    scoring_of,
-    told_of_their_source,
 )
 from airworthy.errors import TerminalError
 from airworthy.handover import ScoringInputs
@@ -22,20 +22,21 @@ log = logging.getLogger("airworthy.score")
 
 
 def ingest_inputs(job: Job) -> ScoringInputs:
-    """Resolve the champion, then make sure that every partition of the window to score is in the lake.
+    """Resolve the champion, then bring every partition of the window to score into the lake.
 
-    The champion comes first, so that every partition is scored by the one that there was when the run began.
+    The champion is resolved first, so that the run's first champion scores every partition.
 
     Raises:
-        TerminalError: when the spec has no ``score`` part, the model no champion, `as_of` is outside what the spec
-            allows, the source has nothing for the whole window, or what it has cannot be used.
+        TerminalError: when the spec has no ``score`` part, the model no champion, `as_of` is
+            outside the spec's range, the source has no rows for the whole window, or its rows
+            cannot be used.
         TransientError: when MLflow, the source or the lake cannot be reached.
     """
-    window = clipped_window(job, scoring_of(job.spec).window, "score")
+    window = clipped_window(job, score_part_of(job.spec).window, "score")
     version, digest = _champion(job)
     resolved_at = datetime.now(UTC)
-    with told_of_their_source(job):
-        dataset = Ingestion(scoring_job(job), inputs_lake(job.environment, job.spec)).bring_in(
+    with score_source_in_errors(job):
+        dataset = Ingestion(scoring_job(job), inputs_lake(job.environment, job.spec)).ingest_window(
             window
         )
     log.info("%s: version %s scores %d rows of %s", job.spec.model, version, dataset.rows, window)
@@ -49,7 +50,7 @@ def ingest_inputs(job: Job) -> ScoringInputs:
 
 
 def _champion(job: Job) -> tuple[str, str]:
-    """Return the champion's version and the digest of its files as it was registered."""
+    """Return the champion's version and the digest of its registered files."""
     model, registry = job.spec.model, open_registry(job.environment)
     version = registry.champion(model)
     if version is None:

@@ -1,18 +1,17 @@
-"""Register: one registered version per idempotency key, rejected candidates too, with the evidence as tags."""
+"""Register: one version per idempotency key, with the evidence as tags. Rejected ones too."""
 
 from __future__ import annotations
 
 import logging
-from typing import Literal
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import Registration
-from airworthy.monitoring.history import cause_of
+from airworthy.monitoring.history import triggering_entry
 from airworthy.registry.registry import open_registry
-from airworthy.registry.stage_outputs import keep_delivery
+from airworthy.registry.stage_outputs import log_stage_outputs
 from airworthy.registry.tags import (
     BUNDLE_DIGEST,
     DATA_WARNINGS,
@@ -40,68 +39,86 @@ def register(
     challenger: ModelRef,
     verdict: Verdict,
 ) -> VersionRef:
-    """Register a candidate. A retry, or a repeated run, gives the version that it gave before.
+    """Register a challenger. A retry or a repeated run returns the same version again.
+
+    Args:
+        job: The run.
+        dataset: The dataset version.
+        validation: The result of its validation.
+        challenger: The trained model.
+        verdict: The verdict on it.
 
     Raises:
-        TerminalError: when that version holds another model than the one that the verdict is about.
+        TerminalError: when that version holds another model than the evaluated one.
         TransientError: when MLflow cannot be reached.
     """
-    registry = open_registry(job.environment)
-    wanted: Literal["approved", "rejected"] = "approved" if verdict.releasable else "rejected"
-    ledger = open_ledger(job.environment, job.spec.model)
-    cause = (
-        cause_of(ledger.entries(), job.run.run_id)
-        if job.run.reason in ("drift", "performance")
-        else None
-    )
-    tags = _tags(job, dataset, validation, challenger, verdict, wanted) | (
-        {DECISION: cause} if cause else {}
-    )
+    registry, model = open_registry(job.environment), job.spec.model
+    decision = _triggering_decision(job)
+    tags = _tags(job, dataset, validation, challenger, verdict)
+    if decision:
+        tags[DECISION] = decision
     version, created = registry.register(
-        job.spec.model,
+        model,
         challenger.idempotency_key,
         challenger.model_uri,
         challenger.mlflow_run_id,
         tags,
     )
-    known = registry.version(job.spec.model, version).tags
-    _demand_same_model(job, challenger, version, known[BUNDLE_DIGEST])
-    status: Literal["approved", "rejected"] = (
-        "approved" if known[VALIDATION_STATUS] == "approved" else "rejected"
-    )
-    registration = Registration(
+    recorded = registry.version(model, version).tags
+    _require_same_model(job, challenger, version, recorded[BUNDLE_DIGEST])
+    registered = VersionRef(
+        model=model,
         version=version,
-        validation_status=status,
+        model_uri=f"models:/{model}/{version}",
+        bundle_digest=recorded[BUNDLE_DIGEST],
+        validation_status="approved" if recorded[VALIDATION_STATUS] == "approved" else "rejected",
+        created=created,
+    )
+    _record(job, dataset, challenger, registered, decision)
+    log_stage_outputs(registry, registered, dataset, challenger, verdict)
+    return registered
+
+
+def _triggering_decision(job: Job) -> str | None:
+    """Return the ledger entry of the monitor's decision that triggered the run, if one did."""
+    if job.run.reason not in ("drift", "performance"):
+        return None
+    entries = open_ledger(job.environment, job.spec.model).entries()
+    return triggering_entry(entries, job.run.run_id)
+
+
+def _record(
+    job: Job,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    registered: VersionRef,
+    decision: str | None,
+) -> None:
+    """Record the registration in the ledger."""
+    registration = Registration(
+        version=registered.version,
+        validation_status=registered.validation_status,
         bundle_digest=challenger.bundle_digest,
         dataset_digest=dataset.digest,
         as_of=job.run.as_of,
         reason=job.run.reason,
         mlflow_run_id=challenger.mlflow_run_id,
         dag_id=job.run.dag_id,
-        decision=cause,
+        decision=decision,
     )
+    ledger = open_ledger(job.environment, job.spec.model)
     ledger.append(registration, run_id=job.run.run_id, who=job.run.requested_by)
     log.info(
         "%s version %s (%s): %s",
         job.spec.model,
-        version,
-        status,
-        "registered" if created else "was registered before",
+        registered.version,
+        registered.validation_status,
+        "registered" if registered.created else "was registered before",
     )
-    registered = VersionRef(
-        model=job.spec.model,
-        version=version,
-        model_uri=f"models:/{job.spec.model}/{version}",
-        bundle_digest=known[BUNDLE_DIGEST],
-        validation_status=status,
-        created=created,
-    )
-    keep_delivery(registry, registered, dataset, challenger, verdict)
-    return registered
 
 
-def _demand_same_model(job: Job, challenger: ModelRef, version: str, registered: str) -> None:
-    """Stop when what is registered under the challenger's key is not what was evaluated."""
+def _require_same_model(job: Job, challenger: ModelRef, version: str, registered: str) -> None:
+    """Check that the version under the challenger's key has the evaluated files."""
     if registered == challenger.bundle_digest:
         return
     raise TerminalError(
@@ -110,7 +127,7 @@ def _demand_same_model(job: Job, challenger: ModelRef, version: str, registered:
         stage="register",
         received=f"digest {challenger.bundle_digest}",
         allowed=f"digest {registered}",
-        next_step="look for what differs between the machines of the two runs: libraries, processor",
+        next_step="compare the machines of the two runs: their libraries and processors",
     )
 
 
@@ -120,13 +137,12 @@ def _tags(
     validation: ValidationResult,
     challenger: ModelRef,
     verdict: Verdict,
-    status: str,
 ) -> dict[str, str]:
-    """Return who, what, when, why, for people and for the stages that read it back."""
+    """Return the version's tags, for people and for later stages."""
     warnings = sum(not check.success for check in validation.checks)
     return {
         **run_tags(job, challenger.idempotency_key),
-        VALIDATION_STATUS: status,
+        VALIDATION_STATUS: "approved" if verdict.releasable else "rejected",
         VERDICT: verdict.outcome,
         REASONS: "\n".join(verdict.reasons)[:4000],
         BUNDLE_DIGEST: challenger.bundle_digest,

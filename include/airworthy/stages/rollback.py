@@ -1,11 +1,12 @@
-"""Rollback: give all traffic back to the last good version, see that it answers right, and write it all down.
+"""Rollback: gives all traffic back to the last good version, checks its answers, records it all.
 
-Everything that can fail is tried before anything moves. Then, in this order: the ledger says what is about to happen,
-a rollout is ended, the bad version is marked, the alias moves, the ledger records it, the server swaps and is asked,
-the ledger records the end. A run that is stopped in between is completed by its retry: each step is done once, or
-changes nothing.
+Every check that can fail runs before anything moves. Then, in this order: the ledger records the
+start, a rollout is ended, the bad version is marked, the alias moves, the ledger records the move,
+the server swaps and answers a request, the ledger records the end. The retry of a run that was
+stopped in between completes it: each step is done once, or changes nothing.
 
-During a rollout the last good version is the champion: its challenger is withdrawn, at once, and no alias moves.
+During a rollout the champion is the last good version: its challenger is withdrawn at once, and no
+alias moves.
 """
 
 from __future__ import annotations
@@ -25,54 +26,56 @@ from airworthy.ledger.events import AliasMove, RollbackCompleted
 from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
-from airworthy.release.open_server import discard, open_server
+from airworthy.release.open_server import discard_candidate, open_server
 from airworthy.release.parity import largest_difference
-from airworthy.release.release_record import unended
-from airworthy.release.rollback_plan import Plan, choose, finished, unfinished
+from airworthy.release.release_record import running_rollout
+from airworthy.release.rollback_plan import (
+    RollbackPlan,
+    completed_rollback,
+    interrupted_rollback,
+    plan_rollback,
+)
+from airworthy.release.rollout_traffic import Traffic
 from airworthy.release.server_client import ServerClient
-from airworthy.release.traffic import Traffic
 from airworthy.serving.loaded_model import Limits, LoadedModel
 
 log = logging.getLogger("airworthy.rollback")
 
 _LONGEST_TAG = 4000
-_LOOKS, _BETWEEN_LOOKS = 100, 0.1  # of a server that looks at its flags twice a second; in seconds
+_POLLS, _POLL_SECONDS = 100, 0.1  # the server reads its flags twice a second
 
 
 def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
-    """Go back to an earlier champion. Running it again completes what was begun, or changes nothing.
+    """Go back to an earlier champion. A second run completes the first, or changes nothing.
 
     Raises:
-        TerminalError: when there is nothing to go back to, its files are not those registered, the server answers
-            otherwise than the model does offline, or another version became champion meanwhile.
+        TerminalError: when there is no version to go back to, its files are not the registered
+            ones, the server's answers differ from the offline predictions, or another version
+            became champion meanwhile.
         TransientError: when MLflow, the ledger or the server cannot be reached.
     """
     model, registry = job.spec.model, open_registry(job.environment)
-    with registry.releasing(model), open_server(job.environment) as server:
+    with registry.release_lock(model), open_server(job.environment) as server:
         traffic = Traffic(job, registry, server)
         entries = traffic.ledger.entries()
-        done = finished(entries, job.run.run_id)
-        if done is not None:
+        completed = completed_rollback(entries, job.run.run_id)
+        if completed is not None:
             log.info(
                 "%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id
             )
-            return _from_record(done)
+            return _from_record(completed)
         plan = _plan(traffic, entries, rollback_request)
-        # Whether the champion answers right is no reason to leave traffic on a version that is withdrawn.
-        checked = None if plan.withdraws else _checked(traffic, entries, plan)
+        # Withdraw a challenger first: a failed check of the champion must not keep it in traffic.
+        parity = None if plan.withdraws else _check_parity(traffic, entries, plan)
         traffic.ledger.append(plan.started(), run_id=plan.started_by, who=job.run.requested_by)
         _end_rollout(traffic, entries, plan)
         _move_alias(traffic, entries, plan)
-        rows, difference = checked or _checked(traffic, entries, plan)
+        rows, difference = parity or _check_parity(traffic, entries, plan)
         _swap(model, server, plan, rows)
-        completed = plan.completed(rows.height, difference)
-        end = traffic.ledger.append(completed, run_id=job.run.run_id, who=job.run.requested_by)
-    log.info(
-        "%s: version %s serves again instead of version %s",
-        model,
-        plan.to_version,
-        plan.from_version,
-    )
+        event = plan.completed(rows.height, difference)
+        end = traffic.ledger.append(event, run_id=job.run.run_id, who=job.run.requested_by)
+    versions = (plan.to_version, plan.from_version)
+    log.info("%s: version %s serves again instead of version %s", model, *versions)
     return _from_record(end)
 
 
@@ -89,47 +92,52 @@ def _from_record(entry: Entry[RollbackCompleted]) -> Rollback:
     )
 
 
-def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> Plan:
-    job, registry, rollout = traffic.job, traffic.registry, traffic.flags()
+def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> RollbackPlan:
+    job, registry, rollout = traffic.job, traffic.registry, traffic.rollout()
     champion = registry.champion(job.spec.model)
-    begun = unfinished(entries, job.run.run_id, request, champion)
-    if begun is not None:
-        log.info("%s: completing the rollback that run %s began", job.spec.model, begun.started_by)
-        return begun
-    known = registry.versions(job.spec.model)
+    interrupted = interrupted_rollback(entries, job.run.run_id, request, champion)
+    if interrupted is not None:
+        run_id = interrupted.started_by
+        log.info("%s: completing the rollback that run %s began", job.spec.model, run_id)
+        return interrupted
     usable = {
         str(version.version)
-        for version in known
+        for version in registry.versions(job.spec.model)
         if version.tags.get(VALIDATION_STATUS) == "approved" and ROLLED_BACK not in version.tags
     }
     challenger = (
         rollout.challenger if rollout is not None and rollout.champion == champion else None
     )
-    return choose(entries, job.run.run_id, request, champion, usable, challenger)
+    return plan_rollback(entries, job.run.run_id, request, champion, usable, challenger)
 
 
-def _checked(traffic: Traffic, entries: list[Entry], plan: Plan) -> tuple[pl.DataFrame, float]:
-    """Check the version's files, load it and compare its answers; return the rows that were asked and how far apart.
+def _check_parity(
+    traffic: Traffic, entries: list[Entry], plan: RollbackPlan
+) -> tuple[pl.DataFrame, float]:
+    """Check the version's files, load it and compare its answers with its offline predictions.
+
+    Returns:
+        The compared rows, and their largest difference.
 
     Raises:
-        TerminalError: when the files or the answers are not what they were.
+        TerminalError: when files or answers are not as they were.
         TransientError: when the server does not answer.
     """
     job, registry, server = traffic.job, traffic.registry, traffic.server
     model, version = job.spec.model, plan.to_version
     folder, digest = registry.bundle(model, version)
-    _demand_released_digest(entries, model, version, digest)
+    _require_released_digest(entries, model, version, digest)
     offline = LoadedModel.load(model, version, folder, digest)
     rows = _example_rows(registry, offline)
     expected = offline.bundle.predict(rows)
     server.load_candidate(model, version)
-    together = server.predict_version(model, version, rows)
-    # A single row takes another way through the server than many do.
-    alone = server.predict_version(model, version, rows, chunk_rows=1)
-    difference = max(largest_difference(together, expected), largest_difference(alone, expected))
+    batch = server.predict_version(model, version, rows)
+    # The server handles a single row by other code than a batch.
+    single = server.predict_version(model, version, rows, chunk_rows=1)
+    difference = max(largest_difference(batch, expected), largest_difference(single, expected))
     tolerance = job.spec.release.parity.tolerance
     if not difference <= tolerance:
-        discard(server, model, version)
+        discard_candidate(server, model, version)
         raise TerminalError(
             f"the server answers otherwise than version {version} does offline",
             model=model,
@@ -141,8 +149,8 @@ def _checked(traffic: Traffic, entries: list[Entry], plan: Plan) -> tuple[pl.Dat
     return rows, difference
 
 
-def _demand_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
-    """Stop when the registry's digest is not the one that the version was released with."""
+def _require_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
+    """Check that the registry's digest is the version's digest at its release."""
     released = {
         move.event.bundle_digest for move in alias_moves(entries) if move.event.to == version
     }
@@ -158,7 +166,7 @@ def _demand_released_digest(entries: list[Entry], model: str, version: str, dige
 
 
 def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
-    """Return the raw rows that were logged with a version, in the types of its inputs."""
+    """Return the raw rows that were logged with a version, with the types of its inputs."""
     example = registry.example(offline.model, offline.version)
     if example is None:
         raise TerminalError(
@@ -174,20 +182,20 @@ def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
 
 
-def _end_rollout(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
-    """Clear the flags of whichever rollout is on, record it, and wait until the server goes by that."""
+def _end_rollout(traffic: Traffic, entries: list[Entry], plan: RollbackPlan) -> None:
+    """Clear the flags of any rollout, record its end, and wait until the server follows."""
     model = traffic.job.spec.model
-    # A run that was stopped may have cleared the flags and written nothing yet, or left the challenger named.
-    rollout = traffic.flags() or unended(entries)
+    # A run that was stopped may have cleared the flags only, or not removed the challenger's alias.
+    rollout = traffic.rollout() or running_rollout(entries)
     if rollout is not None:
         traffic.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
-    named = traffic.registry.challenger(model)
-    if named is not None:
-        traffic.take_back(named)
-    for _ in range(_LOOKS):
+    challenger = traffic.registry.challenger(model)
+    if challenger is not None:
+        traffic.withdraw(challenger)
+    for _ in range(_POLLS):
         if traffic.server.rollout(model)["challenger"] is None:
             return
-        time.sleep(_BETWEEN_LOOKS)
+        time.sleep(_POLL_SECONDS)
     raise TransientError(
         "the model server still gives traffic to a version under rollout",
         model=model,
@@ -198,8 +206,8 @@ def _end_rollout(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
     )
 
 
-def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
-    """Mark the bad version, then move ``champion`` and record it; in this order nothing can bring it back between."""
+def _move_alias(traffic: Traffic, entries: list[Entry], plan: RollbackPlan) -> None:
+    """Mark the bad version first, so that no run can promote it again; then move ``champion``."""
     job, registry, client = traffic.job, traffic.registry, traffic.registry.client
     model = job.spec.model
     client.set_model_version_tag(model, plan.from_version, ROLLED_BACK, plan.reason[:_LONGEST_TAG])
@@ -224,16 +232,16 @@ def _move_alias(traffic: Traffic, entries: list[Entry], plan: Plan) -> None:
         client.delete_model_version_tag(model, plan.to_version, ROLLED_BACK)
 
 
-def _swap(model: str, server: ServerClient, plan: Plan, rows: pl.DataFrame) -> None:
-    """Swap the server and ask it the way that everybody does."""
+def _swap(model: str, server: ServerClient, plan: RollbackPlan, rows: pl.DataFrame) -> None:
+    """Swap the server's version and check it on the public route."""
     server.swap(model, plan.to_version)
-    answer = server.ask_champion(model, rows)
-    if answer["version"] != plan.to_version:
+    response = server.predict_champion(model, rows)
+    if response["version"] != plan.to_version:
         raise TerminalError(
             "the server answers with another version than the one rolled back to",
             model=model,
             stage="rollback",
-            received=f"version {answer['version']}",
+            received=f"version {response['version']}",
             allowed=f"version {plan.to_version}",
             next_step="look at the model server's log",
         )

@@ -1,4 +1,4 @@
-"""Runs a stage by its name: JSON-safe in, JSON-safe out. Operators, containers and the command line call it."""
+"""Runs a stage by its name, JSON in and JSON out: for operators, containers, the command line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from airworthy.errors import AirworthyError, TerminalError
-from airworthy.handover import Ref, RunRequest
+from airworthy.handover import RunRequest, StageOutput
 from airworthy.handover.catalogue import OPERATIONS, OUTPUT_TYPES, STAGES, Stage
 from airworthy.job import Job, open_job
 from airworthy.stages.functions import stage_function
 
-_Input = TypeVar("_Input", bound=Ref)
+_Input = TypeVar("_Input", bound=StageOutput)
 
 
 def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -20,37 +20,38 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         name: A key of `STAGES` or `OPERATIONS`.
-        payload: ``run`` (a `RunRequest`) and the stage's inputs, by the names in `OUTPUT_TYPES`, as JSON. Other keys
-            are ignored.
+        payload: ``run`` (a `RunRequest`) and the stage's inputs, by the names in `OUTPUT_TYPES`, as
+            JSON. Other keys are ignored.
 
     Returns:
         The stage's output, as JSON.
 
     Raises:
-        TerminalError: when the stage is unknown, when an input is missing or wrong, and when the stage raises it.
+        TerminalError: when the stage is unknown, an input is missing or wrong, or the stage raises
+            it.
         TransientError: when the stage raises it.
     """
-    from airworthy.metrics.stage_metrics import observed
+    from airworthy.metrics.stage_metrics import observe_stage
 
-    known = {**STAGES, **OPERATIONS}
-    if name not in known:
-        raise TerminalError("there is no such stage", received=name, allowed=", ".join(known))
-    stage = known[name]
+    stages = {**STAGES, **OPERATIONS}
+    if name not in stages:
+        raise TerminalError("there is no such stage", received=name, allowed=", ".join(stages))
+    stage = stages[name]
     job = open_job(_parse(name, "run", RunRequest, payload))
-    inputs: dict[str, Ref] = {
+    inputs: dict[str, StageOutput] = {
         key: _parse(name, key, OUTPUT_TYPES[key], payload) for key in stage.inputs
     }
-    with observed(job, name) as run:
+    with observe_stage(job, name) as run:
         run.output = _call(stage, job, inputs)
     return run.output.model_dump(mode="json")
 
 
-def _call(stage: Stage, job: Job, inputs: dict[str, Ref]) -> Ref:
-    """Call the stage's function. MLflow's errors become errors that tell the reader what to do."""
-    from airworthy.registry.mlflow_errors import explained
+def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput:
+    """Call the stage's function. Turns MLflow's errors into errors with a next step."""
+    from airworthy.registry.mlflow_errors import mlflow_errors
 
     try:
-        with explained(job.environment):
+        with mlflow_errors(job.environment):
             return stage_function(stage.name)(job, **inputs)
     except AirworthyError as error:
         error.model, error.stage = error.model or job.spec.model, error.stage or stage.name
@@ -69,9 +70,9 @@ def _parse(stage: str, key: str, kind: type[_Input], payload: dict[str, Any]) ->
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in (key, *first["loc"]))
+        field = ".".join(str(part) for part in (key, *first["loc"]))
         raise TerminalError(
-            f"the stage's input {where} is not right: {first['msg']}",
+            f"the stage's input {field} is not right: {first['msg']}",
             stage=stage,
             received=first.get("input"),
             allowed=f"{key}: {kind.__name__}",

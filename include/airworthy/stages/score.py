@@ -1,7 +1,8 @@
-"""Score: put the champion's predictions of a window's rows into the lake, a partition at a time.
+"""Score: writes the champion's predictions of a window's rows into the lake, by partition.
 
-A partition that this version scored from the same rows is neither read nor written. Another champion, or rows that the
-source restated, replace it, in one commit. Killed at any point and repeated, a run ends with every row scored once.
+A partition with scores of this version and of the same rows is neither read nor written. Another
+champion, or restated rows, replace a partition in one commit. A run that was killed at any point
+and is repeated ends with every row scored once.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from functools import cached_property
 import polars as pl
 
 from airworthy.batch_scoring.load_champion import load_champion
-from airworthy.batch_scoring.predict import Predicted, predict
+from airworthy.batch_scoring.predict import ScoredRows, predict
 from airworthy.batch_scoring.score_rows import prediction_rows, quarantined_rows
-from airworthy.batch_scoring.score_table import BatchPredictions, stands
+from airworthy.batch_scoring.score_table import BatchPredictions, is_current
 from airworthy.batch_scoring.scored_partition import ScoredPartition
 from airworthy.batch_scoring.scoring_inputs import inputs_lake, scoring_job
 from airworthy.bundle import ModelBundle
@@ -24,7 +25,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, ScoringInputs
 from airworthy.handover.score_outputs import Outcome
 from airworthy.job import Job, git_commit
-from airworthy.predictions.log_rows import KEY_PREFIX, settled_name
+from airworthy.predictions.log_rows import KEY_PREFIX, typed_column_name
 from airworthy.predictions.prediction_ids import new_request_id
 
 ROWS_AT_ONCE = 100_000
@@ -32,57 +33,58 @@ log = logging.getLogger("airworthy.score")
 
 
 def score(job: Job, scoring_inputs: ScoringInputs) -> BatchScore:
-    """Score each partition of the window with the version that was settled at the run's start.
+    """Score each partition of the window with the resolved version.
 
-    Memory holds `ROWS_AT_ONCE` rows and one partition's predictions. Rows that cannot be scored go to quarantine.
+    Memory holds `ROWS_AT_ONCE` rows and one partition's predictions. Rows that cannot be scored go
+    to quarantine.
 
     Raises:
-        TerminalError: when the version's files are not those that were registered, it takes columns that the spec no
-            longer declares, or more rows than ``ingest.max_bad_share`` cannot be scored; partitions that were scored
-            before stay.
+        TerminalError: when the version's files are not the registered ones, it takes columns that
+            the spec no longer declares, or more rows than ``ingest.max_bad_share`` cannot be
+            scored. Partitions that were scored before stay.
         TransientError: when MLflow or the lake cannot be reached.
     """
     run = _Run(job, scoring_inputs)
     outcomes = {day: run.score(day) for day in sorted(scoring_inputs.dataset.partitions)}
-    standing = [run.standing[day] for day in outcomes]
-    written = [record for record in standing if record.request_id in run.requests]
+    records = [run.partitions[day] for day in outcomes]
+    written = [record for record in records if record.request_id in run.own_requests]
     return BatchScore(
         model=job.spec.model,
         version=scoring_inputs.version,
         bundle_digest=scoring_inputs.bundle_digest,
         table=run.table.uri,
-        table_version=max(record.version for record in standing),
+        table_version=max(record.version for record in records),
         window=scoring_inputs.dataset.window,
         partitions=outcomes,
-        rows=sum(record.rows for record in standing),
+        rows=sum(record.rows for record in records),
         rows_written=sum(record.rows for record in written),
-        quarantined=sum(record.quarantined for record in standing),
+        quarantined=sum(record.quarantined for record in records),
     )
 
 
 class _Run:
-    """One run over a window. `standing` are the partitions' records as the table has them."""
+    """One run over a window. `partitions` are the current records of the table's partitions."""
 
     def __init__(self, job: Job, inputs: ScoringInputs) -> None:
         self.job, self.inputs = scoring_job(job), inputs
         self.lake = inputs_lake(job.environment, job.spec)
         self.table = BatchPredictions(job.environment, job.spec.model)
-        self.standing = self.table.partitions()
-        self.requests: set[str] = set()
+        self.partitions = self.table.partitions()
+        self.own_requests: set[str] = set()
 
     def score(self, day: str) -> Outcome:
-        """Score one day's rows, unless what is there stands."""
-        current, draft = self.standing.get(day), self._draft(day)
-        if current is None or not stands(current, draft):
-            current = self._write(draft)
-        self.standing[day] = current
-        if current.request_id == draft.request_id:
-            self.requests.add(draft.request_id)
+        """Score one day's rows, unless its current scores stay."""
+        current, new = self.partitions.get(day), self._new_record(day)
+        if current is None or not is_current(current, new):
+            current = self._write(new)
+        self.partitions[day] = current
+        if current.request_id == new.request_id:
+            self.own_requests.add(new.request_id)
             return current.cause
-        return "unchanged" if current.scores_the_same(draft) else "superseded"
+        return "unchanged" if current.is_same_scoring(new) else "superseded"
 
-    def _draft(self, day: str) -> ScoredPartition:
-        """Return the record of a partition before it is scored."""
+    def _new_record(self, day: str) -> ScoredPartition:
+        """Return the record of a partition, before its rows are scored."""
         inputs, run = self.inputs, self.job.run
         return ScoredPartition(
             partition=day,
@@ -102,12 +104,12 @@ class _Run:
             git_commit=git_commit(self.job.environment.project),
         )
 
-    def _write(self, draft: ScoredPartition) -> ScoredPartition:
-        parts = list(self._predicted(draft))
+    def _write(self, new: ScoredPartition) -> ScoredPartition:
+        parts = list(self._predict(new))
         rows = pl.concat([part.rows for part in parts])
         unscorable = pl.concat([part.unscorable for part in parts])
         counts = {"rows": rows.height, "quarantined": unscorable.height}
-        record = draft.model_copy(update={"scored_at": datetime.now(UTC), **counts})
+        record = new.model_copy(update={"scored_at": datetime.now(UTC), **counts})
         written = self.table.replace(
             prediction_rows(rows, record), quarantined_rows(unscorable, record), record
         )
@@ -121,24 +123,26 @@ class _Run:
         )
         return written
 
-    def _predicted(self, draft: ScoredPartition) -> Iterator[Predicted]:
-        """Return a partition's predictions, some rows at a time.
+    def _predict(self, new: ScoredPartition) -> Iterator[ScoredRows]:
+        """Yield a partition's predictions, at most `ROWS_AT_ONCE` rows at a time.
 
         Raises:
             TerminalError: when too many rows cannot be scored.
         """
-        content = {draft.partition: draft.input_digest}
-        rows = self.lake.scan(self.inputs.dataset.model_copy(update={"partitions": content}))
+        contents = {new.partition: new.input_digest}
+        rows = self.lake.scan(self.inputs.dataset.model_copy(update={"partitions": contents}))
         total = int(rows.select(pl.len()).collect().item())
         allowed, bad = self.job.spec.ingest.max_bad_share * total, 0
         for frame in rows.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True):
-            found = predict(self._bundle, frame, self._kept, allowed - bad)
-            bad += found.unscorable.height
+            predicted = predict(self._bundle, frame, self._kept_columns, allowed - bad)
+            bad += predicted.unscorable.height
             if bad > allowed:
-                raise self._too_many(draft.partition, found.unscorable["reason"][0], bad, total)
-            yield found
+                raise self._too_many_bad(
+                    new.partition, predicted.unscorable["reason"][0], bad, total
+                )
+            yield predicted
 
-    def _too_many(self, day: str, reason: str, bad: int, total: int) -> TerminalError:
+    def _too_many_bad(self, day: str, reason: str, bad: int, total: int) -> TerminalError:
         model, share = self.job.spec.model, self.job.spec.ingest.max_bad_share
         return TerminalError(
             f"too many rows of {day} cannot be scored: {reason}",
@@ -146,22 +150,23 @@ class _Run:
             stage="score",
             received=f"{bad} of {total} rows, and no more were looked at",
             allowed=f"at most {share:.2%} (ingest.max_bad_share)",
-            next_step=f"correct the source, or train and release a version that takes such rows: airworthy run {model}",
+            next_step="correct the source, or train and release a version that takes such rows: "
+            f"airworthy run {model}",
         )
 
     @cached_property
     def _bundle(self) -> ModelBundle:
-        """Loaded when the first partition needs it."""
+        """The champion's bundle. The first partition to score loads it."""
         return load_champion(
             self.job.environment, self.inputs, self.lake.schema_of(self.inputs.dataset)
         )
 
     @cached_property
-    def _kept(self) -> list[pl.Expr]:
-        """What stands beside each prediction: the event time and the key, named so that they fit the table."""
-        ingest, known = self.job.spec.ingest, self.table.column_types()
+    def _kept_columns(self) -> list[pl.Expr]:
+        """The columns beside each prediction: event time and key, with names of the table."""
+        ingest, existing = self.job.spec.ingest, self.table.column_types()
         names = {
-            name: settled_name(KEY_PREFIX + name, ingest.columns[name], known)
+            name: typed_column_name(KEY_PREFIX + name, ingest.columns[name], existing)
             for name in ingest.key
         }
         key = [pl.col(name).alias(column) for name, column in names.items()]

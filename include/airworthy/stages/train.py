@@ -1,4 +1,4 @@
-"""Train: make a challenger and the baseline that it has to beat, from the rows whose labels were known."""
+"""Train: fits a challenger, and the baseline that it has to beat, on the rows with labels."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from airworthy.bundle import MODEL_FILE, bundle_digest, file_digest, write_bundl
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job, git_commit
-from airworthy.lake.datasets import TrainingRecord, open_datasets
+from airworthy.lake.dataset_records import TrainingRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
-from airworthy.monitoring.column_profile import Profile, make_profile, sample_rows
+from airworthy.monitoring.column_profile import Profile, build_profile, sample_rows
 from airworthy.registry.training_runs import log_dataset, log_json, log_model, training_run
 from airworthy.training.fitting import (
-    Material,
-    fit_baseline_beside,
+    TrainingData,
     fit_challenger,
-    gather_material,
+    fit_spec_baseline,
+    prepare_training_data,
 )
 from airworthy.training.idempotency_key import idempotency_key
 from airworthy.training.time_split import Boundaries
@@ -35,32 +36,33 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
     """Train a challenger on a dataset version and log it to MLflow.
 
     Returns:
-        The run, the logged model and its digests. The same data, code and parameters give the same digests.
+        The run, the logged model and its digests. The same data, code and parameters give the same
+        digests.
 
     Raises:
-        TerminalError: when there are too few rows, one class only, no labels, a broken ``features.py``, or a
-            parameter of the run that XGBoost would not take.
+        TerminalError: when there are too few rows, one class only, no labels, a broken
+            ``features.py``, or a run's parameter that XGBoost rejects.
         TransientError: when the lake or MLflow cannot be reached.
     """
     import mlflow
 
     _check_parameters(job)
     lake = open_lake(job.environment, job.spec.model)
-    material = gather_material(job, lake, dataset)
-    bounds, key = material.bounds, idempotency_key(job, dataset)
-    with training_run(job, key) as opened, _scratch(job) as scratch:
-        log_dataset(job, dataset)
-        fitted, counts = fit_challenger(material, scratch)
+    data = prepare_training_data(job, lake, dataset)
+    bounds, key = data.bounds, idempotency_key(job, dataset)
+    with training_run(job, key) as mlflow_run, _scratch(job) as scratch:
+        log_dataset(dataset)
+        fitted, counts = fit_challenger(data, scratch)
         bundle = scratch / "bundle"
-        write_bundle(bundle, material.manifest, job.folder / "features.py", fitted.booster)
-        model_uri = log_model(job, bundle, _example(job, material.learning))
-        log_json("baseline.json", fit_baseline_beside(material).model_dump(mode="json"))
-        log_json("profile.json", _profile(material).model_dump(mode="json"))
+        write_bundle(bundle, data.manifest, job.folder / "features.py", fitted.booster)
+        model_uri = log_model(job, bundle, _example(job, data.learning))
+        log_json("baseline.json", fit_spec_baseline(data).model_dump(mode="json"))
+        log_json("profile.json", _profile(data).model_dump(mode="json"))
         mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
         challenger = ModelRef(
             model=job.spec.model,
-            mlflow_run_id=opened.run_id,
-            mlflow_experiment_id=opened.experiment_id,
+            mlflow_run_id=mlflow_run.run_id,
+            mlflow_experiment_id=mlflow_run.experiment_id,
             model_uri=model_uri,
             bundle_uri=f"{model_uri}/artifacts/bundle",
             model_sha256=file_digest(bundle / MODEL_FILE),
@@ -71,7 +73,9 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
                 holdout_start=bounds.holdout_start,
                 end=bounds.end,
                 train_rows=sum(counts),
-                holdout_rows=_labelled(job, lake.scan(dataset, bounds.holdout_start, bounds.end)),
+                holdout_rows=_count_labels(
+                    job, lake.scan(dataset, bounds.holdout_start, bounds.end)
+                ),
             ),
             best_iteration=fitted.best_iteration,
             parameters=fitted.parameters,
@@ -83,9 +87,9 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 def _record(
     job: Job, dataset: DatasetRef, challenger: ModelRef, bounds: Boundaries, counts: list[int]
 ) -> None:
-    """Leave the training and its split with the dataset version's record."""
+    """Record the training and its split with the dataset version."""
     learning, tuning = counts
-    event = TrainingRecord(
+    record = TrainingRecord(
         run_id=job.run.run_id,
         dag_id=job.run.dag_id,
         requested_by=job.run.requested_by,
@@ -103,13 +107,13 @@ def _record(
         end=bounds.end,
         rows={"learning": learning, "tuning": tuning, "holdout": challenger.split.holdout_rows},
     )
-    open_datasets(job.environment, job.spec.model).add(dataset, event)
+    open_datasets(job.environment, job.spec.model).add(dataset, record)
 
 
 @contextmanager
 def _scratch(job: Job) -> Iterator[Path]:
-    """Yield an empty folder of the run's own; what a killed try of the same run left in it is removed first."""
-    # MLflow takes a path for an address and decodes what a run id may hold: a digest has nothing to decode.
+    """Yield an empty folder for the run. Removes the files of a killed try first."""
+    # MLflow decodes a path like a URL, and a run id may hold escapes. A digest holds none.
     name = hashlib.sha256(job.run.run_id.encode(errors="surrogatepass")).hexdigest()[:16]
     folder = job.environment.state / "scratch" / job.spec.model / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -121,15 +125,15 @@ def _scratch(job: Job) -> Iterator[Path]:
 
 
 def _check_parameters(job: Job) -> None:
-    """Check the run's parameters as ``airworthy check`` does the spec's: XGBoost ignores names it does not know."""
+    """Check the run's parameters, as ``airworthy check`` does: XGBoost ignores unknown names."""
     if not job.run.parameters:
         return
-    from airworthy.checks.boosting import wrong_parameters
+    from airworthy.checks.boosting import parameter_faults
 
-    asked = job.spec.train.model_copy(
+    train_part = job.spec.train.model_copy(
         update={"parameters": {**job.spec.train.parameters, **job.run.parameters}, "search": None}
     )
-    faults = wrong_parameters("the run", job.spec.model_copy(update={"train": asked}))
+    faults = parameter_faults("the run", job.spec.model_copy(update={"train": train_part}))
     if faults:
         raise TerminalError(
             "\n".join(str(fault) for fault in faults),
@@ -140,19 +144,19 @@ def _check_parameters(job: Job) -> None:
 
 
 def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
-    """Return a few raw rows to show; without nulls when there are such, as MLflow cannot show a missing integer."""
+    """Return a few raw rows, if possible without nulls: MLflow cannot show a missing integer."""
     rows = learning.select(list(job.spec.inputs))
-    whole = rows.drop_nulls().head(_EXAMPLE_ROWS).collect()
-    return rows.head(_EXAMPLE_ROWS).collect() if whole.is_empty() else whole
+    complete = rows.drop_nulls().head(_EXAMPLE_ROWS).collect()
+    return rows.head(_EXAMPLE_ROWS).collect() if complete.is_empty() else complete
 
 
-def _profile(material: Material) -> Profile:
-    frames = material.partitions(material.bounds.start, material.bounds.holdout_start)
-    return make_profile(
-        sample_rows(frames, material.job.spec.inputs, material.dataset.rows),
-        material.job.spec.inputs,
+def _profile(data: TrainingData) -> Profile:
+    frames = data.partitions(data.bounds.start, data.bounds.holdout_start)
+    return build_profile(
+        sample_rows(frames, data.job.spec.inputs, data.dataset.rows),
+        data.job.spec.inputs,
     )
 
 
-def _labelled(job: Job, rows: pl.LazyFrame) -> int:
+def _count_labels(job: Job, rows: pl.LazyFrame) -> int:
     return int(rows.select(pl.col(job.spec.ingest.label).count()).collect().item())

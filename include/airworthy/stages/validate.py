@@ -1,4 +1,4 @@
-"""Validate: is the data fit to learn from? Expectations on every partition, and the champion's data as a measure."""
+"""Validate: expectations on every partition, and a comparison with the champion's data."""
 
 from __future__ import annotations
 
@@ -10,35 +10,43 @@ from typing import TYPE_CHECKING, Any
 from airworthy.errors import TerminalError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
 from airworthy.job import Job
-from airworthy.lake.datasets import ValidationRecord, open_datasets
+from airworthy.lake.dataset_records import ValidationRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
-from airworthy.monitoring.column_profile import Profile, comparable, sample_rows, stability_indices
+from airworthy.monitoring.column_profile import (
+    Profile,
+    comparable_columns,
+    sample_rows,
+    stability_indices,
+)
 from airworthy.registry.registry import Registry, open_registry
 from airworthy.validation.suite import Suite, data_docs
-from airworthy.validation.validation_results import Remembered, suite_digest, summarise
+from airworthy.validation.validation_results import PartitionResults, suite_digest, summarise
 
 if TYPE_CHECKING:
     import polars as pl
 
 log = logging.getLogger("airworthy.validate")
 
+_SHOWN_PARTITIONS = 5
+
 
 def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     """Validate a dataset version.
 
     Returns:
-        Every check's result; warnings that failed are among them.
+        The result of every check, failed warnings included.
 
     Raises:
-        TerminalError: when a critical check failed. The result is kept as evidence before.
+        TerminalError: when a critical check failed. The evidence of the result is written before.
         TransientError: when the lake or MLflow cannot be reached.
     """
     checks = [*_expectations(job, dataset), *_distribution(job, dataset)]
-    broken = [check for check in checks if not check.success and check.severity == "critical"]
+    critical = [check for check in checks if not check.success and check.severity == "critical"]
     folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
     result = ValidationResult(
-        success=not broken,
+        success=not critical,
         dataset_digest=dataset.digest,
         checks=checks,
         evidence=str(folder / "validation.json"),
@@ -53,22 +61,23 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     log.info(
         "%d checks, %d of them failed", len(checks), sum(not check.success for check in checks)
     )
-    if broken:
+    if critical:
         raise TerminalError(
-            f"{len(broken)} critical check(s) of the data failed",
+            f"{len(critical)} critical check(s) of the data failed",
             model=job.spec.model,
             stage="validate",
-            received="; ".join(_describe(check) for check in broken),
+            received="; ".join(_describe(check) for check in critical),
             allowed="every critical check holds on every partition",
-            next_step=f"look at {result.evidence}, correct the source or the expectation, then run again",
+            next_step=f"look at {result.evidence}, correct the source or the expectation, "
+            "then run again",
         )
     return result
 
 
 def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
-    """Leave the outcome with the dataset version's record."""
+    """Record the outcome with the dataset version."""
     failed = [check for check in result.checks if not check.success]
-    event = ValidationRecord(
+    record = ValidationRecord(
         run_id=job.run.run_id,
         dag_id=job.run.dag_id,
         requested_by=job.run.requested_by,
@@ -79,41 +88,38 @@ def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
         failed=[_describe(check) for check in failed],
         evidence=result.evidence,
     )
-    open_datasets(job.environment, job.spec.model).add(dataset, event)
+    open_datasets(job.environment, job.spec.model).add(dataset, record)
 
 
 def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
-    """Run the suite on the partitions that have no remembered result; one partition is in memory at a time."""
+    """Run the suite on the partitions without a cached result, one partition at a time."""
     expectations = job.spec.validate_.expectations
     if not expectations:
         return []
-    remembered = Remembered(
+    cache = PartitionResults(
         job.environment.evidence / job.spec.model / "partitions", suite_digest(expectations)
     )
     results: list[tuple[str, dict[str, Any]]] = []
     suite: Suite | None = None
     lake = open_lake(job.environment, job.spec.model)
     for day, digest in sorted(dataset.partitions.items()):
-        known = remembered.get(day, digest)
-        if known is None:
+        result = cache.get(day, digest)
+        if result is None:
             suite = suite or Suite(job.spec.model, expectations)
-            found = suite.run(lake.read_partition(dataset, date.fromisoformat(day)))
-            known = dict(found.to_json_dict())
-            if not known["success"] or day == max(dataset.partitions):
-                remembered.path(day, digest, "html").write_text(data_docs(found), encoding="utf-8")
-            # Last: what is remembered is never looked at again, so its page must be there.
-            remembered.put(day, digest, known)
-            log.info(
-                "validated partition %s: %s",
-                day,
-                "pass" if known["success"] else "some checks failed",
-            )
-        results.append((day, known))
+            validation = suite.run(lake.read_partition(dataset, date.fromisoformat(day)))
+            result = dict(validation.to_json_dict())
+            if not result["success"] or day == max(dataset.partitions):
+                cache.path(day, digest, "html").write_text(data_docs(validation), encoding="utf-8")
+            # Last: a cached partition is not validated again, so its page must exist.
+            cache.put(day, digest, result)
+            outcome = "pass" if result["success"] else "some checks failed"
+            log.info("validated partition %s: %s", day, outcome)
+        results.append((day, result))
     return summarise(expectations, results)
 
 
 def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
-    """Compare the newest part of the data, as long as a holdout, with what the champion was trained on."""
+    """Compare the newest rows, for as long as a holdout, with the champion's training data."""
     registry = open_registry(job.environment)
     profile = _champion_profile(registry, job.spec.model)
     if profile is None:
@@ -122,10 +128,10 @@ def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     newest = _newest_rows(job, dataset)
     if newest is None:
         since = dataset.window.end - job.spec.train.holdout
-        seen = f"no rows from {since:%Y-%m-%d} on"
+        observed = f"no rows from {since:%Y-%m-%d} on"
         return [
             CheckResult(
-                check=name, column=None, severity=rule.severity, success=False, observed=seen
+                check=name, column=None, severity=rule.severity, success=False, observed=observed
             )
         ]
     return [
@@ -136,24 +142,21 @@ def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
             success=index <= rule.max_psi,
             observed=f"{index:.3f}, at most {rule.max_psi:g} allowed",
         )
-        for column, index in stability_indices(comparable(profile, job.spec.inputs), newest).items()
+        for column, index in stability_indices(
+            comparable_columns(profile, job.spec.inputs), newest
+        ).items()
     ]
 
 
 def _newest_rows(job: Job, dataset: DatasetRef) -> pl.LazyFrame | None:
-    lake, since = (
-        open_lake(job.environment, job.spec.model),
-        dataset.window.end - job.spec.train.holdout,
-    )
-    days = [
-        day for day in map(date.fromisoformat, sorted(dataset.partitions)) if day >= since.date()
-    ]
+    end = dataset.window.end
+    days = dataset.partition_days(end - job.spec.train.holdout, end)
+    if not days:
+        return None
+    lake = open_lake(job.environment, job.spec.model)
     frames = (lake.read_partition(dataset, day) for day in days)
-    return (
-        sample_rows(frames, job.spec.inputs, dataset.rows * len(days) // len(dataset.partitions))
-        if days
-        else None
-    )
+    expected_rows = dataset.rows * len(days) // len(dataset.partitions)
+    return sample_rows(frames, job.spec.inputs, expected_rows)
 
 
 def _champion_profile(registry: Registry, model: str) -> Profile | None:
@@ -161,13 +164,13 @@ def _champion_profile(registry: Registry, model: str) -> Profile | None:
     if champion is None:
         return None
     run_id = registry.version(model, champion).run_id
-    return Profile.model_validate_json(registry.run_text(run_id, "profile.json"))
+    return Profile.model_validate_json(registry.run_artifact_text(run_id, "profile.json"))
 
 
 def _describe(check: CheckResult) -> str:
-    where = f" on {', '.join(check.failed_partitions[:5])}" if check.failed_partitions else ""
-    more = (
-        f" and {len(check.failed_partitions) - 5} more" if len(check.failed_partitions) > 5 else ""
-    )
+    partitions = check.failed_partitions
+    shown = f" on {', '.join(partitions[:_SHOWN_PARTITIONS])}" if partitions else ""
+    hidden = len(partitions) - _SHOWN_PARTITIONS
+    more = f" and {hidden} more" if hidden > 0 else ""
     column = f"({check.column})" if check.column else ""
-    return f"{check.check}{column}{where}{more}: {check.observed}"
+    return f"{check.check}{column}{shown}{more}: {check.observed}"

@@ -1,1 +1,1 @@
-"""How a model's quality decays with its age, and the age from which that is worth an alert."""
+"""Measures how a model's error grows with its age, and the age that is worth an alert."""

@@ -1,4 +1,4 @@
-"""What a staleness curve leaves: its files, on the champion's MLflow run too, and an entry in the ledger."""
+"""The evidence of a staleness curve: its files, logged to MLflow, and a ledger entry."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from pathlib import Path
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StalenessMeasured
-from airworthy.registry.mlflow_errors import explained
+from airworthy.registry.mlflow_errors import mlflow_errors
 from airworthy.registry.registry import open_registry
 from airworthy.staleness.curve import StalenessCurve, curve_table
 from airworthy.staleness.curve_plot import draw
 
 
-def keep_curve(job: Job, curve: StalenessCurve) -> Path:
-    """Write ``staleness.json``, ``.txt`` and ``.png`` to the run's folder, and log them to the champion's MLflow run.
+def save_curve(job: Job, curve: StalenessCurve) -> Path:
+    """Write the curve's files to the run's folder, and log them to the champion's MLflow run.
+
+    The files are ``staleness.json``, ``.txt`` and ``.png``.
 
     Returns:
-        The folder. Without a champion, it is the only place.
+        The folder. Without a champion, nothing is logged to MLflow.
 
     Raises:
         TransientError: when MLflow cannot be reached.
@@ -27,7 +29,7 @@ def keep_curve(job: Job, curve: StalenessCurve) -> Path:
     (folder / "staleness.json").write_text(curve.model_dump_json(indent=1), encoding="utf-8")
     (folder / "staleness.txt").write_text(curve_table(curve) + "\n", encoding="utf-8")
     draw(curve).savefig(folder / "staleness.png", dpi=100)
-    with explained(job.environment):
+    with mlflow_errors(job.environment):
         registry = open_registry(job.environment)
         champion = registry.champion(curve.model)
         if champion is not None:
@@ -40,7 +42,12 @@ def keep_curve(job: Job, curve: StalenessCurve) -> Path:
 
 
 def record_curve(job: Job, curve: StalenessCurve, written: bool) -> None:
-    """Leave in the ledger what was measured, and whether the spec's alert was set from it; the same, once.
+    """Record the curve in the ledger, and whether the alert was set; the same entry once.
+
+    Args:
+        job: The run.
+        curve: The measured curve.
+        written: Whether the alert was set.
 
     Raises:
         TransientError: when the ledger cannot be reached.

@@ -1,4 +1,4 @@
-"""The staleness curve as a picture: every holdout's own losses, all of them together, and what is allowed."""
+"""The plot of the staleness curve: losses by holdout and over all, and the allowed loss."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def draw(curve: StalenessCurve) -> Figure:
-    """Return the figure; nothing global of matplotlib is touched."""
+    """Return the figure; no global state of matplotlib is used."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    _holdouts(axes, curve)
-    _together(axes, curve)
+    _each_holdout(axes, curve)
+    _all_holdouts(axes, curve)
     axes.axhline(
         curve.max_loss, color="tab:red", linewidth=1, label=f"allowed: {curve.max_loss:.0%}"
     )
@@ -31,7 +31,7 @@ def draw(curve: StalenessCurve) -> Figure:
             label=f"limit: {curve.limit.age} days",
         )
     axes.set(
-        title=f"{curve.model}: quality by age, holdouts up to {curve.end:%Y-%m-%d}",
+        title=f"{curve.model}: loss by age, holdouts up to {curve.end:%Y-%m-%d}",
         xlabel="age in days",
         ylabel=f"loss of {curve.metric} against a fresh model",
         xticks=[point.age for point in curve.points],
@@ -41,17 +41,17 @@ def draw(curve: StalenessCurve) -> Figure:
     return figure
 
 
-def _holdouts(axes: Axes, curve: StalenessCurve) -> None:
-    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for each in curve.windows:
-        found[f"{each.as_of:%Y-%m-%d}"].append((each.age, each.loss))
-    for number, name in enumerate(sorted(found)):
-        ages, losses = zip(*sorted(found[name]), strict=True)
+def _each_holdout(axes: Axes, curve: StalenessCurve) -> None:
+    points: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for aged in curve.windows:
+        points[f"{aged.as_of:%Y-%m-%d}"].append((aged.age, aged.loss))
+    for number, name in enumerate(sorted(points)):
+        ages, losses = zip(*sorted(points[name]), strict=True)
         label = "one holdout each" if number == 0 else None
         axes.plot(ages, losses, color="tab:gray", linewidth=0.8, alpha=0.7, label=label)
 
 
-def _together(axes: Axes, curve: StalenessCurve) -> None:
+def _all_holdouts(axes: Axes, curve: StalenessCurve) -> None:
     ages = [point.age for point in curve.points]
     losses = [point.loss for point in curve.points]
     # The percentiles of a bootstrap need not enclose the point.

@@ -1,1 +1,1 @@
-"""Making a challenger: rows to matrices, the booster, its search, and the baseline that it has to beat."""
+"""Trains a challenger: matrices, the booster, its search, and the baseline."""

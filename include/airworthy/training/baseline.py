@@ -1,14 +1,14 @@
-"""The baseline: the training mean (regression), rate (binary) or class shares (multiclass) within each group."""
+"""The baseline: each group's training mean, rate, or class shares, by the task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from airworthy.arrays import Array
 from airworthy.spec.evaluate_part import Task
 from airworthy.training.training_labels import encode_labels
 
@@ -22,16 +22,16 @@ class BaselineModel(BaseModel):
     overall: list[float]
     table: dict[str, list[float]]
 
-    def predict(self, values: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Predict rows of unencoded features; an unseen group gets the overall prediction.
+    def predict(self, values: pl.DataFrame) -> Array:
+        """Predict rows of unencoded features; an unknown group gets the overall prediction.
 
         Returns:
             Shape (rows,), or (rows, classes) for a multiclass task.
         """
         groups = _groups(values, self.by)
-        known = [self.table.get(group, self.overall) for group in groups]
-        table = np.array(known, dtype=np.float64).reshape(values.height, len(self.overall))
-        return table[:, 0] if len(self.overall) == 1 else table
+        rows = [self.table.get(group, self.overall) for group in groups]
+        predictions = np.array(rows, dtype=np.float64).reshape(values.height, len(self.overall))
+        return predictions[:, 0] if len(self.overall) == 1 else predictions
 
 
 def fit_baseline(
@@ -40,27 +40,29 @@ def fit_baseline(
     partitions: Iterable[tuple[pl.DataFrame, pl.Series]],
     classes: list[str],
 ) -> BaselineModel:
-    """Fit from partitions of unencoded features with their labels; rows without a label do not count."""
-    sums: dict[str, np.ndarray[Any, Any]] = {}
-    width = len(classes) if task == "multiclass" else 1
-    total = np.zeros(width + 1)
+    """Fit a baseline; rows without a label do not count.
+
+    Args:
+        task: Decides on mean, rate or class shares.
+        by: The features that form the groups; empty for one group of all rows.
+        partitions: Unencoded features with their labels.
+        classes: In the order of their codes; empty for a regression.
+    """
+    sums: dict[str, Array] = {}
+    total = np.zeros((len(classes) if task == "multiclass" else 1) + 1)
     for frame, label in partitions:
-        target = encode_labels(label, classes)
-        known = ~np.isnan(target)
-        columns = (
-            np.eye(width)[target[known].astype(int)]
-            if task == "multiclass"
-            else target[known][:, None]
-        )
-        rows = np.column_stack([columns, np.ones(len(columns))])
+        labels = encode_labels(label, classes)
+        labelled = ~np.isnan(labels)
+        rows = _sums_and_count(task, labels[labelled], len(classes))
         total += rows.sum(axis=0)
-        _add_groups(sums, _groups(frame, by)[known], rows)
+        _add_groups(sums, _groups(frame, by)[labelled], rows)
     overall = total[:-1] / total[-1]
-    # One row of the overall rate in every group: a small one would else say never, or always, and its log loss with it.
+    # One row of the overall rate in every group: a small group would else say never or always, at a
+    # huge log loss.
     prior = 0.0 if task == "regression" else 1.0
     table = {
-        group: (found[:-1] + prior * overall) / (found[-1] + prior)
-        for group, found in sorted(sums.items())
+        group: (each[:-1] + prior * overall) / (each[-1] + prior)
+        for group, each in sorted(sums.items())
     }
     return BaselineModel(
         by=by,
@@ -69,17 +71,23 @@ def fit_baseline(
     )
 
 
-def _add_groups(sums: dict[str, Any], groups: Any, rows: np.ndarray[Any, Any]) -> None:
+def _sums_and_count(task: Task, labels: Array, classes: int) -> Array:
+    """Return each row's value, or its class as 0 and 1 per class, and a last column of ones."""
+    columns = np.eye(classes)[labels.astype(int)] if task == "multiclass" else labels[:, None]
+    return np.column_stack([columns, np.ones(len(columns))])
+
+
+def _add_groups(sums: dict[str, Array], groups: Array, rows: Array) -> None:
     names, codes = np.unique(groups, return_inverse=True)
-    found = np.zeros((len(names), rows.shape[1]))
-    np.add.at(found, codes, rows)
-    for name, row in zip(names.tolist(), found, strict=True):
+    group_sums = np.zeros((len(names), rows.shape[1]))
+    np.add.at(group_sums, codes, rows)
+    for name, row in zip(names.tolist(), group_sums, strict=True):
         sums[name] = sums.get(name, 0) + row
 
 
-def _groups(values: pl.DataFrame, by: list[str]) -> np.ndarray[Any, Any]:
+def _groups(values: pl.DataFrame, by: list[str]) -> Array:
     """Return each row's group as text, shape (rows,)."""
     if not by:
         return np.full(values.height, "", dtype=object).astype(str)
-    # JSON, so that no two groups share a text, whatever characters their values have.
+    # As JSON no two groups have the same text, whatever characters their values have.
     return values.select(pl.struct(by).struct.json_encode().alias("group"))["group"].to_numpy()

@@ -1,11 +1,11 @@
-"""A challenger from a dataset version: its features, its booster, and the baseline beside it. Nothing is logged."""
+"""Fits features, booster and baseline on a dataset version. Nothing is logged to MLflow."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ from airworthy.features import (
     check_expressions,
     fit_features,
     load_expressions,
-    row_dependent,
+    row_dependent_features,
 )
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.lake.lake import Lake
 from airworthy.training.baseline import BaselineModel, fit_baseline
 from airworthy.training.time_split import Boundaries, split_window
-from airworthy.training.train_booster import Fitted, base_parameters, fit_booster
+from airworthy.training.train_booster import FittedBooster, base_parameters, fit_booster
 from airworthy.training.training_labels import find_classes
 from airworthy.training.training_rows import StoredRows, store_rows
 
@@ -35,8 +35,8 @@ _SAMPLE_ROWS = 32
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a challenger is made from: a dataset version, where time cuts it, and how its rows are encoded."""
+class TrainingData:
+    """A training's input: a dataset version, its cuts in time, and the encoding of rows."""
 
     job: Job
     lake: Lake
@@ -47,12 +47,12 @@ class Material:
 
     @property
     def learning(self) -> pl.LazyFrame:
-        """The rows that are learned from, and those that stop the rounds early."""
+        """The rows before the holdout: those to fit on, and those for early stopping."""
         return self.lake.scan(self.dataset, self.bounds.start, self.bounds.holdout_start)
 
     @property
     def manifest(self) -> Manifest:
-        """What a bundle says of itself."""
+        """The manifest of a bundle with this data's features."""
         spec = self.job.spec
         return Manifest(
             model=spec.model,
@@ -63,18 +63,22 @@ class Material:
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-        """Return the days of ``[start, end)``, UTC midnights, one in memory at a time."""
-        for day in sorted(self.dataset.partitions):
-            if start.date() <= date.fromisoformat(day) < end.date():
-                yield self.lake.read_partition(self.dataset, date.fromisoformat(day))
+        """Yield the days of ``[start, end)``, UTC midnights, one in memory at a time."""
+        for day in self.dataset.partition_days(start, end):
+            yield self.lake.read_partition(self.dataset, day)
 
-    def bundle(self, fitted: Fitted) -> ModelBundle:
-        """Return a booster made from this as a model of raw rows."""
+    def bundle(self, fitted: FittedBooster) -> ModelBundle:
+        """Return a booster fitted on this data as a model of raw rows."""
         return ModelBundle(self.manifest, self.features, fitted.booster)
 
 
-def gather_material(job: Job, lake: Lake, dataset: DatasetRef) -> Material:
-    """Cut a dataset version by time, and fit the features on the rows that are learned from.
+def prepare_training_data(job: Job, lake: Lake, dataset: DatasetRef) -> TrainingData:
+    """Cut a dataset version by time, and fit the features on the rows before the holdout.
+
+    Args:
+        job: The run.
+        lake: The model's lake.
+        dataset: A version in the lake.
 
     Raises:
         TerminalError: when there are too few days, one class only, or a broken ``features.py``.
@@ -83,39 +87,26 @@ def gather_material(job: Job, lake: Lake, dataset: DatasetRef) -> Material:
     bounds = split_window(job.spec, dataset.window)
     learning = lake.scan(dataset, bounds.start, bounds.holdout_start)
     features, classes = _fit_features(job, learning, lake.scan(dataset, bounds.start, bounds.end))
-    return Material(job, lake, dataset, bounds, features, classes)
+    return TrainingData(job, lake, dataset, bounds, features, classes)
 
 
-def fit_challenger(material: Material, scratch: Path) -> tuple[Fitted, list[int]]:
-    """Fit a booster; the rows' features go through files in a folder that exists.
+def fit_challenger(data: TrainingData, scratch: Path) -> tuple[FittedBooster, list[int]]:
+    """Fit a booster; the rows' features go through files in `scratch`, an existing folder.
 
     Returns:
-        The booster, and how many rows it learned from and was tuned on.
+        The booster, and the number of rows that it was fitted on and tuned on.
 
     Raises:
-        TerminalError: when there are too few rows, no labels, or a parameter that XGBoost does not take.
+        TerminalError: when there are too few rows, no labels, or a parameter that XGBoost rejects.
         TransientError: when the lake cannot be reached.
     """
-    job, bounds, features = material.job, material.bounds, material.features
-    stored: list[StoredRows] = []
-    for name, start, end in (
-        ("learning", bounds.start, bounds.tuning_start),
-        ("tuning", bounds.tuning_start, bounds.holdout_start),
-    ):
-        frames = material.partitions(start, end)
-        stored.append(
-            store_rows(scratch / name, frames, features, job.spec.ingest.label, material.classes)
-        )
-    rows = [part.rows for part in stored]
-    _demand_rows(job, bounds, rows)
-    log.info(
-        "fitting on %d rows, tuning on %d, %d features",
-        stored[0].rows,
-        stored[1].rows,
-        len(features.names),
-    )
-    parameters = base_parameters(job.spec, material.classes, job.run.parameters)
-    fitted = _fit_or_explain(job, parameters, stored)
+    job = data.job
+    learning, tuning = _store_rows(data, scratch)
+    rows = [learning.rows, tuning.rows]
+    _require_rows(job, data.bounds, rows)
+    log.info("fitting on %d rows, tuning on %d, %d features", *rows, len(data.features.names))
+    parameters = base_parameters(job.spec, data.classes, job.run.parameters)
+    fitted = _fit_booster(job, parameters, learning, tuning)
     log.info(
         "best round %d of %d, tuning score %.5f",
         fitted.best_iteration + 1,
@@ -125,13 +116,13 @@ def fit_challenger(material: Material, scratch: Path) -> tuple[Fitted, list[int]
     return fitted, rows
 
 
-def fit_baseline_beside(material: Material) -> BaselineModel:
-    """Fit the spec's baseline on the rows that the challenger was made from.
+def fit_spec_baseline(data: TrainingData) -> BaselineModel:
+    """Fit the spec's baseline on the same rows as the challenger.
 
     Raises:
-        TerminalError: when ``train.baseline.by`` names features that there are not.
+        TerminalError: when ``train.baseline.by`` names unknown features.
     """
-    job, bounds, features = material.job, material.bounds, material.features
+    job, bounds, features = data.job, data.bounds, data.features
     by = job.spec.train.baseline.by
     unknown = sorted(set(by) - set(features.names))
     if unknown:
@@ -143,40 +134,54 @@ def fit_baseline_beside(material: Material) -> BaselineModel:
             allowed=", ".join(features.names),
             next_step="airworthy check",
         )
-    frames = material.partitions(bounds.start, bounds.holdout_start)
+    frames = data.partitions(bounds.start, bounds.holdout_start)
     rows = ((features.values(frame), frame[job.spec.ingest.label]) for frame in frames)
-    return fit_baseline(job.spec.task, by, rows, material.classes)
+    return fit_baseline(job.spec.task, by, rows, data.classes)
 
 
 def _fit_features(
-    job: Job, learning: pl.LazyFrame, labelled: pl.LazyFrame
+    job: Job, learning: pl.LazyFrame, all_rows: pl.LazyFrame
 ) -> tuple[FeatureSet, list[str]]:
     path = job.folder / "features.py"
     expressions = load_expressions(path, job.spec.model)
     types = check_expressions(expressions, job.spec.inputs, path)
-    mixed = row_dependent(
-        expressions, learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect()
-    )
-    if mixed:
+    sample = learning.select(list(job.spec.inputs)).head(_SAMPLE_ROWS).collect()
+    dependent = row_dependent_features(expressions, sample)
+    if dependent:
         raise TerminalError(
-            "a feature looks at other rows, so that one request would not get the value it had in training",
+            "a feature looks at other rows, "
+            "so that one request would not get the value it had in training",
             model=job.spec.model,
             stage="train",
-            received=", ".join(mixed),
+            received=", ".join(dependent),
             allowed="expressions over one row at a time",
             next_step=f"edit {path}",
         )
     features = fit_features(expressions, types, [learning])
-    # Two classes in the holdout alone would teach nothing.
+    # Raises for a single class: a second one that only the holdout has would teach nothing.
     find_classes(job.spec, learning)
-    return FeatureSet(expressions, features), find_classes(job.spec, labelled)
+    return FeatureSet(expressions, features), find_classes(job.spec, all_rows)
 
 
-def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRows]) -> Fitted:
+def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRows]:
+    """Return the rows to fit on and those to tune on, stored in `scratch`."""
+    label, bounds = data.job.spec.ingest.label, data.bounds
+
+    def store(name: str, start: datetime, end: datetime) -> StoredRows:
+        frames = data.partitions(start, end)
+        return store_rows(scratch / name, frames, data.features, label, data.classes)
+
+    learning = store("learning", bounds.start, bounds.tuning_start)
+    return learning, store("tuning", bounds.tuning_start, bounds.holdout_start)
+
+
+def _fit_booster(
+    job: Job, parameters: dict[str, Any], learning: StoredRows, tuning: StoredRows
+) -> FittedBooster:
     import xgboost
 
     try:
-        return fit_booster(job.spec, parameters, stored[0], stored[1])
+        return fit_booster(job.spec, parameters, learning, tuning)
     except xgboost.core.XGBoostError as error:
         first_lines = " ".join(str(error).splitlines()[:3])
         raise TerminalError(
@@ -189,23 +194,29 @@ def _fit_or_explain(job: Job, parameters: dict[str, Any], stored: list[StoredRow
         ) from error
 
 
-def _demand_rows(job: Job, bounds: Boundaries, found: list[int]) -> None:
-    """Stop when there are too few rows to learn from, or none to stop the rounds with: a label or a day is missing."""
-    label, rows, needed = job.spec.ingest.label, sum(found), job.spec.train.min_rows
-    if rows >= needed and all(found):
+def _require_rows(job: Job, bounds: Boundaries, counts: list[int]) -> None:
+    """Raise when there are too few rows to fit on, or none to tune on."""
+    label, rows, needed = job.spec.ingest.label, sum(counts), job.spec.train.min_rows
+    if rows >= needed and all(counts):
         return
     problem = f"no row has a label: every {label} is missing"
     if rows >= needed:
-        problem = "the days that are learned from, or those that stop the rounds early, have no labelled row"
+        problem = (
+            "the days for fitting, or the days that stop the rounds early, have no labelled row"
+        )
     elif rows:
         problem = "there are too few labelled rows to learn from"
     ends = [f"{end:%Y-%m-%d}" for end in (bounds.start, bounds.tuning_start, bounds.holdout_start)]
-    parts = ", ".join(f"{n} in [{ends[place]}, {ends[place + 1]})" for place, n in enumerate(found))
+    parts = [
+        f"{count} in [{start}, {end})"
+        for count, start, end in zip(counts, ends[:-1], ends[1:], strict=True)
+    ]
     raise TerminalError(
         problem,
         model=job.spec.model,
         stage="train",
-        received=f"{rows} rows with a {label}: {parts}",
+        received=f"{rows} rows with a {label}: {', '.join(parts)}",
         allowed=f"at least {needed} rows, some in each part",
-        next_step="raise train.lookback or validation_share, lower train.min_rows, or look at the source's labels",
+        next_step="raise train.lookback or validation_share, lower train.min_rows, "
+        "or look at the source's labels",
     )

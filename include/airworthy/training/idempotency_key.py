@@ -1,4 +1,4 @@
-"""What makes two trainings the same: data, code and parameters."""
+"""The key of a training: its data, code and parameters. The same key is the same training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from airworthy.job import Job
 
 
 def code_digest(job: Job) -> str:
-    """Return the SHA-256 over features, behaviour and the parts of the spec that shape the model and its verdict."""
+    """Return the SHA-256 over the code of a training.
+
+    These are features, behaviour, library versions, and the spec's parts for model and verdict.
+    """
     parts: dict[str, Any] = {
         "spec": job.spec.model_dump(
             mode="json", by_alias=True, include={"model", "task", "ingest", "train", "evaluate"}
@@ -29,9 +32,10 @@ def code_digest(job: Job) -> str:
 
 
 def idempotency_key(job: Job, dataset: DatasetRef) -> str:
-    """Return the key under which a candidate is registered: the same key is the same version.
+    """Return the key of a registered version: the same key is the same version.
 
-    The window is part of it: at its ends, days without rows change no content, but move where time cuts the rows.
+    The window is part of it. Days without rows at its ends change no content, but move the cuts in
+    time.
     """
     window = [
         moment.astimezone(UTC).isoformat() for moment in (dataset.window.start, dataset.window.end)

@@ -1,4 +1,4 @@
-"""Where time cuts a dataset. Never at random: a model is judged on days that come after those it learned from."""
+"""The cuts of a dataset in time, never at random: the holdout comes after the fitted days."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from airworthy.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Boundaries:
-    """``[start, tuning_start)`` is learned from, ``[tuning_start, holdout_start)`` stops the rounds early and steers
-    the search, ``[holdout_start, end)`` is the holdout. UTC midnights.
+    """The cuts of a window, UTC midnights.
+
+    The booster is fitted on ``[start, tuning_start)``. ``[tuning_start, holdout_start)`` stops its
+    rounds early and steers the search. ``[holdout_start, end)`` is the holdout.
     """
 
     start: datetime
@@ -26,11 +28,11 @@ class Boundaries:
 def split_window(spec: ModelSpec, window: Window) -> Boundaries:
     """Cut a window at UTC midnights.
 
-    Only rows whose label was known at the window's end may be used: the holdout ends `label_delay` (rounded up to
-    whole days) before it.
+    Only rows with a label known at the window's end may be used: the holdout ends `label_delay`,
+    rounded up to whole days, before it.
 
     Raises:
-        TerminalError: when fewer than two days are left to learn from.
+        TerminalError: when fewer than two days remain before the holdout.
     """
     hidden = -(-spec.ingest.label_delay // DAY)
     end = window.end - hidden * DAY
@@ -41,7 +43,8 @@ def split_window(spec: ModelSpec, window: Window) -> Boundaries:
             "too few days are left to learn from",
             model=spec.model,
             stage="train",
-            received=f"{days} of {window}, less {spec.train.holdout.days} d of holdout and {hidden} d of label delay",
+            received=f"{days} of {window}, less {spec.train.holdout.days} d of holdout "
+            f"and {hidden} d of label delay",
             allowed="at least 2 days",
             next_step="raise train.lookback, or lower train.holdout",
         )

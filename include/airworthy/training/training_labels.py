@@ -1,4 +1,4 @@
-"""Labels as numbers: what a task's label column becomes before a booster or a metric sees it."""
+"""Labels as numbers, for boosters and metrics."""
 
 from __future__ import annotations
 
@@ -17,37 +17,42 @@ def find_classes(spec: ModelSpec, labels: pl.LazyFrame) -> list[str]:
     """Return a classification's classes in the order of their codes; empty for a regression.
 
     Raises:
-        TerminalError: when the labels hold fewer than two classes, or a binary label is neither 0 nor 1.
+        TerminalError: when the labels hold fewer than two classes, or a binary label is neither 0
+            nor 1.
     """
     if spec.task == "regression":
         return []
     column = spec.ingest.label
-    found = labels.select(pl.col(column).drop_nulls().unique().sort()).collect()[column].to_list()
-    if len(found) < 2:
+    values = labels.select(pl.col(column).drop_nulls().unique().sort()).collect()[column].to_list()
+    if len(values) < 2:
         raise TerminalError(
             "the label has one class only, so there is nothing to tell apart",
             model=spec.model,
             stage="train",
-            received=f"{column} in {found}",
+            received=f"{column} in {values}",
             allowed="at least two classes",
             next_step="raise train.lookback, or look at the source's labels",
         )
-    if spec.task == "binary":
-        if set(found) - {0, 1}:
-            raise TerminalError(
-                "a binary label is 0 or 1",
-                model=spec.model,
-                stage="train",
-                received=f"{column} in {found[:10]}",
-                allowed="0, 1, false, true",
-                next_step="correct the source, or declare task: multiclass",
-            )
-        return ["0", "1"]
-    return [str(value) for value in found]
+    if spec.task == "multiclass":
+        return [str(value) for value in values]
+    if set(values) - {0, 1}:
+        raise TerminalError(
+            "a binary label is 0 or 1",
+            model=spec.model,
+            stage="train",
+            received=f"{column} in {values[:10]}",
+            allowed="0, 1, false, true",
+            next_step="correct the source, or declare task: multiclass",
+        )
+    return ["0", "1"]
 
 
 def encode_labels(labels: pl.Series, classes: list[str]) -> Labels:
-    """Return float64 labels of shape (rows,): the value, or the class's code; NaN where it is missing or unknown."""
+    """Return float64 labels, shape (rows,): values or class codes; NaN: missing or unknown.
+
+    >>> encode_labels(pl.Series(["van", "bike", None]), ["bike", "van"]).tolist()
+    [1.0, 0.0, nan]
+    """
     if classes and labels.dtype == pl.String:
         codes = [float(code) for code in range(len(classes))]
         labels = labels.replace_strict(classes, codes, default=None, return_dtype=pl.Float64)

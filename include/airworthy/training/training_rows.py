@@ -1,7 +1,7 @@
-"""Labelled rows as float32 matrices on disk, so that memory does not grow with the number of partitions.
+"""Labelled rows as float32 matrices on disk, for data sets larger than the memory.
 
-Each partition is read and turned into features once; the matrix goes to a temporary file that the booster then reads
-in partition-sized pieces.
+Each partition is read and turned into features once. The matrix goes to a temporary file, and the
+booster reads the file in pieces of a partition.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Rows in a file: `matrix` maps shape (rows, features); `pieces` are the row counts of its partitions."""
+    """Rows in a file.
+
+    `matrix` maps the file, shape (rows, features). `pieces` are the row counts of its partitions.
+    """
 
     matrix: Matrix
     labels: Labels
@@ -33,25 +36,33 @@ class StoredRows:
 
     @property
     def rows(self) -> int:
-        """How many labelled rows there are."""
+        """The number of labelled rows."""
         return len(self.labels)
 
 
 def store_rows(
     path: Path, frames: Iterable[pl.DataFrame], features: FeatureSet, label: str, classes: list[str]
 ) -> StoredRows:
-    """Write the labelled rows of partition frames to `path`; rows without a label are left out."""
+    """Write the labelled rows of partitions to a file.
+
+    Args:
+        path: The file.
+        frames: Partitions of raw rows.
+        features: Encodes them.
+        label: The label's column.
+        classes: In the order of their codes; empty for a regression.
+    """
     width = len(features.names)
     pieces: list[int] = []
     labels: list[Labels] = [np.empty(0)]
     with path.open("wb") as stream:
         for frame in frames:
-            target = encode_labels(frame[label], classes)
-            known = ~np.isnan(target)
-            if known.any():
-                stream.write(features.matrix(frame)[known].tobytes())
-                labels.append(target[known])
-                pieces.append(int(known.sum()))
+            values = encode_labels(frame[label], classes)
+            labelled = ~np.isnan(values)
+            if labelled.any():
+                stream.write(features.matrix(frame)[labelled].tobytes())
+                labels.append(values[labelled])
+                pieces.append(int(labelled.sum()))
     rows = sum(pieces)
     matrix: Matrix = (
         np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width))
@@ -90,7 +101,13 @@ class _Pieces(xgboost.DataIter):  # type: ignore[misc]  # XGBoost is not typed
 def quantile_matrix(
     rows: StoredRows, max_bin: int, reference: xgboost.DMatrix | None = None
 ) -> xgboost.DMatrix:
-    """Return rows in XGBoost's compressed form; a tuning set takes its bins from the training set as `reference`."""
+    """Return rows in XGBoost's compressed form.
+
+    Args:
+        rows: The rows.
+        max_bin: XGBoost's parameter.
+        reference: The training set's matrix: a tuning set takes its bins from it.
+    """
     return xgboost.QuantileDMatrix(
         _Pieces(rows), max_bin=max_bin, ref=reference, enable_categorical=True
     )

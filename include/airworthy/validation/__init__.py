@@ -1,1 +1,1 @@
-"""Great Expectations over partitions: each partition is one batch, validated once and remembered."""
+"""Great Expectations over partitions: each partition is one batch, validated once."""

@@ -1,4 +1,4 @@
-"""Running a spec's expectations on one partition with Great Expectations, and drawing its Data Docs page."""
+"""Runs a spec's expectations on a partition with Great Expectations; renders its Data Docs page."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
-from airworthy.spec.model_spec import Expectation
+from airworthy.spec.validate_part import Expectation
 
 if TYPE_CHECKING:
     import polars as pl
 
-# Great Expectations reports usage to its makers unless told otherwise.
+# Great Expectations sends usage statistics by default.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 
 class Suite:
-    """A spec's expectations, ready to be run on batch after batch."""
+    """The expectations of a spec, ready to validate many batches."""
 
     def __init__(self, model: str, expectations: list[Expectation]) -> None:
         """Build the suite.
 
         Raises:
-            TerminalError: when an expectation is unknown to Great Expectations or its arguments are wrong.
+            TerminalError: when Great Expectations does not know an expectation or its arguments.
         """
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        # It warns of the temporary folder that an ephemeral context keeps its site in.
+        # It warns about the temporary folder of an ephemeral context.
         logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.ERROR)
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -39,7 +39,7 @@ class Suite:
         self._batches = asset.add_batch_definition_whole_dataframe("partition")
 
     def run(self, partition: pl.DataFrame) -> Any:
-        """Validate one partition; return Great Expectations' ``ExpectationSuiteValidationResult``."""
+        """Validate one partition; return an ``ExpectationSuiteValidationResult``."""
         batch = self._batches.get_batch({"dataframe": partition.to_pandas()})
         return batch.validate(self.suite, result_format="SUMMARY")
 
@@ -52,12 +52,13 @@ def _build(model: str, number: int, expectation: Expectation) -> Any:
             type=expectation.type,
             kwargs=expectation.arguments,
             severity=expectation.severity,
-            # Results come back in an order of their own; this says which expectation each belongs to.
+            # Results come back in another order: the number assigns them to the expectations.
             meta={"number": number},
         ).to_domain_obj()
     except Exception as error:
         raise TerminalError(
-            f"validate.expectations[{number}] is not an expectation that Great Expectations can build",
+            f"validate.expectations[{number}] is not an expectation that Great Expectations can "
+            "build",
             model=model,
             stage="validate",
             received=f"{expectation.type} {expectation.arguments}: {error}",
@@ -67,13 +68,13 @@ def _build(model: str, number: int, expectation: Expectation) -> Any:
 
 
 def data_docs(result: Any) -> str:
-    """Return the Data Docs page of a validation result, as one HTML text."""
+    """Return the Data Docs page of a validation result as HTML."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
     for single in result.results:
-        seen = single.result.get("observed_value")
-        if hasattr(seen, "item"):
+        observed = single.result.get("observed_value")
+        if hasattr(observed, "item"):
             # Great Expectations' page cannot print a NumPy scalar.
-            single.result["observed_value"] = seen.item()
+            single.result["observed_value"] = observed.item()
     return str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))

@@ -1,7 +1,7 @@
-"""Results of partitions, remembered by content: a partition that was validated once is not validated again.
+"""Validation results of partitions, cached by content: no partition is validated twice.
 
-A result's key is the partition's digest and the suite's digest, so a restated partition or a changed expectation is
-validated anew and everything else is read back.
+The key of a result is the partition's digest and the suite's digest. After a restatement or a
+change of an expectation, the partition is validated again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.handover import CheckResult
-from airworthy.spec.model_spec import Expectation
+from airworthy.spec.validate_part import Expectation
 
-_NAMED = {"column", "column_A", "column_list", "column_set"}
+_COLUMN_ARGUMENTS = {"column", "column_A", "column_list", "column_set"}
 
 
 def suite_digest(expectations: list[Expectation]) -> str:
@@ -25,28 +25,40 @@ def suite_digest(expectations: list[Expectation]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Remembered:
-    """A folder of results, one JSON file each."""
+class PartitionResults:
+    """A folder with one JSON file for each result."""
 
     def __init__(self, folder: Path, suite: str) -> None:
-        """Keep the folder, which is made, and the suite's digest."""
+        """Create the folder; `suite` is the suite's digest."""
         self._folder = folder
         self._suite = suite
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, day: str, digest: str, ending: str = "json") -> Path:
-        """Return where a partition's result (or, with another ending, its page) is."""
+        """Return the path of a partition's result or page.
+
+        Args:
+            day: The partition (``2026-01-31``).
+            digest: Its content digest.
+            ending: ``json`` for the result, ``html`` for the page.
+        """
         return self._folder / f"{day}-{digest[:16]}-{self._suite[:16]}.{ending}"
 
     def get(self, day: str, digest: str) -> dict[str, Any] | None:
-        """Return the remembered result, or None."""
+        """Return the cached result, or None."""
         try:
             return dict(json.loads(self.path(day, digest).read_text(encoding="utf-8")))
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
     def put(self, day: str, digest: str, result: dict[str, Any]) -> None:
-        """Remember a result; the file appears whole or not at all."""
+        """Write a result atomically.
+
+        Args:
+            day: The partition (``2026-01-31``).
+            digest: Its content digest.
+            result: Great Expectations' result as JSON values.
+        """
         target = self.path(day, digest)
         partial = target.with_suffix(f".{os.getpid()}.part")
         partial.write_text(json.dumps(result), encoding="utf-8")
@@ -56,7 +68,12 @@ class Remembered:
 def summarise(
     expectations: list[Expectation], results: Iterable[tuple[str, dict[str, Any]]]
 ) -> list[CheckResult]:
-    """Return one check per expectation over all partitions: (day, Great Expectations' result as JSON) pairs."""
+    """Return one check per expectation over all partitions.
+
+    Args:
+        expectations: The expectations of the suite, in order.
+        results: Pairs of a day (``2026-01-31``) and Great Expectations' result as JSON values.
+    """
     failed: list[list[str]] = [[] for _ in expectations]
     observed = [""] * len(expectations)
     for day, result in results:
@@ -72,19 +89,21 @@ def summarise(
             severity=each.severity,
             success=not days,
             failed_partitions=days,
-            observed=seen,
+            observed=text,
         )
-        for each, days, seen in zip(expectations, failed, observed, strict=True)
+        for each, days, text in zip(expectations, failed, observed, strict=True)
     ]
 
 
 def _column(expectation: Expectation) -> str | None:
-    named = [str(value) for key, value in expectation.arguments.items() if key in _NAMED]
-    return ", ".join(named) or None
+    columns = [
+        str(value) for key, value in expectation.arguments.items() if key in _COLUMN_ARGUMENTS
+    ]
+    return ", ".join(columns) or None
 
 
 def _observed(single: dict[str, Any]) -> str:
-    """Say in a few words what one failed expectation saw."""
+    """Describe the observed values of a failed expectation in a few words."""
     message = _exception(single.get("exception_info") or {})
     result = single.get("result") or {}
     if message:
@@ -96,8 +115,7 @@ def _observed(single: dict[str, Any]) -> str:
 
 
 def _exception(info: dict[str, Any]) -> str | None:
-    """Return the message of the exception, if any: Great Expectations keeps one for all, or one by metric."""
-    found = [info, *(value for value in info.values() if isinstance(value, dict))]
-    return next(
-        (str(each["exception_message"]) for each in found if each.get("exception_message")), None
-    )
+    """Return the exception's message, if any; there is one in all, or one per metric."""
+    exceptions = [info, *(value for value in info.values() if isinstance(value, dict))]
+    messages = (each.get("exception_message") for each in exceptions)
+    return next((str(message) for message in messages if message), None)

@@ -1,4 +1,4 @@
-"""What the demand for bikes must do, whatever its average error."""
+"""Rules for predicted demand, beside its average error."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What the chance of being late must do, whatever its average error."""
+"""Rules for the chance of being late, beside its average error."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Where the evidence of an alert is: addresses of pages, by name."""
+"""The evidence of an alert: addresses of pages, by name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ def task_links(context: Mapping[str, Any]) -> dict[str, str]:
 
 
 def version_links(context: Mapping[str, Any], model: str, version: str) -> dict[str, str]:
-    """Return the pages of a task and of a registered version."""
+    """Return the pages of a task and of a registered version.
+
+    Args:
+        context: The task's context.
+        model: The registered model.
+        version: The version.
+    """
     return {**task_links(context), "version": mlflow_url(f"models/{model}/versions/{version}")}
 
 
 def run_links(dag_id: str, run_id: str) -> dict[str, str]:
-    """Return the page of a DAG run, for who is not in one of its tasks."""
+    """Return the page of a DAG run, for callers outside its tasks."""
     from airflow.sdk.configuration import conf
 
     address = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")

@@ -1,4 +1,4 @@
-"""A channel of the environment -> Airflow's notifier that sends an alert there. Providers are imported when needed."""
+"""Airflow's notifier for a channel of the environment. Providers are imported when needed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
 
 _SECONDS = 15
-"""How long a channel may take to answer: a task waits for it."""
+"""Timeout of a channel, in seconds: a task waits for it."""
 
 
 def notifier_for(channel: Channel, alert: Alert) -> BaseNotifier:
-    """Return the notifier that tells a channel of an alert.
+    """Return the notifier for an alert.
 
-    Its `notify` sends; to call it as a whole would render the alert's words as a template, and they are anybody's.
+    Call its `notify`. A call of the notifier itself would render the alert's words as a template, and
+    they may come from anybody.
     """
     match channel:
         case SlackChannel():

@@ -1,4 +1,4 @@
-"""Runs that are late: Airflow's deadline alerts, which the scheduler looks after and the triggerer tells of."""
+"""Late runs: Airflow's deadline alerts. The scheduler notices them, the triggerer sends them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 # Airflow's stub of `airflow.sdk` leaves the three names out.
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 
-from airworthy.alerts.factories import late_run
-from airworthy.alerts.routing import wanted
+from airworthy.alerts.factories import LateRun, late_run
+from airworthy.alerts.routing import channels_for
 from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
 from airworthy_airflow.alerts.alert_links import run_links
-from airworthy_airflow.alerts.notify import tell
+from airworthy_airflow.alerts.notify import notify
 
 log = logging.getLogger("airworthy.alerts")
 
@@ -24,17 +24,17 @@ log = logging.getLogger("airworthy.alerts")
 def deadline_of(
     spec: ModelSpec, environment: Environment, waits: timedelta = timedelta(0)
 ) -> DeadlineAlert | None:
-    """Return the deadline of each run of a model's DAG; None: its spec wants none, or nobody would be told of it.
+    """Return the deadline of each run of a model's DAG. None: the spec has none, or no channel takes it.
 
-    It counts from the moment in which the run was queued: a DAG that is turned on in the evening is not late for the
-    morning. A callback that is awaited runs in the triggerer, which every executor has beside it.
+    It counts from the moment the run was queued: a DAG turned on in the evening is not late for the
+    morning. An awaited callback runs in the triggerer, with every executor.
 
     Args:
         spec: The model's spec.
-        environment: Has the channels.
-        waits: How long a run may wait for people and for rollouts, beside the spec's ``late_after``.
+        environment: The environment, with its channels.
+        waits: Time for people and rollouts, added to the spec's ``late_after``.
     """
-    if spec.alerts.late_after is None or not wanted(
+    if spec.alerts.late_after is None or not channels_for(
         "late_run", spec.model, spec.alerts, environment.alerts
     ):
         return None
@@ -47,27 +47,20 @@ def deadline_of(
 
 
 async def tell_of_late_run(model: str, context: Mapping[str, Any]) -> None:
-    """Tell that a run has missed its deadline; a backfill, which nobody waits for, misses none.
+    """Notify people of a run that missed its deadline. A backfill misses none: nobody waits for it.
 
     Args:
         model: The model.
-        context: What Airflow gives: ``dag_run`` and ``deadline``, as JSON.
+        context: Airflow's ``dag_run`` and ``deadline``, as JSON.
     """
     run, deadline = context["dag_run"], _moment(context["deadline"]["deadline_time"])
     if run["run_type"] == "backfill":
         return
     dag_id, run_id = run["dag_id"], run["dag_run_id"]
-    alert = late_run(
-        model,
-        dag_id,
-        run_id,
-        run["state"],
-        _moment(run["queued_at"]),
-        deadline,
-        run_links(dag_id, run_id),
-    )
-    # Sending waits for networks, and the triggerer's loop must not.
-    await asyncio.to_thread(tell, alert, run_id, log)
+    late = LateRun(dag_id, run_id, run["state"], _moment(run["queued_at"]), deadline)
+    alert = late_run(model, late, run_links(dag_id, run_id))
+    # Sending waits for networks. The triggerer's event loop must not.
+    await asyncio.to_thread(notify, alert, run_id, log)
 
 
 def _moment(value: str | datetime) -> datetime:

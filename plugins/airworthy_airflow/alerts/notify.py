@@ -1,4 +1,4 @@
-"""Telling people of an alert: each channel once, whatever becomes of the others, and never at the run's cost."""
+"""Notifies people of an alert: each channel once. A failing channel stops no other and no run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from airworthy.alerts.alert import Alert
-from airworthy.alerts.routing import wanted
+from airworthy.alerts.routing import channels_for
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError
 from airworthy.spec import load_spec
@@ -16,22 +16,27 @@ from airworthy_airflow.alerts.rendering import plain_text
 
 
 class Log(Protocol):
-    """What is needed of a task's log."""
+    """The part of a task's log that alerts use."""
 
     def info(self, message: str, /, *values: object) -> None:
-        """Tell."""
+        """Log progress."""
 
     def warning(self, message: str, /, *values: object) -> None:
-        """Tell of what somebody may want to know."""
+        """Log something that a person may want to know."""
 
     def error(self, message: str, /, *values: object) -> None:
-        """Tell of a failure."""
+        """Log a failure."""
 
 
-def tell(alert: Alert, run_id: str, log: Log) -> None:
-    """Tell of an alert by every channel that wants it and was not told yet; write into log and ledger what was done.
+def notify(alert: Alert, run_id: str, log: Log) -> None:
+    """Send an alert by every channel that takes it and does not have it yet. Record that in log and ledger.
 
-    Nothing is raised: what cannot be told or written down is in the log, and a later try tells whom this one could not.
+    Nothing is raised. A failure is in the log, and a later try sends to the remaining channels.
+
+    Args:
+        alert: The alert.
+        run_id: The DAG run that raised it.
+        log: The task's log.
     """
     try:
         environment = load_environment()
@@ -39,21 +44,23 @@ def tell(alert: Alert, run_id: str, log: Log) -> None:
         if alert.kind not in rules.kinds:
             log.info("%s is not told: the spec's alerts.kinds leave it out", alert.kind)
             return
-        _tell_once(alert, wanted(alert.kind, alert.model, rules, environment.alerts), run_id, log)
-    # Whatever it is: what is told of is done already, and must not be undone by the telling.
+        _notify_once(
+            alert, channels_for(alert.kind, alert.model, rules, environment.alerts), run_id, log
+        )
+    # The subject of the alert is done already. No failure in sending may undo it.
     except Exception as error:
         log.error(
             "this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error
         )
 
 
-def _tell_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:
-    from airworthy.alerts.sent_alerts import already_sent, record
+def _notify_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:
+    from airworthy.alerts.sent_alerts import notified_channels, record_alert
     from airworthy.ledger import open_ledger
 
     ledger, before = open_ledger(load_environment(), alert.model), None
     try:
-        before = already_sent(ledger.entries(), alert)
+        before = notified_channels(ledger.entries(), alert)
     except AirworthyError as error:
         log.warning("the ledger does not say who was told before, so all are told:\n%s", error)
     waiting = [channel for channel in channels if channel.name not in (before or ())]
@@ -61,18 +68,18 @@ def _tell_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Lo
         log.info("%s (%s): everybody was told before", alert.kind, alert.about)
         return
     log.warning("%s", plain_text(alert, [channel.name for channel in waiting]))
-    told = [channel.name for channel in waiting if _told(channel, alert, log)]
+    sent = [channel.name for channel in waiting if _send(channel, alert, log)]
     try:
-        record(ledger, alert, told, run_id, first=before is None)
+        record_alert(ledger, alert, sent, run_id, first=before is None)
     except AirworthyError as error:
         log.warning("the alert could not be written down, and may be told again:\n%s", error)
 
 
-def _told(channel: Channel, alert: Alert, log: Log) -> bool:
-    """Send the alert by one channel; say whether that went well."""
+def _send(channel: Channel, alert: Alert, log: Log) -> bool:
+    """Send the alert by one channel and return whether that succeeded."""
     try:
         notifier_for(channel, alert).notify({})
-    # Each provider has errors of its own, and none of them is a reason to fail a run or to hide another channel.
+    # Each provider has its own errors. None of them may fail a run or stop another channel.
     except Exception as error:
         log.error("%s could not be told: %s: %s", channel.name, type(error).__name__, error)
         return False

@@ -1,4 +1,4 @@
-"""An alert as Slack, e-mail and webhooks want it. Pure."""
+"""An alert in the forms of Slack, e-mail and webhooks. Pure."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from airworthy.alerts.alert import Alert
 
 _SIGNS = {"critical": ":rotating_light:", "warning": ":warning:"}
-# Slack refuses a message whose parts are longer.
+# Slack refuses longer parts of a message.
 _TITLE, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10
 
 
 def slack_text(alert: Alert) -> str:
-    """Return what Slack shows in a notification."""
+    """Return the text of Slack's notification."""
     return _slack(f"{_SIGNS[alert.severity]} {alert.title}")
 
 
 def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
-    """Return the message in Slack's Block Kit: title, text, facts, what to do next, and where the evidence is."""
+    """Return the message in Slack's Block Kit: title, text, facts, next step, evidence."""
     title = _cut(f"{_SIGNS[alert.severity]} {alert.title}", _TITLE)
     facts = [
         _markdown(f"*{_slack(name)}*\n{_slack(value)}", _FIELD)
         for name, value in list(alert.facts.items())[:_FIELDS]
     ]
-    links = "\n".join(_slack_link(name, place) for name, place in alert.links.items())
+    links = "\n".join(_slack_link(name, link) for name, link in alert.links.items())
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
         {"type": "section", "text": _markdown(_slack(alert.text), _SECTION)},
@@ -44,7 +44,7 @@ def email_subject(alert: Alert) -> str:
 def email_html(alert: Alert) -> str:
     """Return the body of the e-mail."""
     rows = [(name, escape(value)) for name, value in alert.facts.items()]
-    rows += [(name, _html_link(place)) for name, place in alert.links.items()]
+    rows += [(name, _html_link(link)) for name, link in alert.links.items()]
     table = "".join(
         f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows
     )
@@ -54,13 +54,13 @@ def email_html(alert: Alert) -> str:
 
 
 def webhook_json(alert: Alert) -> dict[str, Any]:
-    """Return the body for a webhook: the whole alert, and the key by which its receiver knows a repetition."""
+    """Return the body for a webhook: the whole alert, and a key that is the same for a repetition."""
     return {"key": f"{alert.model}:{alert.key}", **alert.model_dump(mode="json")}
 
 
-def plain_text(alert: Alert, told: Iterable[str]) -> str:
-    """Return the alert for a log, and who is told."""
-    names = ", ".join(told) or "nobody: the environment has no channel for it"
+def plain_text(alert: Alert, channels: Iterable[str]) -> str:
+    """Return the alert for a log, with the names of its channels."""
+    names = ", ".join(channels) or "nobody: the environment has no channel for it"
     return "\n".join([*alert.lines, f"  told: {names}"])
 
 
@@ -68,26 +68,26 @@ def _slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _markdown(text: str, most: int) -> dict[str, str]:
-    return {"type": "mrkdwn", "text": _cut(text, most)}
+def _markdown(text: str, limit: int) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": _cut(text, limit)}
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _slack_link(name: str, place: str) -> str:
+def _slack_link(name: str, link: str) -> str:
     return (
-        f"<{_slack(place)}|{_slack(name)}>"
-        if _is_address(place)
-        else f"{_slack(name)}: `{_slack(place)}`"
+        f"<{_slack(link)}|{_slack(name)}>"
+        if _is_address(link)
+        else f"{_slack(name)}: `{_slack(link)}`"
     )
 
 
-def _html_link(place: str) -> str:
-    shown = escape(place)
-    return f'<a href="{shown}">{shown}</a>' if _is_address(place) else f"<code>{shown}</code>"
+def _html_link(link: str) -> str:
+    shown = escape(link)
+    return f'<a href="{shown}">{shown}</a>' if _is_address(link) else f"<code>{shown}</code>"
 
 
-def _is_address(place: str) -> bool:
-    return place.startswith(("http://", "https://"))
+def _is_address(link: str) -> bool:
+    return link.startswith(("http://", "https://"))

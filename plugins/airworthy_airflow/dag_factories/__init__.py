@@ -1,1 +1,1 @@
-"""One DAG of each kind for a model, made from its spec: all that the files in ``dags/`` call."""
+"""Builds one DAG of each kind from a model's spec, for the files in ``dags/``."""

@@ -34,7 +34,7 @@ PARAMS = {
 
 
 def build_monitor_dag(spec: ModelSpec, environment: Environment) -> DAG:
-    """Return ``<model>__monitor``: collect, the checks, a decision, and the training that it may trigger."""
+    """Return ``<model>__monitor``: collect, check, decide, and trigger a training if decided."""
     schedule = spec.monitor.schedule
     with DAG(
         dag_id=f"{spec.model}__monitor",
@@ -55,27 +55,27 @@ def build_monitor_dag(spec: ModelSpec, environment: Environment) -> DAG:
 
 def _tasks(model: str) -> None:
     collect = CollectOperator(task_id="collect", model=model)
-    # Data that are late may be none at all, and then nothing can be collected.
+    # Late data may mean no data, and then nothing can be collected.
     age = CheckAgeOperator(task_id="check_age", model=model, trigger_rule="all_done")
     data = CheckDataOperator(task_id="check_data", model=model)
-    handed = {"data_check": data.output}
+    inputs = {"data_check": data.output}
     checks = {
-        "skew": CheckSkewOperator(task_id="check_skew", model=model, handed=handed),
-        "drift": CheckDriftOperator(task_id="check_drift", model=model, handed=handed),
+        "skew": CheckSkewOperator(task_id="check_skew", model=model, inputs=inputs),
+        "drift": CheckDriftOperator(task_id="check_drift", model=model, inputs=inputs),
         "performance": CheckPerformanceOperator(
-            task_id="check_performance", model=model, handed=handed
+            task_id="check_performance", model=model, inputs=inputs
         ),
     }
-    found = {name: check.output for name, check in checks.items()}
-    decide = DecideOperator(task_id="decide", model=model, handed={**handed, **found})
-    # A decision whose run was killed before it triggered is acted upon by the next run, which decides nothing itself.
+    signals = {name: check.output for name, check in checks.items()}
+    decide = DecideOperator(task_id="decide", model=model, inputs={**inputs, **signals})
+    # A run may be killed between its decision and the trigger. The next run then acts on the decision.
     trigger = TriggerRetrainingOperator(
         task_id="trigger_retraining",
         model=model,
         data_check=data.output,
         trigger_rule="none_failed",
     )
-    # Whose output a task is handed, that it comes after: what is left to say is the rest.
+    # An input makes a task wait for its operator. These edges have no input.
     collect >> [data, age]
     decide >> trigger
 
@@ -91,25 +91,25 @@ def _doc(spec: ModelSpec) -> str:
             f"A signal in {rules.persist} windows starts `{spec.model}__train` with the reason `drift` or "
             f"`performance`, {format_duration(rules.cooldown)} after the last training at the earliest. After "
             f"{rules.max_rejected_in_a_row} refused challengers in a row it fails instead: a person has to look.",
-            _told(spec),
+            _alerts(spec),
             f"Every decision: `airworthy ledger {spec.model}`. Reports and curves: the champion's run in MLflow, "
             "folder `monitoring`.",
         ]
     )
 
 
-def _told(spec: ModelSpec) -> str:
+def _alerts(spec: ModelSpec) -> str:
     rules = spec.alerts
     limits = (
         ("a champion whose data ended more than {} ago", rules.champion_max_age),
         ("no new data for more than {}", rules.data_max_delay),
         ("a run that has not succeeded {} after it was queued", rules.late_after),
     )
-    told = "; ".join(
+    kinds = "; ".join(
         words.format(format_duration(limit)) for words, limit in limits if limit is not None
     )
     return (
-        f"By the environment's channels people are told of drift and trips, and of {told}."
-        if told
+        f"By the environment's channels people are told of drift and trips, and of {kinds}."
+        if kinds
         else ""
     )

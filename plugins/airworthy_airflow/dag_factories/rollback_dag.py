@@ -30,7 +30,7 @@ PARAMS = {
 def build_rollback_dag(spec: ModelSpec) -> DAG:
     """Return ``<model>__rollback``: one task, started by a person.
 
-    It is never paused at first: in an emergency, a run that silently waits for a toggle would be no help.
+    It is not paused at first: in an emergency, a run must not wait in silence for a toggle.
     """
     with DAG(
         dag_id=f"{spec.model}__rollback",

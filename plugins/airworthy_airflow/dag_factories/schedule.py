@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train_schedule(spec: ModelSpec) -> BaseTimetable | list[Asset] | None:
-    """Return the schedule of a model's train DAG; None: it is only started by hand or by trigger.
+    """Return the schedule of a model's train DAG. None: it runs only by hand or by trigger.
 
     Raises:
         ValueError: when Airflow does not take the asset.
@@ -32,12 +32,11 @@ def train_schedule(spec: ModelSpec) -> BaseTimetable | list[Asset] | None:
 
 
 def asset_of(declared: SourceAsset) -> Asset:
-    """Return a source's asset as Airflow knows it: name and URI stand for each other where only one is given.
+    """Return a source's asset as Airflow's object. Airflow fills in the name or the URI where one is missing.
 
     Raises:
-        ValueError: when Airflow does not take it, as with a URI that breaks a rule of its scheme.
+        ValueError: when Airflow refuses it, for example for a URI against the rules of its scheme.
     """
     from airflow.sdk import Asset
 
-    given = declared.model_dump(exclude_none=True)
-    return Asset(**given)
+    return Asset(**declared.model_dump(exclude_none=True))

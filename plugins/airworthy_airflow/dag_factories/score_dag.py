@@ -26,7 +26,13 @@ PARAMS = {
 
 
 def build_score_dag(spec: ModelSpec, score: Score, environment: Environment) -> DAG:
-    """Return ``<model>__score``: ``ingest_inputs >> score``, as the spec's ``score`` part says."""
+    """Return ``<model>__score``: ``ingest_inputs >> score``, as the spec's ``score`` part says.
+
+    Args:
+        spec: The model's spec.
+        score: The spec's ``score`` part.
+        environment: The environment, with its channels.
+    """
     schedule = score.schedule
     with DAG(
         dag_id=f"{spec.model}__score",
@@ -42,7 +48,7 @@ def build_score_dag(spec: ModelSpec, score: Score, environment: Environment) -> 
     ) as dag:
         inputs = IngestInputsOperator(task_id="ingest_inputs", model=spec.model)
         inputs >> ScoreOperator(
-            task_id="score", model=spec.model, handed={"scoring_inputs": inputs.output}
+            task_id="score", model=spec.model, inputs={"scoring_inputs": inputs.output}
         )
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag

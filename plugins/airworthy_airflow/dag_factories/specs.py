@@ -1,4 +1,4 @@
-"""The model specs as the DAG files want them."""
+"""The model specs for the DAG files."""
 
 from __future__ import annotations
 
@@ -9,33 +9,30 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
 from airworthy.spec.faults import Fault, shorten
-from airworthy.spec.loading import FoundSpec
+from airworthy.spec.loading import SpecFolder
 from airworthy_airflow.dag_factories.schedule import asset_of
 
 
 class BrokenSpecsError(TerminalError):
-    """One or more specs are broken; the message lists every fault of each."""
+    """One or more specs are broken. The message lists every fault of each."""
 
     consequence = "these models have no DAGs until their specs are repaired; every other model's DAGs keep running."
 
 
 def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
-    """Return the specs whose ``<model>__<suffix>`` DAGs are wanted; broken specs are left out.
+    """Return the specs for the ``<model>__<suffix>`` DAGs. Broken specs are left out.
 
     Args:
-        suffix: What follows ``__`` in the DAGs' ids.
-        only_dag_id: The DAG that a task's process runs: then only its spec is read. None: every one, by name.
+        suffix: The part of the DAGs' ids after ``__``.
+        only_dag_id: The DAG of a task's process: only its spec is read. None: every spec, by name.
     """
     models = load_environment().models
     if only_dag_id is None:
-        return [
-            found.spec
-            for found in _found_specs(models, _fingerprint(models))
-            if found.spec is not None
-        ]
-    model, found_suffix, rest = only_dag_id.partition(f"__{suffix}")
-    if not found_suffix or rest:
+        folders = _spec_folders(models, _fingerprint(models))
+        return [folder.spec for folder in folders if folder.spec is not None]
+    if not only_dag_id.endswith(f"__{suffix}"):
         return []
+    model = only_dag_id.removesuffix(f"__{suffix}")
     try:
         return [load_spec(models / model / "model.yaml")]
     except SpecError:
@@ -43,13 +40,10 @@ def specs_for(suffix: str, only_dag_id: str | None) -> list[ModelSpec]:
 
 
 def broken_specs_error() -> BrokenSpecsError | None:
-    """Return the error that names every fault of every broken spec, or None."""
+    """Return an error with every fault of every broken spec, or None."""
     models = load_environment().models
-    errors = [
-        found.error
-        for found in _found_specs(models, _fingerprint(models))
-        if found.error is not None
-    ]
+    folders = _spec_folders(models, _fingerprint(models))
+    errors = [folder.error for folder in folders if folder.error is not None]
     if not errors:
         return None
     faults = "\n".join(error.problem for error in errors)
@@ -65,26 +59,27 @@ def _fingerprint(models: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @lru_cache(maxsize=1)
-def _found_specs(models: Path, fingerprint: tuple[tuple[str, int, int], ...]) -> list[FoundSpec]:
-    # Several DAG files ask for the same specs in one process: the unchanged ones are read once.
-    return [_as_airflow_takes_it(found) for found in find_specs(models)]
+def _spec_folders(models: Path, fingerprint: tuple[tuple[str, int, int], ...]) -> list[SpecFolder]:
+    # Several DAG files need the same specs in one process. Unchanged ones are read once.
+    del fingerprint  # part of the cache's key
+    return [_checked_by_airflow(folder) for folder in find_specs(models)]
 
 
-def _as_airflow_takes_it(found: FoundSpec) -> FoundSpec:
-    """Return a spec as broken when it names an asset that Airflow does not take: only Airflow knows its own rules."""
-    declared = found.spec.ingest.asset if found.spec is not None else None
+def _checked_by_airflow(folder: SpecFolder) -> SpecFolder:
+    """Return a spec as broken when Airflow refuses its asset: only Airflow knows its own rules."""
+    declared = folder.spec.ingest.asset if folder.spec is not None else None
     if declared is None:
-        return found
+        return folder
     try:
         asset_of(declared)
     except ValueError as error:
         received = shorten(declared.model_dump(exclude_none=True))
         fault = Fault(
-            str(found.path),
+            str(folder.path),
             "ingest.asset",
             f"Airflow refuses it: {error}",
             received,
             "an asset as its DAG has it",
         )
-        return FoundSpec(found.path, None, SpecError(found.path, [fault]))
-    return found
+        return SpecFolder(folder.path, None, SpecError(folder.path, [fault]))
+    return folder

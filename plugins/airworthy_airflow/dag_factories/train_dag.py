@@ -93,12 +93,12 @@ def _tasks(spec: ModelSpec, rules: ReleaseRules) -> None:
     model = spec.model
     ingest = IngestOperator(task_id="ingest", model=model)
     dataset = ingest.output
-    validate = ValidateOperator(task_id="validate", model=model, handed={"dataset": dataset})
-    train = TrainOperator(task_id="train", model=model, handed={"dataset": dataset})
+    validate = ValidateOperator(task_id="validate", model=model, inputs={"dataset": dataset})
+    train = TrainOperator(task_id="train", model=model, inputs={"dataset": dataset})
     trained = {"dataset": dataset, "challenger": train.output}
-    evaluate = EvaluateOperator(task_id="evaluate", model=model, handed=trained)
+    evaluate = EvaluateOperator(task_id="evaluate", model=model, inputs=trained)
     judged = {**trained, "validation": validate.output, "verdict": evaluate.output}
-    register = RegisterOperator(task_id="register", model=model, handed=judged)
+    register = RegisterOperator(task_id="register", model=model, inputs=judged)
     candidate = {**trained, "verdict": evaluate.output, "version": register.output}
     with TaskGroup(
         "release", tooltip="Parity in staging, approval, rollout, production"
@@ -110,7 +110,7 @@ def _tasks(spec: ModelSpec, rules: ReleaseRules) -> None:
 def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]) -> None:
     """Make the tasks of a release, one after the other; which there are is the rules' choice."""
     model = spec.model
-    staging = DeployStagingOperator(task_id="deploy_staging", model=model, handed=candidate)
+    staging = DeployStagingOperator(task_id="deploy_staging", model=model, inputs=candidate)
     checked = {**candidate, "parity": staging.output}
     path: list[BaseOperator] = [staging]
     if rules.approval == "required":
@@ -118,21 +118,21 @@ def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]
             ApproveOperator(
                 task_id="approve",
                 model=model,
-                handed=checked,
+                inputs=checked,
                 approvers=spec.release.approvers,
                 response_timeout=rules.approval_timeout,
             )
         )
     watched = {key: candidate[key] for key in ("verdict", "version")}
     path += [
-        RolloutOperator(task_id=f"rollout_{step}", model=model, handed=watched, step=step)
-        for step in rules.watched_steps
+        RolloutOperator(task_id=f"rollout_{step}", model=model, inputs=watched, step=step)
+        for step in rules.guarded_steps
     ]
-    path.append(DeployProductionOperator(task_id="deploy_production", model=model, handed=checked))
+    path.append(DeployProductionOperator(task_id="deploy_production", model=model, inputs=checked))
     chain(*path)
-    if rules.watched_steps:
+    if rules.guarded_steps:
         end = EndRolloutOperator(
-            task_id="end_rollout", model=model, handed=watched, step=rules.watched_steps[-1]
+            task_id="end_rollout", model=model, inputs=watched, step=rules.guarded_steps[-1]
         )
         # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand. Then
         # the tasks that had not run are skipped, and a run that ends with them would count as a success.

@@ -9,7 +9,7 @@ from airworthy_airflow.spec_text import gate_text, guard_text, rollout_text
 
 
 def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
-    """Return the train DAG's page as Markdown: what it does, what it takes to fly, how it takes over, where to look."""
+    """Return the train DAG's page as Markdown: purpose, gates, release, and where to look."""
     lines = [
         f"## {spec.model}: train",
         spec.description,
@@ -65,7 +65,7 @@ def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
             f"{format_duration(rules.approval_timeout)} counts as a rejection"
         )
     lines.append(rollout_text(rules))
-    if rules.watched_steps:
+    if rules.guarded_steps:
         lines.append(
             f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion"
         )

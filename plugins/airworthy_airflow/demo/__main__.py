@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from airworthy.errors import AirworthyError
-from airworthy_airflow.demo.story import tell
+from airworthy_airflow.demo.story import play
 from airworthy_airflow.stack.control import up
 from airworthy_airflow.stack.layout import load_layout
 
@@ -21,7 +21,7 @@ def main() -> int:
     try:
         layout, console = load_layout(), Console()
         up(layout, console, dict(os.environ))
-        tell(layout, console)
+        play(layout, console)
     except AirworthyError as error:
         print(error, file=sys.stderr)
         return 1

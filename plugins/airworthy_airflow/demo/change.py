@@ -1,4 +1,4 @@
-"""Which change of the simulated world the second act lives through. Pure."""
+"""The change of the simulated source in the second act. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from airworthy.spec.sources_part import SimulatorSource
 
 WEEK = timedelta(weeks=1)
 MOST_WEEKS = 3
-"""For how long after the change the monitor may look, week by week, before the act gives up."""
+"""The monitor checks this many weeks after the change. Then the act gives up."""
 
 
 def find_change(spec: ModelSpec, champion_as_of: datetime | None, today: date) -> date:
-    """Return the first day of another world: the next one that the champion has not seen, with a week before it.
+    """Return the first day of the next change that the champion has not seen, with a week before it.
 
-    So an act that is played again goes on in time, and one that was broken off is played again.
+    A repeated act goes on in time. An interrupted act is played again.
 
     Args:
-        spec: The model's, with a simulated source.
-        champion_as_of: Up to when the champion's training saw data; None when there is no champion.
-        today: The current UTC day: runs see whole days of the past only.
+        spec: The model's spec, with a simulated source.
+        champion_as_of: The end of the champion's training data; None without a champion.
+        today: The current UTC day. Runs see only days before it.
 
     Raises:
-        TerminalError: when the model's world does not change any more before today.
+        TerminalError: when the source does not change any more before today.
     """
     source, first = spec.ingest.source, spec.start + spec.train.lookback
     seen = champion_as_of.astimezone(UTC).date() if champion_as_of is not None else first
@@ -43,5 +43,5 @@ def find_change(spec: ModelSpec, champion_as_of: datetime | None, today: date) -
 
 
 def week_from(day: date) -> Window:
-    """Return the seven days that begin with one."""
+    """Return the seven days from a day on."""
     return Window.ending(midnight(day) + WEEK, WEEK)

@@ -1,4 +1,4 @@
-"""Showing a run's tasks as they go."""
+"""Shows the tasks of a run while it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         "collect", "check_data", "check_skew", "check_drift", "check_performance", "decide", "trigger_retraining",
     ),
 }  # fmt: skip
-"""The tasks to show of a DAG, by what follows ``__`` in its id; further ones are shown below these."""
+"""The tasks to show first, by the part of the DAG's id after ``__``. Others are shown below these."""
 _STYLES = {
     "success": "green",
     "failed": "red",
@@ -39,19 +39,19 @@ def follow_run(airflow: AirflowApi, dag_id: str, run_id: str, console: Console) 
     """Show every task of a run until it ends.
 
     Args:
-        airflow: Where it runs.
-        dag_id: Its DAG.
+        airflow: The Airflow of the run.
+        dag_id: The DAG.
         run_id: The run.
-        console: Where to show it: as one table on a terminal, else line by line.
+        console: The console: one table on a terminal, lines elsewhere.
 
     Raises:
-        TerminalError: when the run fails; with the failing task's log.
+        TerminalError: when the run fails. It has the failed task's log.
     """
     order = ORDERS[dag_id.rpartition("__")[2]]
-    shown, watch = (
+    display, watch = (
         _live(console, order) if console.is_terminal else (nullcontext(), _lines(console, order))
     )
-    with shown:
+    with display:
         state = wait_for_run(
             airflow, dag_id, run_id, within_seconds=RUN_WITHIN_SECONDS, watch=watch
         )
@@ -71,9 +71,9 @@ def _live(
 
 
 def _table(tasks: Tasks, order: tuple[str, ...]) -> Table:
-    found = dict.fromkeys(order) | {task.task_id: task for task in tasks}
+    rows = dict.fromkeys(order) | {task.task_id: task for task in tasks}
     table = Table("task", "state", "try", "seconds", box=None)
-    for name, task in found.items():
+    for name, task in rows.items():
         state = _state(task)
         tries = "" if task is None else str(task.try_number or "")
         seconds = "" if task is None or task.duration is None else f"{task.duration:.1f}"
@@ -82,13 +82,13 @@ def _table(tasks: Tasks, order: tuple[str, ...]) -> Table:
 
 
 def _lines(console: Console, order: tuple[str, ...]) -> Callable[[Tasks], None]:
-    seen: dict[str, str] = {}
+    shown: dict[str, str] = {}
 
     def watch(tasks: Tasks) -> None:
         for task in sorted(tasks, key=lambda task: [*order, task.task_id].index(task.task_id)):
             state = _state(task)
-            if state not in ("waiting", "scheduled", "queued", seen.get(task.task_id)):
-                seen[task.task_id] = state
+            if state not in ("waiting", "scheduled", "queued", shown.get(task.task_id)):
+                shown[task.task_id] = state
                 seconds = "" if task.duration is None else f"  {task.duration:.1f} s"
                 console.print(f"  {task.task_id:26} {state}{seconds}", highlight=False)
 

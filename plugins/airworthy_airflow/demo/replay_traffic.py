@@ -1,4 +1,4 @@
-"""Traffic of simulated days: their rows go to the model server as everybody's do, and their labels afterwards."""
+"""Replays simulated days: sends their rows to the model server, and their labels afterwards."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ BATCH_ROWS = 250
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """Days whose rows were answered: the requests' ids, the versions that answered, and how many rows there were."""
+class ReplayedDays:
+    """Answered days: the requests' ids, the versions of the answers, and the number of rows."""
 
     window: Window
     requests: tuple[str, ...]
@@ -25,8 +25,13 @@ class Replayed:
     rows: int
 
 
-def replay(job: Job, server: ServerClient, window: Window) -> Replayed:
-    """Ask the champion about every row of a window's days, in order of time, and send each day's labels after it.
+def replay(job: Job, server: ServerClient, window: Window) -> ReplayedDays:
+    """Send every row of a window to the champion, in order of time, and each day's labels after the day.
+
+    Args:
+        job: The model's job, with its source.
+        server: The model server.
+        window: The days.
 
     Raises:
         TerminalError: when the server refuses the rows or the labels.
@@ -44,15 +49,13 @@ def replay(job: Job, server: ServerClient, window: Window) -> Replayed:
         rows = conform(raw, ingest, day).rows.sort(ingest.event_time)
         labels = []
         for batch in rows.iter_slices(BATCH_ROWS):
-            answer = server.ask_champion(job.spec.model, batch.drop(ingest.label))
+            answer = server.predict_champion(job.spec.model, batch.drop(ingest.label))
             requests.append(answer["id"])
             versions.add(answer["version"])
             labels += [
                 (prediction_id(answer["id"], row), label)
                 for row, label in enumerate(batch[ingest.label])
             ]
-        server.send_labels(
-            job.spec.model, [(id, label) for id, label in labels if label is not None]
-        )
+        server.send_labels(job.spec.model, [pair for pair in labels if pair[1] is not None])
         count += rows.height
-    return Replayed(window, tuple(requests), tuple(sorted(versions, key=int)), count)
+    return ReplayedDays(window, tuple(requests), tuple(sorted(versions, key=int)), count)

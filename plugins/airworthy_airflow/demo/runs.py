@@ -134,17 +134,23 @@ def wait_for_run(
 
 
 def task_instances(airflow: AirflowApi, dag_id: str, run_id: str) -> list[TaskInstanceResponse]:
-    """Return a run's task instances."""
+    """Return a run's task instances.
+
+    Args:
+        airflow: The Airflow of the run.
+        dag_id: The DAG.
+        run_id: The run.
+    """
     return TaskInstanceApi(airflow).get_task_instances(dag_id, run_id).task_instances
 
 
 def return_value(airflow: AirflowApi, dag_id: str, run_id: str, task_id: str) -> Any:
-    """Return what a task handed over.
+    """Return the output of a task.
 
     Args:
-        airflow: Where it ran.
-        dag_id: Its DAG.
-        run_id: Its run.
+        airflow: The Airflow of the run.
+        dag_id: The DAG.
+        run_id: The run.
         task_id: The task.
     """
     entry = XComApi(airflow).get_xcom_entry(dag_id, task_id, run_id, "return_value")
@@ -158,7 +164,13 @@ def return_value(airflow: AirflowApi, dag_id: str, run_id: str, task_id: str) ->
 
 
 def failed_logs(airflow: AirflowApi, dag_id: str, run_id: str) -> str:
-    """Return the logs of a run's failed tasks."""
+    """Return the logs of a run's failed tasks.
+
+    Args:
+        airflow: The Airflow of the run.
+        dag_id: The DAG.
+        run_id: The run.
+    """
     failed = [task for task in task_instances(airflow, dag_id, run_id) if task.state == "failed"]
     return "\n\n".join(f"log of {task.task_id}:\n{task_log(airflow, task)}" for task in failed)
 

@@ -1,7 +1,7 @@
-"""The second act: the world changes, the monitor notices, and a model of the new world takes over.
+"""The second act: the simulated source changes, the monitor detects it, a new model takes over.
 
-A model's simulated days are lived through week by week: its champion is asked about every row, the labels come in, and
-on the morning after, the monitor looks. What the answers were worth is read from the prediction log, at the end.
+The act replays simulated days week by week: the champion answers every row, the labels come in, and the
+monitor checks the week. At the end the prediction log tells the metrics of the answers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from airworthy.handover import DriftDecision, RunRequest, ShiftCheck, Window
 from airworthy_airflow.airflow_api import AirflowApi
 from airworthy_airflow.demo.change import MOST_WEEKS, WEEK, find_change, week_from
 from airworthy_airflow.demo.follow import follow_run
-from airworthy_airflow.demo.replay_traffic import Replayed, replay
+from airworthy_airflow.demo.replay_traffic import ReplayedDays, replay
 from airworthy_airflow.demo.runs import return_value, start_run
-from airworthy_airflow.demo.served_quality import Quality, served_quality
+from airworthy_airflow.demo.served_quality import ServedQuality, served_quality
 from airworthy_airflow.demo.text import say
 
 if TYPE_CHECKING:
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Told:
-    """How the act went.
+class SecondActResult:
+    """The course of the act.
 
     Attributes:
-        change: The first day of the other world.
-        phases: How good the answers were before, during and after.
-        decision: What the monitor decided when it asked for training.
-        monitor_run: The DAG run in which it did.
-        skew: How that window lay against what the old champion was trained on.
-        ignored: The columns that the spec says are not watched.
-        entries: The ledger's entries on the decision, and on the training that it asked for.
+        change: The first day after the change.
+        phases: Metrics of the answers before, during and after.
+        decision: The monitor's decision to train.
+        monitor_run: The DAG run of the decision.
+        skew: The check of its window against the old champion's training data.
+        ignored: The columns that the spec ignores.
+        entries: The ledger's entries on the decision and on the training.
     """
 
     change: date
-    phases: list[Quality]
+    phases: list[ServedQuality]
     decision: DriftDecision
     monitor_run: str
     skew: ShiftCheck
@@ -56,25 +56,25 @@ class SecondAct:
     """One model, on a stack that is up.
 
     Attributes:
-        model: The model's name; its source is simulated, and its world changes.
+        model: The model's name. Its source is simulated and changes.
         airflow: The stack's Airflow.
-        server_url: Its model server.
-        console: Where it is told.
-        weeks: What was asked so far, by phase.
+        server_url: The stack's model server.
+        console: The console for the texts.
+        weeks: The replayed weeks so far, by phase.
     """
 
     model: str
     airflow: AirflowApi
     server_url: str
     console: Console
-    weeks: dict[str, list[Replayed]] = field(default_factory=dict)
+    weeks: dict[str, list[ReplayedDays]] = field(default_factory=dict)
 
-    def play(self) -> Told:
-        """Live through the next change of the world that the champion has not seen.
+    def play(self) -> SecondActResult:
+        """Play the next change of the source that the champion has not seen.
 
         Raises:
-            TerminalError: when a run fails, with the failing task's log; when the monitor asks for no training, the
-                new version does not take over, or the world does not change any more.
+            TerminalError: when a run fails, with the failed task's log; when the monitor triggers no
+                training, the new version does not take over, or the source does not change any more.
             TransientError: when a part cannot be reached.
         """
         from airworthy.job import open_job
@@ -87,25 +87,25 @@ class SecondAct:
         job = open_job(request)
         change = find_change(job.spec, self._champion_as_of(job), since.date())
         with ServerClient(self.server_url) as server:
-            decision = self._live(job, server, change)
-            self._take_over(job, server, decision)
-            self._ask(job, server, "after", week_from(decision.train_as_of.date()))
+            decision = self._replay_until_decision(job, server, change)
+            self._take_over(server, decision)
+            self._replay_week(job, server, "after", week_from(decision.train_as_of.date()))
         phases = served_quality(job.environment, job.spec, since, self.weeks)
-        return self._told(job, change, phases, decision)
+        return self._result(job, change, phases, decision)
 
     def _champion_as_of(self, job: Job) -> datetime | None:
-        from airworthy.registry.mlflow_errors import explained
+        from airworthy.registry.mlflow_errors import mlflow_errors
         from airworthy.registry.registry import open_registry
         from airworthy.registry.tags import AS_OF
 
-        with explained(job.environment):
+        with mlflow_errors(job.environment):
             registry = open_registry(job.environment)
             champion = registry.champion(self.model)
-            tagged = registry.version(self.model, champion).tags if champion is not None else {}
-        return datetime.fromisoformat(tagged[AS_OF]) if AS_OF in tagged else None
+            tags = registry.version(self.model, champion).tags if champion is not None else {}
+        return datetime.fromisoformat(tags[AS_OF]) if AS_OF in tags else None
 
-    def _live(self, job: Job, server: ServerClient, change: date) -> DriftDecision:
-        """Go from week to week until the monitor asks for training; return that decision."""
+    def _replay_until_decision(self, job: Job, server: ServerClient, change: date) -> DriftDecision:
+        """Replay week by week until the monitor triggers a training. Return that decision."""
         if self._champion_as_of(job) is None:
             say(
                 self.console,
@@ -119,7 +119,7 @@ class SecondAct:
                     f"\nFrom {change} on the simulated world is another one (ingest.source in the spec)",
                 )
             week = week_from(change + number * WEEK)
-            self._ask(job, server, "before" if number < 0 else "during", week)
+            self._replay_week(job, server, "before" if number < 0 else "during", week)
             self._run("monitor", {"as_of": f"{week.end:%Y-%m-%d}"})
             decision = self._decision(job, week.end)
             if decision is not None and decision.trigger:
@@ -131,13 +131,13 @@ class SecondAct:
             next_step=f"airworthy ledger {self.model}",
         )
 
-    def _ask(self, job: Job, server: ServerClient, phase: str, week: Window) -> None:
-        asked = replay(job, server, week)
-        self.weeks.setdefault(phase, []).append(asked)
-        versions = " and ".join(asked.versions)
+    def _replay_week(self, job: Job, server: ServerClient, phase: str, week: Window) -> None:
+        replayed = replay(job, server, week)
+        self.weeks.setdefault(phase, []).append(replayed)
+        versions = " and ".join(replayed.versions)
         say(
             self.console,
-            f"\n{week}: {asked.rows:,} deliveries answered by version {versions}; their labels are in",
+            f"\n{week}: {replayed.rows:,} deliveries answered by version {versions}; their labels are in",
         )
 
     def _run(self, kind: str, conf: dict[str, str]) -> None:
@@ -149,17 +149,17 @@ class SecondAct:
     def _decision(self, job: Job, window_end: datetime) -> DriftDecision | None:
         from airworthy.ledger import open_ledger
         from airworthy.monitoring.decision_table import decision_table
-        from airworthy.monitoring.history import decided
+        from airworthy.monitoring.history import find_decision
 
-        decision = decided(open_ledger(job.environment, self.model).entries(), window_end)
+        decision = find_decision(open_ledger(job.environment, self.model).entries(), window_end)
         say(
             self.console,
             decision_table(decision) if decision is not None else "nothing could be judged",
         )
         return decision
 
-    def _take_over(self, job: Job, server: ServerClient, decision: DriftDecision) -> None:
-        """See the training that was asked for to its end, and that its version answers now."""
+    def _take_over(self, server: ServerClient, decision: DriftDecision) -> None:
+        """Follow the triggered training to its end, and check that its version answers."""
         dag_id, run_id = f"{self.model}__train", str(decision.train_run_id)
         say(self.console, f"\nThe monitor has started {dag_id}: run {run_id}")
         follow_run(self.airflow, dag_id, run_id, self.console)
@@ -174,21 +174,23 @@ class SecondAct:
             )
         say(self.console, f"champion: version {decision.champion} -> version {version}")
 
-    def _told(self, job: Job, change: date, phases: list[Quality], decision: DriftDecision) -> Told:
+    def _result(
+        self, job: Job, change: date, phases: list[ServedQuality], decision: DriftDecision
+    ) -> SecondActResult:
         from airworthy.ledger import open_ledger
         from airworthy.ledger.events import RetrainingDecision
         from airworthy.ledger.ledger_queries import of_kind
 
         entries = open_ledger(job.environment, self.model).entries()
-        decided = of_kind(entries, RetrainingDecision)
-        [asked] = [entry for entry in decided if entry.event.decision.digest == decision.digest]
-        skew = return_value(self.airflow, f"{self.model}__monitor", asked.run_id, "check_skew")
-        return Told(
+        decisions = of_kind(entries, RetrainingDecision)
+        [decided] = [each for each in decisions if each.event.decision.digest == decision.digest]
+        skew = return_value(self.airflow, f"{self.model}__monitor", decided.run_id, "check_skew")
+        return SecondActResult(
             change,
             phases,
             decision,
-            asked.run_id,
+            decided.run_id,
             ShiftCheck.model_validate(skew),
             job.spec.monitor.drift.ignore,
-            [asked, *(entry for entry in entries if entry.run_id == decision.train_run_id)],
+            [decided, *(entry for entry in entries if entry.run_id == decision.train_run_id)],
         )

@@ -1,4 +1,4 @@
-"""How good the answers were that went out: the prediction log, joined with the labels that came in since."""
+"""Metrics of the answers that were sent: the prediction log joined with the labels."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 from airworthy.environment import Environment
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
-from airworthy_airflow.demo.replay_traffic import Replayed
+from airworthy_airflow.demo.replay_traffic import ReplayedDays
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What some days' answers turned out to be worth.
+class ServedQuality:
+    """Metrics of the answers of some days.
 
     Attributes:
         phase: ``before``, ``during`` or ``after``.
-        window: The days that were asked about.
-        versions: The versions that answered, as the log says.
-        answers: How many answers the log holds that have a label.
-        metrics: The task's metrics over them.
+        window: The days.
+        versions: The versions in the log.
+        answers: Number of logged answers with a label.
+        metrics: The task's metrics over these.
     """
 
     phase: str
@@ -39,15 +39,15 @@ def served_quality(
     environment: Environment,
     spec: ModelSpec,
     since: datetime,
-    phases: Mapping[str, Sequence[Replayed]],
-) -> list[Quality]:
-    """Collect the prediction log and judge the answers of each phase that has any.
+    phases: Mapping[str, Sequence[ReplayedDays]],
+) -> list[ServedQuality]:
+    """Collect the prediction log and measure the answers of each phase with answers.
 
     Args:
-        environment: Where the log is.
-        spec: The model's; a regression.
-        since: UTC; when the first of the phases' requests was sent, or earlier.
-        phases: The replayed days by the phase's name.
+        environment: The environment of the log.
+        spec: The spec of a regression model.
+        since: UTC, not later than the first request of the phases.
+        phases: The replayed days by the name of the phase.
 
     Raises:
         TerminalError: when the log cannot be read.
@@ -61,7 +61,9 @@ def served_quality(
     return [_quality(name, spec, weeks, rows) for name, weeks in phases.items() if weeks]
 
 
-def _quality(name: str, spec: ModelSpec, weeks: Sequence[Replayed], rows: pl.DataFrame) -> Quality:
+def _quality(
+    name: str, spec: ModelSpec, weeks: Sequence[ReplayedDays], rows: pl.DataFrame
+) -> ServedQuality:
     import polars as pl
 
     from airworthy.evaluation.task_metrics import measure
@@ -69,7 +71,7 @@ def _quality(name: str, spec: ModelSpec, weeks: Sequence[Replayed], rows: pl.Dat
     own = rows.filter(
         pl.col("request_id").is_in([request for week in weeks for request in week.requests])
     )
-    return Quality(
+    return ServedQuality(
         phase=name,
         window=Window(start=weeks[0].window.start, end=weeks[-1].window.end),
         versions=tuple(sorted(own["model_version"].unique(), key=int)),

@@ -1,4 +1,4 @@
-"""The demo's story: a model is trained, released and asked; another one's world changes; and what to look at next."""
+"""The demo in two acts: a model is trained, released and used; the source of another one changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airworthy.handover import DatasetRef, Verdict
 from airworthy_airflow.airflow_api import AirflowApi
 from airworthy_airflow.demo.follow import follow_run
 from airworthy_airflow.demo.runs import return_value, start_run
-from airworthy_airflow.demo.second_act import SecondAct, Told
+from airworthy_airflow.demo.second_act import SecondAct, SecondActResult
 from airworthy_airflow.demo.text import quality_table, say, shift_table
 from airworthy_airflow.stack.control import addresses
 from airworthy_airflow.stack.layout import Layout
@@ -23,11 +23,11 @@ from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 MODEL, CHANGING = "delivery_eta", "delivery_drift"
 
 
-def tell(layout: Layout, console: Console) -> None:
+def play(layout: Layout, console: Console) -> None:
     """Play both acts on a stack that is up, and sum up.
 
     Raises:
-        TerminalError: when a run fails, the server does not answer with predictions, or the second act takes another
+        TerminalError: when a run fails, the server does not predict, or the second act takes another
             course.
         TransientError: when a part cannot be reached.
     """
@@ -35,12 +35,18 @@ def tell(layout: Layout, console: Console) -> None:
     say(console, "\n== First act: a model is trained, judged and released")
     example = first_act(layout, airflow, console)
     say(console, f"\n== Second act: the world of {CHANGING} changes")
-    told = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
-    say(console, f"\n{summary(layout, told)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
+    result = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
+    say(console, f"\n{summary(layout, result)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
 
 
 def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
-    """Train and release the demo's model, ask it for predictions; return where its example is."""
+    """Train and release the demo's model and ask it for predictions. Return the address of its example.
+
+    Args:
+        layout: The stack.
+        airflow: Its Airflow.
+        console: The console for the texts.
+    """
     dag_id = f"{MODEL}__train"
     run_id = start_run(airflow, dag_id, {"reason": "api"})
     say(console, f"Started {dag_id} over Airflow's REST API: run {run_id}")
@@ -63,7 +69,7 @@ def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
 
 
 def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
-    """Send the served model its own example; return where the example is and the answer.
+    """Send the served model its own example. Return the example's address and the answer.
 
     Raises:
         TerminalError: when the answer is no prediction.
@@ -88,33 +94,33 @@ def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
     return example, {"version": answer.headers.get("x-model-version"), **answer.json()}
 
 
-def summary(layout: Layout, told: Told) -> str:
-    """Return the second act's figures, and where their evidence is."""
+def summary(layout: Layout, result: SecondActResult) -> str:
+    """Return the second act's figures and the addresses of their evidence."""
     from airworthy.cli.ledger_lines import ledger_line
 
-    decision, skew = told.decision, told.skew
+    decision, skew = result.decision, result.skew
     return "\n".join(
         [
             f"Answers of {decision.model} that went out, against the labels that came in "
-            f"(the world changed on {told.change}):",
-            quality_table(told.phases),
+            f"(the world changed on {result.change}):",
+            quality_table(result.phases),
             "",
             f"What had moved by {decision.window_start:%Y-%m-%d}, against {skew.reference}:",
-            shift_table(skew, told.ignored),
+            shift_table(skew, result.ignored),
             "",
             f"Reason    {decision.told}",
-            f"Evidence  {_monitor_page(layout, told)}",
+            f"Evidence  {_monitor_page(layout, result)}",
             f"          {layout.url('mlflow')}/#/models/{decision.model}/versions/{decision.champion}"
             "   (its run: folder monitoring)",
             f"          {skew.report}   (Evidently's page)",
             "Ledger",
-            *(ledger_line(entry) for entry in told.entries),
+            *(ledger_line(entry) for entry in result.entries),
         ]
     )
 
 
-def _monitor_page(layout: Layout, told: Told) -> str:
-    return f"{layout.url('airflow')}/dags/{told.decision.model}__monitor/runs/{quote(told.monitor_run, safe='')}"
+def _monitor_page(layout: Layout, result: SecondActResult) -> str:
+    return f"{layout.url('airflow')}/dags/{result.decision.model}__monitor/runs/{quote(result.monitor_run, safe='')}"
 
 
 def _next(layout: Layout, example: str) -> str:

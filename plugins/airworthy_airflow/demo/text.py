@@ -1,4 +1,4 @@
-"""The demo's words: what it says, and its tables as plain text."""
+"""The demo's texts, and its tables as plain text."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from collections.abc import Collection, Sequence
 from rich.console import Console
 
 from airworthy.handover import Shift, ShiftCheck
-from airworthy_airflow.demo.served_quality import Quality
+from airworthy_airflow.demo.served_quality import ServedQuality
 
 METRICS = ("rmse", "mae")
 MOST_COLUMNS = 5
 
 
 def say(console: Console, text: str) -> None:
-    """Print text as it is: no markup, no colours, no line breaks of the console's own."""
+    """Print text unchanged: no markup, no colours, no line breaks by the console."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def quality_table(found: Sequence[Quality]) -> str:
-    """Return one line a phase: its days, the version that answered, how many answers, and the metrics."""
+def quality_table(phases: Sequence[ServedQuality]) -> str:
+    """Return one line for each phase: days, version, number of answers, metrics."""
     head = f"{'':<8}{'days':<26}{'version':>8}{'answers':>10}" + "".join(
         f"{name:>9}" for name in METRICS
     )
-    return "\n".join([head, *(_quality_line(each) for each in found)])
+    return "\n".join([head, *(_quality_line(each) for each in phases)])
 
 
-def _quality_line(quality: Quality) -> str:
+def _quality_line(quality: ServedQuality) -> str:
     values = [quality.metrics.get(name) for name in METRICS]
-    told = "".join(f"{'-' if value is None else f'{value:.2f}':>9}" for value in values)
+    columns = "".join(f"{'-' if value is None else f'{value:.2f}':>9}" for value in values)
     versions = ", ".join(quality.versions)
-    return f"{quality.phase:<8}{quality.window!s:<26}{versions:>8}{quality.answers:>10,}{told}"
+    return f"{quality.phase:<8}{quality.window!s:<26}{versions:>8}{quality.answers:>10,}{columns}"
 
 
 def shift_table(check: ShiftCheck, ignored: Collection[str]) -> str:
-    """Return the columns that had moved most, each by its greatest shift: those that count first.
+    """Return the columns with the greatest shifts, the drifted ones first.
 
     Args:
-        check: How the window lay against the reference.
-        ignored: Columns that the spec says are not watched.
+        check: The check of a window against its reference.
+        ignored: The columns that the spec ignores.
     """
-    worst = {shift.column: shift for shift in sorted(check.shifts, key=_excess)}
+    greatest = {shift.column: shift for shift in sorted(check.shifts, key=_excess)}
     shifts = sorted(
-        worst.values(), key=lambda shift: (shift.column not in check.drifted, -_excess(shift))
+        greatest.values(), key=lambda shift: (shift.column not in check.drifted, -_excess(shift))
     )
     head = f"{'':<9}{'column':<26}{'aspect':<10}{'moved':>8}{'counts from':>13}{'usually':>9}{'of the gain':>13}"
     marks = dict.fromkeys(ignored, "ignored") | dict.fromkeys(check.drifted, "DRIFT")

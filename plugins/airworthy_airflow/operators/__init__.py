@@ -1,4 +1,4 @@
-"""Thin operators: they run a stage and turn its errors into Airflow's. One module for each part of a DAG."""
+"""Thin operators. Each runs a stage and turns its errors into Airflow's; one module for each DAG's part."""
 
 from airworthy_airflow.operators.approve_operator import ApproveOperator
 from airworthy_airflow.operators.monitor_operators import (

@@ -1,4 +1,4 @@
-"""The text for a person who is asked to approve a version. Pure: hand-overs in, Markdown out."""
+"""The text of an approval's question, as Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ class Brief:
     body: str
 
 
-def approval_brief(run: RunRequest, handed: Mapping[str, Any], rules: ReleaseRules) -> Brief:
-    """Return what speaks for and against a version, where to read more, and what an answer does.
+def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRules) -> Brief:
+    """Return the case for and against a version, links, and the effect of each answer.
 
     Args:
-        run: The run that made the version.
-        handed: ``challenger``, ``verdict``, ``version`` and ``parity``, as JSON.
-        rules: How the version would take over.
+        run: The version's training run.
+        inputs: ``challenger``, ``verdict``, ``version`` and ``parity``, as JSON.
+        rules: The release rules.
     """
     verdict, version = (
-        Verdict.model_validate(handed["verdict"]),
-        VersionRef.model_validate(handed["version"]),
+        Verdict.model_validate(inputs["verdict"]),
+        VersionRef.model_validate(inputs["version"]),
     )
     parts = [
         _what(run, verdict, version),
-        _links(ModelRef.model_validate(handed["challenger"]), version),
+        _links(ModelRef.model_validate(inputs["challenger"]), version),
         _reasons(verdict),
         "**Gates**\n\n"
         + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
         "**Metrics** on the same holdout rows\n\n" + _metrics(verdict),
-        _staging(ParityResult.model_validate(handed["parity"])),
+        _staging(ParityResult.model_validate(inputs["parity"])),
         f"**Approve**: {rollout_text(rules)}. **Reject**: everything after this is skipped and the champion stays. No "
         f"answer within {format_duration(rules.approval_timeout)} counts as a rejection.",
     ]
@@ -103,7 +103,7 @@ def _staging(parity: ParityResult) -> str:
 
 
 def _cost(parity: ParityResult) -> str:
-    """Return what loading the version costs, of which an older hand-over says nothing."""
+    """Return the cost of loading the version. Outputs of older versions do not have it."""
     loading, memory, files = parity.load_seconds, parity.memory_mib, parity.size_mib
     facts = (("loading", loading, "s"), ("memory", memory, "MiB"), ("files", files, "MiB"))
     return "".join(
@@ -117,7 +117,7 @@ def _table(head: Sequence[str], rows: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that neither ends a table's cell nor its line."""
+    """Return text that ends neither a table's cell nor its line."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

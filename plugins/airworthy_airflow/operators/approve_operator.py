@@ -1,4 +1,4 @@
-"""Asks a person whether a version may take over, and records the answer."""
+"""Asks a person to approve a version and records the answer."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ NOBODY = "nobody"
 
 
 class ApproveOperator(EmitsLineage, ApprovalOperator):
-    """Waits for a person's answer without holding a worker; nothing but an answer leaves an approval behind.
+    """Waits for a person's answer without holding a worker. Only an answer leaves an approval.
 
-    The record is written by the task that the answer resumes. A task that is marked as a success by hand writes none,
-    and what comes after looks for the record and not for this task's state.
-    A task that is lost before it wrote the record asks again: no answer is ever guessed.
+    The resumed task writes the record. A task marked as a success by hand writes none, and the next
+    tasks look for the record and not for this task's state. A task lost before it wrote the record asks
+    again: no answer is ever guessed.
 
     Args:
         model: The model's name.
-        handed: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators' ``output``.
-        approvers: Ids of the Airflow users who may answer; none: everybody who may edit the DAG's runs.
-        response_timeout: How long the answer is waited for; then it is a rejection.
+        inputs: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators' ``output``.
+        approvers: Ids of the Airflow users with the right to answer. Empty: everybody who may edit the
+            DAG's runs.
+        response_timeout: The time for an answer. After it, the version is rejected.
+        kwargs: Arguments of Airflow's `ApprovalOperator`.
     """
 
     stage: ClassVar[str] = "approval"
@@ -53,7 +55,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         "into the ledger. After a rejection, or when nobody answers in time, everything downstream is skipped and the "
         "champion stays. Marking this task as a success approves nothing."
     )
-    template_fields = (*ApprovalOperator.template_fields, "handed")
+    template_fields = (*ApprovalOperator.template_fields, "inputs")
     ui_color = "#fdf0c2"
     operator_extra_links = (MlflowVersionLink(),)
 
@@ -61,7 +63,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         self,
         *,
         model: str,
-        handed: Mapping[str, XComArg],
+        inputs: Mapping[str, XComArg],
         approvers: Sequence[str] = (),
         response_timeout: timedelta,
         **kwargs: Any,
@@ -69,42 +71,43 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         comment = Param(
             "", type="string", maxLength=2000, title="Comment", description="Why. It is recorded."
         )
-        asked = {
+        question = {
             "subject": f"{model}: may it take over?",
             "defaults": self.REJECT,
             "params": {"comment": comment},
             "assigned_users": [{"id": name, "name": name} for name in approvers],
             "doc_md": self.task_doc_md,
         }
-        super().__init__(**{**PATIENCE, **asked, "response_timeout": response_timeout, **kwargs})
+        super().__init__(**{**PATIENCE, **question, "response_timeout": response_timeout, **kwargs})
         self.model = model
-        self.handed = dict(handed)
-        self.handed_over: dict[str, Any] = {}
+        self.inputs = dict(inputs)
+        self.stage_output: dict[str, Any] = {}
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Ask, and let go of the worker until there is an answer.
+        """Ask, and free the worker until there is an answer.
 
         Raises:
             AirflowFailException: when the model's spec is broken.
         """
         with airflow_errors(self.log):
             run, environment = request_of(context, self.model), load_environment()
-            answer = self._answered_before(context, run)
+            answer = self._recorded_answer(context, run)
             rules = release_rules(
                 load_spec(environment.models / self.model / "model.yaml"), environment
             )
-            brief = approval_brief(run, self.handed, rules)
+            brief = approval_brief(run, self.inputs, rules)
         if answer is not None:
             return self._conclude(context, answer)
         self.subject, self.body = brief.subject, brief.body
-        # Airflow takes the task from here; the answer goes to `execute_complete`.
+        # Airflow defers the task here. The answer goes to `execute_complete`.
         return cast("dict[str, Any]", super().execute(context))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Record the answer; after a rejection, skip everything downstream.
+        """Record the answer. After a rejection, skip everything downstream.
 
         Raises:
-            AirflowException: when the answer is none that was asked for, or cannot be recorded: it is asked for again.
+            AirflowException: when the answer is not one of the options or cannot be recorded. The task
+                asks again.
         """
         try:
             HITLOperator.execute_complete(self, context, event)
@@ -114,8 +117,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             ) from None
         return self._conclude(context, answer_of(event))
 
-    def _answered_before(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
-        """Return the answer that an earlier try recorded before it was lost: nobody is asked twice for that."""
+    def _recorded_answer(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
+        """Return an answer recorded by an earlier, lost try: nobody is asked twice."""
         if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries or 0):
             return None
         from airworthy.ledger import open_ledger
@@ -124,60 +127,69 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
 
         entries = open_ledger(load_environment(), self.model).entries()
         answers = entries_of(
-            entries, run.run_id, self.handed["version"]["version"], ApprovalAnswered
+            entries, run.run_id, self.inputs["version"]["version"], ApprovalAnswered
         )
         if not answers:
             return None
-        known = answers[-1].event
+        recorded = answers[-1].event
         return ApprovalAnswer(
-            who=answers[-1].who, decision=known.decision, comment=known.comment, at=known.at
+            who=answers[-1].who,
+            decision=recorded.decision,
+            comment=recorded.comment,
+            at=recorded.at,
         )
 
     def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
         with airflow_errors(self.log):
-            self.handed_over = self._record(context, answer)
-        approval = Approval.model_validate(self.handed_over)
-        said = f" ({approval.comment})" if approval.comment else ""
+            self.stage_output = self._record(context, answer)
+        approval = Approval.model_validate(self.stage_output)
+        comment = f" ({approval.comment})" if approval.comment else ""
         if approval.approved:
-            self.log.info("approved by %s%s", approval.who, said)
-            return self.handed_over
-        self.log.warning("%s by %s%s: the champion stays", approval.decision, approval.who, said)
-        # A task that skips what follows hands nothing over by itself.
-        context["ti"].xcom_push(key="return_value", value=self.handed_over)
-        following = context["task"].get_flat_relatives(upstream=False)
-        self.skip(ti=context["ti"], tasks=[task for task in following if not task.is_teardown])
-        return self.handed_over
+            self.log.info("approved by %s%s", approval.who, comment)
+            return self.stage_output
+        self.log.warning("%s by %s%s: the champion stays", approval.decision, approval.who, comment)
+        # Airflow pushes no XCom for a task that skips its downstream tasks.
+        context["ti"].xcom_push(key="return_value", value=self.stage_output)
+        downstream = context["task"].get_flat_relatives(upstream=False)
+        self.skip(ti=context["ti"], tasks=[task for task in downstream if not task.is_teardown])
+        return self.stage_output
 
     def _record(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
-        """Write the answer to the ledger, patiently: a new try of this task would ask the person again."""
+        """Write the answer to the ledger with retries: a new try of this task would ask the person again."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
         payload = {
             "run": request_of(context, self.model).model_dump(mode="json"),
-            **self.handed,
+            **self.inputs,
             "approval_answer": answer.model_dump(mode="json"),
         }
-        patiently = Retrying(
+        retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(6),
             wait=wait_exponential(max=30),
             reraise=True,
         )
-        place = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
-        return patiently(place.run, context)
+        runner = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        return retrying(runner.run, context)
 
 
 def is_retry(try_number: int, max_tries: int, retries: int) -> bool:
-    """Return whether a try follows a failed one; who clears a task, which raises its most tries, wants it done anew."""
+    """Return whether a try follows a failed one. A cleared task has more tries and starts anew.
+
+    Args:
+        try_number: The number of this try, from 1.
+        max_tries: Airflow's limit. Clearing a task raises it.
+        retries: The task's own limit.
+    """
     return try_number > 1 and max_tries == retries
 
 
 def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
-    """Return what Airflow resumed the task with as an answer.
+    """Return the answer in Airflow's event.
 
     Args:
-        event: ``chosen_options``, ``params_input``, ``responded_at`` (aware), ``responded_by_user`` (None when nobody
-            answered in time) and ``timedout``.
+        event: ``chosen_options``, ``params_input``, ``responded_at`` (aware), ``responded_by_user`` (None:
+            nobody answered in time) and ``timedout``.
     """
     user = event["responded_by_user"]
     if user is None or event.get("timedout"):

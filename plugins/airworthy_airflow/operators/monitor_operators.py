@@ -1,4 +1,4 @@
-"""The operators of a monitor run: what production left is collected and checked, and a decision is made."""
+"""The operators of a monitor run: they collect live rows, check them and decide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class CollectOperator(StageOperator):
-    """Brings what production left into the lake: logged predictions, and the newest partitions with their labels."""
+    """Brings logged predictions and the newest partitions with their labels into the lake.
+
+    The model server logs by `airworthy.predictions.spool`; `airworthy.predictions.collect` reads it.
+    """
 
     stage: ClassVar[str] = "ingest"
     task_doc_md: ClassVar[str] = (
@@ -28,15 +31,18 @@ class CollectOperator(StageOperator):
         """Collect the prediction log, then ingest."""
         from airworthy.predictions.collect import collect
 
-        found = collect(load_environment(), run.model)
+        result = collect(load_environment(), run.model)
         self.log.info(
-            "%s: %d predictions and %d labels collected", run.model, found.predictions, found.labels
+            "%s: %d predictions and %d labels collected",
+            run.model,
+            result.predictions,
+            result.labels,
         )
         return super().run_stage(run, context)
 
 
 class CheckAgeOperator(StageOperator):
-    """Tells when the champion is too old or the data are too late; that is no failure of the run."""
+    """Notifies people when the champion is too old or the data are too late. The run goes on."""
 
     stage: ClassVar[str] = "check_age"
     whole_days: ClassVar[bool] = False
@@ -48,33 +54,33 @@ class CheckAgeOperator(StageOperator):
     ui_color = "#e6efd8"
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Measure both, and tell what is over its limit."""
+        """Measure both, and notify people of what is over its limit."""
         from airworthy.alerts.factories import too_old
         from airworthy.handover import AgeCheck
         from airworthy_airflow.alerts.alert_links import task_links
-        from airworthy_airflow.alerts.notify import tell
+        from airworthy_airflow.alerts.notify import notify
 
-        handed = super().run_stage(run, context)
-        for alert in too_old(AgeCheck.model_validate(handed), task_links(context)):
-            tell(alert, run.run_id, self.log)
-        return handed
+        output = super().run_stage(run, context)
+        for alert in too_old(AgeCheck.model_validate(output), task_links(context)):
+            notify(alert, run.run_id, self.log)
+        return output
 
 
 class CheckDataOperator(StageOperator):
-    """Finds the newest complete window of production and holds its inputs against the expectations."""
+    """Finds the newest complete live window and checks its inputs against the expectations."""
 
     stage: ClassVar[str] = "check_data"
     whole_days: ClassVar[bool] = False
     task_doc_md: ClassVar[str] = (
         "Finds the newest complete window of production, in the prediction log or in the lake, and runs the spec's "
-        "expectations on it. What fails is in the log and in the evidence; what drifts may well break an expectation, "
-        "so the checks that follow look all the same."
+        "expectations on it. Failures are in the log and in the evidence. Drift may well break an expectation, so the "
+        "next checks run all the same."
     )
     ui_color = "#e6efd8"
 
 
 class MonitorOperator(StageOperator):
-    """Runs a check on the live window that ``check_data`` found; skipped when the window was decided on before."""
+    """Runs a check on the live window of ``check_data``. A window with a decision is skipped."""
 
     whole_days: ClassVar[bool] = False
     ui_color = "#e6efd8"
@@ -83,15 +89,15 @@ class MonitorOperator(StageOperator):
         """Run the check.
 
         Raises:
-            AirflowSkipException: when the window was decided on before: it is judged once.
+            AirflowSkipException: when there is a decision on the window: each is checked once.
         """
-        if self.handed["data_check"]["window"]["decided"]:
+        if self.inputs["data_check"]["window"]["decided"]:
             raise AirflowSkipException("the newest complete window was decided on before")
         return super().run_stage(run, context)
 
 
 class CheckSkewOperator(MonitorOperator):
-    """Compares the live inputs with what the champion was trained on."""
+    """Compares the live inputs with the champion's training data; see `airworthy.monitoring.drift_rule`."""
 
     stage: ClassVar[str] = "check_skew"
     task_doc_md: ClassVar[str] = (
@@ -102,7 +108,7 @@ class CheckSkewOperator(MonitorOperator):
 
 
 class CheckDriftOperator(MonitorOperator):
-    """Compares the live inputs with recent production."""
+    """Compares the live inputs with recent live rows; see `airworthy.monitoring.drift_rule`."""
 
     stage: ClassVar[str] = "check_drift"
     task_doc_md: ClassVar[str] = (
@@ -112,7 +118,7 @@ class CheckDriftOperator(MonitorOperator):
 
 
 class CheckPerformanceOperator(MonitorOperator):
-    """Measures the champion on labels that have arrived."""
+    """Measures the champion on labels that have arrived; see `airworthy.monitoring.loss_rise`."""
 
     stage: ClassVar[str] = "check_performance"
     task_doc_md: ClassVar[str] = (
@@ -122,7 +128,7 @@ class CheckPerformanceOperator(MonitorOperator):
 
 
 class DecideOperator(MonitorOperator):
-    """Decides whether the champion is to be trained again."""
+    """Decides whether to train again; the rule is in `airworthy.monitoring.retraining_rule`."""
 
     stage: ClassVar[str] = "decide"
     task_doc_md: ClassVar[str] = (

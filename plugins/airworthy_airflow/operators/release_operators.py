@@ -1,4 +1,4 @@
-"""The operators that change which version serves: staging, production, and the way back."""
+"""The operators of a release and of a rollback: staging, production, the way back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airworthy.handover import Deployment, RunRequest, Verdict, VersionRef
-from airworthy.release.blockers import release_blockers
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -16,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class DeployStagingOperator(StageOperator):
-    """Skips, with its reasons, when the verdict or the run's parameters hold the release; else checks parity."""
+    """Checks parity in staging. Skips with the reasons when the verdict or the run's parameters hold the release.
+
+    The reasons that hold a release are in `airworthy.release.blockers`.
+    """
 
     stage: ClassVar[str] = "deploy_staging"
     task_doc_md: ClassVar[str] = (
@@ -30,21 +32,21 @@ class DeployStagingOperator(StageOperator):
         """Check parity, or skip the release.
 
         Raises:
-            AirflowSkipException: when the release is held; its message has every reason.
+            AirflowSkipException: when the release is held. The message has every reason.
         """
-        verdict = Verdict.model_validate(self.handed["verdict"])
-        version = VersionRef.model_validate(self.handed["version"])
-        held = release_blockers(
+        from airworthy.release.blockers import release_blockers
+
+        verdict = Verdict.model_validate(self.inputs["verdict"])
+        version = VersionRef.model_validate(self.inputs["version"])
+        blockers = release_blockers(
             run,
-            releasable=verdict.releasable,
-            gate_reasons=verdict.reasons,
+            verdict=verdict,
             status=version.validation_status,
-            champion_as_of=None,  # Production looks: it alone sees the champion of the moment.
+            champion_as_of=None,  # deploy_production checks it: only that task sees the present champion.
         )
-        if held:
-            message = "the release is held, the champion stays:\n" + "\n".join(
-                f"  - {reason}" for reason in held
-            )
+        if blockers:
+            reasons = "\n".join(f"  - {blocker}" for blocker in blockers)
+            message = f"the release is held, the champion stays:\n{reasons}"
             self.log.warning("%s: %s", self.model, message)
             raise AirflowSkipException(message)
         return super().run_stage(run, context)
@@ -64,10 +66,10 @@ class DeployProductionOperator(StageOperator):
         """Release the version.
 
         Raises:
-            AirflowSkipException: when something that only shows against the champion of the moment held it.
+            AirflowSkipException: when a comparison with the present champion holds the release.
         """
-        handed = super().run_stage(run, context)
-        deployment = Deployment.model_validate(handed)
+        output = super().run_stage(run, context)
+        deployment = Deployment.model_validate(output)
         if not deployment.promoted:
             raise AirflowSkipException(
                 f"the release is held, the champion stays: {deployment.reason}"
@@ -78,11 +80,14 @@ class DeployProductionOperator(StageOperator):
             deployment.version,
             deployment.previous_version,
         )
-        return handed
+        return output
 
 
 class RollbackOperator(StageOperator):
-    """Goes back to the last good champion, or to the one that the run's parameters name."""
+    """Goes back to the last good champion, or to the version in the run's parameters.
+
+    The choice is made in `airworthy.release.rollback_plan`.
+    """
 
     stage: ClassVar[str] = "rollback"
     task_doc_md: ClassVar[str] = (
@@ -107,13 +112,13 @@ class RollbackOperator(StageOperator):
             raise AirflowFailException(
                 "a rollback needs a reason: trigger again with the parameter reason"
             )
-        self.handed = {
+        self.inputs = {
             "rollback_request": {"to_version": params.get("to_version") or None, "reason": reason}
         }
-        # The parameters are a rollback's: a train run's, of which `reason` is one of few words, are not among them.
+        # These are a rollback's parameters. A train run's `reason` is one of few words, so they are not read as such.
         return super().execute(cast("Context", {**context, "params": {}}))
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Roll back; the version that serves again is handed over for the link to its page."""
-        handed = super().run_stage(run, context)
-        return {**handed, "version": handed["to_version"]}
+        """Roll back. The output names the version that serves again, for the link to its page."""
+        output = super().run_stage(run, context)
+        return {**output, "version": output["to_version"]}

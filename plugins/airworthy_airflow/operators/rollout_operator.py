@@ -1,4 +1,4 @@
-"""The operators of a rollout: one watches a step, the other makes sure that the run leaves no rollout on."""
+"""The operators of a rollout: one polls a step, the other ends a rollout left on by its run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from airworthy.handover import RolloutStatus, RunRequest, WatchedStep
-from airworthy_airflow.operators.rollout_poll import next_look, status_lines
+from airworthy.handover import GuardedStep, RolloutStatus, RunRequest
+from airworthy_airflow.operators.rollout_poll import next_poll, status_lines
 from airworthy_airflow.operators.stage_operator import StageOperator
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class RolloutOperator(StageOperator):
-    """Looks once, and lets go of its worker until the next look; what comes after starts when the step ended well.
+    """Polls a rollout step once, and frees its worker until the next poll. Succeeds when the step ended well.
 
-    Each look is a run of the operation `rollout`, which begins the step when nothing has: a task that was killed goes
-    on where the step is.
+    Each poll runs the stage `rollout`. It begins the step when nothing has, so a killed task goes on with
+    the step. The canary's share is in `airworthy.release.rollout_flags`.
 
     Args:
         step: ``shadow``, or the percentage of the requests that the version answers.
@@ -41,43 +41,43 @@ class RolloutOperator(StageOperator):
     )
     ui_color = "#e3ecc8"
 
-    def __init__(self, *, step: WatchedStep, **kwargs: Any) -> None:
-        # Hours of looks meet more failures that pass than one stage does.
+    def __init__(self, *, step: GuardedStep, **kwargs: Any) -> None:
+        # Hours of polls meet more passing failures than one stage.
         super().__init__(**{"retries": 10, **kwargs})
         self.step = step
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Look at the step.
+        """Poll the step.
 
         Raises:
             AirflowRescheduleException: while its time is not over, or another run's rollout is on.
             AirflowFailException: when the guard tripped.
-            AirflowSkipException: when nothing was begun, because something speaks against the version.
+            AirflowSkipException: when a blocker kept the step from beginning.
         """
-        self.handed["rollout_request"] = {"step": self.step}
-        handed = super().run_stage(run, context)
-        status = RolloutStatus.model_validate(handed)
+        self.inputs["rollout_request"] = {"step": self.step}
+        output = super().run_stage(run, context)
+        status = RolloutStatus.model_validate(output)
         for line in status_lines(status):
             self.log.info("%s", line)
         reasons = "\n".join(f"  - {reason}" for reason in status.reasons)
         if status.state == "tripped":
-            _tell(status, run, context, self.log)
+            _notify(status, run, context, self.log)
             raise AirflowFailException(
                 f"the rollout is over, the champion has all of the traffic:\n{reasons}"
             )
         if status.state == "held":
             raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
         if status.state != "done":
-            look_at = next_look(status, datetime.now(UTC))
-            raise AirflowRescheduleException(look_at)  # type: ignore[no-untyped-call]  # Airflow has not typed it
-        return handed
+            poll_at = next_poll(status, datetime.now(UTC))
+            raise AirflowRescheduleException(poll_at)  # type: ignore[no-untyped-call]  # Airflow has not typed it
+        return output
 
 
 class EndRolloutOperator(StageOperator):
-    """Ends the run's rollout when one is still on: after a failure, or when the run was stopped by hand.
+    """Ends the run's rollout when it is still on: after a failure, or after a stop by hand.
 
     Args:
-        step: The step that is named in the record when a rollout is ended.
+        step: The step for the record of an ended rollout.
         kwargs: As every `StageOperator` takes.
     """
 
@@ -89,22 +89,22 @@ class EndRolloutOperator(StageOperator):
     )
     ui_color = "#e3ecc8"
 
-    def __init__(self, *, step: WatchedStep, **kwargs: Any) -> None:
+    def __init__(self, *, step: GuardedStep, **kwargs: Any) -> None:
         super().__init__(**{"retries": 10, **kwargs})
         self.step = step
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Give all traffic back to the champion, if a rollout of this run is on; hand over how it ended, if it did.
+        """Give all traffic back to the champion if a rollout of this run is on. The output is its end, if any.
 
         Raises:
-            AirflowFailException: when it is done, and a task of the run had failed.
+            AirflowFailException: when that is done, and a task of the run had failed.
         """
-        self.handed["rollout_request"] = {
+        self.inputs["rollout_request"] = {
             "step": self.step,
             "stop": "the run ended before its rollout did",
         }
-        handed = super().run_stage(run, context)
-        status = RolloutStatus.model_validate(handed)
+        output = super().run_stage(run, context)
+        status = RolloutStatus.model_validate(output)
         lines = (
             status_lines(status)
             if status.since is not None
@@ -117,23 +117,20 @@ class EndRolloutOperator(StageOperator):
             raise AirflowFailException(
                 f"the champion has all of the traffic; the run failed at {', '.join(failed)}"
             )
-        return handed if status.since is not None else {}
+        return output if status.since is not None else {}
 
 
 def failed_tasks(context: Context) -> list[str]:
-    """Return the run's tasks that failed."""
+    """Return the failed tasks of the run."""
     ti, run_id = context["ti"], context["dag_run"].run_id
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[run_id])[run_id]
     return sorted(task for task, state in states.items() if state == "failed")
 
 
-def _tell(status: RolloutStatus, run: RunRequest, context: Context, log: Log) -> None:
+def _notify(status: RolloutStatus, run: RunRequest, context: Context, log: Log) -> None:
     from airworthy.alerts.factories import guard_trip
     from airworthy_airflow.alerts.alert_links import version_links
-    from airworthy_airflow.alerts.notify import tell
+    from airworthy_airflow.alerts.notify import notify
 
-    tell(
-        guard_trip(status, run.run_id, version_links(context, status.model, status.version)),
-        run.run_id,
-        log,
-    )
+    links = version_links(context, status.model, status.version)
+    notify(guard_trip(status, run.run_id, links), run.run_id, log)

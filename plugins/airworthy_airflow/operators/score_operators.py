@@ -8,7 +8,7 @@ from airworthy_airflow.operators.stage_operator import StageOperator
 
 
 class IngestInputsOperator(StageOperator):
-    """Settles which version scores which rows, and brings the rows into the lake."""
+    """Settles the version and the rows of a score run, and brings the rows into the lake."""
 
     stage: ClassVar[str] = "ingest_inputs"
     task_doc_md: ClassVar[str] = (

@@ -1,4 +1,4 @@
-"""The operator under all others: builds a stage's input from the DAG run, runs the stage, translates its errors."""
+"""The base operator: builds a stage's inputs from the DAG run, runs the stage, translates its errors."""
 
 from __future__ import annotations
 
@@ -32,52 +32,54 @@ PATIENCE: Mapping[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=1),
 }
-"""How often and how soon a task is tried again after a failure that may pass."""
+"""Retries of a task after a `TransientError`."""
 
 
 class EmitsLineage:
-    """An operator that runs a stage: `handed` and `handed_over` say what the stage read and made."""
+    """Tells Airflow's OpenLineage provider the stage's `inputs` and `stage_output`."""
 
     stage: ClassVar[str]
     model: str
-    handed: dict[str, Any]
-    handed_over: Mapping[str, Any]
+    inputs: dict[str, Any]
+    stage_output: Mapping[str, Any]
 
     def get_openlineage_facets_on_complete(
-        self, task_instance: object
+        self,
+        task_instance: object,  # noqa: ARG002 - the provider's signature
     ) -> OperatorLineage[Dataset, AirworthyRunFacet]:
-        """Return the stage's inputs and outputs; the provider asks after a success, and after a failure."""
-        # Only a provider that is on gets here: a parse, and a task without it, import nothing for it.
+        """Return the stage's inputs and output. The provider asks after a success and after a failure."""
+        # Only an active provider calls this. A parse, and a task without it, import nothing for it.
         from airworthy_airflow.openlineage import lineage_of
 
-        return lineage_of(self.stage, self.model, self.handed, self.handed_over)
+        return lineage_of(self.stage, self.model, self.inputs, self.stage_output)
 
 
 class StageOperator(EmitsLineage, BaseOperator):
-    """Runs one stage of `airworthy.stages`, where the environment says: in this process or in a container.
+    """Runs one stage of `airworthy.stages` by the environment's runner: in this process or in a container.
 
     Args:
         model: The model's name.
-        handed: What earlier stages handed over, by the names that the stage knows: their operators' ``output``.
+        inputs: The stage's inputs by name: the ``output`` of earlier operators.
+        kwargs: Arguments of Airflow's `BaseOperator`.
     """
 
     stage: ClassVar[str] = ""
     task_doc_md: ClassVar[str] = ""
     whole_days: ClassVar[bool] = True
-    template_fields = ("handed",)
+    template_fields = ("inputs",)
     ui_color = "#e8f0f8"
 
     def __init__(
-        self, *, model: str, handed: Mapping[str, XComArg] | None = None, **kwargs: Any
+        self, *, model: str, inputs: Mapping[str, XComArg] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**{**PATIENCE, "doc_md": self.task_doc_md, **kwargs})
         self.model = model
-        self.handed = dict(handed or {})
-        self.handed_over: dict[str, Any] = {}
-        self.place: Runner | None = None
+        self.inputs = dict(inputs or {})
+        self.stage_output: dict[str, Any] = {}
+        self.runner: Runner | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the stage; what it hands over becomes the task's XCom.
+        """Run the stage. Its output becomes the task's XCom.
 
         Raises:
             AirflowFailException: for a `TerminalError`: the task fails without a retry.
@@ -88,24 +90,24 @@ class StageOperator(EmitsLineage, BaseOperator):
             self.log.info(
                 "%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason
             )
-            self.handed_over = self.run_stage(run, context)
-        return self.handed_over
+            self.stage_output = self.run_stage(run, context)
+        return self.stage_output
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
-        """Run the stage with the request and what was handed over; the context is for those that decide on it."""
-        payload = {"run": run.model_dump(mode="json"), **self.handed}
-        self.place = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
-        return self.place.run(context)
+        """Run the stage with the request and the inputs. Subclasses decide by the context, too."""
+        payload = {"run": run.model_dump(mode="json"), **self.inputs}
+        self.runner = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        return self.runner.run(context)
 
     def on_kill(self) -> None:
         """End the stage with the task."""
-        if self.place is not None:
-            self.place.stop()
+        if self.runner is not None:
+            self.runner.stop()
 
 
 @contextmanager
 def airflow_errors(log: Log) -> Iterator[None]:
-    """Turn the errors of `airworthy.errors` into Airflow's, with every part of them in the log.
+    """Turn the errors of `airworthy.errors` into Airflow's. The log gets every part of them.
 
     Raises:
         AirflowFailException: for a `TerminalError`: the task fails without a retry.
@@ -115,7 +117,7 @@ def airflow_errors(log: Log) -> Iterator[None]:
         yield
     except TerminalError as error:
         log.error("%s", error)
-        # The stage's own frames say nothing to the reader of a log that the message does not.
+        # The stage's own frames tell the reader of a log no more than the message.
         raise AirflowFailException(error.problem) from None
     except TransientError as error:
         log.warning("%s", error)
@@ -123,7 +125,7 @@ def airflow_errors(log: Log) -> Iterator[None]:
 
 
 def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = True) -> RunRequest:
-    """Build the request that every stage of a DAG run gets: the same one in every task and every retry.
+    """Build the request of a DAG run: the same one in every task and every retry.
 
     Args:
         context: The task's context.
@@ -131,7 +133,7 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
         whole_days: Whether the run's `as_of` is moved back to a UTC midnight.
 
     Raises:
-        TerminalError: when the spec is broken or the run asks for something that cannot be.
+        TerminalError: when the spec is broken or the run's parameters are impossible.
     """
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IngestOperator(StageOperator):
-    """Makes sure that every partition of the run's window is in the lake."""
+    """Brings every partition of the run's window into the lake; see `airworthy.lake.ingestion`."""
 
     stage: ClassVar[str] = "ingest"
     task_doc_md: ClassVar[str] = (
@@ -26,7 +26,7 @@ class IngestOperator(StageOperator):
 
 
 class ValidateOperator(StageOperator):
-    """Holds the dataset version against its expectations; people are told of data that break a critical one."""
+    """Validates the dataset version. People are notified when it breaks a critical expectation."""
 
     stage: ClassVar[str] = "validate"
     task_doc_md: ClassVar[str] = (
@@ -45,26 +45,26 @@ class ValidateOperator(StageOperator):
         try:
             return super().run_stage(run, context)
         except TerminalError as error:
-            self._tell(error, run, context)
+            self._notify(error, run, context)
             raise
 
-    def _tell(self, error: TerminalError, run: RunRequest, context: Context) -> None:
+    def _notify(self, error: TerminalError, run: RunRequest, context: Context) -> None:
         from airworthy.alerts.factories import failed_validation
         from airworthy_airflow.alerts.alert_links import task_links
-        from airworthy_airflow.alerts.notify import tell
+        from airworthy_airflow.alerts.notify import notify
 
-        if "dataset" not in self.handed:
+        if "dataset" not in self.inputs:
             return
-        dataset = DatasetRef.model_validate(self.handed["dataset"])
-        tell(
-            failed_validation(run.model, dataset.id, error, task_links(context)),
-            run.run_id,
-            self.log,
-        )
+        dataset = DatasetRef.model_validate(self.inputs["dataset"])
+        alert = failed_validation(run.model, dataset.id, error, task_links(context))
+        notify(alert, run.run_id, self.log)
 
 
 class TrainOperator(StageOperator):
-    """Trains a challenger and a baseline on the dataset version."""
+    """Trains a challenger and a baseline on the dataset version; see `airworthy.stages.train`.
+
+    A retry trains again and gives the same bytes: `airworthy.training.idempotency_key`.
+    """
 
     stage: ClassVar[str] = "train"
     task_doc_md: ClassVar[str] = (
@@ -76,7 +76,10 @@ class TrainOperator(StageOperator):
 
 
 class EvaluateOperator(StageOperator):
-    """Judges the challenger against champion, baseline and gates; the stage logs the verdict as a table."""
+    """Evaluates the challenger against champion, baseline and gates, and logs the verdict as a table.
+
+    The rules of each gate are in `airworthy.gates.gate_outcomes`.
+    """
 
     stage: ClassVar[str] = "evaluate"
     task_doc_md: ClassVar[str] = (

@@ -1,4 +1,4 @@
-"""Starts a model's train DAG when the monitor has decided so; once for each decision."""
+"""Starts a model's train DAG on the monitor's decision, once for each decision."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ DOC = (
 
 
 class TriggerRetrainingOperator(TriggerDagRunOperator):
-    """Looks the decision up in the ledger, so that one whose run was killed is still acted upon by a later run.
+    """Reads the decision from the ledger and starts the train DAG. A later run acts on it if this one is killed.
 
     Args:
         model: The model's name.
-        data_check: What ``check_data`` handed over: which window it is about.
+        data_check: The output of ``check_data``, with the window.
         kwargs: As Airflow's operators take.
     """
 
@@ -69,7 +69,7 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
             raise AirflowSkipException("there was nothing to decide on")
         self.log.info("%s: %s", decision.outcome, decision.told)
         if decision.outcome == "circuit_open" and not self.data_check["window"]["decided"]:
-            tell_of(decision, context, self.log)
+            notify_decision(decision, context, self.log)
             raise AirflowFailException(f"no training is triggered: {decision.told}")
         if not decision.trigger:
             raise AirflowSkipException(decision.told)
@@ -77,10 +77,10 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
         try:
             super().execute(context)
         except DagIsPaused:
-            tell_of(decision, context, self.log)
+            notify_decision(decision, context, self.log)
             raise
         except DagRunTriggerException:  # The operator asks Airflow by it to start the run.
-            tell_of(decision, context, self.log, started=True)
+            notify_decision(decision, context, self.log, started=True)
             raise
 
 
@@ -91,17 +91,26 @@ def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None
         TransientError: when the ledger cannot be reached.
     """
     from airworthy.ledger import open_ledger
-    from airworthy.monitoring.history import decided
+    from airworthy.monitoring.history import find_decision
 
     entries = open_ledger(load_environment(), model).entries()
-    return decided(entries, datetime.fromisoformat(window["end"]))
+    return find_decision(entries, datetime.fromisoformat(window["end"]))
 
 
-def tell_of(decision: DriftDecision, context: Context, log: Log, *, started: bool = False) -> None:
-    """Tell people that training is triggered, that it cannot be, or that it is triggered no more."""
+def notify_decision(
+    decision: DriftDecision, context: Context, log: Log, *, started: bool = False
+) -> None:
+    """Notify people of a triggered training, of one that cannot start, or of the open circuit breaker.
+
+    Args:
+        decision: The monitor's decision.
+        context: The task's context.
+        log: The task's log.
+        started: Whether the training's run was started.
+    """
     from airworthy.alerts.factories import circuit_breaker, retraining
     from airworthy_airflow.alerts.alert_links import task_links
-    from airworthy_airflow.alerts.notify import tell
+    from airworthy_airflow.alerts.notify import notify
 
     links = task_links(context)
     alert = (
@@ -109,9 +118,9 @@ def tell_of(decision: DriftDecision, context: Context, log: Log, *, started: boo
         if decision.trigger
         else circuit_breaker(decision, links)
     )
-    tell(alert, context["dag_run"].run_id, log)
+    notify(alert, context["dag_run"].run_id, log)
 
 
 def train_conf(decision: DriftDecision) -> dict[str, Any]:
-    """Return the parameters of the run that a decision asks for: why, and up to when it may see data."""
+    """Return the parameters of the training run: the reason, and the end of its data."""
     return {"reason": decision.reason, "as_of": f"{decision.train_as_of:%Y-%m-%d}"}

@@ -1,4 +1,4 @@
-"""Where a stage runs: in the task's own process, or in a container, by Airflow's own operators for those."""
+"""Runners of a stage: in the task's own process, or in a container by Airflow's own operators."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ class Runner(Protocol):
     """Runs one stage once."""
 
     def run(self, context: Context) -> dict[str, Any]:
-        """Run the stage and return what it hands over, as JSON.
+        """Run the stage and return its output as JSON.
 
         Raises:
-            TerminalError: when trying again cannot help.
-            TransientError: when it may.
+            TerminalError: when a retry cannot help.
+            TransientError: when a retry may help.
         """
 
     def stop(self) -> None:
-        """End the stage early, and leave nothing of it running."""
+        """End the stage early and leave nothing of it running."""
 
 
 def runner_for(call: StageCall) -> Runner:
-    """Return the place that the environment names for the stage."""
-    place = call.environment.runner_of(call.stage)
-    if place == "docker":
+    """Return the runner that the environment names for the stage."""
+    name = call.environment.runner_of(call.stage)
+    if name == "docker":
         from airworthy_airflow.runners.docker_runner import DockerRunner
 
         return DockerRunner(call)
-    if place == "kubernetes":
+    if name == "kubernetes":
         from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
 
         return KubernetesRunner(call)

@@ -23,7 +23,7 @@ _MIB = 2**20
 
 
 class DockerRunner:
-    """Runs a stage by Airflow's `DockerOperator`, whose logs become the task's."""
+    """Runs a stage by Airflow's `DockerOperator`. The container's log becomes the task's."""
 
     def __init__(self, call: StageCall) -> None:
         self._call = call
@@ -31,11 +31,12 @@ class DockerRunner:
         self._stopped = False
 
     def run(self, context: Context) -> dict[str, Any]:
-        """Run the stage in a new container, which is removed after, and return what it hands over.
+        """Run the stage in a new container, remove the container, and return the stage's output.
 
         Raises:
-            TerminalError: when the stage says that trying again cannot help, or there is no such image.
-            TransientError: when it may: the engine does not answer, or the container was killed or stopped.
+            TerminalError: when the stage raised one, or there is no such image.
+            TransientError: when a retry may help: the engine does not answer, or the container was
+                killed or stopped.
         """
         from airflow.providers.docker.exceptions import DockerContainerFailedException
         from docker.errors import DockerException, NotFound
@@ -43,7 +44,7 @@ class DockerRunner:
 
         self._operator = self.operator(context)
         try:
-            self._remove_left(self._operator, context)
+            self._remove_orphans(self._operator, context)
             result = execute_nested(self._operator, context)
         except DockerContainerFailedException as error:
             raise failure_of(self._call, error) from None
@@ -70,7 +71,7 @@ class DockerRunner:
             self._operator.on_kill()
 
     def operator(self, context: Context) -> DockerOperator:
-        """Return the operator that runs the stage, not yet executed."""
+        """Return the stage's operator, not yet executed."""
         from airflow.providers.docker.operators.docker import DockerOperator
 
         settings = self._settings
@@ -84,18 +85,18 @@ class DockerRunner:
             user=settings.user or f"{os.getuid()}:{os.getgid()}",
             mounts=self._mounts(),
             mount_tmp_dir=False,
-            # A user without an entry in the image's files has no home.
+            # A user without an entry in the image's passwd file has no home.
             environment={"HOME": "/tmp", "AIRWORTHY_STATE": str(self._call.environment.state)},  # noqa: S108
             private_environment=self._call.variables(settings),
             cpus=resources.cpus or 1.0,
             mem_limit=resources.memory_mib and resources.memory_mib * _MIB,
             labels=_labels(self._call, context),
             auto_remove="force",
-            # Standard output and error reach the log in no certain order: the result comes in a file.
+            # Standard output and error reach the log in no fixed order. The output comes in a file.
             retrieve_output=True,
             retrieve_output_path=RESULT,
         )
-        # What the operator reads that file with; by default it would unpickle it.
+        # The operator reads the file with this module. The default would unpickle it.
         operator.pickling_library = json
         return operator
 
@@ -117,12 +118,14 @@ class DockerRunner:
             )
         return mounts
 
-    def _remove_left(self, operator: DockerOperator, context: Context) -> None:
-        """Remove what a killed try of the same task left running: its stage would go on beside this one."""
+    def _remove_orphans(self, operator: DockerOperator, context: Context) -> None:
+        """Remove containers of a killed try of the same task: their stage would run beside this one."""
         labels = [f"{key}={value}" for key, value in _labels(self._call, context).items()]
-        for left in operator.cli.containers(all=True, filters={"label": labels}):
-            operator.log.info("removing the container %s of a try that was killed", left["Id"][:12])
-            operator.cli.remove_container(left["Id"], force=True)
+        for container in operator.cli.containers(all=True, filters={"label": labels}):
+            operator.log.info(
+                "removing the container %s of a try that was killed", container["Id"][:12]
+            )
+            operator.cli.remove_container(container["Id"], force=True)
 
     def _lost(self, problem: str) -> TransientError:
         return TransientError(
@@ -143,7 +146,7 @@ def _labels(call: StageCall, context: Context) -> dict[str, str]:
 
 
 def failure_of(call: StageCall, error: DockerContainerFailedException) -> AirworthyError:
-    """Return the error of a failed container; its log may be missing, and its lines may be bytes."""
+    """Return the error of a failed container. Its log may be missing, and its lines may be bytes."""
     log = [
         line if isinstance(line, str) else line.decode(errors="replace")
         for line in error.logs or ()
@@ -152,6 +155,6 @@ def failure_of(call: StageCall, error: DockerContainerFailedException) -> Airwor
 
 
 def _exit_code(error: DockerContainerFailedException) -> int:
-    """Return the container's exit code, which the operator has in its words alone; -1 when it is not there."""
-    found = re.search(r"'StatusCode': (\d+)", str(error))
-    return int(found[1]) if found else -1
+    """Return the container's exit code; -1 when the operator's message has none."""
+    match = re.search(r"'StatusCode': (\d+)", str(error))
+    return int(match[1]) if match else -1

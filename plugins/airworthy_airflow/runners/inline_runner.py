@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class InlineRunner:
-    """Calls the stage; Airflow ends the process when the task is ended."""
+    """Calls the stage. Airflow ends the process when the task is ended."""
 
     def __init__(self, call: StageCall) -> None:
         self._call = call
 
-    def run(self, context: Context) -> dict[str, Any]:
-        """Run the stage and return what it hands over, as JSON."""
+    def run(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - a runner's signature
+        """Run the stage and return its output as JSON."""
         from airworthy.stages import run_stage
 
         return run_stage(self._call.stage, self._call.payload)

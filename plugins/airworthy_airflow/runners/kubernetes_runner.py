@@ -21,18 +21,19 @@ _REFUSED = frozenset({400, 401, 403, 404, 409, 422})
 
 
 class KubernetesRunner:
-    """Runs a stage by Airflow's `KubernetesPodOperator`, which goes on with the pod of a try that was killed."""
+    """Runs a stage by Airflow's `KubernetesPodOperator`. It takes up the pod of a killed try."""
 
     def __init__(self, call: StageCall) -> None:
         self._call = call
         self._operator: KubernetesPodOperator | None = None
 
     def run(self, context: Context) -> dict[str, Any]:
-        """Run the stage in a pod, which is deleted after, and return what it hands over.
+        """Run the stage in a pod, delete the pod, and return the stage's output.
 
         Raises:
-            TerminalError: when the stage says that trying again cannot help, or the cluster refuses the pod.
-            TransientError: when it may: the cluster does not answer, or the pod was evicted or killed.
+            TerminalError: when the stage raised one, or the cluster refuses the pod.
+            TransientError: when a retry may help: the cluster does not answer, or the pod was evicted
+                or killed.
         """
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -58,7 +59,7 @@ class KubernetesRunner:
             self._operator.on_kill()
 
     def operator(self) -> KubernetesPodOperator:
-        """Return the operator that runs the stage, not yet executed."""
+        """Return the stage's operator, not yet executed."""
         from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 
         settings = self._settings
@@ -72,8 +73,8 @@ class KubernetesRunner:
             image=settings.image,
             # Arguments, and no command: the image's entrypoint passes signals on to the stage.
             arguments=self._call.command(RESULT),
-            # A pod's specification shows every value: with Secrets, what may be one comes from there alone.
-            env_vars=self._call.variables(settings, kept=bool(settings.secrets)),
+            # A pod's specification shows every value. With Secrets, secret values come from them alone.
+            env_vars=self._call.variables(settings, with_secrets=bool(settings.secrets)),
             env_from=[_from_secret(name) for name in settings.secrets],
             service_account_name=settings.service_account,
             container_resources=_requirements(settings.resources_of(self._call.stage)),
@@ -83,10 +84,10 @@ class KubernetesRunner:
             startup_timeout_seconds=int(settings.startup_timeout.total_seconds()),
             do_xcom_push=True,
             deferrable=False,
-            # The end of the log becomes the pod's last word, which is how its error gets here.
+            # The end of the log becomes the pod's termination message: the error gets here by it.
             termination_message_policy="FallbackToLogsOnError",
             log_events_on_failure=True,
-            # The specification has the values of variables in it.
+            # The specification holds the values of variables.
             log_pod_spec_on_failure=False,
             on_finish_action="delete_pod",
         )
@@ -110,7 +111,7 @@ class KubernetesRunner:
 
 
 def exit_code_of(pod: V1Pod | None, container: str) -> int | None:
-    """Return the exit code of a pod's container; None when it has none: evicted, or never started."""
+    """Return the exit code of a pod's container. None: it was evicted or never started."""
     statuses = (
         (pod.status.container_statuses or []) if pod is not None and pod.status is not None else []
     )
@@ -133,9 +134,9 @@ def _from_secret(name: str) -> V1EnvFromSource:
 def _requirements(resources: Resources) -> V1ResourceRequirements | None:
     from kubernetes.client import V1ResourceRequirements
 
-    wanted: dict[str, str] = {}
+    amounts: dict[str, str] = {}
     if resources.cpus is not None:
-        wanted["cpu"] = f"{resources.cpus:g}"
+        amounts["cpu"] = f"{resources.cpus:g}"
     if resources.memory_mib is not None:
-        wanted["memory"] = f"{resources.memory_mib}Mi"
-    return V1ResourceRequirements(requests=wanted, limits=wanted) if wanted else None
+        amounts["memory"] = f"{resources.memory_mib}Mi"
+    return V1ResourceRequirements(requests=amounts, limits=amounts) if amounts else None

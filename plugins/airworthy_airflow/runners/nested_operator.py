@@ -1,4 +1,4 @@
-"""Running one of Airflow's operators inside another one's task."""
+"""Runs one of Airflow's operators inside another one's task."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def execute_nested(operator: BaseOperator, context: Context) -> Any:
-    """Execute an operator that is no task, and return its result."""
-    # Airflow warns in the log of an operator that anything but a task's runner executes: here it is meant.
+    """Execute an operator without a task of its own and return its result."""
+    # Airflow logs a warning for an operator that is executed by code. Here that is intended.
     token = ExecutorSafeguard.tracker.set(operator)
     try:
         return operator.execute(context)

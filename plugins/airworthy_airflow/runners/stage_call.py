@@ -1,4 +1,4 @@
-"""A call of a stage, and what a container needs for it: command line and environment variables. Pure but for `os`."""
+"""A call of a stage: its command line and environment variables in a container. It reads `os.environ`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airworthy.job import git_commit
 from airworthy.runners import ContainerSettings
 from airworthy.stage_input import VARIABLE, pack
 
-_NO_USE_TRYING_AGAIN = 1
+_TERMINAL_EXIT_CODE = 1
 
 
 @dataclass(frozen=True)
 class StageCall:
-    """One stage for one task: its name, its input as JSON with the key ``run``, and the environment that it is for."""
+    """One stage for one task: its name, its input as JSON with the key ``run``, and the environment."""
 
     task_id: str
     stage: str
@@ -31,7 +31,7 @@ class StageCall:
         return str(self.payload["run"]["model"])
 
     def command(self, output: str) -> list[str]:
-        """Return the command that runs the stage in a container and leaves its result in a file."""
+        """Return the stage's command in a container. It writes the stage's output to a file."""
         return [
             "python",
             "-m",
@@ -46,40 +46,43 @@ class StageCall:
             output,
         ]
 
-    def variables(self, settings: ContainerSettings, *, kept: bool = False) -> dict[str, str]:
-        """Return the variables that the container gets: secrets may be among them.
+    def variables(
+        self, settings: ContainerSettings, *, with_secrets: bool = False
+    ) -> dict[str, str]:
+        """Return the container's variables. Secrets may be among them.
 
-        The environment's name, the variables that the settings name, the git commit (there is no checkout in an image)
-        and the stage's input; the addresses and what else the environment's file names, unless they are `kept` back.
+        They are the environment's name, the variables named in the settings, the git commit (an image
+        has no checkout), the stage's input and, unless Secrets supply them, the addresses and variables
+        of the environment's file.
 
         Args:
-            settings: Of the place.
-            kept: Whether the container gets addresses and secrets another way.
+            settings: The runner's settings.
+            with_secrets: Whether Secrets supply addresses and secret values.
 
         Raises:
             TerminalError: when the input is too long for a variable.
         """
         names = {"AIRWORTHY_ENV", *settings.variables}
-        if not kept:
+        if not with_secrets:
             names |= {*OVERRIDES.values(), *self.environment.variables}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
         return {**given, "AIRWORTHY_GIT_COMMIT": commit, VARIABLE: pack(self.payload)}
 
     def failure(self, exit_code: int, log: Sequence[str]) -> AirworthyError:
-        """Return what the exit code of ``airworthy`` says: 1, trying again cannot help; all else, it may.
+        """Return the error of a failed container. Exit code 1 of ``airworthy`` is final; any other may be retried.
 
         Args:
-            exit_code: Of the container; 137 is one that was killed, as for want of memory.
-            log: Its last lines; an error's first line has the words, those under it are indented.
+            exit_code: The container's exit code. 137: it was killed, for example for lack of memory.
+            log: Its last lines. An error's first line is the message; the lines under it are indented.
         """
-        said = next(
+        message = next(
             (line for line in reversed(log) if line.strip() and not line.startswith(" ")), ""
         )
-        said = said.removeprefix(f"{self.model} {self.stage}: ")
-        kind = TerminalError if exit_code == _NO_USE_TRYING_AGAIN else TransientError
+        message = message.removeprefix(f"{self.model} {self.stage}: ")
+        kind = TerminalError if exit_code == _TERMINAL_EXIT_CODE else TransientError
         return kind(
-            said or "the container failed without a word",
+            message or "the container failed without a word",
             model=self.model,
             stage=self.stage,
             received=f"a container that ended with {exit_code}",

@@ -18,11 +18,11 @@ COMMANDS = ("up", "down", "status")
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; return the exit code."""
+    """Run a command and return the exit code."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
         print(f"usage: python -m airworthy_airflow.stack {' | '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    # A shell that hangs up or a CI job that is cancelled must not leave half a stack: both become an interruption.
+    # A closed shell or a cancelled CI job must not leave half a stack. Both become an interruption.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:

@@ -1,4 +1,4 @@
-"""Bringing the embedded stack up and down."""
+"""Brings the embedded stack up and down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airworthy_airflow.stack.prepare import prepare_databases
 from airworthy_airflow.stack.processes import end, members, read_record, stop_supervisord
 from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
 from airworthy_airflow.stack.settings import process_environment, user_environment
-from airworthy_airflow.stack.startup_progress import Tell, progress
+from airworthy_airflow.stack.startup_progress import Report, progress
 from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
 
 HEALTHY_WITHIN_SECONDS = 240
@@ -27,11 +27,16 @@ POLL_SECONDS = 0.5
 
 
 def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
-    """Start every part and wait until all are healthy; a stack that is up already is left as it is.
+    """Start every part and wait until all are healthy. A running stack is left as it is.
+
+    Args:
+        layout: The stack.
+        console: The console for the progress.
+        inherited: The environment variables of the starting shell.
 
     Raises:
-        TerminalError: when a port is taken, or a part fails or does not become healthy in time. Then, and after an
-            interruption, nothing of the stack is left running.
+        TerminalError: when a port is taken, or a part fails or is not healthy in time. Nothing of the
+            stack runs then, nor after an interruption.
     """
     layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -46,7 +51,7 @@ def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
 
 
 def down(layout: Layout) -> int:
-    """End every process of the stack, also what a crash left; return how many there were."""
+    """End every process of the stack, also after a crash, and return their number."""
     supervisor = read_record(layout)
     belonging = members(layout)
     if supervisor is not None and supervisor.alive:
@@ -59,7 +64,7 @@ def down(layout: Layout) -> int:
 
 
 def addresses(layout: Layout) -> str:
-    """Return where to look and how to log in."""
+    """Return the parts' addresses and the login."""
     secrets = ensure_secrets(layout)
     return "\n".join(
         [
@@ -76,8 +81,8 @@ def addresses(layout: Layout) -> str:
 def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
     supervisor = read_record(layout)
     if supervisor is not None and supervisor.alive:
-        with progress(console, "The stack is up already; looking at its parts") as tell:
-            _wait_until_healthy(layout, tell)
+        with progress(console, "The stack is up already; looking at its parts") as report:
+            _wait_until_healthy(layout, report)
         return
     down(layout)
     _refuse_taken_ports(layout)
@@ -87,11 +92,11 @@ def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
     try:
         with progress(
             console, "Preparing the databases (a quarter of a minute the first time)"
-        ) as tell:
+        ) as report:
             prepare_databases(layout, environment)
-            tell("Starting Airflow, MLflow and the model server")
+            report("Starting Airflow, MLflow and the model server")
             process = start_supervisord(layout, environment)
-            _wait_until_healthy(layout, tell, process)
+            _wait_until_healthy(layout, report, process)
     except BaseException:
         down(layout)
         raise
@@ -109,7 +114,7 @@ def _refuse_taken_ports(layout: Layout) -> None:
 
 
 def _wait_until_healthy(
-    layout: Layout, tell: Tell, process: subprocess.Popen[bytes] | None = None
+    layout: Layout, report: Report, process: subprocess.Popen[bytes] | None = None
 ) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
     while True:
@@ -131,7 +136,7 @@ def _wait_until_healthy(
                 allowed=f"every part healthy within {HEALTHY_WITHIN_SECONDS} s",
                 next_step=f"look into {layout.logs}, then: make up",
             )
-        tell("Waiting for " + ", ".join(waiting))
+        report("Waiting for " + ", ".join(waiting))
         time.sleep(POLL_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Whether the stack's parts answer."""
+"""The health of the stack's parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AIRFLOW_PARTS = {
 
 
 def health(layout: Layout) -> dict[str, str]:
-    """Return ``healthy`` or what is wrong, for every part."""
+    """Return ``healthy`` or the problem, for every part."""
     found = {
         "api-server": "does not answer",
         **dict.fromkeys(AIRFLOW_PARTS, "waits for the API server"),
@@ -36,7 +36,7 @@ def health(layout: Layout) -> dict[str, str]:
 
 
 def port_taken(port: int) -> bool:
-    """Whether something on this machine listens on a loopback port."""
+    """Return whether something on this machine listens on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

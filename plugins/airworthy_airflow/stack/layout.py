@@ -1,4 +1,4 @@
-"""Where the embedded stack's parts listen and what files it keeps."""
+"""Addresses and files of the embedded stack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Layout:
 
     @property
     def folder(self) -> Path:
-        """What the stack itself keeps: supervisord's files, secrets, logs."""
+        """The stack's own files: supervisord's, secrets, logs."""
         return self.state / "stack"
 
     @property
@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def record(self) -> Path:
-        """Which supervisord runs this stack: pid and start time."""
+        """The record of the stack's supervisord: pid and start time."""
         return self.folder / "supervisord.json"
 
     @property
@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def env_file(self) -> Path:
-        """What a user's shell sources to reach this stack with the ``airflow`` command."""
+        """A file for a user's shell to source. The ``airflow`` command then reaches this stack."""
         return self.state / "env"
 
     def url(self, part: str) -> str:
@@ -72,10 +72,10 @@ class Layout:
 
 
 def load_layout() -> Layout:
-    """Return the stack that the environment describes.
+    """Return the stack of the environment.
 
     Raises:
-        TerminalError: when a port's variable is no port, or the environment file is wrong.
+        TerminalError: when a port's variable holds no port, or the environment file is wrong.
     """
     ports = {part: _port(variable, default) for part, (variable, default) in PORT_VARIABLES.items()}
     environment = load_environment()

@@ -6,7 +6,7 @@ from airworthy_airflow.stack.layout import load_layout
 
 
 def main() -> None:
-    """Make or upgrade the tables; the default experiment's artifacts go where every experiment's go."""
+    """Make or upgrade the tables. The default experiment's artifacts go to the same place as all others."""
     from mlflow.store.db import utils
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 

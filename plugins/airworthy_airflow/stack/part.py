@@ -1,7 +1,7 @@
-"""Starts a part, after ending what a killed one left: ``python -m airworthy_airflow.stack.part COMMAND...``.
+"""Starts a part after ending its orphans: ``python -m airworthy_airflow.stack.part COMMAND...``.
 
-The processes that a part made outlive it when it is killed. LocalExecutor's workers would go on with tasks that the
-new scheduler starts a second time; MLflow's would keep the port that the new server needs.
+The child processes of a killed part outlive it. LocalExecutor's workers would go on with tasks, and
+the new scheduler would start these a second time. MLflow's workers would keep the new server's port.
 """
 
 from __future__ import annotations

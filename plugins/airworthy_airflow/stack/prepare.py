@@ -1,4 +1,4 @@
-"""Makes or upgrades the two databases, before the parts that would race to do it."""
+"""Makes or upgrades the two databases before the parts start. The parts would race to do it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def prepare_databases(layout: Layout, environment: dict[str, str]) -> None:
     """Bring Airflow's and MLflow's databases to their current schema, both at once.
 
     Raises:
-        TerminalError: with the command's output, when one cannot be brought there.
+        TerminalError: when one cannot be upgraded. It has the command's output.
     """
     layout.airflow_home.mkdir(parents=True, exist_ok=True)
     commands = {

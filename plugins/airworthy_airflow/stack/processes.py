@@ -1,7 +1,7 @@
-"""Which processes belong to a stack, and ending them: also those that a crash left behind.
+"""Finds and ends the processes of a stack, also after a crash.
 
-A process belongs to a stack when its environment carries the stack's marker, when it is in the session that the
-stack's supervisord leads (tasks overwrite their environment with their title), or when its parent belongs.
+A process belongs to a stack in three cases: its environment has the stack's marker; it is in the
+session of the stack's supervisord (tasks overwrite their environment with their title); its parent belongs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from airworthy_airflow.stack.settings import MARKER
 
 @dataclass(frozen=True)
 class Supervisor:
-    """The supervisord of a stack; pid and start time together tell it from a later process with its pid."""
+    """The supervisord of a stack. Its start time tells it from a later process with the same pid."""
 
     pid: int
     started: float
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """True while it runs."""
         try:
             process = psutil.Process(self.pid)
             return abs(process.create_time() - self.started) < 1 and not _is_zombie(process)
@@ -36,14 +36,14 @@ class Supervisor:
 
 
 def write_record(layout: Layout, pid: int) -> None:
-    """Remember the supervisord that was just started."""
+    """Record the supervisord after its start."""
     write_private(
         layout.record, json.dumps({"pid": pid, "started": psutil.Process(pid).create_time()})
     )
 
 
 def read_record(layout: Layout) -> Supervisor | None:
-    """Return the supervisord that was started last, running or not; None when it was taken down."""
+    """Return the supervisord of the last start, running or not. None: it was taken down."""
     try:
         return Supervisor(**json.loads(layout.record.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -51,38 +51,39 @@ def read_record(layout: Layout) -> Supervisor | None:
 
 
 def members(layout: Layout) -> list[psutil.Process]:
-    """Return every living process of the stack but this one and those that it descends from."""
+    """Return every living process of the stack but this one and its ancestors."""
     supervisor = read_record(layout)
     session = supervisor.pid if supervisor is not None and not _reused(supervisor) else None
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found: dict[int, psutil.Process] = {}
+    belonging: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         if process.pid not in mine and _belongs(process, str(layout.state), session):
-            found[process.pid] = process
-            found.update(
+            belonging[process.pid] = process
+            belonging.update(
                 (child.pid, child) for child in _children(process) if child.pid not in mine
             )
-    return [process for process in found.values() if _living(process)]
+    return [process for process in belonging.values() if _living(process)]
 
 
 def orphans(layout: Layout) -> list[psutil.Process]:
-    """Return the stack's processes whose parent is gone, and what descends from them: a dead part's workers."""
+    """Return the stack's processes without a living parent, and their descendants: a dead part's workers."""
     belonging = {process.pid: process for process in members(layout)}
     supervisor = read_record(layout)
     roots = {supervisor.pid} if supervisor is not None else set()
-    known = {*belonging, *roots, os.getpid()}
-    found: dict[int, psutil.Process] = {}
+    parents = {*belonging, *roots, os.getpid()}
+    orphaned: dict[int, psutil.Process] = {}
     for process in belonging.values():
-        if process.pid not in roots and _parent(process) not in known:
-            found[process.pid] = process
-            found.update((child.pid, child) for child in _children(process))
-    return list(found.values())
+        if process.pid not in roots and _parent(process) not in parents:
+            orphaned[process.pid] = process
+            orphaned.update((child.pid, child) for child in _children(process))
+    return list(orphaned.values())
 
 
 def stop_supervisord(supervisor: Supervisor, patience: float) -> None:
-    """Let a supervisord and its parts finish in their own time; what is then left is for `end`.
+    """Let a supervisord and its parts finish in their own time. `end` ends the rest.
 
-    Supervisord stops its parts one after another. Once it is told to stop it restarts none, so all are told at once.
+    Supervisord stops its parts one after another. It restarts none once it stops, so all are
+    signalled at once.
     """
     try:
         leader = psutil.Process(supervisor.pid)
@@ -95,7 +96,7 @@ def stop_supervisord(supervisor: Supervisor, patience: float) -> None:
 
 
 def end(processes: list[psutil.Process], patience: float = 10.0) -> list[int]:
-    """End processes, first politely, then by force; return the pids of those that were ended."""
+    """End processes by SIGTERM, then by SIGKILL. Return the pids of the ended ones."""
     for process in processes:
         _send(process.terminate)
     _, stubborn = psutil.wait_procs(processes, timeout=patience)
@@ -115,7 +116,7 @@ def _belongs(process: psutil.Process, state: str, session: int | None) -> bool:
 
 
 def _reused(supervisor: Supervisor) -> bool:
-    """Whether another process now has the pid of a supervisord that is gone: then its session is not the stack's."""
+    """Return whether another process has the pid of a dead supervisord: its session is not the stack's."""
     return (
         psutil.pid_exists(supervisor.pid)
         and not supervisor.alive

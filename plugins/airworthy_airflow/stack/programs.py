@@ -69,7 +69,7 @@ def commands(layout: Layout) -> dict[str, list[str]]:
 
 
 def supervisord_config(layout: Layout) -> str:
-    """Return supervisord's configuration file: every part restarted when it dies, its output in its own log."""
+    """Return supervisord's configuration file. Every part is restarted when it dies and has its own log."""
     config = configparser.RawConfigParser()
     config["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
     config["supervisord"] = {

@@ -1,4 +1,4 @@
-"""The stack's secrets: made once, kept in files that only their owner may read."""
+"""The stack's secrets: made once, in files readable by their owner only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Secrets:
 
 
 def ensure_secrets(layout: Layout) -> Secrets:
-    """Return the stack's secrets, made at the first call; the password file and the server's token with them."""
+    """Return the stack's secrets. The first call makes them, the password file and the server's token."""
     path = layout.folder / "secrets.json"
     if not path.exists():
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -41,12 +41,12 @@ def ensure_secrets(layout: Layout) -> Secrets:
 
 
 def password_file(layout: Layout) -> Path:
-    """Return the file that Airflow's simple auth manager reads."""
+    """Return the password file of Airflow's simple auth manager."""
     return layout.folder / "passwords.json"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, never half of it."""
+    """Write a file readable by its owner only, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(

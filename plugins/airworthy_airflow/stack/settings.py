@@ -1,4 +1,4 @@
-"""What the stack's processes find in their environment. Pure: a layout and secrets in, variables out."""
+"""The environment variables of the stack's processes, from a layout and secrets. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airworthy_airflow.stack.layout import HOST, Layout
 from airworthy_airflow.stack.secret_keys import USER, Secrets, password_file
 
 MARKER = "AIRWORTHY_STACK"
-"""Every process of a stack carries its state folder under this name: `down` finds them by it."""
+"""Every process of a stack has its state folder in this variable. `down` finds them by it."""
 
 _METRICS = "AIRFLOW__METRICS__"
 QUIET = {
@@ -31,7 +31,7 @@ SHARED_CORES = {
 
 
 def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
-    """Return Airflow's settings: SQLite, LocalExecutor, loopback, quick to notice changes and lost tasks."""
+    """Return Airflow's settings: SQLite, LocalExecutor, loopback, short intervals for changes and lost tasks."""
     sections: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": layout.project / "dags",
@@ -61,7 +61,7 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
         # LocalExecutor does not refresh a task's token: it must last as long as the longest task.
         "execution_api": {"jwt_expiration_time": 7 * 24 * 3600},
         "scheduler": {
-            # A chained task waits for the scheduler's next look, by default a second.
+            # A chained task waits for the scheduler's next loop, by default a second.
             "scheduler_idle_sleep_time": 0.1,
             # A killed scheduler's tasks are taken back this long after its last sign of life.
             "scheduler_health_check_threshold": 15,
@@ -69,21 +69,21 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "task_instance_heartbeat_timeout": 60,
         },
         "dag_processor": {
-            # A model's YAML is no DAG file: an edited one shows at the next look at the unchanged files.
+            # A model's YAML is no DAG file: an edit shows when the unchanged files are parsed again.
             "min_file_process_interval": 10,
             "refresh_interval": 10,
             "parsing_processes": 1,
         },
         "logging": {"base_log_folder": layout.airflow_home / "logs"},
         "metrics": {
-            # A datagram each, to the part that serves them to Prometheus; whether it listens makes no difference.
+            # One datagram for each metric, to the part that serves Prometheus. It need not listen.
             "statsd_on": True,
             "statsd_host": HOST,
             "statsd_port": layout.ports["metrics"],
             "statsd_influxdb_enabled": True,
-            # A run's id would be a series each, and a deadline's arguments make a name that Airflow refuses, loudly.
+            # Each run id would be a series. A deadline's arguments make a name that Airflow refuses.
             "statsd_disabled_tags": "job_id,run_id,dagrun_id,kwargs",
-            # Names with a DAG's and a task's id in them would be a metric each.
+            # Names with ids of DAGs and tasks would each be a metric.
             "legacy_names_on": False,
         },
     }
@@ -100,7 +100,7 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
 
 
 def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
-    """Return what a shell needs to talk to this stack with ``airflow`` and ``airworthy``."""
+    """Return a shell's variables for ``airflow`` and ``airworthy`` on this stack."""
     project = layout.project
     return {
         **airflow_settings(layout, secrets),
@@ -126,17 +126,18 @@ def process_environment(
     Args:
         layout: The stack.
         secrets: Its secrets.
-        inherited: The starting shell's variables: kept, but for what slows every import and for Airflow's settings, of
-            which only those of its OpenLineage provider and of its metrics are taken over: these win.
+        inherited: The starting shell's variables. All are kept but ``PYTHONDONTWRITEBYTECODE``, which
+            slows every import, and Airflow's and MLflow's settings. Settings of Airflow's OpenLineage
+            provider and metrics are kept too and win over the stack's.
     """
     kept = {key: value for key, value in inherited.items() if _is_taken_over(key)}
-    said = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
+    metrics = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return {
         **kept,
         **user_environment(layout, secrets),
-        **said,
+        **metrics,
         MARKER: str(layout.state),
         "PYTHONUNBUFFERED": "1",
     }

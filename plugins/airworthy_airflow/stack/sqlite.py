@@ -1,3 +1,3 @@
-"""How Airflow's processes open their SQLite file (Airflow itself switches on write-ahead logging)."""
+"""Arguments of Airflow's connections to SQLite. Airflow itself switches on write-ahead logging."""
 
 CONNECT_ARGS = {"timeout": 60}

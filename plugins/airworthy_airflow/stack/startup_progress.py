@@ -1,4 +1,4 @@
-"""Telling how far something is: a live line on a terminal, plain lines elsewhere."""
+"""Shows the progress of a start: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Protocol
 from rich.console import Console
 
 
-class Tell(Protocol):
-    """Says how far the work is; saying the same twice shows it once."""
+class Report(Protocol):
+    """Shows how far the work is. A repeated text is shown once."""
 
     def __call__(self, text: str, /) -> None:
         """Show the text."""
 
 
 @contextmanager
-def progress(console: Console, first: str) -> Iterator[Tell]:
-    """Yield a function that shows how far the work is."""
+def progress(console: Console, first: str) -> Iterator[Report]:
+    """Yield a function that shows the progress."""
     if not console.is_terminal:
         yield _lines(console, first)
         return
@@ -26,13 +26,13 @@ def progress(console: Console, first: str) -> Iterator[Tell]:
         yield status.update
 
 
-def _lines(console: Console, first: str) -> Tell:
-    said: list[str] = []
+def _lines(console: Console, first: str) -> Report:
+    shown: list[str] = []
 
-    def tell(text: str) -> None:
-        if text not in said[-1:]:
-            said.append(text)
+    def report(text: str) -> None:
+        if text not in shown[-1:]:
+            shown.append(text)
             console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    tell(first)
-    return tell
+    report(first)
+    return report

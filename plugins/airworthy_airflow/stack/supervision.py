@@ -1,4 +1,4 @@
-"""Starting supervisord and asking it about the parts."""
+"""Starts supervisord and asks it about the parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airworthy_airflow.stack.secret_keys import write_private
 
 
 def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start supervisord as the leader of a new session, which its parts stay in, and record it."""
+    """Start supervisord as the leader of a new session and record it. Its parts stay in the session."""
     layout.logs.mkdir(parents=True, exist_ok=True)
     config = layout.folder / "supervisord.conf"
     write_private(config, supervisord_config(layout))
@@ -34,7 +34,7 @@ def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess
 
 
 def part_states(layout: Layout) -> dict[str, str]:
-    """Return supervisord's word for each part (RUNNING, BACKOFF, FATAL, ...); nothing when it does not answer."""
+    """Return supervisord's state of each part (RUNNING, BACKOFF, FATAL, ...). Empty: it does not answer."""
     if not os.path.exists(layout.socket):  # noqa: PTH110 - a socket
         return {}
     from supervisor.xmlrpc import SupervisorTransport
@@ -49,7 +49,13 @@ def part_states(layout: Layout) -> dict[str, str]:
 
 
 def log_tail(layout: Layout, part: str, lines: int = 40) -> str:
-    """Return the last lines of a part's log."""
+    """Return the last lines of a part's log.
+
+    Args:
+        layout: The stack.
+        part: The part's name.
+        lines: The number of lines.
+    """
     path = layout.logs / f"{part}.log"
     if not path.exists():
         return "(no log)"

@@ -23,7 +23,8 @@ from airworthy.stages import run_stage
 from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252 - tests are no installed package
 
 MODEL = "small_model"
-# Takes everything that the training data have, and fails on a number of stops that does not fit into a byte.
+# Takes everything that the training data have, and fails on a number of stops that does not fit
+# into a byte.
 BRITTLE = FEATURES.replace(
     'pl.col("distance_km") / pl.col("stops")',
     'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)',
@@ -31,14 +32,14 @@ BRITTLE = FEATURES.replace(
 OWN = {"source": {"type": "files", "format": "csv", "path": "in/{yyyy}-{mm}-{dd}.csv"}}
 
 
-class House:
-    """One model in one environment, with version 1 registered, and version 2 for those who ask for it."""
+class ScoringEnvironment:
+    """One model in one environment, with version 1 registered, and version 2 on demand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / MODEL
         self.folder.mkdir(parents=True)
         (self.folder / "features.py").write_text(BRITTLE, encoding="utf-8")
-        self.says({})
+        self.write_spec({})
 
     @property
     def environment(self) -> Environment:
@@ -55,7 +56,7 @@ class House:
         """The model's batch predictions."""
         return BatchPredictions(self.environment, MODEL)
 
-    def says(self, score: dict[str, Any] | None, **changes: Any) -> None:
+    def write_spec(self, score: dict[str, Any] | None, **changes: Any) -> None:
         """Write the spec with this ``score`` part."""
         spec = small_spec(
             MODEL, evaluate={"gates": [{"metric": "rmse", "max": 1000}]}, score=score, **changes
@@ -68,26 +69,39 @@ class House:
         for name in ("ingest", "validate", "train", "evaluate", "register"):
             payload[STAGES[name].output] = run_stage(name, payload)
 
-    def crown(self, version: str) -> None:
-        """Make a version the champion; the second one is trained when it is first asked for."""
+    def promote(self, version: str) -> None:
+        """Make a version the champion; the second one is trained at its first use."""
         if version == "2" and len(self.registry.versions(MODEL)) == 1:
             self.register("two", max_depth=2)
         self.registry.promote(MODEL, version, expected=self.registry.champion(MODEL))
 
     def inputs(self, as_of: str, run_id: str = "score") -> dict[str, Any]:
-        """Settle what a run scores; returns the payload for `score`."""
+        """Settle the inputs of a scoring run; return the payload for `score`."""
         payload = request(as_of, run_id)
         return {**payload, "scoring_inputs": run_stage("ingest_inputs", payload)}
 
     def score(
         self, as_of: str = "", run_id: str = "score", payload: dict[str, Any] | None = None
     ) -> BatchScore:
-        """Run both operations, or the second one alone on a payload."""
+        """Run both operations, or the second one alone on a payload.
+
+        Args:
+            as_of: The end of the window.
+            run_id: The run's id.
+            payload: Settled inputs. None: settle them first.
+        """
         payload = payload or self.inputs(as_of, run_id)
         return BatchScore.model_validate(run_stage("score", payload))
 
-    def put(self, day: str, rows: int = 50, seed: int = 3, **changed: Any) -> pl.DataFrame:
-        """Write a day's rows for a source that only scoring has: no label; the first row may be changed."""
+    def write_day(self, day: str, rows: int = 50, seed: int = 3, **changed: Any) -> pl.DataFrame:
+        """Write a day's rows for a source of scoring alone, without a label.
+
+        Args:
+            day: The day, as an ISO date in UTC.
+            rows: How many rows.
+            seed: Of the simulator.
+            **changed: Values of the first row.
+        """
         source = SimulatorSource(
             type="simulator", rows_per_day=rows, seed=seed, bad_share=0.0, missing_share=0.0
         )
@@ -105,7 +119,13 @@ class House:
 
 
 def request(as_of: str, run_id: str, **more: Any) -> dict[str, Any]:
-    """Return the payload of a run."""
+    """Return the payload of a run.
+
+    Args:
+        as_of: The end of the window, a day in UTC.
+        run_id: The run's id.
+        **more: Further fields of the run request.
+    """
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC).isoformat()
     return {
         "run": {
@@ -120,21 +140,21 @@ def request(as_of: str, run_id: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The house, once a module."""
+def shared_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoringEnvironment]:
+    """The environment, once a module."""
     folder = tmp_path_factory.mktemp("scoring")
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
         variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
         variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
-        house = House(folder / "models")
-        house.register("one")
-        yield house
+        env = ScoringEnvironment(folder / "models")
+        env.register("one")
+        yield env
 
 
 @pytest.fixture
-def house(built: House) -> House:
-    """The house with version 1 as champion and a plain ``score`` part."""
-    built.says({})
-    built.crown("1")
-    return built
+def env(shared_env: ScoringEnvironment) -> ScoringEnvironment:
+    """The environment with version 1 as champion and a plain ``score`` part."""
+    shared_env.write_spec({})
+    shared_env.promote("1")
+    return shared_env

@@ -1,8 +1,8 @@
-"""A scoring that kills itself with SIGKILL at its n-th step: a call, or a return, in the code that scores and writes.
+"""A scoring process that kills itself with SIGKILL at its n-th call or return of the scoring code.
 
-The first argument is the file with the payload. Reads step numbers, one a line, and answers each with how a process
-that scores up to there ended: ``killed``, or ``done`` when it was through before. Each is forked from this process,
-which has imported everything and done nothing.
+The first argument is the file with the payload. The process reads step numbers, one a line. It
+answers each with the end of a scoring up to there: ``killed``, or ``done`` if it ended before.
+Each scoring is forked from this process: it has imported everything and done nothing.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import airworthy.stages.score  # noqa: F401
 from airworthy.stages import run_stage
 
-_SCORING = ("/batch_scoring/table.py", "/stages/score.py", "/lake/delta.py")
+_SCORING = ("/batch_scoring/score_table.py", "/stages/score.py", "/lake/delta.py")
 
 
 def score_until(step: int, payload: dict[str, Any]) -> None:
     """Score, and end by SIGKILL at this step."""
-    seen = 0
+    steps_done = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal seen
+        nonlocal steps_done
         if frame.f_code.co_filename.endswith(_SCORING):
-            if seen == step:
+            if steps_done == step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            seen += 1
+            steps_done += 1
 
     sys.setprofile(count)
     run_stage("score", payload)

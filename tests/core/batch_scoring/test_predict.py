@@ -1,4 +1,4 @@
-"""Rows become predictions by the code that serves, however they are cut into pieces; and nothing is scored twice."""
+"""Rows become predictions by the serving code, in pieces of any size; nothing is scored twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 import xgboost
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airworthy.batch_scoring.predict import NOT_FINITE, predict
@@ -27,12 +27,13 @@ from airworthy.lake import delta
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.release.server_client import split_body
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.spec.model_spec import PARTITION
+from airworthy.spec.evaluate_part import Task
+from airworthy.spec.ingest_part import PARTITION
 
 from ..lake.conftest import environment_below  # noqa: TID252 - tests are no installed package
 from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252
 
-TASKS = ("regression", "binary", "multiclass")
+TASKS: tuple[Task, ...] = ("regression", "binary", "multiclass")
 KEPT = [pl.col("note").alias("key_note")]
 
 
@@ -42,12 +43,12 @@ def bundles(
 ) -> Callable[[str], tuple[ModelBundle, LoadedModel]]:
     """Return a task's bundle, and the same version as the model server has it."""
     registry = FolderRegistry(tmp_path_factory.mktemp("bundles"))
-    made = {task: registry.add(task, "1", task) for task in TASKS}
+    bundles_by_task = {str(task): registry.add(task, "1", task) for task in TASKS}
 
     def of(task: str) -> tuple[ModelBundle, LoadedModel]:
         folder, digest = registry.bundle(task, "1")
         assert digest == bundle_digest(folder)
-        return made[task], LoadedModel.load(task, "1", folder, digest)
+        return bundles_by_task[task], LoadedModel.load(task, "1", folder, digest)
 
     return of
 
@@ -56,31 +57,35 @@ def bundles(
 def test_each_task_is_answered_as_the_server_answers(
     bundles: Callable[[str], Any], task: str
 ) -> None:
-    """The server's numbers to the last bit; of several classes also their probabilities and the most probable one."""
+    """The server's numbers to the last bit; of several classes also their probabilities and the
+    most probable one.
+    """
     bundle, served = bundles(task)
     rows = make_rows(200, seed=4)
     answers = served.predict(split_body(rows), Limits())
-    found = predict(bundle, rows, KEPT, 0).rows
-    assert found["key_note"].equals(rows["note"].alias("key_note"))
+    scored_rows = predict(bundle, rows, KEPT, 0).rows
+    assert scored_rows["key_note"].equals(rows["note"].alias("key_note"))
     if task != "multiclass":
-        assert found["prediction"].to_list() == answers
+        assert scored_rows["prediction"].to_list() == answers
         assert (
-            found["probabilities"].null_count()
-            == found["predicted_class"].null_count()
+            scored_rows["probabilities"].null_count()
+            == scored_rows["predicted_class"].null_count()
             == rows.height
         )
         return
     best = [each.index(max(each)) for each in answers]
-    assert found["probabilities"].to_list() == answers
-    assert found["prediction"].to_list() == best
-    assert found["predicted_class"].to_list() == [bundle.manifest.classes[code] for code in best]
+    assert scored_rows["probabilities"].to_list() == answers
+    assert scored_rows["prediction"].to_list() == best
+    assert scored_rows["predicted_class"].to_list() == [
+        bundle.manifest.classes[code] for code in best
+    ]
 
 
 @pytest.fixture(scope="module")
 def brittle() -> ModelBundle:
-    """A bundle whose features fail on a negative number, and whose trees say "infinite" from 500 on."""
+    """A bundle with features that fail on a negative number, and with infinite trees from 500 on."""
     expressions = {"x": pl.col("x").cast(pl.UInt32).cast(pl.Float64)}
-    rows = pl.DataFrame({"x": [0, 1, 499, 501]}, schema=polars_schema({"x": "int"}))
+    rows = pl.DataFrame({"x": [0, 1, 499, 500]}, schema=polars_schema({"x": "int"}))
     features = FeatureSet(
         expressions, fit_features(expressions, {"x": pl.Float64()}, [rows.lazy()])
     )
@@ -101,10 +106,11 @@ def brittle() -> ModelBundle:
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(-3, 1000), min_size=1, max_size=40), st.integers(1, 40))
+@example([499, 500, -1, 0], 2)
 def test_however_rows_are_cut_each_has_the_same_answer_or_the_same_reason(
     brittle: ModelBundle, values: list[int], size: int
 ) -> None:
-    """Bad rows cost themselves alone, whoever stands beside them; what is scored keeps its order."""
+    """Bad rows cost themselves alone, in any company; scored rows keep their order."""
     frame = pl.DataFrame({"x": values}, schema=polars_schema({"x": "int"}))
     whole = predict(brittle, frame, [pl.col("x")], frame.height)
     parts = [
@@ -119,12 +125,20 @@ def test_however_rows_are_cut_each_has_the_same_answer_or_the_same_reason(
 
 
 def test_a_batch_that_fails_as_a_whole_is_given_up_early(brittle: ModelBundle) -> None:
-    """When more rows have failed than may, the others are not tried one by one."""
+    """After more failed rows than allowed, the others are not tried one by one."""
     frame = pl.DataFrame({"x": [-1] * 4000}, schema=polars_schema({"x": "int"}))
     assert predict(brittle, frame, [pl.col("x")], 5).unscorable.height == 6
 
 
 def record(day: str, version: str, digest: str, at: datetime) -> ScoredPartition:
+    """Return a partition's record.
+
+    Args:
+        day: The day.
+        version: The version.
+        digest: Of the scored rows.
+        at: The time of the run.
+    """
     return ScoredPartition(
         partition=day,
         model_version=version,
@@ -153,10 +167,10 @@ RUNS = st.lists(st.tuples(*(st.sampled_from(("1", "2")) for _ in range(3))), min
 def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(
     runs: list[Run],
 ) -> None:
-    """A run that is repeated commits nothing; a day has the rows of the newest version and content that scored it."""
+    """A repeated run commits nothing; a day has the rows of the newest version and content."""
     with tempfile.TemporaryDirectory() as folder:
         table = BatchPredictions(environment_below(Path(folder)), "m")
-        begun, wanted = datetime(2026, 1, 1, tzinfo=UTC), {}
+        begun, expected = datetime(2026, 1, 1, tzinfo=UTC), {}
         for minute, (day, version, digest) in enumerate(runs):
             for _ in range(2):
                 new = record(f"2026-01-0{day}", version, digest, begun + timedelta(minutes=minute))
@@ -165,17 +179,17 @@ def test_whatever_runs_follow_each_other_the_table_has_the_last_ones_rows_once(
                 wrote = len(table.history()) - committed
                 assert wrote == (written.request_id == new.request_id)
             assert wrote == 0
-            assert written.scores_the_same(new)
-            wanted[new.partition] = written.request_id
+            assert written.is_same_scoring(new)
+            expected[new.partition] = written.request_id
         rows = table.scan(Window(start=begun, end=begun + timedelta(days=2))).collect()
-        assert dict(rows.select("partition", "request_id").iter_rows()) == wanted
-        assert rows.height == len(wanted)
+        assert dict(rows.select("partition", "request_id").iter_rows()) == expected
+        assert rows.height == len(expected)
 
 
 def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next(
     tmp_path: Path,
 ) -> None:
-    """Rows that were put there, and no prediction after them: a run without such rows leaves none."""
+    """Rows in quarantine without a prediction after them: a run without bad rows leaves none."""
     table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
     killed, next_one = (
         record("2026-01-01", "1", "d", at),
@@ -190,7 +204,7 @@ def test_what_a_killed_run_left_in_quarantine_is_replaced_by_whatever_comes_next
 
 
 def test_of_runs_at_once_the_one_that_began_last_stands(tmp_path: Path) -> None:
-    """Each commit knows the one that it replaces, however many write one day at the same time."""
+    """Each commit knows its predecessor, however many write one day at the same time."""
     table, at = BatchPredictions(environment_below(tmp_path), "m"), datetime(2026, 1, 1, tzinfo=UTC)
     runs = [
         record("2026-01-01", str(number), "d", at + timedelta(minutes=number))

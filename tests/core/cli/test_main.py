@@ -24,8 +24,8 @@ def _run(command: list[str], **variables: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("command", [CONSOLE, MODULE], ids=["airworthy", "python -m airworthy"])
-def test_help_lists_the_commands(command: list[str]):
-    """Both ways of starting it list what can be done."""
+def test_help_lists_the_commands(command: list[str]) -> None:
+    """Both ways of starting it list the commands."""
     done = _run([*command, "--help"])
 
     assert done.returncode == 0
@@ -43,7 +43,7 @@ def test_help_lists_the_commands(command: list[str]):
         assert name in done.stdout
 
 
-def test_starting_imports_nothing_heavy():
+def test_starting_imports_nothing_heavy() -> None:
     """`airworthy --help` costs no second: none of the heavy packages is imported for it."""
     probe = "import json, sys; import airworthy.cli.main; print(json.dumps(sorted(sys.modules)))"
 
@@ -52,8 +52,10 @@ def test_starting_imports_nothing_heavy():
     assert imported.isdisjoint(HEAVY)
 
 
-def test_parsing_specs_imports_nothing_heavy():
-    """Reading specs is on the path of Airflow's DAG parsing: it imports neither the heavy packages nor Airflow."""
+def test_parsing_specs_imports_nothing_heavy() -> None:
+    """Reading specs is on the path of Airflow's DAG parsing: it imports neither the heavy packages
+    nor Airflow.
+    """
     probe = (
         "import json, sys\nfrom pathlib import Path\nfrom airworthy.spec import load_spec\n"
         f"load_spec(Path({str(Path(__file__).parents[1] / 'spec' / 'valid.yaml')!r}))\n"
@@ -66,8 +68,8 @@ def test_parsing_specs_imports_nothing_heavy():
     assert imported.isdisjoint(HEAVY)
 
 
-def test_an_error_raised_on_purpose_is_a_message_on_stderr():
-    """A wrong environment ends with what was received and what is allowed, exit code 1, no traceback."""
+def test_an_error_raised_on_purpose_is_a_message_on_stderr() -> None:
+    """A wrong environment ends with the received and the allowed value, exit code 1, no traceback."""
     done = _run([*MODULE, "check"], AIRWORTHY_ENV="moon")
 
     assert done.returncode == 1
@@ -77,7 +79,7 @@ def test_an_error_raised_on_purpose_is_a_message_on_stderr():
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_without_specs_is_not_a_success(tmp_path: Path):
+def test_a_folder_without_specs_is_not_a_success(tmp_path: Path) -> None:
     """Checking nothing is a mistake, such as a mistyped folder: exit code 1 and the next command."""
     done = _run([*MODULE, "check", str(tmp_path)])
 
@@ -86,7 +88,7 @@ def test_a_folder_without_specs_is_not_a_success(tmp_path: Path):
     assert "airworthy new-model" in done.stderr
 
 
-def test_no_colour_when_the_output_is_no_terminal():
+def test_no_colour_when_the_output_is_no_terminal() -> None:
     """A log file or a pipe gets plain lines."""
     spec = Path(__file__).parents[1] / "spec"
 
@@ -99,8 +101,8 @@ def test_no_colour_when_the_output_is_no_terminal():
     assert done.stdout.startswith("parcels: ok")
 
 
-def test_any_character_is_printed_on_any_terminal(tmp_path: Path):
-    """A terminal without Unicode gets an escape for what it cannot show, not an exception."""
+def test_any_character_is_printed_on_any_terminal(tmp_path: Path) -> None:
+    """A terminal without Unicode gets an escape, not an exception."""
     spec = tmp_path / "spec.yaml"
     spec.write_text("größe: 1\n", encoding="utf-8")
 

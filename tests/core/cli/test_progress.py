@@ -1,4 +1,4 @@
-"""A long command tells how far it is: in lines that a log can keep, or on a terminal by a bar that goes away."""
+"""A long command reports its progress: in lines for a log, or on a terminal by a passing bar."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from airworthy.cli.progress import progress
+from airworthy.cli.progress_bar import progress
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         """Say so."""
@@ -24,16 +24,16 @@ def test_progress_is_told_on_standard_error(
     stream: type[io.StringIO],
     bar: bool,
 ) -> None:
-    """Square brackets in a text are text; nothing goes to standard output, which is for results."""
+    """Square brackets in a text are text; nothing goes to standard output, the place of results."""
     monkeypatch.setenv("TERM", "xterm")
-    told = stream()
-    monkeypatch.setattr("sys.stderr", told)
-    with progress() as tell:
-        tell(0, 2, "first [of two]")
-        tell(2, 2, "done")
-    assert ("\x1b[" in told.getvalue()) == bar
+    output = stream()
+    monkeypatch.setattr("sys.stderr", output)
+    with progress() as report:
+        report(0, 2, "first [of two]")
+        report(2, 2, "done")
+    assert ("\x1b[" in output.getvalue()) == bar
     if bar:
-        assert "2/2" in told.getvalue()
+        assert "2/2" in output.getvalue()
     else:
-        assert told.getvalue() == "0/2  first [of two]\n2/2  done\n"
+        assert output.getvalue() == "0/2  first [of two]\n2/2  done\n"
     assert capsys.readouterr().out == ""

@@ -34,7 +34,7 @@ SPEC: dict[str, Any] = {
 
 @pytest.fixture
 def model(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A small model, the only one known, whose features print something."""
+    """A small model, the only one known; its features print something."""
     folder = tmp_path / "models" / "small_model"
     folder.mkdir(parents=True)
     (folder / "model.yaml").write_text(yaml.safe_dump(SPEC), encoding="utf-8")
@@ -44,11 +44,14 @@ def model(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def invoke(*words: str, given: str | None = None) -> Result:
+    """Run a command of the console."""
     return CliRunner().invoke(app, list(words), input=given)
 
 
 def test_stage_prints_its_result_and_nothing_else(model: str) -> None:
-    """Standard output is one JSON object, whatever the features or a library print; it goes into the next stage."""
+    """Standard output is one JSON object, whatever the features or a library print; it goes into
+    the next stage.
+    """
     day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "r"]
     ingested = invoke("stage", "ingest", *day)
     payload = {"dataset": json.loads(ingested.stdout)}
@@ -58,7 +61,7 @@ def test_stage_prints_its_result_and_nothing_else(model: str) -> None:
 
 
 def test_user_without_a_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a container, a user may be a number that no file knows."""
+    """In a container, a user may be a number without a name."""
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54_321_987)
@@ -66,14 +69,14 @@ def test_user_without_a_name(model: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_run_that_is_no_object(model: str) -> None:
-    """An input whose ``run`` is something else is refused in words."""
+    """An input with another ``run`` is refused in words."""
     result = invoke("stage", "ingest", "--model", model, "--input", "-", given='{"run": 5}')
     assert isinstance(result.exception, TerminalError)
     assert "5" in str(result.exception)
 
 
 def test_version_that_was_rejected_before_exits_3(model: str, environment: Environment) -> None:
-    """A candidate that failed once and passes now is not released, and the exit code says so."""
+    """A candidate that failed once and passes now is not released; the exit code tells so."""
     day = ["run", model, "--as-of", "2026-03-20"]
     assert invoke(*day).exit_code == 0
     weak = [*day, "-p", "learning_rate=0.0001"]
@@ -87,7 +90,7 @@ def test_version_that_was_rejected_before_exits_3(model: str, environment: Envir
 
 
 def test_command_line_wins_over_the_payload(model: str) -> None:
-    """What is said on the command line is meant; what is not said comes from the payload."""
+    """Options of the command line win; the payload fills in the rest."""
     given = json.dumps({"run": {"as_of": "2026-03-10T00:00:00Z", "run_id": "from-payload"}})
     result = invoke(
         "stage", "ingest", "--model", model, "--as-of", "2026-03-20", "--input", "-", given=given
@@ -98,7 +101,9 @@ def test_command_line_wins_over_the_payload(model: str) -> None:
 
 
 def test_exit_code_says_whether_to_try_again(model: str, environment: Environment) -> None:
-    """A caller retries what may pass (75: no server at the address) and nothing else (1: a day that is none)."""
+    """A caller retries a passing fault (75: no server at the address) and nothing else (1: a bad
+    day).
+    """
     payload: dict[str, Any] = {}
     day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "r"]
     for stage in list(STAGES.values())[:5]:
@@ -121,7 +126,7 @@ def command(*words: str, given: str | None = None) -> subprocess.CompletedProces
 def test_a_container_gets_its_input_in_a_variable_and_leaves_its_result_in_a_file(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is said on standard output and error is for people; the result is the file's whole content."""
+    """Standard output and error are for people; the result is the file's whole content."""
     run = {"as_of": "2026-03-10T00:00:00Z", "run_id": "packed", "reason": "backfill"}
     monkeypatch.setenv("AIRWORTHY_STAGE_INPUT", pack({"run": run}))
     output = tmp_path / "result.json"

@@ -1,4 +1,4 @@
-"""Labels and what an imperfect model says of them."""
+"""Labels, and an imperfect model's predictions of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from airworthy.spec.evaluate_part import Task
 
 
 def imperfect(task: Task, count: int, seed: int) -> tuple[Array, Array]:
-    """Return labels and predictions of so many rows; a binary model's have ties."""
+    """Return labels and predictions of so many rows; a binary model's have ties.
+
+    Args:
+        task: The model's task.
+        count: How many rows.
+        seed: Of the random numbers.
+    """
     random = np.random.default_rng(seed)
     if task == "regression":
         labels = random.normal(10, 3, count)

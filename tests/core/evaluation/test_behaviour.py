@@ -1,4 +1,4 @@
-"""Behavioural tests tell a model that behaves from one that does not, for each kind of rule and each task."""
+"""Behavioural tests tell a sound model from an unsound one, for each kind of rule and each task."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from airworthy.evaluation.behavioural_gates import behaviour_outcomes
 from airworthy.evaluation.behavioural_tests import BehaviouralResult, run_behavioural_tests
 from airworthy.features import Feature, FeatureSet
 from airworthy.handover import GateOutcome
+from airworthy.spec.evaluate_part import Task
 
 INPUTS: dict[str, Any] = {"at": "datetime", "km": "float", "kg": "float", "city": "category"}
 EXPRESSIONS = {"km": pl.col("km"), "kg": pl.col("kg")}
@@ -39,6 +40,7 @@ RULES: dict[str, BehaviouralTest] = {"farther": FARTHER, "weight": SAME_WEIGHT, 
 
 
 def rows(count: int = 400, seed: int = 0) -> pl.DataFrame:
+    """Return raw rows."""
     random = np.random.default_rng(seed)
     return pl.DataFrame(
         {
@@ -52,8 +54,17 @@ def rows(count: int = 400, seed: int = 0) -> pl.DataFrame:
     )
 
 
-def model(formula: pl.Expr, task: str = "regression", classes: tuple[str, ...] = ()) -> ModelBundle:
-    """A booster that has really learnt the formula; the label of a classification is the formula's whole number."""
+def model(
+    formula: pl.Expr, task: Task = "regression", classes: tuple[str, ...] = ()
+) -> ModelBundle:
+    """Return a booster trained on the formula; a classification's label is the formula's whole
+    number.
+
+    Args:
+        formula: The true label.
+        task: The model's task.
+        classes: Of a multiclass task.
+    """
     frame = rows(3000, seed=1)
     features = FeatureSet(EXPRESSIONS, [Feature(name=name, kind="number") for name in EXPRESSIONS])
     parameters: dict[str, Any] = {"max_depth": 5, "nthread": 1, "eta": 0.3, "seed": 0}
@@ -63,22 +74,23 @@ def model(formula: pl.Expr, task: str = "regression", classes: tuple[str, ...] =
     booster = xgboost.train(parameters, xgboost.DMatrix(features.matrix(frame), label=label), 40)
     manifest = Manifest(
         model="parcels", task=task, inputs=INPUTS, features=features.features, classes=list(classes)
-    )  # type: ignore[arg-type]
+    )
     return ModelBundle(manifest, features, booster)
 
 
 def outcomes(
     bundle: ModelBundle, tests: dict[str, BehaviouralTest] = RULES
 ) -> dict[str, GateOutcome]:
-    found = behaviour_outcomes(run_behavioural_tests(tests, bundle, rows()))
-    return {each.gate.removeprefix("behaviour: "): each for each in found}
+    """Return the outcomes of the tests by name."""
+    results = behaviour_outcomes(run_behavioural_tests(tests, bundle, rows()))
+    return {each.gate.removeprefix("behaviour: "): each for each in results}
 
 
 def test_a_model_that_behaves_passes_every_rule() -> None:
-    """Minutes that grow with the distance and hardly with the weight keep all three kinds of rule."""
-    found = outcomes(model(5 + 3 * pl.col("km") + 0.01 * pl.col("kg")))
-    assert {name: each.outcome for name, each in found.items()} == dict.fromkeys(RULES, "pass")
-    assert [each.n for each in found.values()] == [400, 400, 2]
+    """Minutes grow with the distance and hardly with the weight: all three kinds of rule hold."""
+    results = outcomes(model(5 + 3 * pl.col("km") + 0.01 * pl.col("kg")))
+    assert {name: each.outcome for name, each in results.items()} == dict.fromkeys(RULES, "pass")
+    assert [each.n for each in results.values()] == [400, 400, 2]
 
 
 @pytest.mark.parametrize(
@@ -90,21 +102,23 @@ def test_a_model_that_behaves_passes_every_rule() -> None:
     ],
 )
 def test_a_bad_model_fails_the_rule_that_it_breaks(formula: pl.Expr, broken: str) -> None:
-    """A model made to break one kind of rule fails it, and the reason shows a row with both predictions."""
-    found = outcomes(model(formula))[broken]
-    assert found.outcome == "fail"
-    assert found.value is not None
-    assert found.value > 0.3
-    assert found.threshold == RULES[broken].allowed
-    assert "km=" in found.reason
-    assert ("became" in found.reason) == (broken != "short")
+    """A model made to break one kind of rule fails it, and the reason shows a row with both
+    predictions.
+    """
+    results = outcomes(model(formula))[broken]
+    assert results.outcome == "fail"
+    assert results.value is not None
+    assert results.value > 0.3
+    assert results.threshold == RULES[broken].allowed
+    assert "km=" in results.reason
+    assert ("became" in results.reason) == (broken != "short")
 
 
 def test_a_rule_can_be_about_one_class() -> None:
-    """In a multiclass task the rule speaks of the class that it names, and of no other."""
+    """In a multiclass task the rule speaks of its class alone."""
     bundle = model((pl.col("km") / 5).floor().clip(0, 2), "multiclass", ("near", "middle", "far"))
     farther = {"km": pl.col("km") + 5.0}
-    found = outcomes(
+    results = outcomes(
         bundle,
         {
             "far": Direction(change=farther, never="lower", of="far", tolerance=0.05, allowed=0.01),
@@ -115,19 +129,19 @@ def test_a_rule_can_be_about_one_class() -> None:
             "plain": MinimumFunctionality(rows=[{"km": 14.0, "kg": 1.0}], of="far", at_least=0.8),
         },
     )
-    assert [each.outcome for each in found.values()] == ["pass", "fail", "fail", "pass"]
+    assert [each.outcome for each in results.values()] == ["pass", "fail", "fail", "pass"]
     with pytest.raises(TerminalError, match="nowhere"):
         outcomes(bundle, {"none": Direction(change=farther, never="lower", of="nowhere")})
 
 
 def test_too_few_rows_say_nothing() -> None:
-    """A rule for rows that the sample hardly has is inconclusive, never silently passed."""
+    """A rule with hardly a row in the sample is inconclusive, never silently passed."""
     bundle = model(3 * pl.col("km"))
     nowhere = Direction(change={"km": 1.0}, never="higher", where=pl.col("city") == "bern")
     few = Direction(change={"km": pl.col("km") + 1}, never="lower", where=pl.col("km") < 0.5)
-    found = outcomes(bundle, {"nowhere": nowhere, "few": few})
-    assert [each.outcome for each in found.values()] == ["inconclusive", "inconclusive"]
-    assert found["nowhere"].n == 0
+    results = outcomes(bundle, {"nowhere": nowhere, "few": few})
+    assert [each.outcome for each in results.values()] == ["inconclusive", "inconclusive"]
+    assert results["nowhere"].n == 0
 
 
 @given(
@@ -141,15 +155,15 @@ def test_the_gate_is_the_share_against_what_is_allowed(
 ) -> None:
     """Pass exactly up to the allowed share; with too few rows neither pass nor fail."""
     broken = min(broken, count)
-    (found,) = behaviour_outcomes(
+    (results,) = behaviour_outcomes(
         [BehaviouralResult("rule", "words", count, broken, allowed, least)]
     )
     expected = "inconclusive" if count < least else "pass" if broken / count <= allowed else "fail"
-    assert (found.outcome, found.n) == (expected, count)
+    assert (results.outcome, results.n) == (expected, count)
 
 
 def test_a_broken_file_is_a_terminal_error(tmp_path: Path) -> None:
-    """What cannot be run, and what declares no tests, is told with the file's name; no file means no tests."""
+    """A broken file, or one without tests, is an error with its name; no file means no tests."""
     assert load_behaviour(tmp_path).tests == {}
     for text in ("BEHAVIOUR = {", "1 / 0", "BEHAVIOUR = {'a': 1}", "BEHAVIOUR = []"):
         (tmp_path / "behaviour.py").write_text(text, encoding="utf-8")
@@ -158,7 +172,7 @@ def test_a_broken_file_is_a_terminal_error(tmp_path: Path) -> None:
 
 
 def test_a_function_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A KPI's function that is missing, or is no function, is a terminal error that names it."""
+    """A KPI's missing function, or one of another type, is a terminal error with its name."""
     behaviour = Behaviour(tmp_path / "behaviour.py", {}, {"rate": 3})
     for name in ("rate", "cost"):
         with pytest.raises(TerminalError, match=name):

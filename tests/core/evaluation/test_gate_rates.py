@@ -1,6 +1,7 @@
-"""The gate against the champion errs about as often as it says, by comparisons whose truth is known.
+"""The gate against the champion errs about as often as stated, by comparisons with a known truth.
 
-`benchmarks/gates.py` does the same with trained models; here two models' errors are drawn, so that it takes seconds.
+`benchmarks/gates.py` does the same with trained models; here two models' errors are drawn, within
+seconds.
 """
 
 from __future__ import annotations
@@ -10,26 +11,28 @@ import math
 import numpy as np
 import pytest
 
-from airworthy.evaluation.bootstrap import relative_loss
+from airworthy.evaluation.bootstrap import BootstrapSettings, relative_loss
 from airworthy.evaluation.gate_rates import (
     Comparison,
     amount_for,
     duller,
+    evaluate_gate,
     expected_passes,
-    judged,
     loss_of,
     noisier,
     nominal_rate,
     rate_of,
 )
-from airworthy.spec.evaluate_part import Gate
+from airworthy.evaluation.task_metrics import TaskMetric
+from airworthy.gates.non_inferiority import Loss
+from airworthy.spec.evaluate_part import Gate, Task
 
 GATE = Gate(metric="rmse", against="champion", margin=0.05)
 DAYS, ROWS, CASES = 10, 150, 300
 
 
 def comparison(seed: int, true_loss: float) -> Comparison:
-    """Compare two models whose errors share most of what is hard; the challenger's rmse is truly so much larger.
+    """Compare two models with mostly shared errors; the challenger's rmse is truly so much larger.
 
     Errors have heavy tails and are larger on some days than on others, for both models.
     """
@@ -41,22 +44,20 @@ def comparison(seed: int, true_loss: float) -> Comparison:
     challenger = size * (shared + 0.25 * other) * (1 + true_loss)
     labels = np.zeros(day.size)
     loss = relative_loss(
-        "regression",
-        "rmse",
+        TaskMetric("regression", "rmse"),
         labels,
         challenger,
         champion,
         days=day,
-        threshold=0.5,
-        confidence=0.95,
-        resamples=300,
-        seed=seed,
+        settings=BootstrapSettings(confidence=0.95, resamples=300, seed=seed),
     )
-    return Comparison(true_loss, loss, judged(GATE, loss, day.size).outcome)
+    return Comparison(true_loss, loss, evaluate_gate(GATE, loss, day.size).outcome)
 
 
 def test_a_model_against_itself_is_not_rejected() -> None:
-    """Of 300 equally good challengers not one in fifty fails; as many pass as the interval's width lets expect."""
+    """Of 300 equally good challengers not one in fifty fails; as many pass as the interval's width
+    lets expect.
+    """
     cases = [comparison(seed, 0.0) for seed in range(CASES)]
     assert rate_of("fail", cases).share <= 0.02
     expected = expected_passes(cases, 0.05, 0.95)
@@ -85,7 +86,8 @@ def test_a_much_worse_challenger_never_passes() -> None:
 def test_a_rate_comes_with_its_interval() -> None:
     """Wilson's interval of 5 in 200, by hand; without cases there is no rate."""
     cases = [
-        Comparison(0.0, (0.0, 0.0, 0.0), "pass" if number < 5 else "fail") for number in range(200)
+        Comparison(0.0, Loss(0.0, 0.0, 0.0), "pass" if number < 5 else "fail")
+        for number in range(200)
     ]
     rate = rate_of("pass", cases)
     assert (rate.share, rate.low, rate.high) == pytest.approx((0.025, 0.01070, 0.05722), abs=1e-4)
@@ -95,8 +97,8 @@ def test_a_rate_comes_with_its_interval() -> None:
 
 @pytest.mark.parametrize("kind", ["noisier", "duller"])
 @pytest.mark.parametrize(("task", "metric"), [("regression", "rmse"), ("binary", "log_loss")])
-def test_a_model_is_degraded_to_the_loss_that_is_wanted(task: str, metric: str, kind: str) -> None:
-    """The amount that is found gives the wanted loss; a model that is worse already has none."""
+def test_a_model_is_degraded_to_the_loss_that_is_wanted(task: Task, metric: str, kind: str) -> None:
+    """The returned amount gives the requested loss; a model already worse has none."""
     random = np.random.default_rng(7)
     hard, noise = random.normal(0, 1, (2, 20_000))
     labels, good = hard + random.normal(0, 1, 20_000), hard
@@ -109,7 +111,7 @@ def test_a_model_is_degraded_to_the_loss_that_is_wanted(task: str, metric: str, 
         worse = (
             noisier(task, good, noise, amount) if kind == "noisier" else duller(good, mean, amount)
         )
-        return loss_of(task, metric, labels, worse, good, 0.5)
+        return loss_of(TaskMetric(task, metric), labels, worse, good)
 
     assert loss(0.0) == pytest.approx(0.0, abs=1e-9)
     amount = amount_for(loss, 0.03, 0.9)

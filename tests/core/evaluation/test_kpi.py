@@ -1,4 +1,6 @@
-"""The business KPI prices each row as the spec says, and its comparison is the bootstrap of those prices."""
+"""The business KPI prices each row as the spec says, and its comparison is the bootstrap of those
+prices.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import pytest
 
 from airworthy.behaviour import Behaviour
 from airworthy.errors import TerminalError
-from airworthy.evaluation.bootstrap import relative_cost
+from airworthy.evaluation.bootstrap import BootstrapSettings, relative_cost
 from airworthy.evaluation.kpi import costs_of_rows
 from airworthy.spec import load_spec
 from airworthy.spec.evaluate_part import Kpi
@@ -21,6 +23,16 @@ MODELS = Path(__file__).resolve().parents[3] / "include/models"
 def costs(
     model: str, kpi: Kpi | None, labels: Any, predictions: Any, classes: list[str], **names: Any
 ) -> Any:
+    """Return each row's cost.
+
+    Args:
+        model: The model's name.
+        kpi: The spec's KPI.
+        labels: Of the rows.
+        predictions: Of the rows.
+        classes: Of the task.
+        **names: The names in behaviour.py.
+    """
     spec = load_spec(MODELS / model / "model.yaml")
     spec = spec.model_copy(update={"evaluate": spec.evaluate.model_copy(update={"kpi": kpi})})
     behaviour = Behaviour(Path("behaviour.py"), {}, names)
@@ -30,7 +42,9 @@ def costs(
 
 
 def test_each_pair_of_a_binary_task_has_its_cost() -> None:
-    """Hit, miss, false alarm and a pair that costs nothing, by hand; a class may be written 1, "1" or true."""
+    """Hit, miss, false alarm and a pair without a cost, by hand; a class may be written 1, "1" or
+    true.
+    """
     kpi = Kpi.model_validate(
         {
             "costs": [
@@ -40,12 +54,14 @@ def test_each_pair_of_a_binary_task_has_its_cost() -> None:
             ]
         }
     )
-    found = costs("delivery_late", kpi, [1, 1, 0, 0], [0.9, 0.2, 0.5, 0.1], ["0", "1"])
-    assert found.tolist() == [1.5, 6.0, 1.0, 0.0]
+    values = costs("delivery_late", kpi, [1, 1, 0, 0], [0.9, 0.2, 0.5, 0.1], ["0", "1"])
+    assert values.tolist() == [1.5, 6.0, 1.0, 0.0]
 
 
 def test_classes_are_matched_by_name() -> None:
-    """A multiclass cost follows the class's name, whatever its code; a class that the window lacks costs nothing."""
+    """A multiclass cost follows the class's name, not its code; a class missing in the window is
+    free.
+    """
     kpi = Kpi.model_validate(
         {
             "costs": [
@@ -86,7 +102,7 @@ def test_a_function_prices_each_row() -> None:
 
 @pytest.mark.parametrize("result", [1.0, [1.0], [1.0, float("nan")], [[1.0], [1.0]], "much", None])
 def test_a_function_that_prices_no_row_is_a_terminal_error(result: Any) -> None:
-    """One finite number per row, or an error that names the function."""
+    """One finite number per row, or an error with the function's name."""
     with pytest.raises(TerminalError, match="'bad' gives no cost per row"):
         costs(
             "delivery_eta",
@@ -94,7 +110,7 @@ def test_a_function_that_prices_no_row_is_a_terminal_error(result: Any) -> None:
             [1.0, 2.0],
             [1.0, 2.0],
             [],
-            bad=lambda labels, predictions: result,
+            bad=lambda *_: result,
         )
 
 
@@ -103,9 +119,9 @@ def test_the_comparison_of_costs_is_sure_of_a_real_difference_only() -> None:
     random = np.random.default_rng(3)
     cost = random.gamma(2.0, 1.0, 800)
     dear = 2 * cost + random.normal(0, 0.2, 800)
-    settings = {"days": np.arange(800) // 100, "confidence": 0.95, "resamples": 300, "seed": 1}
-    point, low, high = relative_cost(dear, cost, **settings)  # type: ignore[arg-type]
+    days, settings = np.arange(800) // 100, BootstrapSettings(0.95, resamples=300, seed=1)
+    point, low, high = relative_cost(dear, cost, days=days, settings=settings)
     assert low < point < high
     assert point == pytest.approx(dear.mean() / cost.mean() - 1)
     assert 0.9 < low < high < 1.1
-    assert relative_cost(cost, cost, **settings) == (0.0, 0.0, 0.0)  # type: ignore[arg-type]
+    assert relative_cost(cost, cost, days=days, settings=settings) == (0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Metrics say what the textbook says, and leave out what the rows do not define."""
+"""Metrics equal the textbook's, and leave out values that the rows do not define."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from airworthy.evaluation.task_metrics import confusion, measure
 
 def test_regression_by_hand() -> None:
     """rmse, mae and R² of three rows computed by hand."""
-    found = measure("regression", np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 6.0]))
-    assert found == pytest.approx({"rmse": 3**0.5, "mae": 1.0, "r2": 1 - 9 / 2})
+    metrics = measure("regression", np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 6.0]))
+    assert metrics == pytest.approx({"rmse": 3**0.5, "mae": 1.0, "r2": 1 - 9 / 2})
 
 
 def test_binary_by_hand() -> None:
     """Counts at the threshold: two hits, one false alarm, one miss."""
     labels, predictions = np.array([1, 1, 0, 0, 1.0]), np.array([0.9, 0.6, 0.7, 0.1, 0.2])
-    found = measure("binary", labels, predictions)
-    assert found["precision"] == pytest.approx(2 / 3)
-    assert found["recall"] == pytest.approx(2 / 3)
-    assert found["accuracy"] == pytest.approx(3 / 5)
-    assert found["auc"] == pytest.approx(4 / 6)
+    metrics = measure("binary", labels, predictions)
+    assert metrics["precision"] == pytest.approx(2 / 3)
+    assert metrics["recall"] == pytest.approx(2 / 3)
+    assert metrics["accuracy"] == pytest.approx(3 / 5)
+    assert metrics["auc"] == pytest.approx(4 / 6)
     assert confusion(labels, predictions, 0.5, 2).tolist() == [[1, 1], [1, 2]]
 
 
@@ -33,5 +33,5 @@ def test_one_class_has_no_auc() -> None:
 def test_multiclass_decides_for_the_likeliest() -> None:
     """The class with the largest probability is the decision."""
     predictions = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1]])
-    found = measure("multiclass", np.array([0.0, 2.0, 0.0]), predictions)
-    assert found["accuracy"] == pytest.approx(2 / 3)
+    metrics = measure("multiclass", np.array([0.0, 2.0, 0.0]), predictions)
+    assert metrics["accuracy"] == pytest.approx(2 / 3)

@@ -1,4 +1,6 @@
-"""The picture shows each task's errors as they are: its curves, counts and shares are those of the rows."""
+"""The picture shows each task's errors as they are: its curves, counts and shares are those of the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import polars as pl
 import pytest
 from tests.core.stages.conftest import small_spec
 
-from airworthy.evaluation.holdout import Scored
+from airworthy.evaluation.holdout import ScoredHoldout
 from airworthy.evaluation.plots import draw
 from airworthy.evaluation.task_metrics import confusion, measure
 from airworthy.spec import ModelSpec
@@ -31,8 +33,8 @@ def spec_of(task: Task) -> ModelSpec:
     return ModelSpec.model_validate(spec)
 
 
-def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> Scored:
-    """A challenger that knows something, and a champion that knows less."""
+def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> ScoredHoldout:
+    """Return scores of a fair challenger, and of a weaker champion."""
     random = np.random.default_rng(5)
     if labels is None:
         labels = (
@@ -43,14 +45,14 @@ def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> Scored:
 
     def answers(knows: float) -> np.ndarray[Any, Any]:
         if task == "regression":
-            return labels + random.normal(0, 1 / knows, ROWS)
+            return np.asarray(labels + random.normal(0, 1 / knows, ROWS))
         scores = random.normal(0, 1, (ROWS, len(CLASSES[task])))
         scores[np.arange(ROWS), labels.astype(int)] += knows
         shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-        return shares[:, 1] if task == "binary" else shares
+        return np.asarray(shares[:, 1] if task == "binary" else shares)
 
     predictions = {"challenger": answers(1.5), "champion": answers(0.5)}
-    return Scored(
+    return ScoredHoldout(
         labels.astype(float),
         predictions,
         pl.DataFrame(),
@@ -60,8 +62,8 @@ def scored(task: Task, labels: np.ndarray[Any, Any] | None = None) -> Scored:
     )
 
 
-def panels(task: Task, rows: Scored) -> dict[str, Any]:
-    """Title -> panel, of a picture that can be written."""
+def panels(task: Task, rows: ScoredHoldout) -> dict[str, Any]:
+    """Return title -> panel, of a picture fit for writing."""
     figure = draw(spec_of(task), rows, IMPORTANCE, CLASSES[task])
     figure.savefig(io.BytesIO(), format="png")
     return {axes.get_title(): axes for axes in figure.axes}
@@ -75,54 +77,56 @@ def lines(axes: Any) -> dict[str, Any]:
 
 
 def test_a_regression_shows_its_residuals() -> None:
-    """All rows are in each model's residuals, however far out; the scattered points are label and prediction."""
+    """All rows are in each model's residuals, however far out; the scattered points are label and
+    prediction.
+    """
     rows = scored("regression")
     rows.predictions["champion"][0] += 1000.0
-    found = panels("regression", rows)
-    assert list(found) == [
+    picture = panels("regression", rows)
+    assert list(picture) == [
         "predicted and actual",
         "residuals",
         "residual by prediction",
         "importance",
     ]
-    points = found["predicted and actual"].get_lines()[0]
+    points = picture["predicted and actual"].get_lines()[0]
     assert points.get_xdata() == pytest.approx(rows.labels)
     assert points.get_ydata() == pytest.approx(rows.predictions["challenger"])
-    for steps in found["residuals"].patches:
+    for steps in picture["residuals"].patches:
         # A step's outline walks up and down around each bin; every other corner is a bin's height.
         assert steps.get_xy()[1:121:2, 1].sum() == ROWS
-    assert {text.get_text() for text in found["residuals"].get_legend().get_texts()} == {
+    assert {text.get_text() for text in picture["residuals"].get_legend().get_texts()} == {
         "challenger",
         "champion",
     }
-    residual = found["residual by prediction"].get_lines()[0].get_ydata()
+    residual = picture["residual by prediction"].get_lines()[0].get_ydata()
     assert residual == pytest.approx(rows.labels - rows.predictions["challenger"])
 
 
 def test_a_binary_task_shows_both_models_curves() -> None:
     """The area below a drawn ROC curve is the metric; calibrated shares are of tenths of the rows."""
     rows = scored("binary")
-    found = panels("binary", rows)
-    assert list(found)[:3] == ["ROC", "precision by recall", "calibration"]
-    drawn = lines(found["ROC"])
+    picture = panels("binary", rows)
+    assert list(picture)[:3] == ["ROC", "precision by recall", "calibration"]
+    drawn = lines(picture["ROC"])
     for role, line in zip(("challenger", "champion"), drawn.values(), strict=True):
         area = measure("binary", rows.labels, rows.predictions[role])["auc"]
         assert np.trapezoid(line.get_ydata(), line.get_xdata()) == pytest.approx(area)
         assert f"{role}: AUC {area:.3f}" in drawn
-    observed = lines(found["calibration"])
+    observed = lines(picture["calibration"])
     assert len(observed) == 2
     share = next(iter(observed.values())).get_ydata()
     assert len(share) == 10
     assert share.mean() == pytest.approx(rows.labels.mean())
-    precision = next(iter(lines(found["precision by recall"]).values()))
+    precision = next(iter(lines(picture["precision by recall"]).values()))
     assert precision.get_ydata()[0] == pytest.approx(rows.labels.mean(), abs=0.01)
-    heights = [patch.get_height() for patch in found["probabilities by what came true"].patches]
+    heights = [patch.get_height() for patch in picture["probabilities by what came true"].patches]
     assert sum(heights) == ROWS
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_the_confusion_matrix_counts_every_row(task: Task) -> None:
-    """What is written in its cells is the matrix at the spec's threshold."""
+    """The cells hold the matrix at the spec's threshold."""
     rows = scored(task)
     title = {
         "binary": "confusion matrix of late, positive from 0.4",
@@ -135,16 +139,16 @@ def test_the_confusion_matrix_counts_every_row(task: Task) -> None:
 
 
 def test_a_multiclass_task_shows_each_class_against_all_others() -> None:
-    """The mean of the drawn classes' areas is the metric; a class that no row has is no curve."""
+    """The mean of the drawn classes' areas is the metric; a class without rows has no curve."""
     rows = scored("multiclass")
     names = [
         "ROC, each class against all others",
         "precision by recall, each class against all others",
         "calibration",
     ]
-    found = panels("multiclass", rows)
-    assert list(found)[:3] == names
-    drawn = lines(found[names[0]])
+    picture = panels("multiclass", rows)
+    assert list(picture)[:3] == names
+    drawn = lines(picture[names[0]])
     assert [label.split(":")[0] for label in drawn] == CLASSES["multiclass"]
     areas = [np.trapezoid(line.get_ydata(), line.get_xdata()) for line in drawn.values()]
     auc = measure("multiclass", rows.labels, rows.predictions["challenger"])["auc"]
@@ -156,16 +160,18 @@ def test_a_multiclass_task_shows_each_class_against_all_others() -> None:
 
 def test_rows_of_one_class_say_why_there_is_no_curve() -> None:
     """A quiet holdout without a single positive is drawn all the same."""
-    found = panels("binary", scored("binary", np.zeros(ROWS)))
+    picture = panels("binary", scored("binary", np.zeros(ROWS)))
     for name in ("ROC", "precision by recall", "calibration"):
-        assert [text.get_text() for text in found[name].texts] == [
+        assert [text.get_text() for text in picture[name].texts] == [
             "not defined: all rows are of one class"
         ]
-        assert lines(found[name]) == {}
+        assert lines(picture[name]) == {}
 
 
 def test_importance_is_named_and_in_order() -> None:
-    """Bars grow upwards to the most important feature; only the 15 largest of many are drawn, and it says so."""
+    """Bars grow upwards to the most important feature; only the 15 largest of many are drawn, and
+    it says so.
+    """
     axes = panels("regression", scored("regression"))["importance"]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["stops", "city", "distance_km"]
     assert [bar.get_width() for bar in axes.patches] == [0.0, 0.3, 0.7]

@@ -10,24 +10,30 @@ from airworthy.evaluation.row_sample import RowSample
 
 
 def sample(sizes: list[int], most: int, seed: int) -> list[int]:
-    """Rows of numbered partitions; row numbers run through all of them."""
-    found, start = RowSample(most, seed), 0
+    """Return a sample of numbered partitions; row numbers run through all of them.
+
+    Args:
+        sizes: Rows of each partition.
+        most: Of the sample's rows.
+        seed: Of the random numbers.
+    """
+    drawn, start = RowSample(most, seed), 0
     for size in sizes:
-        found.add(pl.DataFrame({"row": pl.Series(range(start, start + size), dtype=pl.Int64)}))
+        drawn.add(pl.DataFrame({"row": pl.Series(range(start, start + size), dtype=pl.Int64)}))
         start += size
-    return found.rows()["row"].to_list() if sizes else []
+    return drawn.rows()["row"].to_list() if sizes else []
 
 
 @given(
     st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 100), st.integers(0, 99)
 )
 def test_a_sample_is_rows_once_each_in_order(sizes: list[int], most: int, seed: int) -> None:
-    """As many rows as asked, or all; each once, in the rows' order; the same each time."""
-    found = sample(sizes, most, seed)
-    assert len(found) == min(most, sum(sizes))
-    assert found == sorted(set(found))
-    assert set(found) <= set(range(sum(sizes)))
-    assert found == sample(sizes, most, seed)
+    """The requested number of rows, or all; each once, in the rows' order; the same each time."""
+    drawn = sample(sizes, most, seed)
+    assert len(drawn) == min(most, sum(sizes))
+    assert drawn == sorted(set(drawn))
+    assert set(drawn) <= set(range(sum(sizes)))
+    assert drawn == sample(sizes, most, seed)
 
 
 def test_every_partition_has_its_share() -> None:

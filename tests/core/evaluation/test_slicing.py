@@ -1,4 +1,4 @@
-"""Rows fall into the slices that the spec declares, and each into one."""
+"""Rows fall into the spec's slices, and each into one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.evaluation.slicing import MISSING, bin_names, in_slices, slice_names
+from airworthy.evaluation.slicing import MISSING, assign_slices, bin_names, slice_names
 from airworthy.spec.evaluate_part import Slices
 
 BINS = st.lists(st.integers(-50, 50), min_size=1, max_size=6, unique=True).map(sorted)
@@ -23,7 +23,9 @@ NUMBERS = st.lists(
 def test_a_number_is_in_the_bin_whose_lower_end_it_reaches(
     bins: list[int], numbers: list[float | None]
 ) -> None:
-    """A number on an edge belongs to the bin above it; null and NaN are their own slice; none is lost."""
+    """A number on an edge belongs to the bin above it; null and NaN are their own slice; none is
+    lost.
+    """
     slices = Slices(column="km", bins=[float(edge) for edge in bins])
     rows = pl.DataFrame({"km": pl.Series(numbers, dtype=pl.Float64, strict=False)})
     names = bin_names(slices.bins or [])
@@ -31,15 +33,15 @@ def test_a_number_is_in_the_bin_whose_lower_end_it_reaches(
         MISSING if number is None or math.isnan(number) else names[int(np.digitize(number, bins))]
         for number in numbers
     ]
-    found = in_slices(rows, [slices])["km"]
-    assert found.cast(pl.String).to_list() == expected
-    assert set(slice_names(found, slices)) == set(expected)
+    assigned = assign_slices(rows, [slices])["km"]
+    assert assigned.cast(pl.String).to_list() == expected
+    assert set(slice_names(assigned, slices)) == set(expected)
 
 
 def test_bins_are_listed_in_their_order_and_values_by_name() -> None:
     """People read slices from small to large; empty ones are left out."""
     rows = pl.DataFrame({"km": [12.0, 1.0, None, 2.0], "city": ["rome", "bern", None, "rome"]})
     both = [Slices(column="km", bins=[2, 5, 10]), Slices(column="city")]
-    found = in_slices(rows, both)
-    assert slice_names(found["km"], both[0]) == ["< 2", "[2, 5)", ">= 10", MISSING]
-    assert slice_names(found["city"], both[1]) == ["bern", MISSING, "rome"]
+    assigned = assign_slices(rows, both)
+    assert slice_names(assigned["km"], both[0]) == ["< 2", "[2, 5)", ">= 10", MISSING]
+    assert slice_names(assigned["city"], both[1]) == ["bern", MISSING, "rome"]

@@ -1,4 +1,6 @@
-"""A model whose source is a folder of daily CSV files, in an environment below the test's own folder."""
+"""A model with a folder of daily CSV files as source, in an environment below the test's own
+folder.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ MakeJob = Callable[..., Job]
 
 
 def environment_below(root: Path, **replaced: Any) -> Environment:
+    """Return the local environment with its paths below a folder."""
     values: dict[str, Any] = {
         "name": "test",
         "project": root,
@@ -34,6 +37,7 @@ def environment_below(root: Path, **replaced: Any) -> Environment:
 
 
 def trips_spec(source: dict[str, Any], **ingest: Any) -> ModelSpec:
+    """Return a spec with this source."""
     declared: dict[str, Any] = {
         "source": source,
         "event_time": "at",
@@ -57,7 +61,9 @@ def trips_spec(source: dict[str, Any], **ingest: Any) -> ModelSpec:
 
 @pytest.fixture
 def make_job(tmp_path: Path) -> MakeJob:
-    """Return a maker of jobs: source (daily CSV files unless given), as_of, and further keys of `ingest`."""
+    """Return a maker of jobs: source (daily CSV files unless given), as_of, and further keys of
+    `ingest`.
+    """
 
     def make(
         as_of: date = date(2026, 1, 4), source: dict[str, Any] | None = None, **ingest: Any

@@ -1,4 +1,6 @@
-"""Append-only tables hold each key once, whoever appends at once, and read no more files than a question needs."""
+"""Append-only tables hold each key once, whoever appends at once, and read no more files than a
+question needs.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ SCHEMA = pl.Schema({"key": pl.String(), "number": pl.Int64(), "days": pl.List(pl
 
 
 def key_of(number: int) -> str:
+    """Return the key of a number."""
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def rows_of(*numbers: int) -> pl.DataFrame:
+    """Return a row for each number."""
     return pl.DataFrame(
         {
             "key": [key_of(n) for n in numbers],
@@ -38,37 +42,41 @@ def rows_of(*numbers: int) -> pl.DataFrame:
     st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True), max_size=6),
     st.integers(0, 9),
 )
-def test_every_key_is_there_once(appended: list[list[int]], asked: int) -> None:
-    """Whatever is appended, again or not, each key has one row, and asking for a key gives exactly that row."""
+def test_every_key_is_there_once(appended: list[list[int]], queried: int) -> None:
+    """Whatever is appended, again or not, each key has one row; a query by key gives exactly that
+    row.
+    """
     with tempfile.TemporaryDirectory(prefix="a lake ") as folder:
         table = AppendOnlyTable(f"{folder}/t", SCHEMA)
         for numbers in appended:
             table.append(rows_of(*numbers))
         expected = {number for numbers in appended for number in numbers}
         assert sorted(table.read(["number"])["number"]) == sorted(expected)
-        assert table.read(["number"], [key_of(asked)])["number"].to_list() == sorted(
-            {asked} & expected
+        assert table.read(["number"], [key_of(queried)])["number"].to_list() == sorted(
+            {queried} & expected
         )
 
 
 def test_writers_at_once_leave_every_row_once(tmp_path: Path) -> None:
-    """Four writers of the same rows, the first of which makes the table, lose and double nothing."""
+    """Four writers of the same rows lose and double nothing; the first creates the table."""
 
-    def write(place: int) -> None:
+    def write(writer: int) -> None:
         table = AppendOnlyTable(str(tmp_path / "t"), SCHEMA)
         for number in range(6):
-            table.append(rows_of(number, 100 + number + 10 * place))
+            table.append(rows_of(number, 100 + number + 10 * writer))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    found = AppendOnlyTable(str(tmp_path / "t"), SCHEMA).read(["number"])["number"]
-    assert sorted(found) == sorted(
-        [*range(6), *(100 + n + 10 * place for place in range(4) for n in range(6))]
+    stored = AppendOnlyTable(str(tmp_path / "t"), SCHEMA).read(["number"])["number"]
+    assert sorted(stored) == sorted(
+        [*range(6), *(100 + n + 10 * writer for writer in range(4) for n in range(6))]
     )
 
 
 def test_a_key_is_looked_for_in_the_files_that_can_hold_it(tmp_path: Path) -> None:
-    """Of forty files the log rules out nearly all: the others may be gone, and the row is found all the same."""
+    """Of forty files the log rules out nearly all: the others may be gone, and the row is found all
+    the same.
+    """
     table = AppendOnlyTable(str(tmp_path / "t"), SCHEMA)
     for number in range(40):
         table.append(rows_of(number))
@@ -91,13 +99,13 @@ def test_the_table_refuses_deletion(tmp_path: Path) -> None:
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
-    """Reading a table that there is not gives no rows and leaves no folder behind."""
+    """Reading a missing table gives no rows and leaves no folder behind."""
     assert AppendOnlyTable(str(tmp_path / "t"), SCHEMA).read(["number"]).is_empty()
     assert not (tmp_path / "t").exists()
 
 
 def test_a_table_out_of_reach_is_transient(tmp_path: Path) -> None:
-    """An address that cannot be written to is an error that is retried, in words."""
+    """An address without write access is an error in words, with a retry."""
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(TransientError, match="file/t"):
         AppendOnlyTable(str(tmp_path / "file" / "t"), SCHEMA).append(rows_of(1))

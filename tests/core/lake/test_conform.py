@@ -1,4 +1,4 @@
-"""What enters the lake is exactly what the spec declares; the rest is kept aside with its reason."""
+"""Rows in the lake are exactly as the spec declares; the rest is kept aside with its reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INGEST = trips_spec({"type": "simulator"}).ingest
 
 
 def test_declared_columns_types_and_order(raw_trips: pl.DataFrame) -> None:
-    """Columns come in the declared order and types, sorted by key; what is not declared is dropped."""
+    """Columns come in the declared order and types, sorted by key; undeclared ones are dropped."""
     rows = conform(raw_trips, INGEST, DAY).rows
     assert rows.schema == {
         "at": pl.Datetime("us", "UTC"),
@@ -47,7 +47,7 @@ def test_declared_columns_types_and_order(raw_trips: pl.DataFrame) -> None:
 def test_a_bad_row_is_quarantined_with_its_reason(
     raw_trips: pl.DataFrame, column: str, cell: str | None, reason: str
 ) -> None:
-    """One bad cell costs its own row only; that row is kept as it came, with the reason."""
+    """One bad cell costs its own row only; the row is kept unchanged, with the reason."""
     bad = [cell, *raw_trips[column].to_list()[1:]]
     raw = raw_trips.with_columns(pl.Series(column, bad, dtype=pl.String))
     result = conform(raw, INGEST, DAY)
@@ -65,7 +65,7 @@ def test_too_many_bad_rows_stop(raw_trips: pl.DataFrame) -> None:
 
 
 def test_missing_and_wholly_unparsable_columns_are_named(raw_trips: pl.DataFrame) -> None:
-    """A column that is not there, or holds something else altogether, is no matter of single rows."""
+    """A missing column, or one with other content altogether, is no matter of single rows."""
     with pytest.raises(TerminalError, match="no column 'city', 'minutes'"):
         conform(raw_trips.drop("city", "minutes"), INGEST, DAY)
     with pytest.raises(TerminalError, match="no cell of column 'minutes'"):
@@ -73,7 +73,9 @@ def test_missing_and_wholly_unparsable_columns_are_named(raw_trips: pl.DataFrame
 
 
 def test_the_last_of_equal_keys_stays(raw_trips: pl.DataFrame) -> None:
-    """Of rows with one key the latest event stays, and of equally late ones the last in the source's order."""
+    """Of rows with one key the latest event stays, and of equally late ones the last in the
+    source's order.
+    """
     later = raw_trips[:1].with_columns(at=pl.lit("2026-01-01 09:00:00"), minutes=pl.lit("7"))
     same_time = later.with_columns(minutes=pl.lit("8"))
     result = conform(pl.concat([later, same_time, raw_trips]), INGEST, DAY)

@@ -1,4 +1,4 @@
-"""Every dataset version has its record: what it is, what is in it, and what became of it; each thing once."""
+"""Every dataset version has its record: identity, content and history; each thing once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
-from airworthy.lake.datasets import (
+from airworthy.lake.dataset_records import (
     BenchmarkRecord,
     DatasetRecord,
     TrainingRecord,
     ValidationRecord,
-    dataset_key,
-    open_datasets,
 )
+from airworthy.lake.datasets import dataset_key, open_datasets
 from airworthy.lake.statistics import frame_statistics
 from airworthy.stages.ingest import ingest
 
@@ -32,7 +31,9 @@ __all__ = ["make_model", "run_stages"]
 def test_a_runs_stages_write_the_whole_record_once(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """Ingest says what it is, validate how it did, train how it was split, evaluate how its models did; again: once."""
+    """Ingest, validate, train and evaluate each add their part of the record, and a repeat adds
+    nothing.
+    """
     first = run_stages(make_model(), last="evaluate", run_id="one")
     again = run_stages("small_model", last="validate", run_id="one")
     dataset, datasets = (
@@ -76,7 +77,9 @@ def test_a_runs_stages_write_the_whole_record_once(
 def test_statistics_are_of_every_row_of_the_window(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """The recorded statistics, merged from partitions, are those of all rows; a count that is not exact says so."""
+    """The recorded statistics, merged from partitions, are those of all rows; an inexact count is
+    marked.
+    """
     dataset = DatasetRef.model_validate(run_stages(make_model(), last="ingest")["dataset"])
     [(_, record)] = open_datasets(environment, "small_model").events(DatasetRecord)
     whole = frame_statistics(open_lake(environment, "small_model").scan(dataset).collect())
@@ -113,7 +116,9 @@ def test_a_failed_validation_is_recorded(
 def test_the_next_nights_statistics_read_one_day(
     make_job: MakeJob, put_day: Any, tmp_path: Path
 ) -> None:
-    """What is remembered of a day serves every later dataset version: its rows are not read for them again."""
+    """A day's cached statistics serve every later dataset version: its rows are not read for them
+    again.
+    """
     for day in (1, 2, 3, 4):
         put_day(day, minutes=10.0 * day)
     ingest(make_job())
@@ -130,7 +135,7 @@ def test_the_next_nights_statistics_read_one_day(
 def test_a_lake_from_before_there_were_records_gets_them(
     make_job: MakeJob, put_day: Any, tmp_path: Path
 ) -> None:
-    """Statistics that nobody kept are made from the lake's rows, and a record is made for what is ingested again."""
+    """Missing statistics are computed from the lake's rows, and a repeated ingest adds the record."""
     for day in (1, 2, 3):
         put_day(day)
     job = make_job()
@@ -146,7 +151,9 @@ def test_a_lake_from_before_there_were_records_gets_them(
 def test_the_same_content_in_another_window_is_another_dataset_version(
     make_job: MakeJob, put_day: Any
 ) -> None:
-    """Days without rows change no content, but move where time cuts: two records, each with its window."""
+    """Days without rows change no content, but move where time cuts: two records, each with its
+    window.
+    """
     for day in (1, 2):
         put_day(day)
     for day in (3, 4):
@@ -163,11 +170,11 @@ def test_the_same_content_in_another_window_is_another_dataset_version(
 def test_a_partition_finds_the_dataset_versions_that_hold_it(
     make_job: MakeJob, put_day: Any
 ) -> None:
-    """Asked for one day, the records name those that have it, each with the content that it has."""
+    """Asked for one day, the records name its dataset versions, each with the day's content."""
     for day in (1, 2, 3, 4, 5):
         put_day(day)
     datasets = [ingest(make_job(date(2026, 1, day))) for day in (4, 5, 6)]
-    found = open_datasets(make_job().environment, "trips").partitions(day="2026-01-02")
-    assert found == {
+    holding = open_datasets(make_job().environment, "trips").partitions(day="2026-01-02")
+    assert holding == {
         dataset_key(each): {"2026-01-02": each.partitions["2026-01-02"]} for each in datasets[:2]
     }

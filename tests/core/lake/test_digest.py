@@ -1,8 +1,9 @@
-"""The digest is the identity of data: it must see everything that counts and nothing that does not."""
+"""The digest is the identity of data: every real difference counts, and nothing else."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from airworthy.errors import TerminalError
 from airworthy.lake.digest import dataset_digest, frame_digest
 
-CELLS = {
+CELLS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "float": (pl.Float64, st.none() | st.floats(allow_infinity=True)),
     "int": (pl.Int64, st.none() | st.integers(-(2**62), 2**62)),
     "bool": (pl.Boolean, st.none() | st.booleans()),
@@ -27,6 +28,7 @@ CELLS = {
 
 @st.composite
 def frames(draw: st.DrawFn, min_rows: int = 0) -> pl.DataFrame:
+    """Draw a frame of some columns."""
     rows = draw(st.integers(min_rows, 12))
     kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=5))
     columns = [
@@ -59,7 +61,9 @@ def test_layout_does_not_matter(frame: pl.DataFrame, data: st.DataObject) -> Non
 
 @given(frames(min_rows=1), st.data())
 def test_any_changed_cell_shows(frame: pl.DataFrame, data: st.DataObject) -> None:
-    """Changing one cell, also from or to null, changes the digest; so an equal digest means equal cells."""
+    """Changing one cell, also from or to null, changes the digest; so an equal digest means equal
+    cells.
+    """
     name = data.draw(st.sampled_from(frame.columns))
     row = data.draw(st.integers(0, frame.height - 1))
     cells = next(strategy for kind, strategy in CELLS.values() if kind == frame.schema[name])
@@ -84,7 +88,7 @@ def test_names_types_and_rows_count(frame: pl.DataFrame) -> None:
 
 
 def test_texts_do_not_run_together() -> None:
-    """Cells that join to the same text are still other cells."""
+    """Cells with the same joined text are still other cells."""
     assert frame_digest(pl.DataFrame({"a": ["ab", "c"]})) != frame_digest(
         pl.DataFrame({"a": ["a", "bc"]})
     )
@@ -115,7 +119,9 @@ def test_a_type_without_canonical_form_is_refused() -> None:
     )
 )
 def test_a_dataset_is_its_partitions_and_schema(partitions: dict[str, str]) -> None:
-    """The dataset digest depends on no order of insertion, and on every partition, its content and the schema."""
+    """The dataset digest depends on no order of insertion, and on every partition, its content and
+    the schema.
+    """
     schema: dict[str, pl.DataType] = {"a": pl.Float64()}
     digest = dataset_digest(partitions, schema)
     assert dataset_digest(dict(reversed(partitions.items())), schema) == digest

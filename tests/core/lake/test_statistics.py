@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.lake.statistics import MOST_VALUES, ColumnStatistics, frame_statistics, merged
+from airworthy.lake.statistics import (
+    MAX_COUNTED_VALUES,
+    ColumnStatistics,
+    frame_statistics,
+    merge_statistics,
+)
 
 SCHEMA = {
     "at": pl.Datetime("us", "UTC"), "n": pl.Int64(), "x": pl.Float64(), "city": pl.String(), "late": pl.Boolean(),
@@ -31,20 +36,23 @@ ROWS = st.lists(
 
 
 def frame_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    """Return a frame of these rows."""
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 @given(st.lists(ROWS, min_size=1, max_size=5))
 def test_merged_statistics_are_those_of_all_rows(parts: list[list[tuple[Any, ...]]]) -> None:
-    """However rows are split into partitions, the merged statistics are those of one frame with all of them."""
+    """However rows are split into partitions, the merged statistics are those of one frame with all
+    of them.
+    """
     whole = frame_statistics(frame_of([row for rows in parts for row in rows]))
-    found = merged(frame_statistics(frame_of(rows)) for rows in parts)
-    assert list(found) == list(SCHEMA)
+    result = merge_statistics(frame_statistics(frame_of(rows)) for rows in parts)
+    assert list(result) == list(SCHEMA)
     for name, column in whole.items():
         exact = {"mean", "std"}
-        assert found[name].model_dump(exclude=exact) == column.model_dump(exclude=exact), name
+        assert result[name].model_dump(exclude=exact) == column.model_dump(exclude=exact), name
         for moment in ("mean", "std"):
-            expected, value = getattr(column, moment), getattr(found[name], moment)
+            expected, value = getattr(column, moment), getattr(result[name], moment)
             assert value == (
                 None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-6)
             ), (name, moment)
@@ -54,24 +62,24 @@ def test_merged_statistics_are_those_of_all_rows(parts: list[list[tuple[Any, ...
 def test_statistics_are_what_polars_says(rows: list[tuple[Any, ...]]) -> None:
     """Counts, extremes, moments and different values are those of the column itself."""
     frame = frame_of(rows)
-    found = frame_statistics(frame)
+    result = frame_statistics(frame)
     number = frame["n"]
-    assert (found["n"].count, found["n"].nulls) == (number.count(), number.null_count())
-    assert (found["n"].min, found["n"].max, found["n"].mean) == (
+    assert (result["n"].count, result["n"].nulls) == (number.count(), number.null_count())
+    assert (result["n"].min, result["n"].max, result["n"].mean) == (
         number.min(),
         number.max(),
         number.mean(),
     )
-    assert found["n"].distinct == number.drop_nulls().n_unique()
-    assert sum((found["city"].values or {}).values()) == frame["city"].count()
-    assert found["x"].distinct is None
+    assert result["n"].distinct == number.drop_nulls().n_unique()
+    assert sum((result["city"].values or {}).values()) == frame["city"].count()
+    assert result["x"].distinct is None
     first = frame["at"].min()
-    assert found["at"].min == (first.isoformat() if isinstance(first, datetime) else None)
+    assert result["at"].min == (first.isoformat() if isinstance(first, datetime) else None)
 
 
 @given(ROWS)
 def test_statistics_survive_json(rows: list[tuple[Any, ...]]) -> None:
-    """What is written as JSON is strict JSON and reads back as the same."""
+    """The JSON is strict and reads back as the same."""
     for column in frame_statistics(frame_of(rows)).values():
         text = column.model_dump_json()
         json.loads(text, parse_constant=pytest.fail)
@@ -79,22 +87,27 @@ def test_statistics_survive_json(rows: list[tuple[Any, ...]]) -> None:
 
 
 def test_a_column_of_many_values_is_counted_and_not_listed() -> None:
-    """Beyond the limit no value is kept, and the number of different ones is a lower bound that says so."""
-    halves = [pl.DataFrame({"id": range(start, start + MOST_VALUES)}) for start in (0, MOST_VALUES)]
+    """Beyond the limit no value is kept, and the number of different ones is marked as a lower
+    bound.
+    """
+    halves = [
+        pl.DataFrame({"id": range(start, start + MAX_COUNTED_VALUES)})
+        for start in (0, MAX_COUNTED_VALUES)
+    ]
     parts = [frame_statistics(half) for half in halves]
     assert parts[0]["id"].values is not None
-    both = merged(parts)["id"]
-    assert (both.values, both.distinct, both.exact) == (None, 2 * MOST_VALUES, True)
-    more = merged([{"id": both}, parts[0]])["id"]
-    assert (more.distinct, more.exact) == (2 * MOST_VALUES, False)
-    assert merged([{"id": more}])["id"] == more
+    both = merge_statistics(parts)["id"]
+    assert (both.values, both.distinct, both.exact) == (None, 2 * MAX_COUNTED_VALUES, True)
+    more = merge_statistics([{"id": both}, parts[0]])["id"]
+    assert (more.distinct, more.exact) == (2 * MAX_COUNTED_VALUES, False)
+    assert merge_statistics([{"id": more}])["id"] == more
 
 
 def test_a_column_that_came_later_counts_for_its_own_rows() -> None:
-    """A column that only later partitions have is neither lost nor filled up with nulls."""
+    """A column of later partitions alone is neither lost nor filled up with nulls."""
     parts = [
         frame_statistics(pl.DataFrame({"a": [1, 2]})),
         frame_statistics(pl.DataFrame({"a": [3], "b": ["x"]})),
     ]
-    found = merged(parts)
-    assert (found["a"].count, found["b"].count, found["b"].nulls) == (3, 1, 0)
+    result = merge_statistics(parts)
+    assert (result["a"].count, result["b"].count, result["b"].nulls) == (3, 1, 0)

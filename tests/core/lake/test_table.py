@@ -1,4 +1,6 @@
-"""The lake keeps exactly the last content of every partition, and every version of it, whoever writes at once."""
+"""The lake keeps exactly the last content of every partition, and every version of it, whoever
+writes at once.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def rows_of(day: int, values: list[float]) -> pl.DataFrame:
+    """Return a day's rows."""
     at = START + timedelta(days=day)
     columns = {"at": [at] * len(values), "id": list(range(len(values))), "minutes": values}
     return pl.DataFrame(
@@ -37,6 +40,14 @@ def rows_of(day: int, values: list[float]) -> pl.DataFrame:
 def record_of(
     day: int, rows: pl.DataFrame, as_of: datetime = START, **replaced: object
 ) -> PartitionRecord:
+    """Return the record of a partition.
+
+    Args:
+        day: The number of the day.
+        rows: Its rows.
+        as_of: The end of the run's data.
+        **replaced: Other fields of the record.
+    """
     values = {
         "partition": f"{START.date() + timedelta(days=day)}",
         "source": "test",
@@ -55,11 +66,20 @@ def record_of(
 
 
 def put(lake: Lake, day: int, values: list[float], as_of: datetime = START) -> PartitionRecord:
+    """Replace a day's partition.
+
+    Args:
+        lake: The lake.
+        day: The number of the day.
+        values: Of the rows.
+        as_of: The end of the run's data.
+    """
     rows = rows_of(day, values)
     return lake.replace(rows, NOTHING_BAD, record_of(day, rows, as_of))
 
 
 def dataset_of(lake: Lake) -> DatasetRef:
+    """Return the lake's present dataset version."""
     records = lake.refresh()
     digests = {day: record.digest for day, record in records.partitions.items()}
     window = Window(start=START, end=START + timedelta(days=10))
@@ -84,19 +104,22 @@ def dataset_of(lake: Lake) -> DatasetRef:
 def test_any_sequence_of_replaces_leaves_the_last_content(
     replaces: list[tuple[int, list[float]]],
 ) -> None:
-    """After any replaces each partition holds its own last content, others are untouched, and history is whole."""
+    """After any replaces each partition holds its own last content, others are untouched, and
+    history is whole.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        lake, last, versions = Lake(folder, "m"), {}, []
+        lake, last = Lake(folder, "m"), dict[int, list[float]]()
+        versions: list[tuple[DatasetRef, dict[int, list[float]]]] = []
         for day, values in replaces:
             put(lake, day, values, as_of=START + timedelta(hours=len(versions)))
             last[day] = values
             versions.append((dataset_of(lake), dict(last)))
         for dataset, expected in versions:
             for day, values in expected.items():
-                found = Lake(folder, "m").read_partition(
+                stored = Lake(folder, "m").read_partition(
                     dataset, START.date() + timedelta(days=day)
                 )
-                assert found.equals(rows_of(day, values))
+                assert stored.equals(rows_of(day, values))
         digests = {day: record.digest for day, record in Lake(folder, "m").partitions().items()}
         assert digests == {
             f"{START.date() + timedelta(days=day)}": frame_digest(rows_of(day, v))
@@ -105,7 +128,7 @@ def test_any_sequence_of_replaces_leaves_the_last_content(
 
 
 def test_commit_metadata_says_where_a_partition_came_from(tmp_path: Path) -> None:
-    """Any Delta reader sees source, time, rows, digests and git commit in the commit that replaced a partition."""
+    """Any Delta reader sees source, time, rows, digests and git commit in a partition's commit."""
     lake = Lake(str(tmp_path), "m")
     written = put(lake, 0, [1.0, 2.0])
     commit = DeltaTable(lake.data_uri).history(1)[0]
@@ -131,7 +154,9 @@ def test_history_never_expires(tmp_path: Path) -> None:
 
 
 def test_scan_is_pinned_bounded_and_ordered(tmp_path: Path) -> None:
-    """A dataset version gives the same rows, in order of time, whatever is written later; bounds are half open."""
+    """A dataset version gives the same rows, in order of time, whatever is written later; bounds
+    are half open.
+    """
     lake = Lake(str(tmp_path / "with space"), "m")
     for day in (2, 0, 1):
         put(lake, day, [float(day), 10.0 + day])
@@ -144,7 +169,9 @@ def test_scan_is_pinned_bounded_and_ordered(tmp_path: Path) -> None:
 
 
 def test_a_replacement_by_other_content_is_a_restatement(tmp_path: Path) -> None:
-    """What a partition was before, and why it changed, stays on record; equal content is no restatement."""
+    """A partition's earlier content, and the reason of its change, stay on record; equal content is
+    none.
+    """
     lake = Lake(str(tmp_path), "m")
     first = put(lake, 0, [1.0, 2.0])
     second = put(lake, 0, [1.0], as_of=START + timedelta(days=1))
@@ -152,14 +179,14 @@ def test_a_replacement_by_other_content_is_a_restatement(tmp_path: Path) -> None
     lake.replace(
         rows, NOTHING_BAD, record_of(0, rows, START + timedelta(days=2), preprocessing="q")
     )
-    found = Lake(str(tmp_path), "m").restatements()
-    assert found["cause"].to_list() == ["restated", "preprocessing"]
-    assert found["previous_digest"].to_list() == [first.digest, second.digest]
-    assert found["previous_rows"].to_list() == [2, 1]
+    stored = Lake(str(tmp_path), "m").restatements()
+    assert stored["cause"].to_list() == ["restated", "preprocessing"]
+    assert stored["previous_digest"].to_list() == [first.digest, second.digest]
+    assert stored["previous_rows"].to_list() == [2, 1]
 
 
 def test_later_knowledge_is_not_undone(tmp_path: Path) -> None:
-    """A run as of an earlier day does not put back what a later one has corrected."""
+    """A run as of an earlier day does not undo a later one's correction."""
     lake = Lake(str(tmp_path), "m")
     newer = put(lake, 0, [1.0], as_of=START + timedelta(days=5))
     assert put(lake, 0, [7.0], as_of=START + timedelta(days=2)) == newer
@@ -167,7 +194,9 @@ def test_later_knowledge_is_not_undone(tmp_path: Path) -> None:
 
 
 def test_a_column_may_come_and_go_but_not_change_its_type(tmp_path: Path) -> None:
-    """Added and dropped columns need no new table; a changed type is refused before anything is written."""
+    """Added and dropped columns need no new table; a changed type is refused before anything is
+    written.
+    """
     lake = Lake(str(tmp_path), "m")
     put(lake, 0, [1.0])
     wider = rows_of(0, [1.0]).with_columns(city=pl.lit("rome"))
@@ -186,7 +215,7 @@ def test_a_column_may_come_and_go_but_not_change_its_type(tmp_path: Path) -> Non
 
 
 def test_an_unusable_lake_is_a_transient_error(tmp_path: Path) -> None:
-    """A place that cannot be written to is said to be one, and may be there at the next try."""
+    """A location without write access is named; it may be there at the next try."""
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(TransientError, match="the lake cannot be used at"):
         put(Lake(str(tmp_path / "file"), "m"), 0, [1.0])
@@ -200,7 +229,9 @@ def _write_days(root: str, first: int) -> None:
 
 
 def test_writers_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Four processes writing the same and other partitions: each partition is there once, with one record's content."""
+    """Four processes writing the same and other partitions: each partition is there once, with one
+    record's content.
+    """
     writers = [
         subprocess.Popen([sys.executable, __file__, str(tmp_path), str(10 * n)]) for n in range(4)
     ]
@@ -215,7 +246,9 @@ def test_writers_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
 
 
 def test_records_are_read_from_new_commits_only_and_stay_right(tmp_path: Path) -> None:
-    """A lake opened before others wrote sees their partitions and notes as one opened afterwards does."""
+    """A lake opened before others wrote sees their partitions and notes as one opened afterwards
+    does.
+    """
     early = Lake(str(tmp_path), "m")
     put(early, 0, [1.0])
     other = Lake(str(tmp_path), "m")

@@ -1,4 +1,4 @@
-"""An event of the tests' own: what the ledger does with an entry does not depend on what is in it."""
+"""An event of the tests' own: the ledger treats every entry alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events become entries and are read back; what was stored in earlier days is read as well."""
+"""Events become entries and are read back; entries of earlier days are read as well."""
 
 from __future__ import annotations
 
@@ -29,13 +29,20 @@ from .stored import STORED
 
 
 def entry(kind: str, payload: str, run_id: str = "run-1") -> Entry:
+    """Return a stored entry.
+
+    Args:
+        kind: Of the event.
+        payload: JSON.
+        run_id: The run's id.
+    """
     return Entry(
         1, f"{kind}:1", "2026-03-20T12:00:00.000+00:00", kind, "eta", run_id, "ada", payload, "", ""
     )
 
 
 def as_read(event: LedgerEvent) -> LedgerEvent:
-    """Return what an event is without the parts that are not stored."""
+    """Return an event without its unstored parts."""
     left_out = {
         name: field.default for name, field in type(event).model_fields.items() if field.exclude
     }
@@ -68,25 +75,25 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
 def test_an_event_is_stored_as_it_always_was(
     event: LedgerEvent, run_id: str, entry_id: str, payload: str
 ) -> None:
-    """The same id, the same keys, the same bytes; and what is stored is read as the event that it was."""
+    """The same id, the same keys, the same bytes; and the stored entry is read as the same event."""
     assert event.entry_id(run_id) == entry_id
     assert json.dumps(event.payload, sort_keys=True) == payload
     assert entry(event.kind, payload).event == as_read(event)
 
 
 def test_events_go_through_a_ledger(environment: Environment) -> None:
-    """What is appended is what is found again, with the run and the person beside it."""
+    """Appended events are found again, with the run and the person beside them."""
     ledger = open_ledger(environment, "eta")
     for event, run_id, entry_id, payload in STORED:
-        made = ledger.append(event, run_id=run_id, who="ada")
-        assert (made.entry_id, made.payload, made.run_id, made.who) == (
+        appended = ledger.append(event, run_id=run_id, who="ada")
+        assert (appended.entry_id, appended.payload, appended.run_id, appended.who) == (
             entry_id,
             payload,
             run_id,
             "ada",
         )
-    assert [found.event for found in ledger.entries()] == [as_read(event) for event, *_ in STORED]
-    assert ledger.broken_at() is None
+    assert [read.event for read in ledger.entries()] == [as_read(event) for event, *_ in STORED]
+    assert ledger.first_broken_entry() is None
 
 
 OLDER = [
@@ -115,17 +122,17 @@ OLDER = [
 def test_an_entry_from_before_there_was_a_key_is_read(
     kind: str, content: dict[str, Any], event: LedgerEvent
 ) -> None:
-    """What older entries lack has a default; what they hold is told as they hold it."""
-    found = entry(kind, json.dumps(content, sort_keys=True))
-    assert found.event == event
-    assert found.content == content
+    """Keys missing in older entries have a default; the others keep their values."""
+    read = entry(kind, json.dumps(content, sort_keys=True))
+    assert read.event == event
+    assert read.content == content
 
 
 def test_an_entry_of_a_later_day_is_read() -> None:
-    """A key that is unknown here is left out of the event, and an unknown kind is an event with all that it holds."""
-    found = entry("alias_move", '{"colour": "red", "to": "3"}')
-    assert found.event == AliasMove(to="3")
-    assert found.content["colour"] == "red"
+    """An unknown key is left out of the event, and an unknown kind is an event with all its keys."""
+    read = entry("alias_move", '{"colour": "red", "to": "3"}')
+    assert read.event == AliasMove(to="3")
+    assert read.content["colour"] == "red"
     moon = entry("moon_phase", '{"phase": "full", "version": 3}')
     assert moon.event == UnknownEvent("moon_phase", {"phase": "full", "version": 3})
     assert moon.event.subject == "3"
@@ -134,7 +141,7 @@ def test_an_entry_of_a_later_day_is_read() -> None:
 
 @pytest.mark.parametrize("payload", ['{"from": "2"}', '{"to": ["3"]}', "{"])
 def test_an_entry_that_cannot_be_read_is_named(payload: str) -> None:
-    """A known kind without what it must hold is an error with the entry's id, for people."""
+    """A known kind without its required keys is an error with the entry's id, for people."""
     with pytest.raises(
         TerminalError, match=r"entry 1 of the ledger \(alias_move:1\) cannot be read"
     ):
@@ -161,7 +168,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def values(kind: Any) -> st.SearchStrategy[Any]:
-    """Return the values that a field of this type may have."""
+    """Return the possible values of a field of this type."""
     inner = get_args(kind)
     match get_origin(kind):
         case origin if origin is Annotated:
@@ -178,7 +185,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def models(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
-    """Return instances of a model, with some of those fields that may be left out."""
+    """Return instances of a model, with some of its optional fields."""
     fields = {name: field for name, field in kind.model_fields.items() if not field.exclude}
     must = {name: values(field.annotation) for name, field in fields.items() if field.is_required()}
     may = {
@@ -190,8 +197,8 @@ def models(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
 @given(st.one_of([models(kind) for kind in EVENTS.values()]), TEXT)
 def test_any_event_is_read_as_it_was_recorded(event: LedgerEvent, run_id: str) -> None:
     """Whatever is in it: the entry gives back the event, its id and its stored form."""
-    found = entry(event.kind, json.dumps(event.payload, sort_keys=True), run_id).event
-    assert found == event
-    assert found.entry_id(run_id) == event.entry_id(run_id)
-    assert found.payload == event.payload
-    assert found.subject == event.subject
+    read = entry(event.kind, json.dumps(event.payload, sort_keys=True), run_id).event
+    assert read == event
+    assert read.entry_id(run_id) == event.entry_id(run_id)
+    assert read.payload == event.payload
+    assert read.subject == event.subject

@@ -32,11 +32,11 @@ def test_entries_are_chained_in_order(environment: Environment) -> None:
     for number in range(3):
         book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
     assert [entry.content["n"] for entry in book.entries()] == [0, 1, 2]
-    assert book.broken_at() is None
+    assert book.first_broken_entry() is None
 
 
 def test_same_id_is_one_entry(environment: Environment) -> None:
-    """A retried task appends nothing new and gets the entry that is there."""
+    """A retried task appends nothing new and gets the present entry."""
     book = open_ledger(environment, "m")
     first = book.append(Note(name="v", n=1), run_id="run", who="who")
     assert book.append(Note(name="v", n=2), run_id="run", who="who") == first
@@ -53,34 +53,36 @@ def test_concurrent_processes_leave_one_whole_chain(environment: Environment) ->
         process.join()
     book = open_ledger(environment, "m")
     assert len({entry.entry_id for entry in book.entries()}) == 20
-    assert book.broken_at() is None
+    assert book.first_broken_entry() is None
 
 
 def test_looking_makes_nothing(environment: Environment) -> None:
-    """Reading the ledger of a model that there is not leaves no folder behind."""
+    """Reading a missing model's ledger leaves no folder behind."""
     assert open_ledger(environment, "no_such_model").entries() == []
     assert not (Path(environment.lake) / "no_such_model").exists()
 
 
 def test_writers_that_share_no_lock_leave_one_whole_chain(tmp_path: Path) -> None:
-    """Two machines do not see each other's lock files: the table itself lets only one follow an entry."""
+    """Two machines do not see each other's lock files: the table itself lets only one follow an
+    entry.
+    """
     books = [
         Ledger(str(tmp_path / "ledger"), "m", FileLock(tmp_path / f"{name}.lock")) for name in "ab"
     ]
     books[0].append(Note(name="first"), run_id="run", who="who")
 
-    def write(place: int) -> None:
+    def write(writer: int) -> None:
         for number in range(6):
-            books[place].append(Note(name=f"{place}:{number}"), run_id="run", who="who")
+            books[writer].append(Note(name=f"{writer}:{number}"), run_id="run", who="who")
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, range(2)))
     assert len(books[0].entries()) == 13
-    assert books[0].broken_at() is None
+    assert books[0].first_broken_entry() is None
 
 
 def test_ledger_out_of_reach_is_transient(tmp_path: Path) -> None:
-    """A table that cannot be written to is an error that is retried, in words."""
+    """A table without write access is an error in words, with a retry."""
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     book = Ledger(str(tmp_path / "file" / "ledger"), "m", FileLock(tmp_path / "lock"))
     with pytest.raises(TransientError, match="file/ledger"):
@@ -101,6 +103,7 @@ def test_changed_entry_is_named(environment: Environment, tmp_path: Path) -> Non
     for number in range(4):
         book.append(Note(name=f"v{number}", n=number), run_id="run", who="who")
     frame = pl.from_arrow(DeltaTable(book.uri).to_pyarrow_table())
+    assert isinstance(frame, pl.DataFrame)
     changed = (
         pl.when(pl.col("sequence") == 3)
         .then(pl.lit(json.dumps({"n": 9})))
@@ -110,6 +113,6 @@ def test_changed_entry_is_named(environment: Environment, tmp_path: Path) -> Non
     forged = tmp_path / "forged"
     write_deltalake(forged, frame.with_columns(changed))
     book.uri = str(forged)
-    broken = book.broken_at()
+    broken = book.first_broken_entry()
     assert broken is not None
     assert broken.entry_id == "v2"

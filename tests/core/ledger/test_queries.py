@@ -1,4 +1,4 @@
-"""Questions to the ledger: which version served when, and why."""
+"""Queries of the ledger: the version at a moment, and the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def entry(sequence: int, seconds: float, kind: str, run_id: str = "r", **content: object) -> Entry:
-    """An entry so many seconds after the start; its hash is of no interest here."""
+    """Return an entry so many seconds after the start, without its real hash.
+
+    Args:
+        sequence: Its number.
+        seconds: After the start.
+        kind: Of the event.
+        run_id: The run's id.
+        **content: The event's payload.
+    """
     time = (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
     return Entry(
         sequence, f"{kind}:{sequence}", time, kind, "m", run_id, "ada", json.dumps(content), "", ""
@@ -41,31 +49,34 @@ steps = st.lists(
 def test_the_answer_at_any_time_is_the_last_move_before_it(
     moves: list[tuple[int, str, int]], second: int
 ) -> None:
-    """For any ledger and any time: the version of the last alias move not after it, until the next one; else none."""
-    entries, clock, expected, until = [], 0, None, None
-    for place, (pause, kind, version) in enumerate(moves, start=1):
+    """For any ledger and any time: the version of the last alias move not after it, until the next
+    one; else none.
+    """
+    entries: list[Entry] = []
+    clock, expected, until = 0, None, None
+    for index, (pause, kind, version) in enumerate(moves, start=1):
         clock += pause
         entries.append(
-            entry(place, clock, kind, **{"to": str(version), "from": "9", "outcome": "pass"})
+            entry(index, clock, kind, **{"to": str(version), "from": "9", "outcome": "pass"})
         )
         if kind == "alias_move" and clock <= second:
             expected = entries[-1]
         elif kind == "alias_move" and until is None:
             until = entries[-1].time
-    found = served_at(entries, START + timedelta(seconds=second))
+    period = served_at(entries, START + timedelta(seconds=second))
     if expected is None:
-        assert found is None
+        assert period is None
     else:
-        assert found is not None
-        assert (found.version, found.since, found.until) == (
-            expected.event.to,
+        assert period is not None
+        assert (period.version, period.since, period.until) == (
+            expected.content["to"],
             expected.time,
             until,
         )
 
 
 def test_the_answer_carries_its_evidence() -> None:
-    """Who, which run, digests, and the verdict of the very run that registered a version which was gone back to."""
+    """Person, run, digests, and the verdict of the run that registered the version gone back to."""
     entries = [
         entry(1, 0, "verdict", "a", outcome="pass", reasons=[]),
         entry(2, 1, "registration", "a", version="1"),
@@ -113,13 +124,13 @@ def test_the_answer_carries_its_evidence() -> None:
 
 
 def test_a_version_is_rolled_back_until_it_is_brought_back() -> None:
-    """A rollback marks what it leaves; a later move to it takes the mark away."""
-    left = [
+    """A rollback marks the version it leaves; a later move to it takes the mark away."""
+    remaining = [
         entry(1, 0, "rollback_started", **{"from": "2", "to": "1"}),
         entry(2, 1, "alias_move", to="1"),
     ]
-    assert rolled_back(left) == {"2"}
-    assert rolled_back([*left, entry(3, 2, "alias_move", to="2")]) == set()
+    assert rolled_back(remaining) == {"2"}
+    assert rolled_back([*remaining, entry(3, 2, "alias_move", to="2")]) == set()
 
 
 @pytest.mark.parametrize(
@@ -131,12 +142,12 @@ def test_a_version_is_rolled_back_until_it_is_brought_back() -> None:
     ],
 )
 def test_times_are_utc(text: str, moment: str) -> None:
-    """A day is its first moment; a time without an offset is UTC, one with an offset is what it says."""
+    """A day is its first moment; a time without an offset is UTC, one with an offset keeps it."""
     assert parse_moment(text).isoformat() == moment
 
 
 def test_no_time_is_named() -> None:
-    """What is no time is refused with what would be one."""
+    """A bad time is refused with a good one."""
     with pytest.raises(TerminalError, match="not a time"):
         parse_moment("yesterday")
 
@@ -150,7 +161,9 @@ def test_no_time_is_named() -> None:
 def test_an_id_is_found_however_long_it_is(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str]
 ) -> None:
-    """The table's log cuts long texts short: an entry is found again all the same, and appended once."""
+    """The table's log cuts long texts short: an entry is found again all the same, and appended
+    once.
+    """
     from filelock import FileLock
 
     from airworthy.ledger.ledger import Ledger
@@ -159,8 +172,8 @@ def test_an_id_is_found_however_long_it_is(
     book = Ledger(str(folder / "ledger"), "m", FileLock(folder / "lock"))
     for name in ids:
         book.append(Note(name=name), run_id="run", who="who")
-    assert [found.entry_id for found in book.entries()] == list(dict.fromkeys(ids))
-    assert book.broken_at() is None
+    assert [period.entry_id for period in book.entries()] == list(dict.fromkeys(ids))
+    assert book.first_broken_entry() is None
 
 
 def test_looking_at_a_compacted_ledger(environment: Environment) -> None:
@@ -173,5 +186,5 @@ def test_looking_at_a_compacted_ledger(environment: Environment) -> None:
     DeltaTable(book.uri).optimize.compact()
     book.append(Note(name="v2"), run_id="run", who="who")
     book.append(Note(name="v9"), run_id="run", who="who")
-    assert [found.entry_id for found in book.entries()] == ["v0", "v1", "v2", "v3", "v4", "v9"]
-    assert book.broken_at() is None
+    assert [period.entry_id for period in book.entries()] == ["v0", "v1", "v2", "v3", "v4", "v9"]
+    assert book.first_broken_entry() is None

@@ -1,4 +1,4 @@
-"""A ledger whose files were changed says which entry it was, whatever byte it was."""
+"""A ledger with changed files names the broken entry, for any changed byte."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def four_entries(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list
 
 
 @settings(max_examples=40)
-@given(entry=st.integers(0, 3), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@given(entry=st.integers(0, 3), share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_one_changed_bit_of_a_file_names_its_entry(
-    four_entries: tuple[Ledger, list[Path]], entry: int, place: float, bit: int
+    four_entries: tuple[Ledger, list[Path]], entry: int, share: float, bit: int
 ) -> None:
     """Wherever it is: also where a reader of Parquet would fail, and where no value would change."""
     book, paths = four_entries
     content = paths[entry].read_bytes()
     changed = bytearray(content)
-    changed[int(place * len(content))] ^= 1 << bit
+    changed[int(share * len(content))] ^= 1 << bit
     paths[entry].write_bytes(changed)
     try:
         with pytest.raises(TerminalError, match="the ledger was changed") as raised:
@@ -49,7 +49,7 @@ def test_one_changed_bit_of_a_file_names_its_entry(
         assert raised.value.received == f"entry {entry + 1} (v{entry})"
     finally:
         paths[entry].write_bytes(content)
-    assert book.broken_at() is None
+    assert book.first_broken_entry() is None
 
 
 def test_a_file_that_is_gone_names_its_entry(four_entries: tuple[Ledger, list[Path]]) -> None:
@@ -68,7 +68,9 @@ def test_a_file_that_is_gone_names_its_entry(four_entries: tuple[Ledger, list[Pa
 def test_the_command_names_the_changed_entry(
     four_entries: tuple[Ledger, list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``airworthy ledger verify`` ends with 1 and the entry, for a changed file as for a broken log."""
+    """``airworthy ledger verify`` ends with 1 and the entry, for a changed file as for a broken
+    log.
+    """
     book, paths = four_entries
     monkeypatch.setenv("AIRWORTHY_STATE", str(Path(book.uri).parents[2]))
     log = Path(book.uri) / "_delta_log" / f"{3:020}.json"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airworthy.handover import Window
-from airworthy.lake.datasets import (
+from airworthy.lake.dataset_records import (
     BenchmarkRecord,
     DatasetRecord,
     Event,
@@ -18,24 +18,20 @@ from airworthy.lake.datasets import (
 )
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.ledger import Entry
-from airworthy.lineage.answer_tree import plain_lines, tree_of
-from airworthy.lineage.build import (
-    Facts,
-    add_partitions,
-    build,
-    dataset_id,
-    training_id,
-    version_id,
-)
+from airworthy.lineage.answer_tree import build_tree, tree_lines
+from airworthy.lineage.build import build_graph
 from airworthy.lineage.graph import Graph, Node
-from airworthy.lineage.lineage_answer import Answer
-from airworthy.lineage.served_nodes import Answered, add_answered, add_prediction
+from airworthy.lineage.lineage_answer import LineageAnswer
+from airworthy.lineage.model_records import ModelRecords
+from airworthy.lineage.node_ids import dataset_id, training_id, version_id
+from airworthy.lineage.partition_nodes import add_partitions
+from airworthy.lineage.served_nodes import PredictionCount, add_prediction, add_prediction_counts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class History:
-    """Builds what stages record of one model, each thing a minute after the one before."""
+    """Builds the stages' records of one model, each a minute after the one before."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Event]] = []
@@ -43,12 +39,18 @@ class History:
         self.now = START
 
     def later(self) -> datetime:
-        """Return a time that nothing happened at yet."""
+        """Return an unused time."""
         self.now += timedelta(minutes=1)
         return self.now
 
     def entry(self, kind: str, run: str, **content: Any) -> None:
-        """An entry of the ledger."""
+        """Add an entry to the ledger.
+
+        Args:
+            kind: Of the event.
+            run: The run's id.
+            **content: The event's payload.
+        """
         number = len(self.entries) + 1
         time = self.later().isoformat(timespec="milliseconds")
         self.entries.append(
@@ -60,7 +62,14 @@ class History:
     def train(
         self, run: str, dataset: str = "d1", key: str | None = None, version: str | None = None
     ) -> None:
-        """A run's stages from ingest to register, as they record it."""
+        """Add a run's records from ingest to register.
+
+        Args:
+            run: The run's id.
+            dataset: Digest of the dataset version.
+            key: The idempotency key.
+            version: The registered version.
+        """
         who: dict[str, Any] = {"run_id": run, "dag_id": "m__train", "requested_by": "ann"}
         window = Window(start=START, end=START + timedelta(days=3))
         if dataset not in {key for key, event in self.events if isinstance(event, DatasetRecord)}:
@@ -102,7 +111,7 @@ class History:
             end=window.end,
             rows={"learning": 10, "tuning": 10, "holdout": 10},
         )
-        judged = BenchmarkRecord(
+        benchmark = BenchmarkRecord(
             **who,
             time=self.later(),
             mlflow_run_id=f"mlflow-{run}",
@@ -111,7 +120,7 @@ class History:
             holdout_rows=10,
             metrics={"challenger": {"rmse": 2.5}},
         )
-        self.events += [(dataset, checked), (dataset, trained), (dataset, judged)]
+        self.events += [(dataset, checked), (dataset, trained), (dataset, benchmark)]
         self.entry(
             "verdict",
             run,
@@ -135,7 +144,13 @@ class History:
             )
 
     def release(self, run: str, version: str, instead_of: str | None = None) -> None:
-        """The release of a version, with a person's approval and a rollout."""
+        """Add the release of a version, with a person's approval and a rollout.
+
+        Args:
+            run: The run's id.
+            version: The version.
+            instead_of: The former champion.
+        """
         self.entry("staging", run, version=version, passed=True)
         at = self.now.isoformat()
         self.entry(
@@ -148,14 +163,21 @@ class History:
     def deploy(
         self, run: str, version: str, instead_of: str | None, reason: str = "verdict pass"
     ) -> None:
-        """The move of the champion alias."""
+        """Add the move of the champion alias.
+
+        Args:
+            run: The run's id.
+            version: The version.
+            instead_of: The former champion.
+            reason: Of the move.
+        """
         self.entry(
             "alias_move", run, alias="champion", **{"from": instead_of}, to=version, reason=reason
         )
 
     def graph(self) -> Graph:
         """The graph of it all, over three partitions."""
-        graph = build(Facts("m", self.events, self.entries))
+        graph = build_graph(ModelRecords("m", self.events, self.entries))
         days = {f"2026-01-0{day}": f"content{day}" for day in (1, 2, 3)}
         datasets = [key for key, event in self.events if isinstance(event, DatasetRecord)]
         add_partitions(
@@ -165,6 +187,7 @@ class History:
 
 
 def record_of(day: str, digest: str) -> PartitionRecord:
+    """Return a day's partition record."""
     return PartitionRecord(
         partition=day,
         source="files",
@@ -183,19 +206,22 @@ def record_of(day: str, digest: str) -> PartitionRecord:
 
 def kinds_back_from(graph: Graph, node: str) -> list[str]:
     """Return the kinds on the way back from a node, as long as the way does not fork."""
-    found = [graph.nodes[node].kind]
+    chain = [graph.nodes[node].kind]
     while len(graph.before(node)) == 1:
         [node] = graph.before(node)
-        found.append(graph.nodes[node].kind)
-    return found
+        chain.append(graph.nodes[node].kind)
+    return chain
 
 
 def prediction(version: str) -> Node:
+    """Return a prediction of a version."""
     return Node("prediction:x", "prediction", "prediction x", version=version)
 
 
 def test_a_prediction_goes_back_to_the_source() -> None:
-    """Every step of the release and of the run lies between the prediction and the source, in order."""
+    """Every step of the release and of the run lies between the prediction and the source, in
+    order.
+    """
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
@@ -220,7 +246,9 @@ def test_a_prediction_goes_back_to_the_source() -> None:
 
 
 def test_other_versions_are_no_part_of_a_predictions_lineage() -> None:
-    """What made a prediction leaves out what was served before and after it, though it shares their data."""
+    """The causes of a prediction leave out earlier and later versions, though these share their
+    data.
+    """
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
@@ -231,7 +259,7 @@ def test_other_versions_are_no_part_of_a_predictions_lineage() -> None:
     causes = graph.causes(["prediction:x"])
     assert version_id("1") in causes
     assert {graph.nodes[node].run_id for node in causes} <= {"r1", None}
-    from_partition = Answer("", "partition", "m", graph, ["partition:2026-01-02:content2"])
+    from_partition = LineageAnswer("", "partition", "m", graph, ["partition:2026-01-02:content2"])
     assert from_partition.versions() == ["1", "2"]
 
 
@@ -251,7 +279,9 @@ def test_a_challengers_prediction_hangs_at_the_step_of_its_rollout(arm: str) -> 
 
 
 def test_a_rollback_is_a_deployment_of_the_old_version_and_an_end_of_the_new() -> None:
-    """After it the old version's predictions go back to the rollback; nothing of the bad one is among their causes."""
+    """After it the old version's predictions go back to the rollback; nothing of the bad one is
+    among their causes.
+    """
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
@@ -288,7 +318,7 @@ def test_a_rollback_is_a_deployment_of_the_old_version_and_an_end_of_the_new() -
 
 
 def test_a_withdrawn_challenger_has_the_rollback_and_the_champion_has_not() -> None:
-    """When a rollback ends a rollout, nothing was deployed: it is a decision about the challenger alone."""
+    """A rollback that ends a rollout deploys nothing: it is a decision about the challenger alone."""
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
@@ -309,7 +339,7 @@ def test_a_withdrawn_challenger_has_the_rollback_and_the_champion_has_not() -> N
 
 
 def test_a_run_that_made_the_same_version_again_is_part_of_its_lineage() -> None:
-    """A repeated run registers nothing new: its verdict is one more that the version rests on."""
+    """A repeated run registers nothing new: its verdict is one more behind the version."""
     history = History()
     history.train("r1", key="same", version="1")
     history.train("r2", key="same")
@@ -341,7 +371,9 @@ def test_a_ledger_from_before_there_were_records_is_traced_by_its_verdicts() -> 
 
 
 def test_any_kind_of_entry_is_shown() -> None:
-    """A decision of a kind that is unknown here stands in its run's chain, with its facts and reasons in its line."""
+    """A decision of an unknown kind stands in its run's chain, with its facts and reasons in its
+    line.
+    """
     history = History()
     history.train("r1", version="1")
     history.entry(
@@ -359,7 +391,7 @@ def test_any_kind_of_entry_is_shown() -> None:
 
 
 def test_a_failed_validation_ends_the_chain() -> None:
-    """A run that stopped there made no model: nothing follows its validation."""
+    """A stopped run built no model: nothing follows its validation."""
     history = History()
     history.train("r1", version="1")
     failed = ValidationRecord(
@@ -382,14 +414,16 @@ def test_a_failed_validation_ends_the_chain() -> None:
 
 
 def test_all_predictions_of_a_version_follow_its_deployment() -> None:
-    """Counted predictions hang at what let the version answer: the deployment, or the rollout's step."""
+    """Counted predictions hang at the deployment or rollout step that let the version answer."""
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
     graph = history.graph()
     first, last = history.later(), history.later()
-    add_answered(
-        graph, "m", [Answered("1", arm, 7, first, last) for arm in ("champion", "challenger")]
+    add_prediction_counts(
+        graph,
+        "m",
+        [PredictionCount("1", arm, 7, first, last) for arm in ("champion", "challenger")],
     )
     kinds = {
         arm: graph.nodes[graph.before(f"predictions:1:{arm}")[0]].kind
@@ -404,13 +438,15 @@ def test_the_tree_writes_each_thing_once_and_many_partitions_as_one_line() -> No
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
-    graph = build(Facts("m", history.events, history.entries))
+    graph = build_graph(ModelRecords("m", history.events, history.entries))
     days = {f"{START + timedelta(days=n):%Y-%m-%d}": f"content{n}" for n in range(1000)}
     add_partitions(graph, "m", {"d1": days}, [record_of(*each) for each in days.items()])
-    lines = list(plain_lines(tree_of(Answer("m/1", "version", "m", graph, [version_id("1")]))))
+    lines = list(
+        tree_lines(build_tree(LineageAnswer("m/1", "version", "m", graph, [version_id("1")])))
+    )
     assert len(lines) < 20
-    [together] = [line for line in lines if "1,000 partitions" in line]
-    assert "2026-01-01 to 2028-09-26" in together
+    [folded] = [line for line in lines if "1,000 partitions" in line]
+    assert "2026-01-01 to 2028-09-26" in folded
     assert lines[0] == "version m/1: concerns m/1"
     assert [line.strip() for line in lines if "source" in line] == ["source: files"]
     texts = [line.strip() for line in lines]
@@ -418,12 +454,12 @@ def test_the_tree_writes_each_thing_once_and_many_partitions_as_one_line() -> No
 
 
 def test_a_runs_tree_begins_with_what_it_made_first() -> None:
-    """Everything that the run made hangs below that, marked; no root is written out twice."""
+    """Everything that the run wrote hangs below that, marked; no root is written out twice."""
     history = History()
     history.train("r1", version="1")
     history.release("r1", "1")
     graph = history.graph()
     roots = [node.id for node in graph.nodes.values() if node.run_id == "r1"]
-    lines = list(plain_lines(tree_of(Answer("r1", "run", "m", graph, roots))))
+    lines = list(tree_lines(build_tree(LineageAnswer("r1", "run", "m", graph, roots))))
     assert lines[1].startswith("  dataset m/2026-01-04/d1")
     assert sum("* " in line for line in lines) == len(roots) - 1

@@ -1,4 +1,4 @@
-"""What a person may type: each form is told apart, and everything else is an error that names the forms."""
+"""References as people type them: each form is told apart, and any other text is an error."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def test_each_form_is_told_apart(
     text: str, kind: str, value: str, model: str | None, dag_id: str | None
 ) -> None:
     """The kind, the model and the rest come out of the text alone."""
-    found = parse_reference(text)
-    assert (found.kind, found.value, found.model, found.dag_id) == (kind, value, model, dag_id)
-    assert found.text == text
+    parsed = parse_reference(text)
+    assert (parsed.kind, parsed.value, parsed.model, parsed.dag_id) == (kind, value, model, dag_id)
+    assert parsed.text == text
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_each_form_is_told_apart(
     ],
 )
 def test_beside_a_model_the_short_forms_will_do(text: str, kind: str, value: str) -> None:
-    """Who names the model need not write it again."""
-    found = parse_reference(text, "delivery_eta")
-    assert (found.kind, found.value, found.model) == (kind, value, "delivery_eta")
+    """The model's name is not needed twice."""
+    parsed = parse_reference(text, "delivery_eta")
+    assert (parsed.kind, parsed.value, parsed.model) == (kind, value, "delivery_eta")
 
 
 def test_a_reference_to_another_model_than_the_one_named_is_refused() -> None:
@@ -84,9 +84,9 @@ def test_a_reference_to_another_model_than_the_one_named_is_refused() -> None:
 
 @given(st.text(max_size=40), st.none() | st.just("eta"))
 def test_any_text_is_a_reference_or_a_refusal(text: str, model: str | None) -> None:
-    """Nothing that is typed ends in anything but a reference or an error that says what is allowed."""
+    """Any typed text ends in a reference or in an error with the allowed forms."""
     try:
-        said: object = parse_reference(text, model).value
+        outcome: object = parse_reference(text, model).value
     except TerminalError as error:
-        said = error.received and error.allowed
-    assert said
+        outcome = error.received and error.allowed
+    assert outcome

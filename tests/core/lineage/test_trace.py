@@ -1,4 +1,6 @@
-"""The whole path on real parts: two releases and a rollback, predictions in lake and spool, asked from every end."""
+"""The whole path on real parts: two releases and a rollback, predictions in lake and spool, asked
+from every end.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover.catalogue import STAGES
 from airworthy.lineage.graph import Node
-from airworthy.lineage.lineage_answer import Answer
+from airworthy.lineage.lineage_answer import LineageAnswer
 from airworthy.lineage.reference import ALLOWED
 from airworthy.lineage.trace import trace
 from airworthy.predictions.collect import collect
@@ -39,8 +41,8 @@ MODEL = "small_model"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What happened, as its makers were told: what the runs handed over, and the ids of predictions."""
+class History:
+    """The history as its makers know it: the runs' stage outputs, and the ids of predictions."""
 
     environment: Environment
     first: dict[str, Any]
@@ -50,8 +52,10 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    """Version 1 is released, then version 2, which answers and is rolled back; then version 1 answers again."""
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Version 1 is released, then version 2; it answers and is rolled back; then version 1 answers
+    again.
+    """
     folder = tmp_path_factory.mktemp("lineage")
     write_model(folder / "models")
     with pytest.MonkeyPatch.context() as patch:
@@ -69,10 +73,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                 "rollback",
                 {"run": second["run"] | {"run_id": "back"}, "rollback_request": {"reason": "rain"}},
             )
-            yield Told(environment, first, second, by_second, ask(server.url))
+            yield History(environment, first, second, by_second, ask(server.url))
 
 
 def write_model(models: Path) -> None:
+    """Write a small model."""
     import yaml
 
     (models / MODEL).mkdir(parents=True)
@@ -83,6 +88,7 @@ def write_model(models: Path) -> None:
 
 
 def release(run_id: str, as_of: str) -> dict[str, Any]:
+    """Run all stages of a release."""
     run = {
         "model": MODEL,
         "as_of": f"{as_of}T00:00:00Z",
@@ -104,18 +110,20 @@ def ask(url: str) -> str:
     return f"{answer.json()['id']}:1"
 
 
-def kinds(answer: Answer, place: str) -> list[str]:
-    return [node.kind for node in answer.nodes() if answer.place(node.id) == place]
+def kinds(answer: LineageAnswer, part: str) -> list[str]:
+    """Return the kinds of nodes in one part of an answer."""
+    return [node.kind for node in answer.nodes() if answer.position(node.id) == part]
 
 
-def only(answer: Answer, kind: str) -> Node:
+def only(answer: LineageAnswer, kind: str) -> Node:
+    """Return the only node of a kind."""
     [node] = [node for node in answer.nodes() if node.kind == kind]
     return node
 
 
-def test_what_made_this_prediction(told: Told) -> None:
-    """A prediction's id is enough for everything behind it, each thing after what it was made from."""
-    answer = trace(told.environment, told.by_second)
+def test_what_made_this_prediction(history: History) -> None:
+    """A prediction's id is enough for everything behind it, each thing after its causes."""
+    answer = trace(history.environment, history.by_second)
     assert (answer.kind, answer.model, answer.versions()) == ("prediction", MODEL, ["2"])
     before = kinds(answer, "before")
     chain = [
@@ -131,67 +139,79 @@ def test_what_made_this_prediction(told: Told) -> None:
     ]
     assert [kind for kind in dict.fromkeys(before) if kind in chain] == chain
     assert before.count("partition") == 8
-    assert only(answer, "dataset").facts["digest"] == told.second["dataset"]["digest"]
+    assert only(answer, "dataset").facts["digest"] == history.second["dataset"]["digest"]
     assert (
         only(answer, "training").facts["mlflow_run_id"]
-        == told.second["challenger"]["mlflow_run_id"]
+        == history.second["challenger"]["mlflow_run_id"]
     )
     partitions = {
         n.facts["partition"]: n.facts["digest"] for n in answer.nodes() if n.kind == "partition"
     }
-    assert partitions == told.second["dataset"]["partitions"]
-    made = only(answer, "prediction")
-    assert (made.facts["id"], made.facts["in_lake"], made.version) == (told.by_second, True, "2")
+    assert partitions == history.second["dataset"]["partitions"]
+    training = only(answer, "prediction")
+    assert (training.facts["id"], training.facts["in_lake"], training.version) == (
+        history.by_second,
+        True,
+        "2",
+    )
     assert {node.run_id for node in answer.nodes()} == {"two", None}
 
 
-def test_a_prediction_that_was_not_collected_yet_is_traced_too(told: Told) -> None:
-    """An answer of a second ago has its lineage; after a rollback it is the old version's, with the rollback in it."""
-    answer = trace(told.environment, told.by_first_again)
+def test_a_prediction_that_was_not_collected_yet_is_traced_too(history: History) -> None:
+    """An answer of a second ago has its lineage; after a rollback it is the old version's, with the
+    rollback in it.
+    """
+    answer = trace(history.environment, history.by_first_again)
     assert (answer.versions(), only(answer, "prediction").facts["in_lake"]) == (["1"], False)
     [before] = answer.graph.before(answer.roots[0])
     assert answer.graph.nodes[before].run_id == "back"
-    assert only(answer, "dataset").facts["digest"] == told.first["dataset"]["digest"]
+    assert only(answer, "dataset").facts["digest"] == history.first["dataset"]["digest"]
 
 
-def test_which_models_used_this_partition(told: Told) -> None:
-    """A day in both windows leads to both versions and their predictions, a day in one window to one."""
+def test_which_models_used_this_partition(history: History) -> None:
+    """A day in both windows leads to both versions and their predictions, a day in one window to
+    one.
+    """
     both, one = (
-        trace(told.environment, f"{MODEL}/2026-03-15"),
-        trace(told.environment, f"{MODEL}/2026-03-12"),
+        trace(history.environment, f"{MODEL}/2026-03-15"),
+        trace(history.environment, f"{MODEL}/2026-03-12"),
     )
     assert (both.versions(), one.versions()) == (["1", "2"], ["1"])
     assert "predictions" in kinds(both, "after")
     assert kinds(both, "before") == ["source"]
     with pytest.raises(TerminalError, match="recorded"):
-        trace(told.environment, f"{MODEL}/2020-01-01")
+        trace(history.environment, f"{MODEL}/2020-01-01")
 
 
-def test_a_version_is_named_by_its_number_or_its_alias(told: Told) -> None:
-    """The champion is the version rolled back to; both ways lead to the same, forward down to the predictions."""
+def test_a_version_is_named_by_its_number_or_its_alias(history: History) -> None:
+    """The champion is the version rolled back to; both ways lead to the same, forward down to the
+    predictions.
+    """
     named, alias = (
-        trace(told.environment, f"{MODEL}/1"),
-        trace(told.environment, f"{MODEL}@champion"),
+        trace(history.environment, f"{MODEL}/1"),
+        trace(history.environment, f"{MODEL}@champion"),
     )
     assert named.roots == alias.roots == ["version:1"]
     assert kinds(named, "after").count("deployment") == 2
-    second = trace(told.environment, "2", MODEL)
+    second = trace(history.environment, "2", MODEL)
     assert {"staging", "deployment", "replaced", "predictions"} <= set(kinds(second, "after"))
     assert [node.version for node in second.nodes() if node.kind == "replaced"] == ["2"]
     with pytest.raises(TerminalError, match="alias") as error:
-        trace(told.environment, f"{MODEL}@challenger")
+        trace(history.environment, f"{MODEL}@challenger")
     assert f"{MODEL}@champion" in str(error.value)
-    flags = told.environment.flags_file
+    flags = history.environment.flags_file
     set_rollout(flags, MODEL, champion="1", challenger="2", step=10, run_id="two")
-    assert trace(told.environment, f"{MODEL}@challenger").roots == ["version:2"]
+    assert trace(history.environment, f"{MODEL}@challenger").roots == ["version:2"]
     clear_rollout(flags, MODEL)
 
 
-def test_a_dataset_version_is_named_by_its_id_or_its_digest(told: Told) -> None:
-    """Its id, and the beginning of its digest, lead to the same dataset version and to the one model made of it."""
-    dataset = told.first["dataset"]
+def test_a_dataset_version_is_named_by_its_id_or_its_digest(history: History) -> None:
+    """Its id, and the beginning of its digest, lead to the same dataset version and to the one
+    model made of it.
+    """
+    dataset = history.first["dataset"]
     answers = [
-        trace(told.environment, text)
+        trace(history.environment, text)
         for text in (
             f"{MODEL}/2026-03-20/{dataset['digest'][:12]}",
             dataset["digest"],
@@ -204,11 +224,16 @@ def test_a_dataset_version_is_named_by_its_id_or_its_digest(told: Told) -> None:
     assert kinds(answers[0], "before").count("partition") == 8
 
 
-def test_a_run_is_named_with_or_without_its_dag(told: Told) -> None:
-    """What a run made is meant, from its dataset version to its deployment; another DAG's run is another run."""
-    alone, whole = trace(told.environment, "one"), trace(told.environment, f"{MODEL}__train/one")
+def test_a_run_is_named_with_or_without_its_dag(history: History) -> None:
+    """A run's name means all its outputs, from dataset version to deployment; another DAG's run is
+    another.
+    """
+    alone, whole = (
+        trace(history.environment, "one"),
+        trace(history.environment, f"{MODEL}__train/one"),
+    )
     assert alone.roots == whole.roots
-    found = {alone.graph.nodes[root].kind for root in alone.roots}
+    result = {alone.graph.nodes[root].kind for root in alone.roots}
     assert {
         "dataset",
         "validation",
@@ -217,11 +242,11 @@ def test_a_run_is_named_with_or_without_its_dag(told: Told) -> None:
         "version",
         "staging",
         "deployment",
-    } <= found
-    mlflow_run = told.first["challenger"]["mlflow_run_id"]
-    assert trace(told.environment, mlflow_run).roots == [f"training:{mlflow_run}"]
+    } <= result
+    mlflow_run = history.first["challenger"]["mlflow_run_id"]
+    assert trace(history.environment, mlflow_run).roots == [f"training:{mlflow_run}"]
     with pytest.raises(TerminalError, match="recorded"):
-        trace(told.environment, f"{MODEL}__train/none")
+        trace(history.environment, f"{MODEL}__train/none")
 
 
 @pytest.mark.parametrize(
@@ -236,25 +261,25 @@ def test_a_run_is_named_with_or_without_its_dag(told: Told) -> None:
         "a:b:c",
     ],
 )
-def test_what_leads_nowhere_is_told_what_would_lead_somewhere(told: Told, text: str) -> None:
-    """Every unknown reference is an error that lists the forms that are known, without a traceback."""
+def test_what_leads_nowhere_is_told_what_would_lead_somewhere(history: History, text: str) -> None:
+    """Every unknown reference is an error with the known forms, without a traceback."""
     done = CliRunner().invoke(app, ["lineage", text])
     assert isinstance(done.exception, TerminalError)
     assert done.exception.allowed == ALLOWED
     assert done.stdout == ""
 
 
-def test_the_command_prints_a_tree_and_json(told: Told) -> None:
-    """Without a terminal the tree is plain lines; as JSON it is what the library gives."""
-    lines = CliRunner().invoke(app, ["lineage", told.by_second]).stdout.splitlines()
-    assert lines[0] == f"prediction {told.by_second}: made by {MODEL}/2"
-    assert lines[1].startswith(f"  prediction {told.by_second}")
+def test_the_command_prints_a_tree_and_json(history: History) -> None:
+    """Without a terminal the tree is plain lines; the JSON equals the library's."""
+    lines = CliRunner().invoke(app, ["lineage", history.by_second]).stdout.splitlines()
+    assert lines[0] == f"prediction {history.by_second}: made by {MODEL}/2"
+    assert lines[1].startswith(f"  prediction {history.by_second}")
     assert lines[-1].lstrip().startswith("source: simulator")
-    found = json.loads(CliRunner().invoke(app, ["lineage", told.by_second, "--json"]).stdout)
-    assert found == trace(told.environment, told.by_second).as_json()
+    result = json.loads(CliRunner().invoke(app, ["lineage", history.by_second, "--json"]).stdout)
+    assert result == trace(history.environment, history.by_second).as_json()
 
 
-def test_a_terminal_gets_branches(told: Told) -> None:
+def test_a_terminal_gets_branches(history: History) -> None:
     """On a terminal the same lines hang on branches."""
     terminal, output = pty.openpty()
     fcntl.ioctl(output, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 500, 0, 0))
@@ -274,11 +299,13 @@ def test_a_terminal_gets_branches(told: Told) -> None:
     assert any("└── source: simulator" in line for line in lines)
 
 
-def test_an_answer_needs_no_mlflow(told: Told) -> None:
-    """Importing MLflow takes longer than the whole answer may: it, and whatever else is heavy, is not imported."""
+def test_an_answer_needs_no_mlflow(history: History) -> None:
+    """Importing MLflow takes longer than the whole answer may: it, and whatever else is heavy, is
+    not imported.
+    """
     probe = (
         "import sys; from airworthy.environment import load_environment; from airworthy.lineage.trace import trace\n"
-        f"assert trace(load_environment(), {told.by_second!r}).versions() == ['2']\nprint(*sys.modules)"
+        f"assert trace(load_environment(), {history.by_second!r}).versions() == ['2']\nprint(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     heavy = {
@@ -294,14 +321,16 @@ def test_an_answer_needs_no_mlflow(told: Told) -> None:
     assert heavy.isdisjoint(done.stdout.split())
 
 
-def test_the_dataset_command_lists_and_describes(told: Told) -> None:
-    """All versions, one line each, with the models made of them; one, with statistics, split and benchmark."""
+def test_the_dataset_command_lists_and_describes(history: History) -> None:
+    """All versions, one line each, with the models made of them; one, with statistics, split and
+    benchmark.
+    """
     listed = CliRunner().invoke(app, ["dataset", MODEL]).stdout.splitlines()
     assert [line.split()[0].rpartition("/")[0] for line in listed[1:]] == [
         f"{MODEL}/2026-03-2{n}" for n in (0, 1)
     ]
     assert [line.split()[-1] for line in listed[1:]] == ["1", "2"]
-    digest = told.first["dataset"]["digest"]
+    digest = history.first["dataset"]["digest"]
     text = CliRunner().invoke(app, ["dataset", MODEL, digest[:8]]).stdout
     for word in (
         digest,
@@ -315,15 +344,15 @@ def test_the_dataset_command_lists_and_describes(told: Told) -> None:
         "version 1",
     ):
         assert word in text
-    [found] = map(
+    [result] = map(
         json.loads,
         CliRunner().invoke(app, ["dataset", MODEL, digest, "--json"]).stdout.splitlines(),
     )
-    assert found["partitions"] == told.first["dataset"]["partitions"]
-    [made] = found["models"]
-    assert (made["version"], made["benchmarks"][0]["metrics"]) == (
+    assert result["partitions"] == history.first["dataset"]["partitions"]
+    [training] = result["models"]
+    assert (training["version"], training["benchmarks"][0]["metrics"]) == (
         "1",
-        told.first["verdict"]["metrics"],
+        history.first["verdict"]["metrics"],
     )
     assert isinstance(
         CliRunner().invoke(app, ["dataset", MODEL, "f" * 12]).exception, TerminalError

@@ -1,4 +1,4 @@
-"""The PromQL of dashboards and alert rules, and what it names."""
+"""The PromQL of dashboards and alert rules, and the names in it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def dashboard_choices() -> Iterator[tuple[str, str]]:
     """Return metric and label of each choice above a dashboard."""
     for path in sorted(DASHBOARDS.glob("*.json")):
         for variable in json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]:
-            found = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"])
-            assert found is not None, variable["query"]
-            yield found[1], found[2]
+            match = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"])
+            assert match is not None, variable["query"]
+            yield match[1], match[2]
 
 
 def rule_expressions() -> Iterator[str]:
@@ -52,12 +52,12 @@ def expressions() -> list[str]:
 
 
 def names_in(expression: str) -> set[str]:
-    """Return the series that an expression asks for."""
+    """Return an expression's series."""
     return set(_NAME.findall(re.sub(r'"[^"]*"', '""', expression)))
 
 
 def matched_labels(expression: str) -> dict[str, set[str]]:
-    """Return by which labels an expression chooses from its series: name -> labels."""
+    """Return the labels of an expression's selectors: name -> labels."""
     return {
         name: set(re.findall(r"([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)", inside))
         for name, inside in _SELECTOR.findall(expression)
@@ -65,7 +65,7 @@ def matched_labels(expression: str) -> dict[str, set[str]]:
 
 
 def grouped_labels(expression: str) -> set[str]:
-    """Return the labels that an expression groups or joins by."""
+    """Return the labels of an expression's groupings and joins."""
     return {
         label.strip()
         for inside in _GROUPING.findall(expression)

@@ -1,4 +1,4 @@
-"""How to read metrics."""
+"""Readers of metrics in text form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ Samples = dict[tuple[str, ...], float]
 
 
 def samples(text: str | Path) -> Samples:
-    """Return every sample of a text or file: its name and label values, by the labels' names -> its value."""
+    """Return every sample of a text or file: its name and label values, by the labels' names -> its
+    value.
+    """
     text = text.read_text(encoding="utf-8") if isinstance(text, Path) else text
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value

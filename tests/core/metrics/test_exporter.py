@@ -1,4 +1,4 @@
-"""What is served is what the files and ledgers say at that moment."""
+"""The served metrics are those of files and ledgers at this moment."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration, VerdictReached
-from airworthy.metrics.exporter import exported
-from airworthy.metrics.ledger_metrics import Decisions
+from airworthy.metrics.exporter import metrics_server
+from airworthy.metrics.ledger_metrics import LedgerCollector
 from airworthy.metrics.metric_files import add_metrics, metrics_folder
 
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
@@ -24,7 +24,7 @@ from .samples import Samples, samples
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on, neither TCP nor UDP."""
+    """Return a port free for TCP and UDP."""
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -35,15 +35,15 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def serving(make_model: MakeModel) -> Iterator[tuple[Decisions, str]]:
-    """What is looked at, and the address of the metrics; models are those that `make_model` makes."""
+def serving(make_model: MakeModel) -> Iterator[tuple[LedgerCollector, str]]:
+    """Yield the served folder, and the address of the metrics; models are those of `make_model`."""
     port = free_port()
-    with exported(load_environment(), "127.0.0.1", port) as decisions:
-        yield decisions, f"http://127.0.0.1:{port}/metrics"
+    with metrics_server(load_environment(), "127.0.0.1", port) as ledgers:
+        yield ledgers, f"http://127.0.0.1:{port}/metrics"
 
 
 def ask(address: str) -> Samples:
-    """Return what is served."""
+    """Return the served text."""
     with urlopen(address, timeout=30) as answer:  # noqa: S310 - a loopback address
         return samples(answer.read().decode())
 
@@ -59,38 +59,40 @@ def runs(model: str) -> CollectorRegistry:
 
 
 def test_files_are_served_as_they_are_now(
-    environment: Environment, serving: tuple[Decisions, str]
+    environment: Environment, serving: tuple[LedgerCollector, str]
 ) -> None:
-    """Nothing at first; then every file, those of one metric together; a file that is gone is gone."""
+    """Nothing at first; then every file, those of one metric together; a removed file is gone."""
     _, address = serving
     assert ("runs_total", "eta") not in ask(address)
     for name in ("eta", "late"):
         add_metrics(environment, name, runs(name).collect())
     add_metrics(environment, "eta", runs("eta").collect())
-    found = ask(address)
-    assert (found["runs_total", "eta"], found["runs_total", "late"]) == (2.0, 1.0)
+    text = ask(address)
+    assert (text["runs_total", "eta"], text["runs_total", "late"]) == (2.0, 1.0)
     (metrics_folder(environment) / "late.prom").unlink()
     assert ("runs_total", "late") not in ask(address)
 
 
 @pytest.mark.parametrize("broken", [b"\xff\xfe", b"runs_total{ 1\n", b"runs_total one\n"])
 def test_a_broken_file_harms_no_other(
-    environment: Environment, serving: tuple[Decisions, str], broken: bytes
+    environment: Environment, serving: tuple[LedgerCollector, str], broken: bytes
 ) -> None:
     """It is left out and counted, and all else is served."""
     _, address = serving
     add_metrics(environment, "eta", runs("eta").collect())
     (metrics_folder(environment) / "broken.prom").write_bytes(broken)
-    found = ask(address)
-    assert found["runs_total", "eta"] == 1.0
-    assert found[("airworthy_metrics_unreadable_files",)] == 1.0
+    text = ask(address)
+    assert text["runs_total", "eta"] == 1.0
+    assert text[("airworthy_metrics_unreadable_files",)] == 1.0
 
 
 def test_ledgers_tell_who_is_champion_and_how_old(
-    environment: Environment, serving: tuple[Decisions, str], make_model: MakeModel
+    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
 ) -> None:
-    """Entries by kind; the champion's data end is that of the version that the alias has now, also after a rollback."""
-    decisions, address = serving
+    """Entries by kind; the champion's data end is that of the alias's version, also after a
+    rollback.
+    """
+    ledgers, address = serving
     model = make_model(alerts={"champion_max_age": "10d", "data_max_delay": None})
     ledger = open_ledger(environment, model)
     ends = {"1": datetime(2026, 3, 1, tzinfo=UTC), "2": datetime(2026, 3, 8, tzinfo=UTC)}
@@ -99,36 +101,36 @@ def test_ledgers_tell_who_is_champion_and_how_old(
     for number, version in enumerate(("1", "2", "1")):
         before = time.time()
         ledger.append(AliasMove(to=version, moves_before=number), run_id="run", who="me")
-        decisions.look()
-        found = ask(address)
-        assert found["airworthy_ledger_entries_total", "alias_move", model] == number + 1
+        ledgers.poll()
+        text = ask(address)
+        assert text["airworthy_ledger_entries_total", "alias_move", model] == number + 1
         assert (
-            found["airworthy_champion_as_of_timestamp_seconds", model, version]
+            text["airworthy_champion_as_of_timestamp_seconds", model, version]
             == ends[version].timestamp()
         )
         assert (
             before - 1
-            <= found["airworthy_champion_since_timestamp_seconds", model, version]
+            <= text["airworthy_champion_since_timestamp_seconds", model, version]
             <= time.time()
         )
-        champions = [key for key in found if key[0] == "airworthy_champion_as_of_timestamp_seconds"]
+        champions = [key for key in text if key[0] == "airworthy_champion_as_of_timestamp_seconds"]
         assert len(champions) == 1
-    assert found["airworthy_ledger_entries_total", "registration", model] == 2.0
-    assert found["airworthy_champion_max_age_seconds", model] == 864_000.0
-    assert ("airworthy_data_max_delay_seconds", model) not in found
+    assert text["airworthy_ledger_entries_total", "registration", model] == 2.0
+    assert text["airworthy_champion_max_age_seconds", model] == 864_000.0
+    assert ("airworthy_data_max_delay_seconds", model) not in text
 
 
 def test_a_changed_ledger_is_told_and_harms_no_other(
-    environment: Environment, serving: tuple[Decisions, str], make_model: MakeModel
+    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
 ) -> None:
-    """What the ledger said before it was changed holds; the other model's goes on."""
-    decisions, address = serving
+    """Figures from before the ledger's change hold; the other model's go on."""
+    ledgers, address = serving
     first, second = (
         VerdictReached(outcome="pass", mlflow_run_id=name) for name in ("first", "second")
     )
     for model in ("eta", "late"):
         open_ledger(environment, make_model(model)).append(first, run_id="run", who="me")
-    decisions.look()
+    ledgers.poll()
     entry = open_ledger(environment, "eta").append(second, run_id="run", who="me")
     assert entry.sequence == 2
     newest = max(
@@ -137,37 +139,37 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
     )
     newest.write_bytes(newest.read_bytes() + b"x")
     open_ledger(environment, "late").append(second, run_id="run", who="me")
-    decisions.look()
-    found = ask(address)
-    assert found["airworthy_ledger_readable", "eta"] == 0.0
-    assert found["airworthy_ledger_entries_total", "verdict", "eta"] == 1.0
-    assert found["airworthy_ledger_readable", "late"] == 1.0
-    assert found["airworthy_ledger_entries_total", "verdict", "late"] == 2.0
+    ledgers.poll()
+    text = ask(address)
+    assert text["airworthy_ledger_readable", "eta"] == 0.0
+    assert text["airworthy_ledger_entries_total", "verdict", "eta"] == 1.0
+    assert text["airworthy_ledger_readable", "late"] == 1.0
+    assert text["airworthy_ledger_entries_total", "verdict", "late"] == 2.0
 
 
 def test_a_model_that_is_gone_and_data_that_have_an_end_raise_no_alarm(
-    serving: tuple[Decisions, str], make_model: MakeModel
+    serving: tuple[LedgerCollector, str], make_model: MakeModel
 ) -> None:
-    """No limit is shown for a model whose data ended; nothing is shown of a model whose folder is gone."""
-    decisions, address = serving
+    """A model with ended data has no limit; a model without its folder has nothing."""
+    ledgers, address = serving
     folder = load_environment().models / make_model("eta")
     over = make_model("over", end="2026-03-20")
-    decisions.look()
-    found = ask(address)
-    assert found["airworthy_champion_max_age_seconds", "eta"] > 0
-    assert ("airworthy_champion_max_age_seconds", over) not in found
+    ledgers.poll()
+    text = ask(address)
+    assert text["airworthy_champion_max_age_seconds", "eta"] > 0
+    assert ("airworthy_champion_max_age_seconds", over) not in text
     (folder / "model.yaml").unlink()
-    decisions.look()
+    ledgers.poll()
     assert ("airworthy_ledger_readable", "eta") not in ask(address)
 
 
 def test_a_taken_port_is_told(environment: Environment) -> None:
     """The error names the address, and how to take another."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with (
             pytest.raises(TerminalError, match="cannot be served") as error,
-            exported(environment, "127.0.0.1", port),
+            metrics_server(environment, "127.0.0.1", port),
         ):
             pass
     assert str(port) in str(error.value)

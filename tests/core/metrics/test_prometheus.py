@@ -1,4 +1,4 @@
-"""Dashboards and alert rules ask for what is really there, in PromQL that Prometheus takes."""
+"""Dashboards and alert rules use existing series, in PromQL that Prometheus takes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from airworthy.environment import Environment, load_environment
 from airworthy.handover import DatasetRef, Window
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration
-from airworthy.metrics.exporter import FileMetrics
-from airworthy.metrics.ledger_metrics import Decisions
-from airworthy.metrics.resource_usage import Usage
+from airworthy.metrics.exporter import FileCollector
+from airworthy.metrics.ledger_metrics import LedgerCollector
+from airworthy.metrics.resource_usage import ResourceUsage
 from airworthy.metrics.stage_metrics import stage_metrics
-from airworthy.metrics.statsd import Statsd
+from airworthy.metrics.statsd import StatsdCollector
 from airworthy.monitoring.gauges import GAUGES
 from airworthy.predictions.spool import open_prediction_log
 from airworthy.project import project_folder
@@ -51,42 +51,46 @@ ANYWHERE = {"job", "instance"}
 NOW = "2026-03-20T00:00:00+00:00"
 DEMANDED = "AIRWORTHY_DEMAND_PROMTOOL"
 
-Known = dict[str, set[str]]
+ServedNames = dict[str, set[str]]
 
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
     """Prometheus' own checker. Only on a developer's machine may it be missing."""
-    found = shutil.which("promtool")
-    if found is None:
+    result = shutil.which("promtool")
+    if result is None:
         assert not os.environ.get(DEMANDED), f"{DEMANDED} is set, and promtool is not there"
         pytest.skip("promtool is not on this machine (Debian, Ubuntu: apt-get install prometheus)")
-    return found
+    return result
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command and return what came of it."""
+    """Run a command and return its result."""
     return subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False
     )
 
 
-def known_in(text: str) -> Known:
-    """Return the names that a text of metrics has, with their labels: those of a metric without series are unknown."""
-    known: Known = {}
+def known_in(text: str) -> ServedNames:
+    """Return a text's metric names, with their labels: those of a metric without series are
+    unknown.
+    """
+    served_names: ServedNames = {}
     for family in text_string_to_metric_families(text):
         names = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
             family.type, [""]
         )
-        known |= {family.name + ending: set() for ending in names}
+        served_names |= {family.name + ending: set() for ending in names}
         for sample in family.samples:
-            known.setdefault(sample.name, set()).update(sample.labels)
-    return known
+            served_names.setdefault(sample.name, set()).update(sample.labels)
+    return served_names
 
 
 @pytest.fixture
 def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[str]:
-    """What a real server shows that logs its answers, in the middle of a rollout, after some requests."""
+    """The text of a real server with a prediction log, in the middle of a rollout, after some
+    requests.
+    """
     flags, log = environment.flags_file, open_prediction_log(environment)
     set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run")
     set_kill_switch(flags, "late", True)
@@ -104,17 +108,17 @@ def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[
 
 
 @pytest.fixture
-def known(environment: Environment, make_model: MakeModel, server_text: str) -> Known:
-    """Every series that the server and the part `metrics` show."""
+def served_names(environment: Environment, make_model: MakeModel, server_text: str) -> ServedNames:
+    """Every series of the server and of the part `metrics`."""
     ledger = open_ledger(environment, make_model("eta"))
     ledger.append(
         Registration(version="1", as_of=datetime.fromisoformat(NOW)), run_id="run", who="me"
     )
     ledger.append(AliasMove(to="1"), run_id="run", who="me")
-    decisions = Decisions(load_environment())
-    decisions.look()
+    ledgers = LedgerCollector(load_environment())
+    ledgers.poll()
     registry = CollectorRegistry()
-    for collector in (decisions, FileMetrics(environment), Statsd()):
+    for collector in (ledgers, FileCollector(environment), StatsdCollector()):
         registry.register(collector)
     ProcessCollector(registry=registry)
     texts = [
@@ -128,7 +132,7 @@ def known(environment: Environment, make_model: MakeModel, server_text: str) -> 
 
 
 def a_run() -> CollectorRegistry:
-    """What a run of ingest leaves."""
+    """The metrics of a run of ingest."""
     window = Window.model_validate({"start": "2026-03-19T00:00:00Z", "end": NOW})
     dataset = DatasetRef(
         model="eta",
@@ -140,22 +144,26 @@ def a_run() -> CollectorRegistry:
         quarantined=1,
         digest="d",
     )
-    return stage_metrics("eta", "ingest", "success", Usage(1.0, 1.0, 1), dataset)
+    return stage_metrics("eta", "ingest", "success", ResourceUsage(1.0, 1.0, 1), dataset)
 
 
 def monitored() -> CollectorRegistry:
-    """What a decision of the monitor leaves."""
+    """The metrics of a decision of the monitor."""
     registry = CollectorRegistry()
-    for name, (told, labels) in GAUGES.items():
-        gauge = Gauge(f"airworthy_monitor_{name}", told, ("model", *labels), registry=registry)
+    for name, (description, labels) in GAUGES.items():
+        gauge = Gauge(
+            f"airworthy_monitor_{name}", description, ("model", *labels), registry=registry
+        )
         gauge.labels(*["x"] * (len(labels) + 1)).set(1)
     return registry
 
 
 def test_the_committed_dashboards_are_the_made_ones(tmp_path: Path) -> None:
-    """Nobody can change the code, or a dashboard by hand, alone: infra/grafana/dashboards.py has been run."""
-    made = run(sys.executable, INFRA / "grafana" / "dashboards.py", tmp_path)
-    assert made.returncode == 0, made.stderr
+    """Nobody can change the code, or a dashboard by hand, alone: infra/grafana/dashboards.py has
+    been run.
+    """
+    written = run(sys.executable, INFRA / "grafana" / "dashboards.py", tmp_path)
+    assert written.returncode == 0, written.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(path.name for path in DASHBOARDS.glob("*.json"))
     assert len(names) == 2
@@ -164,7 +172,7 @@ def test_the_committed_dashboards_are_the_made_ones(tmp_path: Path) -> None:
 
 
 def test_dashboards_are_told_where_prometheus_is() -> None:
-    """Every panel and choice asks the data source that is provisioned, and no two panels have one number."""
+    """Every panel and choice uses the provisioned data source, and no two panels have one number."""
     provisioned = yaml.safe_load(
         (INFRA / "grafana/provisioning/datasources/prometheus.yaml").read_text()
     )
@@ -187,25 +195,26 @@ def test_prometheus_takes_configuration_rules_and_every_expression(
     promtool: str, tmp_path: Path
 ) -> None:
     """Also the dashboards' expressions, as Grafana fills them in."""
-    found = run(promtool, "check", "config", INFRA / "prometheus" / "prometheus.yml")
-    assert found.returncode == 0, found.stdout + found.stderr
+    result = run(promtool, "check", "config", INFRA / "prometheus" / "prometheus.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
     rules = [
-        {"record": f"expression_{place}", "expr": each} for place, each in enumerate(expressions())
+        {"record": f"expression_{number}", "expr": each}
+        for number, each in enumerate(expressions())
     ]
     assert len(rules) > 60
     whole = tmp_path / "expressions.yml"
     whole.write_text(
         yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}), encoding="utf-8"
     )
-    found = run(promtool, "check", "rules", whole)
-    assert found.returncode == 0, found.stdout + found.stderr
+    result = run(promtool, "check", "rules", whole)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_each_alert_fires_when_it_should_and_only_then(promtool: str) -> None:
     """`promtool test rules` on written series; no alert is without such a test."""
     tests = RULES.with_name("airworthy.rules.test.yml")
-    found = run(promtool, "test", "rules", tests)
-    assert found.returncode == 0, found.stdout + found.stderr
+    result = run(promtool, "test", "rules", tests)
+    assert result.returncode == 0, result.stdout + result.stderr
     rules = [
         rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
     ]
@@ -222,40 +231,44 @@ def test_each_alert_fires_when_it_should_and_only_then(promtool: str) -> None:
 
 
 def test_what_is_served_keeps_to_prometheus_conventions(promtool: str, server_text: str) -> None:
-    """`promtool check metrics` finds no fault with names, units and help texts of the server's and stages' metrics."""
+    """`promtool check metrics` finds no fault with names, units and help texts of the server's and
+    stages' metrics.
+    """
     for text in (server_text.encode(), generate_latest(a_run()), generate_latest(monitored())):
-        found = subprocess.run(
+        result = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, check=False
         )
-        assert found.returncode == 0, found.stdout + found.stderr
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
 def asked_for() -> Iterator[tuple[str, str]]:
-    """Return every name that some expression asks for, and the expression."""
+    """Return every name in an expression, and the expression."""
     for expression in expressions():
         yield from (
             (name, expression) for name in names_in(expression) if not name.startswith("airflow_")
         )
 
 
-def test_every_metric_that_is_asked_for_is_served(known: Known) -> None:
-    """A name that was changed, or misspelt, leaves a panel empty and an alert silent. Airflow's: see end_to_end."""
-    assert {name for name, _ in asked_for()} <= set(known)
+def test_every_metric_that_is_asked_for_is_served(served_names: ServedNames) -> None:
+    """A changed or misspelt name leaves a panel empty and an alert silent. Airflow's: see
+    end_to_end.
+    """
+    assert {name for name, _ in asked_for()} <= set(served_names)
     assert len({name for name, _ in asked_for()}) > 40
 
 
-def test_every_label_that_is_asked_for_is_there(known: Known) -> None:
-    """What chooses, groups or joins by a label that no series has finds nothing, or everything."""
+def test_every_label_that_is_asked_for_is_there(served_names: ServedNames) -> None:
+    """A selector, grouping or join by an unknown label finds nothing, or everything."""
     for name, expression in asked_for():
-        if known[name]:
-            assert matched_labels(expression).get(name, set()) <= known[name] | ANYWHERE, (
+        if served_names[name]:
+            assert matched_labels(expression).get(name, set()) <= served_names[name] | ANYWHERE, (
                 name,
                 expression,
             )
     for expression in expressions():
         names = names_in(expression)
-        if all(known.get(name) for name in names):
-            there = set().union(*(known[name] for name in names)) | ANYWHERE
+        if all(served_names.get(name) for name in names):
+            there = set().union(*(served_names[name] for name in names)) | ANYWHERE
             assert grouped_labels(expression) <= there, expression
     for name, label in dashboard_choices():
-        assert label in known[name]
+        assert label in served_names[name]

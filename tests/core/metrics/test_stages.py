@@ -1,4 +1,4 @@
-"""Every run of a stage leaves what it took and came to."""
+"""Every run of a stage leaves its cost and its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .samples import Samples, samples
 
 
 def metrics_of(environment: Environment, model: str) -> Samples:
-    """Return what the model's stages have left."""
+    """Return the metrics of the model's stages."""
     return samples(environment.state / "metrics" / f"stages_{model}.prom")
 
 
@@ -28,25 +28,27 @@ def test_a_run_is_counted_measured_kept_and_told(
     run_stages: RunStages,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Two runs are two in the counters; the dataset's figures, the evidence and the log are the last one's."""
+    """Two runs are two in the counters; the dataset's figures, the evidence and the log are the
+    last one's.
+    """
     model = make_model()
     with caplog.at_level(logging.INFO):
         run_stages(model, last="ingest", run_id="first")
         dataset = run_stages(model, last="ingest", run_id="second")["dataset"]
-    found = metrics_of(environment, model)
+    left_metrics = metrics_of(environment, model)
     counted = {
-        outcome: found["airworthy_stage_runs_total", model, outcome, "ingest"]
+        outcome: left_metrics["airworthy_stage_runs_total", model, outcome, "ingest"]
         for outcome in OUTCOMES
     }
     assert counted == {"success": 2.0, "terminal": 0.0, "transient": 0.0, "error": 0.0}
     for name in ("wall_seconds", "cpu_seconds", "peak_memory_bytes"):
-        assert found[f"airworthy_stage_{name}_count", model, "ingest"] == 2.0
-        last = found[f"airworthy_stage_last_{name}", model, "ingest"]
-        assert 0 < last < found[f"airworthy_stage_{name}_sum", model, "ingest"]
-    assert found["airworthy_dataset_rows", model] == dataset["rows"]
-    assert found["airworthy_dataset_quarantined_rows", model] == dataset["quarantined"]
+        assert left_metrics[f"airworthy_stage_{name}_count", model, "ingest"] == 2.0
+        last = left_metrics[f"airworthy_stage_last_{name}", model, "ingest"]
+        assert 0 < last < left_metrics[f"airworthy_stage_{name}_sum", model, "ingest"]
+    assert left_metrics["airworthy_dataset_rows", model] == dataset["rows"]
+    assert left_metrics["airworthy_dataset_quarantined_rows", model] == dataset["quarantined"]
     assert (
-        found["airworthy_dataset_end_timestamp_seconds", model]
+        left_metrics["airworthy_dataset_end_timestamp_seconds", model]
         == datetime(2026, 3, 20, tzinfo=UTC).timestamp()
     )
     kept = json.loads(
@@ -55,7 +57,7 @@ def test_a_run_is_counted_measured_kept_and_told(
     assert kept["outcome"] == "success"
     assert (
         kept["peak_memory_bytes"]
-        == found["airworthy_stage_last_peak_memory_bytes", model, "ingest"]
+        == left_metrics["airworthy_stage_last_peak_memory_bytes", model, "ingest"]
     )
     assert f"{model} ingest took {kept['wall_seconds']:.1f} s" in caplog.text
 
@@ -68,10 +70,10 @@ def test_a_failure_is_counted_by_whether_trying_again_helps(
     run = {"model": model, "as_of": "2026-03-20T01:00:00Z", "reason": "manual", "run_id": "wrong"}
     with pytest.raises(TerminalError, match="as_of is not a day"):
         run_stage("ingest", {"run": run})
-    found = metrics_of(environment, model)
-    assert found["airworthy_stage_runs_total", model, "terminal", "ingest"] == 1.0
-    assert found["airworthy_stage_runs_total", model, "success", "ingest"] == 0.0
-    assert ("airworthy_dataset_rows", model) not in found
+    left_metrics = metrics_of(environment, model)
+    assert left_metrics["airworthy_stage_runs_total", model, "terminal", "ingest"] == 1.0
+    assert left_metrics["airworthy_stage_runs_total", model, "success", "ingest"] == 0.0
+    assert ("airworthy_dataset_rows", model) not in left_metrics
 
 
 def test_what_cannot_be_recorded_fails_no_stage(
@@ -80,7 +82,9 @@ def test_what_cannot_be_recorded_fails_no_stage(
     run_stages: RunStages,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With a file where the folder should be, the stage hands over as ever, and the log says what is missing."""
+    """With a file in place of the folder, the stage has its output, and the log names the lost
+    metrics.
+    """
     environment.state.mkdir(parents=True)
     (environment.state / "metrics").write_text("a file")
     assert run_stages(make_model(), last="ingest")["dataset"]["rows"] > 0

@@ -1,4 +1,6 @@
-"""What Airflow sends is added up: nothing is lost between processes, and nothing that is sent breaks what is served."""
+"""Airflow's metrics add up: nothing is lost between processes, and no datagram breaks the served
+text.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from statsd import StatsClient
 
-from airworthy.metrics.statsd import Measurement, Statsd, StatsdReceiver, parse
+from airworthy.metrics.statsd import Measurement, StatsdCollector, StatsdReceiver, parse_line
 
-from ..waiting import eventually  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .samples import Samples, samples
 
 
-def served(statsd: Statsd) -> Samples:
-    """Return what Prometheus would be told."""
+def served(statsd: StatsdCollector) -> Samples:
+    """Return the served text."""
     registry = CollectorRegistry()
     registry.register(statsd)
     return samples(generate_latest(registry).decode())
@@ -28,8 +30,8 @@ def served(statsd: Statsd) -> Samples:
 
 @pytest.fixture
 def receiver() -> Iterator[StatsdReceiver]:
-    """A receiver that listens on loopback."""
-    with StatsdReceiver(("127.0.0.1", 0), Statsd()) as listening:
+    """A receiver on loopback."""
+    with StatsdReceiver(("127.0.0.1", 0), StatsdCollector()) as listening:
         thread = Thread(target=listening.serve_forever, daemon=True)
         thread.start()
         yield listening
@@ -38,7 +40,7 @@ def receiver() -> Iterator[StatsdReceiver]:
 
 
 def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiver) -> None:
-    """Counters and timers of forked processes add up; a gauge is what was sent last."""
+    """Counters and timers of forked processes add up; a gauge is the last sent value."""
     for seconds in (0.25, 1.5):
         if os.fork() == 0:
             client = StatsClient(*receiver.server_address, prefix="airflow")
@@ -48,10 +50,10 @@ def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiv
             client.incr("done")
             os._exit(0)
         os.wait()
-    found = eventually(
+    text = eventually(
         "both to arrive", lambda: served(receiver.statsd).get(("airflow_done_total",)) == 2.0
     )
-    assert found
+    assert text
     assert served(receiver.statsd) == {
         ("airflow_ti_finish_total", "eta__train", "success", "train"): 4.0,
         ("airflow_task_duration_seconds_count", "eta__train", "train"): 2.0,
@@ -89,8 +91,10 @@ def test_airflows_client_in_several_processes_is_added_up(receiver: StatsdReceiv
     ],
 )
 def test_a_line_means_what_statsd_says(line: str, measurement: Measurement | None) -> None:
-    """Rates, changes of gauges and empty tags are understood; all else is refused, and other names than Airflow's."""
-    assert parse(line) == measurement
+    """Rates, changes of gauges and empty tags are understood; all else is refused, and other names
+    than Airflow's.
+    """
+    assert parse_line(line) == measurement
 
 
 @given(
@@ -102,22 +106,22 @@ def test_a_line_means_what_statsd_says(line: str, measurement: Measurement | Non
     )
 )
 def test_whatever_is_sent_can_be_served(datagrams: list[bytes]) -> None:
-    """No datagram makes a text that Prometheus cannot read."""
-    statsd = Statsd()
+    """No datagram makes a text unreadable for Prometheus."""
+    statsd = StatsdCollector()
     for datagram in datagrams:
-        statsd.take(datagram)
+        statsd.add_datagram(datagram)
     assert ("airworthy_statsd_dropped_total", "malformed") in served(statsd)
 
 
 def test_series_are_limited() -> None:
-    """Whoever sends ever new tags fills no memory: what is known goes on being counted, the rest is told."""
-    statsd = Statsd(most_series=3)
+    """Ever new tags fill no memory: known series go on counting, and the rest is logged."""
+    statsd = StatsdCollector(max_series=3)
     for number in range(10):
-        statsd.take(f"airflow.a,t={number}:1|c".encode())
-    statsd.take(b"airflow.a,t=2:1|c")
-    found = served(statsd)
-    assert [found[("airflow_a_total", str(number))] for number in range(3)] == [1.0, 1.0, 2.0]
-    assert found[("airworthy_statsd_dropped_total", "too_many_series")] == 7.0
+        statsd.add_datagram(f"airflow.a,t={number}:1|c".encode())
+    statsd.add_datagram(b"airflow.a,t=2:1|c")
+    text = served(statsd)
+    assert [text[("airflow_a_total", str(number))] for number in range(3)] == [1.0, 1.0, 2.0]
+    assert text[("airworthy_statsd_dropped_total", "too_many_series")] == 7.0
 
 
 def test_a_large_datagram_is_read_whole(receiver: StatsdReceiver) -> None:

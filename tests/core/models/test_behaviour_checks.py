@@ -1,4 +1,4 @@
-"""`airworthy check` reads behaviour.py and the parts of a spec that belong to it."""
+"""`airworthy check` reads behaviour.py and its parts of the spec."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ BROKEN = {
 
 
 def faults(folder: Path, behaviour: str, evaluate: str = "") -> list[Fault]:
+    """Return the faults of a model with this behaviour.py.
+
+    Args:
+        folder: The folder.
+        behaviour: Its text.
+        evaluate: Further YAML of the evaluate part.
+    """
     folder = folder / "parcels"
     folder.mkdir()
     text = VALID.read_text(encoding="utf-8").replace("evaluate:\n", f"evaluate:\n{evaluate}")
@@ -45,7 +52,7 @@ def faults(folder: Path, behaviour: str, evaluate: str = "") -> list[Fault]:
 
 @pytest.mark.parametrize("behaviour", BROKEN)
 def test_a_broken_behaviour_file_is_one_fault(tmp_path: Path, behaviour: str) -> None:
-    """Each mistake is one fault that names the test and what is wrong with it."""
+    """Each mistake is one fault, with the test's name and the reason."""
     key, problem = BROKEN[behaviour]
     (fault,) = faults(tmp_path, behaviour)
     assert fault.file.endswith("behaviour.py")
@@ -84,7 +91,7 @@ def cost(labels, predictions):
 def test_a_kpi_that_cannot_be_computed_is_a_fault(
     tmp_path: Path, evaluate: str, key: str, problem: str
 ) -> None:
-    """A KPI needs exactly one definition, one that its task can have, and a function that is there."""
+    """A KPI needs exactly one definition, one fit for its task, and an existing function."""
     (fault,) = faults(tmp_path, "", evaluate)
     assert fault.key == key
     assert problem in fault.problem
@@ -114,5 +121,5 @@ def test_slices_that_cannot_be_made_are_faults(
         VALID.read_text(encoding="utf-8").replace("slices: [city]", f"slices: {slices}"),
         encoding="utf-8",
     )
-    found = {fault.key: fault.problem for fault in check_spec(spec, deep=False).faults}
-    assert problem in found[key]
+    result = {fault.key: fault.problem for fault in check_spec(spec, deep=False).faults}
+    assert problem in result[key]

@@ -1,4 +1,6 @@
-"""The shipped models' behavioural tests mean something: a sound model keeps them, an unsound one does not."""
+"""The shipped models' behavioural tests mean something: a sound model keeps them, an unsound one
+does not.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def test_shipped_models_declare_each_kind_of_test(model: str) -> None:
 
 @pytest.mark.parametrize("model", sorted(RULES_ABOUT_DIRECTION))
 def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
-    """Trained on the labels every rule holds; trained on inverted labels the rules about direction fail."""
+    """Trained on the labels every rule holds; trained on inverted labels the rules about direction
+    fail.
+    """
     spec, folder = load_spec(MODELS / model / "model.yaml"), MODELS / model
     source = SimulatorSource(type="simulator", rows_per_day=2000, seed=7)
     days = [FIRST + timedelta(days=n) for n in range(16)]
@@ -61,12 +65,14 @@ def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
 
     failed = []
     for labels in (label, label.max() + label.min() - label):
-        known = ~np.isnan(labels)
-        booster = xgboost.train(parameters, xgboost.DMatrix(matrix[known], label=labels[known]), 80)
-        found = run_behavioural_tests(
+        labelled = ~np.isnan(labels)
+        booster = xgboost.train(
+            parameters, xgboost.DMatrix(matrix[labelled], label=labels[labelled]), 80
+        )
+        result = run_behavioural_tests(
             load_behaviour(folder).tests, ModelBundle(manifest, features, booster), rows[-1000:]
         )
-        outcomes = behaviour_outcomes(found)
+        outcomes = behaviour_outcomes(result)
         failed.append(
             {each.gate.removeprefix("behaviour: ") for each in outcomes if each.outcome != "pass"}
         )
@@ -77,5 +83,5 @@ def test_the_wrong_way_round_fails_and_the_right_way_passes(model: str) -> None:
 def test_a_minute_late_costs_three_times_a_minute_early() -> None:
     """The price of a quote, by hand: in EUR, one cost per row."""
     cost = load_behaviour(MODELS / "delivery_eta").function("promise_cost")
-    found = cost(np.array([30.0, 30.0, 30.0]), np.array([20.0, 40.0, 30.0]))
-    assert found.tolist() == pytest.approx([3.0, 1.0, 0.0])
+    result = cost(np.array([30.0, 30.0, 30.0]), np.array([20.0, 40.0, 30.0]))
+    assert result.tolist() == pytest.approx([3.0, 1.0, 0.0])

@@ -1,4 +1,4 @@
-"""The models that ship are whole: their data comes in, their features stand alone, their gates can be met."""
+"""The shipped models are whole: their data comes in, their features stand alone, their gates pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.environment import Environment
-from airworthy.features import check_expressions, load_expressions, row_dependent
+from airworthy.features import check_expressions, load_expressions, row_dependent_features
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
@@ -34,7 +34,7 @@ AS_OF = {
 
 
 def shared_downloads(state: Path) -> Path:
-    """Return the folder that already holds the bike data, where one is given; else downloads go to the state folder."""
+    """Return the folder with the bike data, if given; else downloads go to the state folder."""
     beside = PROJECT.parent / "shared/data/bike_sharing"
     return Path(
         os.environ.get("AIRWORTHY_DOWNLOADS")
@@ -43,6 +43,7 @@ def shared_downloads(state: Path) -> Path:
 
 
 def job_of(model: str, state: Path) -> Job:
+    """Return a job of a shipped model."""
     environment = Environment(
         name="test",
         project=PROJECT,
@@ -69,7 +70,7 @@ def test_features_resolve_and_look_at_one_row_at_a_time(model: str, tmp_path: Pa
     path = job.folder / "features.py"
     expressions = load_expressions(path)
     check_expressions(expressions, job.spec.inputs, path)
-    assert row_dependent(expressions, rows[:60]) == []
+    assert row_dependent_features(expressions, rows[:60]) == []
 
 
 def test_the_bike_data_s_label_leaks_nowhere(tmp_path: Path) -> None:
@@ -82,7 +83,9 @@ def test_the_bike_data_s_label_leaks_nowhere(tmp_path: Path) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.integers(1, 300), st.integers(0, 2**40))
 def test_a_simulated_day_is_the_same_for_ever(day: date, rows: int, seed: int) -> None:
-    """Any date, any number of rows, any seed: the same rows each time, all of the day but the bad ones."""
+    """Any date, any number of rows, any seed: the same rows each time, all of the day but the bad
+    ones.
+    """
     source = SimulatorSource(type="simulator", rows_per_day=rows, seed=seed, bad_share=0.0)
     frame = generate_deliveries(source, day)
     assert frame_digest(frame) == frame_digest(generate_deliveries(source, day))
@@ -92,14 +95,14 @@ def test_a_simulated_day_is_the_same_for_ever(day: date, rows: int, seed: int) -
 
 
 def test_the_simulated_rows_of_a_known_day_have_not_changed() -> None:
-    """A release that changes the generator would silently restate every user's data: this digest must hold."""
+    """A changed generator would silently restate every user's data: this digest must hold."""
     frame = generate_deliveries(SimulatorSource(type="simulator", rows_per_day=1000, seed=7), DAY)
     cells = frame.select("delivery_id", "city", "vehicle", "weather", "stops")
     assert frame_digest(cells) == "f1f9e39c30f5743dd12f0b7387fffe3720ce6c7cd6159a4c949b541c0df45488"
 
 
 def test_bad_rows_are_of_every_kind_and_as_many_as_asked() -> None:
-    """The simulated feed shows each kind of fault that conforming knows, about as often as declared."""
+    """The simulated feed shows each kind of fault known to conforming, about as often as declared."""
     source = SimulatorSource(type="simulator", rows_per_day=50_000, bad_share=0.01)
     spec = load_spec(MODELS / "delivery_eta/model.yaml")
     result = conform(generate_deliveries(source, DAY), spec.ingest, DAY)
@@ -147,7 +150,9 @@ def test_drift_starts_on_its_day() -> None:
 
 
 def test_a_world_that_changes_changes_back() -> None:
-    """Every `drift_every` the other world begins; each day's rows are those of the one or of the other for ever."""
+    """Every `drift_every` the other world begins; each day's rows are those of the one or of the
+    other for ever.
+    """
     plain = SimulatorSource(type="simulator", rows_per_day=500)
     there = plain.model_copy(update={"drift_from": DAY})
     there_and_back = there.model_copy(update={"drift_every": timedelta(days=14)})
@@ -159,13 +164,17 @@ def test_a_world_that_changes_changes_back() -> None:
 
 @given(st.integers(-100, 1000), st.none() | st.integers(1, 60))
 def test_the_next_change_is_the_next_day_of_another_world(days: int, every: int | None) -> None:
-    """From the day that is named to the one that is returned nothing changes, and on that one it does."""
+    """From the named day to the returned one nothing changes, and on the returned one it does."""
     period = None if every is None else timedelta(days=every)
     source = SimulatorSource(type="simulator", drift_from=DAY, drift_every=period)
     first = DAY + timedelta(days=days)
     after = (first + timedelta(days=number) for number in range(202))
     expected = next(
-        (day for day in after if source.changed(day) != source.changed(day - timedelta(days=1))),
+        (
+            day
+            for day in after
+            if source.has_drift(day) != source.has_drift(day - timedelta(days=1))
+        ),
         None,
     )
     assert source.next_change(first) == expected

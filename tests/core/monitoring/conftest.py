@@ -1,4 +1,4 @@
-"""A small model with a champion, watched through the lake: its world changes on a day that a test chooses."""
+"""A small model with a champion, monitored through the lake: its world changes on a chosen day."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["make_model", "run_stages"]
 CHECKS = ("check_data", "check_skew", "check_drift", "check_performance", "decide")
 MONITOR: dict[str, Any] = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "14d"}
 
-Watch = Callable[..., dict[str, Any]]
+RunMonitor = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def watched(
+def monitored_model(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> Callable[..., str]:
-    """Make a model and its champion, trained as of 2026-03-20; the world changes on `drift_from`.
+    """Return a function that builds a model and its champion, trained as of 2026-03-20.
 
-    Made again, it has another spec and the champion that it has.
+    The world changes on `drift_from`. Built again, the model has a new spec and the same champion.
     """
 
     def make(drift_from: str | None = None, label_delay: str = "0d", **changes: Any) -> str:
@@ -57,8 +57,10 @@ def watched(
 
 
 @pytest.fixture
-def watch() -> Watch:
-    """Bring the lake up to a moment and run the monitor's operations on it; returns everything handed over."""
+def run_monitor() -> RunMonitor:
+    """Bring the lake up to a moment and run the monitor's operations on it; returns everything
+    handed over.
+    """
 
     def run(
         model: str, as_of: str, run_id: str | None = None, ingest: bool = True

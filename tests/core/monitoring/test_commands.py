@@ -1,4 +1,4 @@
-"""Watching a model on the command line, and trying out how well it is watched."""
+"""Monitoring a model on the command line, and measuring the monitor."""
 
 from __future__ import annotations
 
@@ -20,33 +20,38 @@ from airworthy.monitoring.simulation.monitor_quality import simulate_monitor
 
 from ..stages.conftest import MakeModel, small_spec  # noqa: TID252 - tests are no installed package
 
-MakeWatched = Callable[..., str]
+MakeMonitoredModel = Callable[..., str]
 KINDS = (
     "mean shift", "variance change", "new category", "missing values", "unit change", "label shift", "concept drift",
 )  # fmt: skip
 
 
-def said(*arguments: str) -> str:
+def run_command(*arguments: str) -> str:
+    """Run a command and return its output."""
     result = CliRunner().invoke(app, list(arguments))
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def test_monitor_tells_what_it_saw_and_what_follows(watched: MakeWatched) -> None:
-    """Two days of a changed world: watching, then the next command to run; asked again it says the same."""
-    model = watched(drift_from="2026-03-20")
-    first = said("monitor", model, "--as-of", "2026-03-21")
+def test_monitor_tells_what_it_saw_and_what_follows(monitored_model: MakeMonitoredModel) -> None:
+    """Two days of a changed world: no training yet, then the next command to run; asked again it
+    says the same.
+    """
+    model = monitored_model(drift_from="2026-03-20")
+    first = run_command("monitor", model, "--as-of", "2026-03-21")
     assert "FIRED  skew   distance_km" in first
     assert "decision: watching: performance and drift: not yet in 2 of 3 windows" in first
-    second = said("monitor", model, "--as-of", "2026-03-22T03:00")
+    second = run_command("monitor", model, "--as-of", "2026-03-22T03:00")
     assert "windows before, and what fired: 2026-03-21 00:00 skew drift label loss" in second
     assert second.rstrip().endswith(f"next: airworthy run {model} --as-of 2026-03-22")
-    again = said("monitor", model, "--as-of", "2026-03-22T04:00", "--no-ingest")
+    again = run_command("monitor", model, "--as-of", "2026-03-22T04:00", "--no-ingest")
     assert again.splitlines()[:-2] == second.splitlines()[:-2]
 
 
 def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:
-    """No false alarm in 16 windows; every kind of change triggers within three; what is ignored stays quiet."""
+    """No false alarm in 16 windows; every kind of change triggers within three; ignored ones stay
+    quiet.
+    """
     ingest = {
         **small_spec("m")["ingest"],
         "source": {"type": "simulator", "rows_per_day": 1000, "seed": 3},
@@ -59,7 +64,7 @@ def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:
         "parameters": {"max_depth": 4, "nthread": 1},
     }
     model = make_model(ingest=ingest, monitor=monitor, train=train)
-    table = said("monitor-quality", model, "--champions", "2", "--windows", "8")
+    table = run_command("monitor-quality", model, "--champions", "2", "--windows", "8")
     assert "16 windows without a change, 2 champions" in table
     assert "windows in which a training was triggered: 0 (0.00%)" in table
     for kind in KINDS:
@@ -67,7 +72,7 @@ def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:
 
 
 def test_a_trial_needs_enough_days(make_model: MakeModel, tmp_path: Path) -> None:
-    """Real data that are too short for the windows asked for are an error that says how many days there are."""
+    """Real data too short for the requested windows are an error with the number of days."""
     rows = "at,km,city,minutes\n2026-03-01 10:00,1.0,a,5.0\n"
     (tmp_path / "rows.csv").write_text(rows, encoding="utf-8")
     source = {"type": "files", "format": "csv", "path": str(tmp_path / "rows.csv")}
@@ -86,7 +91,7 @@ def test_a_trial_needs_enough_days(make_model: MakeModel, tmp_path: Path) -> Non
         model=model, as_of=datetime(2026, 4, 1, tzinfo=UTC), reason="manual", run_id="short"
     )
     with pytest.raises(TerminalError, match="too few days") as refused:
-        simulate_monitor(open_job(run), 1, 10, lambda _: None)
+        simulate_monitor(open_job(run), 1, 10, lambda *_: None)
     assert "20 days" in str(refused.value)
 
 
@@ -94,6 +99,6 @@ GATES = [{"metric": "rmse", "max": 100}]
 
 
 def test_shipped_models_say_how_they_are_watched() -> None:
-    """Every model that ships declares its monitor, so that it can be read where everything else is."""
+    """Every shipped model declares its monitor, readable beside everything else."""
     for path in sorted(load_environment().models.glob("*/model.yaml")):
         assert "monitor" in yaml.safe_load(path.read_text(encoding="utf-8")), path

@@ -1,4 +1,4 @@
-"""Whether to train again: pure, and careful in both directions."""
+"""The retraining rule is pure, and careful in both directions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import Signal, SignalOutcome, WindowSignals
-from airworthy.monitoring.retraining_rule import Seen, decide_retraining, persists
+from airworthy.monitoring.retraining_rule import RetrainingInputs, evaluate_retraining, persists
 from airworthy.spec.monitor_part import Persistence, Retrain
 
 DAY = timedelta(days=1)
@@ -25,24 +25,34 @@ persistences = st.integers(1, 5).flatmap(
 )
 
 
-def windows(*said: dict[Signal, SignalOutcome]) -> list[WindowSignals]:
+def windows(*signals_of_windows: dict[Signal, SignalOutcome]) -> list[WindowSignals]:
+    """Return consecutive windows with these outcomes of signals."""
     return [
         WindowSignals(
-            end=FIRST + place * DAY,
+            end=FIRST + number * DAY,
             champion="1",
             signals={**dict.fromkeys(SIGNALS, "quiet"), **each},
         )
-        for place, each in enumerate(said)
+        for number, each in enumerate(signals_of_windows)
     ]
 
 
 def decide(
-    *said: dict[Signal, SignalOutcome], last: int | None = None, rejected: int = 0
+    *signals_of_windows: dict[Signal, SignalOutcome], last: int | None = None, rejected: int = 0
 ) -> tuple[str, str | None]:
-    """Decide on the last of some windows; `last` is the window's number at whose end the last training was."""
-    asked = None if last is None else FIRST + last * DAY
-    found = decide_retraining(Seen(windows(*said), asked, rejected), RULES)
-    return found.outcome, found.reason
+    """Return the decision on the last of some windows; `last` is the number of the last trained
+    window.
+
+    Args:
+        *signals_of_windows: Outcomes of the signals, a window each.
+        last: Number of the last trained window. None: none was.
+        rejected: How many challengers were rejected in a row.
+    """
+    trained_at = None if last is None else FIRST + last * DAY
+    decision = evaluate_retraining(
+        RetrainingInputs(windows(*signals_of_windows), trained_at, rejected), RULES
+    )
+    return decision.outcome, decision.reason
 
 
 QUIET: dict[Signal, SignalOutcome] = {}
@@ -53,7 +63,7 @@ NOTHING: dict[Signal, SignalOutcome] = dict.fromkeys(SIGNALS, "inconclusive")
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "reason"),
+    ("signals_of_windows", "outcome", "reason"),
     [
         ([QUIET], "quiet", None),
         ([NOTHING], "inconclusive", None),
@@ -71,10 +81,10 @@ NOTHING: dict[Signal, SignalOutcome] = dict.fromkeys(SIGNALS, "inconclusive")
     ],
 )
 def test_two_of_three_windows(
-    said: list[dict[Signal, SignalOutcome]], outcome: str, reason: str | None
+    signals_of_windows: list[dict[Signal, SignalOutcome]], outcome: str, reason: str | None
 ) -> None:
-    """A reason needs two of the last three windows that could be judged, the present one among them."""
-    assert decide(*said) == (outcome, reason)
+    """A reason needs two of the last three conclusive windows, the present one among them."""
+    assert decide(*signals_of_windows) == (outcome, reason)
 
 
 @pytest.mark.parametrize(
@@ -104,21 +114,21 @@ def test_the_circuit_breaker(rejected: int, outcome: str) -> None:
 )
 def test_one_more_signal_never_undoes_a_training(
     history: list[dict[Signal, SignalOutcome]],
-    place: int,
+    number: int,
     signal: Signal,
     persist: Persistence,
     last: int,
     no: int,
 ) -> None:
-    """A quiet signal that fires instead leaves a decision to train what it is, or makes one."""
+    """A signal that fires instead of being quiet leaves a decision to train, or makes one."""
     rules = Retrain(cooldown=2 * DAY, persist=persist)
-    at = place % len(history)
+    at = number % len(history)
     louder = [dict(each) for each in history]
     if louder[at][signal] == "inconclusive":
         return
     louder[at][signal] = "fired"
     before, after = (
-        decide_retraining(Seen(windows(*each), FIRST + last * DAY, no), rules)
+        evaluate_retraining(RetrainingInputs(windows(*each), FIRST + last * DAY, no), rules)
         for each in (history, louder)
     )
     order = ["inconclusive", "quiet", "watching", "cooling_down", "circuit_open", "retrain"]
@@ -131,20 +141,22 @@ def test_one_more_signal_never_undoes_a_training(
 def test_what_must_hold_before_anything_is_trained(
     history: list[dict[Signal, SignalOutcome]], persist: Persistence, last: int, rejected: int
 ) -> None:
-    """A training has a reason that fired now and in enough windows, no cooldown and no breaker against it."""
+    """A training has a reason fired now and in enough windows, no cooldown and no breaker against
+    it.
+    """
     rules = Retrain(cooldown=2 * DAY, persist=persist)
-    seen = Seen(windows(*history), FIRST + last * DAY, rejected)
-    found = decide_retraining(seen, rules)
-    assert found == decide_retraining(seen, rules)
-    assert found.words
-    if found.outcome != "retrain":
+    inputs = RetrainingInputs(windows(*history), FIRST + last * DAY, rejected)
+    decision = evaluate_retraining(inputs, rules)
+    assert decision == evaluate_retraining(inputs, rules)
+    assert decision.words
+    if decision.outcome != "retrain":
         return
-    signals = {"performance": ("loss",), "drift": ("skew", "drift", "label")}[str(found.reason)]
+    signals = {"performance": ("loss",), "drift": ("skew", "drift", "label")}[str(decision.reason)]
     fired = [any(each[signal] == "fired" for signal in signals) for each in history]  # type: ignore[index]
     assert fired[-1]
     assert sum(fired) >= persist.needed
     assert rejected < rules.max_rejected_in_a_row
-    assert seen.windows[-1].end >= FIRST + last * DAY + rules.cooldown
+    assert inputs.windows[-1].end >= FIRST + last * DAY + rules.cooldown
 
 
 @given(histories, persistences)
@@ -152,8 +164,9 @@ def test_windows_long_ago_count_no_more(
     history: list[dict[Signal, SignalOutcome]], persist: Persistence
 ) -> None:
     """Only the last windows matter: any number of earlier ones changes nothing."""
-    judged = [each for each in history if each["loss"] != "inconclusive"]
-    recent = judged[-persist.of :]
+    conclusive = [each for each in history if each["loss"] != "inconclusive"]
+    recent = conclusive[-persist.of :]
     whole, short = windows(*history), windows(*recent)
     rules = Retrain(persist=persist)
-    assert persists(whole, ("loss",), rules) == (bool(short) and persists(short, ("loss",), rules))
+    signals: tuple[Signal, ...] = ("loss",)
+    assert persists(whole, signals, rules) == (bool(short) and persists(short, signals, rules))

@@ -1,4 +1,4 @@
-"""What ledger and registry say of earlier windows and trainings."""
+"""Ledger and registry hold the earlier windows and trainings."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ import pytest
 from airworthy.handover import DriftDecision, Signal, SignalOutcome
 from airworthy.ledger import Entry
 from airworthy.monitoring.history import (
-    Trained,
-    cause_of,
-    decided,
+    TrainedVersion,
+    earlier_windows,
+    find_decision,
     last_retrained,
     refused_in_a_row,
     trained_versions,
-    windows_before,
+    triggering_entry,
 )
 
 DAY = timedelta(days=1)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 NOON = "2026-03-01T12:00:00+00:00"
-QUIET: dict[Signal, SignalOutcome] = dict.fromkeys(("skew", "drift", "label", "loss"), "quiet")  # type: ignore[arg-type]
+QUIET: dict[Signal, SignalOutcome] = dict.fromkeys(("skew", "drift", "label", "loss"), "quiet")
 
 
 def entry(kind: str, content: dict[str, Any], number: int = 0) -> Entry:
+    """Return a ledger entry.
+
+    Args:
+        kind: Of the event.
+        content: Its payload.
+        number: Of the entry.
+    """
     import json
 
     return Entry(
@@ -36,8 +43,16 @@ def entry(kind: str, content: dict[str, Any], number: int = 0) -> Entry:
 def decision(
     day: int, outcome: str = "quiet", champion: str | None = "1", fired: Signal | None = None
 ) -> Entry:
+    """Return the entry of a retraining decision.
+
+    Args:
+        day: The window's end, in days after 1 March.
+        outcome: Of the decision.
+        champion: Its version.
+        fired: The fired signal.
+    """
     end = MARCH + day * DAY
-    made = DriftDecision(
+    decision_made = DriftDecision(
         model="m",
         champion=champion,
         champion_as_of=MARCH,
@@ -59,21 +74,22 @@ def decision(
         train_run_id=f"drift__{day}" if outcome == "retrain" else None,
         evidence="",
     )
-    return entry("drift_decision", made.model_dump(mode="json"), day)
+    return entry("drift_decision", decision_made.model_dump(mode="json"), day)
 
 
-def trained(*approved: bool) -> list[Trained]:
-    return [Trained(n, MARCH + n * DAY, "drift", each) for n, each in enumerate(approved, 1)]
+def trained(*approved: bool) -> list[TrainedVersion]:
+    """Return trained versions, each approved or rejected."""
+    return [TrainedVersion(n, MARCH + n * DAY, "drift", each) for n, each in enumerate(approved, 1)]
 
 
 def test_a_window_is_decided_once_and_what_was_inconclusive_is_not() -> None:
     """The first conclusive answer is the answer."""
     entries = [decision(3, "inconclusive"), decision(3, "watching"), decision(4, "inconclusive")]
-    found = decided(entries, MARCH + 3 * DAY)
-    assert found is not None
-    assert found.outcome == "watching"
-    assert decided(entries, MARCH + 4 * DAY) is None
-    assert decided(entries, MARCH + 5 * DAY) is None
+    result = find_decision(entries, MARCH + 3 * DAY)
+    assert result is not None
+    assert result.outcome == "watching"
+    assert find_decision(entries, MARCH + 4 * DAY) is None
+    assert find_decision(entries, MARCH + 5 * DAY) is None
 
 
 def test_only_this_champions_earlier_windows_count() -> None:
@@ -86,9 +102,9 @@ def test_only_this_champions_earlier_windows_count() -> None:
         decision(5),
         decision(1, champion=None),
     ]
-    found = windows_before(entries, "1", MARCH + 5 * DAY)
+    result = earlier_windows(entries, "1", MARCH + 5 * DAY)
     assert [
-        (window.end.day, window.signals["skew"], window.signals["loss"]) for window in found
+        (window.end.day, window.signals["skew"], window.signals["loss"]) for window in result
     ] == [
         (3, "fired", "quiet"),
         (4, "quiet", "fired"),
@@ -96,7 +112,7 @@ def test_only_this_champions_earlier_windows_count() -> None:
 
 
 def test_the_last_training_is_the_newest_seen_or_asked_for() -> None:
-    """A training that was asked for counts before its version is there; nothing counts when there was none."""
+    """A requested training counts before its version is there; nothing counts when there was none."""
     assert last_retrained([], []) is None
     assert last_retrained([decision(2)], trained(True)) == MARCH + DAY
     assert (
@@ -132,13 +148,15 @@ def test_the_last_training_is_the_newest_seen_or_asked_for() -> None:
 def test_refused_challengers_in_a_row(
     versions: list[bool], released: list[tuple[str, dict[str, Any]]], count: int
 ) -> None:
-    """By gates, by a person who says no or nothing, or by the guard; the last word on a version counts."""
+    """By gates, by a person's no or silence, or by the guard; the last word on a version counts."""
     entries = [entry(kind, content, number) for number, (kind, content) in enumerate(released)]
     assert refused_in_a_row(entries, trained(*versions)) == count
 
 
 def test_backfills_are_no_retraining() -> None:
-    """Versions are read from their tags, by number; those of backfills and of strangers are left out."""
+    """Versions are read from their tags, by number; those of backfills and of strangers are left
+    out.
+    """
     tags = {
         "10": {
             "airworthy.as_of": "2026-03-10T00:00:00+00:00",
@@ -160,5 +178,5 @@ def test_backfills_are_no_retraining() -> None:
 def test_a_run_leads_back_to_its_decision() -> None:
     """By its run id."""
     entries = [decision(2), decision(3, "retrain")]
-    assert cause_of(entries, "drift__3") == "drift_decision:3"
-    assert cause_of(entries, "scheduled") is None
+    assert triggering_entry(entries, "drift__3") == "drift_decision:3"
+    assert triggering_entry(entries, "scheduled") is None

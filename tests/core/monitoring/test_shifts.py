@@ -6,17 +6,25 @@ import numpy as np
 import polars as pl
 
 from airworthy.handover import Shift
-from airworthy.monitoring.bins import make_bins
-from airworthy.monitoring.shifts import ReferenceWindow, find_shifts, match
+from airworthy.monitoring.bins import build_bins
+from airworthy.monitoring.shifts import ReferenceWindow, measure_shifts, select_reference
 from airworthy.monitoring.window_summary import summarise
+from airworthy.spec.fields import ColumnType
 from airworthy.spec.monitor_part import Drift
 
-KINDS = {"n": "float", "c": "category"}
+KINDS: dict[str, ColumnType] = {"n": "float", "c": "category"}
 WEEKDAY_MEAN = [0.0, 0.2, 0.4, 0.2, 0.0, -1.0, -2.0]
 
 
 def day(number: int, wander: float = 0.0, shift: float = 0.0, count: int = 800) -> pl.DataFrame:
-    """One day of a world with a weekly season; `wander` is how far its mean differs from day to day."""
+    """Return one day of a world with a weekly season.
+
+    Args:
+        number: Of the day.
+        wander: The spread of the mean from day to day.
+        shift: Of the mean.
+        count: How many rows.
+    """
     chance = np.random.default_rng([number, 1])
     mean = WEEKDAY_MEAN[number % 7] + wander * chance.normal() + shift
     return pl.DataFrame(
@@ -25,19 +33,29 @@ def day(number: int, wander: float = 0.0, shift: float = 0.0, count: int = 800) 
 
 
 def distance(live: pl.DataFrame, days: list[int], season: int, wander: float = 0.0) -> Shift:
+    """Return the distance of a day's numbers from reference days.
+
+    Args:
+        live: The live day.
+        days: The reference days.
+        season: The live day's weekday.
+        wander: The spread of the mean from day to day.
+    """
     frames = {number: day(number, wander) for number in days}
-    bins = make_bins(pl.concat(frames.values()), KINDS)
+    bins = build_bins(pl.concat(frames.values()), KINDS)
     windows = [
         ReferenceWindow(number % 7, summarise([frame], bins)) for number, frame in frames.items()
     ]
-    reference = match(windows, season)
+    reference = select_reference(windows, season)
     assert reference is not None
-    shifts = find_shifts(summarise([live], bins), reference, bins, Drift(), {"n": 0.7})
+    shifts = measure_shifts(summarise([live], bins), reference, bins, Drift(), {"n": 0.7})
     return next(each for each in shifts if (each.column, each.aspect) == ("n", "distance"))
 
 
 def test_what_every_week_brings_is_no_shift() -> None:
-    """A Sunday is compared with Sundays: two standard deviations from a Wednesday, and nothing to speak of."""
+    """A Sunday is compared with Sundays: two standard deviations from a Wednesday, and nothing to
+    speak of.
+    """
     sunday = distance(day(34), list(range(28)), season=6)
     assert sunday.effect < sunday.threshold
     assert sunday.p_value > 0.05
@@ -53,7 +71,7 @@ def test_a_moved_day_stands_out() -> None:
 
 
 def test_a_world_that_wanders_excuses_more() -> None:
-    """Where days differ by half a standard deviation anyway, the same effect is no surprise."""
+    """With days half a standard deviation apart anyway, the same effect is no surprise."""
     calm = distance(day(30, shift=0.5), list(range(28)), season=2)
     restless = distance(day(30, shift=0.5), list(range(28)), season=2, wander=0.5)
     assert restless.natural > 4 * calm.natural
@@ -63,20 +81,22 @@ def test_a_world_that_wanders_excuses_more() -> None:
 def test_days_without_a_change_are_seldom_significant() -> None:
     """In a wandering world too, chance shows about as often as it should, or less."""
     days = list(range(28))
-    found = [
+    p_values = [
         distance(day(number, wander=0.3), days, number % 7, wander=0.3).p_value
         for number in range(100, 160)
     ]
-    assert sum(p_value < 0.05 for p_value in found) <= 6
+    assert sum(p_value < 0.05 for p_value in p_values) <= 6
 
 
 def test_too_short_a_history_has_no_seasons() -> None:
-    """With one window of the weekday all are taken together; with one at all there is nothing to measure by."""
-    bins = make_bins(day(0), KINDS)
+    """With one window of the weekday all are taken together; with one at all there is nothing to
+    measure by.
+    """
+    bins = build_bins(day(0), KINDS)
     windows = [ReferenceWindow(number % 7, summarise([day(number)], bins)) for number in range(8)]
-    mondays, tuesdays = match(windows, 0), match(windows, 1)
+    mondays, tuesdays = select_reference(windows, 0), select_reference(windows, 1)
     assert mondays is not None
     assert tuesdays is not None
     assert (mondays.seasonal, len(mondays.matched), mondays.rows) == (True, 2, 1600)
     assert (tuesdays.seasonal, len(tuesdays.matched)) == (False, 8)
-    assert match(windows[:1], 0) is None
+    assert select_reference(windows[:1], 0) is None

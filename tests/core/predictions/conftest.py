@@ -41,7 +41,7 @@ def body_of(rows: list[dict[str, Any]]) -> bytes:
 
 @pytest.fixture
 def log(environment: Environment) -> Iterator[PredictionLog]:
-    """The log that a server of this environment would have."""
+    """The log of a server in this environment."""
     opened = open_prediction_log(environment)
     yield opened
     opened.close()
@@ -73,5 +73,11 @@ def record(log: PredictionLog) -> Record:
 def in_lake(
     environment: Environment, kind: str = "predictions", model: str = "eta"
 ) -> pl.DataFrame:
-    """Return a whole table of the log."""
+    """Return a whole table of the log.
+
+    Args:
+        environment: The environment.
+        kind: Of the records.
+        model: The model's name.
+    """
     return pl.read_delta(table_uri(environment, model, kind))

@@ -1,6 +1,7 @@
-"""Starts model servers quickly: reads ports, one a line, forks ``airworthy serve`` for each, and answers with its pid.
+"""Starts model servers quickly, by forking a process with everything imported.
 
-Importing everything takes a server most of its start. This process has done that, and nothing else.
+Reads ports, one a line, forks ``airworthy serve`` for each, and answers with its pid. Imports are
+most of a server's start; this process has done them, and nothing else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A collector that kills itself with SIGKILL at its n-th step: a call, or a return, in the code that collects.
+"""A collector that kills itself with SIGKILL at its n-th call or return of the collecting code.
 
-Reads step numbers, one a line, and answers each with how a process that collects up to there ended: ``killed``, or
-``done`` when it was through before. Each is forked from this process, which has imported everything and done nothing.
+The process reads step numbers, one a line. It answers each with the end of a collector up to there:
+``killed``, or ``done`` if it ended before. Each collector is forked from this process: it has
+imported everything and done nothing.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from types import FrameType
 from airworthy.environment import load_environment
 from airworthy.predictions.collect import collect
 
-_COLLECTING = {f"/predictions/{name}.py" for name in ("collect", "batches", "tables", "segments")}
+_COLLECTING = {
+    f"/predictions/{name}.py" for name in ("collect", "spool_batches", "log_tables", "segments")
+}
 
 
 def collect_until(step: int) -> None:
     """Collect, and end by SIGKILL at this step."""
-    seen = 0
+    steps_done = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal seen
+        nonlocal steps_done
         path = frame.f_code.co_filename
         if path[path.rfind("/predictions/") :] in _COLLECTING:
-            if seen == step:
+            if steps_done == step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            seen += 1
+            steps_done += 1
 
     sys.setprofile(count)
     collect(load_environment(), "eta")

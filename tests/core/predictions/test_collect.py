@@ -1,8 +1,9 @@
-"""From the spool into the lake: typed, once, whatever versions of a model declared."""
+"""Spool to lake: typed, once, for all of a model's declared schemas."""
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.predictions.collect import collect
 from airworthy.predictions.log_tables import table_uri
-from airworthy.predictions.prediction_ids import made_at
+from airworthy.predictions.prediction_ids import creation_time
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool import PredictionLog, spool_folder
 
@@ -25,7 +26,9 @@ from airworthy.predictions.spool import PredictionLog, spool_folder
 def test_every_row_is_there_typed_as_the_version_declared(
     environment: Environment, record: Record
 ) -> None:
-    """A request's rows have its id, the version, the arm, the key, the time, every input in its type, the answer."""
+    """A request's rows have its id, the version, the arm, the key, the time, every input in its
+    type, the answer.
+    """
     rows = [
         ROW,
         {
@@ -42,9 +45,9 @@ def test_every_row_is_there_typed_as_the_version_declared(
     frame = in_lake(environment).sort("row")
     assert frame["id"].to_list() == ids
     assert frame["request_id"].unique().to_list() == [ids[0].split(":")[0]]
-    made = made_at(ids[0].split(":")[0])
-    assert made is not None
-    assert all(0 <= (time - made).total_seconds() < 60 for time in frame["time"])
+    created = creation_time(ids[0].split(":")[0])
+    assert created is not None
+    assert all(0 <= (time - created).total_seconds() < 60 for time in frame["time"])
     assert frame["day"].to_list() == [time.strftime("%Y-%m-%d") for time in frame["time"]]
     assert frame["model_version"].to_list() == ["7", "7"]
     assert frame["arm"].to_list() == ["challenger"] * 2
@@ -77,7 +80,7 @@ def test_what_a_multiclass_model_answers_has_columns_of_its_own(
 
 
 def test_versions_with_other_columns_lose_no_row(environment: Environment, record: Record) -> None:
-    """A column that is new, gone, or of another type is null where it does not apply; each value keeps its type."""
+    """A new, dropped or retyped column is null in other rows; each value keeps its type."""
     record(version="1")
     collect(environment, "eta")
     other = {"at": "datetime", "stops": "float", "weather": "category"}
@@ -97,7 +100,9 @@ def test_versions_with_other_columns_lose_no_row(environment: Environment, recor
 def test_a_request_that_cannot_be_read_is_kept_as_it_came(
     environment: Environment, record: Record
 ) -> None:
-    """Whatever a version answered to is there: its body as text where it is not the version's inputs."""
+    """Whatever a version answered to is there: its body as text where it is not the version's
+    inputs.
+    """
     bad = json.dumps({"dataframe_records": [{"at": "yesterday"}]}).encode()
     record(body=bad)
     record(body=body_of([ROW]), predictions=[1.0, 2.0])
@@ -116,11 +121,16 @@ def test_columns_may_be_called_like_those_of_the_log(
     """An input named `id`, `day` or `prediction` meets nothing of the log's own."""
     inputs = {"time": "datetime", "id": "int", "day": "string", "prediction": "float"}
     row = {"time": ROW["at"], "id": 9, "day": "Monday", "prediction": 0.5}
-    (id,) = record(body=body_of([row]), described=manifest(inputs=inputs))
+    (prediction_id,) = record(body=body_of([row]), described=manifest(inputs=inputs))
     collect(environment, "eta")
-    (found,) = in_lake(environment).to_dicts()
-    assert (found["id"], found["input_id"], found["input_day"], found["input_prediction"]) == (
-        id,
+    (records,) = in_lake(environment).to_dicts()
+    assert (
+        records["id"],
+        records["input_id"],
+        records["input_day"],
+        records["input_prediction"],
+    ) == (
+        prediction_id,
         9,
         "Monday",
         0.5,
@@ -130,19 +140,27 @@ def test_columns_may_be_called_like_those_of_the_log(
 def test_the_specs_key_is_kept_where_requests_hold_it(
     environment: Environment, record: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With the key in the request, its columns are there for the labels to find it; without, they are null."""
+    """With the key in the request, its columns are there for the labels to find it; without, they
+    are null.
+    """
     environment = with_spec(environment, tmp_path, monkeypatch)
     with_key, without = record(body=body_of([{**ROW, "trip": 12}])), record()
     mention = record(body=body_of([{**ROW, "city": "trip"}]))
     collect(environment, "eta")
-    found = dict(in_lake(environment).select("id", "key_trip").iter_rows())
-    assert found == {with_key[0]: 12, without[0]: None, mention[0]: None}
+    records = dict(in_lake(environment).select("id", "key_trip").iter_rows())
+    assert records == {with_key[0]: 12, without[0]: None, mention[0]: None}
 
 
 def with_spec(
     environment: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Environment:
-    """Return the environment with a spec of the model, whose key is `trip`."""
+    """Return the environment with a spec of the model, with `trip` as key.
+
+    Args:
+        environment: The environment.
+        folder: Gets the spec.
+        monkeypatch: For the variables.
+    """
     columns = {
         "trip": "int",
         **{name: kind for name, kind in INPUTS.items() if name != "at"},
@@ -171,7 +189,9 @@ def with_spec(
 def test_labels_come_with_their_predictions_id(
     environment: Environment, log: PredictionLog
 ) -> None:
-    """Numbers and truth values are numbers, classes are texts; a request's id alone means its first row."""
+    """Numbers and truth values are numbers, classes are texts; a request's id alone means its first
+    row.
+    """
     assert log.record_labels("eta", [("a:3", 2.5), ("b", True), ("c:0", "late"), ("d:0", None)])
     assert collect(environment, "eta").labels == 4
     frame = in_lake(environment, "labels").sort("id")
@@ -183,7 +203,7 @@ def test_labels_come_with_their_predictions_id(
 def test_collecting_again_and_again_takes_each_record_once(
     environment: Environment, log: PredictionLog, record: Record
 ) -> None:
-    """Of a segment that is written to, what came since is taken; a closed one is taken and removed."""
+    """New records of an open segment are collected; a closed segment is collected and removed."""
     folder = spool_folder(environment) / "eta" / "predictions"
     ids = []
     for turn in range(6):
@@ -202,7 +222,9 @@ def test_collecting_again_and_again_takes_each_record_once(
 def test_damage_costs_the_record_that_it_is_in(
     environment: Environment, log: PredictionLog, record: Record, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record with a changed byte is passed over, which is said; those around it are taken, and the file is done."""
+    """A record with a changed byte is skipped with a message; its neighbours are read, the file is
+    done.
+    """
     ids = [record()[0] for _ in range(3)]
     log.close()
     (segment,) = segments_in(spool_folder(environment) / "eta" / "predictions")
@@ -218,7 +240,7 @@ def test_damage_costs_the_record_that_it_is_in(
 def test_a_version_that_nobody_described_keeps_its_records(
     environment: Environment, record: Record
 ) -> None:
-    """Without what says how a version is read, nothing is taken, nothing removed, and the error says what to do."""
+    """Without a version's description nothing is collected or removed; the error has the next step."""
     record()
     described = spool_folder(environment) / "eta" / "versions" / "1.json"
     content = described.read_text(encoding="utf-8")
@@ -238,15 +260,18 @@ def test_collectors_at_work_together_take_each_record_once(
     environment: Environment, record: Record
 ) -> None:
     """Three collectors started at once share the work between them without doing any of it twice."""
-    ids = [id for _ in range(200) for id in record(rows=3)]
-    with get_context("spawn").Pool(3) as pool:
-        counts = pool.map(_collect_in_a_process, range(3), chunksize=1)
+    ids = [each for _ in range(200) for each in record(rows=3)]
+    # A process pool's executor fails when one of its processes dies. A Pool would wait for ever.
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        counts = list(pool.map(_collect_in_a_process, range(3)))
     assert sum(counts) == 600
     assert sorted(in_lake(environment)["id"]) == sorted(ids)
 
 
 def test_many_small_commits_become_few_files(environment: Environment, record: Record) -> None:
-    """The files of a day are written together from time to time: their number does not grow with the commits."""
+    """The files of a day are written together from time to time: their number does not grow with
+    the commits.
+    """
     ids = []
     for _ in range(55):
         ids += record()

@@ -1,4 +1,4 @@
-"""Framed records: what was written whole is read, whatever happened to the rest of the file."""
+"""Framed records: whole ones are read, whatever happened to the rest of the file."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ def written(records: list[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
 def test_a_file_cut_anywhere_gives_every_record_before_the_cut(
     records: list[bytes], data: st.DataObject
 ) -> None:
-    """A torn end costs the record that it is in, and no other."""
+    """A torn end costs its own record, and no other."""
     content, places = written(records)
     cut = data.draw(st.integers(0, len(content)))
-    found = list(whole_frames(content[:cut]))
+    result = list(whole_frames(content[:cut]))
     whole = [(start, end) for start, end in places if end <= cut]
-    assert [(frame.start, frame.end) for frame in found] == whole
-    assert [frame.payload for frame in found] == records[: len(whole)]
+    assert [(frame.start, frame.end) for frame in result] == whole
+    assert [frame.payload for frame in result] == records[: len(whole)]
 
 
 @given(payloads, st.data())
 def test_damage_costs_the_records_that_it_is_in(records: list[bytes], data: st.DataObject) -> None:
-    """Bytes changed behind the file's header take away the records that they belong to; all others are read."""
+    """Bytes changed behind the file's header cost their own records; all others are read."""
     content, places = written(records)
     start = data.draw(st.integers(FILE_HEADER_BYTES, len(content)))
     damage = data.draw(st.binary(max_size=40))[: len(content) - start]
     end = start + len(damage)
     damaged = content[:start] + damage + content[end:]
-    found = {(frame.start, frame.end): frame.payload for frame in whole_frames(damaged)}
+    result = {(frame.start, frame.end): frame.payload for frame in whole_frames(damaged)}
     for record, (begin, stop) in zip(records, places, strict=True):
         if damaged[begin:stop] == content[begin:stop]:
-            assert found.pop((begin, stop)) == record
-    assert found == {}
+            assert result.pop((begin, stop)) == record
+    assert result == {}
 
 
 @given(payloads, st.data())
 def test_reading_goes_on_where_it_was_left(records: list[bytes], data: st.DataObject) -> None:
-    """From the end of any record on, the later ones are read."""
+    """After the end of any record, the later ones are read."""
     content, places = written(records)
     read = data.draw(st.integers(0, len(records)))
     start = places[read - 1][1] if read else 0

@@ -1,4 +1,4 @@
-"""The model server is killed under load: every prediction that somebody got is in the lake, once."""
+"""The model server is killed under load: every answered prediction is in the lake, once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROW = {
 
 
 class Load:
-    """Clients that ask whatever server is up, one request after the other, and keep every answer they got."""
+    """Clients of whatever server is up, one request after the other; they keep every answer."""
 
     def __init__(self, bodies: list[bytes], clients: int = 4) -> None:
         self.answers: list[tuple[str, int, float]] = []
@@ -42,7 +42,7 @@ class Load:
         self._url: str | None = None
         self._changed = threading.Condition()
         self._threads = [
-            threading.Thread(target=self._call, args=(place,)) for place in range(clients)
+            threading.Thread(target=self._call, args=(index,)) for index in range(clients)
         ]
         self._over = False
 
@@ -52,7 +52,7 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *exit: object) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let the clients end."""
         with self._changed:
             self._over = True
@@ -61,20 +61,26 @@ class Load:
             thread.join()
 
     def against(self, url: str, answers: int, then: Callable[[], None]) -> None:
-        """Ask a server until it gave so many answers more, then do something to it while they go on asking."""
+        """Request answers from a server, then do something to it while requests go on.
+
+        Args:
+            url: The server's address.
+            answers: How many answers come first.
+            then: Called after them.
+        """
         with self._changed:
             self._url = url
             self._changed.notify_all()
-            wanted = len(self.answers) + answers
+            expected = len(self.answers) + answers
             assert self._changed.wait_for(
-                lambda: len(self.answers) >= wanted or self.unexpected, timeout=60
+                lambda: len(self.answers) >= expected or self.unexpected, timeout=60
             )
         then()
         with self._changed:
             self._url = None
 
-    def _call(self, place: int) -> None:
-        body = self._bodies[place % len(self._bodies)]
+    def _call(self, index: int) -> None:
+        body = self._bodies[index % len(self._bodies)]
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._url is not None or self._over)
@@ -109,7 +115,7 @@ class Load:
 
 @contextmanager
 def launcher() -> Iterator[Callable[[int], int]]:
-    """Give what starts a server at a port and returns its pid."""
+    """Yield a function that starts a server at a port and returns its pid."""
     with subprocess.Popen(
         [sys.executable, str(LAUNCHER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -128,7 +134,9 @@ def launcher() -> Iterator[Callable[[int], int]]:
 def test_a_server_killed_twenty_times_under_load_logs_every_answer_once(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """Twenty servers, the first by the command, each killed while four clients ask it, and a collector goes on."""
+    """Twenty servers, the first by the command, each killed while four clients ask it, and a
+    collector goes on.
+    """
     model = make_model()
     version = run_stages(model)["version"]["version"]
     environment = load_environment()
@@ -177,7 +185,7 @@ def _by_command(port: int) -> int:
 
 
 def _wait_until_ready(port: int) -> None:
-    """Ask until the server answers that it is ready."""
+    """Poll the server until it is ready."""
     waiting = threading.Event()
     for _ in range(600):
         try:

@@ -1,4 +1,4 @@
-"""Writers and their segments: who may still append, what a full disk leaves, what a killed process leaves."""
+"""Writers and their segments, after appends, a full disk, or a kill."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from airworthy.predictions.spool_batches import batches
 
 
 def records(folder: Path) -> list[bytes]:
-    """Return everything that the segments hold, by writer."""
+    """Return the records of all segments, by writer."""
     contents = [segment.path.read_bytes() for segment in segments_in(folder)]
     return [frame.payload for content in contents for frame in whole_frames(content)]
 
 
 def test_a_segment_is_closed_when_its_writer_is_done_with_it(tmp_path: Path) -> None:
-    """The one that is appended to is not closed; those before it are, and at the end it is too."""
+    """The open segment is not closed; those before it are, and at the end it is too."""
     writer = SegmentWriter(tmp_path, segment_bytes=100)
     for number in range(20):
         writer.append(b"record %d " % number, b"x" * 20)
-    found = segments_in(tmp_path)
-    assert len(found) > 3
-    assert [segment.closed() for segment in found] == [True] * (len(found) - 1) + [False]
+    kept_segments = segments_in(tmp_path)
+    assert len(kept_segments) > 3
+    assert [segment.closed() for segment in kept_segments] == [True] * (len(kept_segments) - 1) + [
+        False
+    ]
     writer.close()
-    assert found[-1].closed()
+    assert kept_segments[-1].closed()
     assert records(tmp_path) == [b"record %d " % number + b"x" * 20 for number in range(20)]
 
 
@@ -43,7 +45,7 @@ def test_an_old_segment_gets_no_further_record(tmp_path: Path) -> None:
 
 
 def test_a_killed_writers_segment_is_closed_and_whole(tmp_path: Path) -> None:
-    """SIGKILL takes nothing away of what was appended before it."""
+    """SIGKILL takes away no record appended before it."""
     code = (
         "import sys; from pathlib import Path; from airworthy.predictions.segments import SegmentWriter\n"
         "writer = SegmentWriter(Path(sys.argv[1]))\n"
@@ -65,7 +67,9 @@ def test_a_killed_writers_segment_is_closed_and_whole(tmp_path: Path) -> None:
 
 
 def test_what_a_living_writer_has_not_finished_is_not_passed_over(tmp_path: Path) -> None:
-    """A look that catches a record half way takes those before it, and none behind it; the next look has them all."""
+    """A read during an append returns the records before it, and none behind it; the next has them
+    all.
+    """
     writer = SegmentWriter(tmp_path)
     for number in range(3):
         writer.append(b"record %d" % number)
@@ -82,11 +86,13 @@ def test_what_a_living_writer_has_not_finished_is_not_passed_over(tmp_path: Path
     (later,) = batches(tmp_path, caught.positions)
     writer.close()
     assert (caught.payloads, later.payloads) == ([b"record 0"], [b"record 1", b"record 2"])
-    assert (caught.passed_over, later.passed_over) == (0, 0)
+    assert (caught.skipped_bytes, later.skipped_bytes) == (0, 0)
 
 
 def test_the_room_that_a_killed_writer_had_taken_is_no_damage(tmp_path: Path) -> None:
-    """Its segment keeps its size, with nothing at the end; one that was closed is as long as its records."""
+    """A killed writer's segment keeps its size, with nothing at the end; a closed one has no such
+    room.
+    """
     writer = SegmentWriter(tmp_path, segment_bytes=10_000)
     writer.append(b"record")
     (segment,) = segments_in(tmp_path)
@@ -95,12 +101,16 @@ def test_the_room_that_a_killed_writer_had_taken_is_no_damage(tmp_path: Path) ->
     assert segment.path.stat().st_size < 100
     segment.path.write_bytes(living)
     (batch,) = batches(tmp_path, {})
-    assert (len(living), batch.payloads, batch.finished) == (10_000, [b"record"], [segment.path])
-    assert batch.passed_over == 0
+    assert (len(living), batch.payloads, batch.finished_segments) == (
+        10_000,
+        [b"record"],
+        [segment.path],
+    )
+    assert batch.skipped_bytes == 0
 
 
 def test_a_full_disk_loses_what_was_refused_and_nothing_else(tmp_path: Path) -> None:
-    """Where the system writes only a part of a record, the log says so, and the records around it are whole.
+    """When the system writes a part of a record, the log says so, and other records are whole.
 
     A limit on file sizes makes the kernel cut writes as a full disk does.
     """
@@ -125,15 +135,15 @@ print(json.dumps({"kept": kept, "lost": log.lost}))
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    said = json.loads(done.stdout)
-    found = [
+    report = json.loads(done.stdout)
+    kept_segments = [
         json.loads(record.split(b"\n", 1)[0])["id"]
         for record in records(tmp_path / "eta" / "predictions")
     ]
-    assert said["lost"] > 0
-    assert len(said["kept"]) + said["lost"] == 60
-    assert {str(number) for number in range(40, 60)} <= set(said["kept"])
-    assert found == said["kept"]
+    assert report["lost"] > 0
+    assert len(report["kept"]) + report["lost"] == 60
+    assert {str(number) for number in range(40, 60)} <= set(report["kept"])
+    assert kept_segments == report["kept"]
     assert "predictions cannot be logged" in done.stderr
     assert "predictions are logged again" in done.stderr
 
@@ -158,7 +168,9 @@ def test_threads_share_a_writer(tmp_path: Path) -> None:
 
 
 def test_a_segment_that_a_listing_missed_is_read_before_the_next(tmp_path: Path) -> None:
-    """A writer's segments are taken one after the other; a gap is looked for by name and ends nothing."""
+    """A writer's segments are taken one after the other; a gap is looked for by name and ends
+    nothing.
+    """
     writer = SegmentWriter(tmp_path, segment_bytes=1)
     for number in range(4):
         writer.append(b"%d" % number)

@@ -1,4 +1,4 @@
-"""MLflow out of reach, locked or refusing: an error of ours that says whether a retry helps, and shows no secret."""
+"""MLflow out of reach, locked or refusing is an error of ours: retry or not, and without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy.registry.mlflow_errors import explain, without_secrets
+from airworthy.registry.mlflow_errors import convert_error, without_secrets
 from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
@@ -19,7 +19,7 @@ from airworthy.stages import run_stage
 def test_tracking_server_down_is_transient(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With nothing at the tracking address, a stage ends in an error that is retried and hides the password."""
+    """With nothing at the tracking address, a stage ends in a transient error without the password."""
     monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "http://ada:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     run = {
@@ -50,7 +50,7 @@ def test_tracking_server_down_is_transient(
 def test_locked_database_is_no_missing_version(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database that another process holds is not mistaken for a version that does not exist."""
+    """A database held by another process is not mistaken for a missing version."""
     registry = open_registry(environment)
     registry.client.create_registered_model("m")
     address = f"{environment.tracking_uri}?timeout=0.1"
@@ -62,13 +62,13 @@ def test_locked_database_is_no_missing_version(
         with pytest.raises(MlflowException) as caught:
             impatient.version("m", "1")
         holder.rollback()
-    assert isinstance(explain(caught.value, environment), TransientError)
+    assert isinstance(convert_error(caught.value, environment), TransientError)
     with pytest.raises(TerminalError, match="no such version"):
         registry.version("m", "1")
 
 
 def test_version_of_other_making_is_named(environment: Environment, tmp_path: Path) -> None:
-    """A version that somebody registered past Airworthy is refused in words, not by a missing key."""
+    """A version registered past Airworthy is refused in words, not by a missing key."""
     registry = open_registry(environment)
     registry.client.create_registered_model("m")
     registry.client.create_model_version("m", tmp_path.as_uri())
@@ -91,4 +91,4 @@ def test_addresses_lose_their_secrets(text: str, shown: str) -> None:
 
 def test_errors_of_other_kinds_are_left_alone(environment: Environment) -> None:
     """A fault in our own code stays what it is."""
-    assert explain(ValueError("x"), environment) is None
+    assert convert_error(ValueError("x"), environment) is None

@@ -6,7 +6,7 @@ from airworthy.registry import tags
 
 
 def test_a_tag_that_was_stored_is_still_found() -> None:
-    """Every name is the one that versions and runs of earlier days have."""
+    """Every name is that of earlier versions and runs."""
     names = {name: value for name, value in vars(tags).items() if name.isupper()}
     assert names == {
         "RUN_ID": "airworthy.run_id",

@@ -24,7 +24,7 @@ def server(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def model(server: str, make_model: MakeModel, run_stages: RunStages) -> str:
-    """A model whose version 1 was champion before version 2."""
+    """A model with version 2 as champion, after version 1."""
     # Its gates let every version through: which of them is better is of no interest here.
     name = make_model(evaluate={"gates": [{"metric": "rmse", "max": 100}]})
     run_stages(name, last="deploy_production", run_id="first")

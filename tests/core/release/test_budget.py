@@ -1,8 +1,8 @@
-"""What is over a budget is named; what is not in it is not judged."""
+"""Each breach of a budget is named; costs outside the budget are not checked."""
 
 from __future__ import annotations
 
-from airworthy.release.budget import breaches
+from airworthy.release.budget import budget_breaches
 from airworthy.spec.release_part import Budget
 
 MEASURED: dict[str, float | None] = {
@@ -12,21 +12,23 @@ MEASURED: dict[str, float | None] = {
 
 def test_no_budget_judges_nothing() -> None:
     """Without limits everything is within them, whatever it costs."""
-    assert breaches(Budget(), MEASURED) == []
+    assert budget_breaches(Budget(), MEASURED) == []
 
 
 def test_each_limit_is_named_with_what_was_measured() -> None:
-    """Exactly what is over its limit is said, with both figures."""
-    found = breaches(Budget(p50_ms=1.0, p99_ms=4.0, memory_mib=29.5, size_mib=3.0), MEASURED)
-    assert found == [
+    """Exactly the costs over their limit are named, with both figures."""
+    breaches = budget_breaches(
+        Budget(p50_ms=1.0, p99_ms=4.0, memory_mib=29.5, size_mib=3.0), MEASURED
+    )
+    assert breaches == [
         "p99 latency of single rows is 5 ms, at most 4 ms allowed",
         "memory is 30 MiB, at most 29.5 MiB allowed",
     ]
 
 
 def test_what_was_not_measured_is_not_within_a_limit() -> None:
-    """A server that does not say what a version costs cannot show that it is cheap enough; nor can NaN."""
-    assert breaches(Budget(memory_mib=100), {}) == [
+    """A version of unknown cost is not shown to be cheap enough; nor is one with NaN."""
+    assert budget_breaches(Budget(memory_mib=100), {}) == [
         "memory was not measured, at most 100 MiB allowed"
     ]
-    assert len(breaches(Budget(p50_ms=1.0), {"p50_ms": float("nan")})) == 1
+    assert len(budget_breaches(Budget(p50_ms=1.0), {"p50_ms": float("nan")})) == 1

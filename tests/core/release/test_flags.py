@@ -1,17 +1,20 @@
-"""The flagd file of rollouts: what is written, what survives, what is refused."""
+"""The flagd file of rollouts: writing, surviving, refusing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
+from airworthy.handover.release_outputs import GuardedStep
 from airworthy.release.rollout_flags import (
     Rollout,
     clear_rollout,
@@ -30,13 +33,22 @@ FOREIGN = {
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the flags are to be."""
+    """The place of the flags."""
     return tmp_path / "flags.json"
 
 
 def begin(
-    file: Path, step: object, model: str = "eta", run_id: str = "run-1", challenger: str = "8"
+    file: Path, step: GuardedStep, model: str = "eta", run_id: str = "run-1", challenger: str = "8"
 ) -> None:
+    """Write a rollout into the file.
+
+    Args:
+        file: The flag file.
+        step: The step.
+        model: The model's name.
+        run_id: The run's id.
+        challenger: Its version.
+    """
     set_rollout(file, model, champion="7", challenger=challenger, step=step, run_id=run_id)
 
 
@@ -48,17 +60,19 @@ def evaluator(file: Path) -> FlagdCore:
 
 
 def on_challenger(file: Path, keys: list[str]) -> set[str]:
-    """Return the targeting keys that flagd gives the challenger."""
+    """Return the challenger's targeting keys, by flagd."""
     core = evaluator(file)
-    found = {
+    stored = {
         key: core.resolve_string_value("eta.rollout", "", EvaluationContext(key)) for key in keys
     }
-    assert {answer.value for answer in found.values()} <= {"7", "8"}
-    return {key for key, answer in found.items() if answer.variant == "challenger"}
+    assert {answer.value for answer in stored.values()} <= {"7", "8"}
+    return {key for key, answer in stored.items() if answer.variant == "challenger"}
 
 
 def test_the_share_is_what_the_step_says_and_grows_by_adding_keys(file: Path) -> None:
-    """Flagd sends the step's percentage to the challenger, and nobody who had it loses it when the share grows."""
+    """Flagd sends the step's percentage to the challenger, and no key leaves it when the share
+    grows.
+    """
     keys = [f"customer-{number}" for number in range(20_000)]
     before: set[str] = set()
     for step in (1, 10, 50, 99):
@@ -70,7 +84,9 @@ def test_the_share_is_what_the_step_says_and_grows_by_adding_keys(file: Path) ->
 
 
 def test_a_shadow_takes_no_traffic_and_is_named(file: Path) -> None:
-    """In the shadow step flagd gives everybody the champion, and names the challenger as the shadow."""
+    """In the shadow step flagd gives everybody the champion, and names the challenger as the
+    shadow.
+    """
     begin(file, "shadow")
     assert on_challenger(file, [str(number) for number in range(200)]) == set()
     assert evaluator(file).resolve_string_value("eta.shadow", "").value == "8"
@@ -79,18 +95,20 @@ def test_a_shadow_takes_no_traffic_and_is_named(file: Path) -> None:
 
 
 def test_what_is_written_is_read(file: Path) -> None:
-    """A rollout is read as it was begun, with the time at which the step began."""
+    """A rollout is read as begun, with the step's first moment."""
     assert read_rollout(file, "eta") is None
     begin(file, 10)
-    found = read_rollout(file, "eta")
-    assert found is not None
-    assert found == Rollout("7", "8", 10, found.since, "run-1")
-    assert abs(datetime.now(UTC) - found.since) < timedelta(minutes=1)
+    stored = read_rollout(file, "eta")
+    assert stored is not None
+    assert stored == Rollout("7", "8", 10, stored.since, "run-1")
+    assert abs(datetime.now(UTC) - stored.since) < timedelta(minutes=1)
     assert read_rollout(file, "other") is None
 
 
 def test_beginning_a_step_again_changes_nothing(file: Path) -> None:
-    """A retried task leaves the file as it is, hand edits of the share included; another run begins anew."""
+    """A retried task leaves the file as it is, hand edits of the share included; another run begins
+    anew.
+    """
     begin(file, 10)
     document = json.loads(file.read_text())
     document["flags"]["eta.rollout"]["targeting"]["fractional"] = [
@@ -108,7 +126,7 @@ def test_beginning_a_step_again_changes_nothing(file: Path) -> None:
 
 
 def test_other_flags_survive(file: Path) -> None:
-    """What others put into the file, other models' flags among them, is there after every change."""
+    """Other people's entries in the file, and other models' flags, survive every change."""
     evaluators = {"ours": {"in": ["x", {"var": "groups"}]}}
     file.write_text(json.dumps({"flags": {"foreign": FOREIGN}, "$evaluators": evaluators}))
     begin(file, 50, model="other")
@@ -122,7 +140,9 @@ def test_other_flags_survive(file: Path) -> None:
 
 
 def test_a_thrown_kill_switch_outlives_the_rollout(file: Path) -> None:
-    """Clearing a rollout leaves nothing of it, but a kill switch that a person threw stays thrown until taken back."""
+    """Clearing a rollout leaves nothing of it, but a person's kill switch stays on until taken
+    back.
+    """
     begin(file, 10)
     assert evaluator(file).resolve_boolean_value("eta.kill_switch", True).value is False
     clear_rollout(file, "eta")
@@ -154,9 +174,9 @@ BROKEN = {
 def test_a_file_that_holds_no_flags_is_named_and_left_alone(
     file: Path, content: str | bytes
 ) -> None:
-    """A broken file is nobody's to overwrite: every call says which file, and what to do."""
+    """A broken file is nobody's to overwrite: every call names the file and the next step."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    calls = (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: begin(file, 10),
         lambda: clear_rollout(file, "eta"),
         lambda: set_kill_switch(file, "eta", True),
@@ -187,9 +207,9 @@ def test_a_file_that_holds_no_flags_is_named_and_left_alone(
     ],
 )
 def test_a_rollout_that_cannot_be_understood_names_the_key(
-    file: Path, edit: dict, named: str
+    file: Path, edit: dict[str, Any], named: str
 ) -> None:
-    """A wrong hand edit of one model's flag is told by its key, and does not concern other models."""
+    """A wrong hand edit of one model's flag is named by its key, and concerns no other model."""
     begin(file, 10)
     begin(file, 10, model="other")
     document = json.loads(file.read_text())
@@ -208,16 +228,20 @@ def test_a_disabled_flag_is_no_rollout(file: Path) -> None:
 
 
 def test_changes_at_once_lose_nothing(file: Path) -> None:
-    """Releases of several models write at the same time: every change is kept, and readers see whole files."""
+    """Releases of several models write at the same time: every change is kept, and readers see
+    whole files.
+    """
     models = [f"model_{number}" for number in range(4)]
 
     def release(model: str) -> None:
-        for step in ("shadow", 10, 50):
+        steps: tuple[GuardedStep, ...] = ("shadow", 10, 50)
+        for step in steps:
             begin(file, step, model=model)
-            found = read_rollout(file, model)
-            assert found is not None
-            assert found.step == step
+            stored = read_rollout(file, model)
+            assert stored is not None
+            assert stored.step == step
 
     with ThreadPoolExecutor(len(models)) as pool:
         list(pool.map(release, models))
-    assert [read_rollout(file, model).step for model in models] == [50] * len(models)
+    rollouts = [read_rollout(file, model) for model in models]
+    assert [rollout and rollout.step for rollout in rollouts] == [50] * len(models)

@@ -1,8 +1,9 @@
-"""The guard trips on what was seen to be worse, not on chance, and claims nothing that was not measured."""
+"""The guard trips on measured harm, not on chance, and claims nothing unmeasured."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures
-from airworthy.release.guard import Arm, judge
+from airworthy.release.guard import Arm, evaluate_guard
 from airworthy.spec.release_part import Guard
 
 GUARD = Guard(p99_ms=50.0)
 
 
 def arm(version: str = "1", predictions: object = (), **figures: object) -> Arm:
+    """Return an arm's figures.
+
+    Args:
+        version: The version.
+        predictions: Its sample.
+        **figures: Counts and losses.
+    """
     counted = {"requests": 0, "errors": 0, "rows": 0, **figures}
     values = [
         None if value is None else float(value) for value in np.asarray(predictions, dtype=float)
@@ -25,6 +33,13 @@ def arm(version: str = "1", predictions: object = (), **figures: object) -> Arm:
 
 
 def sample(seed: int, size: int, shift: float = 0.0) -> np.ndarray:
+    """Return normal random numbers.
+
+    Args:
+        seed: Of the random numbers.
+        size: How many.
+        shift: Their mean.
+    """
     return np.random.default_rng(seed).normal(shift, 1.0, size)
 
 
@@ -52,11 +67,18 @@ ARMS = st.builds(
 def test_every_signal_is_judged_or_said_to_be_missing(
     champion: Arm, challenger: Arm, over: bool
 ) -> None:
-    """Each of the four signals is named once: as judged, or with why it was not; nothing else can trip."""
-    said = judge(GUARD, champion, challenger, classes=False, over=over)
-    missing = [text.split(":")[0] for text in said.missing]
-    assert sorted([*said.judged, *missing]) == ["error_rate", "latency", "predictions", "quality"]
-    assert len(said.trips) <= len(said.judged)
+    """Each of the four signals is named once: as judged, or with why it was not; nothing else can
+    trip.
+    """
+    result = evaluate_guard(GUARD, champion, challenger, classes=False, over=over)
+    missing = [text.split(":")[0] for text in result.missing]
+    assert sorted([*result.evaluated, *missing]) == [
+        "error_rate",
+        "latency",
+        "predictions",
+        "quality",
+    ]
+    assert len(result.trips) <= len(result.evaluated)
 
 
 @given(ARMS, ARMS, st.booleans(), st.integers(1, 50), st.floats(0, 100), st.floats(0, 10))
@@ -64,16 +86,18 @@ def test_what_is_worse_never_passes_where_the_better_trips(
     champion: Arm, challenger: Arm, over: bool, errors: int, slower: float, loss: float
 ) -> None:
     """More errors, a higher latency and a greater loss never take a reason away."""
-    found = challenger.figures
-    worse = found.model_copy(
+    shown = challenger.figures
+    worse = shown.model_copy(
         update={
-            "errors": min(found.errors + errors, found.requests),
-            "p99_ms": (found.p99_ms or 0.0) + slower,
-            "mean_loss": None if found.mean_loss is None else found.mean_loss + loss,
+            "errors": min(shown.errors + errors, shown.requests),
+            "p99_ms": (shown.p99_ms or 0.0) + slower,
+            "mean_loss": None if shown.mean_loss is None else shown.mean_loss + loss,
         }
     )
-    before = judge(GUARD, champion, challenger, classes=False, over=over)
-    after = judge(GUARD, champion, replace(challenger, figures=worse), classes=False, over=over)
+    before = evaluate_guard(GUARD, champion, challenger, classes=False, over=over)
+    after = evaluate_guard(
+        GUARD, champion, replace(challenger, figures=worse), classes=False, over=over
+    )
     assert len(after.trips) >= len(before.trips)
 
 
@@ -82,19 +106,19 @@ def test_champion_against_itself_never_trips_on_predictions_or_quality(
     champion: Arm, over: bool
 ) -> None:
     """Two arms with the same answers are no different."""
-    said = judge(GUARD, champion, champion, classes=False, over=over)
-    assert not [reason for reason in said.trips if "predictions" in reason or "loss" in reason]
+    result = evaluate_guard(GUARD, champion, champion, classes=False, over=over)
+    assert not [reason for reason in result.trips if "predictions" in reason or "loss" in reason]
 
 
 @given(ARMS, st.integers(0, 99), st.booleans())
 def test_few_requests_judge_neither_latency_nor_predictions(
     champion: Arm, requests: int, over: bool
 ) -> None:
-    """Below the least number of requests only errors and labels are judged."""
+    """Below the least number of requests only errors and labels are evaluated."""
     few = arm(requests=requests, p99_ms=10_000.0, predictions=[1e6] * requests)
-    said = judge(GUARD, champion, few, classes=False, over=over)
-    assert said.trips == []
-    assert not {"latency", "predictions"} & set(said.judged)
+    result = evaluate_guard(GUARD, champion, few, classes=False, over=over)
+    assert result.trips == []
+    assert not {"latency", "predictions"} & set(result.evaluated)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +126,8 @@ def test_few_requests_judge_neither_latency_nor_predictions(
     [
         (1000, 10, True, False),
         (1000, 11, True, True),
-        # One failure of the first hundred is allowed, whenever it comes; the second is too much at once.
+        # One failure of the first hundred is allowed, whenever it comes; the second is too much at
+        # once.
         (1, 1, False, False),
         (20, 1, False, False),
         (20, 2, False, True),
@@ -113,26 +138,35 @@ def test_few_requests_judge_neither_latency_nor_predictions(
     ],
 )
 def test_error_rate(requests: int, errors: int, over: bool, trips: bool) -> None:
-    """At most one in a hundred; of few requests, as soon as it cannot hold any more, and at the end as seen."""
-    said = judge(GUARD, arm(), arm(requests=requests, errors=errors), classes=False, over=over)
-    assert bool(said.trips) is trips
-    assert all("error rate" in reason for reason in said.trips)
+    """At most one in a hundred; of few requests, as soon as it cannot hold any more, and at the end
+    as seen.
+    """
+    result = evaluate_guard(
+        GUARD, arm(), arm(requests=requests, errors=errors), classes=False, over=over
+    )
+    assert bool(result.trips) is trips
+    assert all("error rate" in reason for reason in result.trips)
 
 
 def test_latency() -> None:
     """The 99th percentile is held against the spec's limit, once enough requests were seen."""
     slow = arm(requests=100, p99_ms=50.1)
-    assert "p99 latency 50.1 ms" in judge(GUARD, arm(), slow, classes=False, over=False).trips[0]
-    assert judge(Guard(), arm(), slow, classes=False, over=False).trips == []
+    assert (
+        "p99 latency 50.1 ms"
+        in evaluate_guard(GUARD, arm(), slow, classes=False, over=False).trips[0]
+    )
+    assert evaluate_guard(Guard(), arm(), slow, classes=False, over=False).trips == []
 
 
 @pytest.mark.parametrize("size", [100, 500, 2000])
 def test_predictions_trip_on_a_shift_and_not_on_chance(size: int) -> None:
-    """Four hundred looks at two samples of one distribution trip at most once; a shift of two deviations always."""
-    figures = {"requests": size, "rows": size}
+    """Four hundred looks at two samples of one distribution trip at most once; a shift of two
+    deviations always.
+    """
+    figures: dict[str, Any] = {"requests": size, "rows": size}
     trips = sum(
         bool(
-            judge(
+            evaluate_guard(
                 GUARD,
                 arm(predictions=sample(2 * n, size), **figures),
                 arm(predictions=sample(2 * n + 1, size), **figures),
@@ -146,30 +180,33 @@ def test_predictions_trip_on_a_shift_and_not_on_chance(size: int) -> None:
     for n in range(20):
         champion = arm(predictions=sample(2 * n, size), **figures)
         moved = arm(predictions=sample(2 * n + 1, size, shift=2.0), **figures)
-        said = judge(GUARD, champion, moved, classes=False, over=False)
-        assert "distributed otherwise" in said.trips[0]
-        assert said.psi is not None
-        assert said.psi > GUARD.max_psi
+        result = evaluate_guard(GUARD, champion, moved, classes=False, over=False)
+        assert "distributed otherwise" in result.trips[0]
+        assert result.psi is not None
+        assert result.psi > GUARD.max_psi
 
 
 def test_classes_that_change_places() -> None:
-    """Places of classes are no amounts: a challenger that names another class more often is noticed."""
+    """Class codes are no amounts: a challenger with another class more often is noticed."""
     champion = arm(requests=600, predictions=[0, 1, 2] * 200)
-    assert judge(GUARD, champion, champion, classes=True, over=True).psi == pytest.approx(0.0)
+    assert evaluate_guard(GUARD, champion, champion, classes=True, over=True).psi == pytest.approx(
+        0.0
+    )
     other = arm(requests=600, predictions=[2, 2, 3] * 200)
     assert (
-        "distributed otherwise" in judge(GUARD, champion, other, classes=True, over=True).trips[0]
+        "distributed otherwise"
+        in evaluate_guard(GUARD, champion, other, classes=True, over=True).trips[0]
     )
 
 
 def test_predictions_that_are_missing() -> None:
-    """A challenger that answers with no number, where the champion has one, is noticed."""
+    """A challenger without a number, in place of the champion's, is noticed."""
     champion = arm(requests=200, predictions=sample(1, 200))
     holes = replace(
         champion,
         predictions=[None if n % 4 else value for n, value in enumerate(champion.predictions)],
     )
-    assert judge(GUARD, champion, holes, classes=False, over=True).trips
+    assert evaluate_guard(GUARD, champion, holes, classes=False, over=True).trips
 
 
 @pytest.mark.parametrize(
@@ -183,15 +220,15 @@ def test_predictions_that_are_missing() -> None:
 )
 def test_quality(champion: float, challenger: float, labels: int, trips: bool) -> None:
     """A clearly greater loss on enough labels trips."""
-    more = {"labels": labels, "loss_sd": 1.0}
-    said = judge(
+    more: dict[str, Any] = {"labels": labels, "loss_sd": 1.0}
+    result = evaluate_guard(
         GUARD,
         arm(mean_loss=champion, **more),
         arm(mean_loss=challenger, **more),
         classes=False,
         over=False,
     )
-    assert bool(said.trips) is trips
+    assert bool(result.trips) is trips
 
 
 def test_quality_is_not_judged_on_noise() -> None:
@@ -200,5 +237,5 @@ def test_quality_is_not_judged_on_noise() -> None:
     for _ in range(200):
         losses = random.exponential(1.0, (2, 150))
         arms = [arm(labels=150, mean_loss=one.mean(), loss_sd=one.std()) for one in losses]
-        trips += bool(judge(GUARD, *arms, classes=False, over=True).trips)
+        trips += bool(evaluate_guard(GUARD, *arms, classes=False, over=True).trips)
     assert trips <= 1

@@ -1,4 +1,4 @@
-"""Parity is asked of every prediction at its own scale."""
+"""Parity holds for every prediction at its own scale."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from airworthy.release.parity import largest_difference
 
 
 def test_small_prediction_is_not_excused_by_a_large_one() -> None:
-    """A prediction that is wrong by 5 stands out, however large another one is."""
+    """A prediction wrong by 5 stands out, however large another one is."""
     assert largest_difference([1e6, 6.0], np.array([1e6, 1.0], dtype=np.float32)) == pytest.approx(
         5.0
     )
 
 
 def test_rounding_of_large_values_is_small() -> None:
-    """What float32 cannot tell apart counts by its share of the value."""
+    """Differences within float32's precision count by their share of the value."""
     assert largest_difference([1e6 + 0.1], np.array([1e6])) < 1e-6
 
 
 def test_missing_prediction_matches_nothing() -> None:
-    """A prediction that the server left out is within no tolerance."""
+    """A prediction missing in the server's answer is within no tolerance."""
     assert math.isnan(largest_difference([None, 1.0], np.array([1.0, 1.0])))
 
 

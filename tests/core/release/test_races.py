@@ -1,4 +1,4 @@
-"""Two runs that finish at the same moment, in two processes, again and again: one wins, and the record is whole."""
+"""Two runs end at the same moment, in two processes, often: one wins, and the record is whole."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from airworthy.errors import AirworthyError
 from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
-from .house import MODEL, House, open_house
+from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
 
 ROUNDS = 50
-_together: list[Any] = []
+_barriers: list[Any] = []
 
 
 def _start(barrier: Any) -> None:
-    _together.append(barrier)
+    _barriers.append(barrier)
 
 
 def _attempt(job: tuple[str, dict[str, Any]]) -> str:
-    """Run a stage at the same moment as the other process, and say what came of it."""
+    """Run a stage at the same moment as the other process, and return its end."""
     name, payload = job
-    _together[0].wait(timeout=120)
+    _barriers[0].wait(timeout=120)
     try:
         done = run_stage(name, payload)
     except AirworthyError as error:
@@ -37,21 +37,21 @@ def _attempt(job: tuple[str, dict[str, Any]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house with a champion, version 1."""
-    with open_house(tmp_path_factory.mktemp("house")) as built:
-        yield built
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseEnvironment]:
+    """An environment with a champion, version 1."""
+    with open_release_environment(tmp_path_factory.mktemp("release")) as shared_env:
+        yield shared_env
 
 
 @pytest.fixture(scope="module")
-def versions(house: House) -> dict[str, dict[str, Any]]:
-    """What the stages handed over about three versions that may be released, by version."""
-    made = [house.made(as_of) for as_of in ("2026-03-20", "2026-03-21", "2026-03-22")]
-    return {payload["version"]["version"]: payload for payload in made}
+def versions(env: ReleaseEnvironment) -> dict[str, dict[str, Any]]:
+    """Stage outputs of three releasable versions, by version."""
+    payloads = [env.train(as_of) for as_of in ("2026-03-20", "2026-03-21", "2026-03-22")]
+    return {payload["version"]["version"]: payload for payload in payloads}
 
 
 @pytest.fixture(scope="module")
-def pair(house: House) -> Iterator[Any]:
+def pair(env: ReleaseEnvironment) -> Iterator[Any]:
     """Two processes of their own."""
     context = get_context("spawn")
     barrier = context.Barrier(2)
@@ -59,64 +59,76 @@ def pair(house: House) -> Iterator[Any]:
         yield lambda jobs: pool.map(_attempt, jobs, chunksize=1)
 
 
-def contenders(house: House, versions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a run for each version that is not champion, whose verdict is against the champion of this moment."""
-    champion = house.registry.champion(MODEL)
+def contenders(
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return a run for each other version than the champion, with a verdict against the champion of
+    now.
+    """
+    champion = env.registry.champion(MODEL)
     runs = [
-        house.anew(payload, promote="always")
+        env.new_run(payload, promote="always")
         for version, payload in versions.items()
         if version != champion
     ]
     return [{**run, "verdict": {**run["verdict"], "champion_version": champion}} for run in runs]
 
 
-def test_two_releases_at_once(house: House, versions: dict[str, dict[str, Any]], pair: Any) -> None:
-    """Fifty times: exactly one is promoted, the other is told why not; server, alias and ledger agree."""
+def test_two_releases_at_once(
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
+) -> None:
+    """Fifty times: exactly one is promoted, the other is told why not; server, alias and ledger
+    agree.
+    """
     for _ in range(ROUNDS):
-        runs = contenders(house, versions)
-        said = pair([("deploy_production", run) for run in runs])
-        assert sorted(said) == [
+        runs = contenders(env, versions)
+        ends = pair([("deploy_production", run) for run in runs])
+        assert sorted(ends) == [
             "another version became champion after the verdict was made",
             "promoted",
         ]
-        won = runs[said.index("promoted")]["version"]["version"]
-        served = httpx.get(f"{house.url}/models/{MODEL}").json()
-        assert house.registry.champion(MODEL) == served["version"] == won
+        won = runs[ends.index("promoted")]["version"]["version"]
+        served = httpx.get(f"{env.url}/models/{MODEL}").json()
+        assert env.registry.champion(MODEL) == served["version"] == won
         assert served["candidates"] == []
-    moves = [entry.event for entry in house.entries(None, "alias_move")]
+    moves = env.alias_moves()
     assert len(moves) == 1 + ROUNDS
     assert [move.from_ for move in moves] == [None, *(move.to for move in moves[:-1])]
-    assert moves[-1].to == house.registry.champion(MODEL)
-    assert open_ledger(house.environment, MODEL).broken_at() is None
+    assert moves[-1].to == env.registry.champion(MODEL)
+    assert open_ledger(env.environment, MODEL).first_broken_entry() is None
 
 
 def test_two_stagings_of_one_version_at_once(
-    house: House, versions: dict[str, dict[str, Any]], pair: Any
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
 ) -> None:
-    """Five times: a scheduled run and one on new data make the same version, and neither unloads it under the other."""
-    champion = house.registry.champion(MODEL)
+    """Five times: a scheduled run and one on new data make the same version, and neither unloads it
+    under the other.
+    """
+    champion = env.registry.champion(MODEL)
     version = next(payload for number, payload in versions.items() if number != champion)
     for _ in range(5):
-        assert pair([("deploy_staging", house.anew(version)) for _ in range(2)]) == [
+        assert pair([("deploy_staging", env.new_run(version)) for _ in range(2)]) == [
             "matched",
             "matched",
         ]
-    assert httpx.get(f"{house.url}/models/{MODEL}").json()["candidates"] == []
+    assert httpx.get(f"{env.url}/models/{MODEL}").json()["candidates"] == []
 
 
-def test_two_rollouts_at_once(house: House, versions: dict[str, dict[str, Any]], pair: Any) -> None:
+def test_two_rollouts_at_once(
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
+) -> None:
     """Ten times: one begins, the other waits and leaves the flags alone."""
-    house.rules(rollout=["shadow", "full"], bake="1h")
+    env.write_spec(rollout=["shadow", "full"], bake="1h")
     for _ in range(10):
-        runs = contenders(house, versions)
-        said = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
-        assert sorted(said) == ["baking", "waiting"]
-        first = runs[said.index("baking")]
-        flags = house.flags()
+        runs = contenders(env, versions)
+        ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
+        assert sorted(ends) == ["baking", "waiting"]
+        first = runs[ends.index("baking")]
+        flags = env.rollout_flags()
         assert flags is not None
         assert (flags.run_id, flags.challenger) == (
             first["run"]["run_id"],
             first["version"]["version"],
         )
-        assert house.look(first, "shadow", stop="the round is over")["state"] == "tripped"
-    assert open_ledger(house.environment, MODEL).broken_at() is None
+        assert env.poll(first, "shadow", stop="the round is over")["state"] == "tripped"
+    assert open_ledger(env.environment, MODEL).first_broken_entry() is None

@@ -15,23 +15,25 @@ import pytest
 
 from airworthy.stages import run_stage
 
-from .house import MODEL, House, open_house
+from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
 
-LOAD = Path(__file__).resolve().parents[3] / "benchmarks" / "load" / "steady.py"
+LOAD = Path(__file__).resolve().parents[3] / "benchmarks" / "load" / "steady_load.py"
 PER_SECOND = 200
 
 
 @contextmanager
-def steady_load(house: House, folder: Path) -> Iterator[list[dict[str, Any]]]:
-    """Ask from a process of its own at a steady rate until the block ends; the list has the answers after that."""
-    example = httpx.get(f"{house.url}/models/{MODEL}/example").json()["dataframe_split"]
+def steady_load(env: ReleaseEnvironment, folder: Path) -> Iterator[list[dict[str, Any]]]:
+    """Send requests from another process at a steady rate until the block ends; the list has the
+    answers.
+    """
+    example = httpx.get(f"{env.url}/models/{MODEL}/example").json()["dataframe_split"]
     (folder / "body.json").write_text(
         json.dumps({"dataframe_split": {**example, "data": example["data"][:1]}})
     )
     command = [
         sys.executable,
         str(LOAD),
-        f"{house.url}/models/{MODEL}/invocations",
+        f"{env.url}/models/{MODEL}/invocations",
         "--rate",
         str(PER_SECOND),
     ]
@@ -54,21 +56,24 @@ def steady_load(house: House, folder: Path) -> Iterator[list[dict[str, Any]]]:
 def test_nobody_notices_a_release_and_a_rollback(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    """Shadow, 10 %, 50 %, full, and back: at 200 requests a second not one fails, and each is one version's answer."""
-    with open_house(tmp_path_factory.mktemp("house")) as house:
+    """Shadow, 10 %, 50 %, full, and back: at 200 requests a second not one fails, and each is one
+    version's answer.
+    """
+    with open_release_environment(tmp_path_factory.mktemp("release")) as env:
         # How fast a busy machine answers is not what this is about.
-        house.rules(rollout=["shadow", 10, 50, "full"], bake="2s", guard={"max_psi": 1000})
-        payload = house.made("2026-03-21", last="deploy_staging")
-        with steady_load(house, tmp_path) as answers:
+        env.write_spec(rollout=["shadow", 10, 50, "full"], bake="2s", guard={"max_psi": 1000})
+        payload = env.train("2026-03-21", last="deploy_staging")
+        with steady_load(env, tmp_path) as answers:
             for step in ("shadow", 10, 50):
-                assert house.watch(payload, step)["state"] == "done"
+                assert env.poll_until(payload, step)["state"] == "done"
             assert run_stage("deploy_production", payload)["promoted"] is True
-            asked = {"to_version": None, "reason": "to see that nobody notices"}
+            request = {"to_version": None, "reason": "to see that nobody notices"}
             back = {**payload["run"], "run_id": "back"}
             assert (
-                run_stage("rollback", {"run": back, "rollback_request": asked})["to_version"] == "1"
+                run_stage("rollback", {"run": back, "rollback_request": request})["to_version"]
+                == "1"
             )
-        house.demand_only_champion("1")
+        env.assert_only_champion("1")
     failed = [answer for answer in answers if answer["status"] != 200]
     assert failed == []
     assert {answer["version"] for answer in answers} == {"1", "2"}

@@ -18,6 +18,7 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import RollbackCompleted
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import ROLLED_BACK
 from airworthy.stages import run_stage
@@ -32,7 +33,7 @@ STEPS = frozenset(
         "promote",
         "swap",
         "load_candidate",
-        "ask_champion",
+        "predict_champion",
         "set_model_version_tag",
         "delete_model_version_tag",
         "set_registered_model_alias",
@@ -45,25 +46,25 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stopped_at(place: int) -> Iterator[list[str]]:
+def stopped_at(number: int) -> Iterator[list[str]]:
     """End whatever runs in this thread at the n-th call or return of a step; yields where it was."""
-    seen: list[str] = []
+    calls: list[str] = []
 
-    def look(frame: FrameType, event: str, _: Any) -> None:
+    def profile(frame: FrameType, event: str, _: Any) -> None:
         file = frame.f_code.co_filename
         if (
             event in ("call", "return")
             and frame.f_code.co_name in STEPS
             and ("airworthy" in file or "mlflow" in file)
         ):
-            seen.append(f"{event} {frame.f_code.co_name}")
-            if len(seen) == place:
+            calls.append(f"{event} {frame.f_code.co_name}")
+            if len(calls) == number:
                 sys.setprofile(None)
                 raise Stopped
 
-    sys.setprofile(look)
+    sys.setprofile(profile)
     try:
-        yield seen
+        yield calls
     except Stopped:
         pass
     finally:
@@ -72,7 +73,15 @@ def stopped_at(place: int) -> Iterator[list[str]]:
 
 def roll_back(
     model: str, run_id: str, to_version: str | None = None, reason: str = "late in the rain"
-) -> dict:
+) -> dict[str, Any]:
+    """Run the rollback stage.
+
+    Args:
+        model: The model's name.
+        run_id: The run's id.
+        to_version: The version named by a person.
+        reason: Of the rollback.
+    """
     run = {"model": model, "as_of": "2026-03-22T00:00:00Z", "reason": "manual", "run_id": run_id}
     return run_stage(
         "rollback", {"run": run, "rollback_request": {"to_version": to_version, "reason": reason}}
@@ -80,19 +89,22 @@ def roll_back(
 
 
 def served(url: str, model: str) -> str:
-    """Return the version that answers what everybody may ask."""
+    """Return the version behind an answer to anybody."""
     example = httpx.get(f"{url}/models/{model}/example").json()
     return str(httpx.post(f"{url}/models/{model}/invocations", json=example).json()["version"])
 
 
 def kinds(environment: Environment, model: str) -> list[str]:
+    """Return the kinds of the ledger's entries."""
     return [entry.kind for entry in open_ledger(environment, model).entries()]
 
 
 def test_the_previous_champion_serves_again_and_it_is_recorded(
     server: str, environment: Environment, model: str
 ) -> None:
-    """After a rollback alias and server agree on the earlier version, the bad one is marked, the ledger says why."""
+    """After a rollback alias and server agree on the earlier version, the bad one is marked, the
+    ledger says why.
+    """
     started = time.perf_counter()
     done = roll_back(model, "r")
     print(f"\na rollback with a server up: {time.perf_counter() - started:.2f} s")
@@ -101,45 +113,51 @@ def test_the_previous_champion_serves_again_and_it_is_recorded(
     assert registry.champion(model) == served(server, model) == "1"
     assert registry.version(model, "2").tags[ROLLED_BACK] == "late in the rain"
     assert kinds(environment, model)[-3:] == ["rollback_started", "alias_move", "rollback"]
-    end = open_ledger(environment, model).entries()[-1]
-    assert end.event.reason == "late in the rain"
-    assert end.event.parity_rows > 0
-    assert open_ledger(environment, model).broken_at() is None
+    end = open_ledger(environment, model).entries()[-1].event
+    assert isinstance(end, RollbackCompleted)
+    assert end.reason == "late in the rain"
+    assert end.parity_rows > 0
+    assert open_ledger(environment, model).first_broken_entry() is None
 
 
 def test_a_rollback_stopped_anywhere_is_completed_once(
     server: str, environment: Environment, model: str
 ) -> None:
-    """Stopped at each step in turn, and retried by the same run or by the same command again: one rollback, whole."""
-    registry, place, where = open_registry(environment), 0, ["something"]
-    while where:
-        place += 1
+    """Stopped at each step in turn, and retried by the same run or by the same command again: one
+    rollback, whole.
+    """
+    registry, step_number, last_calls = open_registry(environment), 0, ["something"]
+    while last_calls:
+        step_number += 1
         before = kinds(environment, model)
-        with stopped_at(place) as seen:
-            roll_back(model, f"r{place}", to_version="1")
-        where = seen if len(seen) == place else []
+        with stopped_at(step_number) as passed:
+            roll_back(model, f"r{step_number}", to_version="1")
+        last_calls = passed if len(passed) == step_number else []
         ended = kinds(environment, model)[-1] == "rollback"
-        again = f"r{place}" if place % 2 or ended else f"again{place}"
+        again = f"r{step_number}" if step_number % 2 or ended else f"again{step_number}"
         for _ in range(2):
-            assert roll_back(model, again, to_version="1")["to_version"] == "1", where
-        assert registry.champion(model) == served(server, model) == "1", where
+            assert roll_back(model, again, to_version="1")["to_version"] == "1", last_calls
+        assert registry.champion(model) == served(server, model) == "1", last_calls
         assert ROLLED_BACK in registry.version(model, "2").tags
         assert kinds(environment, model)[len(before) :] == [
             "rollback_started",
             "alias_move",
             "rollback",
-        ], where
-        # The way back is a rollback too: it marks version 1, so that the next round has a mark to take away.
-        roll_back(model, f"back{place}", to_version="2")
+        ], last_calls
+        # The way back is a rollback too: it marks version 1, so that the next round has a mark to
+        # take away.
+        roll_back(model, f"back{step_number}", to_version="2")
         assert registry.champion(model) == served(server, model) == "2"
-    assert place > 15
-    assert open_ledger(environment, model).broken_at() is None
+    assert step_number > 15
+    assert open_ledger(environment, model).first_broken_entry() is None
 
 
 def test_the_bad_version_does_not_come_back_by_itself(
     server: str, environment: Environment, model: str, run_stages: RunStages
 ) -> None:
-    """A repeated run of the bad version is held with the reason, the registry refuses it; a new version may come."""
+    """A repeated run of the bad version is held with the reason, the registry refuses it; a new
+    version may come.
+    """
     roll_back(model, "r")
     held = run_stages(
         model, last="deploy_production", as_of="2026-03-21", run_id="again", promote="always"
@@ -170,21 +188,21 @@ def test_a_version_named_by_a_person_comes_back(
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("2", "is champion already"), ("3", "never was champion")]
+    ("version", "words"), [("2", "is champion already"), ("3", "never was champion")]
 )
 def test_only_a_former_champion_can_be_named(
-    environment: Environment, model: str, run_stages: RunStages, version: str, told: str
+    environment: Environment, model: str, run_stages: RunStages, version: str, words: str
 ) -> None:
-    """A rollback is no way around gates and parity: a version that was only registered cannot be named."""
+    """A rollback is no way around gates and parity: a version registered alone cannot be named."""
     run_stages(model, as_of="2026-03-22", run_id="third")
-    with pytest.raises(TerminalError, match=told):
+    with pytest.raises(TerminalError, match=words):
         roll_back(model, "r", to_version=version)
     assert open_registry(environment).champion(model) == "2"
     assert "rollback_started" not in kinds(environment, model)
 
 
 def test_nothing_to_roll_back_to(server: str, environment: Environment, model: str) -> None:
-    """When every earlier champion was rolled back itself, the error says so and the champion stays."""
+    """With every earlier champion rolled back, the error says so and the champion stays."""
     roll_back(model, "r")
     with pytest.raises(TerminalError, match="nothing to roll back to"):
         roll_back(model, "r2")
@@ -192,7 +210,7 @@ def test_nothing_to_roll_back_to(server: str, environment: Environment, model: s
 
 
 def test_no_champion_at_all(server: str, make_model: MakeModel) -> None:
-    """A model that was never released has nothing to roll back from."""
+    """A model without a release has nothing to roll back from."""
     with pytest.raises(TerminalError, match="no champion to roll back from"):
         roll_back(make_model(), "r")
 
@@ -200,7 +218,7 @@ def test_no_champion_at_all(server: str, make_model: MakeModel) -> None:
 def test_nothing_moves_when_the_server_is_down(
     server: str, environment: Environment, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No server at the address: an error that is retried; alias, marks and ledger are as they were."""
+    """No server at the address: a transient error; alias, marks and ledger are as they were."""
     before = kinds(environment, model)
     monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
     with pytest.raises(TransientError, match="did not answer"):
@@ -216,7 +234,7 @@ def test_nothing_moves_when_the_server_is_down(
 def test_a_changed_file_is_not_gone_back_to(
     server: str, environment: Environment, model: str
 ) -> None:
-    """A version whose files were changed since is refused by its digest before anything moves."""
+    """A version with changed files is refused by its digest before anything moves."""
     folder = Path(open_registry(environment).bundle(model, "1")[0])
     (folder / "features.py").write_text((folder / "features.py").read_text() + "\n# changed\n")
     with pytest.raises(TerminalError, match="not those that were registered"):
@@ -226,7 +244,7 @@ def test_a_changed_file_is_not_gone_back_to(
 
 
 def test_a_digest_changed_in_the_registry_is_noticed(environment: Environment, model: str) -> None:
-    """Files and tag changed together still differ from what the ledger says was released."""
+    """Files and tag changed together still differ from the ledger's digest."""
     registry = open_registry(environment)
     registry.client.set_model_version_tag(model, "1", "airworthy.bundle_digest", "0" * 64)
     with pytest.raises(TerminalError, match="another digest in the registry"):
@@ -237,10 +255,12 @@ def test_a_digest_changed_in_the_registry_is_noticed(environment: Environment, m
 def test_a_rollback_overtaken_by_a_release_is_not_completed(
     environment: Environment, model: str, run_stages: RunStages
 ) -> None:
-    """Stopped after it was begun, and another version released since: the retry leaves the new champion alone."""
-    with stopped_at(6) as seen:
+    """Stopped after it was begun, and another version released since: the retry leaves the new
+    champion alone.
+    """
+    with stopped_at(6) as passed:
         roll_back(model, "r")
-    assert "rollback_started" in kinds(environment, model), seen
+    assert "rollback_started" in kinds(environment, model), passed
     run_stages(
         model, last="deploy_production", as_of="2026-03-22", run_id="third", promote="always"
     )
@@ -251,7 +271,9 @@ def test_a_rollback_overtaken_by_a_release_is_not_completed(
 
 
 def test_the_commands_answer_and_go_back(server: str, environment: Environment, model: str) -> None:
-    """`airworthy rollback` goes back; `airworthy ledger` says what served before and after, and why."""
+    """`airworthy rollback` goes back; `airworthy ledger` names the champion before and after, and
+    the reason.
+    """
     before = open_ledger(environment, model).entries()[-1].time
     done = CliRunner().invoke(app, ["rollback", model, "--reason", "late in the rain"])
     assert done.exit_code == 0, done.output

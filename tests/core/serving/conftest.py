@@ -25,6 +25,8 @@ from airworthy.features import (
 )
 from airworthy.release.server_client import ServerClient, split_body
 from airworthy.serving.in_process_server import RunningServer, serving
+from airworthy.spec.evaluate_part import Task
+from airworthy.spec.fields import ColumnType
 
 from .rollout_client import RolloutClient
 
@@ -43,7 +45,7 @@ FEATURES = {
     "note_length": pl.col("note").str.len_chars(),
 }
 """
-INPUTS: dict[str, Any] = {
+INPUTS: dict[str, ColumnType] = {
     "picked_up_at": "datetime",
     "distance_km": "float",
     "parcels": "int",
@@ -80,7 +82,9 @@ def make_rows(count: int, seed: int = 0) -> pl.DataFrame:
 
 
 class FolderRegistry:
-    """Versions in ``<root>/<model>/<version>/``; ``registry.json`` has digests, examples and champions."""
+    """Versions in ``<root>/<model>/<version>/``; ``registry.json`` has digests, examples and
+    champions.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -92,12 +96,21 @@ class FolderRegistry:
         self,
         model: str,
         version: str,
-        task: str = "regression",
+        task: Task = "regression",
         seed: int = 0,
         shift: float = 0.0,
-        inputs: dict[str, Any] = INPUTS,
+        inputs: dict[str, ColumnType] = INPUTS,
     ) -> ModelBundle:
-        """Train and register a version; `inputs` are what it asks for, which may be more than its features need."""
+        """Train and register a version.
+
+        Args:
+            model: The model's name.
+            version: The version.
+            task: The model's task.
+            seed: Of the training rows.
+            shift: Added to every label.
+            inputs: The requested inputs; there may be more of them than the features need.
+        """
         source = self.root / "features.py"
         source.write_text(FEATURES, encoding="utf-8")
         rows = make_rows(600, seed)
@@ -140,8 +153,8 @@ class FolderRegistry:
 
     def champion(self, model: str) -> str | None:
         """Return the champion's version."""
-        found: str | None = self._read()["champions"].get(model)
-        return found
+        entry: str | None = self._read()["champions"].get(model)
+        return entry
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return folder and digest."""
@@ -149,8 +162,8 @@ class FolderRegistry:
 
     def example(self, model: str, version: str) -> dict[str, Any] | None:
         """Return the logged example."""
-        found: dict[str, Any] | None = self._entry(model, version)["example"]
-        return found
+        entry: dict[str, Any] | None = self._entry(model, version)["example"]
+        return entry
 
     def _entry(self, model: str, version: str) -> dict[str, Any]:
         versions = self._read()["models"].get(model, {})
@@ -170,28 +183,30 @@ class FolderRegistry:
         self.file.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _labels(rows: pl.DataFrame, task: str) -> np.ndarray[Any, Any]:
+def _labels(rows: pl.DataFrame, task: Task) -> np.ndarray[Any, Any]:
     distance = rows["distance_km"].fill_null(8.0).to_numpy()
     if task == "regression":
-        return distance * 2.0
-    return np.digitize(distance, [6.0] if task == "binary" else [5.0, 10.0]).astype(float)
+        return np.asarray(distance * 2.0)
+    bounds = [6.0] if task == "binary" else [5.0, 10.0]
+    return np.asarray(np.digitize(distance, bounds), dtype=float)
 
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> FolderRegistry:
     """Three models with a champion each, one without; eta has a second version beside its champion."""
-    made = FolderRegistry(tmp_path_factory.mktemp("registry"))
-    for model, task in (("eta", "regression"), ("late", "binary"), ("status", "multiclass")):
-        made.add(model, "1", task)
-        made.promote(model, "1")
-    made.add("eta", "2", seed=5, shift=1000.0)
-    made.add("unreleased", "1")
-    return made
+    folder_registry = FolderRegistry(tmp_path_factory.mktemp("registry"))
+    tasks: dict[str, Task] = {"eta": "regression", "late": "binary", "status": "multiclass"}
+    for model, task in tasks.items():
+        folder_registry.add(model, "1", task)
+        folder_registry.promote(model, "1")
+    folder_registry.add("eta", "2", seed=5, shift=1000.0)
+    folder_registry.add("unreleased", "1")
+    return folder_registry
 
 
 @pytest.fixture(scope="session")
 def server(registry: FolderRegistry) -> Iterator[RunningServer]:
-    """A server whose state no test changes."""
+    """A server for tests without changes to its state."""
     with serving(lambda: registry) as running:
         yield running
 
@@ -205,12 +220,14 @@ def http(server: RunningServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def own_registry(tmp_path: Path) -> FolderRegistry:
-    """One model with versions 1 (champion) and 2, for a test that changes things; version 2 is far from version 1."""
-    made = FolderRegistry(tmp_path)
-    made.add("eta", "1")
-    made.add("eta", "2", seed=5, shift=1000.0)
-    made.promote("eta", "1")
-    return made
+    """One model with versions 1 (champion) and 2, for a test with changes; version 2 is far from
+    version 1.
+    """
+    folder_registry = FolderRegistry(tmp_path)
+    folder_registry.add("eta", "1")
+    folder_registry.add("eta", "2", seed=5, shift=1000.0)
+    folder_registry.promote("eta", "1")
+    return folder_registry
 
 
 @pytest.fixture
@@ -229,13 +246,13 @@ def client(own_server: RunningServer) -> Iterator[ServerClient]:
 
 @pytest.fixture
 def flags(tmp_path: Path) -> Path:
-    """Where the flag file of `rolling` is; there is none at first."""
+    """The place of the flag file of `rolling`; there is none at first."""
     return tmp_path / "flags.json"
 
 
 @pytest.fixture
 def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient]:
-    """A client of a server that watches `flags`: version 1 is champion, there are 2 and, far from both, 3."""
+    """A client of a server with `flags`: version 1 is champion, there are 2 and, far from both, 3."""
     own_registry.add("eta", "3", seed=6, shift=5000.0)
     with (
         serving(lambda: own_registry, flags_file=flags) as running,
@@ -246,5 +263,5 @@ def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient
 
 @pytest.fixture
 def rows() -> pl.DataFrame:
-    """Forty raw rows that no model was trained on."""
+    """Forty raw rows, unseen in training."""
     return make_rows(40, seed=99)

@@ -1,4 +1,4 @@
-"""A caller of a server whose flags change: it asks with targeting keys, and waits until something is so."""
+"""A client of a server with changing flags: it sends targeting keys, and waits for conditions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 from airworthy.serving.in_process_server import RunningServer
 
-from ..waiting import eventually  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 
 JSON = {"content-type": "application/json"}
 EXAMPLE = (
@@ -32,18 +32,18 @@ class RolloutClient(httpx.Client):
         self.server = server
 
     def ask(self, key: str | None = None, body: bytes = EXAMPLE) -> dict[str, Any]:
-        """Return an answer, which has to be one."""
+        """Return a successful answer."""
         headers = JSON if key is None else JSON | {"x-targeting-key": key}
         reply = self.post("/models/eta/invocations", content=body, headers=headers)
         assert reply.status_code == 200, reply.text
         return dict(reply.json())
 
     def ask_all(self, keys: Sequence[str], body: bytes = EXAMPLE) -> dict[str, str]:
-        """Ask once with each key, over some connections, and return the version that answered it."""
+        """Send one request with each key, over some connections, and return each answer's version."""
         return asyncio.run(_ask_all(self.server.url, keys, body))
 
     def rollout(self) -> dict[str, Any]:
-        """Return what the server says of the rollout."""
+        """Return the server's rollout."""
         return dict(self.get("/models/eta/rollout").raise_for_status().json())
 
     def arm(self, name: str) -> dict[str, Any]:
@@ -51,16 +51,16 @@ class RolloutClient(httpx.Client):
         return dict(self.rollout()["arms"][name])
 
     def candidates(self) -> list[str]:
-        """Return the versions that are loaded beside the champion."""
+        """Return the versions loaded beside the champion."""
         return list(self.get("/models/eta").json()["candidates"])
 
     def wait_for_step(self, step: str | int | None, challenger: str | None = "2") -> None:
         """Return once the server is in a step, and the challenger is loaded."""
-        wanted = (step, None if step is None else challenger)
+        expected = (step, None if step is None else challenger)
 
         def there() -> bool:
-            told = self.rollout()
-            return (told["step"], told["challenger"]) == wanted and (
+            described = self.rollout()
+            return (described["step"], described["challenger"]) == expected and (
                 step is None or challenger in self.candidates()
             )
 
@@ -74,8 +74,8 @@ class RolloutClient(httpx.Client):
 async def _ask_all(
     url: str, keys: Sequence[str], body: bytes, connections: int = 8
 ) -> dict[str, str]:
-    """Ask in less time than a client that knows all of HTTP takes: many thousands of questions are a test here."""
-    found: dict[str, str] = {}
+    """Send requests faster than a full HTTP client: many thousands of requests are a test here."""
+    versions: dict[str, str] = {}
     waiting = iter(keys)
 
     async def ask() -> None:
@@ -86,8 +86,8 @@ async def _ask_all(
             headers = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:] if line)
             await reader.readexactly(int(headers["content-length"]))
             assert " 200 " in answer.split("\r\n")[0], answer
-            found[key] = headers["x-model-version"]
+            versions[key] = headers["x-model-version"]
         writer.close()
 
     await asyncio.gather(*(ask() for _ in range(connections)))
-    return found
+    return versions

@@ -1,4 +1,4 @@
-"""What the server's metrics say of its predictions."""
+"""The server's metrics of its predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(scope="module")
 def version(registry: FolderRegistry) -> LoadedModel:
-    """A version that predicts numbers."""
+    """A version with numbers as predictions."""
     return LoadedModel.load("eta", "1", *registry.bundle("eta", "1"))
 
 
@@ -41,22 +41,24 @@ def samples(text: str, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_every_prediction_is_counted_once_in_its_bin(version: LoadedModel) -> None:
-    """Bounds rise, counts never fall, and each bound's count is the number of predictions up to it; NaN is none."""
+    """Bounds rise, counts never fall, and each bound's count is the number of predictions up to it;
+    NaN is none.
+    """
     rng = np.random.default_rng(1)
     values = [*rng.normal(20.0, 6.0, 10_000).tolist(), -3.0, 0.0, 1e12, -1e12, 25.0, math.nan]
     distribution = Distribution(version)
     for start in range(0, len(values), 700):
         distribution.extend(values[start : start + 700])
-    found = [(float(bound), count) for bound, count in distribution.buckets()]
-    assert all(low[0] < high[0] and low[1] <= high[1] for low, high in pairwise(found))
-    assert found == [
-        (bound, sum(value <= bound for value in values)) for bound, _ in found[:-1]
+    bounds = [(float(bound), count) for bound, count in distribution.buckets()]
+    assert all(low[0] < high[0] and low[1] <= high[1] for low, high in pairwise(bounds))
+    assert bounds == [
+        (bound, sum(value <= bound for value in values)) for bound, _ in bounds[:-1]
     ] + [(math.inf, len(values) - 1)]
     assert distribution.sum == pytest.approx(sum(values[:-1]))
 
 
 def test_only_bounds_that_tell_something_are_shown(version: LoadedModel) -> None:
-    """A model that predicts between 20 and 30 has a handful of series, not one for every bound there is."""
+    """A model with predictions between 20 and 30 has a handful of series, not one for every bound."""
     distribution = Distribution(version)
     distribution.extend([20.5, 29.0])
     assert distribution.buckets() == [("20.0", 0.0), ("25.0", 1.0), ("30.0", 2.0), ("+Inf", 2.0)]
@@ -71,23 +73,25 @@ def test_bounds_are_close_enough_to_see_a_shift() -> None:
 
 
 def test_the_server_shows_what_it_predicted(http: httpx.Client, rows: pl.DataFrame) -> None:
-    """Numbers and probabilities come as a histogram by model, version and arm; classes are counted by name."""
-    asked = {}
+    """Numbers and probabilities come as a histogram by model, version and arm; classes are counted
+    by name.
+    """
+    expected = {}
     for model in ("eta", "late", "status"):
         before = http.get("/metrics").text
         answer = http.post(
             f"/models/{model}/invocations", content=split_body(rows), headers=JSON
         ).json()
-        asked[model] = (before, http.get("/metrics").text, answer["predictions"])
+        expected[model] = (before, http.get("/metrics").text, answer["predictions"])
     for model in ("eta", "late"):
-        before, after, predictions = asked[model]
+        before, after, predictions = expected[model]
         key = ("champion", model, "1")
-        for name, told in (("count", len(predictions)), ("sum", sum(predictions))):
+        for name, figure in (("count", len(predictions)), ("sum", sum(predictions))):
             metric = f"airworthy_prediction_value_{name}"
             assert samples(after, metric)[key] - samples(before, metric).get(
                 key, 0.0
-            ) == pytest.approx(told)
-    before, after, predictions = asked["status"]
+            ) == pytest.approx(figure)
+    before, after, predictions = expected["status"]
     names = [CLASSES["multiclass"][int(np.argmax(each))] for each in predictions]
     for name in CLASSES["multiclass"]:
         key4 = ("champion", name, "status", "1")

@@ -1,4 +1,4 @@
-"""The model server starts without packages that it does not need."""
+"""The model server starts without needless packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import sys
 
 
 def test_the_server_imports_no_grpc() -> None:
-    """Flags are evaluated in the server's own process: starting it imports neither gRPC nor flagd's gRPC messages."""
+    """Flags are evaluated in the server's own process: starting it imports neither gRPC nor flagd's
+    gRPC messages.
+    """
     probe = (
         "import json, sys\n"
         "import airworthy.serving.uvicorn_server, airworthy.serving.app\n"

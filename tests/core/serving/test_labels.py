@@ -1,4 +1,4 @@
-"""Labels over HTTP, and the log that a server writes its answers to."""
+"""Labels over HTTP, and the server's log of its answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airworthy.release.rollout_flags import set_rollout
 from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
 
-from ..waiting import eventually  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
 from .rollout_client import RolloutClient
 
@@ -30,7 +30,7 @@ KEYS = [f"customer-{number}" for number in range(60)]
 def logging_server(
     own_registry: FolderRegistry, flags: Path, environment: Environment
 ) -> Iterator[RolloutClient]:
-    """A client of a server that watches `flags` and logs into the environment's spool."""
+    """A client of a server with `flags` and a log in the environment's spool."""
     prediction_log = open_prediction_log(environment)
     with (
         serving(lambda: own_registry, flags_file=flags, prediction_log=prediction_log) as running,
@@ -40,15 +40,18 @@ def logging_server(
 
 
 def post_labels(client: RolloutClient, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """Send labels to the server."""
     return dict(
         client.post("/models/eta/labels", json={"labels": labels}).raise_for_status().json()
     )
 
 
 def test_labels_become_each_arms_mean_loss(
-    rolling: RolloutClient, flags: Path, own_registry, rows: pl.DataFrame
+    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
 ) -> None:
-    """By the ids of the answers, labels find the predictions of both arms; what is not known is only received."""
+    """By the ids of the answers, labels find the predictions of both arms; unknown ids are only
+    received.
+    """
     set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
     rolling.wait_for_step(50)
     answers = [rolling.ask(key, split_body(rows)) for key in KEYS]
@@ -112,7 +115,7 @@ WRONG = [
 def test_wrong_labels_are_a_400_that_names_the_field(
     http: httpx.Client, model: str, body: bytes, field: str
 ) -> None:
-    """What cannot be a label of the model's task is refused before any of the request counts."""
+    """An impossible label for the model's task is refused before any of the request counts."""
     reply = http.post(
         f"/models/{model}/labels", content=body, headers={"content-type": "application/json"}
     )
@@ -138,30 +141,34 @@ def test_labels_have_the_limits_of_any_request(http: httpx.Client) -> None:
 def test_an_answer_is_logged_before_it_leaves(
     logging_server: RolloutClient, flags: Path, environment: Environment, rows: pl.DataFrame
 ) -> None:
-    """Whoever has an answer finds it by its id: version, arm, key, inputs and prediction are those of the answer."""
+    """Whoever has an answer finds it by its id: version, arm, key, inputs and prediction are those
+    of the answer.
+    """
     plain = logging_server.ask(body=split_body(rows[:1]))
-    found = find_prediction(environment, "eta", plain["id"])
-    assert found is not None
-    assert (found.model_version, found.arm, found.targeting_key) == ("1", "champion", "")
+    logged = find_prediction(environment, "eta", plain["id"])
+    assert logged is not None
+    assert (logged.model_version, logged.arm, logged.targeting_key) == ("1", "champion", "")
     set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
     logging_server.wait_for_step(50)
     arms = set()
     for key in KEYS[:20]:
         answer = logging_server.ask(key, split_body(rows[:3]))
-        found = find_prediction(environment, "eta", f"{answer['id']}:2")
-        assert found is not None
-        assert (found.model_version, found.targeting_key) == (answer["version"], key)
-        assert found.arm == {"1": "champion", "2": "challenger"}[answer["version"]]
-        assert found.prediction == pytest.approx(answer["predictions"][2])
-        assert found.inputs["distance_km"] == rows["distance_km"][2]
-        arms.add(found.arm)
+        logged = find_prediction(environment, "eta", f"{answer['id']}:2")
+        assert logged is not None
+        assert (logged.model_version, logged.targeting_key) == (answer["version"], key)
+        assert logged.arm == {"1": "champion", "2": "challenger"}[answer["version"]]
+        assert logged.prediction == pytest.approx(answer["predictions"][2])
+        assert logged.inputs["distance_km"] == rows["distance_km"][2]
+        arms.add(logged.arm)
     assert arms == {"champion", "challenger"}
 
 
 def test_labels_that_cannot_be_logged_are_asked_for_again(
     logging_server: RolloutClient, flags: Path, environment: Environment
 ) -> None:
-    """Labels are no answer that has to leave: without a place to keep them the caller hears 503, scoring goes on."""
+    """Labels are no answer in a hurry: without a place to keep them the caller gets 503, scoring
+    goes on.
+    """
     environment.state.mkdir(parents=True, exist_ok=True)
     (environment.state / "spool").write_text("a file where the folder should be")
     answer = logging_server.ask()

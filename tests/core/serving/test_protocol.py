@@ -17,6 +17,8 @@ from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
 from airworthy.serving.loaded_model import Limits
 
+from .conftest import FolderRegistry
+
 ROW: dict[str, Any] = {
     "picked_up_at": "2026-01-31T08:30:00Z",
     "distance_km": 3.2,
@@ -29,11 +31,13 @@ URL = "/models/eta/invocations"
 
 
 def json_rows(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON values."""
     split = json.loads(split_body(rows))["dataframe_split"]
     return [dict(zip(split["columns"], values, strict=True)) for values in split["data"]]
 
 
 def forms(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return every form of a request's body for these rows."""
     records = json_rows(rows)
     columns = {name: [record[name] for record in records] for name in records[0]}
     shuffled = [
@@ -51,8 +55,12 @@ def forms(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("model", ["eta", "late", "status"])
 @pytest.mark.parametrize("count", [1, 3, 40])
-def test_every_form_gives_the_bundles_predictions(http, registry, rows, model, count) -> None:
-    """Whatever form the rows come in, and however many, the answer is bit for bit the offline prediction."""
+def test_every_form_gives_the_bundles_predictions(
+    http: httpx.Client, registry: FolderRegistry, rows: pl.DataFrame, model: str, count: int
+) -> None:
+    """Whatever form the rows come in, and however many, the answer is bit for bit the offline
+    prediction.
+    """
     expected = ModelBundle.load(*registry.bundle(model, "1")).predict(rows[:count])
     for form, body in forms(rows[:count]).items():
         reply = http.post(f"/models/{model}/invocations", json=body)
@@ -64,21 +72,21 @@ def test_every_form_gives_the_bundles_predictions(http, registry, rows, model, c
         ), form
 
 
-def test_a_row_scores_the_same_alone_and_in_a_batch(http, rows) -> None:
+def test_a_row_scores_the_same_alone_and_in_a_batch(http: httpx.Client, rows: pl.DataFrame) -> None:
     """Batching changes no prediction, in the event loop or beyond it."""
     many = pl.concat([rows] * 40)
     body = split_body(many)
     assert len(body) > Limits().inline_bytes
-    together = http.post(URL, content=body, headers={"content-type": "application/json"}).json()[
+    batch = http.post(URL, content=body, headers={"content-type": "application/json"}).json()[
         "predictions"
     ]
     alone = [
         http.post(URL, json={"inputs": [row]}).json()["predictions"][0] for row in json_rows(rows)
     ]
-    assert together == alone * 40
+    assert batch == alone * 40
 
 
-def test_times_mean_utc(http) -> None:
+def test_times_mean_utc(http: httpx.Client) -> None:
     """A naive time is UTC, and one with an offset is the same instant in UTC."""
     texts = [
         "2026-01-31T08:30:00Z",
@@ -95,10 +103,12 @@ def test_times_mean_utc(http) -> None:
 
 
 def split(columns: list[Any], data: Any) -> dict[str, Any]:
+    """Return a body in the form dataframe_split."""
     return {"dataframe_split": {"columns": columns, "data": data}}
 
 
 def without(name: str) -> dict[str, Any]:
+    """Return the row without one column."""
     return {key: value for key, value in ROW.items() if key != name}
 
 
@@ -181,24 +191,30 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "field", "message"), MALFORMED)
-def test_a_malformed_body_is_told_what_is_wrong(http, body, status, field, message) -> None:
-    """A body of another shape gets a 4xx whose message names the field and what is allowed."""
+def test_a_malformed_body_is_told_what_is_wrong(
+    http: httpx.Client, body: Any, status: int, field: Any, message: str
+) -> None:
+    """A body of another shape gets a 4xx; its message names the field and the allowed form."""
     reply = http.post(URL, json=body)
     assert (reply.status_code, reply.json()["field"]) == (status, field)
     assert message in reply.json()["error"]
 
 
 @pytest.mark.parametrize(("column", "value", "message"), WRONG_VALUES)
-def test_a_wrong_value_is_named_with_its_column_and_row(http, column, value, message) -> None:
-    """A value of another type than declared gets a 400 that names column, row, value and what is allowed."""
+def test_a_wrong_value_is_named_with_its_column_and_row(
+    http: httpx.Client, column: str, value: Any, message: str
+) -> None:
+    """A value of another type than declared gets a 400 with column, row, value and the allowed
+    type.
+    """
     reply = http.post(URL, json={"instances": [ROW, ROW | {column: value}, ROW]})
     assert reply.status_code == 400
     assert reply.json()["error"].startswith(message)
     assert (reply.json()["field"], reply.json()["row"]) == (column, 1)
 
 
-def test_every_input_but_the_event_time_may_be_null(http) -> None:
-    """A row that knows nothing but its time still gets a prediction; so does a whole number written as 3.0."""
+def test_every_input_but_the_event_time_may_be_null(http: httpx.Client) -> None:
+    """A row with a time alone still gets a prediction; so does a whole number written as 3.0."""
     nothing = dict.fromkeys(ROW) | {"picked_up_at": ROW["picked_up_at"]}
     reply = http.post(
         URL, json={"instances": [nothing, ROW | {"parcels": 3.0}, ROW | {"parcels": 3}]}
@@ -210,8 +226,8 @@ def test_every_input_but_the_event_time_may_be_null(http) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"inputs": NaN}', b"[" * 5000])
-def test_a_body_that_is_no_json_is_a_400(http, content) -> None:
-    """Text that is not JSON is refused as such."""
+def test_a_body_that_is_no_json_is_a_400(http: httpx.Client, content: bytes) -> None:
+    """Text other than JSON is refused as such."""
     reply = http.post(URL, content=content, headers={"content-type": "application/json"})
     assert reply.status_code == 400
     assert "not valid JSON" in reply.json()["error"]
@@ -226,7 +242,7 @@ def test_a_body_that_is_no_json_is_a_400(http, content) -> None:
         {"content-type": "application/json", "content-encoding": "gzip"},
     ],
 )
-def test_other_content_types_are_a_415(http, headers) -> None:
+def test_other_content_types_are_a_415(http: httpx.Client, headers: dict[str, str]) -> None:
     """Only plain JSON in UTF-8 is taken."""
     reply = http.post(URL, content=json.dumps({"inputs": [ROW]}).encode(), headers=headers)
     assert reply.status_code == 415
@@ -238,8 +254,8 @@ def test_other_content_types_are_a_415(http, headers) -> None:
     assert allowed.status_code == 200
 
 
-def test_too_many_rows_or_bytes_are_a_413(registry) -> None:
-    """Beyond its limits the server refuses, and says what the limits are; at them it answers."""
+def test_too_many_rows_or_bytes_are_a_413(registry: FolderRegistry) -> None:
+    """Beyond its limits the server refuses, and names the limits; at them it answers."""
     with serving(lambda: registry, limits=Limits(max_rows=3, max_bytes=2000)) as running:
         at = {"instances": [ROW] * 3}
         assert httpx.post(running.url + URL, json=at).status_code == 200
@@ -305,7 +321,7 @@ bodies = (
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_json_body_gives_a_5xx(http, body) -> None:
+def test_no_json_body_gives_a_5xx(http: httpx.Client, body: Any) -> None:
     """Whatever JSON comes, the answer is predictions or a 4xx with a message."""
     reply = http.post(
         URL, content=json.dumps(body).encode(), headers={"content-type": "application/json"}

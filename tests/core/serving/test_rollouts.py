@@ -1,4 +1,4 @@
-"""LiveRollouts in a real server over HTTP: who answers is what the flag file says, from the moment that it says so."""
+"""Rollouts in a real server over HTTP: the flag file decides the answering version at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 
 from airworthy.bundle import MODEL_FILE, ModelBundle
@@ -15,7 +16,7 @@ from airworthy.release.rollout_flags import clear_rollout, set_kill_switch, set_
 from airworthy.release.server_client import ServerClient, split_body
 from airworthy.serving.in_process_server import serving
 
-from ..waiting import eventually  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import INPUTS, FolderRegistry
 from .rollout_client import EXAMPLE, JSON, RolloutClient
 
@@ -24,6 +25,14 @@ FEW = KEYS[:200]
 
 
 def begin(flags: Path, step: Any, challenger: str = "2", champion: str = "1") -> None:
+    """Write a rollout of the model ``eta`` into the flag file.
+
+    Args:
+        flags: The flag file.
+        step: The step.
+        challenger: Its version.
+        champion: Its version.
+    """
     set_rollout(flags, "eta", champion=champion, challenger=challenger, step=step, run_id="run-1")
 
 
@@ -35,13 +44,16 @@ def edit(flags: Path, change: Any) -> None:
 
 
 def share(versions: dict[str, str], version: str = "2") -> float:
-    return sum(found == version for found in versions.values()) / len(versions)
+    """Return the share of answers by a version."""
+    return sum(result == version for result in versions.values()) / len(versions)
 
 
 def test_the_canary_has_the_share_that_the_flag_says_and_keys_stay_where_they_are(
     rolling: RolloutClient, flags: Path
 ) -> None:
-    """Over 20,000 keys the share is within a percentage point; keys change their version only as it grows."""
+    """Over 20,000 keys the share is within a percentage point; keys change their version only as it
+    grows.
+    """
     begin(flags, 10)
     rolling.wait_for_step(10)
     first = rolling.ask_all(KEYS)
@@ -56,25 +68,27 @@ def test_the_canary_has_the_share_that_the_flag_says_and_keys_stay_where_they_ar
         key for key, version in grown.items() if version == "2"
     }
     assert 0.4 < share(grown) < 0.6
-    told = rolling.rollout()["arms"]
-    assert told["challenger"]["requests"] + told["champion"]["requests"] == len(grown)
-    assert told["challenger"]["requests"] == sum(version == "2" for version in grown.values())
+    described = rolling.rollout()["arms"]
+    assert described["challenger"]["requests"] + described["champion"]["requests"] == len(grown)
+    assert described["challenger"]["requests"] == sum(version == "2" for version in grown.values())
 
 
-def test_without_a_key_the_question_decides(rolling: RolloutClient, flags: Path, rows) -> None:
+def test_without_a_key_the_question_decides(
+    rolling: RolloutClient, flags: Path, rows: pl.DataFrame
+) -> None:
     """The same body gets the same version each time, different bodies are spread over both."""
     begin(flags, 50)
     rolling.wait_for_step(50)
-    bodies = [split_body(rows[place]) for place in range(rows.height)]
+    bodies = [split_body(rows[index]) for index in range(rows.height)]
     first = [rolling.ask(body=body)["version"] for body in bodies]
     assert set(first) == {"1", "2"}
     assert [rolling.ask(body=body)["version"] for body in bodies] == first
 
 
 def test_no_answer_mixes_versions(
-    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows
+    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
 ) -> None:
-    """What an answer says of its version is true of every prediction in it."""
+    """An answer's version is true of every prediction in it."""
     begin(flags, 50)
     rolling.wait_for_step(50)
     expected = {
@@ -87,33 +101,35 @@ def test_no_answer_mixes_versions(
 
 
 def test_a_hand_edit_takes_effect(rolling: RolloutClient, flags: Path) -> None:
-    """A share that is changed in an editor is the share; counting goes on, for the step is the same."""
+    """A share changed in an editor is the share; counting goes on, for the step is the same."""
     begin(flags, 1)
     rolling.wait_for_step(1)
     before = rolling.ask_all(FEW)
     assert share(before) < 0.1
 
-    def all_of_it(found: dict[str, Any]) -> None:
-        found["eta.rollout"]["targeting"]["fractional"] = [["challenger", 100], ["champion", 0]]
+    def all_of_it(result: dict[str, Any]) -> None:
+        result["eta.rollout"]["targeting"]["fractional"] = [["challenger", 100], ["champion", 0]]
 
     edit(flags, all_of_it)
     eventually("the challenger answers everybody", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
-    told = rolling.rollout()
-    assert told["step"] == 1
-    assert told["arms"]["champion"]["requests"] >= sum(
+    described = rolling.rollout()
+    assert described["step"] == 1
+    assert described["arms"]["champion"]["requests"] >= sum(
         version == "1" for version in before.values()
     )
-    assert told["arms"]["challenger"]["requests"] >= 20
+    assert described["arms"]["challenger"]["requests"] >= 20
 
 
 def test_the_kill_switch_sends_everything_to_the_champion(
     rolling: RolloutClient, flags: Path
 ) -> None:
-    """Thrown by a hand edit, it wins over the rollout's flag; taken back, the canary goes on with the same keys."""
+    """Thrown by a hand edit, it wins over the rollout's flag; taken back, the canary goes on with
+    the same keys.
+    """
     begin(flags, 50)
     rolling.wait_for_step(50)
     before = rolling.ask_all(FEW)
-    edit(flags, lambda found: found["eta.kill_switch"].update(defaultVariant="on"))
+    edit(flags, lambda result: result["eta.kill_switch"].update(defaultVariant="on"))
     eventually("the kill switch is on", lambda: rolling.rollout()["kill_switch"])
     assert set(rolling.ask_all(FEW).values()) == {"1"}
     assert 'airworthy_kill_switch{model="eta"} 1.0' in rolling.metrics()
@@ -123,58 +139,69 @@ def test_the_kill_switch_sends_everything_to_the_champion(
 
 
 def test_a_shadow_answers_nobody_and_is_counted(
-    rolling: RolloutClient, flags: Path, own_registry, rows
+    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
 ) -> None:
-    """In the shadow step all answers are the champion's; the challenger's are only in its arm's figures."""
+    """In the shadow step all answers are the champion's; the challenger's are only in its arm's
+    figures.
+    """
     begin(flags, "shadow")
     rolling.wait_for_step("shadow")
     assert set(rolling.ask_all(FEW, split_body(rows)).values()) == {"1"}
-    asked = len(FEW)
+    requested = len(FEW)
     shadow = eventually(
-        "all shadows", lambda: (arm := rolling.arm("challenger"))["requests"] == asked and arm
+        "all shadows", lambda: (arm := rolling.arm("challenger"))["requests"] == requested and arm
     )
-    assert (shadow["version"], shadow["errors"], shadow["rows"]) == ("2", 0, asked * rows.height)
+    assert (shadow["version"], shadow["errors"], shadow["rows"]) == (
+        "2",
+        0,
+        requested * rows.height,
+    )
     assert 0 < shadow["p50_ms"] <= shadow["p99_ms"]
     assert set(map(np.float32, shadow["predictions"])) == set(
         ModelBundle.load(*own_registry.bundle("eta", "2")).predict(rows)
     )
     champion = rolling.arm("champion")
-    assert (champion["version"], champion["requests"], champion["errors"]) == ("1", asked, 0)
+    assert (champion["version"], champion["requests"], champion["errors"]) == ("1", requested, 0)
     assert set(map(np.float32, champion["predictions"])) == set(
         ModelBundle.load(*own_registry.bundle("eta", "1")).predict(rows)
     )
     text = rolling.metrics()
     assert (
-        f'airworthy_requests_total{{arm="shadow",model="eta",status="200",version="2"}} {float(asked)}'
+        f'airworthy_requests_total{{arm="shadow",model="eta",status="200",version="2"}} {float(requested)}'
         in text
     )
     assert (
-        f'airworthy_requests_total{{arm="champion",model="eta",status="200",version="1"}} {float(asked)}'
+        f'airworthy_requests_total{{arm="champion",model="eta",status="200",version="1"}} {float(requested)}'
         in text
     )
     set_kill_switch(flags, "eta", True)
     eventually("the kill switch is on", lambda: rolling.rollout()["kill_switch"])
     rolling.ask_all(FEW)
-    assert rolling.arm("challenger")["requests"] == asked
+    assert rolling.arm("challenger")["requests"] == requested
 
 
 def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) -> None:
-    """What is judged in a step is what happened in it."""
+    """A step is evaluated on its own requests."""
     begin(flags, "shadow")
     rolling.wait_for_step("shadow")
     rolling.ask_all(FEW)
     eventually("all shadows", lambda: rolling.arm("challenger")["requests"] == len(FEW))
     begin(flags, 10)
     rolling.wait_for_step(10)
-    told = rolling.rollout()
-    assert (told["champion"], told["challenger"], told["step"], told["kill_switch"]) == (
+    described = rolling.rollout()
+    assert (
+        described["champion"],
+        described["challenger"],
+        described["step"],
+        described["kill_switch"],
+    ) == (
         "1",
         "2",
         10,
         False,
     )
     for arm, version in (("champion", "1"), ("challenger", "2")):
-        assert told["arms"][arm] == {
+        assert described["arms"][arm] == {
             "version": version,
             "requests": 0,
             "errors": 0,
@@ -195,15 +222,19 @@ def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) 
 def test_cleared_flags_end_it_and_unload_the_challenger(
     rolling: RolloutClient, flags: Path
 ) -> None:
-    """Without flags the champion answers everything, and what was loaded for them is let go of."""
+    """Without flags the champion answers everything, and the challenger is unloaded."""
     begin(flags, 50)
     rolling.wait_for_step(50)
     clear_rollout(flags, "eta")
     rolling.wait_for_step(None)
     assert set(rolling.ask_all(FEW).values()) == {"1"}
     eventually("version 2 is unloaded", lambda: rolling.candidates() == [])
-    told = rolling.rollout()
-    assert (told["since"], told["arms"]["challenger"], told["arms"]["champion"]["version"]) == (
+    described = rolling.rollout()
+    assert (
+        described["since"],
+        described["arms"]["challenger"],
+        described["arms"]["champion"]["version"],
+    ) == (
         None,
         None,
         "1",
@@ -213,8 +244,8 @@ def test_cleared_flags_end_it_and_unload_the_challenger(
 
 BROKEN = {
     "cut off": lambda text: text[: len(text) // 2],
-    "empty": lambda text: "",
-    "another kind of file": lambda text: "[1, 2, 3]",
+    "empty": lambda _: "",
+    "another kind of file": lambda _: "[1, 2, 3]",
     "a misspelt variant": lambda text: text.replace('"challenger",\n', '"chalenger",\n'),
     "a state that flagd does not know": lambda text: text.replace('"ENABLED"', '"ON"'),
     "no version": lambda text: text.replace('"challenger": "2"', '"challenger": null'),
@@ -223,9 +254,9 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_flag_file_keeps_the_last_good_flags(
-    rolling: RolloutClient, flags: Path, caplog, broken
+    rolling: RolloutClient, flags: Path, caplog: pytest.LogCaptureFixture, broken: Any
 ) -> None:
-    """Nothing of the traffic changes; the log and the metrics say what is wrong; corrected, the file holds again."""
+    """The traffic does not change; log and metrics name the fault; corrected, the file holds again."""
     begin(flags, 50)
     rolling.wait_for_step(50)
     before = rolling.ask_all(FEW)
@@ -248,7 +279,7 @@ def test_a_broken_flag_file_keeps_the_last_good_flags(
 def test_one_models_broken_flag_holds_up_no_other(
     own_registry: FolderRegistry, flags: Path
 ) -> None:
-    """A wrong flag of one model is that model's matter: another one's rollout can be ended meanwhile."""
+    """A wrong flag of one model concerns this model alone: another rollout can be ended meanwhile."""
     own_registry.add("late", "1", "binary")
     own_registry.promote("late", "1")
     begin(flags, 50)
@@ -258,7 +289,7 @@ def test_one_models_broken_flag_holds_up_no_other(
         RolloutClient(running) as client,
     ):
         client.wait_for_step(50)
-        edit(flags, lambda found: found["late.rollout"].update(state="ON"))
+        edit(flags, lambda result: result["late.rollout"].update(state="ON"))
         clear_rollout(flags, "eta")
         client.wait_for_step(None)
         assert client.get("/models/late/rollout").json()["step"] == 10
@@ -282,24 +313,26 @@ def test_a_file_that_is_put_back_counts_though_it_is_older(
 def test_a_server_that_starts_in_the_middle_of_a_canary_goes_on_with_it(
     own_registry: FolderRegistry, flags: Path
 ) -> None:
-    """Once it is ready, each key gets the version that it had before: the challenger was loaded first."""
+    """Once it is ready, each key gets the same version as before: the challenger was loaded first."""
     begin(flags, 50)
-    found = []
+    result = []
     for _ in range(2):
         with (
             serving(lambda: own_registry, flags_file=flags) as running,
             RolloutClient(running) as client,
         ):
             assert client.candidates() == ["2"]
-            found.append(client.ask_all(FEW))
-    assert found[0] == found[1]
-    assert set(found[0].values()) == {"1", "2"}
+            result.append(client.ask_all(FEW))
+    assert result[0] == result[1]
+    assert set(result[0].values()) == {"1", "2"}
 
 
 def test_when_the_challenger_fails_the_champion_answers(
     own_registry: FolderRegistry, flags: Path
 ) -> None:
-    """A challenger that cannot answer costs nobody an answer; it is counted as its error, and not for the champion."""
+    """A failing challenger costs nobody an answer; the error is the challenger's, not the
+    champion's.
+    """
     own_registry.add("eta", "4", inputs=INPUTS | {"weight": "float"})
     begin(flags, 50, challenger="4")
     with (
@@ -329,9 +362,11 @@ def test_when_the_challenger_fails_the_champion_answers(
 
 @pytest.mark.parametrize("step", ["shadow", 50])
 def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
-    own_registry: FolderRegistry, flags: Path, step
+    own_registry: FolderRegistry, flags: Path, step: Any
 ) -> None:
-    """Tampered files are never run: the champion answers, each such request counts against the challenger."""
+    """Tampered files are never run: the champion answers, each such request counts against the
+    challenger.
+    """
     path = own_registry.bundle("eta", "2")[0] / MODEL_FILE
     path.write_bytes(path.read_bytes() + b" ")
     begin(flags, step)
@@ -349,14 +384,18 @@ def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
 def test_a_new_champion_ends_a_rollout_that_was_against_another(
     rolling: RolloutClient, flags: Path
 ) -> None:
-    """Flags that name a former champion send nothing to any old version, not even when that champion comes back."""
+    """Flags with a former champion send nothing to any old version, not even after its return."""
     begin(flags, 50)
     rolling.wait_for_step(50)
     with ServerClient(rolling.server.url, rolling.server.token) as administration:
         administration.swap("eta", "3")
         assert set(rolling.ask_all(FEW).values()) == {"3"}
-        told = rolling.rollout()
-        assert (told["champion"], told["challenger"], told["step"]) == ("3", None, None)
+        described = rolling.rollout()
+        assert (described["champion"], described["challenger"], described["step"]) == (
+            "3",
+            None,
+            None,
+        )
         administration.swap("eta", "1")
         set_kill_switch(flags, "other", True)
         eventually(
@@ -372,7 +411,9 @@ def test_a_new_champion_ends_a_rollout_that_was_against_another(
 def test_the_last_step_fails_nobody_and_leaves_the_challenger_as_champion(
     rolling: RolloutClient, flags: Path
 ) -> None:
-    """The challenger becomes champion while half of the traffic is on it: from then on it has all of it."""
+    """The challenger becomes champion while half of the traffic is on it: from then on it has all
+    of it.
+    """
     begin(flags, 50)
     rolling.wait_for_step(50)
     with ServerClient(rolling.server.url, rolling.server.token) as administration:
@@ -385,17 +426,22 @@ def test_the_last_step_fails_nobody_and_leaves_the_challenger_as_champion(
 
 
 def test_without_flags_nothing_is_counted(rolling: RolloutClient) -> None:
-    """A model that no flag names is answered by its champion, and says that there is no rollout."""
+    """A model without flags is answered by its champion, and has no rollout."""
     assert rolling.ask("anybody")["version"] == "1"
-    told = rolling.rollout()
-    assert (told["champion"], told["challenger"], told["step"], told["since"]) == (
+    described = rolling.rollout()
+    assert (
+        described["champion"],
+        described["challenger"],
+        described["step"],
+        described["since"],
+    ) == (
         "1",
         None,
         None,
         None,
     )
-    assert told["kill_switch"] is False
-    assert (told["arms"]["champion"]["requests"], told["arms"]["challenger"]) == (0, None)
+    assert described["kill_switch"] is False
+    assert (described["arms"]["champion"]["requests"], described["arms"]["challenger"]) == (0, None)
     assert httpx.get(f"{rolling.server.url}/models/nope/rollout").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""What the server tells about itself, and how it follows the registry."""
+"""The server describes itself, and follows the registry."""
 
 from __future__ import annotations
 
@@ -21,32 +21,39 @@ from airworthy.serving.app import create_app
 from airworthy.serving.direct_predictor import DirectPredictor
 from airworthy.serving.in_process_server import serving
 from airworthy.serving.single_row_encoder import SingleRowEncoder
+from airworthy.spec.fields import ColumnType
+
+from .conftest import FolderRegistry
 
 JSON = {"content-type": "application/json"}
-INPUTS = {
+INPUTS: dict[str, ColumnType] = {
     "picked_up_at": "datetime", "distance_km": "float", "parcels": "int", "city": "category", "express": "bool",
     "note": "string",
 }  # fmt: skip
 
 
-def test_a_model_describes_itself_and_its_example_can_be_posted(http, registry) -> None:
-    """Version, digest, since (UTC), task, inputs and classes are those registered; the linked example is accepted."""
-    told = http.get("/models/status").json()
-    assert (told["version"], told["digest"]) == ("1", registry.bundle("status", "1")[1])
-    assert (told["task"], told["classes"]) == ("multiclass", ["early", "late", "on_time"])
-    assert told["inputs"]["picked_up_at"] == "datetime"
-    since = datetime.fromisoformat(told["since"])
+def test_a_model_describes_itself_and_its_example_can_be_posted(
+    http: httpx.Client, registry: FolderRegistry
+) -> None:
+    """Version, digest, since (UTC), task, inputs and classes are those registered; the linked
+    example is accepted.
+    """
+    described = http.get("/models/status").json()
+    assert (described["version"], described["digest"]) == ("1", registry.bundle("status", "1")[1])
+    assert (described["task"], described["classes"]) == ("multiclass", ["early", "late", "on_time"])
+    assert described["inputs"]["picked_up_at"] == "datetime"
+    since = datetime.fromisoformat(described["since"])
     assert since.utcoffset() == datetime.now(UTC).utcoffset()
-    example = http.get(told["example"])
+    example = http.get(described["example"])
     reply = http.post("/models/status/invocations", content=example.content, headers=JSON)
     assert reply.status_code == 200
     assert len(reply.json()["predictions"][0]) == 3
 
 
-def test_models_are_listed(http) -> None:
+def test_models_are_listed(http: httpx.Client) -> None:
     """Every model with a champion is listed with its version."""
     listed = http.get("/models").json()["models"]
-    assert {name: told["version"] for name, told in listed.items()} == {
+    assert {name: described["version"] for name, described in listed.items()} == {
         "eta": "1",
         "late": "1",
         "status": "1",
@@ -56,8 +63,8 @@ def test_models_are_listed(http) -> None:
 @pytest.mark.parametrize(
     "path", ["/models/nope", "/models/nope/example", "/models/nope/invocations"]
 )
-def test_an_unknown_model_is_a_404_that_names_the_others(http, path) -> None:
-    """A misspelt model's reply lists those that there are."""
+def test_an_unknown_model_is_a_404_that_names_the_others(http: httpx.Client, path: str) -> None:
+    """A misspelt model's reply lists the present ones."""
     method = "POST" if path.endswith("invocations") else "GET"
     for _ in range(2):
         reply = http.request(method, path, headers=JSON)
@@ -66,20 +73,22 @@ def test_an_unknown_model_is_a_404_that_names_the_others(http, path) -> None:
         assert {"eta", "late", "status"} <= set(reply.json()["allowed"].split(", "))
 
 
-def test_a_model_without_a_champion_says_what_to_do(http) -> None:
-    """A registered model that nothing was released of is a 503 with the next command."""
+def test_a_model_without_a_champion_says_what_to_do(http: httpx.Client) -> None:
+    """A registered model without a release is a 503 with the next command."""
     reply = http.get("/models/unreleased")
     assert reply.status_code == 503
     assert reply.json()["next_step"].endswith("airworthy run unreleased")
 
 
-def test_a_path_that_is_not_there_is_a_404_in_json(http) -> None:
+def test_a_path_that_is_not_there_is_a_404_in_json(http: httpx.Client) -> None:
     """Errors are JSON with a message everywhere, also for a wrong method."""
     assert http.get("/nope").json()["error"] == "Not Found"
     assert http.delete("/models").status_code == 405
 
 
-def test_metrics_count_requests_rows_and_versions(own_registry, rows) -> None:
+def test_metrics_count_requests_rows_and_versions(
+    own_registry: FolderRegistry, rows: pl.DataFrame
+) -> None:
     """Prometheus sees requests by status, rows, latency, loaded versions and swaps."""
     with serving(lambda: own_registry) as running:
         url = f"{running.url}/models/eta/invocations"
@@ -102,8 +111,10 @@ def test_metrics_count_requests_rows_and_versions(own_registry, rows) -> None:
     assert 'role="champion",version="1"' not in text
 
 
-def test_a_first_release_is_served_without_a_restart(own_registry, rows) -> None:
-    """A model that gets its first champion after the start is found when it is asked for."""
+def test_a_first_release_is_served_without_a_restart(
+    own_registry: FolderRegistry, rows: pl.DataFrame
+) -> None:
+    """A model with its first champion after the start is found at its first request."""
     own_registry.add("new", "1")
     with serving(lambda: own_registry) as running:
         assert httpx.get(f"{running.url}/health/ready").json()["models"] == ["eta"]
@@ -114,19 +125,19 @@ def test_a_first_release_is_served_without_a_restart(own_registry, rows) -> None
         assert (reply.status_code, reply.json()["version"]) == (200, "1")
 
 
-def test_the_server_lives_before_its_registry_is_there(own_registry) -> None:
-    """A registry that comes up late delays readiness, not liveness, and is taken as soon as it answers."""
-    asked, there, ready = threading.Event(), threading.Event(), threading.Event()
+def test_the_server_lives_before_its_registry_is_there(own_registry: FolderRegistry) -> None:
+    """A late registry delays readiness, not liveness, and is used at its first answer."""
+    requested, there, ready = threading.Event(), threading.Event(), threading.Event()
 
     def open_late() -> Any:
-        if not asked.is_set():
-            asked.set()
+        if not requested.is_set():
+            requested.set()
             raise ConnectionError("not yet")
         assert there.wait(30)
         return own_registry
 
     with TestClient(create_app(open_late, lambda: None, on_ready=ready.set)) as client:
-        assert asked.wait(30)
+        assert requested.wait(30)
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
         there.set()
@@ -139,10 +150,12 @@ def test_the_server_lives_before_its_registry_is_there(own_registry) -> None:
 
 
 @pytest.mark.parametrize("model", ["eta", "late", "status"])
-def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) -> None:
-    """The server's short way to XGBoost gives the very same numbers, and refuses what would be read wrongly."""
+def test_direct_predictions_are_those_of_inplace_predict(
+    registry: FolderRegistry, rows: pl.DataFrame, model: str
+) -> None:
+    """The direct call of XGBoost gives the very same numbers, and refuses misreadable arrays."""
     bundle = ModelBundle.load(*registry.bundle(model, "1"))
-    matrix = bundle.features.matrix(rows)
+    matrix: Any = bundle.features.matrix(rows)
     predictor = DirectPredictor(bundle.booster)
     for part in (matrix, matrix[:1], matrix[5:9]):
         assert np.array_equal(
@@ -168,11 +181,13 @@ def test_direct_predictions_are_those_of_inplace_predict(registry, rows, model) 
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_one_row_has_the_features_that_training_would_give_it(registry, row) -> None:
-    """The short way for a single row gives bit for bit what the feature expressions give in a batch."""
+def test_one_row_has_the_features_that_training_would_give_it(
+    registry: FolderRegistry, row: dict[str, Any]
+) -> None:
+    """The encoder of a single row equals the feature expressions in a batch bit for bit."""
     features = ModelBundle.load(*registry.bundle("eta", "1")).features
     schema = polars_schema(INPUTS)
     expected = features.matrix(pl.from_dicts([row] * 3, schema=schema))[:1]
-    found = SingleRowEncoder(features, schema).matrix(row)
-    assert found.dtype == np.float32
-    assert np.array_equal(found, expected, equal_nan=True)
+    encoded = SingleRowEncoder(features, schema).matrix(row)
+    assert encoded.dtype == np.float32
+    assert np.array_equal(encoded, expected, equal_nan=True)

@@ -5,24 +5,35 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 
 from airworthy.bundle import FEATURES_FILE, MODEL_FILE, ModelBundle
 from airworthy.errors import TerminalError, TransientError
 from airworthy.release.server_client import ServerClient, split_body
-from airworthy.serving.admin_token import ensure_token, token_in
-from airworthy.serving.in_process_server import serving
+from airworthy.serving.admin_token import ensure_token, token_reader
+from airworthy.serving.in_process_server import RunningServer, serving
+
+from .conftest import FolderRegistry
 
 JSON = {"content-type": "application/json"}
 
 
 class Callers:
-    """Threads that ask for predictions without a pause, each answer kept."""
+    """Threads that request predictions without a pause; each answer is kept."""
 
     def __init__(self, url: str, bodies: list[bytes], count: int = 4) -> None:
+        """Start the clients.
+
+        Args:
+            url: The address.
+            bodies: The requests, used in turn.
+            count: How many threads.
+        """
         self.answers: list[tuple[int, str, float, int]] = []
         self.failures: list[Exception] = []
         self._stop = threading.Event()
@@ -37,7 +48,7 @@ class Callers:
             thread.start()
         return self
 
-    def __exit__(self, *exit: object) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop, after the answers to the requests under way."""
         self._stop.set()
         for thread in self._threads:
@@ -46,31 +57,34 @@ class Callers:
     def wait_for_more(self, number: int) -> None:
         """Return once this many further answers have come."""
         with self._enough:
-            wanted = len(self.answers) + number
+            bearer = len(self.answers) + number
             assert self._enough.wait_for(
-                lambda: len(self.answers) >= wanted or self.failures, timeout=60
+                lambda: len(self.answers) >= bearer or self.failures, timeout=60
             )
 
     def _call(self, url: str, bodies: list[bytes]) -> None:
         with httpx.Client(timeout=30) as client:
-            place = 0
+            index = 0
             while not self._stop.is_set():
-                place = (place + 1) % len(bodies)
+                index = (index + 1) % len(bodies)
                 try:
-                    reply = client.post(url, content=bodies[place], headers=JSON).json()
-                    answer = (200, reply["version"], reply["predictions"][0], place)
+                    reply = client.post(url, content=bodies[index], headers=JSON).json()
+                    answer = (200, reply["version"], reply["predictions"][0], index)
                 except Exception as error:
                     self.failures.append(error)
-                    answer = (0, "", 0.0, place)
+                    answer = (0, "", 0.0, index)
                 with self._enough:
                     self.answers.append(answer)
                     self._enough.notify_all()
 
 
 def test_swaps_under_load_drop_nothing_and_mix_nothing(
-    own_registry, own_server, client, rows
+    own_registry: FolderRegistry,
+    own_server: RunningServer,
+    client: ServerClient,
+    rows: pl.DataFrame,
 ) -> None:
-    """While production swaps back and forth, every request is answered, and by the version that it names."""
+    """While the champion changes back and forth, every request is answered by the named version."""
     bodies = [split_body(rows[n : n + 1]) for n in range(rows.height)]
     expected = {
         v: ModelBundle.load(*own_registry.bundle("eta", v)).predict(rows) for v in ("1", "2")
@@ -82,14 +96,17 @@ def test_swaps_under_load_drop_nothing_and_mix_nothing(
         callers.wait_for_more(40)
     assert callers.failures == []
     assert {version for _, version, _, _ in callers.answers} == {"1", "2"}
-    for _, version, prediction, place in callers.answers:
-        assert np.float32(prediction) == expected[version][place]
+    for _, version, prediction, index in callers.answers:
+        assert np.float32(prediction) == expected[version][index]
 
 
 def test_a_candidate_takes_no_traffic_until_it_is_swapped_in(
-    own_registry, client, rows, own_server
+    own_registry: FolderRegistry,
+    client: ServerClient,
+    rows: pl.DataFrame,
+    own_server: RunningServer,
 ) -> None:
-    """A loaded candidate can be scored, champion answers stay the champion's; swap and unload do what they say."""
+    """A loaded candidate can be scored, the champion's answers stay; swap and unload do their work."""
     public = f"{own_server.url}/models/eta/invocations"
     client.load_candidate("eta", "2")
     scored = client.predict_version("eta", "2", rows, chunk_rows=7)
@@ -111,8 +128,10 @@ def test_a_candidate_takes_no_traffic_until_it_is_swapped_in(
         client.predict_version("eta", "1", rows)
 
 
-def test_latency_is_measured_request_by_request(client, rows) -> None:
-    """The parity check gets p50 and p99 in milliseconds of as many single-row requests as it asked for."""
+def test_latency_is_measured_request_by_request(client: ServerClient, rows: pl.DataFrame) -> None:
+    """The parity check gets p50 and p99 in milliseconds of as many single-row requests as it asked
+    for.
+    """
     latency = client.measure_latency("eta", "1", rows, requests=50)
     assert latency.requests == 50
     assert 0.0 < latency.p50_ms <= latency.p99_ms < 5000.0
@@ -120,9 +139,13 @@ def test_latency_is_measured_request_by_request(client, rows) -> None:
 
 @pytest.mark.parametrize("file", [MODEL_FILE, FEATURES_FILE])
 def test_tampered_files_are_refused_and_the_champion_keeps_serving(
-    own_registry, own_server, client, rows, file
+    own_registry: FolderRegistry,
+    own_server: RunningServer,
+    client: ServerClient,
+    rows: pl.DataFrame,
+    file: str,
 ) -> None:
-    """A version whose files changed since registration is never loaded, and never run."""
+    """A version with files changed since registration is never loaded, and never run."""
     witness = own_registry.root / "witness"
     path = own_registry.bundle("eta", "2")[0] / file
     path.write_bytes(path.read_bytes() + f"\nopen({str(witness)!r}, 'w')\n".encode())
@@ -138,8 +161,10 @@ def test_tampered_files_are_refused_and_the_champion_keeps_serving(
     assert (reply.status_code, reply.json()["version"]) == (200, "1")
 
 
-def test_missing_files_and_unknown_versions_are_a_409(own_registry, client) -> None:
-    """What cannot be loaded is said so, with the reason, and is no server error."""
+def test_missing_files_and_unknown_versions_are_a_409(
+    own_registry: FolderRegistry, client: ServerClient
+) -> None:
+    """An unloadable version is reported with the reason, and is no server error."""
     (own_registry.bundle("eta", "2")[0] / MODEL_FILE).unlink()
     with pytest.raises(
         TerminalError, match="409: eta: the model files of version 2 cannot be read"
@@ -149,8 +174,10 @@ def test_missing_files_and_unknown_versions_are_a_409(own_registry, client) -> N
         client.swap("eta", "77")
 
 
-def test_a_tampered_champion_stops_no_other_model(own_registry, rows) -> None:
-    """At start, a champion that cannot be loaded is reported, and every other model is served."""
+def test_a_tampered_champion_stops_no_other_model(
+    own_registry: FolderRegistry, rows: pl.DataFrame
+) -> None:
+    """At start, an unloadable champion is reported, and every other model is served."""
     own_registry.add("late", "1", "binary")
     own_registry.promote("late", "1")
     with (own_registry.bundle("eta", "1")[0] / FEATURES_FILE).open("a") as stream:
@@ -170,7 +197,7 @@ def test_a_tampered_champion_stops_no_other_model(own_registry, rows) -> None:
         assert served.status_code == 200
 
 
-ADMINISTRATION = [
+ADMINISTRATION: list[tuple[str, str, dict[str, Any] | None]] = [
     ("PUT", "/models/eta/versions/2", None),
     ("DELETE", "/models/eta/versions/2", None),
     ("PUT", "/models/eta/champion", {"version": "2"}),
@@ -180,24 +207,32 @@ ADMINISTRATION = [
 
 @pytest.mark.parametrize(("method", "path", "body"), ADMINISTRATION)
 def test_administration_asks_for_the_token(
-    own_registry, own_server, tmp_path: Path, method, path, body
+    own_registry: FolderRegistry,
+    own_server: RunningServer,
+    tmp_path: Path,
+    method: str,
+    path: str,
+    body: Any,
 ) -> None:
-    """No token 401, a wrong one 403, and a server without a token 403 whatever is sent; nothing is changed."""
-    for headers, status in (
+    """No token 401, a wrong one 403, and a server without a token 403 whatever is sent; nothing is
+    changed.
+    """
+    cases: tuple[tuple[dict[str, str], int], ...] = (
         ({}, 401),
         ({"authorization": "Basic x"}, 401),
         ({"authorization": "Bearer é"}, 403),
-    ):
-        raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    )
+    for headers, status in cases:
+        raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
         assert (
             httpx.request(method, own_server.url + path, json=body, headers=raw).status_code
             == status
         )
     file = tmp_path / "token"
-    with serving(lambda: own_registry, read_token=token_in(file)) as closed:
-        wanted = {"authorization": "Bearer None"}
+    with serving(lambda: own_registry, read_token=token_reader(file)) as closed:
+        bearer = {"authorization": "Bearer None"}
         assert (
-            httpx.request(method, closed.url + path, json=body, headers=wanted).status_code == 403
+            httpx.request(method, closed.url + path, json=body, headers=bearer).status_code == 403
         )
         token = ensure_token(file)
         opened = httpx.request(
@@ -209,7 +244,9 @@ def test_administration_asks_for_the_token(
     assert json.loads(httpx.get(f"{own_server.url}/models/eta").content)["version"] == "1"
 
 
-def test_a_server_that_is_away_is_a_transient_error(own_registry, rows) -> None:
+def test_a_server_that_is_away_is_a_transient_error(
+    own_registry: FolderRegistry, rows: pl.DataFrame
+) -> None:
     """No connection may pass, so it is retried; and is_up says whether there is one."""
     with (
         serving(lambda: own_registry) as running,

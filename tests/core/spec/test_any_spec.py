@@ -1,4 +1,4 @@
-"""Property: whatever is done to a spec, it is either good or refused with faults that name a key."""
+"""Property: any changed spec is either good or refused with faults that name a key."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         if isinstance(value, list)
         else ()
     )
-    return [place for key, item in inside for place in ((*path, key), *_places(item, (*path, key)))]
+    return [
+        path_inside
+        for key, item in inside
+        for path_inside in ((*path, key), *_places(item, (*path, key)))
+    ]
 
 
 @st.composite
@@ -79,7 +83,7 @@ def mutated_specs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _faults(path: Path) -> list[Fault]:
-    """Return what is wrong; a spec that is refused has at least one fault, each with all its parts."""
+    """Return the faults; a refused spec has at least one fault, each with all its parts."""
     try:
         load_spec(path)
     except SpecError as error:
@@ -91,8 +95,12 @@ def _faults(path: Path) -> list[Fault]:
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(spec=mutated_specs())
-def test_a_changed_spec_is_good_or_has_faults_with_a_key(tmp_path: Path, spec: dict[str, Any]):
-    """Any change to a valid spec ends in a `ModelSpec` or in a `SpecError` whose every fault names a key."""
+def test_a_changed_spec_is_good_or_has_faults_with_a_key(
+    tmp_path: Path, spec: dict[str, Any]
+) -> None:
+    """Any change to a valid spec ends in a `ModelSpec`, or in a `SpecError` with a key in every
+    fault.
+    """
     path = tmp_path / "changed.yaml"
     path.write_text(yaml.safe_dump(spec, allow_unicode=False), encoding="utf-8")
     assert all(fault.key and fault.problem and fault.allowed for fault in _faults(path))
@@ -105,8 +113,10 @@ def test_a_changed_spec_is_good_or_has_faults_with_a_key(tmp_path: Path, spec: d
     content=st.binary(max_size=400)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
 )
-def test_any_bytes_are_good_or_have_faults(tmp_path: Path, content: bytes):
-    """Any bytes in a spec's file end in a `ModelSpec` or in a `SpecError`, never in another exception."""
+def test_any_bytes_are_good_or_have_faults(tmp_path: Path, content: bytes) -> None:
+    """Any bytes in a spec's file end in a `ModelSpec` or in a `SpecError`, never in another
+    exception.
+    """
     path = tmp_path / "any.yaml"
     path.write_bytes(content)
     assert all(fault.problem and fault.allowed for fault in _faults(path))
@@ -118,7 +128,7 @@ def test_any_bytes_are_good_or_have_faults(tmp_path: Path, content: bytes):
 @given(
     cut=st.integers(0, 700), inserted=st.text(alphabet="[]{}:,-&*!|>'\"%@`#?\t\n <x1", max_size=6)
 )
-def test_any_typo_is_good_or_has_faults(tmp_path: Path, cut: int, inserted: str):
+def test_any_typo_is_good_or_has_faults(tmp_path: Path, cut: int, inserted: str) -> None:
     """Any few characters typed anywhere into a valid spec end in a `ModelSpec` or in a `SpecError`."""
     text = Path(__file__).with_name("valid.yaml").read_text(encoding="utf-8")
     path = tmp_path / "typo.yaml"

@@ -7,44 +7,46 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.core.spec.broken_specs import BROKEN
+from tests.core.spec.broken_spec_table import BROKEN
 from typer.testing import CliRunner
 
-from airworthy.checks.check_spec import check_spec, specs_in
+from airworthy.checks.check_spec import check_spec, spec_files
 from airworthy.cli.main import app
 
 FOLDER = Path(__file__).with_name("broken")
 
 
-def test_every_broken_spec_is_in_the_table():
-    """No broken spec can be added without saying what its author must be told, and there are plenty of kinds."""
+def test_every_broken_spec_is_in_the_table() -> None:
+    """No broken spec is without its expected fault, and there are plenty of kinds."""
     assert {path.name for path in FOLDER.iterdir()} == set(BROKEN)
     assert len(BROKEN) >= 24
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_check_names_the_key_what_was_received_and_what_is_allowed(name: str):
+def test_check_names_the_key_what_was_received_and_what_is_allowed(name: str) -> None:
     """`airworthy check` on one broken spec prints exactly its one fault and exits 1."""
     result = CliRunner().invoke(app, ["check", str(FOLDER / name)])
 
-    told = BROKEN[name]
+    expected = BROKEN[name]
     assert result.exit_code == 1
     assert "Traceback" not in result.output
     where, received, allowed, summary = result.stderr.strip().splitlines()
     file, _, problem = where.partition(": ")
     assert file.startswith(str(FOLDER / name))
-    assert not told.key or problem.startswith(f"{told.key}: ")
-    assert told.problem in problem
+    assert not expected.key or problem.startswith(f"{expected.key}: ")
+    assert expected.problem in problem
     assert received.startswith("  received: ")
-    assert told.received in received
+    assert expected.received in received
     assert allowed.startswith("  allowed:  ")
-    assert told.allowed in allowed
+    assert expected.allowed in allowed
     assert summary == "1 fault in 1 of 1 spec"
     assert result.stdout == ""
 
 
-def test_the_console_command_checks_a_whole_folder_without_a_traceback():
-    """One process checks every broken spec, healthy ones beside them, and ends with exit code 1 and a count."""
+def test_the_console_command_checks_a_whole_folder_without_a_traceback() -> None:
+    """One process checks every broken spec, healthy ones beside them, and ends with exit code 1 and
+    a count.
+    """
     command = [
         sys.executable,
         "-m",
@@ -64,7 +66,7 @@ def test_the_console_command_checks_a_whole_folder_without_a_traceback():
     )
 
 
-def test_all_faults_of_one_spec_are_listed(tmp_path: Path):
+def test_all_faults_of_one_spec_are_listed(tmp_path: Path) -> None:
     """An author corrects a spec in one go: faults of every part are listed together."""
     text = FOLDER.with_name("valid.yaml").read_text(encoding="utf-8")
     text = (
@@ -80,8 +82,8 @@ def test_all_faults_of_one_spec_are_listed(tmp_path: Path):
     assert keys >= {"task", "train.lookback", "evaluate.gates[0].mx"}
 
 
-def test_all_broken_rules_of_one_part_are_listed(tmp_path: Path):
-    """Rules that compare keys with each other are all reported, not only the first."""
+def test_all_broken_rules_of_one_part_are_listed(tmp_path: Path) -> None:
+    """Rules between several keys are all reported, not only the first."""
     text = FOLDER.with_name("valid.yaml").read_text(encoding="utf-8")
     text = text.replace("{metric: rmse, max: 8.0}", "{metric: auc, max: 8.0, slice: vehicle}")
     text = text.replace("slices: [city]", "slices: [distance_km]").replace(
@@ -98,8 +100,8 @@ def test_all_broken_rules_of_one_part_are_listed(tmp_path: Path):
     }
 
 
-def test_all_deep_faults_are_listed(tmp_path: Path):
-    """Faults that only Great Expectations, XGBoost and Polars can tell come together."""
+def test_all_deep_faults_are_listed(tmp_path: Path) -> None:
+    """Faults known to Great Expectations, XGBoost and Polars alone come together."""
     text = (
         FOLDER.with_name("valid.yaml")
         .read_text(encoding="utf-8")
@@ -125,8 +127,8 @@ def test_all_deep_faults_are_listed(tmp_path: Path):
     ]
 
 
-def test_features_with_a_syntax_error_are_a_fault(tmp_path: Path):
-    """A features.py that is no Python is a fault with the line, not a traceback."""
+def test_features_with_a_syntax_error_are_a_fault(tmp_path: Path) -> None:
+    """A features.py with a syntax error is a fault with the line, not a traceback."""
     folder = tmp_path / "parcels"
     folder.mkdir()
     (folder / "model.yaml").write_text(
@@ -140,20 +142,20 @@ def test_features_with_a_syntax_error_are_a_fault(tmp_path: Path):
     assert "line 1" in fault.problem
 
 
-def test_a_folder_called_like_a_spec_and_a_missing_file_are_faults(tmp_path: Path):
+def test_a_folder_called_like_a_spec_and_a_missing_file_are_faults(tmp_path: Path) -> None:
     """Whatever stands where a spec should be, the answer is a fault."""
     folder = tmp_path / "parcels" / "model.yaml"
     folder.mkdir(parents=True)
 
-    (unreadable,) = [check_spec(path) for path in specs_in(tmp_path)]
+    (unreadable,) = [check_spec(path) for path in spec_files(tmp_path)]
     missing = check_spec(tmp_path / "nowhere.yaml")
 
     assert unreadable.faults[0].problem == "the file cannot be read"
     assert missing.faults[0].problem == "there is no such file"
 
 
-def test_control_characters_never_reach_the_terminal(tmp_path: Path):
-    """A spec cannot send escape sequences to the terminal of the person who checks it."""
+def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
+    """A spec cannot send escape sequences to the reader's terminal."""
     spec = tmp_path / "hostile.yaml"
     spec.write_text('"\\e[2J\\u202e": 1\n', encoding="utf-8")
 

@@ -15,6 +15,7 @@ VALID = (Path(__file__).with_name("valid.yaml")).read_text(encoding="utf-8")
 
 
 def spec_file(folder: Path, text: str) -> Path:
+    """Write a spec and return its path."""
     path = folder / "models" / "parcels" / "model.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode())
@@ -50,7 +51,9 @@ def spec_file(folder: Path, text: str) -> Path:
 def test_only_the_value_changes(
     tmp_path: Path, written: str, expected: str, newline: str, mark: str
 ) -> None:
-    """Comments, order, quotes, line ends and mark stay, wherever the part is and however it is written."""
+    """Comments, order, quotes, line ends and mark stay, wherever the part is and however it is
+    written.
+    """
     before, after = (
         f"{mark}# ours\n{VALID}{text}".replace("\n", newline) for text in (written, expected)
     )
@@ -61,11 +64,11 @@ def test_only_the_value_changes(
     assert load_spec(path).alerts.champion_max_age is not None
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert not set_in_part(path, "alerts", "champion_max_age", "30d")
-    assert [found.name for found in path.parent.parent.iterdir()] == ["parcels"]
+    assert [file.name for file in path.parent.parent.iterdir()] == ["parcels"]
 
 
 def test_a_last_line_without_an_end_is_ended(tmp_path: Path) -> None:
-    """What is appended begins on a line of its own."""
+    """Appended text begins on its own line."""
     path = spec_file(tmp_path, VALID.rstrip("\n"))
     set_in_part(path, "alerts", "champion_max_age", "30d")
     assert path.read_text(encoding="utf-8") == f"{VALID}\nalerts:\n  champion_max_age: 30d\n"
@@ -108,7 +111,7 @@ def test_a_layout_made_by_hand_stays(tmp_path: Path, usual: str, by_hand: str) -
     ],
 )
 def test_what_cannot_be_set_alone_is_left(tmp_path: Path, text: str, value: str, why: str) -> None:
-    """Where the file would break it stays as it was, and the error gives what to write by hand."""
+    """A file that would break stays as it was, and the error has the text to write by hand."""
     path = spec_file(tmp_path, text)
     with pytest.raises(TerminalError) as refused:
         set_in_part(path, "alerts", "champion_max_age", value)

@@ -1,4 +1,4 @@
-"""Feature checks refuse what looks at other rows, and only that."""
+"""Feature checks refuse expressions over other rows, and only these."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from airworthy.checks.feature_file import sample_frame, wrong_features
+from airworthy.checks.feature_file import feature_faults, sample_frame
 from airworthy.spec import load_spec
+from airworthy.spec.fields import ColumnType
 
 VALID = Path(__file__).with_name("valid.yaml")
 
@@ -40,24 +41,35 @@ def _faults(folder: Path, expression: str) -> list[str]:
     (folder / "features.py").write_text(
         f'import polars as pl\nFEATURES = {{"f": {expression}}}\n', encoding="utf-8"
     )
-    return [fault.problem for fault in wrong_features(folder / "model.yaml", load_spec(VALID))]
+    return [fault.problem for fault in feature_faults(folder / "model.yaml", load_spec(VALID))]
 
 
 @pytest.mark.parametrize("expression", ROW_BY_ROW)
-def test_a_feature_over_one_row_is_accepted(tmp_path: Path, expression: str):
-    """Ordinary features pass, those that parse numbers or dates out of text included."""
+def test_a_feature_over_one_row_is_accepted(tmp_path: Path, expression: str) -> None:
+    """Ordinary features pass, numbers and dates parsed out of text included."""
     assert _faults(tmp_path, expression) == []
 
 
 @pytest.mark.parametrize("expression", OVER_ROWS)
-def test_a_feature_over_other_rows_is_refused(tmp_path: Path, expression: str):
-    """Aggregates, windows, shifts, ranks and fills from neighbours mean another thing in serving: refused."""
+def test_a_feature_over_other_rows_is_refused(tmp_path: Path, expression: str) -> None:
+    """Aggregates, windows, shifts, ranks and fills from neighbours mean another thing in serving:
+    refused.
+    """
     assert _faults(tmp_path, expression) == ["this feature looks at other rows"]
 
 
-def test_the_sample_has_missing_and_repeated_values_of_every_type():
-    """The sample rows can show what a feature does: each column has nulls, repeats and several values."""
-    kinds = {"a": "float", "b": "int", "c": "bool", "d": "category", "e": "string", "f": "datetime"}
+def test_the_sample_has_missing_and_repeated_values_of_every_type() -> None:
+    """The sample rows can show a feature's behaviour: each column has nulls, repeats and several
+    values.
+    """
+    kinds: dict[str, ColumnType] = {
+        "a": "float",
+        "b": "int",
+        "c": "bool",
+        "d": "category",
+        "e": "string",
+        "f": "datetime",
+    }
 
     frame = sample_frame(kinds, ("red", "green", "blue"))
 

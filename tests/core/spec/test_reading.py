@@ -27,8 +27,8 @@ VALUES = st.recursive(
 )
 
 
-class Writer(yaml.SafeDumper):
-    """Quotes text that looks like a number with an exponent, as writers of YAML 1.2 do."""
+class Writer(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
+    """Quotes text in the form of a number with an exponent, as writers of YAML 1.2 do."""
 
 
 Writer.add_implicit_resolver(
@@ -42,7 +42,7 @@ SHARED_FOLDER = [HealthCheck.function_scoped_fixture]
 @settings(deadline=None, suppress_health_check=SHARED_FOLDER)
 @given(content=st.dictionaries(TEXT, VALUES, max_size=5))
 @example(content={"0E0": "1e5"})
-def test_what_is_written_as_yaml_is_read_back(tmp_path: Path, content: dict[str, object]):
+def test_what_is_written_as_yaml_is_read_back(tmp_path: Path, content: dict[str, object]) -> None:
     """Any JSON content survives YAML, value for value and type for type."""
     path = tmp_path / "content.yaml"
     path.write_text(yaml.dump(content, Dumper=Writer, allow_unicode=True), encoding="utf-8")
@@ -52,8 +52,8 @@ def test_what_is_written_as_yaml_is_read_back(tmp_path: Path, content: dict[str,
     assert json.dumps(read, sort_keys=True) == json.dumps(content, sort_keys=True)
 
 
-def test_dates_stay_text_and_exponents_are_numbers(tmp_path: Path):
-    """An unquoted date is the text that JSON would have; ``1e-5`` is the number that its author means."""
+def test_dates_stay_text_and_exponents_are_numbers(tmp_path: Path) -> None:
+    """An unquoted date is the same text as in JSON; ``1e-5`` is a number."""
     path = tmp_path / "values.yaml"
     path.write_text(
         "day: 2025-02-30\nsmall: 1e-5\nlarge: 2E3\nalias: &x [1]\nsame: *x\n", encoding="utf-8"
@@ -70,8 +70,10 @@ def test_dates_stay_text_and_exponents_are_numbers(tmp_path: Path):
 
 @pytest.mark.parametrize("opener", ["[", "{a: ", "- ", "? "])
 @pytest.mark.parametrize("depth", [100, 1_000, 20_000])
-def test_no_nesting_brings_the_process_down(tmp_path: Path, opener: str, depth: int):
-    """However deep a file nests, in either style, it is refused; libyaml's binding alone would crash."""
+def test_no_nesting_brings_the_process_down(tmp_path: Path, opener: str, depth: int) -> None:
+    """However deep a file nests, in either style, it is refused; libyaml's binding alone would
+    crash.
+    """
     path = tmp_path / "deep.yaml"
     path.write_text(f"model:\n  {opener * depth}", encoding="utf-8")
 
@@ -81,7 +83,7 @@ def test_no_nesting_brings_the_process_down(tmp_path: Path, opener: str, depth: 
     assert len(refused.value.faults) == 1
 
 
-def test_a_file_of_any_size_is_refused_quickly(tmp_path: Path):
+def test_a_file_of_any_size_is_refused_quickly(tmp_path: Path) -> None:
     """A huge file is not read to its end."""
     path = tmp_path / "huge.yaml"
     with path.open("wb") as stream:
@@ -92,7 +94,7 @@ def test_a_file_of_any_size_is_refused_quickly(tmp_path: Path):
 
 
 @given(seconds=st.integers(0, 999_999))
-def test_durations_are_written_as_they_are_read(seconds: int):
+def test_durations_are_written_as_they_are_read(seconds: int) -> None:
     """Writing a duration and reading it gives the same duration."""
     duration = timedelta(seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""The JSON Schema that editors use says what the spec's classes say."""
+"""The editors' JSON Schema equals the spec's classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.core.spec.broken_specs import BROKEN
+from tests.core.spec.broken_spec_table import BROKEN
 from typer.testing import CliRunner
 
 from airworthy.cli.main import app
@@ -23,12 +23,14 @@ VALIDATOR = jsonschema.Draft202012Validator(
 )
 
 
-def test_the_committed_schema_is_the_generated_one():
-    """Nobody can change a spec's classes and forget the schema: `airworthy schema --write` has been run."""
+def test_the_committed_schema_is_the_generated_one() -> None:
+    """Nobody can change a spec's classes and forget the schema: `airworthy schema --write` has been
+    run.
+    """
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
 
 
-def test_the_schema_is_itself_valid_and_is_what_the_command_prints(tmp_path: Path):
+def test_the_schema_is_itself_valid_and_is_what_the_command_prints(tmp_path: Path) -> None:
     """`airworthy schema` prints a valid draft 2020-12 schema, and --write's file has the same text."""
     jsonschema.Draft202012Validator.check_schema(spec_schema())
 
@@ -40,8 +42,8 @@ def test_the_schema_is_itself_valid_and_is_what_the_command_prints(tmp_path: Pat
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
-def test_shipped_specs_fit_the_schema_and_name_it(path: Path):
-    """An editor shows no fault in a spec that ships, and finds the schema by the spec's first line."""
+def test_shipped_specs_fit_the_schema_and_name_it(path: Path) -> None:
+    """An editor shows no fault in a shipped spec, and finds the schema by the spec's first line."""
     VALIDATOR.validate(read_mapping(path))
 
     first = path.read_text(encoding="utf-8").splitlines()[0]
@@ -50,14 +52,14 @@ def test_shipped_specs_fit_the_schema_and_name_it(path: Path):
     assert (path.parent / first.removeprefix(marker)).resolve() == SCHEMA_FILE.resolve()
 
 
-def test_there_are_shipped_specs():
-    """The test above has something to look at."""
+def test_there_are_shipped_specs() -> None:
+    """The test above has specs to check."""
     assert SHIPPED
 
 
 def _fits(path: Path) -> bool:
     try:
-        return VALIDATOR.is_valid(read_mapping(path))
+        return bool(VALIDATOR.is_valid(read_mapping(path)))
     except UnreadableError:
         return False
 
@@ -80,7 +82,7 @@ def _fits(path: Path) -> bool:
         "text_for_a_number",
     ],
 )
-def test_the_schema_refuses_what_an_editor_can_see(name: str):
+def test_the_schema_refuses_what_an_editor_can_see(name: str) -> None:
     """Faults of form are underlined while typing: the schema refuses the same specs as the classes."""
     path = Path(__file__).with_name("broken") / f"{name}.yaml"
 
@@ -99,8 +101,8 @@ def _parts() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_part_is_described():
-    """An editor shows what a part of the spec is for when one points at it."""
+def test_every_part_is_described() -> None:
+    """An editor shows a part's purpose when one points at it."""
     assert [name for name, part in _parts().items() if not part.get("description")] == []
 
 
@@ -114,7 +116,7 @@ def _defaults_and_examples() -> Iterator[tuple[dict[str, Any], Any]]:
             yield from ((schema, value) for value in values)
 
 
-def test_what_an_editor_would_fill_in_is_allowed():
+def test_what_an_editor_would_fill_in_is_allowed() -> None:
     """Every default and example of the schema fits the schema, in the spec's own way of writing it."""
     shown = list(_defaults_and_examples())
     refused = [

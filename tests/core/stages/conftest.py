@@ -1,4 +1,6 @@
-"""A small model of its own for each test, run through the real stages on real Delta tables and a real MLflow."""
+"""A small model of its own for each test, run through the real stages on real Delta tables and a
+real MLflow.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ def make_model(
 
 @pytest.fixture
 def run_stages() -> RunStages:
-    """Run stages in order up to and with the last one named; returns everything that was handed over."""
+    """Return a function that runs stages up to the last one named, and returns the payload."""
 
     def run(
         model: str,

@@ -1,4 +1,6 @@
-"""A champion of another shape than the challenger is compared fairly, or is said not to be comparable."""
+"""A champion of another shape than the challenger is compared fairly, or is said not to be
+comparable.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import polars as pl
 import pytest
 
 from airworthy.environment import Environment
-from airworthy.evaluation.holdout import aligned
+from airworthy.evaluation.holdout import align_classes
 from airworthy.registry.registry import open_registry
 
 from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
@@ -19,14 +21,21 @@ from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
 GATE = "rmse against champion"
 
 
-def champion_of(environment: Environment, model: str, found: dict[str, Any]) -> None:
-    open_registry(environment).promote(model, found["version"]["version"], expected=None)
+def champion_of(environment: Environment, model: str, payload: dict[str, Any]) -> None:
+    """Promote the registered version.
+
+    Args:
+        environment: The environment.
+        model: The model's name.
+        payload: The payload.
+    """
+    open_registry(environment).promote(model, payload["version"]["version"], expected=None)
 
 
 def test_input_column_that_the_spec_drops(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """A spec without a column that the champion reads still trains; the comparison is inconclusive and says why."""
+    """A spec without one of the champion's columns still trains; the comparison is inconclusive."""
     model = make_model()
     champion_of(environment, model, run_stages(model))
     columns = {name: kind for name, kind in COLUMNS.items() if name != "vehicle"}
@@ -43,7 +52,9 @@ def test_input_column_that_the_spec_drops(
 def test_champion_of_another_task(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """When the task changes, the champion's predictions mean something else, and no number is made of both."""
+    """After a change of the task, the champion's predictions mean something else: no number has
+    both.
+    """
     model = make_model()
     champion_of(environment, model, run_stages(model))
     gates = [
@@ -61,14 +72,22 @@ def test_champion_of_another_task(
 
 
 def test_classes_are_matched_by_name() -> None:
-    """Probabilities go under their class's name; a class that a model does not know has probability 0."""
+    """Probabilities go under their class's name; a class unknown to a model has probability 0."""
     given = np.array([[0.1, 0.7, 0.2]])
-    assert aligned(given, ["a", "b", "c"], ["b", "c", "d", "a"]).tolist() == [[0.7, 0.2, 0.0, 0.1]]
-    assert aligned(given[:, 0], [], []).tolist() == [0.1]
+    assert align_classes(given, ["a", "b", "c"], ["b", "c", "d", "a"]).tolist() == [
+        [0.7, 0.2, 0.0, 0.1]
+    ]
+    assert align_classes(given[:, 0], [], []).tolist() == [0.1]
 
 
 def write_days(folder: Path, first: date, classes: list[str]) -> None:
-    """Eight days of sixty rows each; the class follows the distance, in as many equal bands as there are classes."""
+    """Write eight days of sixty rows each; the class follows the distance, in equal bands.
+
+    Args:
+        folder: The folder.
+        first: The first day.
+        classes: One for each band.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     km = np.arange(60.0)
     kinds = [classes[int(value * len(classes) // 60)] for value in km]
@@ -80,7 +99,7 @@ def write_days(folder: Path, first: date, classes: list[str]) -> None:
 def test_champion_with_other_classes(
     tmp_path: Path, environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """A new class moves the codes of the others; the champion is judged by what it said, not by where it said it."""
+    """A new class moves the codes of the others; the champion is compared by names, not by codes."""
     ingest = {
         "source": {"type": "files", "format": "csv", "path": "data/{yyyy}-{mm}-{dd}.csv"},
         "event_time": "picked_up_at",

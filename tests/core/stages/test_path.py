@@ -28,7 +28,9 @@ CLASSIFICATION = {
 def test_repeated_run_gives_the_same_of_everything(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """The same run twice: one dataset digest, the same model bytes, one registered version, one ledger entry for it."""
+    """The same run twice: one dataset digest, the same model bytes, one registered version, one
+    ledger entry for it.
+    """
     model = make_model()
     first, second = run_stages(model, run_id="one"), run_stages(model, run_id="two")
     assert second["dataset"]["partitions_read"] == 0
@@ -59,15 +61,15 @@ def test_evidence_is_with_the_run(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
     """MLflow has metrics of every role, the verdict, the picture, the dataset under our digest."""
-    found = run_stages(make_model())
-    run = mlflow.get_run(found["challenger"]["mlflow_run_id"])
+    payload = run_stages(make_model())
+    run = mlflow.get_run(payload["challenger"]["mlflow_run_id"])
     assert {"challenger_rmse", "baseline_rmse", "challenger_r2"} <= set(run.data.metrics)
-    assert run.data.tags["airworthy.verdict"] == found["verdict"]["outcome"] == "pass"
-    assert run.inputs.dataset_inputs[0].dataset.digest == found["dataset"]["digest"][:36]
+    assert run.data.tags["airworthy.verdict"] == payload["verdict"]["outcome"] == "pass"
+    assert run.inputs.dataset_inputs[0].dataset.digest == payload["dataset"]["digest"][:36]
     artifacts = {item.path for item in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
     assert {"verdict.json", "evaluation.png", "baseline.json", "profile.json"} <= artifacts
     tags = open_registry(environment).version("small_model", "1").tags
-    assert tags["airworthy.dataset_digest"] == found["dataset"]["digest"]
+    assert tags["airworthy.dataset_digest"] == payload["dataset"]["digest"]
     assert tags["airworthy.validation_status"] == "approved"
     assert tags["airworthy.reason"] == "manual"
 
@@ -75,11 +77,13 @@ def test_evidence_is_with_the_run(
 def test_failed_gate_registers_a_rejected_version(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """A challenger over its bound is registered as rejected, with the reason, and can never become champion."""
+    """A challenger over its bound is registered as rejected, with the reason, and can never become
+    champion.
+    """
     evaluate = {"gates": [{"metric": "rmse", "max": 0.001}]}
-    found = run_stages(make_model(evaluate=evaluate))
-    assert found["verdict"]["outcome"] == "fail"
-    assert found["version"]["validation_status"] == "rejected"
+    payload = run_stages(make_model(evaluate=evaluate))
+    assert payload["verdict"]["outcome"] == "fail"
+    assert payload["version"]["validation_status"] == "rejected"
     registry = open_registry(environment)
     assert "at most 0.001" in registry.version("small_model", "1").tags["airworthy.reasons"]
     with pytest.raises(TerminalError, match="can never take an alias"):
@@ -91,7 +95,9 @@ def test_failed_gate_registers_a_rejected_version(
 def test_classification_end_to_end(
     environment: Environment, make_model: MakeModel, run_stages: RunStages, task: str
 ) -> None:
-    """Binary and multiclass models have all of their task's metrics and a confusion matrix over every holdout row."""
+    """Binary and multiclass models have all of their task's metrics and a confusion matrix over
+    every holdout row.
+    """
     label, metric = CLASSIFICATION[task]
     spec = small_spec("small_model")
     features = "import polars as pl\nFEATURES = {'km': pl.col('distance_km')}\n"
@@ -103,19 +109,21 @@ def test_classification_end_to_end(
         ingest={**spec["ingest"], "label": label},
         evaluate={"gates": [{"metric": metric, "min": 0.1}]},
     )
-    found = run_stages(model)
-    assert set(found["verdict"]["metrics"]["challenger"]) == set(METRICS[task])  # type: ignore[index]
+    payload = run_stages(model)
+    assert set(payload["verdict"]["metrics"]["challenger"]) == set(METRICS[task])
     registry = open_registry(environment)
     matrix = json.loads(
-        registry.run_text(found["challenger"]["mlflow_run_id"], "confusion_matrix.json")
+        registry.run_artifact_text(payload["challenger"]["mlflow_run_id"], "confusion_matrix.json")
     )
-    assert np.sum(matrix["matrix"]) == found["verdict"]["holdout_rows"] > 0
+    assert np.sum(matrix["matrix"]) == payload["verdict"]["holdout_rows"] > 0
 
 
 def test_registered_model_is_a_plain_mlflow_model(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """MLflow's own loader gives the same predictions from raw rows, and no file of the model is a pickle."""
+    """MLflow's own loader gives the same predictions from raw rows, and no file of the model is a
+    pickle.
+    """
     model = make_model()
     run_stages(model)
     registry = open_registry(environment)

@@ -1,4 +1,6 @@
-"""Whatever a run is called, its evidence stays in the model's folder and its retries find their own runs."""
+"""Whatever a run is called, its evidence stays in the model's folder and its retries find their own
+runs.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,14 @@ from .conftest import MakeModel, RunStages
 
 
 def request(run_id: str, model: str = "small_model") -> RunRequest:
+    """Return the run request of a stage."""
     values = {"model": model, "as_of": "2026-03-20T00:00:00Z", "reason": "api", "run_id": run_id}
     return RunRequest.model_validate(values)
 
 
 @given(st.text(min_size=1, max_size=400), st.text(min_size=1, max_size=400))
 def test_folder_is_one_plain_name_of_its_own(one: str, other: str) -> None:
-    """Any run id gives one path component that a file system takes, and two ids give two."""
+    """Any run id gives one valid path component, and two ids give two."""
     names = [request(run_id).folder_name for run_id in (one, other)]
     for name in names:
         assert not {"/", "\x00"} & set(name)
@@ -32,7 +35,7 @@ def test_folder_is_one_plain_name_of_its_own(one: str, other: str) -> None:
 
 
 def test_airflow_run_id_is_its_own_folder() -> None:
-    """What Airflow calls a run, people find as it is."""
+    """Airflow's run id is the folder's name, unchanged."""
     run_id = "scheduled__2026-03-20T00:00:00+00:00"
     assert request(run_id).folder_name == run_id
 
@@ -54,7 +57,7 @@ def test_run_id_that_climbs_stays_in_the_evidence(
 def test_run_id_with_quotes_is_a_name_like_any_other(
     make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """A quote in a run id is no part of a question to MLflow: the retry closes the run that was left open, no other."""
+    """A quote in a run id is no part of a query to MLflow: the retry closes the open run, no other."""
     model = make_model()
     mine, other = "it's ' or 1", "another"
     experiment = mlflow.get_experiment_by_name(model)
@@ -62,18 +65,18 @@ def test_run_id_with_quotes_is_a_name_like_any_other(
     trained = run_stages(model, last="train", run_id=mine)["challenger"]["mlflow_run_id"]
     experiment_id = mlflow.get_run(trained).info.experiment_id
     client = mlflow.MlflowClient()
-    left = {
+    open_runs = {
         name: client.create_run(experiment_id, tags={"airworthy.run_id": name})
         for name in (mine, other)
     }
     run_stages(model, last="train", run_id=mine)
-    states = {name: client.get_run(run.info.run_id).info.status for name, run in left.items()}
+    states = {name: client.get_run(run.info.run_id).info.status for name, run in open_runs.items()}
     assert states == {mine: "KILLED", other: "RUNNING"}
 
 
 @pytest.mark.parametrize("model", ["../secrets", "", "a/b", "Upper"])
 def test_model_is_a_name_and_no_path(environment: Environment, model: str) -> None:
-    """A model that is a path is refused before any file is looked for."""
+    """A path in place of a model's name is refused before any file access."""
     run = {"model": model, "as_of": "2026-03-20T00:00:00Z", "reason": "api", "run_id": "r"}
     with pytest.raises(TerminalError, match=r"run\.model"):
         run_stage("ingest", {"run": run})

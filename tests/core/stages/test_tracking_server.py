@@ -25,7 +25,7 @@ from .conftest import MakeModel, RunStages
 def tracking_server(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """A real MLflow server with a database and artifacts of its own, which only it can reach."""
+    """A real MLflow server with its own database and artifacts, out of reach for others."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -74,7 +74,9 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
 def test_stages_work_over_http(
     tracking_server: str, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """Runs, models, verdicts and versions go through the server; a model is fetched once, whole, and verified."""
+    """Runs, models, verdicts and versions go through the server; a model is fetched once, whole,
+    and verified.
+    """
     model = make_model()
     first = run_stages(model, run_id="one")
     again = run_stages(model, run_id="two")
@@ -85,5 +87,5 @@ def test_stages_work_over_http(
     assert ModelBundle.load(folder, digest).manifest.model == model
     kept = environment.state / "models"
     assert sorted(path.name for path in kept.iterdir()) == sorted(
-        found["challenger"]["model_uri"].rsplit("/", 1)[-1] for found in (first, again)
+        payload["challenger"]["model_uri"].rsplit("/", 1)[-1] for payload in (first, again)
     )

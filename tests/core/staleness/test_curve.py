@@ -1,4 +1,4 @@
-"""What follows from a staleness curve: pure, and the same for the same points."""
+"""Conclusions from a staleness curve are pure, and the same for the same points."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import io
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.container import ErrorbarContainer
 
 from airworthy.errors import TerminalError
 from airworthy.staleness.curve import (
     AgedLoss,
     AgeLimit,
     AgePoint,
-    LeftOut,
+    SkippedAge,
     StalenessCurve,
     curve_table,
     find_limit,
@@ -29,7 +31,7 @@ END = datetime(2026, 3, 20, tzinfo=UTC)
 
 def points(**highs: float) -> list[AgePoint]:
     """Points by age, such as ``d7=0.1``: the upper end of the loss."""
-    found = {int(name[1:]): high for name, high in {"d0": 0.0, **highs}.items()}
+    result = {int(name[1:]): high for name, high in {"d0": 0.0, **highs}.items()}
     return [
         AgePoint(
             age=age,
@@ -41,11 +43,12 @@ def points(**highs: float) -> list[AgePoint]:
             low=-0.01,
             high=high,
         )
-        for age, high in found.items()
+        for age, high in result.items()
     ]
 
 
 def curve(limit: AgeLimit) -> StalenessCurve:
+    """Return a curve with this limit."""
     aged = [
         AgedLoss(
             age=point.age,
@@ -59,7 +62,7 @@ def curve(limit: AgeLimit) -> StalenessCurve:
         )
         for point in points(d7=0.1, d30=0.4)
     ]
-    left_out = [LeftOut(age=90, as_of=END, why="its data would begin before the model's")]
+    left_out = [SkippedAge(age=90, as_of=END, why="its data would begin before the model's")]
     return StalenessCurve(
         model="parcels",
         end=END,
@@ -75,7 +78,7 @@ def curve(limit: AgeLimit) -> StalenessCurve:
 
 
 @pytest.mark.parametrize(
-    ("highs", "age", "told"),
+    ("highs", "age", "words"),
     [
         ({"d7": 0.1, "d30": 0.3}, 7, "from 30d on a model may lose up to 30.0%, over the 20%"),
         (
@@ -88,12 +91,12 @@ def curve(limit: AgeLimit) -> StalenessCurve:
     ],
 )
 def test_the_limit_is_the_oldest_age_before_any_that_loses_too_much(
-    highs: dict[str, float], age: int | None, told: str
+    highs: dict[str, float], age: int | None, words: str
 ) -> None:
-    """An older age that is better again by chance does not excuse a younger one that is too bad."""
+    """An older age, better again by chance, does not excuse a younger one too bad."""
     limit = find_limit(reversed(points(**highs)), 0.2)
     assert limit.age == age
-    assert told in limit.told
+    assert words in limit.told
 
 
 @given(st.integers(1, 20), st.integers(1, 60))
@@ -116,7 +119,7 @@ def test_ages_are_whole_days_held_against_a_fresh_model(text: str, ages: list[in
 
 @pytest.mark.parametrize("text", ["", "0d", "seven", "12h", "7d;30d", "-1d"])
 def test_what_are_no_ages_is_refused(text: str) -> None:
-    """The error says what was received and what ages look like."""
+    """The error has the received text and the form of ages."""
     with pytest.raises(TerminalError, match="these are no ages") as refused:
         parse_ages(text)
     assert "0d,7d,30d,90d" in str(refused.value)
@@ -134,14 +137,20 @@ def test_the_table_has_every_age_and_what_was_left_out() -> None:
 
 @pytest.mark.parametrize("age", [7, None])
 def test_the_picture_shows_points_interval_and_limit(age: int | None) -> None:
-    """What is drawn is what was measured; without a limit there is no line for it."""
+    """The drawn values are the measured ones; without a limit there is no line for it."""
     figure = draw(curve(AgeLimit(age=age, told="")))
     figure.savefig(io.BytesIO(), format="png")
     axes = figure.axes[0]
-    together = axes.containers[0]
-    assert together.lines[0].get_xydata().tolist() == [[0.0, 0.0], [7.0, 0.05], [30.0, 0.2]]
-    tops = [segment[1][1] for segment in together.lines[2][0].get_segments()]
+    points = axes.containers[0]
+    assert isinstance(points, ErrorbarContainer)
+    assert np.asarray(points.lines[0].get_xydata()).tolist() == [
+        [0.0, 0.0],
+        [7.0, 0.05],
+        [30.0, 0.2],
+    ]
+    tops = [segment[1][1] for segment in points.lines[2][0].get_segments()]
     assert tops == pytest.approx([0.0, 0.1, 0.4])
-    assert (
-        f"limit: {age} days" in {text.get_text() for text in axes.get_legend().get_texts()}
-    ) == (age is not None)
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = {text.get_text() for text in legend.get_texts()}
+    assert (f"limit: {age} days" in texts) == (age is not None)

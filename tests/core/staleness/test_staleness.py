@@ -1,4 +1,6 @@
-"""Staleness measured on simulated models: where the world moves age costs, where it does not age is free."""
+"""Staleness measured on simulated models: where the world moves age costs, where it does not age is
+free.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from airworthy.environment import Environment, load_environment
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import StalenessMeasured
 from airworthy.registry.registry import open_registry
 from airworthy.replay import newest_end
 from airworthy.spec import load_spec
@@ -27,6 +30,7 @@ GATES = {"gates": [{"metric": "rmse", "max": 100}], "resamples": 100}
 
 
 def make(make_model: MakeModel, **source: Any) -> str:
+    """Build a model with simulated data."""
     ingest = {
         "source": {"type": "simulator", "rows_per_day": 300, "seed": 5, **source},
         "event_time": "picked_up_at",
@@ -37,7 +41,8 @@ def make(make_model: MakeModel, **source: Any) -> str:
     return make_model(ingest=ingest, evaluate=GATES)
 
 
-def said(*arguments: str, exit_code: int = 0) -> tuple[str, str]:
+def run_command(*arguments: str, exit_code: int = 0) -> tuple[str, str]:
+    """Run a command; return its standard output and error."""
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert result.exit_code == exit_code, result.output
     return result.stdout, result.stderr
@@ -45,18 +50,28 @@ def said(*arguments: str, exit_code: int = 0) -> tuple[str, str]:
 
 def losses(table: str) -> dict[str, float]:
     """Age -> loss in percent, from the printed table."""
-    found = re.findall(r"^ *(\d+d) +\d+ +[\d,]+ +[\d.]+ +([+-][\d.]+)%", table, re.MULTILINE)
-    return {age: float(loss) for age, loss in found}
+    loss_by_age = re.findall(r"^ *(\d+d) +\d+ +[\d,]+ +[\d.]+ +([+-][\d.]+)%", table, re.MULTILINE)
+    return {age: float(loss) for age, loss in loss_by_age}
+
+
+def last_measured(environment: Environment, model: str) -> StalenessMeasured:
+    """Return the event of the ledger's last entry."""
+    event = open_ledger(environment, model).entries()[-1].event
+    assert isinstance(event, StalenessMeasured)
+    return event
 
 
 def evidence_of(table: str) -> Path:
+    """Return the folder of evidence in the printed table."""
     return Path(re.findall("^evidence: (.+)$", table, re.MULTILINE)[0])
 
 
 def test_older_is_worse_in_a_world_that_moves(
     environment: Environment, make_model: MakeModel
 ) -> None:
-    """The older the more is lost; the alert goes into the spec; what was measured is in files and in the ledger."""
+    """The older the more is lost; the alert goes into the spec, the measurements into files and
+    ledger.
+    """
     model = make(make_model, drift_from="2026-03-08", drift_strength=3.0)
     command = (
         "staleness",
@@ -69,12 +84,12 @@ def test_older_is_worse_in_a_world_that_moves(
         "1",
         "--write",
     )
-    table, told = said(*command)
-    found = losses(table)
-    assert list(found) == ["1d", "6d", "20d"]
-    assert found["20d"] > found["6d"] > max(found["1d"], 20.0)
+    table, progress = run_command(*command)
+    loss_by_age = losses(table)
+    assert list(loss_by_age) == ["1d", "6d", "20d"]
+    assert loss_by_age["20d"] > loss_by_age["6d"] > max(loss_by_age["1d"], 20.0)
     assert "left out: 500d as of 2026-03-20: its 8d of data would begin before 2025-01-01" in table
-    assert "5/5  done" in told
+    assert "5/5  done" in progress
     spec = load_environment().models / model / "model.yaml"
     assert f"{spec}: alerts.champion_max_age is now 1d" in table
     assert load_spec(spec).alerts.champion_max_age == timedelta(days=1)
@@ -82,16 +97,16 @@ def test_older_is_worse_in_a_world_that_moves(
     curve = json.loads((evidence / "staleness.json").read_text(encoding="utf-8"))
     assert [point["age"] for point in curve["points"]] == [0, 1, 6, 20]
     assert (evidence / "staleness.png").stat().st_size > 10_000
-    entry = open_ledger(environment, model).entries()[-1]
-    assert (entry.kind, entry.event.limit.age, entry.event.written) == ("staleness", 1, True)
-    assert "written to the spec" in said("ledger", model)[0]
+    measured = last_measured(environment, model)
+    assert (measured.limit.age, measured.written) == (1, True)
+    assert "written to the spec" in run_command("ledger", model)[0]
     # Where the youngest is too old there is nothing to set, and the spec keeps what it has.
     refused = CliRunner().invoke(
         app, ["staleness", model, "--as-of", AS_OF, "--ages", "9d", "--windows", "1", "--write"]
     )
     assert "there is no age to set the alert to" in str(refused.exception)
     assert load_spec(spec).alerts.champion_max_age == timedelta(days=1)
-    assert open_ledger(environment, model).entries()[-1].event.limit.age is None
+    assert last_measured(environment, model).limit.age is None
     # Where no fresh challenger has its whole lookback there is nothing to compare with.
     early = CliRunner().invoke(app, ["staleness", model, "--as-of", "2025-01-05", "--windows", "2"])
     assert early.exit_code == 1
@@ -107,14 +122,18 @@ def test_older_is_worse_in_a_world_that_moves(
 def test_age_costs_nothing_where_the_world_stays(
     environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
-    """Losses are chance, the oldest age is the limit; a registered version is taken, not trained; the spec stays."""
+    """Losses are chance, the oldest age is the limit; a registered version is taken, not trained;
+    the spec stays.
+    """
     model = make(make_model)
     version = run_stages(model)["version"]
     registry = open_registry(environment)
     registry.promote(model, version["version"], expected=None)
     spec = load_environment().models / model / "model.yaml"
     before = spec.read_bytes()
-    table, _ = said("staleness", model, "--as-of", AS_OF, "--ages", "7d,21d", "--windows", "2")
+    table, _ = run_command(
+        "staleness", model, "--as-of", AS_OF, "--ages", "7d,21d", "--windows", "2"
+    )
     assert all(abs(loss) < 6.0 for loss in losses(table).values()), table
     assert (
         "limit: no age that was tried can lose more than 20%: the alert is set to the oldest, 21d"
@@ -145,7 +164,7 @@ def test_before_the_first_day_is_over_there_is_nothing_to_look_back_on(
 
 @pytest.mark.parametrize("as_of", ["2013-06-01", "2013-01-01"])
 def test_a_source_that_ended_has_its_own_clock(as_of: str) -> None:
-    """The newest day of a model whose data ended is its last one, however late it is asked."""
+    """The newest day of a model with ended data is its last one, however late the command runs."""
     environment = load_environment()
     moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
     run = RunRequest(model="bike_demand", as_of=moment, reason="manual", run_id="clock")

@@ -1,4 +1,4 @@
-"""Time cuts a dataset so that nothing from the future is learned from."""
+"""Time cuts a dataset: training sees nothing from the future."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ DAY = timedelta(days=1)
 
 
 def spec(lookback: int, holdout: int, delay_hours: int) -> ModelSpec:
+    """Return a spec with this split.
+
+    Args:
+        lookback: In days.
+        holdout: In days.
+        delay_hours: Of the labels.
+    """
     return ModelSpec.model_validate(
         {
             "model": "some_model",
@@ -45,7 +52,9 @@ def spec(lookback: int, holdout: int, delay_hours: int) -> ModelSpec:
 def test_parts_are_ordered_and_labels_were_known(
     lookback: int, holdout: int, delay: int, as_of: datetime
 ) -> None:
-    """Learning < tuning < holdout, none empty, and the last label was known before as_of; else it says why not."""
+    """Learning < tuning < holdout, none empty, and the last label was known before as_of; else it
+    says why not.
+    """
     if holdout >= lookback:
         return
     end = as_of.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
@@ -72,7 +81,7 @@ def test_parts_are_ordered_and_labels_were_known(
 
 
 def test_too_few_days_says_what_to_change() -> None:
-    """A window that leaves one day to learn from is refused with the keys to change."""
+    """A window with one day for training is refused with the keys to change."""
     end = datetime(2026, 1, 10, tzinfo=UTC)
     with pytest.raises(TerminalError, match=r"train\.lookback"):
         split_window(spec(4, 3, 0), Window.ending(end, 4 * DAY))

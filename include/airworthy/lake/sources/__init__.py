@@ -1,4 +1,4 @@
-"""Sources of raw rows behind one small protocol: simulator, files, sql."""
+"""The sources of raw rows, behind one protocol: simulator, files, sql."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Source", "open_source"]
 
 
 def open_source(job: Job) -> Source:
-    """Return the source that a job's spec declares; nothing is read before the first `read`."""
+    """Return the source declared in a job's spec; the first `read` opens it."""
     declared = job.spec.ingest.source
     if isinstance(declared, SimulatorSource):
         from airworthy.lake.sources.simulator_source import Simulator

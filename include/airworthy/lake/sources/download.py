@@ -1,4 +1,4 @@
-"""Files brought to local disk: downloads kept by their checksum, archives opened, checksums verified."""
+"""Brings files to local disk: caches downloads by checksum, opens archives, verifies checksums."""
 
 from __future__ import annotations
 
@@ -18,61 +18,61 @@ CHUNK = 1 << 20
 
 
 def text_digest(path: Path) -> str:
-    """Return the SHA-256 of a text file as if its lines ended in LF, whichever system wrote it."""
-    digest, held = hashlib.sha256(), b""
+    """Return the SHA-256 of a text file with all CRLF line ends replaced by LF."""
+    digest, rest = hashlib.sha256(), b""
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
-            chunk = held + chunk
-            held = (
-                b"\r" if chunk.endswith(b"\r") else b""
-            )  # its LF may be the first byte of the next chunk
-            digest.update(chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n"))
-    digest.update(held)
+            chunk = rest + chunk
+            # The LF of a last CR may be the first byte of the next chunk.
+            rest = b"\r" if chunk.endswith(b"\r") else b""
+            digest.update(chunk[: len(chunk) - len(rest)].replace(b"\r\n", b"\n"))
+    digest.update(rest)
     return digest.hexdigest()
 
 
 def content_digest(path: Path, form: str) -> str:
-    """Return the checksum that a spec's `sha256` means for a file of this format."""
+    """Return the checksum of a file for a spec's `sha256`: of CSV, `text_digest`."""
     if form == "csv":
         return text_digest(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def downloaded(source: FilesSource, downloads: Path) -> Path:
-    """Return the local copy of an ``https://`` file, from the cache if it is there with the right checksum.
+def cached_download(source: FilesSource, downloads: Path) -> Path:
+    """Return the local copy of an ``https://`` file; download it unless the cache has it.
 
     Raises:
-        TransientError: when it cannot be fetched or kept.
-        TerminalError: when what was fetched is not the file that the spec means.
+        TransientError: when it cannot be downloaded or written to the cache.
+        TerminalError: when the downloaded file has another checksum than in the spec.
     """
     name = PurePosixPath(source.member or urlsplit(source.path).path).name
-    kept = downloads / str(source.sha256)[:16] / name
-    for place in (downloads / name, kept):
-        if place.is_file() and content_digest(place, source.format) == source.sha256:
-            return place
+    cached = downloads / str(source.sha256)[:16] / name
+    for path in (downloads / name, cached):
+        if path.is_file() and content_digest(path, source.format) == source.sha256:
+            return path
     with tempfile.TemporaryDirectory() as scratch:
         fetched = fetch(source.path, Path(scratch))
         if source.member is not None:
-            fetched = extracted(fetched, source.member, Path(scratch) / "member", source.path)
+            fetched = extract_member(fetched, source.member, Path(scratch) / "member", source.path)
         verify(fetched, source, source.path)
-        return _keep(fetched, kept)
+        return _write_to_cache(fetched, cached)
 
 
-def _keep(fetched: Path, kept: Path) -> Path:
-    """Move a verified file into the cache in one step, so that another process never sees half of it."""
-    part = kept.with_name(f".{kept.name}.{uuid4().hex}")
+def _write_to_cache(fetched: Path, cached: Path) -> Path:
+    """Move a verified file into the cache atomically: no other process sees an incomplete file."""
+    partial = cached.with_name(f".{cached.name}.{uuid4().hex}")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(fetched, part)
-        part.replace(kept)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(fetched, partial)
+        partial.replace(cached)
     except OSError as error:
         raise TransientError(
-            f"the download cache cannot be written: {kept.parent}",
+            f"the download cache cannot be written: {cached.parent}",
             received=error,
-            next_step="point AIRWORTHY_DOWNLOADS to a folder that can be written, or that holds the file already",
+            next_step="point AIRWORTHY_DOWNLOADS to a folder that can be written, "
+            "or that holds the file already",
         ) from error
-    return kept
+    return cached
 
 
 def fetch(address: str, folder: Path) -> Path:
@@ -97,19 +97,26 @@ def fetch(address: str, folder: Path) -> Path:
 
 
 def unreachable(address: str, error: Exception) -> TransientError:
-    """Return the error that says that an address did not answer; clients raise too many kinds to name."""
+    """Return the error of an address without an answer; clients raise too many types to list."""
     return TransientError(
         f"{address} cannot be reached",
         received=f"{type(error).__name__}: {error}",
-        next_step="check the address, the network and the credentials in the environment, then run again",
+        next_step="check the address, the network and the credentials in the environment, then "
+        "run again",
     )
 
 
-def extracted(archive: Path, member: str, folder: Path, address: str) -> Path:
-    """Take one file out of a .zip.
+def extract_member(archive: Path, member: str, folder: Path, address: str) -> Path:
+    """Extract one file from a .zip into a folder; return its path.
+
+    Args:
+        archive: The local .zip.
+        member: The file's name in the archive.
+        folder: The folder to extract to.
+        address: The archive's address, for errors.
 
     Raises:
-        TerminalError: when it is no archive or lacks the member.
+        TerminalError: when it is not a .zip, or lacks the member.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -130,19 +137,24 @@ def extracted(archive: Path, member: str, folder: Path, address: str) -> Path:
 
 
 def verify(path: Path, source: FilesSource, address: str) -> None:
-    """Compare a file with the checksum that the spec declares, if it declares one.
+    """Compare a file with the checksum in the spec, if there is one.
+
+    Args:
+        path: The local file.
+        source: The declared source.
+        address: The file's address, for errors.
 
     Raises:
         TerminalError: when they differ.
     """
     if source.sha256 is None:
         return
-    found = content_digest(path, source.format)
-    if found != source.sha256:
-        what = f"{source.member} in {address}" if source.member else address
+    digest = content_digest(path, source.format)
+    if digest != source.sha256:
+        name = f"{source.member} in {address}" if source.member else address
         raise TerminalError(
-            f"{what} is not the file that the spec means",
-            received=f"sha256 {found}",
+            f"{name} is not the file that the spec means",
+            received=f"sha256 {digest}",
             allowed=f"sha256 {source.sha256}",
             next_step="check the file, then correct ingest.source.sha256",
         )

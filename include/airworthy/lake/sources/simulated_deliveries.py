@@ -1,9 +1,9 @@
-"""A simulated parcel-delivery service: the same rows for the same day for ever.
+"""A simulated parcel-delivery service: always the same rows for the same day.
 
-Every day is drawn from its own seed, so any day can be made alone, in any order, with any number of rows. Trips have
-rush hours, a weekly season, weather that lasts for days, and interactions (vans stand in traffic, bikes suffer from
-rain and hills) that a mean by group cannot catch. Missing values, a few bad rows and repeated keys come with it, as
-they do in life; a drift can be switched on from a date.
+Every day has its own seed, so days can be generated alone, in any order, with any number of rows.
+Trips have rush hours, a weekly season, weather lasting for days, and interactions (traffic slows
+vans; rain and hills slow bikes). A mean by group cannot model the interactions. As in real feeds,
+there are missing values, a few bad rows and repeated keys. A drift can start on a date.
 """
 
 from __future__ import annotations
@@ -64,20 +64,25 @@ def generate_deliveries(source: SimulatorSource, day: date) -> pl.DataFrame:
 
     Args:
         source: Seed, number of rows, shares of missing and bad values, drift.
-        day: The UTC day on which the parcels were picked up.
+        day: The UTC day of the pick-ups.
 
     Returns:
-        ``source.rows_per_day`` rows. `distance_km` is text, as a hand-typed field would be; `picked_up_at` is in UTC
-        microseconds; `minutes` is the label of a regression, `late` that of a classification.
+        ``source.rows_per_day`` rows. `distance_km` is text, like a hand-typed field; `picked_up_at`
+        is in UTC microseconds; `minutes` is a label of regression, `late` of classification.
     """
     rng = np.random.default_rng(np.random.SeedSequence([source.seed, day.toordinal()]))
-    strength = source.drift_strength if source.changed(day) else 0.0
+    strength = source.drift_strength if source.has_drift(day) else 0.0
     trips = _draw_trips(rng, source, day, strength)
     promised = np.ceil((7.5 + 3.1 * trips.distance + 2.7 * trips.stops) / 5.0) * 5.0
     minutes = _minutes(rng, trips, day, strength)
     flipped = rng.random(minutes.size) < 0.01
-    frame = _frame(source, day, trips, promised, minutes, (minutes > promised) ^ flipped)
-    return _spoil(rng, frame, source, day)
+    columns = {
+        "promised_minutes": promised,
+        "minutes": minutes,
+        "late": (minutes > promised) ^ flipped,
+    }
+    frame = _frame(source, day, trips, columns)
+    return _add_bad_values(rng, frame, source)
 
 
 def _draw_trips(
@@ -103,7 +108,7 @@ def _draw_trips(
 
 
 def _choose(rng: np.random.Generator, weights: Array, n: int) -> Array:
-    """Draw `n` codes by cumulative weight: much quicker than ``rng.choice`` with probabilities."""
+    """Draw `n` codes by cumulative weight: much faster than ``rng.choice`` with probabilities."""
     shares = np.cumsum(weights / weights.sum())
     codes: Array = np.minimum(
         np.searchsorted(shares, rng.random(n), side="right"), weights.size - 1
@@ -112,7 +117,7 @@ def _choose(rng: np.random.Generator, weights: Array, n: int) -> Array:
 
 
 def _vehicles(rng: np.random.Generator, distance: Array, hills: Array) -> Array:
-    """Bikes take the short and flat trips, vans the long ones."""
+    """Draw vehicle codes: bikes for short and flat trips, vans for long ones."""
     bike = np.exp(0.9 - 0.34 * distance - 0.5 * hills)
     van = np.exp(-1.5 + 0.22 * distance)
     draw = rng.random(distance.size) * (bike + 1.0 + van)
@@ -120,7 +125,7 @@ def _vehicles(rng: np.random.Generator, distance: Array, hills: Array) -> Array:
 
 
 def _pickup_times(rng: np.random.Generator, n: int, weekend: bool) -> Array:
-    """Return microseconds since midnight; at the weekend people order later in the day."""
+    """Return microseconds since midnight, later in the day at the weekend."""
     weights = np.roll(HOUR_WEIGHT, 1) if weekend else HOUR_WEIGHT
     hour = _choose(rng, weights, n)
     return np.minimum(((hour + rng.random(n)) * 3_600_000_000).astype(np.int64), DAY_US - 1)
@@ -129,8 +134,8 @@ def _pickup_times(rng: np.random.Generator, n: int, weekend: bool) -> Array:
 def _weather(seed: int, day: date) -> tuple[Array, Array]:
     """Return each city's weather code and mean temperature on a day.
 
-    Both follow a weighted mean of this and earlier days' draws, so weather lasts for days and yet any day can be made
-    without making those before it.
+    Both follow a weighted mean of this and the 7 earlier days' draws. Weather lasts for days, and
+    still any day can be generated without the rows of earlier days.
     """
     decay = 0.65 ** np.arange(8)
     draws = np.stack([_daily_draws(seed, day.toordinal() - age) for age in range(decay.size)])
@@ -151,7 +156,7 @@ def _daily_draws(seed: int, ordinal: int) -> Array:
 
 
 def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -> Array:
-    """Return how long each delivery took: driving with its interactions, then stops, then noise that nobody knows."""
+    """Return each delivery's minutes: driving with its interactions, then stops, then noise."""
     hour = trips.offset_us // 3_600_000_000
     traffic = (
         HOUR_TRAFFIC[hour]
@@ -159,7 +164,7 @@ def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -
         * TRAFFIC[trips.city]
         * (1 + 0.35 * drift)
     )
-    standing = traffic * np.array([0.08, 0.35, 0.95])[trips.vehicle]
+    congestion = traffic * np.array([0.08, 0.35, 0.95])[trips.vehicle]
     slowdown = WEATHER_SLOWDOWN[trips.vehicle, trips.weather] * (1 + 0.5 * traffic)
     bike = trips.vehicle == 0
     uphill = HILLS[trips.city] * np.where(bike, 0.35 + 0.02 * trips.kilograms, 0.03)
@@ -168,7 +173,7 @@ def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -
         trips.distance
         / SPEED_KMH[trips.vehicle]
         * 60
-        * (1 + standing + slowdown + uphill + learning)
+        * (1 + congestion + slowdown + uphill + learning)
     )
     parking = np.array([0.6, 1.1, 2.6])[trips.vehicle] * (1 + 0.8 * traffic)
     carrying = 0.035 * np.maximum(trips.kilograms - 10.0, 0.0)
@@ -181,7 +186,7 @@ def _minutes(rng: np.random.Generator, trips: _Trips, day: date, drift: float) -
 
 
 def _frame(
-    source: SimulatorSource, day: date, trips: _Trips, promised: Array, minutes: Array, late: Array
+    source: SimulatorSource, day: date, trips: _Trips, columns: dict[str, Array]
 ) -> pl.DataFrame:
     midnight_us = int(midnight(day).timestamp()) * 1_000_000
     frame = pl.DataFrame(
@@ -196,9 +201,7 @@ def _frame(
             "parcel_kg": trips.kilograms,
             "courier_experience_days": trips.experience,
             "temperature_c": trips.temperature,
-            "promised_minutes": promised,
-            "minutes": minutes,
-            "late": late,
+            **columns,
         }
     )
     return frame.with_columns(pl.col("distance_km").cast(pl.String))
@@ -208,10 +211,10 @@ def _names(names: tuple[str, ...], codes: Array) -> pl.Series:
     return pl.Series(names).gather(pl.Series(codes))
 
 
-def _spoil(
-    rng: np.random.Generator, frame: pl.DataFrame, source: SimulatorSource, day: date
+def _add_bad_values(
+    rng: np.random.Generator, frame: pl.DataFrame, source: SimulatorSource
 ) -> pl.DataFrame:
-    """Add what real feeds have: missing numbers, rows that cannot be used, values out of range, keys sent twice."""
+    """Add missing numbers, unusable rows, values out of range and repeated keys."""
     n = frame.height
     for name in ("parcel_kg", "temperature_c", "courier_experience_days"):
         missing = pl.Series(rng.random(n) < source.missing_share)

@@ -1,4 +1,4 @@
-"""The simulator source: generated rows, so that everything can be tried without data of one's own."""
+"""The simulator source: generated rows, to try everything without own data."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class Simulator:
     """A seeded generator behind the `Source` protocol."""
 
     def __init__(self, source: SimulatorSource) -> None:
-        """Keep what to generate."""
+        """Keep the declared source."""
         self._source = source
 
     def read(self, day: date) -> pl.DataFrame:
-        """Return the day's rows: the same ones for ever."""
+        """Return the rows of a UTC day, always the same."""
         return generate_deliveries(self._source, day)
 
     def describe(self) -> str:
-        """Return scenario, seed and size, and from when on the world is another."""
+        """Describe scenario, seed, size and drift."""
         source = self._source
-        told = f"seed {source.seed}, {source.rows_per_day} rows a day"
+        text = f"seed {source.seed}, {source.rows_per_day} rows a day"
         if source.drift_from is not None:
             back = (
                 f" and back, every {format_duration(source.drift_every)}"
                 if source.drift_every
                 else ""
             )
-            told += f", another world from {source.drift_from} on{back}"
-        return f"simulator {source.scenario} ({told})"
+            text += f", another world from {source.drift_from} on{back}"
+        return f"simulator {source.scenario} ({text})"

@@ -1,4 +1,4 @@
-"""What every source can do."""
+"""The protocol of all sources."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import polars as pl
 
 
 class Source(Protocol):
-    """Where a model's raw rows come from, one UTC day at a time."""
+    """A source of a model's raw rows, one UTC day at a time."""
 
     def read(self, day: date) -> pl.DataFrame | None:
-        """Return the raw rows of a UTC day as the source has them; None when it has nothing for that day.
+        """Return the unchanged raw rows of a UTC day; None when the source has none.
 
         Raises:
-            TerminalError: when the source itself is wrong: another file, a bad checksum, a bad query.
-            TransientError: when it cannot be reached this time.
+            TerminalError: when the source itself is wrong: another file, a bad checksum, a bad
+                query.
+            TransientError: when it cannot be reached.
         """
         ...
 
     def describe(self) -> str:
-        """Return what the source is, in one line and without secrets."""
+        """Describe the source in one line, without secrets."""
         ...

@@ -1,7 +1,8 @@
-"""The sql source: any database that SQLAlchemy reaches, by URL or by an Airflow connection.
+"""The sql source: a database supported by SQLAlchemy, by URL or by an Airflow connection.
 
-The core knows nothing of Airflow: a connection is taken from the environment variable ``AIRFLOW_CONN_<ID>``, as a URI
-or as JSON, which is where Airflow itself looks first. Whoever runs a stage inside Airflow puts it there.
+The core does not import Airflow. A connection is read from the environment variable
+``AIRFLOW_CONN_<ID>``, as a URI or as JSON. Airflow itself reads this variable first. In Airflow,
+the operator of the stage sets it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from airworthy.spec.sources_part import SqlSource
 
 BATCH = 50_000
 DRIVERS = {"postgres": "postgresql", "mssql": "mssql+pymssql", "mysql": "mysql+pymysql"}
-# OperationalError is what drivers raise for a lost server and for a mistyped column alike; these are the latter.
-_OWN_FAULT = (
+# Drivers raise OperationalError for a lost server, and for a bad query too. These messages are of a
+# bad query.
+_QUERY_ERRORS = (
     "no such",
     "syntax error",
     "unrecognized token",
@@ -45,24 +47,24 @@ class Sql:
     """A query with ``:start`` and ``:end`` behind the `Source` protocol."""
 
     def __init__(self, source: SqlSource, folder: Path) -> None:
-        """Keep what to ask; nothing is connected yet.
+        """Keep the declared source; the first read connects.
 
         Args:
             source: The declared source.
-            folder: The model's folder, from which the path of an SQLite file starts.
+            folder: The model's folder; the path of an SQLite file is relative to it.
         """
         self._source = source
         self._folder = folder
         self._engine: Engine | None = None
 
     def describe(self) -> str:
-        """Return the address without its password, or the connection's id."""
+        """Describe the address without its password, or the connection's id."""
         if self._source.connection is not None:
             return f"sql connection {self._source.connection}"
         return f"sql {self._url().render_as_string(hide_password=True)}"
 
     def read(self, day: date) -> pl.DataFrame | None:
-        """Return the rows that the query gives for a UTC day; None when there is none.
+        """Return the query's rows for a UTC day; None when there is none.
 
         Raises:
             TransientError: when the database cannot be reached.
@@ -77,10 +79,14 @@ class Sql:
         except ImportError as error:
             raise self._terminal("the database's driver is not installed", error) from None
         except SQLAlchemyError as error:
-            raise self._explained(error) from None
+            raise self._convert_error(error) from None
 
     def _bounds(self, start: datetime, end: datetime) -> dict[str, Any]:
-        """SQLite has no time type: texts with seconds compare rightly with every usual way of writing a time."""
+        """Return the query's parameters.
+
+        SQLite has no time type. Texts with seconds compare correctly with all usual forms of a
+        time.
+        """
         if self._engine is not None and self._engine.dialect.name == "sqlite":
             return {"start": f"{start:%Y-%m-%d %H:%M:%S}", "end": f"{end:%Y-%m-%d %H:%M:%S}"}
         return {"start": start, "end": end}
@@ -118,18 +124,19 @@ class Sql:
                 f"the Airflow connection {self._source.connection!r} is not known here",
                 received=f"{variable} is not set",
                 allowed=f"{variable} as a URI or as JSON",
-                next_step=f"set {variable}, or run the stage in Airflow, where the connection is defined",
+                next_step=f"set {variable}, or run the stage in Airflow, where the connection is "
+                "defined",
             )
         return connection_url(value)
 
-    def _explained(self, error: SQLAlchemyError) -> AirworthyError:
+    def _convert_error(self, error: SQLAlchemyError) -> AirworthyError:
         if isinstance(error, NoSuchModuleError | ArgumentError):
             return self._terminal("SQLAlchemy knows no such database", error)
         message = str(error).lower()
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         if lost or (
             isinstance(error, OperationalError)
-            and not any(fault in message for fault in _OWN_FAULT)
+            and not any(text in message for text in _QUERY_ERRORS)
         ):
             return TransientError(
                 f"{self.describe()} cannot be reached",
@@ -147,22 +154,25 @@ class Sql:
         )
 
     def _masked(self, error: Exception) -> str:
-        """Return a driver's message without the password that some of them repeat."""
+        """Return a driver's message without the password; some drivers repeat it."""
         message = str(getattr(error, "orig", None) or error)
         password = self._url().password
         return message.replace(str(password), "***") if password else message
 
 
 def connection_url(value: str) -> URL:
-    """Turn an Airflow connection, as a URI or as JSON, into a SQLAlchemy URL.
+    """Convert an Airflow connection, a URI or JSON, into an SQLAlchemy URL.
+
+    >>> str(connection_url("postgres://me@db:5432/rides"))
+    'postgresql://me@db:5432/rides'
 
     Raises:
         ValueError: when it is neither.
     """
     if not value.lstrip().startswith("{"):
         url = make_url(value.replace("-", "+", 1) if "-" in value.split("://", 1)[0] else value)
-        kept = {name: part for name, part in url.query.items() if name != "__extra__"}
-        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername), query=kept)
+        query = {name: value for name, value in url.query.items() if name != "__extra__"}
+        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername), query=query)
     parts = json.loads(value)
     kind = str(parts.get("conn_type", ""))
     if kind == "sqlite":
@@ -180,7 +190,7 @@ def connection_url(value: str) -> URL:
 def _frame(result: CursorResult[Any]) -> pl.DataFrame | None:
     names = list(result.keys())
     batches = [_batch(names, rows) for rows in result.partitions(BATCH)]
-    return _agreeing(batches) if batches else None
+    return _stack(batches) if batches else None
 
 
 def _batch(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
@@ -190,7 +200,7 @@ def _batch(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    """Return a column of what the driver gave; one of mixed kinds as text, for `conform` to judge cell by cell."""
+    """Return a column of the driver's values; mixed types become text, for `conform` to cast."""
     try:
         return pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
@@ -199,8 +209,8 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
         )
 
 
-def _agreeing(batches: list[pl.DataFrame]) -> pl.DataFrame:
-    """Stack batches; a column that has another type in another batch becomes text in all."""
+def _stack(batches: list[pl.DataFrame]) -> pl.DataFrame:
+    """Stack batches; a column with different types in two batches becomes text in all."""
     for name in batches[0].columns:
         kinds = {batch.schema[name] for batch in batches if batch.schema[name] != pl.Null}
         if len(kinds) > 1:

@@ -1,4 +1,4 @@
-"""The kinds of decision that the ledger holds, one class each."""
+"""The kinds of events in the ledger, one class each."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ KnownEvent = (
 AnyEvent = KnownEvent | UnknownEvent
 
 EVENTS: dict[str, type[LedgerEvent]] = {event.kind: event for event in get_args(KnownEvent)}
-"""Kind, as it is stored -> the class of such events."""
+"""Stored kind -> class of its events."""
 
 
 def read_event(kind: str, payload: Mapping[str, Any]) -> AnyEvent:
-    """Return a stored event; of a kind that is unknown here, an `UnknownEvent`.
+    """Return a stored event; an `UnknownEvent` when the kind is unknown.
 
     Raises:
-        ValueError: when the kind is known and the payload is not one of this kind.
+        ValueError: when the payload does not fit a known kind.
     """
-    known = EVENTS.get(kind)
-    if known is None:
+    event_class = EVENTS.get(kind)
+    if event_class is None:
         return UnknownEvent(kind, dict(payload))
-    return cast("KnownEvent", known.from_payload(payload))
+    return cast("KnownEvent", event_class.from_payload(payload))
 
 
 __all__ = [

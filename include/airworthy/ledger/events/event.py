@@ -1,4 +1,4 @@
-"""What all events of the ledger have in common: how they become stored JSON, and how they are read from it."""
+"""The base class of all events of the ledger: writes them as JSON, and reads them from it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
 Moment = Annotated[AwareDatetime, PlainSerializer(datetime.isoformat, return_type=str)]
-"""A time, stored as Python writes it: ``2026-03-20T00:00:00+00:00``."""
+"""A time, stored in Python's ISO format: ``2026-03-20T00:00:00+00:00``."""
 
 
 class LedgerEvent(BaseModel, ABC):
-    """Something that was decided about a model, or done to it.
+    """A decision about a model, or an action on it.
 
-    The fields have the names of the keys of the stored JSON. A key is stored when its field was given. A field that
-    is not stored is part of the entry's id only. A field has a default when readers can do without it: older entries
-    lack the key. Keys that are unknown here are left out; `Entry.content` has them.
+    The fields have the names of the stored JSON keys. A key is stored when its field was given. A
+    field marked "not stored" is used for the entry's id only. A field has a default when readers
+    can do without it: older entries lack the key. Unknown keys are left out; `Entry.content` has
+    them.
     """
 
     model_config = ConfigDict(
@@ -35,16 +36,16 @@ class LedgerEvent(BaseModel, ABC):
 
     @abstractmethod
     def entry_id(self, run_id: str) -> str:
-        """Return the id of the entry that the run records this event under: the same id is recorded once."""
+        """Return the id of this event's entry by a run; the ledger records each id once."""
 
     @property
     def subject(self) -> str | None:
-        """The version that the event is about; None: it is about no registered version."""
+        """The registered version of the event, or None."""
         return None
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The event as it is stored, as JSON values."""
+        """The stored JSON values."""
         return self.model_dump(mode="json", by_alias=True, include=self.model_fields_set)
 
     @classmethod
@@ -52,20 +53,20 @@ class LedgerEvent(BaseModel, ABC):
         """Read a stored event.
 
         Raises:
-            ValueError: when a key is missing that every entry of this kind has, or has a value of another type.
+            ValueError: when a required key is missing, or when a value has another type.
         """
         return cls.model_validate(payload, extra="ignore")
 
 
 @dataclass(frozen=True)
 class UnknownEvent:
-    """An event of a kind that is unknown here: a newer Airworthy wrote it, or another program."""
+    """An event of an unknown kind, written by a newer Airworthy or by another program."""
 
     kind: str
     payload: dict[str, Any]
 
     @property
     def subject(self) -> str | None:
-        """The version that the event is about, if it says so as other events do."""
-        named = (self.payload.get(name) for name in ("version", "to", "challenger"))
-        return next((str(version) for version in named if version is not None), None)
+        """The version of the event, from the keys used by other events, or None."""
+        versions = (self.payload.get(name) for name in ("version", "to", "challenger"))
+        return next((str(version) for version in versions if version is not None), None)

@@ -1,4 +1,4 @@
-"""Events of monitoring: whether to train again, how quality decays with age, and what people were told."""
+"""Events of monitoring: retraining decisions, staleness curves, alerts."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from typing_extensions import override
 
 from airworthy.handover import DriftDecision
 from airworthy.ledger.events.event import LedgerEvent
 
 
 class RetrainingDecision(LedgerEvent):
-    """The monitor decided whether the champion is to be trained again. All keys of the decision are stored."""
+    """The monitor's decision on retraining. All keys of the decision are stored."""
 
     kind: ClassVar[str] = "drift_decision"
 
     decision: DriftDecision
 
+    @override
     def entry_id(self, run_id: str) -> str:
-        """Return one id for a window. An inconclusive decision is made anew, and has an id of its own."""
+        """Return one id per window; an inconclusive decision is repeatable, and has its own."""
         decision = self.decision
         again = f":{decision.digest}" if decision.outcome == "inconclusive" else ""
         return f"{self.kind}:{decision.window_end.isoformat()}{again}"
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The decision as it is stored, as JSON values."""
+        """The stored JSON values of the decision."""
         return self.decision.model_dump(mode="json")
 
     @classmethod
@@ -42,7 +44,7 @@ class RetrainingDecision(LedgerEvent):
 
 
 class StalenessLimit(BaseModel):
-    """The oldest age that loses no more than is allowed, in days, and in words; None: the youngest loses more."""
+    """The greatest age within the allowed loss, in days and in words; None: no age is."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,16 +57,16 @@ class StalenessMeasured(LedgerEvent):
 
     Attributes:
         model: The model.
-        end: Up to when the holdouts reach.
-        metric: The metric that was compared.
-        confidence: Of the intervals.
-        max_loss: The loss that is allowed, as a share.
+        end: The exclusive end of the holdouts.
+        metric: The compared metric.
+        confidence: Confidence level of the intervals.
+        max_loss: The allowed loss, as a share.
         holdout: Length of a holdout.
         points: The loss at each age.
-        left_out: The ages that could not be tried, and why.
-        limit: What follows.
-        written: Whether the spec's alert was set to it.
-        evidence: The folder with the curve's files; the same curve elsewhere is the same entry.
+        left_out: The ages left out, each with the reason.
+        limit: The resulting limit of the age.
+        written: True when the limit was written to the spec's alert.
+        evidence: The folder with the curve's files. It is not part of the entry's id.
     """
 
     kind: ClassVar[str] = "staleness"
@@ -81,21 +83,23 @@ class StalenessMeasured(LedgerEvent):
     written: bool
     evidence: str
 
+    @override
     def entry_id(self, run_id: str) -> str:
-        """Return one id for what was measured, wherever its files are."""
-        measured = {name: value for name, value in self.payload.items() if name != "evidence"}
-        return f"{self.kind}:{hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()}"
+        """Return one id per measured curve, wherever its files are."""
+        curve = {name: value for name, value in self.payload.items() if name != "evidence"}
+        digest = hashlib.sha256(json.dumps(curve, sort_keys=True).encode()).hexdigest()
+        return f"{self.kind}:{digest}"
 
 
 class AlertRaised(LedgerEvent):
-    """An alert was raised, and channels were told of it.
+    """An alert was raised and sent to channels.
 
     Attributes:
-        key: The same for the same alert.
-        told: The names of the channels that were told just now.
+        key: The key of the alert, always the same for the same alert.
+        told: The names of the channels it was sent to now.
         title: The alert's title.
-        alert: All of the alert, as JSON.
-        first: Not stored: whether it was never raised before.
+        alert: The whole alert, as JSON.
+        first: Not stored: true when the alert was never raised before.
     """
 
     kind: ClassVar[str] = "alert"
@@ -106,6 +110,7 @@ class AlertRaised(LedgerEvent):
     alert: dict[str, JsonValue]
     first: bool = Field(default=True, exclude=True)
 
+    @override
     def entry_id(self, run_id: str) -> str:
-        """Return one id for the alert, and another for each later time with the channels that were told then."""
+        """Return one id per alert; for each repetition, another one with its channels."""
         return f"{self.kind}:{self.key}" + ("" if self.first else f":{', '.join(self.told)}")

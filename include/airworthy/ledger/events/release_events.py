@@ -1,4 +1,4 @@
-"""Events of a release: what staging found, who approved, how the rollout went, and who is champion."""
+"""Events of a release: staging check, approval, rollout steps, moves of the champion alias."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from airworthy.handover import ApprovalDecision, ArmFigures, Outcome, WatchedStep
+from airworthy.handover import ApprovalDecision, ArmFigures, GuardedStep, Outcome
 from airworthy.ledger.events.event import LedgerEvent, Moment
 
 BEGUN: Final = "begun"
 DONE: Final = "done"
 
 
-class _OfVersion(LedgerEvent):
+class _VersionEvent(LedgerEvent):
     """An event about one version."""
 
     version: str
@@ -24,21 +24,21 @@ class _OfVersion(LedgerEvent):
         return self.version
 
 
-class StagingCheck(_OfVersion):
-    """A version was tried in staging's server; see `ParityResult` for the figures.
+class StagingCheck(_VersionEvent):
+    """A version was checked in the staging server; see `ParityResult` for the figures.
 
     Attributes:
         version: The version.
-        bundle_digest: Of its files.
-        passed: Whether it is fit for production.
-        reasons: Why it is not.
-        rows: How many rows it was asked; None: it could not be asked.
+        bundle_digest: Digest of its files.
+        passed: True when it may go to production.
+        reasons: The reasons against it.
+        rows: Number of predicted rows; None: the server could not predict.
         max_difference: The largest difference from the offline predictions.
-        tolerance: The largest difference that is allowed.
+        tolerance: The largest allowed difference.
         p50_ms: Median latency of a request with one row, in milliseconds.
-        p99_ms: 99th percentile of the same.
+        p99_ms: 99th percentile of this latency.
         load_seconds: Time until its first answer.
-        memory_mib: What the server's memory grew by.
+        memory_mib: Growth of the server's memory.
         size_mib: Size of its files.
     """
 
@@ -57,23 +57,23 @@ class StagingCheck(_OfVersion):
     size_mib: float | None = None
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for each answer of a run."""
+        """Return one id per run and result."""
         return f"{self.kind}:{run_id}:{self.version}:{'passed' if self.passed else 'refused'}"
 
 
-class ApprovalAnswered(_OfVersion):
-    """A person answered whether a version may be released, or nobody did in time.
+class ApprovalAnswered(_VersionEvent):
+    """A person approved or rejected a version, or nobody answered in time.
 
     Attributes:
         version: The version.
-        bundle_digest: Of the files that the answer is about.
+        bundle_digest: Digest of the version's files at the time of the answer.
         decision: The answer.
-        comment: The person's words.
-        at: When the answer was given.
-        verdict: The outcome of the verdict that the person saw.
-        champion: The champion that the version was compared with.
-        dataset_digest: Of the dataset version that it was judged on.
-        mlflow_run_id: The MLflow run that trained it.
+        comment: The person's comment.
+        at: Time of the answer.
+        verdict: The outcome of the version's verdict.
+        champion: The champion in the comparison.
+        dataset_digest: Digest of the dataset version of the evaluation.
+        mlflow_run_id: The MLflow run of the training.
     """
 
     kind: ClassVar[str] = "approval"
@@ -88,7 +88,7 @@ class ApprovalAnswered(_OfVersion):
     mlflow_run_id: str | None = None
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for an answer; a later answer of the same run has another one."""
+        """Return one id per answer; a later answer of the same run has another one."""
         return f"{self.kind}:{run_id}:{self.version}:{self.at.isoformat()}"
 
 
@@ -97,12 +97,13 @@ class AliasMove(LedgerEvent):
 
     Attributes:
         alias: ``champion``.
-        from_: The champion before; None: there was none.
-        to: The champion from now on.
-        reason: Why.
-        dataset_digest: Of the dataset version that it was trained on.
-        bundle_digest: Of its files.
-        moves_before: Not stored: how many moves the ledger had. A version that comes back is another entry.
+        from_: The previous champion; None: there was none.
+        to: The new champion.
+        reason: The reason of the move.
+        dataset_digest: Digest of the dataset version of its training.
+        bundle_digest: Digest of its files.
+        moves_before: Not stored: number of earlier moves. A second move to a version is another
+            entry.
         rollback: Not stored: the run that began the rollback; None: a release.
     """
 
@@ -118,44 +119,44 @@ class AliasMove(LedgerEvent):
     rollback: str | None = Field(default=None, exclude=True)
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for a run's move after so many others, and one for a rollback's, whichever run makes it."""
+        """Return one id per run and number of earlier moves, or one id per rollback."""
         if self.rollback is not None:
             return self.rollback_id(self.rollback)
         return f"{self.kind}:{run_id}:{self.to}:{self.moves_before}"
 
     @classmethod
     def rollback_id(cls, started_by: str) -> str:
-        """Return the id of the move of a rollback that this run began."""
+        """Return the id of the move by the rollback of this run."""
         return f"{cls.kind}:rollback:{started_by}"
 
     @property
     def subject(self) -> str:
-        """The champion from now on."""
+        """The new champion."""
         return self.to
 
 
-class RolloutStep(_OfVersion):
-    """A step of a rollout began, or ended well.
+class RolloutStep(_VersionEvent):
+    """A step of a rollout began, or succeeded.
 
     Attributes:
-        version: The version that is rolled out.
-        bundle_digest: Of its files.
+        version: The version under rollout.
+        bundle_digest: Digest of its files.
         step: The step.
-        state: Whether it began or ended.
-        champion: The version beside it; None: nothing was watched.
-        since: When the step began; None: nothing was watched.
-        until: When it ends, if nothing ends it before; only of a step that began.
-        judged: The signals that were judged.
-        missing: Why others were not.
+        state: ``begun`` or ``done``.
+        champion: The champion besides it; None: the guard had nothing to compare.
+        since: Start of the step; None: the guard had nothing to compare.
+        until: Planned end of the step; only of a step that began.
+        judged: The signals evaluated by the guard.
+        missing: The reasons of signals not evaluated.
         psi: Population stability index of the predictions of both versions.
-        champion_figures: What the server counted of the champion.
-        challenger_figures: What the server counted of the version.
+        champion_figures: The server's counts for the champion.
+        challenger_figures: The server's counts for the version.
     """
 
     kind: ClassVar[str] = "rollout_step"
 
     bundle_digest: str | None = None
-    step: WatchedStep
+    step: GuardedStep
     state: Literal["begun", "done"]
     champion: str | None = None
     since: Moment | None = None
@@ -167,19 +168,19 @@ class RolloutStep(_OfVersion):
     challenger_figures: ArmFigures | None = None
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for the begin and one for the end of a run's step."""
+        """Return one id for the start and one for the end of a run's step."""
         return f"{self.kind}:{run_id}:{self.version}:{self.step}:{self.state}"
 
 
-class RolloutEnded(_OfVersion):
-    """A rollout was ended before its time: the champion has all of the traffic.
+class RolloutEnded(_VersionEvent):
+    """A rollout ended early: the champion has all of the traffic.
 
     Attributes:
-        version: The version that was rolled out.
+        version: The version under rollout.
         champion: The champion.
-        step: The step in which it was ended.
-        reasons: Why.
-        since: When that step began.
+        step: The step at the time.
+        reasons: The reasons of the end.
+        since: Start of that step.
         stopped_by: The run that ended it.
         psi: As in `RolloutStep`.
         champion_figures: As in `RolloutStep`.
@@ -187,7 +188,7 @@ class RolloutEnded(_OfVersion):
     """
 
     champion: str | None = None
-    step: WatchedStep
+    step: GuardedStep
     reasons: list[str] = Field(default_factory=list)
     since: Moment | None = None
     stopped_by: str | None = None
@@ -196,7 +197,7 @@ class RolloutEnded(_OfVersion):
     challenger_figures: ArmFigures | None = None
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for the rollout of a version by a run."""
+        """Return one id per version and run."""
         return f"{self.kind}:{run_id}:{self.version}"
 
 

@@ -1,23 +1,24 @@
-"""Events of a rollback: it began, and it was completed."""
+"""Events of a rollback: its start and its completion."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from airworthy.ledger.events.event import LedgerEvent
 
 
 class _Rollback(LedgerEvent):
-    """What both events of a rollback say.
+    """Base of both events of a rollback.
 
     Attributes:
-        from_: The version that loses its traffic.
-        to: The version that serves again.
-        reason: Why, in a person's words.
-        named: Whether a person named the version to go back to.
-        withdraws: Whether `from_` was under rollout and `to` is champion already: no alias moves.
+        from_: The version losing its traffic.
+        to: The version serving again.
+        reason: The reason, in a person's words.
+        named: True when a person named the version `to`.
+        withdraws: True when `from_` was under rollout and `to` is champion already: no alias moves.
     """
 
     from_: str = Field(alias="from")
@@ -28,17 +29,17 @@ class _Rollback(LedgerEvent):
 
     @property
     def subject(self) -> str:
-        """The version that serves again; when a rollout is withdrawn, the version that was under rollout."""
+        """The version serving again; of a withdrawn rollout, the version under rollout."""
         return self.from_ if self.withdraws else self.to
 
 
 class RollbackStarted(_Rollback):
-    """A rollback is about to change what serves."""
+    """A rollback began; serving has not changed yet."""
 
     kind: ClassVar[str] = "rollback_started"
 
     def entry_id(self, run_id: str) -> str:
-        """Return one id for a run."""
+        """Return one id per run."""
         return f"{self.kind}:{run_id}"
 
 
@@ -47,12 +48,12 @@ class RollbackCompleted(_Rollback):
 
     Attributes:
         from_: The version that lost its traffic.
-        to: The version that serves again.
-        reason: Why, in a person's words.
-        named: Whether a person named the version to go back to.
-        withdraws: Whether `from_` was under rollout and `to` was champion already.
+        to: The version serving again.
+        reason: The reason, in a person's words.
+        named: True when a person named the version `to`.
+        withdraws: True when `from_` was under rollout and `to` was champion already.
         started_by: The run that began it.
-        parity_rows: How many rows the version was asked.
+        parity_rows: Number of rows predicted to check the version.
         max_difference: The largest difference from its offline predictions.
     """
 
@@ -62,6 +63,7 @@ class RollbackCompleted(_Rollback):
     parity_rows: int
     max_difference: float
 
+    @override
     def entry_id(self, run_id: str) -> str:
-        """Return one id for a rollback, whichever run completes it."""
+        """Return one id per rollback, whichever run completes it."""
         return f"{self.kind}:{self.started_by}"

@@ -1,24 +1,25 @@
-"""Events of a delivery: a challenger was judged, and registered."""
+"""Events of a training run: the verdict on a challenger, and its registration."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from airworthy.handover import Outcome
 from airworthy.ledger.events.event import LedgerEvent, Moment
 
 
 class VerdictReached(LedgerEvent):
-    """The gates judged a challenger.
+    """The gates of a challenger were evaluated.
 
     Attributes:
-        outcome: What the gates said.
-        reasons: Why the verdict is no pass.
-        champion: The version that the challenger was compared with; None: there was no champion.
-        mlflow_run_id: The MLflow run that trained the challenger.
-        dataset_digest: Of the dataset version that it was judged on.
+        outcome: The outcome of all gates.
+        reasons: The reasons of gates without a pass.
+        champion: The champion in the comparison; None: there was no champion.
+        mlflow_run_id: The MLflow run of the challenger's training.
+        dataset_digest: Digest of the dataset version of the evaluation.
         dag_id: The Airflow DAG; None: outside Airflow.
     """
 
@@ -32,7 +33,7 @@ class VerdictReached(LedgerEvent):
     dag_id: str | None = None
 
     def entry_id(self, run_id: str) -> str:
-        """Return another id for each MLflow run and each champion that it was compared with."""
+        """Return one id per run, MLflow run and champion in the comparison."""
         return f"{self.kind}:{run_id}:{self.mlflow_run_id}:{self.champion}"
 
 
@@ -42,13 +43,13 @@ class Registration(LedgerEvent):
     Attributes:
         version: The version.
         validation_status: ``approved`` or ``rejected``.
-        bundle_digest: Of its files.
-        dataset_digest: Of the dataset version that it was trained on.
-        as_of: Up to when its training saw data.
-        reason: Why its training ran.
-        mlflow_run_id: The MLflow run that trained it.
+        bundle_digest: Digest of its files.
+        dataset_digest: Digest of the dataset version of its training.
+        as_of: The exclusive end of its training data.
+        reason: The reason of its training.
+        mlflow_run_id: The MLflow run of its training.
         dag_id: The Airflow DAG; None: outside Airflow.
-        decision: The id of the entry with the monitor's decision that asked for the training; None: none did.
+        decision: The id of the entry with the retraining decision behind the training, or None.
     """
 
     kind: ClassVar[str] = "registration"
@@ -63,8 +64,9 @@ class Registration(LedgerEvent):
     dag_id: str | None = None
     decision: str | None = None
 
+    @override
     def entry_id(self, run_id: str) -> str:
-        """Return one id for a version, whichever run registers it again."""
+        """Return one id per version, whichever run registers it."""
         return f"{self.kind}:{self.version}"
 
     @property

@@ -1,1 +1,1 @@
-"""Trying the monitor out: how often it fires when nothing happened, and how soon when something did."""
+"""Simulation of the monitor: its false alarms without a change, and its delay after a change."""

@@ -1,4 +1,4 @@
-"""Changes of the world, put into real rows: what the monitor has to notice. Pure, and the same for the same seed."""
+"""Changes of rows for the simulation. Pure, and deterministic for a seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from airworthy.spec import ModelSpec
 
 Change = Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]
 
-_SHIFT, _WIDER, _SHARE, _UNIT, _OFTEN = 0.3, 1.3, 0.08, 1000.0, 3.0
+_SHIFT = 0.3  # standard deviations
+_SPREAD = 1.3
+_SHARE = 0.08  # of the rows
+_UNIT = 1000.0
+_WEIGHT = 3.0
+_GROWTH = 1.25
+_SWAPPED_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class Injection:
-    """One kind of change: its name, what it does in words, and how; what it is done to is part of the words."""
+    """One kind of change: its name, a description with its column in words, and its function."""
 
     name: str
     words: str
@@ -29,38 +35,38 @@ class Injection:
 def injections(
     spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame
 ) -> list[Injection]:
-    """Return every kind of change for a model, done to the columns that it listens to most.
+    """Return all kinds of change for a model. They change its most important columns.
 
     Args:
-        spec: The model's.
+        spec: The model's spec.
         importance: Input column -> share of the champion's gain.
-        rows: Rows as they are without a change: what is normal is taken from them.
+        rows: Unchanged rows. They give means and standard deviations.
     """
-    by_weight = sorted(spec.inputs, key=lambda name: -importance.get(name, 0.0))
-    number = next(name for name in by_weight if spec.inputs[name] in NUMBERS)
-    category = next(name for name in by_weight if spec.inputs[name] in ("category", "string"))
-    mean, deviation = _moments(rows[number])
+    by_importance = sorted(spec.inputs, key=lambda name: -importance.get(name, 0.0))
+    number = next(name for name in by_importance if spec.inputs[name] in NUMBERS)
+    category = next(name for name in by_importance if spec.inputs[name] in ("category", "string"))
+    mean, deviation = _mean_and_deviation(rows[number])
     return [
         Injection(
             "mean shift",
             f"{number} + {_SHIFT:g} standard deviations",
-            _plus(number, _SHIFT * deviation),
+            _add(number, _SHIFT * deviation),
         ),
         Injection(
-            "variance change", f"{number} x {_WIDER:g} around its mean", _wider(number, mean)
+            "variance change", f"{number} x {_SPREAD:g} around its mean", _spread(number, mean)
         ),
         Injection(
             "new category", f"{_SHARE:.0%} of {category} are a new one", _new_category(category)
         ),
         Injection("missing values", f"{_SHARE:.0%} of {number} are missing", _missing(number)),
-        Injection("unit change", f"{number} x {_UNIT:g}", _times(number)),
+        Injection("unit change", f"{number} x {_UNIT:g}", _multiply(number)),
         Injection(
             "label shift", "rows with great labels come three times as often", _label_shift(spec)
         ),
         Injection(
             "concept drift",
             f"same inputs; labels differ where {number} is great",
-            _new_relation(spec, number),
+            _concept_drift(spec, number),
         ),
     ]
 
@@ -68,103 +74,105 @@ def injections(
 def ignored_drift(
     spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame
 ) -> Injection | None:
-    """Return a great change of the number that the champion ignores most; None when it ignores none."""
-    least = spec.monitor.drift.min_importance
-    ignored = [
+    """Return a large change of the least important number; None if all numbers have importance.
+
+    Args:
+        spec: The model's spec, with the least importance that counts.
+        importance: Input column -> share of the champion's gain.
+        rows: Unchanged rows.
+    """
+    unimportant = [
         name
-        for name, kind in spec.inputs.items()
-        if kind in NUMBERS and importance.get(name, 0.0) < least
+        for name, input_type in spec.inputs.items()
+        if input_type in NUMBERS and importance.get(name, 0.0) < spec.monitor.drift.min_importance
     ]
-    if not ignored:
+    if not unimportant:
         return None
-    name = min(ignored, key=lambda each: importance.get(each, 0.0))
-    change = _plus(name, 2 * _moments(rows[name])[1])
-    return Injection(
-        "ignored input",
-        f"{name} + 2 standard deviations, {importance.get(name, 0.0):.1%} of gain",
-        change,
-    )
+    name = min(unimportant, key=lambda each: importance.get(each, 0.0))
+    _, deviation = _mean_and_deviation(rows[name])
+    words = f"{name} + 2 standard deviations, {importance.get(name, 0.0):.1%} of gain"
+    return Injection("ignored input", words, _add(name, 2 * deviation))
 
 
-def _moments(column: pl.Series) -> tuple[float, float]:
+def _mean_and_deviation(column: pl.Series) -> tuple[float, float]:
     values = column.cast(pl.Float64).drop_nulls().to_numpy()
     return float(values.mean()), float(values.std())
 
 
-def _put(rows: pl.DataFrame, name: str, values: pl.Expr) -> pl.DataFrame:
-    """Replace a column, in the type that it has."""
-    kind = rows.schema[name]
-    return rows.with_columns(
-        (values.round() if kind == pl.Int64 else values).cast(kind).alias(name)
-    )
+def _replace(rows: pl.DataFrame, name: str, values: pl.Expr) -> pl.DataFrame:
+    """Replace a column and keep its type."""
+    dtype = rows.schema[name]
+    rounded = values.round() if dtype == pl.Int64 else values
+    return rows.with_columns(rounded.cast(dtype).alias(name))
 
 
-def _plus(name: str, amount: float) -> Change:
-    return lambda rows, _: _put(rows, name, pl.col(name) + amount)
+def _add(name: str, amount: float) -> Change:
+    return lambda rows, _: _replace(rows, name, pl.col(name) + amount)
 
 
-def _wider(name: str, mean: float) -> Change:
-    return lambda rows, _: _put(rows, name, mean + (pl.col(name) - mean) * _WIDER)
+def _spread(name: str, mean: float) -> Change:
+    return lambda rows, _: _replace(rows, name, mean + (pl.col(name) - mean) * _SPREAD)
 
 
-def _times(name: str) -> Change:
-    return lambda rows, _: _put(rows, name, pl.col(name) * _UNIT)
+def _multiply(name: str) -> Change:
+    return lambda rows, _: _replace(rows, name, pl.col(name) * _UNIT)
 
 
 def _new_category(name: str) -> Change:
-    return lambda rows, chance: _some(rows, chance, name, pl.lit("never seen before"))
+    return lambda rows, generator: _replace_some(rows, generator, name, pl.lit("never seen before"))
 
 
 def _missing(name: str) -> Change:
-    return lambda rows, chance: _some(rows, chance, name, pl.lit(None))
+    return lambda rows, generator: _replace_some(rows, generator, name, pl.lit(None))
 
 
-def _some(
-    rows: pl.DataFrame, chance: np.random.Generator, name: str, value: pl.Expr
+def _replace_some(
+    rows: pl.DataFrame, generator: np.random.Generator, name: str, value: pl.Expr
 ) -> pl.DataFrame:
-    hit = pl.Series(chance.random(rows.height) < _SHARE)
-    return rows.with_columns(
-        pl.when(hit).then(value.cast(rows.schema[name])).otherwise(pl.col(name)).alias(name)
-    )
+    replaced = pl.Series(generator.random(rows.height) < _SHARE)
+    values = pl.when(replaced).then(value.cast(rows.schema[name])).otherwise(pl.col(name))
+    return rows.with_columns(values.alias(name))
 
 
 def _label_shift(spec: ModelSpec) -> Change:
-    """Draw rows anew, those with the upper half of labels (or not of the first class) three times as often."""
+    """Return a change that resamples rows.
 
-    def change(rows: pl.DataFrame, chance: np.random.Generator) -> pl.DataFrame:
-        weights = np.where(_upper(rows[spec.ingest.label]), _OFTEN, 1.0)
-        return rows[np.sort(chance.choice(rows.height, rows.height, p=weights / weights.sum()))]
+    Rows with the upper half of the labels, or not of the first class, are three times as frequent.
+    """
+
+    def change(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
+        weights = np.where(_upper_half(rows[spec.ingest.label]), _WEIGHT, 1.0)
+        drawn = generator.choice(rows.height, rows.height, p=weights / weights.sum())
+        return rows[np.sort(drawn)]
 
     return change
 
 
-def _upper(label: pl.Series) -> Array:
+def _upper_half(label: pl.Series) -> Array:
     if label.dtype == pl.String:
         return np.asarray((label != label.sort()[0]).to_numpy())
     numbers: Array = label.cast(pl.Float64).fill_null(0.0).to_numpy()
     return np.asarray(numbers > (np.median(numbers) if label.dtype.is_float() else 0.5))
 
 
-def _new_relation(spec: ModelSpec, name: str) -> Change:
-    """Where an input is in its upper half, a number grows by a quarter, and a class becomes another for one in four."""
+def _concept_drift(spec: ModelSpec, name: str) -> Change:
+    """Return a change of the labels of the rows in the upper half of an input.
+
+    Numbers grow by a quarter. One class in four becomes another class.
+    """
     label = spec.ingest.label
 
-    def change(rows: pl.DataFrame, chance: np.random.Generator) -> pl.DataFrame:
+    def change(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
         upper = (pl.col(name) > pl.col(name).median()).fill_null(value=False)
         if spec.task == "regression":
-            return _put(
-                rows, label, pl.when(upper).then(pl.col(label) * 1.25).otherwise(pl.col(label))
-            )
+            grown = pl.when(upper).then(pl.col(label) * _GROWTH).otherwise(pl.col(label))
+            return _replace(rows, label, grown)
         if spec.task == "multiclass":
-            other = rows[label].gather(chance.permutation(rows.height))
+            other = rows[label].gather(generator.permutation(rows.height))
         else:
             other = ~rows[label].cast(pl.Boolean)
-        swapped = upper & pl.Series(chance.random(rows.height) < 0.25)
-        return rows.with_columns(
-            pl.when(swapped)
-            .then(other.cast(rows.schema[label]))
-            .otherwise(pl.col(label))
-            .alias(label)
-        )
+        swapped = upper & pl.Series(generator.random(rows.height) < _SWAPPED_SHARE)
+        values = pl.when(swapped).then(other.cast(rows.schema[label])).otherwise(pl.col(label))
+        return rows.with_columns(values.alias(label))
 
     return change

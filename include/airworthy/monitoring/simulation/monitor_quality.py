@@ -1,14 +1,15 @@
-"""How good a model's monitor is: false alarms where nothing happened, and how soon it notices each kind of change.
+"""Quality of a model's monitor: its false alarms, and its delay in detecting each kind of change.
 
-Champions are trained at different times, each watched over the windows that follow. Then the world of the last of
-these windows is changed, kind by kind, and watched again. A simulated world has another seed for every champion; of
-any other source the real days are taken, so what fires there may be real.
+Champions are trained as of different days, and each is monitored over the windows that follow. Then
+the rows of the last of these windows are changed, one kind at a time, and monitored again. A
+simulated source gets another seed for every champion. Other sources give real days, so a signal
+without an injected change may be right.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,26 +23,30 @@ from airworthy.errors import TerminalError
 from airworthy.handover import Signal
 from airworthy.job import Job
 from airworthy.lake.sources import open_source
+from airworthy.monitoring.monitored_champion import Champion
+from airworthy.monitoring.simulation.in_memory_rows import InMemoryRows, read_days
 from airworthy.monitoring.simulation.injection import Injection, ignored_drift, injections
-from airworthy.monitoring.simulation.walk import Step, Walk
-from airworthy.monitoring.simulation.world import Days, read_days, train_champion
+from airworthy.monitoring.simulation.monitor_replay import MonitorReplay, ReplayedWindow
+from airworthy.monitoring.simulation.simulated_champion import train_champion
 from airworthy.monitoring.spans import Span
+from airworthy.progress import Progress
 from airworthy.spec.sources_part import SimulatorSource
 
-WITHIN = 3  # windows, in which a change has to be noticed
-_YEAR_AND_A_HALF = 548
+DETECTION_WINDOWS = 3  # a change has to be detected within these
+_SIMULATED_DAYS = 548  # champions are spread over a year and a half
 
 
 @dataclass
-class Noticed:
-    """How one kind of change was noticed.
+class Detection:
+    """The detection of one kind of change, with one entry per champion.
 
     Attributes:
-        name: The kind.
-        words: What was done, to which column.
-        fired: In which window of each try, counted from 1, a signal fired first; None: not within `WITHIN`.
-        triggered: In which a training was triggered first.
-        signals: How many tries each signal fired in.
+        name: The kind of change.
+        words: The change and its column in words.
+        fired: Number of the first window with a signal, from 1. None: not within
+            `DETECTION_WINDOWS`.
+        triggered: Number of the first window with a triggered training, from 1, or None.
+        signals: Signal -> number of champions for which it fired.
     """
 
     name: str
@@ -50,137 +55,156 @@ class Noticed:
     triggered: list[int | None] = field(default_factory=list)
     signals: Counter[Signal] = field(default_factory=Counter)
 
+    def add(self, windows: Sequence[ReplayedWindow]) -> None:
+        """Add one champion's changed windows, in order."""
+        numbered = list(enumerate(windows, 1))
+        self.fired.append(next((number for number, window in numbered if window.fired), None))
+        triggers = (number for number, window in numbered if window.triggered)
+        self.triggered.append(next(triggers, None))
+        self.signals.update({signal for window in windows for signal in window.fired})
+
 
 @dataclass
-class Quality:
-    """What trying a monitor gave: over windows without a change, and by kind of change."""
+class MonitorQuality:
+    """The result of a simulation.
+
+    Attributes:
+        windows: Number of windows without a change.
+        champions: Number of champions.
+        fired: Signal -> number of these windows in which it fired.
+        fired_windows: Number of these windows in which any signal fired.
+        triggered: Number of these windows in which a training was triggered.
+        detections: Kind of change -> its detection.
+    """
 
     windows: int = 0
     champions: int = 0
     fired: Counter[Signal] = field(default_factory=Counter)
     fired_windows: int = 0
     triggered: int = 0
-    noticed: dict[str, Noticed] = field(default_factory=dict)
+    detections: dict[str, Detection] = field(default_factory=dict)
 
     @property
     def false_alarms(self) -> float:
-        """The share of the windows without a change in which a training was triggered."""
+        """Share of the windows without a change in which a training was triggered."""
         return self.triggered / self.windows if self.windows else 0.0
 
+    def add_unchanged(self, windows: Sequence[ReplayedWindow]) -> None:
+        """Add one champion's windows without a change."""
+        for window in windows:
+            self.windows += 1
+            self.fired.update(window.fired)
+            self.fired_windows += bool(window.fired)
+            self.triggered += window.triggered
 
-def simulate_monitor(
-    job: Job, champions: int, windows: int, told: Callable[[str], None]
-) -> Quality:
-    """Try the monitor of a job's model.
+    def add_changed(self, injection: Injection, windows: Sequence[ReplayedWindow]) -> None:
+        """Add one champion's windows with an injected change."""
+        detection = Detection(injection.name, injection.words)
+        self.detections.setdefault(injection.name, detection).add(windows)
+
+
+@dataclass(frozen=True)
+class _ChampionData:
+    """The data of one champion: its number, its rows, and the end of its training data."""
+
+    number: int
+    rows: InMemoryRows
+    as_of: datetime
+
+
+def simulate_monitor(job: Job, champions: int, windows: int, report: Progress) -> MonitorQuality:
+    """Simulate the monitor of a job's model.
 
     Args:
-        job: Its run's `as_of` is the end of the data, for a source that is not simulated.
-        champions: How many champions are trained.
-        windows: How many windows each is watched over; at least `WITHIN`.
-        told: Is told of each champion, for people who wait.
+        job: Its run's `as_of` is the end of the data, for a source other than the simulator.
+        champions: Number of champions to train.
+        windows: Number of windows per champion, at least `DETECTION_WINDOWS`.
+        report: Called after each champion.
 
     Raises:
         TerminalError: when the source has too few days, or a champion cannot be trained.
     """
-    quality = Quality()
+    quality = MonitorQuality()
     with TemporaryDirectory() as folder:
-        for number, (world, as_of) in enumerate(_worlds(job, champions, windows)):
-            _try_champion(job, quality, Path(folder), world, as_of, number, windows)
+        for data in _champion_data(job, champions, windows):
+            _simulate_champion(job, data, windows, Path(folder), quality)
             quality.champions += 1
-            told(
-                f"champion {number + 1} of {champions}, as of {as_of:%Y-%m-%d}: {quality.triggered} false alarms"
-            )
+            done = quality.champions
+            alarms = f"{quality.triggered} false alarms"
+            text = f"champion {done} of {champions}, as of {data.as_of:%Y-%m-%d}: {alarms}"
+            report(done, champions, text)
     return quality
 
 
-def _worlds(job: Job, champions: int, windows: int) -> Iterator[tuple[Days, datetime]]:
-    """Return for each champion its world, and the end of its training data."""
+def _champion_data(job: Job, champions: int, windows: int) -> Iterator[_ChampionData]:
     spec, monitor = job.spec, job.spec.monitor
-    before = (
-        max(spec.train.lookback, monitor.reference + monitor.retrain.persist.of * monitor.window)
-        // DAY
-    )
-    after = -(-windows * monitor.window // DAY)
-    for number, first in enumerate(_first_days(job, champions, before + after)):
-        source = spec.ingest.source
-        if isinstance(source, SimulatorSource):
-            changed = source.model_copy(
-                update={"seed": source.seed + 1 + number, "drift_from": None}
-            )
-            ingest = spec.ingest.model_copy(update={"source": changed})
-            opened = open_source(
-                Job(spec.model_copy(update={"ingest": ingest}), job.environment, job.run)
-            )
-        else:
-            opened = open_source(job)
-        yield (
-            read_days(spec, opened, first, before + after, f"{number}"),
-            midnight(first) + before * DAY,
-        )
+    reference = monitor.reference + monitor.retrain.persist.of * monitor.window
+    days_before = max(spec.train.lookback, reference) // DAY
+    days_after = -(-windows * monitor.window // DAY)
+    days = days_before + days_after
+    for number, first in enumerate(_first_days(job, champions, days)):
+        source = open_source(_with_seed(job, number))
+        rows = read_days(spec, source, first, days, f"{number}")
+        yield _ChampionData(number, rows, midnight(first) + days_before * DAY)
 
 
-def _first_days(job: Job, champions: int, needed: int) -> list[date]:
-    """Spread the champions' worlds evenly over the time for which there are data."""
+def _with_seed(job: Job, number: int) -> Job:
+    """Return the job with another seed for its simulated source, and without drift."""
+    source = job.spec.ingest.source
+    if not isinstance(source, SimulatorSource):
+        return job
+    update = {"seed": source.seed + 1 + number, "drift_from": None}
+    ingest = job.spec.ingest.model_copy(update={"source": source.model_copy(update=update)})
+    return Job(job.spec.model_copy(update={"ingest": ingest}), job.environment, job.run)
+
+
+def _first_days(job: Job, champions: int, days: int) -> list[date]:
+    """Return the first day of each champion's data, spread evenly over the source's days."""
     spec = job.spec
     if isinstance(spec.ingest.source, SimulatorSource):
-        span = _YEAR_AND_A_HALF
+        spread = _SIMULATED_DAYS
     else:
         end = min(spec.end or date.max, (job.run.as_of - DAY).astimezone(UTC).date())
-        span = (end - spec.start).days + 1 - needed
-        if span < 0:
+        spread = (end - spec.start).days + 1 - days
+        if spread < 0:
             raise TerminalError(
                 "the source has too few days to try the monitor on",
                 model=spec.model,
-                received=f"{span + needed} days",
-                allowed=f"at least {needed}",
+                received=f"{spread + days} days",
+                allowed=f"at least {days}",
                 next_step="ask for fewer windows",
             )
-    return [spec.start + timedelta(days=number * span // champions) for number in range(champions)]
-
-
-def _try_champion(
-    job: Job,
-    quality: Quality,
-    folder: Path,
-    world: Days,
-    as_of: datetime,
-    number: int,
-    windows: int,
-) -> None:
-    champion = train_champion(job, world, as_of, f"trial-{number}")
-    walk = Walk(job.spec, champion, world, folder, as_of)
-    quiet = list(walk.go(walk.spans(windows)))
-    for step in quiet:
-        fired = [signal for signal, outcome in step.signals.signals.items() if outcome == "fired"]
-        quality.windows += 1
-        quality.fired.update(fired)
-        quality.fired_windows += bool(fired)
-        quality.triggered += step.decided.outcome == "retrain"
-    # Another weekday for every champion.
-    start = max(0, windows - WITHIN - number % 7)
-    spans = [step.span for step in quiet[start : start + WITHIN]]
-    learned = pl.concat(list(world.frames(champion.learned.start, champion.learned.end)))
-    kinds = injections(job.spec, champion.importance, learned)
-    ignored = ignored_drift(job.spec, champion.importance, learned)
-    for kind in [*kinds, *([ignored] if ignored else [])]:
-        steps = walk.go(spans, _changed(world, kind, spans[0], number), quiet[:start])
-        _note(quality.noticed.setdefault(kind.name, Noticed(kind.name, kind.words)), steps)
-
-
-def _changed(world: Days, kind: Injection, since: Span, number: int) -> Days:
-    """Return the world with every day changed from a window on."""
-    chance = np.random.default_rng(number)
-    days = [day for day in world.rows if midnight(day) >= since.start]
-    return world.changed({day: kind.change(world.rows[day], chance) for day in days}, kind.name)
-
-
-def _note(noticed: Noticed, found: Iterable[Step]) -> None:
-    steps = list(found)
-    fired = [
-        [signal for signal, outcome in step.signals.signals.items() if outcome == "fired"]
-        for step in steps
+    return [
+        spec.start + timedelta(days=number * spread // champions) for number in range(champions)
     ]
-    noticed.fired.append(next((place for place, signals in enumerate(fired, 1) if signals), None))
-    triggers = (place for place, step in enumerate(steps, 1) if step.decided.outcome == "retrain")
-    noticed.triggered.append(next(triggers, None))
-    noticed.signals.update({signal for signals in fired for signal in signals})
+
+
+def _simulate_champion(
+    job: Job, data: _ChampionData, windows: int, folder: Path, quality: MonitorQuality
+) -> None:
+    champion = train_champion(job, data.rows, data.as_of, f"simulated-{data.number}")
+    replay = MonitorReplay(job.spec, champion, data.rows, folder, data.as_of)
+    unchanged = list(replay.run(replay.spans(windows)))
+    quality.add_unchanged(unchanged)
+    # The change begins on another weekday for every champion.
+    start = max(0, windows - DETECTION_WINDOWS - data.number % 7)
+    spans = [window.span for window in unchanged[start : start + DETECTION_WINDOWS]]
+    for injection in _injections(job, champion, data.rows):
+        changed = _change_rows(data, injection, spans[0])
+        replayed = list(replay.run(spans, changed, unchanged[:start]))
+        quality.add_changed(injection, replayed)
+
+
+def _injections(job: Job, champion: Champion, rows: InMemoryRows) -> list[Injection]:
+    training = pl.concat(list(rows.frames(champion.training.start, champion.training.end)))
+    ignored = ignored_drift(job.spec, champion.importance, training)
+    changes = injections(job.spec, champion.importance, training)
+    return [*changes, ignored] if ignored else changes
+
+
+def _change_rows(data: _ChampionData, injection: Injection, since: Span) -> InMemoryRows:
+    """Return the rows with every day changed from a window on."""
+    rows, generator = data.rows, np.random.default_rng(data.number)
+    days = [day for day in rows.rows if midnight(day) >= since.start]
+    changed = {day: injection.change(rows.rows[day], generator) for day in days}
+    return rows.with_changes(changed, injection.name)

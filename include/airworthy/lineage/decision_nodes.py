@@ -1,0 +1,86 @@
+"""Decisions about versions in the graph: staging, approval, rollout, deployment, rollback. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airworthy.ledger import Entry
+from airworthy.ledger.events import (
+    AlertRaised,
+    AliasMove,
+    AnyEvent,
+    Registration,
+    RollbackCompleted,
+    VerdictReached,
+)
+from airworthy.lineage.graph import Graph, Node
+from airworthy.lineage.model_records import ModelRecords, entry_node
+from airworthy.lineage.node_ids import entry_time, version_id
+from airworthy.lineage.titles import decision_title, deployment_title
+
+
+def add_decisions(graph: Graph, records: ModelRecords) -> None:
+    """Add the ledger's other entries. Those about one version by one run follow each other.
+
+    Verdicts, registrations and alerts are left out.
+    """
+    last_by_chain: dict[tuple[str, str], str] = {}
+    deployments: dict[str, str] = {}
+    for entry in records.entries:
+        event = entry.event
+        if isinstance(event, VerdictReached | Registration | AlertRaised):
+            continue
+        node = graph.add(_decision_node(entry))
+        if event.subject is None:
+            continue
+        chain = (event.subject, _deciding_run(entry, event))
+        before = last_by_chain.get(chain) or _version_node(graph, records.model, event.subject)
+        graph.link(before, node)
+        last_by_chain[chain] = node
+        if isinstance(event, AliasMove):
+            _end_deployment(graph, entry, event, deployments)
+            deployments[event.to] = node
+
+
+def _decision_node(entry: Entry) -> Node:
+    if isinstance(entry.event, AliasMove):
+        return entry_node(entry, "deployment", deployment_title(entry.event))
+    return entry_node(entry, entry.kind, decision_title(entry))
+
+
+def _deciding_run(entry: Entry, event: AnyEvent) -> str:
+    return event.started_by if isinstance(event, RollbackCompleted) else entry.run_id
+
+
+def _end_deployment(
+    graph: Graph, entry: Entry, move: AliasMove, deployments: Mapping[str, str]
+) -> None:
+    """Add the end of the replaced deployment after it: the new deployment is not its result.
+
+    Args:
+        graph: The graph.
+        entry: The move's entry.
+        move: Its event.
+        deployments: Version -> the node of its last deployment.
+    """
+    former = move.from_
+    if former is None or former not in deployments or former == move.to:
+        return
+    reason = move.reason or "no reason recorded"
+    node = Node(
+        id=f"replaced:{entry.sequence}",
+        kind="replaced",
+        title=f"no longer champion: version {move.to} took over: {reason}",
+        time=entry_time(entry),
+        run_id=entry.run_id,
+        dag_id=entry.content.get("dag_id"),
+        version=former,
+        facts={"by": move.to, "reason": reason, "who": entry.who},
+    )
+    graph.link(deployments[former], graph.add(node))
+
+
+def _version_node(graph: Graph, model: str, version: str) -> str:
+    return graph.add(
+        Node(version_id(version), "version", f"version {model}/{version}", version=version)
+    )

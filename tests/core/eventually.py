@@ -1,0 +1,21 @@
+"""Waiting for a condition, not for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+_PATIENCE_SECONDS = 60.0
+_Value = TypeVar("_Value")
+
+
+def eventually(condition: str, value: Callable[[], _Value | None]) -> _Value:
+    """Return the first true value of a function; fail with the condition's name when none comes."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until:
+        result = value()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"this never came about: {condition}")

@@ -1,0 +1,280 @@
+"""A model with a champion, its challengers and a real server, for a whole test module.
+
+Each test releases under a run id of its own and reads the ledger's entries of that run alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+import orjson
+import pytest
+import yaml
+
+from airworthy.environment import Environment, load_environment
+from airworthy.handover.catalogue import STAGES
+from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger.events import AliasMove, LedgerEvent
+from airworthy.ledger.ledger_queries import of_kind
+from airworthy.registry.registry import Registry, open_registry
+from airworthy.release.open_server import discard_candidate, open_server
+from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_kill_switch
+from airworthy.serving.in_process_server import running_server
+from airworthy.stages import run_stage
+
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import FEATURES, small_spec  # noqa: TID252
+
+_Event = TypeVar("_Event", bound=LedgerEvent)
+
+MODEL = "small_model"
+_STAGES = (
+    "ingest",
+    "validate",
+    "train",
+    "evaluate",
+    "register",
+    "deploy_staging",
+    "deploy_production",
+)
+# These features fail on a number of stops over 255. The training data have none.
+BRITTLE = FEATURES.replace(
+    'pl.col("distance_km") / pl.col("stops")',
+    'pl.col("distance_km") / pl.col("stops").cast(pl.UInt8)',
+)
+WEAK: dict[str, Any] = {"learning_rate": 0.0001}
+
+
+class ReleaseEnvironment:
+    """One model in one environment, with one server.
+
+    Args:
+        folder: Gets the model's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "models" / MODEL
+        self.folder.mkdir(parents=True)
+        self.url = ""
+        self.write_spec()
+
+    @property
+    def environment(self) -> Environment:
+        """The environment, read from the variables."""
+        return load_environment()
+
+    @property
+    def registry(self) -> Registry:
+        """The registry."""
+        return open_registry(self.environment)
+
+    def write_spec(
+        self, features: str = FEATURES, evaluate: dict[str, Any] | None = None, **release: Any
+    ) -> None:
+        """Write the model's folder.
+
+        Args:
+            features: The text of its features.py.
+            evaluate: The spec's evaluate part; None: a gate for every version.
+            **release: The spec's release part; the environment's rules fill in the rest.
+        """
+        # The better version is of no interest here: these gates let every one through.
+        spec = small_spec(
+            MODEL,
+            evaluate=evaluate or {"gates": [{"metric": "rmse", "max": 1000}]},
+            release=release,
+        )
+        (self.folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        (self.folder / "features.py").write_text(features, encoding="utf-8")
+
+    def run_stages(self, payload: dict[str, Any], *names: str) -> dict[str, Any]:
+        """Run stages, put their outputs into the payload, and return it."""
+        for name in names:
+            payload[STAGES[name].output] = run_stage(name, payload)
+        return payload
+
+    def train(self, as_of: str, last: str = "register", **run: Any) -> dict[str, Any]:
+        """Return the payload after a new run's stages.
+
+        Args:
+            as_of: The end of the run's data, a day in UTC.
+            last: The last stage to run.
+            **run: Further fields of the run request.
+        """
+        moment = datetime.fromisoformat(as_of).replace(tzinfo=UTC).isoformat()
+        request = {
+            "model": MODEL,
+            "as_of": moment,
+            "reason": "manual",
+            "run_id": f"run-{uuid4().hex[:8]}",
+            **run,
+        }
+        return self.run_stages({"run": request}, *_STAGES[: _STAGES.index(last) + 1])
+
+    def new_run(self, payload: dict[str, Any], staged: bool = True, **run: Any) -> dict[str, Any]:
+        """Return a payload for another run with the same version.
+
+        Args:
+            payload: The first run's payload.
+            staged: Whether the version passed staging in this run.
+            **run: Fields of the run request to change.
+        """
+        again = {**payload, "run": {**payload["run"], "run_id": f"run-{uuid4().hex[:8]}", **run}}
+        if staged:
+            version = payload["version"]["version"]
+            again["parity"] = {
+                "version": version,
+                "rows": 1,
+                "max_difference": 0.0,
+                "tolerance": 1e-5,
+                "matched": True,
+                "p50_ms": 1.0,
+                "p99_ms": 1.0,
+            }
+        return again
+
+    def poll(self, payload: dict[str, Any], step: Any, stop: str | None = None) -> dict[str, Any]:
+        """Poll a rollout step once and return its status.
+
+        Args:
+            payload: The payload of the run that rolls out.
+            step: ``shadow`` or a share in percent.
+            stop: Ends the rollout for this reason.
+        """
+        return run_stage("rollout", {**payload, "rollout_request": {"step": step, "stop": stop}})
+
+    def poll_until(
+        self,
+        payload: dict[str, Any],
+        step: Any,
+        between: Callable[[], Any] = lambda: None,
+        until: tuple[str, ...] = ("done", "tripped", "held"),
+    ) -> dict[str, Any]:
+        """Poll a rollout step until it is in one of some states, and return its status.
+
+        Args:
+            payload: The payload of the run that rolls out.
+            step: ``shadow`` or a share in percent.
+            between: Called after each poll.
+            until: The states to wait for.
+        """
+
+        def ended() -> dict[str, Any] | None:
+            status = self.poll(payload, step)
+            if status["state"] in until:
+                return status
+            between()
+            return None
+
+        return eventually(f"step {step} is {until}", ended)
+
+    def answer(
+        self, payload: dict[str, Any], decision: str, who: str = "ada", **more: Any
+    ) -> dict[str, Any]:
+        """Record an answer to the question for approval, and return the stage's output.
+
+        Args:
+            payload: The payload of the run that asks.
+            decision: The answer.
+            who: The person.
+            **more: Further fields of the answer.
+        """
+        answer = {"decision": decision, "who": who, "at": datetime.now(UTC).isoformat(), **more}
+        return run_stage("approval", {**payload, "approval_answer": answer})
+
+    def rollout_flags(self) -> Rollout | None:
+        """Return the rollout in the flag file."""
+        return read_rollout(self.environment.flags_file, MODEL)
+
+    def server_rollout(self) -> dict[str, Any]:
+        """Return the rollout in the server."""
+        return dict(httpx.get(f"{self.url}/models/{MODEL}/rollout").raise_for_status().json())
+
+    def wait_for_step(self, step: Any) -> None:
+        """Wait until the server is in a step, with its challenger loaded; None: in no rollout."""
+
+        def is_in_step() -> bool:
+            rollout = self.server_rollout()
+            candidates = httpx.get(f"{self.url}/models/{MODEL}").json()["candidates"]
+            return rollout["step"] == step and (step is None or rollout["challenger"] in candidates)
+
+        eventually(f"the server is in step {step}", is_in_step)
+
+    def predict(self, count: int = 1, **changes: Any) -> list[dict[str, Any]]:
+        """Request a prediction of one row several times, each under a new targeting key."""
+        example = httpx.get(f"{self.url}/models/{MODEL}/example").json()["dataframe_split"]
+        row = dict(zip(example["columns"], example["data"][0], strict=True)) | changes
+        return self.predict_rows([row] * count)
+
+    def predict_rows(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Send a request for each row, each under a new targeting key, and return the answers."""
+        answers = []
+        with httpx.Client(base_url=self.url) as client:
+            for row in rows:
+                body = orjson.dumps(
+                    {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+                )
+                headers = {"content-type": "application/json", "x-targeting-key": uuid4().hex}
+                answer = client.post(f"/models/{MODEL}/invocations", content=body, headers=headers)
+                answers.append(dict(answer.raise_for_status().json()))
+        return answers
+
+    def served_versions(self) -> set[str]:
+        """Return the versions behind the answers to clients."""
+        return {answer["version"] for answer in self.predict(40)}
+
+    def entries(self, run: dict[str, Any] | None = None) -> list[Entry]:
+        """Return the ledger's entries, of one run's payload or of all runs."""
+        return [
+            entry
+            for entry in open_ledger(self.environment, MODEL).entries()
+            if run is None or entry.run_id == run["run"]["run_id"]
+        ]
+
+    def entries_of(self, run: dict[str, Any] | None, *kinds: type[_Event]) -> list[Entry[_Event]]:
+        """Return the ledger's entries of some kinds, of one run's payload or of all runs."""
+        return of_kind(self.entries(run), *kinds)
+
+    def alias_moves(self) -> list[AliasMove]:
+        """Return the alias moves of all runs."""
+        return [entry.event for entry in self.entries_of(None, AliasMove)]
+
+    def assert_only_champion(self, version: str) -> None:
+        """Assert that a version has all traffic, no rollout is on, and the ledger is whole."""
+        self.wait_for_step(None)
+        assert self.served_versions() == {version}
+        assert self.registry.champion(MODEL) == version
+        assert self.rollout_flags() is None
+        assert httpx.get(f"{self.url}/models/{MODEL}").json()["candidates"] == []
+        assert open_ledger(self.environment, MODEL).first_broken_entry() is None
+
+    def clean_up(self) -> None:
+        """End a test's rollout and kill switch."""
+        rollout = self.rollout_flags()
+        set_kill_switch(self.environment.flags_file, MODEL, on=False)
+        clear_rollout(self.environment.flags_file, MODEL)
+        if rollout is not None:
+            self.registry.unset_challenger(MODEL, rollout.challenger)
+            with open_server(self.environment) as server:
+                discard_candidate(server, MODEL, rollout.challenger)
+
+
+@contextmanager
+def open_release_environment(folder: Path) -> Iterator[ReleaseEnvironment]:
+    """Yield an environment with version 1 as champion."""
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
+        variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
+        variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+        env = ReleaseEnvironment(folder)
+        with running_server(env.environment) as running:
+            variables.setenv("AIRWORTHY_SERVER_URL", running.url)
+            env.url = running.url
+            env.train("2026-03-20", last="deploy_production")
+            yield env

@@ -1,0 +1,240 @@
+"""Release: only an approved, compared, newer version takes over, through a real server, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from airworthy.environment import Environment, load_environment
+from airworthy.errors import TerminalError, TransientError
+from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AliasMove
+from airworthy.ledger.ledger_queries import of_kind
+from airworthy.registry.registry import open_registry
+from airworthy.serving.in_process_server import running_server
+from airworthy.stages import run_stage
+
+from .conftest import MakeModel, RunStages
+
+
+@pytest.fixture
+def server(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A real model server on a free loopback port."""
+    with running_server(environment) as running:
+        monkeypatch.setenv("AIRWORTHY_SERVER_URL", running.url)
+        yield running.url
+
+
+def served(url: str, model: str) -> str:
+    """Return the version in the server."""
+    return str(httpx.get(f"{url}/models/{model}").json()["version"])
+
+
+def moves_of(environment: Environment, model: str) -> list[AliasMove]:
+    """Return the alias moves in the model's ledger."""
+    return [entry.event for entry in of_kind(open_ledger(environment, model).entries(), AliasMove)]
+
+
+def test_released_version_serves_and_is_recorded(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """After a release the server has the version, the alias names it, and the ledger has the
+    reason.
+    """
+    model = make_model()
+    output = run_stages(model, last="deploy_production")
+    assert output["parity"]["matched"] is True
+    assert output["deployment"]["promoted"] is True
+    example = httpx.get(f"{server}/models/{model}/example").json()
+    answer = httpx.post(f"{server}/models/{model}/invocations", json=example).json()
+    assert answer["version"] == "1"
+    assert all(isinstance(value, float) for value in answer["predictions"])
+    assert open_registry(environment).champion(model) == "1"
+    move = open_ledger(environment, model).entries()[-1]
+    assert isinstance(move.event, AliasMove)
+    assert (move.event.from_, move.event.to) == (None, "1")
+    assert open_ledger(environment, model).first_broken_entry() is None
+
+
+def test_retried_release_changes_nothing(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """The same run released twice leaves one version, one alias move and the same answers."""
+    model = make_model()
+    run_stages(model, last="deploy_production")
+    again = run_stages(model, last="deploy_production")
+    assert again["deployment"]["promoted"] is True
+    kinds = [entry.kind for entry in open_ledger(environment, model).entries()]
+    assert kinds.count("alias_move") == 1
+    assert served(server, model) == "1"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"as_of": "2026-03-21", "reason": "backfill"}, "backfill"),
+        ({"as_of": "2026-03-19"}, "before the champion's"),
+        ({"as_of": "2026-03-21", "promote": "never"}, "promote is never"),
+    ],
+)
+def test_what_may_not_take_over(
+    server: str,
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    more: dict[str, str],
+    reason: str,
+) -> None:
+    """A backfill, older data, or promote=never leave the champion where it is, with the reason."""
+    model = make_model()
+    run_stages(model, last="deploy_production")
+    output = run_stages(model, last="deploy_production", run_id="second", **more)["deployment"]
+    assert output["promoted"] is False
+    assert reason in output["reason"]
+    assert open_registry(environment).champion(model) == served(server, model) == "1"
+
+
+def test_backfill_takes_over_when_told_to(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """promote=always lets a backfill run release."""
+    model = make_model()
+    run_stages(model, last="deploy_production")
+    more = {"as_of": "2026-03-21", "reason": "backfill", "promote": "always"}
+    assert (
+        run_stages(model, last="deploy_production", run_id="second", **more)["deployment"][
+            "promoted"
+        ]
+        is True
+    )
+    assert served(server, model) == "2"
+
+
+def test_verdict_older_than_the_champion_is_refused(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A version compared with a former champion cannot take over."""
+    model = make_model()
+    stale = run_stages(model, run_id="stale")
+    run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="other")
+    with pytest.raises(TerminalError, match="another version became champion"):
+        open_registry(environment).promote(
+            model, run_stages(model)["version"]["version"], stale["verdict"]["champion_version"]
+        )
+
+
+def test_two_promotions_at_once_have_one_winner(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """Of versions promoted at the same moment against the same champion, exactly one wins."""
+    model = make_model()
+    versions = [
+        run_stages(model, as_of=f"2026-03-{20 + n}")["version"]["version"] for n in range(3)
+    ]
+
+    def attempt(version: str) -> bool:
+        try:
+            open_registry(load_environment()).promote(model, version, expected=None)
+        except TerminalError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as pool:
+        won = list(pool.map(attempt, versions))
+    assert won.count(True) == 1
+    assert open_registry(environment).champion(model) == versions[won.index(True)]
+
+
+def test_releases_at_once_leave_server_and_alias_agreed(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """Of releases at the same moment one wins, and server and alias agree."""
+    model = make_model()
+    runs = [
+        run_stages(model, last="deploy_staging", as_of=f"2026-03-{20 + n}", run_id=str(n))
+        for n in range(3)
+    ]
+
+    def attempt(payload: dict[str, Any]) -> bool:
+        try:
+            return bool(run_stage("deploy_production", payload)["promoted"])
+        except TerminalError:
+            return False
+
+    with ThreadPoolExecutor(3) as pool:
+        won = list(pool.map(attempt, runs))
+    assert won.count(True) == 1
+    version = runs[won.index(True)]["version"]["version"]
+    assert open_registry(environment).champion(model) == served(server, model) == version
+    assert [move.to for move in moves_of(environment, model)] == [version]
+
+
+def test_nothing_moves_when_the_server_is_down(
+    server: str,
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server gone after staging leaves alias and ledger as they were; the retry completes."""
+    model = make_model()
+    payload = run_stages(model, last="deploy_staging")
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+    with pytest.raises(TransientError):
+        run_stage("deploy_production", payload)
+    assert open_registry(environment).champion(model) is None
+    assert "alias_move" not in [entry.kind for entry in open_ledger(environment, model).entries()]
+    monkeypatch.setenv("AIRWORTHY_SERVER_URL", server)
+    assert run_stage("deploy_production", payload)["promoted"] is True
+
+
+def test_every_move_is_recorded_and_nothing_else(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A repeated run with its version in place records no move; a version come back records
+    another.
+    """
+    model = make_model()
+    run_stages(model, last="deploy_production", run_id="a")
+    run_stages(model, last="deploy_production", run_id="repeated")
+    second = run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="b")
+    registry = open_registry(environment)
+    registry.client.set_registered_model_alias(model, "champion", "1")
+    run_stage("deploy_production", second)
+    moves = moves_of(environment, model)
+    assert [(move.from_, move.to) for move in moves] == [(None, "1"), ("1", "2"), ("1", "2")]
+
+
+def test_move_that_a_killed_task_did_not_record(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A task killed between alias and ledger: the retry writes the entry and swaps the server."""
+    model = make_model()
+    payload = run_stages(model, last="deploy_staging")
+    open_registry(environment).promote(model, "1", expected=None)
+    for _ in range(2):
+        run_stage("deploy_production", payload)
+    moves = moves_of(environment, model)
+    assert [(move.from_, move.to) for move in moves] == [(None, "1")]
+    assert served(server, model) == "1"
+
+
+def test_candidate_that_is_not_released_is_unloaded(
+    server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A held version does not stay in the server's memory."""
+    model = make_model()
+    run_stages(model, last="deploy_production")
+    held = run_stages(model, last="deploy_production", as_of="2026-03-19", run_id="older")
+    assert held["deployment"]["promoted"] is False
+    assert httpx.get(f"{server}/models/{model}").json()["candidates"] == []
+
+
+def test_server_down_is_transient(make_model: MakeModel, run_stages: RunStages) -> None:
+    """No server at the address: a transient error, and the champion is untouched."""
+    with pytest.raises(TransientError, match=r"127\.0\.0\.1:9"):
+        run_stages(make_model(), last="deploy_staging")

@@ -1,0 +1,314 @@
+"""Stages outside the task's process: requests to Docker and Kubernetes, and their answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.providers.docker.exceptions import DockerContainerFailedException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import ApiClient, V1Pod
+
+from airworthy.environment import load_environment
+from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.stage_input import VARIABLE, unpack
+from airworthy_airflow.operators.stage_operator import airflow_errors
+from airworthy_airflow.runners import runner_for
+from airworthy_airflow.runners.docker_runner import DockerRunner, failure_of
+from airworthy_airflow.runners.inline_runner import InlineRunner
+from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner, exit_code_of
+from airworthy_airflow.runners.stage_call import StageCall
+
+from .docker_engine import Engine, running_engine
+
+RUN = {
+    "model": "delivery_eta",
+    "as_of": "2026-03-20T00:00:00Z",
+    "reason": "manual",
+    "run_id": "manual__1",
+}
+CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
+ERROR = [
+    "delivery_eta train: too few rows", "  received: 12", "  allowed:  at least 100",
+    "  so:       this run stops and is not retried; the champion keeps serving.",
+]  # fmt: skip
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StageCall]:
+    """Make a call of the stage ``train`` in an environment with these places and settings."""
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path))
+    monkeypatch.setenv("AIRWORTHY_ENV", "contained")
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("AIRWORTHY_GIT_COMMIT", "abc123")
+    monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "postgresql://user:secret@db/mlflow")
+    monkeypatch.setenv("AIRWORTHY_TEST_KEY", "a secret too")
+    monkeypatch.delenv("AIRWORTHY_SERVER_URL", raising=False)
+
+    def make(runner: str = "docker", **settings: Any) -> StageCall:
+        keys = {
+            "image": "airworthy:1",
+            **({"namespace": "ml"} if runner == "kubernetes" else {}),
+            **settings,
+        }
+        environment = {
+            "lake": "s3://lake",
+            "artifacts": "s3://artifacts",
+            "server_url": "http://server",
+            "stages": {"train": runner},
+            **({} if runner == "inline" else {runner: keys}),
+        }
+        path = tmp_path / "include" / "environments" / "contained.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(environment), encoding="utf-8")
+        return StageCall(
+            "train", "train", {"run": RUN, "dataset": {"digest": "d"}}, load_environment()
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("runner", "kind"),
+    [("inline", InlineRunner), ("docker", DockerRunner), ("kubernetes", KubernetesRunner)],
+)
+def test_the_environment_picks_the_place(
+    call: Callable[..., StageCall], runner: str, kind: type
+) -> None:
+    """By the stage's name."""
+    assert isinstance(runner_for(call(runner)), kind)
+
+
+def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
+    call: Callable[..., StageCall],
+) -> None:
+    """The stage's command, its input packed in a variable, the state folder under its own path, the
+    worker's user.
+    """
+    settings = {
+        "network": "host",
+        "mounts": ["/data:/data:ro"],
+        "variables": ["AIRWORTHY_TEST_KEY"],
+        "resources": {"train": {"memory_mib": 512, "cpus": 2}},
+    }
+    with running_engine(Engine(result={"model": "delivery_eta"})) as engine:
+        built = call(engine=engine.url, **settings)
+        assert DockerRunner(built).run(CONTEXT) == {"model": "delivery_eta"}
+    requested = engine.created
+    assert requested["Image"] == "airworthy:1"
+    assert requested["Cmd"][:6] == ["python", "-m", "airworthy", "stage", "train", "--model"]
+    assert requested["User"] == f"{os.getuid()}:{os.getgid()}"
+    variables = dict(line.split("=", 1) for line in requested["Env"])
+    assert json.loads(unpack(variables[VARIABLE])) == built.payload
+    assert variables["AIRWORTHY_ENV"] == "contained"
+    assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+    assert variables["AIRWORTHY_TEST_KEY"] == "a secret too"
+    assert variables["AIRWORTHY_GIT_COMMIT"] == "abc123"
+    assert variables["AIRWORTHY_STATE"] == str(built.environment.state)
+    assert "AIRWORTHY_SERVER_URL" not in variables
+    mounted = requested["HostConfig"]["Mounts"]
+    mounts = {mount["Target"]: (mount["Source"], bool(mount.get("ReadOnly"))) for mount in mounted}
+    state = str(built.environment.state)
+    assert mounts == {state: (state, False), "/data": ("/data", True)}
+    assert requested["HostConfig"]["NetworkMode"] == "host"
+    assert requested["HostConfig"]["Memory"] == 512 * 2**20
+    assert engine.removed == ["container"]
+
+
+def test_secrets_are_in_no_field_that_airflow_shows(call: Callable[..., StageCall]) -> None:
+    """Airflow's pages show an operator's template fields; secrets are not among them."""
+    operator = DockerRunner(call(variables=["AIRWORTHY_TEST_KEY"])).operator(CONTEXT)
+    shown = str([getattr(operator, field) for field in operator.template_fields])
+    assert "a secret too" not in shown
+    assert "user:secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "log", "raised", "words"),
+    [
+        (1, ERROR, TerminalError, "too few rows"),
+        (
+            75,
+            ["delivery_eta train: the source does not answer", "  received: x"],
+            TransientError,
+            "does not answer",
+        ),
+        (137, ["fitting"], TransientError, "fitting"),
+        (137, [], TransientError, "without a word"),
+    ],
+    ids=["no use trying again", "may pass", "killed", "killed in silence"],
+)
+def test_exit_codes_decide_whether_a_task_is_retried(
+    call: Callable[..., StageCall],
+    exit_code: int,
+    log: list[str],
+    raised: type[AirworthyError],
+    words: str,
+) -> None:
+    """1 fails the task for good, everything else may be retried; the error has the stage's own
+    words.
+    """
+    with (
+        running_engine(Engine(exit_code=exit_code, log=log)) as engine,
+        pytest.raises(raised, match=words) as failure,
+    ):
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
+    assert str(exit_code) in str(failure.value.received)
+    assert engine.removed == ["container"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "log", "raised", "words"),
+    [
+        (1, [b"delivery_eta train: too few rows", "  received: 12"], TerminalError, "too few rows"),
+        (137, [b"caf\xe9"], TransientError, "caf"),
+        (137, None, TransientError, "without a word"),
+    ],
+    ids=["bytes", "bytes that are no text", "no log at all"],
+)
+def test_a_failed_container_has_its_error_whatever_form_its_log_has(
+    call: Callable[..., StageCall],
+    exit_code: int,
+    log: list[str | bytes] | None,
+    raised: type,
+    words: str,
+) -> None:
+    """Airflow's exception may carry lines as bytes, or no log: its exit code decides all the same."""
+    error = failure_of(
+        call(), DockerContainerFailedException(f"failed: {{'StatusCode': {exit_code}}}", logs=log)
+    )
+    assert isinstance(error, raised)
+    assert words in str(error)
+
+
+def test_airflow_retries_what_may_pass_and_nothing_else(call: Callable[..., StageCall]) -> None:
+    """The errors become Airflow's own exceptions."""
+    log = SimpleNamespace(error=lambda *_: None, warning=lambda *_: None)
+    for exit_code, kind in ((1, AirflowFailException), (75, AirflowException)):
+        with running_engine(Engine(exit_code=exit_code)) as engine:
+            built = call(engine=engine.url)
+            with pytest.raises(kind) as failure, airflow_errors(log):
+                DockerRunner(built).run(CONTEXT)
+        assert type(failure.value) is kind
+
+
+def test_a_container_that_leaves_no_result_may_be_tried_again(
+    call: Callable[..., StageCall],
+) -> None:
+    """An image with another command ends well and has no output."""
+    with running_engine(Engine()) as engine, pytest.raises(TransientError, match="no result"):
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
+
+
+def test_what_a_killed_try_left_is_removed_first(call: Callable[..., StageCall]) -> None:
+    """Two containers of one task never work side by side."""
+    with running_engine(Engine(result={}, leftovers=["old"])) as engine:
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
+    assert engine.removed == ["old", "container"]
+
+
+def test_an_engine_that_is_down_may_come_back(call: Callable[..., StageCall]) -> None:
+    """The failure is transient for Airflow."""
+    with running_engine(Engine()) as engine:
+        pass
+    with pytest.raises((TransientError, AirflowException)) as failure:
+        DockerRunner(call(engine=engine.url)).run(CONTEXT)
+    assert not isinstance(failure.value, AirflowFailException)
+
+
+def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
+    call: Callable[..., StageCall], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes' own models read the specification back; the result has its place beside the
+    stage.
+    """
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", "kubernetes://")
+    template = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "template"},
+        "spec": {
+            "nodeSelector": {"pool": "big"},
+            "containers": [{"name": "base", "image": "replaced"}],
+        },
+    }
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(template), encoding="utf-8")
+    built = call(
+        "kubernetes",
+        secrets=["lake"],
+        service_account="airworthy",
+        pod_template=str(tmp_path / "pod.yaml"),
+        resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}},
+        startup_timeout="20m",
+    )
+    operator = KubernetesRunner(built).operator()
+    assert operator.startup_timeout_seconds == 1200
+    pod = operator.build_pod_request_obj(dry_run=True)
+    sent = ApiClient().sanitize_for_serialization(pod)
+    back = ApiClient().deserialize(SimpleNamespace(data=json.dumps(sent)), "V1Pod")
+    assert isinstance(back, V1Pod)
+    assert back.metadata.namespace == "ml"
+    assert back.metadata.name.startswith("airworthy-train-delivery-eta-")
+    assert back.spec.service_account_name == "airworthy"
+    assert back.spec.node_selector == {"pool": "big"}
+    assert back.spec.restart_policy == "Never"
+    stage, sidecar = back.spec.containers
+    assert stage.image == "airworthy:1"
+    assert not stage.command
+    assert stage.args == built.command("/airflow/xcom/return.json")
+    assert stage.env_from[0].secret_ref.name == "lake"
+    assert stage.resources.limits == stage.resources.requests == {"cpu": "2.5", "memory": "4096Mi"}
+    assert stage.termination_message_policy == "FallbackToLogsOnError"
+    assert {mount.mount_path for mount in stage.volume_mounts} == {"/airflow/xcom"}
+    assert sidecar.name == "airflow-xcom-sidecar"
+    values = {variable.name: variable.value for variable in stage.env}
+    assert json.loads(unpack(values[VARIABLE])) == built.payload
+    assert set(values) == {VARIABLE, "AIRWORTHY_ENV", "AIRWORTHY_GIT_COMMIT"}
+
+
+def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
+    call: Callable[..., StageCall],
+) -> None:
+    """It reads the same environment file, and needs its variables."""
+    operator = KubernetesRunner(call("kubernetes")).operator()
+    assert isinstance(operator.env_vars, dict)
+    assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+
+
+@pytest.mark.parametrize(
+    ("pod", "code"),
+    [
+        ({"containerStatuses": [{"name": "base", "state": {"terminated": {"exitCode": 75}}}]}, 75),
+        (
+            {
+                "containerStatuses": [
+                    {"name": "airflow-xcom-sidecar", "state": {"terminated": {"exitCode": 1}}}
+                ]
+            },
+            None,
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {"name": "base", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+                ]
+            },
+            None,
+        ),
+        ({"phase": "Failed", "reason": "Evicted"}, None),
+    ],
+    ids=["the stage's own", "the sidecar's is not the stage's", "never started", "evicted"],
+)
+def test_a_pods_exit_code_is_that_of_the_stage(pod: dict[str, Any], code: int | None) -> None:
+    """As Kubernetes answers; a pod without one may be tried again."""
+    for status in pod.get("containerStatuses", []):
+        status.update(image="i", imageID="i", ready=False, restartCount=0)
+    answer = SimpleNamespace(data=json.dumps({"apiVersion": "v1", "kind": "Pod", "status": pod}))
+    assert exit_code_of(ApiClient().deserialize(answer, "V1Pod"), "base") == code
+    assert exit_code_of(None, "base") is None
