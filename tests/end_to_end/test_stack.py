@@ -62,12 +62,11 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
     def names() -> set[str]:
         return {key[0] for key in served()}
 
-    wait_until("Airflow's own metrics", lambda: queried <= names(), 120)
-    wait_until(
-        "the ledger to be looked at",
-        lambda: "airworthy_champion_as_of_timestamp_seconds" in names(),
-        120,
-    )
+    version = stack.served_version("eta")
+    assert version is not None
+    champion = ("airworthy_champion_as_of_timestamp_seconds", "eta", version)
+    wait_until("Airflow's own metrics", lambda: queried <= names(), 300)
+    wait_until("a poll of the ledger", lambda: champion in served(), 300)
     outputs = served()
     for stage in (
         "ingest",
@@ -82,10 +81,8 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
         assert outputs["airworthy_stage_last_wall_seconds", "eta", stage] > 0.0
         assert outputs["airworthy_stage_last_cpu_seconds", "eta", stage] > 0.0
         assert outputs["airworthy_stage_last_peak_memory_bytes", "eta", stage] > 50e6
-    version = stack.served_version("eta")
-    assert version is not None
     as_of = datetime.fromisoformat(AS_OF).replace(tzinfo=UTC).timestamp()
-    assert outputs["airworthy_champion_as_of_timestamp_seconds", "eta", version] == as_of
+    assert outputs[champion] == as_of
     assert outputs["airflow_ti_finish_total", "eta__train", "success", "train"] >= 1.0
     assert outputs["airworthy_statsd_dropped_total", "malformed"] == 0.0
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import xmlrpc.client
+from contextlib import closing
 from http.client import HTTPException
 from typing import cast
 
@@ -39,12 +40,12 @@ def part_states(layout: Layout) -> dict[str, str]:
         return {}
     from supervisor.xmlrpc import SupervisorTransport
 
-    transport = SupervisorTransport(None, None, serverurl=f"unix://{layout.socket}")
-    proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
-    try:
-        states = cast("list[dict[str, object]]", proxy.supervisor.getAllProcessInfo())
-    except (OSError, HTTPException, xmlrpc.client.Error):
-        return {}
+    with closing(SupervisorTransport(None, None, serverurl=f"unix://{layout.socket}")) as transport:
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            states = cast("list[dict[str, object]]", proxy.supervisor.getAllProcessInfo())
+        except (OSError, HTTPException, xmlrpc.client.Error):
+            return {}
     return {str(state["name"]): str(state["statename"]) for state in states}
 
 
