@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -181,7 +182,7 @@ def _serve_and_kill(load: Load, start: Callable[[int], int], answers: int) -> No
 
 def _by_command(port: int) -> int:
     command = [sys.executable, "-m", "airworthy", "serve", "--port", str(port)]
-    return subprocess.Popen(command).pid
+    return os.posix_spawn(sys.executable, command, os.environ)
 
 
 def _wait_until_ready(port: int) -> None:
