@@ -1,7 +1,7 @@
 """Every model's train DAG: ``ingest >> validate >> train >> evaluate >> register >> release``.
 
-A model is a folder ``include/models/<model>/`` with a ``model.yaml``; each healthy one gives ``<model>__train``. The
-broken ones are named by ``broken_specs.py``.
+A model is a folder ``include/models/<model>/`` with a ``model.yaml``; each healthy one gives
+``<model>__train``. The broken ones are named by ``broken_specs.py``.
 """
 
 from airflow.sdk import get_parsing_context

@@ -1,4 +1,4 @@
-"""What Airworthy adds to Airflow's UI. The only plugin file: everything else is imported by name."""
+"""Airworthy's additions to Airflow's UI. The only plugin file: all else is imported by name."""
 
 from typing import Any
 

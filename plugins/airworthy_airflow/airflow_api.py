@@ -1,6 +1,7 @@
-"""Airflow's REST API through its official client: with a login, patience and the errors of `airworthy.errors`.
+"""Airflow's REST API by its official client, with a login, retries and our own errors.
 
-The official client takes a second to import. The demo, the end-to-end tests and the benchmarks do; no DAG file may.
+The official client takes a second to import. The demo, the end-to-end tests and the benchmarks do;
+no DAG file may.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PATIENCE_SECONDS = 120.0
 
 
 def _was_busy(response: RESTResponse) -> bool:
-    """Tell whether Airflow undid the request because another process wrote: on SQLite that happens, and passes."""
+    """Return whether Airflow undid the request because another process wrote to SQLite. It passes."""
     return response.status == 503 or (
         response.status == 500 and b"Database error" in response.read()
     )
@@ -35,10 +36,10 @@ def _last_response(state: RetryCallState) -> RESTResponse:
 
 
 class AirflowApi(ApiClient):
-    """One Airflow as one user, to be given to the official client's classes: ``DagRunApi(airflow)``.
+    """One Airflow as one user, for the official client's classes: ``DagRunApi(airflow)``.
 
-    Every call raises TransientError when Airflow cannot be reached or has trouble of its own, and TerminalError when it
-    refuses the request.
+    Every call raises TransientError when Airflow cannot be reached or has trouble of its own, and
+    TerminalError when it refuses the request.
     """
 
     def __init__(self, url: str, username: str, password: str) -> None:
@@ -46,8 +47,8 @@ class AirflowApi(ApiClient):
 
         Args:
             url: Airflow's address, without a path.
-            username: Who.
-            password: And their password.
+            username: The user's name.
+            password: The user's password.
         """
         super().__init__(
             Configuration(

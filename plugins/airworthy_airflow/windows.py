@@ -1,7 +1,7 @@
 """Resolves the end of a DAG run's data and the run's reason. Pure: nothing is looked up.
 
-This is the only place for it. Airflow leaves ``logical_date``, ``ds`` and ``data_interval_*`` out of
-the context of API-, asset- and operator-triggered runs.
+This is the only place for it. Airflow leaves ``logical_date``, ``ds`` and ``data_interval_*`` out
+of the context of API-, asset- and operator-triggered runs.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def resolve_as_of(
 ) -> datetime:
     """Return the exclusive end of the run's data: a UTC midnight, or any moment.
 
-    The explicit parameter wins, else the end of a data interval that is not empty, else `run_after`.
-    Only an implied end is moved back to the end of the source's data.
+    The explicit parameter wins, else the end of a data interval that is not empty, else
+    `run_after`. Only an implied end is moved back to the end of the source's data.
 
     >>> facts = RunFacts("manual", run_after=datetime(2026, 3, 20, 9, 30, tzinfo=UTC))
     >>> resolve_as_of(facts, date(2026, 1, 1), None).isoformat()
@@ -68,11 +68,12 @@ def resolve_as_of(
         first_day: The first UTC day with data.
         last_day: The last UTC day with data; None when it goes on.
         model: The model, for errors.
-        whole_days: Whether an implied end is moved back to a UTC midnight. A day in the parameter is one anyway.
+        whole_days: Whether an implied end is moved back to a UTC midnight. A day in the parameter
+            is one anyway.
 
     Raises:
-        TerminalError: when there is no data before that time, or when the parameter is no date, lies
-            beyond the last day with data, or in the run's future.
+        TerminalError: when there is no data before that time, or when the parameter is no date,
+            lies beyond the last day with data, or in the run's future.
     """
     earliest = midnight(first_day) + DAY
     latest = midnight(last_day) + DAY if last_day is not None else None

@@ -1,1 +1,1 @@
-"""Telling people: alerts through Airflow's notifiers, by the connections that the environment's channels name."""
+"""Alerts through Airflow's notifiers, by the connections of the environment's channels."""

@@ -18,8 +18,8 @@ _SECONDS = 15
 def notifier_for(channel: Channel, alert: Alert) -> BaseNotifier:
     """Return the notifier for an alert.
 
-    Call its `notify`. A call of the notifier itself would render the alert's words as a template, and
-    they may come from anybody.
+    Call its `notify`. A call of the notifier itself would render the alert's words as a template,
+    and they may come from anybody.
     """
     match channel:
         case SlackChannel():

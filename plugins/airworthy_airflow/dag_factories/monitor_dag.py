@@ -68,7 +68,8 @@ def _tasks(model: str) -> None:
     }
     signals = {name: check.output for name, check in checks.items()}
     decide = DecideOperator(task_id="decide", model=model, inputs={**inputs, **signals})
-    # A run may be killed between its decision and the trigger. The next run then acts on the decision.
+    # A run may be killed between its decision and the trigger. The next run then acts on the
+    # decision.
     trigger = TriggerRetrainingOperator(
         task_id="trigger_retraining",
         model=model,

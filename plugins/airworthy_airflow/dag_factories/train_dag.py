@@ -63,11 +63,12 @@ PARAMS = {
 def build_train_dag(spec: ModelSpec, environment: Environment) -> DAG:
     """Return ``<model>__train``: ``ingest >> validate >> train >> evaluate >> register >> release``.
 
-    The release is ``deploy_staging``, ``approve`` where a person must, ``rollout_<step>`` for each step that is
-    watched, and ``deploy_production``, as the spec and the environment say.
+    The release is ``deploy_staging``, ``approve`` where a person must, ``rollout_<step>`` for each
+    step that is watched, and ``deploy_production``, as the spec and the environment say.
 
-    The DAG has no end even when the source's data have: Airflow ends a run by hand after a DAG's end at once, as a
-    success without a single task. Such runs see the last window with data (`airworthy_airflow.windows`).
+    The DAG has no end even when the source's data have: Airflow ends a run by hand after a DAG's
+    end at once, as a success without a single task. Such runs see the last window with data
+    (`airworthy_airflow.windows`).
     """
     rules = release_rules(spec, environment)
     with DAG(
@@ -83,8 +84,8 @@ def build_train_dag(spec: ModelSpec, environment: Environment) -> DAG:
         doc_md=train_doc(spec, rules),
     ) as dag:
         _tasks(spec, rules)
-    # Given last: each operator would take deep copies, and each DAG would check the same schemas again. A task finds
-    # the DAG's parameters in its context all the same.
+    # Given last: each operator would take deep copies, and each DAG would check the same schemas
+    # again. A task finds the DAG's parameters in its context all the same.
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
 
@@ -134,6 +135,7 @@ def _release(spec: ModelSpec, rules: ReleaseRules, candidate: dict[str, XComArg]
         end = EndRolloutOperator(
             task_id="end_rollout", model=model, inputs=watched, step=rules.guarded_steps[-1]
         )
-        # A teardown runs whatever became of the tasks before it, also when the run is marked as failed by hand. Then
-        # the tasks that had not run are skipped, and a run that ends with them would count as a success.
+        # A teardown runs whatever became of the tasks before it, also when the run is marked as
+        # failed by hand. Then the tasks that had not run are skipped, and a run that ends with them
+        # would count as a success.
         path[-1] >> end.as_teardown(setups=staging, on_failure_fail_dagrun=True)

@@ -1,4 +1,4 @@
-"""Starting a model's DAGs over the REST API, waiting for their runs and reading what came of them."""
+"""Starts a model's DAGs over the REST API, waits for their runs and reads their results."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def wait_for_dag(
 def trigger_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any]) -> str:
     """Start a run by hand and unpause the DAG; return the run's id.
 
-    A scheduled DAG that is unpaused gets a run of its latest interval at once. Taken by this run, it does not get a
-    second one.
+    A scheduled DAG that is unpaused gets a run of its latest interval at once. Taken by this run,
+    it does not get a second one.
 
     Args:
         airflow: Where to start it.
@@ -81,7 +81,7 @@ def trigger_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any]) -> st
 
 
 def start_run(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> str:
-    """Start a run as `trigger_run` does, or take up one that was asked for in the same words and is still going on.
+    """Start a run as `trigger_run` does, or take up a running one with the same parameters.
 
     Args:
         airflow: Where to start it.
@@ -177,7 +177,8 @@ def failed_logs(airflow: AirflowApi, dag_id: str, run_id: str) -> str:
 
 def task_log(airflow: AirflowApi, task: TaskInstanceResponse) -> str:
     """Return the log of a task's last try as text, one event a line."""
-    # The official client's model of an event keeps nothing but its time and text. Errors stand in further keys.
+    # The official client's model of an event keeps nothing but its time and text. Errors stand in
+    # further keys.
     answer = TaskInstanceApi(airflow).get_log_without_preload_content(
         task.dag_id, task.dag_run_id, task.task_id, task.try_number, full_content=True
     )

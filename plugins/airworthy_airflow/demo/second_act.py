@@ -1,7 +1,7 @@
 """The second act: the simulated source changes, the monitor detects it, a new model takes over.
 
-The act replays simulated days week by week: the champion answers every row, the labels come in, and the
-monitor checks the week. At the end the prediction log tells the metrics of the answers.
+The act replays simulated days week by week: the champion answers every row, the labels come in, and
+the monitor checks the week. At the end the prediction log tells the metrics of the answers.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ class SecondAct:
         """Play the next change of the source that the champion has not seen.
 
         Raises:
-            TerminalError: when a run fails, with the failed task's log; when the monitor triggers no
-                training, the new version does not take over, or the source does not change any more.
+            TerminalError: when a run fails, with the failed task's log; when the monitor triggers
+                no training, the new version does not take over, or the source does not change any
+                more.
             TransientError: when a part cannot be reached.
         """
         from airworthy.job import open_job

@@ -27,8 +27,8 @@ def play(layout: Layout, console: Console) -> None:
     """Play both acts on a stack that is up, and sum up.
 
     Raises:
-        TerminalError: when a run fails, the server does not predict, or the second act takes another
-            course.
+        TerminalError: when a run fails, the server does not predict, or the second act takes
+            another course.
         TransientError: when a part cannot be reached.
     """
     airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)

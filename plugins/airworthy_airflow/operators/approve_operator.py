@@ -36,14 +36,15 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
     """Waits for a person's answer without holding a worker. Only an answer leaves an approval.
 
     The resumed task writes the record. A task marked as a success by hand writes none, and the next
-    tasks look for the record and not for this task's state. A task lost before it wrote the record asks
-    again: no answer is ever guessed.
+    tasks look for the record and not for this task's state. A task lost before it wrote the record
+    asks again: no answer is ever guessed.
 
     Args:
         model: The model's name.
-        inputs: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators' ``output``.
-        approvers: Ids of the Airflow users with the right to answer. Empty: everybody who may edit the
-            DAG's runs.
+        inputs: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators'
+            ``output``.
+        approvers: Ids of the Airflow users with the right to answer. Empty: everybody who may edit
+            the DAG's runs.
         response_timeout: The time for an answer. After it, the version is rejected.
         kwargs: Arguments of Airflow's `ApprovalOperator`.
     """
@@ -106,8 +107,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         """Record the answer. After a rejection, skip everything downstream.
 
         Raises:
-            AirflowException: when the answer is not one of the options or cannot be recorded. The task
-                asks again.
+            AirflowException: when the answer is not one of the options or cannot be recorded. The
+                task asks again.
         """
         try:
             HITLOperator.execute_complete(self, context, event)
@@ -188,8 +189,8 @@ def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
     """Return the answer in Airflow's event.
 
     Args:
-        event: ``chosen_options``, ``params_input``, ``responded_at`` (aware), ``responded_by_user`` (None:
-            nobody answered in time) and ``timedout``.
+        event: ``chosen_options``, ``params_input``, ``responded_at`` (aware), ``responded_by_user``
+            (None: nobody answered in time) and ``timedout``.
     """
     user = event["responded_by_user"]
     if user is None or event.get("timedout"):

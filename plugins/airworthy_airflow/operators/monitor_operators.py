@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class CollectOperator(StageOperator):
     """Brings logged predictions and the newest partitions with their labels into the lake.
 
-    The model server logs by `airworthy.predictions.spool`; `airworthy.predictions.collect` reads it.
+    The model server logs by `airworthy.predictions.spool`; `airworthy.predictions.collect` reads
+    it.
     """
 
     stage: ClassVar[str] = "ingest"

@@ -115,7 +115,8 @@ class RollbackOperator(StageOperator):
         self.inputs = {
             "rollback_request": {"to_version": params.get("to_version") or None, "reason": reason}
         }
-        # These are a rollback's parameters. A train run's `reason` is one of few words, so they are not read as such.
+        # These are a rollback's parameters. A train run's `reason` is one of few words, so they are
+        # not read as such.
         return super().execute(cast("Context", {**context, "params": {}}))
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:

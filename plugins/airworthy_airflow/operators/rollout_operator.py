@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class RolloutOperator(StageOperator):
     """Polls a rollout step once, and frees its worker until the next poll. Succeeds when the step ended well.
 
-    Each poll runs the stage `rollout`. It begins the step when nothing has, so a killed task goes on with
-    the step. The canary's share is in `airworthy.release.rollout_flags`.
+    Each poll runs the stage `rollout`. It begins the step when nothing has, so a killed task goes
+    on with the step. The canary's share is in `airworthy.release.rollout_flags`.
 
     Args:
         step: ``shadow``, or the percentage of the requests that the version answers.

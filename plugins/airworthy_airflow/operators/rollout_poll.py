@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from airworthy.handover import ArmFigures, RolloutStatus
 
-# A busy scheduler may not have seen the end of a poll when the next one begins, and take it for killed.
+# A busy scheduler may not have seen the end of a poll when the next one begins, and take it for
+# killed.
 SHORTEST_POLL_INTERVAL = timedelta(seconds=2)
 LONGEST_POLL_INTERVAL = timedelta(seconds=30)
 POLLS_IN_A_STEP = 20

@@ -32,8 +32,8 @@ class KubernetesRunner:
 
         Raises:
             TerminalError: when the stage raised one, or the cluster refuses the pod.
-            TransientError: when a retry may help: the cluster does not answer, or the pod was evicted
-                or killed.
+            TransientError: when a retry may help: the cluster does not answer, or the pod was
+                evicted or killed.
         """
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -73,7 +73,8 @@ class KubernetesRunner:
             image=settings.image,
             # Arguments, and no command: the image's entrypoint passes signals on to the stage.
             arguments=self._call.command(RESULT),
-            # A pod's specification shows every value. With Secrets, secret values come from them alone.
+            # A pod's specification shows every value. With Secrets, secret values come from them
+            # alone.
             env_vars=self._call.variables(settings, with_secrets=bool(settings.secrets)),
             env_from=[_from_secret(name) for name in settings.secrets],
             service_account_name=settings.service_account,

@@ -51,9 +51,9 @@ class StageCall:
     ) -> dict[str, str]:
         """Return the container's variables. Secrets may be among them.
 
-        They are the environment's name, the variables named in the settings, the git commit (an image
-        has no checkout), the stage's input and, unless Secrets supply them, the addresses and variables
-        of the environment's file.
+        They are the environment's name, the variables named in the settings, the git commit (an
+        image has no checkout), the stage's input and, unless Secrets supply them, the addresses and
+        variables of the environment's file.
 
         Args:
             settings: The runner's settings.
@@ -73,8 +73,10 @@ class StageCall:
         """Return the error of a failed container. Exit code 1 of ``airworthy`` is final; any other may be retried.
 
         Args:
-            exit_code: The container's exit code. 137: it was killed, for example for lack of memory.
-            log: Its last lines. An error's first line is the message; the lines under it are indented.
+            exit_code: The container's exit code. 137: it was killed, for example for lack of
+                memory.
+            log: Its last lines. An error's first line is the message; the lines under it are
+                indented.
         """
         message = next(
             (line for line in reversed(log) if line.strip() and not line.startswith(" ")), ""

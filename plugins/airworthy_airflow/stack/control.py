@@ -35,8 +35,8 @@ def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
         inherited: The environment variables of the starting shell.
 
     Raises:
-        TerminalError: when a port is taken, or a part fails or is not healthy in time. Nothing of the
-            stack runs then, nor after an interruption.
+        TerminalError: when a port is taken, or a part fails or is not healthy in time. Nothing of
+            the stack runs then, nor after an interruption.
     """
     layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

@@ -1,7 +1,8 @@
 """Starts a part after ending its orphans: ``python -m airworthy_airflow.stack.part COMMAND...``.
 
 The child processes of a killed part outlive it. LocalExecutor's workers would go on with tasks, and
-the new scheduler would start these a second time. MLflow's workers would keep the new server's port.
+the new scheduler would start these a second time. MLflow's workers would keep the new server's
+port.
 """
 
 from __future__ import annotations

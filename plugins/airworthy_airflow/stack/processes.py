@@ -1,7 +1,8 @@
 """Finds and ends the processes of a stack, also after a crash.
 
 A process belongs to a stack in three cases: its environment has the stack's marker; it is in the
-session of the stack's supervisord (tasks overwrite their environment with their title); its parent belongs.
+session of the stack's supervisord (tasks overwrite their environment with their title); its parent
+belongs.
 """
 
 from __future__ import annotations

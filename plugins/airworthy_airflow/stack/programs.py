@@ -10,7 +10,8 @@ from pathlib import Path
 from airworthy_airflow.stack.layout import HOST, Layout
 
 _COLLECT_SECONDS = 20
-# The triggerer tells of late runs, and does so at its next start when it is ended before; the server finishes requests.
+# The triggerer tells of late runs, and does so at its next start when it is ended before; the
+# server finishes requests.
 _STOP_SECONDS = {"server": 25, "scheduler": 20, "triggerer": 2}
 
 

@@ -25,7 +25,8 @@ QUIET = {
 
 
 SHARED_CORES = {
-    # Threads that spin while they wait make two trainings on a small machine many times slower than one.
+    # Threads that spin while they wait make two trainings on a small machine many times slower than
+    # one.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
@@ -69,7 +70,8 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "task_instance_heartbeat_timeout": 60,
         },
         "dag_processor": {
-            # A model's YAML is no DAG file: an edit shows when the unchanged files are parsed again.
+            # A model's YAML is no DAG file: an edit shows when the unchanged files are parsed
+            # again.
             "min_file_process_interval": 10,
             "refresh_interval": 10,
             "parsing_processes": 1,
@@ -81,7 +83,8 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "statsd_host": HOST,
             "statsd_port": layout.ports["metrics"],
             "statsd_influxdb_enabled": True,
-            # Each run id would be a series. A deadline's arguments make a name that Airflow refuses.
+            # Each run id would be a series. A deadline's arguments make a name that Airflow
+            # refuses.
             "statsd_disabled_tags": "job_id,run_id,dagrun_id,kwargs",
             # Names with ids of DAGs and tasks would each be a metric.
             "legacy_names_on": False,
@@ -126,9 +129,9 @@ def process_environment(
     Args:
         layout: The stack.
         secrets: Its secrets.
-        inherited: The starting shell's variables. All are kept but ``PYTHONDONTWRITEBYTECODE``, which
-            slows every import, and Airflow's and MLflow's settings. Settings of Airflow's OpenLineage
-            provider and metrics are kept too and win over the stack's.
+        inherited: The starting shell's variables. All are kept but ``PYTHONDONTWRITEBYTECODE``,
+            which slows every import, and Airflow's and MLflow's settings. Settings of Airflow's
+            OpenLineage provider and metrics are kept too and win over the stack's.
     """
     kept = {key: value for key, value in inherited.items() if _is_taken_over(key)}
     metrics = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
