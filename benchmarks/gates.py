@@ -92,17 +92,17 @@ class Deliveries:
 
     def world(self, seeds: range, rows_per_day: int) -> Rows:
         """Return the holdout's days in these worlds."""
-        comparisons = [
+        frames = [
             self.raw(day, seed=seed, rows_per_day=rows_per_day)
             for seed in seeds
             for day in self.holdout
         ]
         return Rows(
-            np.concatenate([self.set.matrix(day) for day in comparisons]),
+            np.concatenate([self.set.matrix(day) for day in frames]),
             np.concatenate(
-                [encode_labels(day[self.spec.ingest.label], self.classes) for day in comparisons]
+                [encode_labels(day[self.spec.ingest.label], self.classes) for day in frames]
             ),
-            np.repeat(np.arange(len(comparisons)), [day.height for day in comparisons]),
+            np.repeat(np.arange(len(frames)), [day.height for day in frames]),
         )
 
     def train(self, seed: int) -> Any:

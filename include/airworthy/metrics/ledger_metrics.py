@@ -21,7 +21,6 @@ from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import AliasMove, Registration
-from airworthy.ledger.ledger_queries import of_kind
 from airworthy.spec import ModelSpec, find_specs
 
 log = logging.getLogger("airworthy.metrics")
@@ -50,16 +49,24 @@ class LedgerCounts:
     readable: bool = True
 
     def add(self, entries: list[Entry]) -> None:
-        """Add the entries after the last counted entry, oldest first."""
+        """Add the entries after the last counted entry, oldest first.
+
+        Raises:
+            TerminalError: when an entry cannot be read. The next call goes on after this entry.
+        """
         for entry in entries:
             self.sequence = entry.sequence
             self.counts[entry.kind] += 1
             self.last[entry.kind] = _seconds(entry.time)
-        for registered in of_kind(entries, Registration):
-            if registered.event.as_of is not None:
-                self.as_of[registered.event.version] = registered.event.as_of.timestamp()
-        for move in of_kind(entries, AliasMove):
-            self.champion, self.since = move.event.to, _seconds(move.time)
+            if entry.kind in (Registration.kind, AliasMove.kind):
+                self._add_version(entry)
+
+    def _add_version(self, entry: Entry) -> None:
+        match entry.event:
+            case Registration(version=version, as_of=datetime() as as_of):
+                self.as_of[version] = as_of.timestamp()
+            case AliasMove(to=version):
+                self.champion, self.since = version, self.last[entry.kind]
 
 
 class LedgerCollector(Collector):

@@ -36,9 +36,6 @@ class EvidentlyReport(NamedTuple):
     scores: dict[str, float]
 
 
-_NO_REPORT = EvidentlyReport(None, {})
-
-
 def sample_spans(rows: LiveRows, spans: Sequence[Span], columns: Sequence[str]) -> pl.DataFrame:
     """Return at most about `MAX_ROWS` rows of some spans: every nth row of each.
 
@@ -76,7 +73,7 @@ def write_report(
         if type_ != "datetime" and _has_values(name, live, reference)
     ]
     if not columns:
-        return _NO_REPORT
+        return EvidentlyReport(None, {})
     try:
         snapshot = _compare(
             spec, _as_pandas(spec, live, columns), _as_pandas(spec, reference, columns)
@@ -86,7 +83,7 @@ def write_report(
         return EvidentlyReport(page, _scores(snapshot.dict()))
     except Exception as error:
         log.warning("Evidently could not draw %s: %s: %s", page, type(error).__name__, error)
-        return _NO_REPORT
+        return EvidentlyReport(None, {})
 
 
 def _has_values(name: str, *samples: pl.DataFrame) -> bool:

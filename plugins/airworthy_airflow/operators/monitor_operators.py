@@ -103,8 +103,8 @@ class CheckSkewOperator(MonitorOperator):
     stage: ClassVar[str] = "check_skew"
     task_doc_md: ClassVar[str] = (
         "Compares the live inputs with what the champion was trained on, windows of the same weekday and hours with "
-        "each other. What counts is how far a column moved beyond how such windows differ anyway, in columns that the "
-        "champion listens to. Evidently draws the page that is kept with the champion's MLflow run."
+        "each other. A column counts by its shift beyond the usual difference between such windows, if the champion "
+        "uses it. Evidently draws the page that is kept with the champion's MLflow run."
     )
 
 

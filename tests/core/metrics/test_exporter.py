@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -118,6 +119,29 @@ def test_ledgers_tell_who_is_champion_and_how_old(
     assert text["airworthy_ledger_entries_total", "registration", model] == 2.0
     assert text["airworthy_champion_max_age_seconds", model] == 864_000.0
     assert ("airworthy_data_max_delay_seconds", model) not in text
+
+
+class OddRegistration(Registration):
+    """A registration as another version might write it: its version is no text."""
+
+    version: Any = 7
+
+
+def test_an_unreadable_entry_hides_no_later_one(
+    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+) -> None:
+    """The poll that meets it says so. The next one goes on after it."""
+    ledgers, address = serving
+    model = make_model()
+    ledger = open_ledger(environment, model)
+    ledger.append(OddRegistration(version=[7]), run_id="odd", who="me")
+    ledger.append(AliasMove(to="8"), run_id="run", who="me")
+    ledgers.poll()
+    assert ask(address)["airworthy_ledger_readable", model] == 0.0
+    ledgers.poll()
+    text = ask(address)
+    assert text["airworthy_ledger_readable", model] == 1.0
+    assert text["airworthy_champion_since_timestamp_seconds", model, "8"] > 0.0
 
 
 def test_a_changed_ledger_is_told_and_harms_no_other(
