@@ -13,7 +13,6 @@ import mlflow
 import polars as pl
 from mlflow.pyfunc import PythonModel
 from mlflow.types.type_hints import TypeFromExample
-from typing_extensions import override
 
 from airworthy.bundle import ModelBundle
 from airworthy.features import polars_schema
@@ -27,9 +26,11 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
         self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
 
     # The hint makes MLflow pass rows in the form of the input example: a pandas frame.
-    @override
     def predict(
-        self, context: Any, model_input: TypeFromExample, params: dict[str, Any] | None = None
+        self,
+        context: Any,  # noqa: ARG002 - MLflow's signature
+        model_input: TypeFromExample,
+        params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
     ) -> Any:
         """Predict raw rows.
 

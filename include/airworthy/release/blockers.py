@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest, Verdict, VersionRef
-from airworthy.job import Job
-from airworthy.ledger import Entry
-from airworthy.registry.registry import Registry
 from airworthy.registry.tags import AS_OF, BUNDLE_DIGEST, ROLLED_BACK
-from airworthy.release.release_record import approval_blockers
 from airworthy.release.release_rules import release_rules
+
+# An operator asks `release_blockers` before any stage runs. It must not pay for the ledger's libraries.
+if TYPE_CHECKING:
+    from airworthy.job import Job
+    from airworthy.ledger import Entry
+    from airworthy.registry.registry import Registry
 
 
 def release_blockers(
@@ -69,6 +72,8 @@ def current_blockers(
         verdict: The run's verdict.
         version: The version.
     """
+    from airworthy.release.release_record import approval_blockers
+
     registered = registry.version(job.spec.model, version.version)
     digest = registry.tag(registered, BUNDLE_DIGEST)
     blockers = release_blockers(

@@ -110,9 +110,9 @@ def _error_rate_trips(guard: Guard, figures: ArmFigures, over: bool) -> list[str
 
 
 def _latency_trips(allowed_ms: float, p99_ms: float) -> list[str]:
-    if p99_ms <= allowed_ms:
-        return []
-    return [f"p99 latency {p99_ms:.1f} ms, at most {allowed_ms:g} ms allowed"]
+    if p99_ms > allowed_ms:
+        return [f"p99 latency {p99_ms:.1f} ms, at most {allowed_ms:g} ms allowed"]
+    return []
 
 
 def _compare_predictions(
