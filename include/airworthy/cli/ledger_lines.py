@@ -29,7 +29,7 @@ _ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approve
 
 def ledger_line(entry: Entry) -> str:
     """Return number, time, kind, author, decision and reasons of an entry."""
-    words = _words(entry.event) or entry.payload
+    words = _words(entry.shown_event) or entry.payload
     return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {entry.who}  {words}"
 
 

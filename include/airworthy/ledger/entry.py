@@ -64,6 +64,14 @@ class Entry(Generic[_Event]):
                 next_step="read it with the version of Airworthy that wrote it",
             ) from error
 
+    @property
+    def shown_event(self) -> _Event | UnknownEvent:
+        """The recorded event, to be shown: one that cannot be read is shown with all its content."""
+        try:
+            return self.event
+        except TerminalError:
+            return UnknownEvent(self.kind, self.content)
+
 
 def _first_problem(error: ValueError) -> str:
     """Return the first problem of a payload in one line."""

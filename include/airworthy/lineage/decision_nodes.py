@@ -27,10 +27,10 @@ def add_decisions(graph: Graph, records: ModelRecords) -> None:
     last_by_chain: dict[tuple[str, str], str] = {}
     deployments: dict[str, str] = {}
     for entry in records.entries:
-        event = entry.event
+        event = entry.shown_event
         if isinstance(event, VerdictReached | Registration | AlertRaised):
             continue
-        node = graph.add(_decision_node(entry))
+        node = graph.add(_decision_node(entry, event))
         if event.subject is None:
             continue
         chain = (event.subject, _deciding_run(entry, event))
@@ -42,9 +42,9 @@ def add_decisions(graph: Graph, records: ModelRecords) -> None:
             deployments[event.to] = node
 
 
-def _decision_node(entry: Entry) -> Node:
-    if isinstance(entry.event, AliasMove):
-        return entry_node(entry, "deployment", deployment_title(entry.event))
+def _decision_node(entry: Entry, event: AnyEvent) -> Node:
+    if isinstance(event, AliasMove):
+        return entry_node(entry, "deployment", deployment_title(event))
     return entry_node(entry, entry.kind, decision_title(entry))
 
 

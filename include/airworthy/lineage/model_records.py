@@ -71,7 +71,7 @@ def entry_node(entry: Entry, kind: str, title: str) -> Node:
         time=entry_time(entry),
         run_id=entry.run_id,
         dag_id=entry.content.get("dag_id"),
-        version=entry.event.subject,
+        version=entry.shown_event.subject,
         facts={**entry.content, **metadata},
     )
 

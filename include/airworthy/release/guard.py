@@ -147,6 +147,9 @@ def _p_value(champion: list[float | None], challenger: list[float | None], class
         [math.inf if value is None else value for value in arm] for arm in (champion, challenger)
     )
     if not classes:
+        # Too few values for the test's distribution prove nothing.
+        if round(len(first) * len(second) / (len(first) + len(second))) < 1:
+            return 1.0
         return float(ks_2samp(first, second, method="asymp").pvalue)
     values = sorted({*first, *second})
     counts = [[sample.count(value) for value in values] for sample in (first, second)]

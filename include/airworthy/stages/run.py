@@ -50,9 +50,10 @@ def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput
     """Call the stage's function. Turns MLflow's errors into errors with a next step."""
     from airworthy.registry.mlflow_errors import mlflow_errors
 
+    function = stage_function(stage.name)
     try:
         with mlflow_errors(job.environment):
-            return stage_function(stage.name)(job, **inputs)
+            return function(job, **inputs)
     except AirworthyError as error:
         error.model, error.stage = error.model or job.spec.model, error.stage or stage.name
         raise

@@ -1,4 +1,4 @@
-"""Rules for predicted demand, beside its average error."""
+"""What the demand for bikes must do, whatever its average error."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,7 @@ import polars as pl
 
 from airworthy.behaviour import Direction, Invariance, MinimumFunctionality
 
-MILD = {
-    "holiday": False,
-    "weather": "1",
-    "temp": 0.6,
-    "atemp": 0.58,
-    "humidity": 0.5,
-    "windspeed": 0.15,
-}
+MILD = {"holiday": False, "weather": "1", "temp": 0.6, "atemp": 0.58, "humidity": 0.5, "windspeed": 0.15}
 
 BEHAVIOUR = {
     "heavy rain brings no riders": Direction(

@@ -1,4 +1,4 @@
-"""Features of an hour, one named expression a line; each looks at one row at a time."""
+"""What the model sees of an hour, one named expression a line; each looks at one row at a time."""
 
 import math
 

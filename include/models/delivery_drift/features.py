@@ -1,4 +1,4 @@
-"""Features of a delivery, one named expression a line; each looks at one row at a time."""
+"""What the model sees of a delivery, one named expression a line; each looks at one row at a time."""
 
 import polars as pl
 

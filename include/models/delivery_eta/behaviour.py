@@ -1,4 +1,4 @@
-"""Rules for a quoted duration, beside its average error, and the cost of a wrong quote."""
+"""What a quoted duration must do, whatever its average error; and what a wrong quote costs."""
 
 from datetime import UTC, datetime
 
@@ -42,8 +42,6 @@ BEHAVIOUR = {
 
 
 def promise_cost(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Return each quote's cost, in EUR: a minute too late costs three times as much as a minute too
-    early.
-    """
+    """Return what each quote costs, in EUR: a minute too late costs three times as much as a minute too early."""
     late = labels - predictions
     return np.where(late > 0, 0.30 * late, -0.10 * late)

@@ -1,4 +1,4 @@
-"""Rules for the chance of being late, beside its average error."""
+"""What the chance of being late must do, whatever its average error."""
 
 from datetime import UTC, datetime
 

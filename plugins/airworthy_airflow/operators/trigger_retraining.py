@@ -91,10 +91,10 @@ def find_decision(model: str, window: Mapping[str, Any]) -> DriftDecision | None
         TransientError: when the ledger cannot be reached.
     """
     from airworthy.ledger import open_ledger
-    from airworthy.monitoring.history import find_decision
+    from airworthy.monitoring import history
 
     entries = open_ledger(load_environment(), model).entries()
-    return find_decision(entries, datetime.fromisoformat(window["end"]))
+    return history.find_decision(entries, datetime.fromisoformat(window["end"]))
 
 
 def notify_decision(

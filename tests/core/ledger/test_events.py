@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
+from airworthy.cli.ledger_lines import ledger_line
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import Entry, open_ledger
@@ -202,3 +203,14 @@ def test_any_event_is_read_as_it_was_recorded(event: LedgerEvent, run_id: str) -
     assert read.entry_id(run_id) == event.entry_id(run_id)
     assert read.payload == event.payload
     assert read.subject == event.subject
+
+
+def test_an_entry_that_cannot_be_read_is_shown_with_its_content() -> None:
+    """Another version may write other values. They stop no list of the ledger."""
+    entry = Entry(
+        1, "id", "2026-03-20T00:00:00+00:00", "alias_move", "eta", "run", "me", '{"to": 2}', "", ""
+    )
+    with pytest.raises(TerminalError, match="cannot be read"):
+        _ = entry.event
+    assert entry.shown_event == UnknownEvent("alias_move", {"to": 2})
+    assert '{"to": 2}' in ledger_line(entry)
