@@ -51,7 +51,9 @@ class OldState:
         """MLflow's own client."""
         from mlflow import MlflowClient
 
-        return MlflowClient(f"sqlite:///{self.state / DATABASE}")
+        # Both addresses: other tests of this process have set MLflow's global one.
+        address = f"sqlite:///{self.state / DATABASE}"
+        return MlflowClient(address, address)
 
     def run(self, *words: str, given: dict[str, Any] | None = None) -> str:
         """Run the console command to a good end; return its output."""

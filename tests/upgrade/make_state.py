@@ -267,7 +267,8 @@ def on_disk() -> dict[str, Any]:
     """Return the facts of lake, ledger and registry."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{STATE / DATABASE}")
+    address = f"sqlite:///{STATE / DATABASE}"
+    client = MlflowClient(address, address)
     versions = {
         str(each.version): dict(each.tags)
         for each in client.search_model_versions(f"name = '{MODEL}'")
