@@ -66,3 +66,7 @@ class TransientError(AirworthyError):
     """A retry may help: a network, a lock or a service was not available."""
 
     consequence = "this run may be retried; nothing was changed."
+
+
+class SupersededError(TransientError):
+    """Another decision came first. A retry reads the record again and decides anew."""

@@ -11,6 +11,9 @@ from airworthy.ledger.events import (
     AliasMove,
     AnyEvent,
     ApprovalAnswered,
+    CandidateDropped,
+    CandidateNamed,
+    FlagOverride,
     GuardTrip,
     Registration,
     RetrainingDecision,
@@ -38,12 +41,16 @@ def _words(event: AnyEvent) -> str | None:
     match event:
         case VerdictReached() | Registration():
             return _training_result(event)
+        case CandidateNamed() | CandidateDropped():
+            return _candidate(event)
         case StagingCheck():
             return _staging(event)
         case ApprovalAnswered():
             return _approval(event)
         case RolloutStep():
             return _rollout_step(event)
+        case FlagOverride():
+            return f"{event.flag} is set by hand: {event.value} (in {', '.join(event.replicas)})"
         case GuardTrip() | RolloutStopped():
             return _rollout_end(event)
         case AliasMove():
@@ -65,6 +72,13 @@ def _training_result(event: VerdictReached | Registration) -> str:
         return f"version {event.version} is {event.validation_status}"
     against = f"against version {event.champion}" if event.champion else "without a champion"
     return _with_reasons(f"{event.outcome} {against}", event.reasons)
+
+
+def _candidate(event: CandidateNamed | CandidateDropped) -> str:
+    if isinstance(event, CandidateNamed):
+        return f"version {event.version} is to be loaded by {event.server}, for {event.purpose}"
+    words = f"version {event.version} is not needed any more, for {event.purpose}"
+    return _with_reasons(words, event.reasons)
 
 
 def _staging(event: StagingCheck) -> str:

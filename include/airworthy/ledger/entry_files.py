@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from airworthy.errors import TerminalError
+from airworthy.lake import delta
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -76,6 +77,31 @@ def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) ->
         return pl.DataFrame(schema=schema)
     # Polars reads many files at once faster than one by one.
     return pl.read_parquet([_verified_content(table, uri) for uri in uris], schema=schema)
+
+
+def listed(table: DeltaTable) -> pl.DataFrame:
+    """Return the files of a table from its log, with the statistics of each.
+
+    Raises:
+        TransientError: when the log cannot be read.
+    """
+    with delta.delta_errors(table.table_uri):
+        return pl.DataFrame(table.get_add_actions(flatten=True))
+
+
+def ids(table: DeltaTable) -> list[tuple[int, str]] | None:
+    """Return sequence number and id of each entry, from the log, in no order.
+
+    None: the log does not have them, because the table was compacted by another program.
+    """
+    files = listed(table)
+    if files.is_empty():
+        return []
+    if not {"path", "min.sequence", "min.entry_id"} <= set(files.columns):
+        return None
+    if not files["path"].str.contains(_NAME.pattern).all():
+        return None
+    return list(files.select("min.sequence", "min.entry_id").iter_rows())
 
 
 def _verified_content(table: DeltaTable, uri: str) -> bytes:

@@ -10,6 +10,7 @@ retried task leaves one entry.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -18,16 +19,20 @@ import polars as pl
 from filelock import FileLock
 
 from airworthy.environment import Environment
-from airworthy.errors import TransientError
+from airworthy.errors import SupersededError, TransientError
 from airworthy.lake import delta
 from airworthy.ledger import entry_files
 from airworthy.ledger.entry import NO_HASH, Entry, first_broken_entry
 from airworthy.ledger.events import LedgerEvent
+from airworthy.ledger.notices import Notices, open_notices
+from airworthy.ledger.traffic_entries import is_followed_entry, last_decision
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_SCHEMA = pl.Schema(
+log = logging.getLogger("airworthy.ledger")
+
+SCHEMA = pl.Schema(
     {
         "sequence": pl.Int64,
         "entry_id": pl.String,
@@ -48,27 +53,36 @@ _Appended = TypeVar("_Appended", bound=LedgerEvent)
 class Ledger:
     """One model's ledger."""
 
-    def __init__(self, uri: str, model: str, lock: FileLock) -> None:
+    def __init__(
+        self, uri: str, model: str, lock: FileLock, notices: Notices | None = None
+    ) -> None:
         """See `open_ledger`.
 
         Args:
             uri: The address of the table.
             model: The model.
-            lock: Serialises the appends of this machine.
+            lock: Serialises the appends of this machine: a try less at the table's next version.
+            notices: Tells the model servers of entries that they follow; None: nobody follows.
         """
         self.uri = uri
         self.model = model
         self._lock = lock
+        self._notices = notices
 
-    def append(self, event: _Appended, *, run_id: str, who: str) -> Entry[_Appended]:
+    def append(
+        self, event: _Appended, *, run_id: str, who: str, decided: int | None = None
+    ) -> Entry[_Appended]:
         """Append an event, unless there is an entry with its id; return the entry with this id.
 
         Args:
             event: The event.
             run_id: The run that records it.
             who: The requester of the run, or the person who answered.
+            decided: The last entry about traffic that the caller's decision was made against
+                (`Traffic.decided`); None: the event does not depend on traffic.
 
         Raises:
+            SupersededError: when there is a later entry about traffic; nothing was appended.
             TransientError: when the ledger cannot be reached, or other writers kept appending
                 first.
         """
@@ -80,11 +94,14 @@ class Ledger:
                 for existing in entries:
                     if existing.entry_id == entry_id:
                         return cast("Entry[_Appended]", existing)
+                if decided is not None:
+                    self._require_last_decision(table, decided)
                 entry = self._entry(event, run_id, who, entries[-1] if entries else None)
                 try:
                     self._commit(table, entry)
                 except delta.LostRaceError:
                     continue
+                self._notify(entry)
                 return entry
         raise TransientError(
             "other writers kept appending to the ledger first",
@@ -93,11 +110,31 @@ class Ledger:
             next_step="run again when the other runs are done",
         )
 
+    def _require_last_decision(self, table: DeltaTable | None, decided: int) -> None:
+        last = last_decision(self._ids(table))
+        if last > decided:
+            raise SupersededError(
+                "the traffic changed after the decision was made",
+                model=self.model,
+                received=f"entry {last} of the ledger",
+                allowed=f"no entry about traffic after entry {decided}",
+                next_step=f"airworthy ledger {self.model}, then decide again",
+            )
+
+    def _notify(self, entry: Entry[LedgerEvent]) -> None:
+        """Tell the model servers to look. A lost notice costs time only: they look at times."""
+        if self._notices is None or not is_followed_entry(entry.entry_id):
+            return
+        try:
+            self._notices.write(self.model, entry.sequence)
+        except TransientError as error:
+            log.warning("%s: the model servers look later: %s", self.model, error.problem)
+
     def _commit(self, table: DeltaTable | None, entry: Entry[LedgerEvent]) -> None:
         from deltalake import CommitProperties
 
         table = table or self._create()
-        frame = pl.DataFrame([asdict(entry)], schema=_SCHEMA)
+        frame = pl.DataFrame([asdict(entry)], schema=SCHEMA)
         with delta.delta_errors(self.uri):
             table.create_write_transaction(
                 actions=[entry_files.write(self.uri, frame)],
@@ -115,7 +152,7 @@ class Ledger:
         from deltalake import DeltaTable, Schema
         from deltalake.exceptions import DeltaError
 
-        schema = Schema.from_arrow(pl.DataFrame(schema=_SCHEMA).to_arrow().schema)
+        schema = Schema.from_arrow(pl.DataFrame(schema=SCHEMA).to_arrow().schema)
         with delta.delta_errors(self.uri):
             try:
                 return DeltaTable.create(
@@ -162,13 +199,28 @@ class Ledger:
         table = self._open()
         if table is None:
             return []
-        with delta.delta_errors(self.uri):
-            files = pl.DataFrame(table.get_add_actions(flatten=True))
+        files = entry_files.listed(table)
         if "max.sequence" not in files.columns:
             return [entry for entry in self._entries(table) if entry.sequence > sequence]
         new = files.filter((pl.col("max.sequence") > sequence).fill_null(True))
         entries = self._entries(table, {path.rsplit("/", 1)[-1] for path in new["path"]})
         return [entry for entry in entries if entry.sequence > sequence]
+
+    def ids(self) -> list[tuple[int, str]]:
+        """Return sequence number and id of all entries, from the table's log, in no order.
+
+        Raises:
+            TransientError: when the ledger cannot be reached.
+        """
+        return self._ids(self._open())
+
+    def _ids(self, table: DeltaTable | None) -> list[tuple[int, str]]:
+        if table is None:
+            return []
+        ids = entry_files.ids(table)
+        if ids is not None:
+            return ids
+        return [(entry.sequence, entry.entry_id) for entry in self._entries(table)]
 
     def _open(self) -> DeltaTable | None:
         try:
@@ -183,7 +235,7 @@ class Ledger:
         if table is None:
             return []
         with delta.delta_errors(self.uri):
-            frame = entry_files.read(table, _SCHEMA, names)
+            frame = entry_files.read(table, SCHEMA, names)
         return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
     def _last_and_same(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
@@ -195,8 +247,7 @@ class Ledger:
         """
         if table is None:
             return []
-        with delta.delta_errors(self.uri):
-            files = pl.DataFrame(table.get_add_actions(flatten=True))
+        files = entry_files.listed(table)
         if not {"max.sequence", "min.entry_id", "max.entry_id"} <= set(files.columns):
             return self._entries(table)
         sequence = pl.col("max.sequence")
@@ -217,4 +268,5 @@ def open_ledger(environment: Environment, model: str) -> Ledger:
         f"{environment.lake}/{model}/ledger",
         model,
         FileLock(environment.locks / f"ledger-{model}.lock"),
+        open_notices(environment),
     )

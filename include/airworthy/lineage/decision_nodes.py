@@ -9,6 +9,8 @@ from airworthy.ledger.events import (
     AlertRaised,
     AliasMove,
     AnyEvent,
+    CandidateDropped,
+    CandidateNamed,
     Registration,
     RollbackCompleted,
     VerdictReached,
@@ -18,17 +20,19 @@ from airworthy.lineage.model_records import ModelRecords, entry_node
 from airworthy.lineage.node_ids import entry_time, version_id
 from airworthy.lineage.titles import decision_title, deployment_title
 
+_LEFT_OUT = (VerdictReached, Registration, AlertRaised, CandidateNamed, CandidateDropped)
+
 
 def add_decisions(graph: Graph, records: ModelRecords) -> None:
     """Add the ledger's other entries. Those about one version by one run follow each other.
 
-    Verdicts, registrations and alerts are left out.
+    Verdicts, registrations, alerts and the loading of candidates are left out.
     """
     last_by_chain: dict[tuple[str, str], str] = {}
     deployments: dict[str, str] = {}
     for entry in records.entries:
         event = entry.shown_event
-        if isinstance(event, VerdictReached | Registration | AlertRaised):
+        if isinstance(event, _LEFT_OUT):
             continue
         node = graph.add(_decision_node(entry, event))
         if event.subject is None:

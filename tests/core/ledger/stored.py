@@ -9,6 +9,9 @@ from airworthy.ledger.events import (
     AlertRaised,
     AliasMove,
     ApprovalAnswered,
+    CandidateDropped,
+    CandidateNamed,
+    FlagOverride,
     GuardTrip,
     LedgerEvent,
     Registration,
@@ -227,5 +230,23 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         ),
         "run-2", "alert:drift:one day:slack a, email b",
         '{"alert": {}, "key": "drift:one day", "title": "eta is trained again", "told": ["slack a", "email b"]}',
+    ),
+    (
+        CandidateNamed(
+            version="4", purpose="staging", bundle_digest="bb", server="production", named_before=2
+        ),
+        "run-1", "candidate:run-1:4:staging:2",
+        '{"bundle_digest": "bb", "purpose": "staging", "server": "production", "version": "4"}',
+    ),
+    (
+        CandidateDropped(version="4", purpose="release", reasons=["it cannot be loaded"], named_by=7),
+        "run-1", "candidate_dropped:7",
+        '{"named_by": 7, "purpose": "release", "reasons": ["it cannot be loaded"], "version": "4"}',
+    ),
+    (
+        FlagOverride(version="4", flag="eta.kill_switch", value="true", replicas=["host-1"], step_entry=9),
+        "run-1", "flag_override:run-1:9:b9c97eaddbffb55d",
+        '{"flag": "eta.kill_switch", "replicas": ["host-1"], "step_entry": 9, "value": "true", '
+        '"version": "4"}',
     ),
 ]  # fmt: skip

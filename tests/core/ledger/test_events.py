@@ -56,9 +56,12 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
     assert list(EVENTS) == [
         "verdict",
         "registration",
+        "candidate",
+        "candidate_dropped",
         "staging",
         "approval",
         "rollout_step",
+        "flag_override",
         "guard_trip",
         "rollout_stopped",
         "alias_move",

@@ -13,8 +13,9 @@ from deltalake import DeltaTable, write_deltalake
 from filelock import FileLock
 
 from airworthy.environment import Environment, load_environment
-from airworthy.errors import TransientError
+from airworthy.errors import SupersededError, TransientError
 from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AliasMove
 from airworthy.ledger.ledger import Ledger
 
 from .notes import Note
@@ -116,3 +117,25 @@ def test_changed_entry_is_named(environment: Environment, tmp_path: Path) -> Non
     broken = book.first_broken_entry()
     assert broken is not None
     assert broken.entry_id == "v2"
+
+
+def test_a_decision_against_old_traffic_is_refused(environment: Environment) -> None:
+    """An append on condition of the last traffic entry changes nothing when another came first."""
+    book = open_ledger(environment, "m")
+    first = book.append(AliasMove(to="1"), run_id="a", who="who", decided=0)
+    book.append(Note(name="n", n=1), run_id="b", who="who")
+    second = book.append(
+        AliasMove(to="2", moves_before=1), run_id="b", who="who", decided=first.sequence
+    )
+    late = AliasMove(to="3", moves_before=1)
+    with pytest.raises(SupersededError, match=f"entry {second.sequence}"):
+        book.append(late, run_id="c", who="who", decided=first.sequence)
+    assert [entry.content.get("to") for entry in book.entries()] == ["1", None, "2"]
+
+
+def test_a_retried_decision_gets_its_own_entry_back(environment: Environment) -> None:
+    """A retry of an append that was made finds it, though traffic moved on since."""
+    book = open_ledger(environment, "m")
+    first = book.append(AliasMove(to="1"), run_id="a", who="who", decided=0)
+    book.append(AliasMove(to="2", moves_before=1), run_id="b", who="who", decided=first.sequence)
+    assert book.append(AliasMove(to="1"), run_id="a", who="who", decided=0) == first

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
+from airworthy.ledger.events.candidate_events import (
+    CandidateDropped,
+    CandidateNamed,
+    CandidatePurpose,
+    ServerRole,
+)
 from airworthy.ledger.events.event import LedgerEvent, Moment, UnknownEvent
 from airworthy.ledger.events.monitor_events import (
     AlertRaised,
@@ -17,6 +23,7 @@ from airworthy.ledger.events.release_events import (
     DONE,
     AliasMove,
     ApprovalAnswered,
+    FlagOverride,
     GuardTrip,
     RolloutEnded,
     RolloutStep,
@@ -29,9 +36,12 @@ from airworthy.ledger.events.training_events import Registration, VerdictReached
 KnownEvent = (
     VerdictReached
     | Registration
+    | CandidateNamed
+    | CandidateDropped
     | StagingCheck
     | ApprovalAnswered
     | RolloutStep
+    | FlagOverride
     | GuardTrip
     | RolloutStopped
     | AliasMove
@@ -67,6 +77,10 @@ __all__ = [
     "AliasMove",
     "AnyEvent",
     "ApprovalAnswered",
+    "CandidateDropped",
+    "CandidateNamed",
+    "CandidatePurpose",
+    "FlagOverride",
     "GuardTrip",
     "KnownEvent",
     "LedgerEvent",
@@ -78,6 +92,7 @@ __all__ = [
     "RolloutEnded",
     "RolloutStep",
     "RolloutStopped",
+    "ServerRole",
     "StagingCheck",
     "StalenessLimit",
     "StalenessMeasured",

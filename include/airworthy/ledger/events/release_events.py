@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
@@ -170,6 +171,30 @@ class RolloutStep(_VersionEvent):
     def entry_id(self, run_id: str) -> str:
         """Return one id for the start and one for the end of a run's step."""
         return f"{self.kind}:{run_id}:{self.version}:{self.step}:{self.state}"
+
+
+class FlagOverride(_VersionEvent):
+    """A model server follows a person's flag instead of the ledger's step.
+
+    Attributes:
+        version: The version under rollout.
+        flag: The flag's key, such as ``delivery_eta.kill_switch``.
+        value: The flag as JSON text.
+        replicas: The servers that follow it.
+        step_entry: The sequence number of the step's entry.
+    """
+
+    kind: ClassVar[str] = "flag_override"
+
+    flag: str
+    value: str
+    replicas: list[str] = Field(default_factory=list)
+    step_entry: int
+
+    def entry_id(self, run_id: str) -> str:
+        """Return one id per step and value of the flag."""
+        digest = hashlib.sha256(f"{self.flag}={self.value}".encode()).hexdigest()[:16]
+        return f"{self.kind}:{run_id}:{self.step_entry}:{digest}"
 
 
 class RolloutEnded(_VersionEvent):
