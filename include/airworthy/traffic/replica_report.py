@@ -1,0 +1,115 @@
+"""The report of one model server: the versions it serves, the entry it follows, and its counts.
+
+A server writes it to a place of its own beside the lake. Releases read the reports of all servers.
+"""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from airworthy.handover import ArmFigures, GuardedStep
+from airworthy.ledger.events import ServerRole
+
+
+class _Part(BaseModel):
+    # A report of a newer version may have more keys.
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+
+class ArmReport(_Part):
+    """One version's requests in one step, as one server counted them.
+
+    `predictions` and `seconds` are uniform samples: predictions as numbers or class codes, and the
+    durations of requests in seconds.
+    """
+
+    figures: ArmFigures
+    predictions: list[float | None] = Field(default_factory=list)
+    seconds: list[float] = Field(default_factory=list)
+
+
+class RolloutReport(_Part):
+    """A rollout step in one server.
+
+    Attributes:
+        entry: The sequence number of the step's entry in the ledger.
+        step: The step.
+        serves: True when both versions are loaded and the step's flags are in effect.
+        overrides: A person's flags in place of the ledger's, as JSON text by key.
+        champion: The champion's requests in this step.
+        challenger: The challenger's requests in this step.
+    """
+
+    entry: int
+    step: GuardedStep
+    serves: bool
+    overrides: dict[str, str] = Field(default_factory=dict)
+    champion: ArmReport
+    challenger: ArmReport
+
+
+class LoadCost(_Part):
+    """The cost of loading a version: time in seconds, growth of the server's memory in MiB."""
+
+    load_seconds: float | None = None
+    memory_mib: float | None = None
+
+
+class LoadedVersion(_Part):
+    """A loaded version, with the digest of its verified files and the cost of loading it."""
+
+    version: str
+    bundle_digest: str
+    cost: LoadCost = Field(default_factory=LoadCost)
+
+
+class ModelReport(_Part):
+    """One model in one server.
+
+    Attributes:
+        seen: The sequence number of the last entry of the ledger that the server follows.
+        champion: The version that answers, or None.
+        loaded: The versions beside the champion.
+        failed: The reason of each version that cannot be loaded.
+        kill_switch: True when a person turned the model's kill switch on.
+        rollout: The step of the rollout, or None.
+    """
+
+    seen: int
+    champion: LoadedVersion | None = None
+    loaded: list[LoadedVersion] = Field(default_factory=list)
+    failed: dict[str, str] = Field(default_factory=dict)
+    kill_switch: bool = False
+    rollout: RolloutReport | None = None
+
+    def has_loaded(self, version: str, bundle_digest: str | None) -> bool:
+        """Tell whether the server has these files of a version loaded, as champion or beside it."""
+        versions = [*self.loaded, *([self.champion] if self.champion else [])]
+        return any(
+            each.version == version and bundle_digest in (None, each.bundle_digest)
+            for each in versions
+        )
+
+
+class ReplicaReport(_Part):
+    """One model server, that is one process.
+
+    Attributes:
+        replica: A name that no other process has, also after a restart.
+        server: The role.
+        host: The name of its machine.
+        ready: True when it may get requests.
+        stopped: True when it has ended by itself.
+        lease_seconds: Without a new report for this time, it counts as silent.
+        record_seen: The time of its last look at the record, UTC; None before the first one.
+        models: The models by name.
+    """
+
+    replica: str
+    server: ServerRole
+    host: str
+    ready: bool
+    stopped: bool = False
+    lease_seconds: float
+    record_seen: AwareDatetime | None = None
+    models: dict[str, ModelReport] = Field(default_factory=dict)
