@@ -67,7 +67,7 @@ class Environment(BaseModel):
     server_url: str
     staging_server_url: str | None = None
     downloads: Path
-    flags: Path | None = None
+    flags: str | None = None
     release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
     stages: dict[str, RunnerName] = Field(default_factory=dict)
     docker: DockerSettings | None = None
@@ -122,9 +122,14 @@ class Environment(BaseModel):
         return self.state / "locks"
 
     @property
+    def flags_address(self) -> str:
+        """The address of the flagd file with the flags of rollouts: a path, or ``s3://...``."""
+        return self.flags or str(self.state / "flags.json")
+
+    @property
     def flags_file(self) -> Path:
-        """The flagd file with the flags of rollouts. The model server in production watches it."""
-        return self.flags or self.state / "flags.json"
+        """The flagd file of `flags_address`, on a disk."""
+        return Path(self.flags_address)
 
     @property
     def server_token_file(self) -> Path:
