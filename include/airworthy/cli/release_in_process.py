@@ -28,7 +28,7 @@ REJECTED, WAITS_FOR_APPROVAL = 3, 4
 _POLL_SECONDS = 1.0
 _MAX_FAILED_POLLS = 30  # in a row
 _LOG_SECONDS = 30.0
-_FIRST_REPORT_SECONDS, _REPORT_POLL_SECONDS = 30.0, 0.2
+_FIRST_REPORT_SECONDS, _REPORT_POLL_SECONDS = 10.0, 0.2
 
 
 def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, Any]:

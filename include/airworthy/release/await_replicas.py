@@ -37,6 +37,7 @@ class Replicas:
     reports: ReplicaReports
     model: str
     poll_seconds: float
+    patience_seconds: float = PATIENCE_SECONDS
 
     def live(self) -> list[Replica]:
         """Return the live servers.
@@ -120,7 +121,7 @@ class Replicas:
                 return live
             if not live and waited > _FIRST_REPORT_SECONDS:
                 raise no_live_server(self.reports, self.model)
-            if waited > PATIENCE_SECONDS:
+            if waited > self.patience_seconds:
                 raise self._not_in_time(live, condition, words)
             self._name_silent(replicas, now, named)
             time.sleep(self.poll_seconds)
@@ -160,7 +161,7 @@ class Replicas:
             f"these model servers do not report that {words}: {', '.join(late)}",
             model=self.model,
             stage="release",
-            received=f"no such report within {PATIENCE_SECONDS:.0f} s",
+            received=f"no such report within {self.patience_seconds:.0f} s",
             next_step="look at their logs, then run again",
         )
 
