@@ -116,6 +116,7 @@ class Replicas:
             replicas, now = self.reports.read(), datetime.now(UTC)
             live = [replica for replica in replicas if replica.is_live(now)]
             look(live)
+            self._name_silent(replicas, now, named)
             waited = time.monotonic() - started
             if live and all(self._meets(replica, condition) for replica in live):
                 return live
@@ -123,7 +124,6 @@ class Replicas:
                 raise no_live_server(self.reports, self.model)
             if waited > self.patience_seconds:
                 raise self._not_in_time(live, condition, words)
-            self._name_silent(replicas, now, named)
             time.sleep(self.poll_seconds)
 
     def _meets(self, replica: Replica, condition: Condition) -> bool:

@@ -41,12 +41,12 @@ def test_parts_of_one_sample_merged_are_the_whole(
     requests: list[tuple[float, float, bool]], cuts: list[int]
 ) -> None:
     """However the requests were spread over servers, counts, latencies and loss are the same."""
-    limits = [0, *sorted(cuts), len(requests)]
+    limits = [0, *sorted(min(cut, len(requests)) for cut in cuts), len(requests)]
     parts = [requests[start:end] for start, end in zip(limits, limits[1:], strict=False)]
     merged = merge_arms("2", [report_of(part) for part in parts])
     whole = merge_arms("2", [report_of(requests)])
     assert sorted(map(str, merged.predictions)) == sorted(map(str, whole.predictions))
-    for name, value in whole.figures.model_dump().items():
+    for name, value in whole.figures.model_dump(exclude={"version"}).items():
         assert getattr(merged.figures, name) == pytest.approx(value, rel=1e-6, abs=1e-6), name
 
 
