@@ -151,9 +151,7 @@ async def _not_valid(_request: Request, error: Exception) -> Response:
         else {"loc": (), "msg": str(error)}
     )
     field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    return _response(
-        400, {"error": f"{field}: {first['msg']}", "field": field}
-    )
+    return _response(400, {"error": f"{field}: {first['msg']}", "field": field})
 
 
 def _response(status: int, body: dict[str, Any]) -> Response:

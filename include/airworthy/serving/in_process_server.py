@@ -14,11 +14,11 @@ import uvicorn
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
 from airworthy.predictions.spool import PredictionLog, open_prediction_log
+from airworthy.serving import record_reader
 from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving import record_reader
 from airworthy.serving.record_reader import Following
 from airworthy.serving.uvicorn_server import server_config
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from typing import Any
 
-import httpx
 import pytest
 
 from airworthy.errors import AirworthyError
 from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
 
 ROUNDS = 50
@@ -65,7 +65,7 @@ def contenders(
     """Return a run for each other version than the champion, with a verdict against the champion of
     now.
     """
-    champion = env.registry.champion(MODEL)
+    champion = env.traffic.champion_version
     runs = [
         env.new_run(payload, promote="always")
         for version, payload in versions.items()
@@ -88,9 +88,8 @@ def test_two_releases_at_once(
             "promoted",
         ]
         won = runs[ends.index("promoted")]["version"]["version"]
-        served = httpx.get(f"{env.url}/models/{MODEL}").json()
-        assert env.registry.champion(MODEL) == served["version"] == won
-        assert served["candidates"] == []
+        assert env.registry.champion(MODEL) == env.served()[0] == won
+    eventually("no candidate is left", lambda: env.served()[1] == [])
     moves = env.alias_moves()
     assert len(moves) == 1 + ROUNDS
     assert [move.from_ for move in moves] == [None, *(move.to for move in moves[:-1])]
@@ -104,31 +103,29 @@ def test_two_stagings_of_one_version_at_once(
     """Five times: a scheduled run and one on new data make the same version, and neither unloads it
     under the other.
     """
-    champion = env.registry.champion(MODEL)
+    champion = env.traffic.champion_version
     version = next(payload for number, payload in versions.items() if number != champion)
     for _ in range(5):
         assert pair([("deploy_staging", env.new_run(version)) for _ in range(2)]) == [
             "matched",
             "matched",
         ]
-    assert httpx.get(f"{env.url}/models/{MODEL}").json()["candidates"] == []
+    eventually("no candidate is left", lambda: env.served()[1] == [])
 
 
 def test_two_rollouts_at_once(
     env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
 ) -> None:
-    """Ten times: one begins, the other waits and leaves the flags alone."""
+    """Ten times: one begins, the other waits and leaves the rollout alone."""
     env.write_spec(rollout=["shadow", "full"], bake="1h")
     for _ in range(10):
         runs = contenders(env, versions)
         ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
         assert sorted(ends) == ["baking", "waiting"]
         first = runs[ends.index("baking")]
-        flags = env.rollout_flags()
-        assert flags is not None
-        assert (flags.run_id, flags.challenger) == (
-            first["run"]["run_id"],
-            first["version"]["version"],
-        )
+        expected = (first["run"]["run_id"], first["version"]["version"])
+        for rollout in (env.traffic.rollout, env.rollout_flags()):
+            assert rollout is not None
+            assert (rollout.run_id, rollout.challenger) == expected
         assert env.poll(first, "shadow", stop="the round is over")["state"] == "tripped"
     assert open_ledger(env.environment, MODEL).first_broken_entry() is None
