@@ -5,6 +5,7 @@ Each test releases under a run id of its own and reads the ledger's entries of t
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -296,15 +297,63 @@ class ReleaseEnvironment:
 
 
 @contextmanager
-def open_release_environment(folder: Path) -> Iterator[ReleaseEnvironment]:
-    """Yield an environment with version 1 as champion."""
+def open_release_environment(
+    folder: Path, many_machines: bool = False
+) -> Iterator[ReleaseEnvironment]:
+    """Yield an environment with version 1 as champion.
+
+    Args:
+        folder: Gets all files.
+        many_machines: Whether lake, MLflow and flags are outside of the state folder.
+    """
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
         variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
         variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+        if many_machines:
+            _share(folder, variables)
         env = ReleaseEnvironment(folder)
         with running_server(env.environment) as running:
             variables.setenv("AIRWORTHY_SERVER_URL", running.url)
             env.url = running.url
             env.train("2026-03-20", last="deploy_production")
             yield env
+
+
+def _share(folder: Path, variables: pytest.MonkeyPatch) -> None:
+    """Let everything that machines share be outside of their state folders."""
+    shared = folder / "shared"
+    file = folder / "project" / "include" / "environments" / "machines.yaml"
+    file.parent.mkdir(parents=True)
+    settings = {
+        "lake": str(shared / "lake"),
+        "tracking_uri": f"sqlite:///{shared / 'mlflow.db'}",
+        "artifacts": str(shared / "mlartifacts"),
+        "flags": str(shared / "flags.json"),
+        "server_url": "http://127.0.0.1:9",
+        "release": {"approval": "auto", "rollout": ["full"]},
+    }
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    variables.setenv("AIRWORTHY_PROJECT", str(folder / "project"))
+    variables.setenv("AIRWORTHY_ENV", "machines")
+
+
+def another_machine(environment: Environment, name: str) -> Path:
+    """Return the state folder of another machine, with the server's token as a secret in it."""
+    state = environment.state.parent / name
+    state.mkdir(parents=True)
+    shutil.copy(environment.server_token_file, state)
+    return state
+
+
+@contextmanager
+def another_replica(env: ReleaseEnvironment, name: str) -> Iterator[str]:
+    """Yield the address of one more model server, with a state folder of its own.
+
+    Args:
+        env: The release environment, with files that machines share.
+        name: The name of its machine.
+    """
+    state = another_machine(env.environment, name)
+    with running_server(env.environment.model_copy(update={"state": state})) as running:
+        yield running.url

@@ -1,7 +1,11 @@
-"""Two runs end at the same moment, in two processes, often: one wins, and the record is whole."""
+"""Two runs end at the same moment on two machines, often: one wins, and the record is whole.
+
+The machines have state folders of their own. They share a lake, MLflow, and two model servers.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from multiprocessing import get_context
 from typing import Any
@@ -13,13 +17,21 @@ from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
-from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
+from .release_environment import (
+    MODEL,
+    ReleaseEnvironment,
+    another_machine,
+    another_replica,
+    open_release_environment,
+)
 
 ROUNDS = 50
 _barriers: list[Any] = []
 
 
-def _start(barrier: Any) -> None:
+def _start(barrier: Any, states: Any) -> None:
+    """Be a process on a machine of its own."""
+    os.environ["AIRWORTHY_STATE"] = str(states.get())
     _barriers.append(barrier)
 
 
@@ -38,9 +50,17 @@ def _attempt(job: tuple[str, dict[str, Any]]) -> str:
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseEnvironment]:
-    """An environment with a champion, version 1."""
-    with open_release_environment(tmp_path_factory.mktemp("release")) as shared_env:
+    """An environment of several machines with a champion, version 1."""
+    folder = tmp_path_factory.mktemp("release")
+    with open_release_environment(folder, many_machines=True) as shared_env:
         yield shared_env
+
+
+@pytest.fixture(scope="module")
+def other_url(env: ReleaseEnvironment) -> Iterator[str]:
+    """The address of a second model server."""
+    with another_replica(env, "server_machine") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +71,13 @@ def versions(env: ReleaseEnvironment) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def pair(env: ReleaseEnvironment) -> Iterator[Any]:
-    """Two processes of their own."""
+def pair(env: ReleaseEnvironment, other_url: str) -> Iterator[Any]:
+    """Two processes on two machines."""
     context = get_context("spawn")
-    barrier = context.Barrier(2)
-    with context.Pool(2, initializer=_start, initargs=(barrier,)) as pool:
+    barrier, states = context.Barrier(2), context.Queue()
+    for name in ("machine_a", "machine_b"):
+        states.put(another_machine(env.environment, name))
+    with context.Pool(2, initializer=_start, initargs=(barrier, states)) as pool:
         yield lambda jobs: pool.map(_attempt, jobs, chunksize=1)
 
 
@@ -75,10 +97,10 @@ def contenders(
 
 
 def test_two_releases_at_once(
-    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any, other_url: str
 ) -> None:
-    """Fifty times: exactly one is promoted, the other is told why not; server, alias and ledger
-    agree.
+    """Fifty times: exactly one is promoted, the other is told why not; both servers, alias and
+    ledger agree.
     """
     for _ in range(ROUNDS):
         runs = contenders(env, versions)
@@ -88,8 +110,8 @@ def test_two_releases_at_once(
             "promoted",
         ]
         won = runs[ends.index("promoted")]["version"]["version"]
-        assert env.registry.champion(MODEL) == env.served()[0] == won
-    eventually("no candidate is left", lambda: env.served()[1] == [])
+        assert env.registry.champion(MODEL) == env.served()[0] == env.served(other_url)[0] == won
+    eventually("no candidate is left", lambda: env.served()[1] == env.served(other_url)[1] == [])
     moves = env.alias_moves()
     assert len(moves) == 1 + ROUNDS
     assert [move.from_ for move in moves] == [None, *(move.to for move in moves[:-1])]
