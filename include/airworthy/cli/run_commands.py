@@ -201,7 +201,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     role: Annotated[
         Literal["staging", "production"],
-        typer.Option(help="The candidates that it loads beside the champions: those for this role."),
+        typer.Option(
+            help="The candidates that it loads beside the champions: those for this role."
+        ),
     ] = "production",
 ) -> None:
     """Run the model server."""
