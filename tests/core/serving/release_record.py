@@ -164,7 +164,7 @@ class ReleaseRecord:
         event = RolloutStopped(version=rollout.challenger, step=rollout.step)
         return self._append(model, event, rollout.run_id)
 
-    def _append(self, model: str, event: LedgerEvent, run_id: str = RUN) -> Entry:
+    def _append(self, model: str, event: LedgerEvent, run_id: str = RUN) -> Entry[Any]:
         return self._ledger(model).append(event, run_id=run_id, who="a person")
 
     def _entries(self, model: str) -> list[Entry]:
