@@ -33,7 +33,6 @@ def create_app(
     limits: Limits | None = None,
     on_ready: Callable[[], None] | None = None,
     *,
-    flags_address: str | None = None,
     prediction_log: PredictionLog | None = None,
 ) -> FastAPI:
     """Return the server's app.
@@ -44,15 +43,13 @@ def create_app(
         read_token: Returns administration's token. None closes administration.
         limits: The limits of one request.
         on_ready: Called once, when all versions with traffic have been loaded, and reported.
-        flags_address: The flagd file with a person's flags. It is polled and may be missing. None:
-            no person's flags.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
     """
     limits = limits or Limits()
     metrics = ServerMetrics()
     if prediction_log is not None:
         metrics.register_lost_records(lambda: prediction_log.lost)
-    record = FollowedRecord(open_registry, following, metrics, flags_address)
+    record = FollowedRecord(open_registry, following, metrics)
     scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
@@ -125,7 +122,7 @@ def _add_models(app: FastAPI, record: FollowedRecord) -> None:
     @app.get("/models/{model}/example")
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
-        body = await models.example(model)
+        body = await record.registry.example(await models.champion(model))
         return Response(orjson.dumps(body), media_type="application/json")
 
 

@@ -18,6 +18,7 @@ from airworthy.serving.served_models import ServedModels
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
+from airworthy.traffic import Traffic
 
 READY: Final = "ready"
 LOADING: Final = "loading"
@@ -30,6 +31,7 @@ class FollowedRecord:
     """The parts that follow the record, put together.
 
     Attributes:
+        registry: The registry of the versions.
         model_store: The loaded versions.
         rollouts: The rollouts of all models.
         models: The models by the record.
@@ -41,7 +43,6 @@ class FollowedRecord:
         open_registry: OpenRegistry,
         following: Following,
         metrics: ServerMetrics,
-        flags_address: str | None,
     ) -> None:
         """Put the parts together. Nothing is read yet.
 
@@ -49,23 +50,21 @@ class FollowedRecord:
             open_registry: Opens the registry of the versions, at its first use.
             following: The record, and the place of the server's reports.
             metrics: The server's metrics.
-            flags_address: The flagd file with a person's flags, or None.
         """
-        registry = AsyncRegistry(open_registry)
+        self.registry = registry = AsyncRegistry(open_registry)
         self._settings = following.settings
         self._threads = StoreThreads()
-        self._follower = RecordFollower(following, self._threads)
+        self._follower = RecordFollower(following, self._threads, self._follow)
         self.model_store = ModelStore(metrics)
         self._loader = VersionLoader(self.model_store, registry, following.role, self._changed)
         self.rollouts = LiveRollouts(
-            self.model_store, self._loader, metrics, self._threads, flags_address, self._changed
+            self.model_store, self._loader, metrics, self._threads, following.flags, self._changed
         )
         self.models = ServedModels(
             self._follower,
             self._loader,
             self.model_store,
             self.rollouts,
-            registry,
             metrics,
             self._changed,
         )
@@ -120,7 +119,7 @@ class FollowedRecord:
         """Follow, load and report until the block ends. `on_ready` is called once."""
         tasks = [
             asyncio.create_task(self._loader.run()),
-            asyncio.create_task(self._follow(on_ready)),
+            asyncio.create_task(self._run(on_ready)),
             asyncio.create_task(self.rollouts.poll_flags()),
         ]
         reports = asyncio.create_task(self.reporter.run())
@@ -135,13 +134,18 @@ class FollowedRecord:
             self.rollouts.close()
             self._threads.close()
 
-    async def _follow(self, on_ready: Callable[[], None] | None) -> None:
+    async def _run(self, on_ready: Callable[[], None] | None) -> None:
         await self.rollouts.start()
         await self.models.start()
-        await self.reporter.start()
-        if on_ready is not None:
-            on_ready()
-        await self.models.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.models.run())
+            await self.models.wait_until_loaded()
+            await self.reporter.start()
+            if on_ready is not None:
+                on_ready()
+
+    def _follow(self, model: str, traffic: Traffic) -> None:
+        self.models.follow(model, traffic)
 
     def _changed(self) -> None:
         self.reporter.changed()

@@ -93,6 +93,8 @@ class Following:
         role: The server's role.
         settings: The environment's settings for servers.
         looks: The times between looks.
+        flags: The address of the flagd file with a person's flags. It is polled and may be missing.
+            None: no person's flags.
     """
 
     record: RecordReader
@@ -100,9 +102,10 @@ class Following:
     role: ServerRole = "production"
     settings: ServerSettings = field(default_factory=ServerSettings)
     looks: LookTimes = LOCAL_LOOKS
+    flags: str | None = None
 
 
-def following(environment: Environment, role: ServerRole = "production") -> Following:
+def following_of(environment: Environment, role: ServerRole = "production") -> Following:
     """Return the record of an environment, for a server of this role."""
     is_local = local_folder(environment.lake) is not None
     return Following(
@@ -111,4 +114,5 @@ def following(environment: Environment, role: ServerRole = "production") -> Foll
         role,
         environment.server,
         LOCAL_LOOKS if is_local else OBJECT_STORE_LOOKS,
+        environment.flags_address,
     )

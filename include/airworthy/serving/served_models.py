@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.protocol.refusals import RefusedError, refusal_of
-from airworthy.serving.async_registry import AsyncRegistry
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
@@ -38,7 +36,6 @@ class ServedModels:
         loader: VersionLoader,
         model_store: ModelStore,
         rollouts: LiveRollouts,
-        registry: AsyncRegistry,
         metrics: ServerMetrics,
         on_change: Callable[[], None],
     ) -> None:
@@ -49,7 +46,6 @@ class ServedModels:
             loader: Loads the versions.
             model_store: Has the loaded versions.
             rollouts: The rollouts of all models.
-            registry: Has the examples.
             metrics: Shows what is followed.
             on_change: Called when the traffic of a model has changed.
         """
@@ -58,26 +54,28 @@ class ServedModels:
         self._loader = loader
         self._model_store = model_store
         self._rollouts = rollouts
-        self._registry = registry
         self._metrics = metrics
         self._on_change = on_change
         self._refusals: dict[str, tuple[float, RefusedError]] = {}
 
     async def start(self) -> None:
-        """Follow the record for the first time, and wait for all loads. A running loader does them."""
-        self._follow(await self._follower.first_look())
-        await self._loader.settled()
-        self.ready = True
+        """Read all ledgers for the first time."""
+        await self._follower.first_look()
 
     async def run(self) -> None:
         """Follow the record, until cancelled."""
         while True:
             await self._follower.pause()
             try:
-                self._follow(await self._follower.look())
+                await self._follower.look()
             except Exception:
                 # After any error the present traffic stays, and the next look may succeed.
                 log.exception("the record could not be followed")
+
+    async def wait_until_loaded(self) -> None:
+        """Return when all versions are loaded, or can never be; the server is ready from then on."""
+        await self._loader.settled()
+        self.ready = True
 
     @property
     def failed(self) -> dict[str, str]:
@@ -109,7 +107,7 @@ class ServedModels:
 
     async def _find_champion(self, model: str) -> LoadedModel:
         try:
-            self._follow(await self._follower.look_at(model))
+            await self._follower.look_at(model)
         except AirworthyError as error:
             raise refusal_of(error) from error
         traffic = self._follower.traffic(model)
@@ -139,36 +137,13 @@ class ServedModels:
             next_step="GET /models",
         )
 
-    async def example(self, model: str) -> dict[str, Any]:
-        """Return the champion's logged request body.
-
-        Raises:
-            RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
-        """
-        loaded = await self.champion(model)
-        try:
-            body = await self._registry.call(
-                lambda registry: registry.example(loaded.model, loaded.version)
-            )
-        except AirworthyError as error:
-            raise refusal_of(error) from error
-        if body is None:
-            inputs = ", ".join(
-                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
-            )
-            raise RefusedError(
-                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
-            )
-        return body
-
-    def _follow(self, changed: dict[str, Traffic]) -> None:
-        for model, traffic in changed.items():
-            self._loader.follow(model, traffic)
-            self._rollouts.follow(model, traffic.rollout)
-            self._metrics.set_entry(model, traffic.seen)
-            self._refusals.pop(model, None)
-        if changed:
-            self._on_change()
+    def follow(self, model: str, traffic: Traffic) -> None:
+        """Set a model's traffic. All parts follow it in one step: nothing runs in between."""
+        self._loader.follow(model, traffic)
+        self._rollouts.follow(model, traffic.rollout)
+        self._metrics.set_entry(model, traffic.seen)
+        self._refusals.pop(model, None)
+        self._on_change()
 
     def _cache_refusal(self, model: str, refused: RefusedError) -> None:
         if len(self._refusals) >= _MAX_REFUSALS:

@@ -39,11 +39,14 @@ class ReleaseRecord:
         self.root = root
         self.lake = root / "lake"
 
-    def following(self, role: ServerRole = "production", **settings: Any) -> Following:
+    def following(
+        self, role: ServerRole = "production", flags: str | None = None, **settings: Any
+    ) -> Following:
         """Return the record for a server with some settings of its environment.
 
         Args:
             role: The server's role.
+            flags: The address of the flag file, or None.
             **settings: As in an environment file.
         """
         return Following(
@@ -51,6 +54,7 @@ class ReleaseRecord:
             self.reports(role),
             role,
             ServerSettings.model_validate(settings),
+            flags=flags,
         )
 
     def reports(self, role: ServerRole = "production") -> ReplicaReports:
@@ -160,7 +164,7 @@ class ReleaseRecord:
         event = RolloutStopped(version=rollout.challenger, step=rollout.step)
         return self._append(model, event, rollout.run_id)
 
-    def _append(self, model: str, event: LedgerEvent, run_id: str = RUN) -> Entry:
+    def _append(self, model: str, event: LedgerEvent, run_id: str = RUN) -> Entry[Any]:
         return self._ledger(model).append(event, run_id=run_id, who="a person")
 
     def _entries(self, model: str) -> list[Entry]:
