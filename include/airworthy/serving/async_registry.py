@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from airworthy.errors import AirworthyError, TransientError
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError, refusal_of
+from airworthy.serving.loaded_model import LoadedModel
 
 Result = TypeVar("Result")
 
@@ -19,14 +20,6 @@ class RegistryReader(Protocol):
     Each may raise a `TerminalError` (no such version) or a `TransientError` (the registry is out of
     reach).
     """
-
-    def models(self) -> list[str]:
-        """Return the names of all registered models."""
-        ...
-
-    def champion(self, model: str) -> str | None:
-        """Return the version serving in production, or None."""
-        ...
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return a version's local bundle folder and the digest recorded at its registration."""
@@ -61,43 +54,34 @@ class AsyncRegistry:
         """
         return await asyncio.to_thread(self._call, query)
 
+    async def example(self, loaded: LoadedModel) -> dict[str, Any]:
+        """Return a version's logged request body.
+
+        Raises:
+            RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
+        """
+        try:
+            body = await self.call(lambda registry: registry.example(loaded.model, loaded.version))
+        except AirworthyError as error:
+            raise refusal_of(error) from error
+        if body is None:
+            inputs = ", ".join(
+                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
+            )
+            raise RefusedError(
+                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
+            )
+        return body
+
     def _call(self, query: Callable[[RegistryReader], Result]) -> Result:
         try:
             if self._registry is None:
                 self._registry = self._open_registry()
             return query(self._registry)
-        except (AirworthyError, RefusedError):
+        except AirworthyError:
             raise
         except Exception as error:
             problem = f"the model registry did not answer: {type(error).__name__}: {error}"
             raise TransientError(
                 problem, next_step="check that the registry is up, then ask again"
             ) from error
-
-
-def champion_version(registry: RegistryReader, model: str) -> str:
-    """Return the champion's version.
-
-    Raises:
-        RefusedError: 404 for an unknown model, 503 for a model without a champion.
-    """
-    models = registry.models()
-    if model not in models:
-        allowed = ", ".join(models) or "no model is registered yet"
-        raise RefusedError(
-            404,
-            f"there is no model {model!r}",
-            received=model,
-            allowed=allowed,
-            next_step="GET /models",
-        )
-    version = registry.champion(model)
-    if version is None:
-        raise RefusedError(
-            503,
-            f"{model} has no champion yet",
-            received="no champion",
-            allowed="a registered version as champion",
-            next_step=f"train and release one: airworthy run {model}",
-        )
-    return version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -17,9 +18,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from airworthy.release.rollout_flags import Rollout
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_distribution import Distribution, Distributions
+from airworthy.traffic.traffic_state import Rollout
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
 NO_VERSION = "none"
@@ -98,6 +99,13 @@ class ServerMetrics:
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
         )
 
+        self._entries = Gauge(
+            "airworthy_record_entry",
+            "Sequence number of the last entry of the ledger that is followed",
+            ["model"],
+            registry=self.registry,
+        )
+
     def record_request(
         self,
         loaded: LoadedModel | None,
@@ -162,6 +170,27 @@ class ServerMetrics:
         self._kill_switches.clear()
         for model, is_on in kill_switches.items():
             self._kill_switches.labels(model).set(is_on)
+
+    def set_entry(self, model: str, sequence: int) -> None:
+        """Show the last entry of a model's ledger that is followed."""
+        self._entries.labels(model).set(sequence)
+
+    def register_record(
+        self, seen: Callable[[], datetime | None], is_lost: Callable[[], bool]
+    ) -> None:
+        """Show the last look at the record, read at each scrape. `seen` is in UTC."""
+        moment = Gauge(
+            "airworthy_record_seen_timestamp_seconds",
+            "Time of the last look that reached the record, since 1970 in UTC; 0 before the first",
+            registry=self.registry,
+        )
+        moment.set_function(lambda: at.timestamp() if (at := seen()) else 0.0)
+        lost = Gauge(
+            "airworthy_record_lost",
+            "1 when the last look did not reach the record",
+            registry=self.registry,
+        )
+        lost.set_function(lambda: float(is_lost()))
 
     def register_lost_records(self, lost_records: Callable[[], float]) -> None:
         """Show the number of answers lost to the log since the start, read at each scrape."""

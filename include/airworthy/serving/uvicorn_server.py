@@ -10,6 +10,8 @@ import uvicorn
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from airworthy.ledger.events import ServerRole
+
 _DRAIN_SECONDS = 20
 # Longer than the usual minute of proxies and clients: a reused connection must not be closed.
 _KEEP_ALIVE_SECONDS = 75
@@ -37,8 +39,13 @@ def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uv
     )
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, role: ServerRole = "production") -> None:
     """Serve until SIGINT or SIGTERM. Running requests are answered first.
+
+    Args:
+        host: The address to listen at.
+        port: The port to listen at.
+        role: The role of the server: it loads the candidates for this role.
 
     Raises:
         TerminalError: when the environment file is wrong.
@@ -50,12 +57,13 @@ def serve(host: str, port: int) -> None:
     from airworthy.registry.registry import open_registry
     from airworthy.serving.admin_token import token_reader
     from airworthy.serving.app import create_app
+    from airworthy.serving.record_reader import following_of
 
     environment = load_environment()
     app = create_app(
         lambda: open_registry(environment),
+        following_of(environment, role),
         token_reader(environment.server_token_file),
-        flags_file=environment.flags_file,
         prediction_log=open_prediction_log(environment),
     )
     uvicorn.Server(server_config(app, host, port)).run()
