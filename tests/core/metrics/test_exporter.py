@@ -150,8 +150,9 @@ def test_reports_tell_which_server_is_behind_its_ledger(
     polled.poll()
     text = ask(address)
     assert text["airworthy_ledger_followed_entry", "eta"] == moved
-    seen = {key[2]: value for key, value in text.items() if key[0] == "airworthy_server_seen_entry"}
-    assert seen == {"web-1": moved, "web-2": 0}
+    entry = "airworthy_server_seen_entry"
+    followed = {key[2]: value for key, value in text.items() if key[0] == entry}
+    assert followed == {"web-1": moved, "web-2": 0}
     name = "airworthy_server_last_report_timestamp_seconds"
     written = {each.name: each.written.timestamp() for each in reports.read()}
     assert text[name, "web-1", "production"] == pytest.approx(written["web-1"], abs=1e-3)
