@@ -18,7 +18,7 @@ def models_in_flight() -> Dashboard:
         "Drift, quality, age, traffic and rollouts of every model.",
     )
     board.with_variable(choice("model", "Model", "label_values(airworthy_ledger_readable, model)"))
-    for add in (_at_a_glance, _drift, _quality, _traffic, _predictions, _rollouts):
+    for add in (_at_a_glance, _drift, _quality, _traffic, _predictions, _rollouts, _servers):
         add(board)
     return board
 
@@ -368,5 +368,34 @@ def _rollouts(board: Dashboard) -> None:
                 "{{model}}",
             ),
             width=12,
+        )
+    )
+
+
+def _servers(board: Dashboard) -> None:
+    board.with_row(Row("Model servers"))
+    board.with_panel(
+        curves(
+            "Since the last report",
+            "A server writes one every few seconds. One that is silent counts no more in a rollout.",
+            "s",
+            (
+                "time() - max by (server, replica) (airworthy_server_last_report_timestamp_seconds)",
+                "{{replica}} ({{server}})",
+            ),
+            limit=90.0,
+        )
+    )
+    board.with_panel(
+        curves(
+            "Entries behind the ledger",
+            "Entries about traffic that a server does not follow yet: 0 within a second or two.",
+            "short",
+            (
+                f"max by (model) (airworthy_ledger_followed_entry{{{M}}}) - on (model) group_right "
+                f"max by (model, server, replica) (airworthy_server_seen_entry{{{M}}})",
+                "{{model}} {{replica}} ({{server}})",
+            ),
+            limit=1.0,
         )
     )

@@ -38,6 +38,7 @@ from airworthy.ledger.events import (
 )
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.release.rollout_flags import read_rollout
+from airworthy.traffic.current_traffic import current_traffic
 
 from .conftest import RUN_SECONDS, wait_until
 from .traffic import traffic
@@ -191,7 +192,9 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
         "begun",
         "done",
     ] * len(STEPS)
-    assert read_rollout(load_environment().flags_file, MODEL) is None
+    environment = load_environment()
+    assert current_traffic(environment, MODEL).rollout is None
+    assert read_rollout(environment.flags_file, MODEL) is None
     log = stack.log(MODEL, run_id, STEPS[1])
     assert f"challenger version {version}: " in log
     assert stack.states(MODEL, run_id)["release.end_rollout"] == "success"
@@ -261,12 +264,14 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     """Somebody marks the run as failed in the middle of a step: all traffic goes back to the
     champion.
     """
-    champion, flags = stack.served_version(MODEL), load_environment().flags_file
+    champion, environment = stack.served_version(MODEL), load_environment()
     change_spec(approvers=[], approval_timeout="1d", bake="1d")
     run_id = start(stack, 4)
     wait_for_question(stack, run_id)
     answer(stack, run_id, "Approve")
-    wait_until("the step to begin", lambda: read_rollout(flags, MODEL), RUN_SECONDS)
+    wait_until(
+        "the step to begin", lambda: current_traffic(environment, MODEL).rollout, RUN_SECONDS
+    )
     wait_until(
         "a pause",
         partial(waits, stack, run_id, STEPS[0]),
@@ -274,7 +279,8 @@ def test_a_rollout_that_is_stopped_by_hand_is_not_left_on(stack: Stack) -> None:
     )
     DagRunApi(stack.airflow).patch_dag_run(DAG, run_id, DAGRunPatchBody(state="failed"))
     assert stack.end(MODEL, run_id) == "failed"
-    assert read_rollout(flags, MODEL) is None
+    assert current_traffic(environment, MODEL).rollout is None
+    assert read_rollout(environment.flags_file, MODEL) is None
     assert "the run failed at release.rollout_shadow" in stack.log(
         MODEL, run_id, "release.end_rollout"
     )

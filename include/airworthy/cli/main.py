@@ -15,6 +15,7 @@ from airworthy.cli import (
     release_commands,
     run_commands,
     score_commands,
+    server_commands,
     spec_commands,
     staleness_commands,
 )
@@ -39,6 +40,7 @@ staleness_commands.register(app)
 backtest_commands.register(app)
 lineage_commands.register(app)
 metrics_commands.register(app)
+server_commands.register(app)
 
 
 def main() -> None:

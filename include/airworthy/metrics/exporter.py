@@ -1,4 +1,4 @@
-"""The metrics exporter: serves the metric files, the ledgers' metrics, and Airflow's own metrics.
+"""The metrics exporter: serves the metrics of files, ledgers and model servers, and Airflow's own.
 
 ``GET /metrics`` is on a TCP port, StatsD's datagrams come to the UDP port of the same number. Files
 are read at every request. A broken file is left out and counted.
@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -21,6 +22,7 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.metrics.ledger_metrics import LedgerCollector
 from airworthy.metrics.metric_files import SUFFIX, metrics_folder, read_metrics, sum_metrics
+from airworthy.metrics.replica_metrics import ReplicaCollector
 from airworthy.metrics.statsd import StatsdCollector, StatsdReceiver
 
 log = logging.getLogger("airworthy.metrics")
@@ -62,9 +64,23 @@ class FileCollector(Collector):
         return cached if cached is not None and cached[0] == stamp else (stamp, read_metrics(path))
 
 
+@dataclass(frozen=True)
+class PolledCollectors:
+    """The collectors that read the lake at each poll."""
+
+    ledgers: LedgerCollector
+    replicas: ReplicaCollector
+
+    def poll(self) -> None:
+        """Read the ledgers and specs, then the reports of the model servers."""
+        self.ledgers.poll()
+        # Afterwards, so that a server that follows at once is never behind its ledger.
+        self.replicas.poll()
+
+
 @contextmanager
-def metrics_server(environment: Environment, host: str, port: int) -> Iterator[LedgerCollector]:
-    """Serve an environment's metrics until the block ends. Yields the collector to poll.
+def metrics_server(environment: Environment, host: str, port: int) -> Iterator[PolledCollectors]:
+    """Serve an environment's metrics until the block ends. Yields the collectors to poll.
 
     Args:
         environment: The environment.
@@ -74,8 +90,9 @@ def metrics_server(environment: Environment, host: str, port: int) -> Iterator[L
     Raises:
         TerminalError: when the port is not free.
     """
-    ledgers, statsd, registry = LedgerCollector(environment), StatsdCollector(), CollectorRegistry()
-    for collector in (FileCollector(environment), ledgers, statsd):
+    polled = PolledCollectors(LedgerCollector(environment), ReplicaCollector(environment))
+    statsd, registry = StatsdCollector(), CollectorRegistry()
+    for collector in (FileCollector(environment), polled.ledgers, polled.replicas, statsd):
         registry.register(collector)
     ProcessCollector(registry=registry)
     with ExitStack() as stack:
@@ -94,7 +111,7 @@ def metrics_server(environment: Environment, host: str, port: int) -> Iterator[L
         stack.callback(server.shutdown)
         threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True).start()
         stack.callback(receiver.shutdown)
-        yield ledgers
+        yield polled
 
 
 def serve_metrics(environment: Environment, host: str, port: int) -> None:
@@ -108,10 +125,10 @@ def serve_metrics(environment: Environment, host: str, port: int) -> None:
     Raises:
         TerminalError: when the port is not free.
     """
-    with metrics_server(environment, host, port) as ledgers:
+    with metrics_server(environment, host, port) as polled:
         while True:
             try:
-                ledgers.poll()
+                polled.poll()
             except OSError as error:
                 # A spec was removed during the poll. The values of the last poll stay.
                 log.warning("the specs cannot be looked at: %s", error)

@@ -21,6 +21,7 @@ from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import AliasMove, Registration
+from airworthy.ledger.traffic_entries import is_followed_entry
 from airworthy.spec import ModelSpec, find_specs
 
 log = logging.getLogger("airworthy.metrics")
@@ -37,6 +38,7 @@ class LedgerCounts:
         as_of: Registered version -> `as_of` of its training.
         champion: The champion's version. None: there is no champion.
         since: Time since which it is champion.
+        followed: Number of the last entry that model servers follow; 0: there is none.
         readable: Whether the last poll could read the ledger.
     """
 
@@ -46,6 +48,7 @@ class LedgerCounts:
     as_of: dict[str, float] = field(default_factory=dict)
     champion: str | None = None
     since: float = 0.0
+    followed: int = 0
     readable: bool = True
 
     def add(self, entries: list[Entry]) -> None:
@@ -58,6 +61,8 @@ class LedgerCounts:
             self.sequence = entry.sequence
             self.counts[entry.kind] += 1
             self.last[entry.kind] = _seconds(entry.time)
+            if is_followed_entry(entry.entry_id):
+                self.followed = entry.sequence
             if entry.kind in (Registration.kind, AliasMove.kind):
                 self._add_version(entry)
 
@@ -128,12 +133,16 @@ def _entry_metrics(ledgers: dict[str, LedgerCounts]) -> Iterator[Metric]:
         "0 when the ledger cannot be reached, or was changed",
         labels=("model",),
     )
+    followed = GaugeMetricFamily(
+        "airworthy_ledger_followed_entry", "Last entry that model servers follow", labels=("model",)
+    )
     for model, ledger in ledgers.items():
         readable.add_metric([model], ledger.readable)
+        followed.add_metric([model], ledger.followed)
         for kind, count in ledger.counts.items():
             entries.add_metric([model, kind], count)
             last.add_metric([model, kind], ledger.last[kind])
-    yield from (entries, last, readable)
+    yield from (entries, last, readable, followed)
 
 
 def _champion_metrics(ledgers: dict[str, LedgerCounts]) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -16,9 +17,10 @@ from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration, VerdictReached
-from airworthy.metrics.exporter import metrics_server
-from airworthy.metrics.ledger_metrics import LedgerCollector
+from airworthy.metrics.exporter import PolledCollectors, metrics_server
 from airworthy.metrics.metric_files import add_metrics, metrics_folder
+from airworthy.traffic.replica_report import ModelReport, ReplicaReport
+from airworthy.traffic.replica_reports import open_replica_reports
 
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
 from .samples import Samples, samples
@@ -36,11 +38,11 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def serving(make_model: MakeModel) -> Iterator[tuple[LedgerCollector, str]]:
+def serving(make_model: MakeModel) -> Iterator[tuple[PolledCollectors, str]]:
     """Yield the served folder, and the address of the metrics; models are those of `make_model`."""
     port = free_port()
-    with metrics_server(load_environment(), "127.0.0.1", port) as ledgers:
-        yield ledgers, f"http://127.0.0.1:{port}/metrics"
+    with metrics_server(load_environment(), "127.0.0.1", port) as polled:
+        yield polled, f"http://127.0.0.1:{port}/metrics"
 
 
 def ask(address: str) -> Samples:
@@ -60,7 +62,7 @@ def runs(model: str) -> CollectorRegistry:
 
 
 def test_files_are_served_as_they_are_now(
-    environment: Environment, serving: tuple[LedgerCollector, str]
+    environment: Environment, serving: tuple[PolledCollectors, str]
 ) -> None:
     """Nothing at first; then every file, those of one metric together; a removed file is gone."""
     _, address = serving
@@ -76,7 +78,7 @@ def test_files_are_served_as_they_are_now(
 
 @pytest.mark.parametrize("broken", [b"\xff\xfe", b"runs_total{ 1\n", b"runs_total one\n"])
 def test_a_broken_file_harms_no_other(
-    environment: Environment, serving: tuple[LedgerCollector, str], broken: bytes
+    environment: Environment, serving: tuple[PolledCollectors, str], broken: bytes
 ) -> None:
     """It is left out and counted, and all else is served."""
     _, address = serving
@@ -88,12 +90,12 @@ def test_a_broken_file_harms_no_other(
 
 
 def test_ledgers_tell_who_is_champion_and_how_old(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[PolledCollectors, str], make_model: MakeModel
 ) -> None:
     """Entries by kind; the champion's data end is that of the alias's version, also after a
     rollback.
     """
-    ledgers, address = serving
+    polled, address = serving
     model = make_model(alerts={"champion_max_age": "10d", "data_max_delay": None})
     ledger = open_ledger(environment, model)
     ends = {"1": datetime(2026, 3, 1, tzinfo=UTC), "2": datetime(2026, 3, 8, tzinfo=UTC)}
@@ -102,7 +104,7 @@ def test_ledgers_tell_who_is_champion_and_how_old(
     for number, version in enumerate(("1", "2", "1")):
         before = time.time()
         ledger.append(AliasMove(to=version, moves_before=number), run_id="run", who="me")
-        ledgers.poll()
+        polled.poll()
         text = ask(address)
         assert text["airworthy_ledger_entries_total", "alias_move", model] == number + 1
         assert (
@@ -121,6 +123,58 @@ def test_ledgers_tell_who_is_champion_and_how_old(
     assert ("airworthy_data_max_delay_seconds", model) not in text
 
 
+def report(replica: str, seen: int, stopped: bool = False) -> ReplicaReport:
+    """Return a report of a server in production that follows an entry of the ledger of ``eta``."""
+    return ReplicaReport(
+        replica=replica,
+        server="production",
+        host="web",
+        ready=not stopped,
+        stopped=stopped,
+        lease_seconds=10,
+        models={"eta": ModelReport(seen=seen)},
+    )
+
+
+def test_reports_tell_which_server_is_behind_its_ledger(
+    environment: Environment, serving: tuple[PolledCollectors, str], make_model: MakeModel
+) -> None:
+    """Entries of other kinds count for nothing; a server that stopped by itself has no series."""
+    polled, address = serving
+    ledger, reports = open_ledger(environment, make_model("eta")), open_replica_reports(environment)
+    moved = ledger.append(AliasMove(to="1"), run_id="run", who="me").sequence
+    ledger.append(VerdictReached(outcome="pass", mlflow_run_id="m"), run_id="run", who="me")
+    for replica, seen in (("web-1", moved), ("web-2", 0)):
+        reports.write(report(replica, seen))
+    reports.write(report("web-3", moved, stopped=True))
+    polled.poll()
+    text = ask(address)
+    assert text["airworthy_ledger_followed_entry", "eta"] == moved
+    entry = "airworthy_server_seen_entry"
+    followed = {key[2]: value for key, value in text.items() if key[0] == entry}
+    assert followed == {"web-1": moved, "web-2": 0}
+    name = "airworthy_server_last_report_timestamp_seconds"
+    written = {each.name: each.written.timestamp() for each in reports.read()}
+    assert text[name, "web-1", "production"] == pytest.approx(written["web-1"], abs=1e-3)
+    assert (name, "web-3", "production") not in text
+
+
+def test_reports_that_cannot_be_read_are_no_silent_servers(
+    environment: Environment, serving: tuple[PolledCollectors, str]
+) -> None:
+    """While the store is out of reach there is no series of a server, rather than an old one."""
+    polled, address = serving
+    open_replica_reports(environment).write(report("web-1", 1))
+    polled.poll()
+    name = "airworthy_server_last_report_timestamp_seconds"
+    assert (name, "web-1", "production") in ask(address)
+    folder = Path(environment.lake) / "_servers"
+    folder.rename(folder.with_name("gone"))
+    folder.write_text("no folder", encoding="utf-8")
+    polled.poll()
+    assert (name, "web-1", "production") not in ask(address)
+
+
 class OddRegistration(Registration):
     """A registration as another version might write it: its version is no text."""
 
@@ -128,33 +182,33 @@ class OddRegistration(Registration):
 
 
 def test_an_unreadable_entry_hides_no_later_one(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[PolledCollectors, str], make_model: MakeModel
 ) -> None:
     """The poll that meets it says so. The next one goes on after it."""
-    ledgers, address = serving
+    polled, address = serving
     model = make_model()
     ledger = open_ledger(environment, model)
     ledger.append(OddRegistration(version=[7]), run_id="odd", who="me")
     ledger.append(AliasMove(to="8"), run_id="run", who="me")
-    ledgers.poll()
+    polled.poll()
     assert ask(address)["airworthy_ledger_readable", model] == 0.0
-    ledgers.poll()
+    polled.poll()
     text = ask(address)
     assert text["airworthy_ledger_readable", model] == 1.0
     assert text["airworthy_champion_since_timestamp_seconds", model, "8"] > 0.0
 
 
 def test_a_changed_ledger_is_told_and_harms_no_other(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[PolledCollectors, str], make_model: MakeModel
 ) -> None:
     """Figures from before the ledger's change hold; the other model's go on."""
-    ledgers, address = serving
+    polled, address = serving
     first, second = (
         VerdictReached(outcome="pass", mlflow_run_id=name) for name in ("first", "second")
     )
     for model in ("eta", "late"):
         open_ledger(environment, make_model(model)).append(first, run_id="run", who="me")
-    ledgers.poll()
+    polled.poll()
     entry = open_ledger(environment, "eta").append(second, run_id="run", who="me")
     assert entry.sequence == 2
     newest = max(
@@ -163,7 +217,7 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
     )
     newest.write_bytes(newest.read_bytes() + b"x")
     open_ledger(environment, "late").append(second, run_id="run", who="me")
-    ledgers.poll()
+    polled.poll()
     text = ask(address)
     assert text["airworthy_ledger_readable", "eta"] == 0.0
     assert text["airworthy_ledger_entries_total", "verdict", "eta"] == 1.0
@@ -172,18 +226,18 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
 
 
 def test_a_model_that_is_gone_and_data_that_have_an_end_raise_no_alarm(
-    serving: tuple[LedgerCollector, str], make_model: MakeModel
+    serving: tuple[PolledCollectors, str], make_model: MakeModel
 ) -> None:
     """A model with ended data has no limit; a model without its folder has nothing."""
-    ledgers, address = serving
+    polled, address = serving
     folder = load_environment().models / make_model("eta")
     over = make_model("over", end="2026-03-20")
-    ledgers.poll()
+    polled.poll()
     text = ask(address)
     assert text["airworthy_champion_max_age_seconds", "eta"] > 0
     assert ("airworthy_champion_max_age_seconds", over) not in text
     (folder / "model.yaml").unlink()
-    ledgers.poll()
+    polled.poll()
     assert ("airworthy_ledger_readable", "eta") not in ask(address)
 
 

@@ -23,6 +23,7 @@ from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration
 from airworthy.metrics.exporter import FileCollector
 from airworthy.metrics.ledger_metrics import LedgerCollector
+from airworthy.metrics.replica_metrics import ReplicaCollector
 from airworthy.metrics.resource_usage import ResourceUsage
 from airworthy.metrics.stage_metrics import stage_metrics
 from airworthy.metrics.statsd import StatsdCollector
@@ -32,6 +33,8 @@ from airworthy.project import project_folder
 from airworthy.release.rollout_flags import set_kill_switch
 from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
+from airworthy.traffic.replica_report import ModelReport, ReplicaReport
+from airworthy.traffic.replica_reports import open_replica_reports
 
 from ..serving.conftest import FolderRegistry, make_rows  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
@@ -119,8 +122,11 @@ def served_names(environment: Environment, make_model: MakeModel, server_text: s
     ledger.append(AliasMove(to="1"), run_id="run", who="me")
     ledgers = LedgerCollector(load_environment())
     ledgers.poll()
+    write_report(environment)
+    replicas = ReplicaCollector(environment)
+    replicas.poll()
     registry = CollectorRegistry()
-    for collector in (ledgers, FileCollector(environment), StatsdCollector()):
+    for collector in (ledgers, replicas, FileCollector(environment), StatsdCollector()):
         registry.register(collector)
     ProcessCollector(registry=registry)
     texts = [
@@ -131,6 +137,19 @@ def served_names(environment: Environment, make_model: MakeModel, server_text: s
         **FROM_PROMETHEUS,
         **{name: labels for text in texts for name, labels in known_in(text).items()},
     }
+
+
+def write_report(environment: Environment) -> None:
+    """Write the report of a model server."""
+    report = ReplicaReport(
+        replica="web-1",
+        server="production",
+        host="web",
+        ready=True,
+        lease_seconds=10,
+        models={"eta": ModelReport(seen=2)},
+    )
+    open_replica_reports(environment).write(report)
 
 
 def a_run() -> CollectorRegistry:

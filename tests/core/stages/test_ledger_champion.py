@@ -8,7 +8,7 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.handover.catalogue import OPERATIONS
+from airworthy.handover.catalogue import OPERATIONS, STAGES
 from airworthy.registry.registry import CHAMPION, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
 from airworthy.stages import run_stage
@@ -31,9 +31,9 @@ def payload(
 
 
 def run(payload: dict[str, Any], name: str) -> dict[str, Any]:
-    """Run an operation, put its output into the payload, and return the output."""
+    """Run a stage, put its output into the payload, and return the output."""
     output = run_stage(name, payload)
-    payload[OPERATIONS[name].output] = output
+    payload[{**STAGES, **OPERATIONS}[name].output] = output
     return output
 
 
