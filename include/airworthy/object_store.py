@@ -1,9 +1,9 @@
 """Objects at an address: a local folder, or a bucket of an S3-compatible object store.
 
 Everything outside Delta tables that lies below the environment's ``lake`` goes through here.
-Credentials and the endpoint come from the standard variables of AWS (``AWS_ACCESS_KEY_ID``,
-``AWS_SECRET_ACCESS_KEY``, ``AWS_ENDPOINT_URL``, ``AWS_REGION``, ``AWS_ALLOW_HTTP``). delta-rs reads
-the same variables.
+Credentials and the endpoint come from the standard variables of AWS (`VARIABLES`). delta-rs, Polars
+and MLflow read the same ones; `delta_options` and `polars_options` give the first two the same
+timeouts.
 
 Each write replaces the whole object at once: a reader sees the old content or the new one.
 """
@@ -13,7 +13,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,12 +28,23 @@ from airworthy.errors import AirworthyError, TerminalError, TransientError
 if TYPE_CHECKING:
     import obstore.store
 
-# Whoever waits for a store that is out of reach learns it within about ten seconds: one attempt
-# without a byte ends after READ_TIMEOUT, and no attempt starts after RETRY_TIMEOUT.
-CONNECT_TIMEOUT = "2s"
-READ_TIMEOUT = "5s"
-RETRY_TIMEOUT = timedelta(seconds=4)
-RETRIES = 3
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+VARIABLES = (
+    *CREDENTIALS,
+    "AWS_ALLOW_HTTP",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REGION",
+)
+# Whoever waits for a store that is out of reach learns it within about ten seconds: an attempt
+# without a byte ends after _READ_TIMEOUT, and no attempt starts after _RETRY_SECONDS.
+_CONNECT_TIMEOUT = "2s"
+_READ_TIMEOUT = "5s"
+# delta-rs knows no read timeout. Each of its requests ends after this time, in bytes or not.
+_DELTA_TIMEOUT = "10s"
+_RETRY_SECONDS = 4
+_RETRIES = 3
+_READERS = 16
 # The HTTP settings of object_store that operators set as AWS_<NAME>.
 _CLIENT_VARIABLES = (
     "allow_http",
@@ -44,8 +56,9 @@ _CLIENT_VARIABLES = (
     "read_timeout",
     "timeout",
 )
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 _ANSWER = re.compile(r"<(\?xml|Error|html).*", re.DOTALL | re.IGNORECASE)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m|\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}")
+_REFUSAL = re.compile(r"40[134] (Unauthorized|Forbidden|Not Found)|NoSuchBucket|AccessDenied")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
@@ -98,6 +111,18 @@ class ObjectStore:
                 return None
             info = _info(answer.meta)
         return StoredObject(info.path, info.etag, info.last_modified, info.size, content)
+
+    def read_all(self, paths: Sequence[str]) -> list[StoredObject | None]:
+        """Return what `read` returns for each path, in order; many are read at once.
+
+        Raises:
+            TerminalError: when the store refuses, or there is no such bucket.
+            TransientError: when the store cannot be reached.
+        """
+        if self._folder is not None or len(paths) < 2:
+            return [self.read(path) for path in paths]
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(self.read, paths))
 
     def write(self, path: str, content: bytes) -> str:
         """Write an object, in the place of the one that is there; return its etag.
@@ -210,13 +235,13 @@ class ObjectStore:
 
         if self._folder is not None:
             return LocalStore(self._folder, mkdir=True)
-        options: Any = client_options()
+        options: Any = _client_options()
         return from_url(
             self.uri,
             client_options=options,
             retry_config={
-                "max_retries": RETRIES,
-                "retry_timeout": RETRY_TIMEOUT,
+                "max_retries": _RETRIES,
+                "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
                 "backoff": {"max_backoff": timedelta(seconds=1)},
             },
         )
@@ -272,9 +297,26 @@ def local_folder(uri: str) -> Path | None:
     return None if "://" in uri else Path(uri)
 
 
-def client_options() -> dict[str, str]:
+def delta_options(uri: str) -> dict[str, str] | None:
+    """Return delta-rs's ``storage_options`` for an address; None on a disk."""
+    if local_folder(uri) is not None:
+        return None
+    retries = {"max_retries": str(_RETRIES), "retry_timeout": f"{_RETRY_SECONDS}s"}
+    return {"timeout": _DELTA_TIMEOUT} | _client_options() | retries
+
+
+def polars_options(uri: str) -> dict[str, Any]:
+    """Return the keyword arguments of Polars's readers for an address; none on a disk."""
+    if local_folder(uri) is not None:
+        return {}
+    retries = {"max_retries": _RETRIES, "retry_timeout_ms": _RETRY_SECONDS * 1000}
+    # Without a provider Polars reads the variables itself. Its provider would import boto3.
+    return {"storage_options": _client_options() | retries, "credential_provider": None}
+
+
+def _client_options() -> dict[str, Any]:
     """Return the HTTP settings of requests: our timeouts, and the variables ``AWS_<NAME>``."""
-    options = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+    options = {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": _READ_TIMEOUT}
     variables = {name: os.environ.get(f"AWS_{name.upper()}") for name in _CLIENT_VARIABLES}
     return options | {name: value for name, value in variables.items() if value}
 
@@ -282,7 +324,13 @@ def client_options() -> dict[str, str]:
 def store_error(uri: str, error: Exception) -> AirworthyError:
     """Return the error for an exception of the store; it has the address and no credentials."""
     text = reason(error)
-    if _is_refusal(error):
+    if local_folder(uri) is not None:
+        return TransientError(
+            f"the files cannot be used at {uri}",
+            received=text,
+            next_step="check that the folder can be written to and is not full, then run again",
+        )
+    if is_refusal(error):
         return TerminalError(
             f"the object store refuses {uri}",
             received=text,
@@ -299,22 +347,20 @@ def store_error(uri: str, error: Exception) -> AirworthyError:
 
 def reason(error: Exception) -> str:
     """Return an exception's text on one line, without credentials and without the server's page."""
-    text = str(error).split("\n\nDebug source", 1)[0]
+    text = _COLOURS.sub(" ", str(error).split("\n\nDebug source", 1)[0])
     code = _CODE.search(text)
     text = " ".join(_ANSWER.sub(code[1] if code else "", text).split())
-    for variable in _SECRET_VARIABLES:
+    for variable in CREDENTIALS:
         secret = os.environ.get(variable)
         text = text.replace(secret, f"<{variable}>") if secret else text
     return f"{type(error).__name__}: {text}"
 
 
-def _is_refusal(error: Exception) -> bool:
-    from obstore import exceptions
-
-    refusals = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, ValueError)
-    if isinstance(error, refusals) or "404 Not Found" in str(error):
-        return True
-    return isinstance(error, PermissionError | NotADirectoryError)
+def is_refusal(error: Exception) -> bool:
+    """Return whether trying again cannot help: wrong credentials, no rights, no such bucket."""
+    return (
+        isinstance(error, PermissionError | ValueError) or _REFUSAL.search(str(error)) is not None
+    )
 
 
 def _info(meta: Any) -> ObjectInfo:
