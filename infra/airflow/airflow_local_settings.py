@@ -1,4 +1,4 @@
-"""Imports the libraries of coming tasks in the process that tasks are forked from. Every Airflow process reads this file.
+"""Imports the libraries of coming tasks where tasks are forked from. Every Airflow process reads this file.
 
 LocalExecutor forks its workers from the scheduler, a Celery worker its pool from itself, and each
 task is forked from one of those. Importing the libraries of a training run costs seconds; with the
@@ -56,7 +56,7 @@ def _preload() -> None:
             importlib.import_module(name)
 
 
-def _forks_tasks(arguments: list[str]) -> bool:
+def forks_tasks(arguments: list[str]) -> bool:
     """Return whether the ``airflow`` command with these arguments is one that tasks are forked from."""
     if arguments[:1] == ["scheduler"]:
         # With other executors no task comes from the scheduler: the libraries would be its dead
@@ -65,5 +65,5 @@ def _forks_tasks(arguments: list[str]) -> bool:
     return arguments[:2] == ["celery", "worker"]
 
 
-if _forks_tasks(sys.argv[1:]):
+if forks_tasks(sys.argv[1:]):
     _preload()

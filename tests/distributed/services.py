@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg2
 import redis
-
 from tests.core.eventually import eventually
 
 from .machines import Network, Processes
