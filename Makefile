@@ -58,9 +58,10 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-lock: $(STAMP) ## Make both locks from pyproject.toml, for every Python and platform; pins that fit stay
-	@$(LOCK) --group dev --output-file requirements-dev.txt
+lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platform; pins that fit stay
+	@$(LOCK) --extra distributed --group dev --output-file requirements-dev.txt
 	@$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+	@$(LOCK) --extra distributed --constraint requirements-dev.txt --output-file requirements-distributed.txt
 
 wheel: $(STAMP) ## Build the wheel and the source distribution into dist/
 	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python

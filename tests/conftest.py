@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from airworthy.environment import Environment, load_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
-STACK_FOLDER = "end_to_end"
+STACK_FOLDERS = {"distributed", "end_to_end"}
 BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
 
 # Before any import of these libraries: tests report nothing to anybody.
@@ -28,7 +28,7 @@ if BIKE_SHARING.is_dir():
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of a real stack first: other processes' tests fill their waiting time."""
-    items.sort(key=lambda item: STACK_FOLDER not in item.path.parts)
+    items.sort(key=lambda item: STACK_FOLDERS.isdisjoint(item.path.parts))
 
 
 @pytest.fixture(autouse=True)

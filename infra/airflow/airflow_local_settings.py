@@ -1,14 +1,16 @@
-"""Imports the libraries of coming tasks in the scheduler. Every Airflow process reads this file.
+"""Imports the libraries of coming tasks where tasks are forked from. Every Airflow process reads this file.
 
-LocalExecutor forks its workers from the scheduler, and each task from a worker. Importing the
-libraries of a training run costs seconds; with the libraries of the fork a task starts in
-milliseconds. Imports only: nothing here may start a thread pool (Polars' and OpenMP's do not
-survive a fork), so no frame is built and no model is loaded.
+LocalExecutor forks its workers from the scheduler, a Celery worker its pool from itself, and each
+task is forked from one of those. Importing the libraries of a training run costs seconds; with the
+libraries of the fork a task starts in milliseconds. Imports only: nothing here may start a thread
+pool (Polars' and OpenMP's do not survive a fork), so no frame is built and no model is loaded.
 """
 
 import contextlib
 import importlib
 import sys
+
+from airflow.configuration import conf
 
 PRELOADED = (
     "polars",
@@ -20,6 +22,9 @@ PRELOADED = (
     "mlflow",
     "mlflow.pyfunc",
     "mlflow.xgboost",
+    "mlflow.store.tracking.rest_store",
+    "mlflow.store.model_registry.rest_store",
+    "mlflow.store.artifact.mlflow_artifacts_repo",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
     "great_expectations",
@@ -51,5 +56,14 @@ def _preload() -> None:
             importlib.import_module(name)
 
 
-if sys.argv[1:2] == ["scheduler"]:
+def forks_tasks(arguments: list[str]) -> bool:
+    """Return whether the ``airflow`` command with these arguments is one that tasks are forked from."""
+    if arguments[:1] == ["scheduler"]:
+        # With other executors no task comes from the scheduler: the libraries would be its dead
+        # weight.
+        return "LocalExecutor" in conf.get_mandatory_value("core", "executor")
+    return arguments[:2] == ["celery", "worker"]
+
+
+if forks_tasks(sys.argv[1:]):
     _preload()

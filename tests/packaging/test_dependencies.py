@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = METADATA["project"]["dependencies"]
 AIRFLOW = METADATA["project"]["optional-dependencies"]["airflow"]
+DISTRIBUTED = METADATA["project"]["optional-dependencies"]["distributed"]
 DEVELOPMENT = METADATA["dependency-groups"]["dev"]
 
 
@@ -74,7 +75,8 @@ def test_development_tools_are_no_dependencies() -> None:
     ("lock", "needed"),
     [
         ("requirements.txt", [*CORE, *AIRFLOW]),
-        ("requirements-dev.txt", [*CORE, *AIRFLOW, *DEVELOPMENT]),
+        ("requirements-distributed.txt", [*CORE, *AIRFLOW, *DISTRIBUTED]),
+        ("requirements-dev.txt", [*CORE, *AIRFLOW, *DISTRIBUTED, *DEVELOPMENT]),
     ],
 )
 def test_a_lock_pins_everything_that_is_declared_within_its_bounds(

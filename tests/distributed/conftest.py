@@ -1,0 +1,39 @@
+"""A deployment on several machines for the tests of this folder: two workers that share no folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from tests.end_to_end.conftest import write_model
+
+from .deployment import Deployment, deployment
+from .machines import Processes, network
+from .services import missing_programs, services
+from .settings import Addresses, Settings, Storage
+
+DEMANDED = "AIRWORTHY_DEMAND_DISTRIBUTED"
+AT_ONCE = {"approval": "auto", "rollout": ["full"]}
+
+
+@pytest.fixture(scope="package")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A running deployment with two small models, ``eta`` and ``twin``."""
+    missing = missing_programs()
+    if missing:
+        message = f"this machine lacks {', '.join(missing)}"
+        assert not os.environ.get(DEMANDED), f"{DEMANDED} is set, and {message}"
+        pytest.skip(message)
+    folder = tmp_path_factory.mktemp("deployment")
+    models, logs = folder / "models", folder / "logs"
+    logs.mkdir()
+    for model in ("eta", "twin"):
+        write_model(models, model, release=AT_ONCE)
+    with (
+        network(folder / "machine") as machines,
+        services(machines, Processes(logs)) as shared,
+    ):
+        settings = Settings(models, shared, Addresses.on(machines), Storage.in_folder(folder))
+        with deployment(folder, machines, settings, Processes(logs)) as running:
+            yield running
