@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate pyproject.toml --extra airflow
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
 export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -15,15 +15,15 @@ help: ## List the targets
 
 setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
-$(STAMP): requirements-dev.txt pyproject.toml
+$(STAMP): requirements-dev.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) comes without venv. Next: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
 	@echo "Installing the locked requirements (a few minutes the first time)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -58,9 +58,11 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-lock: $(STAMP) ## Make both locks from pyproject.toml, for every Python and platform; pins that fit stay
-	@$(LOCK) --group dev --output-file requirements-dev.txt
-	@$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platform; pins that fit stay
+	@$(LOCK) pyproject.toml --extra airflow --group dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --extra airflow --constraint requirements-dev.txt --output-file requirements.txt
+	@$(LOCK) pyproject.toml --constraint requirements.txt --output-file requirements-core.txt
+	@echo uv | $(LOCK) - --constraint requirements-dev.txt --output-file requirements-build.txt
 
 wheel: $(STAMP) ## Build the wheel and the source distribution into dist/
 	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
