@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-ann
 BASE ?= python:3.11-slim-bookworm
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
 DIGEST = $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())'
-BUILD = docker build --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
+BUILD = docker build --quiet --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
   --build-arg CORE_LOCK_DIGEST=$$($(DIGEST) requirements-core.txt) \
   --build-arg LOCK_DIGEST=$$($(DIGEST) requirements-distributed.txt)
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
