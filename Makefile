@@ -86,6 +86,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint --failure-threshold warning infra/docker/Dockerfile infra/docker/offline/Dockerfile
 
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

@@ -19,7 +19,8 @@ _DONE = ("healthy", "running", "ended")
 def main(project: str | None = None) -> int:
     """Wait, and print each change. Return 1 when a part failed or is not healthy in time."""
     project = project or project_name(Path(".env"))
-    deadline, shown = time.monotonic() + WITHIN_SECONDS, {}
+    deadline = time.monotonic() + WITHIN_SECONDS
+    shown: dict[str, str] = {}
     while True:
         found = states(project)
         for part in sorted(found):

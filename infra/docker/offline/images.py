@@ -36,7 +36,9 @@ def build_base() -> None:
         options = ("--variant=minbase", f"--include={_PACKAGES}")
         subprocess.run(["debootstrap", *options, codename, str(root), mirror], check=True)
         own = [str(path) for path in _CERTIFICATES.glob("*.crt")]
-        subprocess.run(["cp", "--target-directory", f"{root}{_CERTIFICATES}", *own], check=bool(own))
+        subprocess.run(
+            ["cp", "--target-directory", f"{root}{_CERTIFICATES}", *own], check=bool(own)
+        )
         subprocess.run(["chroot", str(root), "update-ca-certificates"], check=True)
         subprocess.run(["chroot", str(root), "apt-get", "clean"], check=True)
         import_root(root)
