@@ -3,27 +3,36 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate pyproject.toml --extra airflow --extra s3
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
+# What images are built from and say of themselves.
+BASE ?= python:3.11-slim-bookworm
+COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
+DIGEST = $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())'
+BUILD = docker build --quiet --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
+  --build-arg CORE_LOCK_DIGEST=$$($(DIGEST) requirements-core.txt) \
+  --build-arg LOCK_DIGEST=$$($(DIGEST) requirements-distributed.txt)
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test image docker-test lint bench lock wheel clean
+.PHONY: help setup up down status demo test image images sbom compose-env compose-up compose-down compose-demo \
+  compose-test docker-test lint bench lock wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
-$(STAMP): requirements-dev.txt pyproject.toml
+$(STAMP): requirements-dev.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) comes without venv. Next: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
 	@echo "Installing the locked requirements (a few minutes the first time)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -44,24 +53,52 @@ test: $(STAMP) lint ## Run the linters and every test
 	  --cov --cov-report=term
 
 image: ## Build the image that stages run in (needs Docker)
-	@docker build --file infra/docker/Dockerfile --tag airworthy .
+	@$(BUILD) --target stage --tag airworthy-stage --tag airworthy .
+
+images: image ## Build all images: airworthy-stage, airworthy-server, airworthy-airflow (needs Docker)
+	@$(BUILD) --target server --tag airworthy-server .
+	@$(BUILD) --target airflow --tag airworthy-airflow .
+
+sbom: ## Write the bill of materials of each image into dist/ (needs Docker, and make images)
+	@for name in stage server airflow; do $(PYTHON) infra/docker/sbom.py airworthy-$$name dist || exit 1; done
+
+compose-env: ## Write .env with random passwords for docker-compose.yaml; one that is there stays
+	@$(PYTHON) infra/docker/compose_env.py
+
+compose-up: compose-env images ## Start all of docker-compose.yaml; wait until every part is healthy (needs Docker)
+	@$(COMPOSE) up --detach
+	@$(PYTHON) infra/docker/compose_wait.py
+
+compose-down: ## Stop it and remove its containers and networks; the volumes stay (needs Docker)
+	@$(COMPOSE) --profile all --profile demo down --remove-orphans
+
+compose-demo: ## Train a model in it over REST, and ask every replica for a prediction (needs Docker)
+	@$(COMPOSE) run --rm demo
+
+compose-test: $(STAMP) ## Bring docker-compose.yaml up with images made here, play the demo, take it down (needs Docker)
+	@$(BIN)/python -m pytest infra/docker/test_compose.py
 
 docker-test: $(STAMP) image ## Run stages in real containers: a whole train run, errors, cancellation (needs Docker)
-	@$(BIN)/python -m pytest infra/docker
+	@$(BIN)/python -m pytest infra/docker/test_docker.py
 
 lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint --failure-threshold warning infra/docker/Dockerfile infra/docker/offline/Dockerfile
 
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platform; pins that fit stay
-	@$(LOCK) --extra distributed --group dev --output-file requirements-dev.txt
-	@$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
-	@$(LOCK) --extra distributed --constraint requirements-dev.txt --output-file requirements-distributed.txt
+	@$(LOCK) pyproject.toml --extra airflow --extra s3 --extra distributed --group dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --extra airflow --extra s3 --constraint requirements-dev.txt --output-file requirements.txt
+	@$(LOCK) pyproject.toml --extra airflow --extra s3 --extra distributed --constraint requirements-dev.txt \
+	  --output-file requirements-distributed.txt
+	@$(LOCK) pyproject.toml --extra s3 --constraint requirements.txt --output-file requirements-core.txt
+	@echo uv | $(LOCK) - --constraint requirements-dev.txt --output-file requirements-build.txt
+	@echo cyclonedx-bom | $(LOCK) - --constraint requirements-dev.txt --output-file infra/docker/requirements-sbom.txt
 
 wheel: $(STAMP) ## Build the wheel and the source distribution into dist/
 	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python

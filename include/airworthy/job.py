@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,9 @@ from pathlib import Path
 from airworthy.environment import Environment, load_environment
 from airworthy.handover import RunRequest, Window
 from airworthy.spec import ModelSpec, load_spec
+
+UNKNOWN = "unknown"
+_LOCK = "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,10 @@ def open_job(run: RunRequest) -> Job:
 
 @lru_cache(maxsize=4)
 def git_commit(project: Path) -> str:
-    """Return the git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` without either."""
+    """Return the git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` without either.
+
+    An image has the variable.
+    """
     if environ.get("AIRWORTHY_GIT_COMMIT"):
         return environ["AIRWORTHY_GIT_COMMIT"]
     command = ["git", "-C", str(project), "rev-parse", "HEAD"]
@@ -58,4 +65,16 @@ def git_commit(project: Path) -> str:
             command, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return UNKNOWN
+
+
+@lru_cache(maxsize=4)
+def lock_digest(project: Path) -> str:
+    """Return the SHA-256 of the lock of the installed libraries; ``unknown`` without a lock.
+
+    An image has it in ``AIRWORTHY_LOCK_DIGEST``. A checkout has ``requirements.txt``.
+    """
+    if environ.get("AIRWORTHY_LOCK_DIGEST"):
+        return environ["AIRWORTHY_LOCK_DIGEST"]
+    lock = project / _LOCK
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else UNKNOWN

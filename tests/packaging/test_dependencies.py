@@ -74,6 +74,7 @@ def test_development_tools_are_no_dependencies() -> None:
 @pytest.mark.parametrize(
     ("lock", "needed"),
     [
+        ("requirements-core.txt", CORE),
         ("requirements.txt", [*CORE, *AIRFLOW]),
         ("requirements-distributed.txt", [*CORE, *AIRFLOW, *DISTRIBUTED]),
         ("requirements-dev.txt", [*CORE, *AIRFLOW, *DISTRIBUTED, *DEVELOPMENT]),
@@ -95,11 +96,25 @@ def test_a_lock_pins_everything_that_is_declared_within_its_bounds(
     assert outside == []
 
 
-def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool() -> None:
-    """The lock of images is a part of the lock of development."""
-    image, development = (_locked(name) for name in ("requirements.txt", "requirements-dev.txt"))
+@pytest.mark.parametrize("lock", ["requirements-core.txt", "requirements.txt"])
+def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool(lock: str) -> None:
+    """The locks of images are parts of the lock of development."""
+    image, development = (_locked(name) for name in (lock, "requirements-dev.txt"))
     assert image.items() <= development.items()
-    assert image.keys() & {"hypothesis", "mypy", "pytest", "ruff", "setuptools"} == set()
+    assert image.keys() & {"hypothesis", "mypy", "pytest", "ruff", "setuptools", "uv"} == set()
+
+
+def test_images_of_the_core_have_no_airflow() -> None:
+    """Stages and the model server run without it."""
+    assert [name for name in _locked("requirements-core.txt") if "airflow" in name] == []
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in PROJECT.glob("requirements*.txt")))
+def test_every_pin_has_the_hashes_of_its_files(lock: str) -> None:
+    """An index that hands out another file is refused."""
+    pins = [line for line in _lines(lock) if not line.startswith(" ")]
+    assert [line for line in pins if not line.endswith("\\")] == []
+    assert sum(line.startswith("    --hash=sha256:") for line in _lines(lock)) >= len(pins) > 0
 
 
 def _names(requirements: Iterable[str]) -> set[str]:
@@ -110,11 +125,17 @@ def _locked(name: str) -> dict[str, frozenset[str]]:
     """Return the locked versions of each distribution: more than one where they differ between
     Pythons.
     """
-    lines = (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    pins = [line.rstrip(" \\") for line in _lines(name) if not line.startswith(" ")]
     result: dict[str, frozenset[str]] = {}
-    for pin in (Requirement(line) for line in lines if not line.startswith("#")):
+    for pin in map(Requirement, pins):
         versions = frozenset(bound.version for bound in pin.specifier)
         result[canonicalize_name(pin.name)] = (
             result.get(canonicalize_name(pin.name), frozenset()) | versions
         )
     return result
+
+
+def _lines(lock: str) -> list[str]:
+    """Return a lock's lines without comments: each pin, then its hashes, indented."""
+    lines = (PROJECT / lock).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.evaluation.behavioural_gates import BEHAVIOUR_GATE
 from airworthy.handover import DatasetRef, ModelRef, Outcome, Verdict
-from airworthy.job import Job, git_commit
+from airworthy.job import Job, git_commit, lock_digest
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
 
 _ROLES = ("challenger", "champion", "baseline")
@@ -72,6 +72,7 @@ def _facts(
         ("Model digest", challenger.bundle_digest),
         ("MLflow run", challenger.mlflow_run_id),
         ("Git commit", git_commit(job.environment.project)),
+        ("Lock digest", lock_digest(job.environment.project)),
         ("Owner", job.spec.owner),
     ]
 

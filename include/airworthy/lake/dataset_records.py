@@ -70,13 +70,14 @@ class TrainingRecord(Event):
 
     ``[start, tuning_start)`` fitted the model, ``[tuning_start, holdout_start)`` stopped the
     rounds, ``[holdout_start, end)`` is the holdout. `rows` counts the rows with a known label in
-    each part.
+    each part. `lock_digest` is the SHA-256 of the lock of the libraries; older records lack it.
     """
 
     mlflow_run_id: str
     idempotency_key: str
     bundle_digest: str
     git_commit: str
+    lock_digest: str = "unknown"
     reason: str
     parameters: dict[str, JsonValue]
     best_iteration: int

@@ -11,6 +11,8 @@ REQUESTED_BY = "airworthy.requested_by"
 AS_OF = "airworthy.as_of"
 IDEMPOTENCY_KEY = "airworthy.idempotency_key"
 GIT_COMMIT = "airworthy.git_commit"
+LOCK_DIGEST = "airworthy.lock_digest"
+"""SHA-256 of the lock of the libraries that trained it."""
 OWNER = "airworthy.owner"
 ENVIRONMENT = "airworthy.environment"
 

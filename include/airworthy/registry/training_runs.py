@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airworthy.handover import DatasetRef
-from airworthy.job import Job, git_commit
+from airworthy.job import Job, git_commit, lock_digest
 from airworthy.registry.tags import (
     AS_OF,
     DAG_ID,
@@ -21,6 +21,7 @@ from airworthy.registry.tags import (
     INPUT_DIGEST,
     INPUT_ROWS,
     INPUT_WINDOW,
+    LOCK_DIGEST,
     OWNER,
     REASON,
     REQUESTED_BY,
@@ -75,7 +76,7 @@ def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None
 
 
 def run_tags(job: Job, key: str) -> dict[str, str]:
-    """Return the tags of a run and of its version: requester, run, time, reason, code."""
+    """Return the tags of a run and of its version: requester, run, time, reason, code, libraries."""
     return {
         RUN_ID: job.run.run_id,
         DAG_ID: job.run.dag_id or "",
@@ -84,6 +85,7 @@ def run_tags(job: Job, key: str) -> dict[str, str]:
         AS_OF: job.run.as_of.isoformat(),
         IDEMPOTENCY_KEY: key,
         GIT_COMMIT: git_commit(job.environment.project),
+        LOCK_DIGEST: lock_digest(job.environment.project),
         OWNER: job.spec.owner,
         ENVIRONMENT: job.environment.name,
     }

@@ -14,7 +14,7 @@ import polars as pl
 from airworthy.bundle import MODEL_FILE, bundle_digest, file_digest, write_bundle
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, Split
-from airworthy.job import Job, git_commit
+from airworthy.job import Job, git_commit, lock_digest
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
@@ -98,6 +98,7 @@ def _record(
         idempotency_key=challenger.idempotency_key,
         bundle_digest=challenger.bundle_digest,
         git_commit=git_commit(job.environment.project),
+        lock_digest=lock_digest(job.environment.project),
         reason=job.run.reason,
         parameters=challenger.parameters,
         best_iteration=challenger.best_iteration,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -33,18 +34,18 @@ def play(layout: Layout, console: Console) -> None:
     """
     airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
     say(console, "\n== First act: a model is trained, judged and released")
-    example = first_act(layout, airflow, console)
+    example = first_act(airflow, layout.url("server"), console)
     say(console, f"\n== Second act: the world of {CHANGING} changes")
     result = SecondAct(CHANGING, airflow, layout.url("server"), console).play()
     say(console, f"\n{summary(layout, result)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
 
 
-def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
+def first_act(airflow: AirflowApi, server: str, console: Console) -> str:
     """Train and release the demo's model and ask it for predictions. Return the address of its example.
 
     Args:
-        layout: The stack.
-        airflow: Its Airflow.
+        airflow: The Airflow to train in.
+        server: The model server's address.
         console: The console for the texts.
     """
     dag_id = f"{MODEL}__train"
@@ -53,7 +54,7 @@ def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
     follow_run(airflow, dag_id, run_id, console)
     dataset = DatasetRef.model_validate(return_value(airflow, dag_id, run_id, "ingest"))
     verdict = Verdict.model_validate(return_value(airflow, dag_id, run_id, "evaluate"))
-    example, answer = predict(layout)
+    example, answer = predict(server)
     say(
         console,
         f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine",
@@ -68,30 +69,32 @@ def first_act(layout: Layout, airflow: AirflowApi, console: Console) -> str:
     return example
 
 
-def predict(layout: Layout) -> tuple[str, dict[str, Any]]:
+def predict(server: str) -> tuple[str, dict[str, Any]]:
     """Send the served model its own example. Return the example's address and the answer.
+
+    The answer has the version, and the address of the replica when a proxy says it.
 
     Raises:
         TerminalError: when the answer is no prediction.
         TransientError: when the server cannot be reached.
     """
-    example = f"{layout.url('server')}/models/{MODEL}/example"
+    example = f"{server}/models/{MODEL}/example"
     try:
         with httpx.Client(timeout=30.0, trust_env=False) as http:
             body = http.get(example)
-            answer = http.post(
-                f"{layout.url('server')}/models/{MODEL}/invocations", json=body.json()
-            )
-    except httpx.HTTPError as error:
+            answer = http.post(f"{server}/models/{MODEL}/invocations", json=body.json())
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
         raise TransientError(
-            f"the model server cannot be reached: {error}", next_step="make status"
+            f"the model server cannot be reached: {error}", received=server, next_step="make status"
         ) from None
     if answer.status_code != 200 or not answer.json().get("predictions"):
         raise TerminalError(
             "the model server did not predict",
             received=f"{answer.status_code}: {answer.text[:500]}",
         )
-    return example, {"version": answer.headers.get("x-model-version"), **answer.json()}
+    told = {"version": "x-model-version", "replica": "x-replica"}
+    headers = {name: answer.headers.get(header) for name, header in told.items()}
+    return example, {**headers, **answer.json()}
 
 
 def summary(layout: Layout, result: SecondActResult) -> str:

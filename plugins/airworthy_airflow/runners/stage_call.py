@@ -9,7 +9,7 @@ from typing import Any
 
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
-from airworthy.job import git_commit
+from airworthy.job import UNKNOWN, git_commit
 from airworthy.object_store import CREDENTIALS
 from airworthy.runners import ContainerSettings
 from airworthy.stage_input import VARIABLE, pack
@@ -52,9 +52,10 @@ class StageCall:
     ) -> dict[str, str]:
         """Return the container's variables. Secrets may be among them.
 
-        They are the environment's name, the variables named in the settings, the git commit (an
-        image has no checkout), the stage's input and, unless Secrets supply them, the addresses and
-        variables of the environment's file and the variables that lead to its object store.
+        They are the environment's name, the variables named in the settings, the git commit where
+        it is known (else the image's own holds), the stage's input and, unless Secrets supply them,
+        the addresses and variables of the environment's file and the variables that lead to its
+        object store.
 
         Args:
             settings: The runner's settings.
@@ -72,7 +73,8 @@ class StageCall:
             names |= {*OVERRIDES.values(), *self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
-        return {**given, "AIRWORTHY_GIT_COMMIT": commit, VARIABLE: pack(self.payload)}
+        known = {} if commit == UNKNOWN else {"AIRWORTHY_GIT_COMMIT": commit}
+        return {**given, **known, VARIABLE: pack(self.payload)}
 
     def failure(self, exit_code: int, log: Sequence[str]) -> AirworthyError:
         """Return the error of a failed container. Exit code 1 of ``airworthy`` is final; any other may be retried.

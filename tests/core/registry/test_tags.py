@@ -16,6 +16,7 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "AS_OF": "airworthy.as_of",
         "IDEMPOTENCY_KEY": "airworthy.idempotency_key",
         "GIT_COMMIT": "airworthy.git_commit",
+        "LOCK_DIGEST": "airworthy.lock_digest",
         "OWNER": "airworthy.owner",
         "ENVIRONMENT": "airworthy.environment",
         "VERDICT": "airworthy.verdict",

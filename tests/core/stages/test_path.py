@@ -13,6 +13,8 @@ import pytest
 from airworthy.bundle import MODEL_FILE, ModelBundle
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.lake.dataset_records import TrainingRecord
+from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import open_ledger
 from airworthy.registry.registry import open_registry
 from airworthy.spec.evaluate_part import METRICS
@@ -58,9 +60,17 @@ def test_other_data_or_parameters_give_another_version(
 
 
 def test_evidence_is_with_the_run(
-    environment: Environment, make_model: MakeModel, run_stages: RunStages
+    environment: Environment,
+    make_model: MakeModel,
+    run_stages: RunStages,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """MLflow has metrics of every role, the verdict, the picture, the dataset under our digest."""
+    """MLflow has metrics of every role, the verdict, the picture, the dataset under our digest.
+
+    The version names code and libraries, and so does the lake's record of its training.
+    """
+    monkeypatch.setenv("AIRWORTHY_GIT_COMMIT", "abc123")
+    monkeypatch.setenv("AIRWORTHY_LOCK_DIGEST", "def456")
     payload = run_stages(make_model())
     run = mlflow.get_run(payload["challenger"]["mlflow_run_id"])
     assert {"challenger_rmse", "baseline_rmse", "challenger_r2"} <= set(run.data.metrics)
@@ -72,6 +82,9 @@ def test_evidence_is_with_the_run(
     assert tags["airworthy.dataset_digest"] == payload["dataset"]["digest"]
     assert tags["airworthy.validation_status"] == "approved"
     assert tags["airworthy.reason"] == "manual"
+    assert (tags["airworthy.git_commit"], tags["airworthy.lock_digest"]) == ("abc123", "def456")
+    [(_, trained)] = open_datasets(environment, "small_model").events(TrainingRecord)
+    assert (trained.git_commit, trained.lock_digest) == ("abc123", "def456")
 
 
 def test_failed_gate_registers_a_rejected_version(

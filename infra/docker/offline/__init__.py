@@ -1,0 +1,1 @@
+"""Images for tests where no registry of images is reached."""
