@@ -1,4 +1,4 @@
-"""A state folder of version 0.1.0, unpacked for each test, and the console command on it."""
+"""State folders of earlier versions, unpacked for each test, and the console command on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from .commands import serving
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ARCHIVE = Path(__file__).with_name("state_0_1_0.tar.xz")
+VERSIONS = ("0.1.0", "0.2.0")
+NEWEST = VERSIONS[-1]
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,13 @@ class OldState:
         return str(self.registry.get_model_version_by_alias(self.model, "champion").version)
 
 
-@pytest.fixture
-def old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OldState:
-    """The state folder, and no server at its environment's address."""
-    unpack(ARCHIVE, tmp_path)
+@pytest.fixture(params=VERSIONS)
+def old_state(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> OldState:
+    """The state folder of a version, and no server at its environment's address."""
+    archive = f"state_{request.param.replace('.', '_')}.tar.xz"
+    unpack(Path(__file__).with_name(archive), tmp_path)
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")

@@ -7,7 +7,9 @@ Run it at the root of a checkout of that version, with its environment, on a mac
     AIRWORTHY_GIT_COMMIT=$(git rev-parse c25e64f) \
         .venv/bin/python -m tests.upgrade.make_state tests/upgrade/state_0_1_0.tar.xz
 
-The variable is needed if the checkout's last commit is not the version's own.
+``state_0_2_0.tar.xz`` was made so from commit 1bf1073, the last one with one model server, a lock
+file for each release, and the champion in MLflow's alias. The variable is needed if the checkout's
+last commit is not the version's own.
 
 Everything happens below ``/srv/airworthy-state``: no path of the machine gets into the archive. The
 console command and a real model server do it, but for the alerts, raised by Airflow's tasks. A
@@ -43,10 +45,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.eventually import eventually  # noqa: TID252 - tests are no installed package
-from .archive import DATABASE, ROOT, pack
+from .archive import DATABASE, ROOT, pack, relocate
 from .callers import Callers
 from .commands import airworthy, begin, lines_of, serving
-from .world import MODEL, STATE, another_spec, prepare
+from .world import COPY, MODEL, STATE, another_spec, prepare
 
 FAILED, REJECTED, WAITS_FOR_APPROVAL = 1, 3, 4
 TRAINING = {
@@ -65,6 +67,8 @@ def main(archive: Path) -> None:
     try:
         prepare()
         (ROOT / "facts.json").write_text(json.dumps(live(), indent=1), encoding="utf-8")
+        # MLflow's own experiment has the folder that the first command was run in.
+        relocate(STATE / DATABASE, str(Path.cwd()), str(COPY))
         pack(ROOT, archive)
     finally:
         shutil.rmtree(ROOT, ignore_errors=True)
