@@ -43,12 +43,13 @@ def connect(environment: Environment) -> MlflowClient:
 
 
 def _make_tables(environment: Environment, client: MlflowClient) -> None:
-    """Create the SQLite tables under a lock: two concurrent migrations break an empty file."""
-    Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(
-        parents=True, exist_ok=True
-    )
-    environment.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(environment.locks / "mlflow.lock"):
+    """Create the SQLite tables under a lock: two concurrent migrations break an empty file.
+
+    The lock is beside the file: environments with a state folder each may share the file.
+    """
+    database = Path(environment.tracking_uri.removeprefix("sqlite:///").partition("?")[0])
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
         client.get_experiment_by_name("Default")
 
 
