@@ -10,6 +10,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_SERVER_URL`` replaces the address of the model server in production
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
+``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
@@ -44,6 +45,27 @@ OVERRIDES = {
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
 }
+
+
+SERVER_TOKEN = "AIRWORTHY_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def server_token(file: Path) -> str | None:
+    """Return the token for the model server's administration; None: there is none.
+
+    It is the variable's value. Without the variable, which several machines need, it is the content
+    of a file of this machine.
+
+    Args:
+        file: `Environment.server_token_file`.
+    """
+    token = os.environ.get(SERVER_TOKEN, "").strip()
+    if token:
+        return token
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
 
 
 class Environment(BaseModel):
@@ -128,7 +150,7 @@ class Environment(BaseModel):
 
     @property
     def server_token_file(self) -> Path:
-        """The file with the token for the model server's administration."""
+        """The file with the token for the model server's administration; see `server_token`."""
         return self.state / "server_token"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airworthy.environment import OVERRIDES, Environment
+from airworthy.environment import OVERRIDES, SERVER_TOKEN, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.job import git_commit
 from airworthy.runners import ContainerSettings
@@ -64,7 +64,7 @@ class StageCall:
         """
         names = {"AIRWORTHY_ENV", *settings.variables}
         if not with_secrets:
-            names |= {*OVERRIDES.values(), *self.environment.variables}
+            names |= {*OVERRIDES.values(), SERVER_TOKEN, *self.environment.variables}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
         return {**given, "AIRWORTHY_GIT_COMMIT": commit, VARIABLE: pack(self.payload)}
