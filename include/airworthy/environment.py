@@ -10,6 +10,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_SERVER_URL`` replaces the address of the model server in production
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
+``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
@@ -83,6 +84,27 @@ class ServerSettings(BaseModel):
         return self
 
 
+SERVER_TOKEN = "AIRWORTHY_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def server_token(file: Path) -> str | None:
+    """Return the token for the model server's administration; None: there is none.
+
+    It is the variable's value. Without the variable, which several machines need, it is the content
+    of a file of this machine.
+
+    Args:
+        file: `Environment.server_token_file`.
+    """
+    token = os.environ.get(SERVER_TOKEN, "").strip()
+    if token:
+        return token
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 class Environment(BaseModel):
     """One deployment, with absolute paths and complete addresses.
 
@@ -149,6 +171,15 @@ class Environment(BaseModel):
         """Return the runner of a stage."""
         return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
 
+    def beside_lake(self, model: str, name: str) -> str:
+        """Return the address of a folder of a model in the lake, beside its tables.
+
+        Args:
+            model: The model.
+            name: ``evidence``, ``validations`` or ``windows``.
+        """
+        return f"{self.lake.rstrip('/')}/{model}/{name}"
+
     @property
     def store_variables(self) -> tuple[str, ...]:
         """Names of the variables that lead to the object store of lake or artifacts; none on disks."""
@@ -156,8 +187,11 @@ class Environment(BaseModel):
         return VARIABLES if remote else ()
 
     @property
-    def evidence(self) -> Path:
-        """Folder of the evidence for people: validation results, Data Docs, verdicts, plots."""
+    def copies(self) -> Path:
+        """Folder of this machine's copies of remembered validations and monitor windows.
+
+        Versions before 0.3.0 had them, and all evidence, only here.
+        """
         return self.state / "evidence"
 
     @property
@@ -177,7 +211,7 @@ class Environment(BaseModel):
 
     @property
     def server_token_file(self) -> Path:
-        """The file with the token for the model server's administration."""
+        """The file with the token for the model server's administration; see `server_token`."""
         return self.state / "server_token"
 
 

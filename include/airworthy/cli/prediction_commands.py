@@ -15,6 +15,7 @@ from airworthy.errors import AirworthyError, TerminalError
 
 if TYPE_CHECKING:
     from airworthy.environment import Environment
+    from airworthy.predictions.collect import Collector
 
 log = logging.getLogger("airworthy.collect")
 
@@ -48,9 +49,12 @@ def collect(
     log_to_stderr()
     # The model server needs the cores more. Polars reads this variable at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    from airworthy.predictions.collect import Collector
+
     environment = load_environment()
+    collector = Collector(environment)
     while True:
-        errors = _collect_once(environment, model)
+        errors = _collect_once(environment, collector, model)
         if every is None:
             break
         time.sleep(every)
@@ -58,15 +62,16 @@ def collect(
         raise errors[0]
 
 
-def _collect_once(environment: Environment, model: str | None) -> list[AirworthyError]:
+def _collect_once(
+    environment: Environment, collector: Collector, model: str | None
+) -> list[AirworthyError]:
     """Collect once and print the counts. Returns the errors: one model's error stops no other."""
-    from airworthy.predictions.collect import collect as collect_model
     from airworthy.predictions.spool import spooled_models
 
     errors = []
     for name in [model] if model is not None else spooled_models(environment):
         try:
-            counts = collect_model(environment, name)
+            counts = collector.collect(name)
         except AirworthyError as error:
             log.error("%s", error)
             errors.append(error)

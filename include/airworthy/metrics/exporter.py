@@ -1,4 +1,4 @@
-"""The metrics exporter: serves the metrics of files, ledgers and model servers, and Airflow's own.
+"""The metrics exporter: metric files, ledgers, shared gauges, model servers, Airflow's metrics.
 
 ``GET /metrics`` is on a TCP port, StatsD's datagrams come to the UDP port of the same number. Files
 are read at every request. A broken file is left out and counted.
@@ -23,6 +23,7 @@ from airworthy.errors import TerminalError
 from airworthy.metrics.ledger_metrics import LedgerCollector
 from airworthy.metrics.metric_files import SUFFIX, metrics_folder, read_metrics, sum_metrics
 from airworthy.metrics.replica_metrics import ReplicaCollector
+from airworthy.metrics.shared_gauges import PREFIXES, SharedGauges
 from airworthy.metrics.statsd import StatsdCollector, StatsdReceiver
 
 log = logging.getLogger("airworthy.metrics")
@@ -51,7 +52,8 @@ class FileCollector(Collector):
                 log.warning("%s cannot be read: %s", path, error)
                 unreadable += 1
         self._read = read
-        yield from sum_metrics(*(families for _, families in read.values()))
+        families = sum_metrics(*(families for _, families in read.values()))
+        yield from (each for each in families if not each.name.startswith(PREFIXES))
         yield GaugeMetricFamily(
             "airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable
         )
@@ -64,35 +66,43 @@ class FileCollector(Collector):
         return cached if cached is not None and cached[0] == stamp else (stamp, read_metrics(path))
 
 
-@dataclass(frozen=True)
-class PolledCollectors:
-    """The collectors that read the lake at each poll."""
+class Record:
+    """The metrics of what all machines share: ledgers, shared gauges, and servers' reports."""
 
-    ledgers: LedgerCollector
-    replicas: ReplicaCollector
+    def __init__(self, environment: Environment) -> None:
+        """Start without metrics, until the first `poll`."""
+        # The reports come last: a server that follows at once is never behind its ledger.
+        self.collectors = (
+            LedgerCollector(environment),
+            SharedGauges(environment),
+            ReplicaCollector(environment),
+        )
 
     def poll(self) -> None:
-        """Read the ledgers and specs, then the reports of the model servers."""
-        self.ledgers.poll()
-        # Afterwards, so that a server that follows at once is never behind its ledger.
-        self.replicas.poll()
+        """Read the record again."""
+        for collector in self.collectors:
+            collector.poll()
 
 
 @contextmanager
-def metrics_server(environment: Environment, host: str, port: int) -> Iterator[PolledCollectors]:
-    """Serve an environment's metrics until the block ends. Yields the collectors to poll.
+def metrics_server(
+    environment: Environment, host: str, port: int, *, machine_only: bool = False
+) -> Iterator[Record]:
+    """Serve an environment's metrics until the block ends. Yields the record to poll.
 
     Args:
         environment: The environment.
         host: Address to bind.
         port: TCP and UDP port to bind.
+        machine_only: Serve this machine's files alone. Another exporter serves what all machines
+            share, and Airflow's metrics: twice they would count double.
 
     Raises:
         TerminalError: when the port is not free.
     """
-    polled = PolledCollectors(LedgerCollector(environment), ReplicaCollector(environment))
-    statsd, registry = StatsdCollector(), CollectorRegistry()
-    for collector in (FileCollector(environment), polled.ledgers, polled.replicas, statsd):
+    record, statsd, registry = Record(environment), StatsdCollector(), CollectorRegistry()
+    registry.register(FileCollector(environment))
+    for collector in () if machine_only else (*record.collectors, statsd):
         registry.register(collector)
     ProcessCollector(registry=registry)
     with ExitStack() as stack:
@@ -111,24 +121,28 @@ def metrics_server(environment: Environment, host: str, port: int) -> Iterator[P
         stack.callback(server.shutdown)
         threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True).start()
         stack.callback(receiver.shutdown)
-        yield polled
+        yield record
 
 
-def serve_metrics(environment: Environment, host: str, port: int) -> None:
+def serve_metrics(
+    environment: Environment, host: str, port: int, *, machine_only: bool = False
+) -> None:
     """Serve an environment's metrics until the process ends.
 
     Args:
         environment: The environment.
         host: Address to bind.
         port: TCP and UDP port to bind.
+        machine_only: See `metrics_server`.
 
     Raises:
         TerminalError: when the port is not free.
     """
-    with metrics_server(environment, host, port) as polled:
+    with metrics_server(environment, host, port, machine_only=machine_only) as record:
         while True:
             try:
-                polled.poll()
+                if not machine_only:
+                    record.poll()
             except OSError as error:
                 # A spec was removed during the poll. The values of the last poll stay.
                 log.warning("the specs cannot be looked at: %s", error)

@@ -29,7 +29,7 @@ from airworthy.predictions.log_tables import (
 )
 from airworthy.predictions.segments import remove_unpublished
 from airworthy.predictions.spool import LABELS, PREDICTIONS, spool_folder
-from airworthy.predictions.spool_batches import batches, writers_in
+from airworthy.predictions.spool_batches import batches, has_news, writers_in
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +62,49 @@ def collect(environment: Environment, model: str) -> CollectResult:
         TerminalError: when the spool has no description of a version's requests.
         TransientError: when the lake cannot be reached, or others kept committing first.
     """
+    return Collector(environment).collect(model)
+
+
+class Collector:
+    """Collects again and again. While nothing is new, it looks at the spool only.
+
+    A new record is noticed by the bytes after the last collected one. So many models may be asked
+    often: a lake far away is opened only for those with new records.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        """Know nothing of the lake yet."""
+        self._environment = environment
+        # By the spool's folder: the position of each writer in the lake.
+        self._collected: dict[Path, dict[str, int]] = {}
+
+    def collect(self, model: str) -> CollectResult:
+        """Collect all records of a model; see `collect`."""
+        folders = [spool_folder(self._environment) / model / kind for kind in (PREDICTIONS, LABELS)]
+        if not any(has_news(folder, self._collected.get(folder, {})) for folder in folders):
+            return CollectResult(model=model, predictions=0, labels=0)
+        return _collect_model(self._environment, model, self._collected)
+
+
+def _collect_model(
+    environment: Environment, model: str, collected: dict[Path, dict[str, int]]
+) -> CollectResult:
+    """Collect a model's records, and note the positions in the lake."""
     decode = prediction_decoder(environment, model)
     environment.locks.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(environment.locks / f"collect-{model}.lock", timeout=_LOCK_TIMEOUT_SECONDS):
             predictions = _collect(
-                environment, model, _RecordKind(PREDICTIONS, PREDICTION_COLUMNS, decode)
+                environment,
+                model,
+                _RecordKind(PREDICTIONS, PREDICTION_COLUMNS, decode),
+                collected,
             )
             labels = _collect(
                 environment,
                 model,
                 _RecordKind(LABELS, LABEL_COLUMNS, lambda payloads, _: label_rows(payloads)),
+                collected,
             )
     except Timeout:
         raise TransientError(
@@ -85,14 +117,19 @@ def collect(environment: Environment, model: str) -> CollectResult:
     return CollectResult(model=model, predictions=predictions, labels=labels)
 
 
-def _collect(environment: Environment, model: str, kind: _RecordKind) -> int:
+def _collect(
+    environment: Environment,
+    model: str,
+    kind: _RecordKind,
+    collected: dict[Path, dict[str, int]],
+) -> int:
     folder = spool_folder(environment) / model / kind.name
     uri = table_uri(environment, model, kind.name)
     remove_unpublished(folder)
     rows = 0
     for _ in range(delta.ATTEMPTS):
         try:
-            for count in _commit_all(folder, uri, kind):
+            for count in _commit_all(folder, uri, kind, collected):
                 rows += count
             if rows:
                 compact_files(uri)
@@ -107,18 +144,22 @@ def _collect(environment: Environment, model: str, kind: _RecordKind) -> int:
     )
 
 
-def _commit_all(folder: Path, uri: str, kind: _RecordKind) -> Iterator[int]:
+def _commit_all(
+    folder: Path, uri: str, kind: _RecordKind, collected: dict[Path, dict[str, int]]
+) -> Iterator[int]:
     """Commit all readable records. Yield each commit's number of rows."""
     writers = writers_in(folder)
     if not writers:
         return
     table = open_or_create(uri, kind.columns)
     positions = {writer: table.transaction_version(writer) for writer in writers}
-    collected = {writer: position for writer, position in positions.items() if position is not None}
-    for batch in batches(folder, collected):
+    known = {writer: position for writer, position in positions.items() if position is not None}
+    collected[folder] = dict(known)
+    for batch in batches(folder, known):
         if batch.payloads:
             rows = kind.decode(batch.payloads, column_types(table))
             append(table, rows, batch.positions)
+            collected[folder] |= batch.positions
             yield rows.height
         for path in batch.finished_segments:
             path.unlink(missing_ok=True)

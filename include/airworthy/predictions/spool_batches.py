@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airworthy.predictions.record_frames import FILE_HEADER_BYTES, whole_frames
+from airworthy.predictions.record_frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, whole_frames
 from airworthy.predictions.segments import Segment, segment_of, segments_in
 
 BATCH_BYTES = 8 * 1024 * 1024
@@ -69,6 +69,32 @@ def batches(
             batch.finished_segments.append(segment.path)
             batch.skipped_bytes += len(content[end:].rstrip(b"\0"))
     yield batch
+
+
+def has_news(folder: Path, collected: Mapping[str, int]) -> bool:
+    """Return whether a spool has a record, or a segment to remove, after some positions.
+
+    Only a few bytes of each segment are read.
+
+    Args:
+        folder: The spool's folder.
+        collected: The positions in the table, by writer.
+    """
+    return any(_has_news(segment, collected) for segment in segments_in(folder))
+
+
+def _has_news(segment: Segment, collected: Mapping[str, int]) -> bool:
+    sequence, offset = divmod(collected.get(segment.writer, 0), 1 << _OFFSET_BITS)
+    if segment.sequence != sequence or offset == 0:
+        return True
+    try:
+        if segment.closed():
+            return True
+        with segment.path.open("rb") as stream:
+            stream.seek(offset)
+            return any(stream.read(FRAME_HEADER_BYTES))
+    except FileNotFoundError:  # Another collector removed it.
+        return True
 
 
 def writers_in(folder: Path) -> set[str]:

@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.registry.model_files import download_model, logged_model_id
-from airworthy.registry.tags import BUNDLE_DIGEST, IDEMPOTENCY_KEY, ROLLED_BACK, VALIDATION_STATUS
+from airworthy.registry.model_files import download_model
+from airworthy.registry.registration import register_once, versions_with_key
+from airworthy.registry.tags import BUNDLE_DIGEST, REGISTERING, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.registry.tracking import connect
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ class Registry:
             ) from error
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
-        """Return a model's versions, oldest first; with an idempotency key, only its own."""
-        query = f"name = '{model}'" + (f" and tag.`{IDEMPOTENCY_KEY}` = '{key}'" if key else "")
-        return sorted(
-            self.client.search_model_versions(query, max_results=10_000),
-            key=lambda v: int(v.version),
-        )
+        """Return a model's versions, oldest first; with an idempotency key, only its own.
+
+        A version whose registration has not ended is left out.
+        """
+        versions = versions_with_key(self.client, model, key)
+        return [version for version in versions if REGISTERING not in version.tags]
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return the local folder of a version's bundle, and its recorded digest."""
@@ -140,25 +141,7 @@ class Registry:
         Returns:
             The version, and True when it was created now. A repeated key gives the first version.
         """
-        from mlflow.exceptions import MlflowException
-
-        with self._lock(model, "register"):
-            existing = self.versions(model, key)
-            if existing:
-                return str(existing[0].version), False
-            try:
-                self.client.create_registered_model(model)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            created = self.client.create_model_version(
-                model,
-                model_uri,
-                run_id=run_id,
-                model_id=logged_model_id(model_uri),
-                tags={**tags, IDEMPOTENCY_KEY: key},
-            )
-            return str(created.version), True
+        return register_once(self.client, model, key, model_uri, run_id, tags)
 
     def require_releasable(
         self, model: str, version: str, *, even_if_rolled_back: bool = False

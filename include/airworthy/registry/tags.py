@@ -36,6 +36,8 @@ DECISION = "airworthy.decision"
 """The id of the retraining decision in the ledger behind this training."""
 METRIC_PREFIX = "metric."
 """The prefix of the tags with the challenger's metrics."""
+REGISTERING = "airworthy.registering"
+"""The registration has not ended. Another version may have the same key; see `registration`."""
 
 # Of later events: on the version.
 ROLLED_BACK = "airworthy.rolled_back"

@@ -43,12 +43,13 @@ def connect(environment: Environment) -> MlflowClient:
 
 
 def _make_tables(environment: Environment, client: MlflowClient) -> None:
-    """Create the SQLite tables under a lock: two concurrent migrations break an empty file."""
-    Path(environment.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(
-        parents=True, exist_ok=True
-    )
-    environment.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(environment.locks / "mlflow.lock"):
+    """Create the SQLite tables under a lock: two concurrent migrations break an empty file.
+
+    The lock is beside the file: environments with a state folder each may share the file.
+    """
+    database = Path(environment.tracking_uri.removeprefix("sqlite:///").partition("?")[0])
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
         client.get_experiment_by_name("Default")
 
 
@@ -85,8 +86,11 @@ def experiment_id(environment: Environment, client: MlflowClient, model: str) ->
 
 
 def artifact_location(environment: Environment, model: str) -> str | None:
-    """Return the location of a model's artifacts; None: the tracking server decides."""
-    if not environment.tracking_uri.startswith("sqlite:"):
+    """Return the location of a model's artifacts; None: the tracking server decides.
+
+    Without a server, at a database's address, MLflow would take the current folder.
+    """
+    if environment.tracking_uri.startswith(("http://", "https://")):
         return None
     if "://" in environment.artifacts:
         return f"{environment.artifacts}/{model}"

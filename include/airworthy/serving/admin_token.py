@@ -1,4 +1,4 @@
-"""The bearer token of administration."""
+"""The bearer token of administration: of a variable, or of a file of this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from airworthy.environment import SERVER_TOKEN, server_token
 from airworthy.protocol.refusals import RefusedError
 
 TokenCheck = Callable[[bytes | None], None]
@@ -15,25 +16,21 @@ ReadToken = Callable[[], str | None]
 
 
 def token_reader(path: Path) -> ReadToken:
-    """Return a function to read the token from a file.
+    """Return a function to read the token of the environment's variable, else that in a file.
 
     It reads the file at each call: the token can change under a running server.
     """
-
-    def read() -> str | None:
-        try:
-            return path.read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
-
-    return read
+    return lambda: server_token(path)
 
 
 def ensure_token(path: Path) -> str:
-    """Return the token in a file.
+    """Return the token of the environment's variable, else that in a file.
 
     A missing file is created with a random token. Only its owner can read it.
     """
+    token = server_token(path)
+    if token is not None:
+        return token
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -54,7 +51,7 @@ def token_check(read_token: ReadToken) -> TokenCheck:
             raise RefusedError(
                 403,
                 "administration is closed: this server has no token",
-                next_step="put a token into its token file",
+                next_step=f"set {SERVER_TOKEN}, or put a token into its token file",
             )
         if header is None or not header.lower().startswith(b"bearer "):
             raise RefusedError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airworthy.environment import OVERRIDES, Environment
+from airworthy.environment import OVERRIDES, SERVER_TOKEN, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.job import UNKNOWN, git_commit
 from airworthy.object_store import CREDENTIALS
@@ -70,7 +70,7 @@ class StageCall:
         if not with_secrets:
             stored = set(self.environment.store_variables)
             stored -= set() if private else set(CREDENTIALS)
-            names |= {*OVERRIDES.values(), *self.environment.variables, *stored}
+            names |= {*OVERRIDES.values(), SERVER_TOKEN, *self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
         known = {} if commit == UNKNOWN else {"AIRWORTHY_GIT_COMMIT": commit}

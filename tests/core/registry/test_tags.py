@@ -33,6 +33,7 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "DATA_WARNINGS": "airworthy.data_warnings",
         "DECISION": "airworthy.decision",
         "METRIC_PREFIX": "metric.",
+        "REGISTERING": "airworthy.registering",
         "ROLLED_BACK": "airworthy.rolled_back",
         "MONITORING": "airworthy.monitoring",
         "INPUT_DIGEST": "digest",
