@@ -171,6 +171,17 @@ class Network:
         _ip(*within, "link", "set", "lo", "up")
         return machine
 
+    def cut(self, machine: Machine) -> None:
+        """Cut a machine off from the network: nothing answers it, and nothing refuses it."""
+        _ip("link", "set", self._outside(machine), "down")
+
+    def rejoin(self, machine: Machine) -> None:
+        """End the cut."""
+        _ip("link", "set", self._outside(machine), "up")
+
+    def _outside(self, machine: Machine) -> str:
+        return f"{self.bridge}o{machine.address.rsplit('.', 1)[1]}"
+
 
 @contextmanager
 def network(folder: Path) -> Iterator[Network]:
