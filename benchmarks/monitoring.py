@@ -128,7 +128,7 @@ def check(folder: str, drawn: bool) -> None:
     """
     from types import SimpleNamespace
 
-    from airworthy.monitoring.evidently_report import sample_spans, write_report
+    from airworthy.monitoring.evidently_report import draw_report, sample_spans
     from airworthy.monitoring.live_rows import LakeRows
     from airworthy.monitoring.spans import Span
     from airworthy.monitoring.window_cache import WindowCache
@@ -153,7 +153,9 @@ def check(folder: str, drawn: bool) -> None:
             job.spec, champion, rows, WindowCache.of(job, champion)
         ).compare_inputs(live, "drift")
     )
-    for path in Path(job.environment.evidence).rglob(f"{live.name}*.json"):
+    for path in Path(job.environment.beside_lake(job.spec.model, "windows")).rglob(
+        f"{live.name}*.json"
+    ):
         path.unlink()
     hourly, _ = timed(
         lambda: WindowComparison(
@@ -164,11 +166,10 @@ def check(folder: str, drawn: bool) -> None:
     if drawn:
         columns = list(job.spec.inputs)
         page, _ = timed(
-            lambda: write_report(
+            lambda: draw_report(
                 job.spec,
                 sample_spans(rows, [live], columns),
                 sample_spans(rows, list(result.reference_rows.spans), columns),
-                Path(folder) / "drift.html",
             )
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

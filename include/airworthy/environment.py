@@ -133,9 +133,21 @@ class Environment(BaseModel):
         """Return the runner of a stage."""
         return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
 
+    def beside_lake(self, model: str, name: str) -> str:
+        """Return the address of a folder of a model in the lake, beside its tables.
+
+        Args:
+            model: The model.
+            name: ``evidence``, ``validations`` or ``windows``.
+        """
+        return f"{self.lake.rstrip('/')}/{model}/{name}"
+
     @property
-    def evidence(self) -> Path:
-        """Folder of the evidence for people: validation results, Data Docs, verdicts, plots."""
+    def copies(self) -> Path:
+        """Folder of this machine's copies of remembered validations and monitor windows.
+
+        Versions before 0.3.0 had them, and all evidence, only here.
+        """
         return self.state / "evidence"
 
     @property

@@ -9,6 +9,7 @@ from os import environ
 from pathlib import Path
 
 from airworthy.environment import Environment, load_environment
+from airworthy.evidence import Evidence
 from airworthy.handover import RunRequest, Window
 from airworthy.spec import ModelSpec, load_spec
 
@@ -32,9 +33,10 @@ class Job:
         return Window.ending(self.run.as_of, self.spec.train.lookback)
 
     @property
-    def evidence(self) -> Path:
-        """The run's folder in the model's evidence."""
-        return self.environment.evidence / self.spec.model / self.run.folder_name
+    def evidence(self) -> Evidence:
+        """The run's files for people and auditors."""
+        root = self.environment.beside_lake(self.spec.model, "evidence")
+        return Evidence(root, self.run.folder_name)
 
 
 def open_job(run: RunRequest) -> Job:

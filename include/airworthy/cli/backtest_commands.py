@@ -44,9 +44,8 @@ def backtest(
     job = open_manual_job(model, datetime.now(UTC))
     result = _run(job, first, last, step)
     table = backtest_table(result)
-    job.evidence.mkdir(parents=True, exist_ok=True)
-    (job.evidence / "backtest.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
-    (job.evidence / "backtest.md").write_text(table + "\n", encoding="utf-8")
+    job.evidence.write("backtest.json", result.model_dump_json(indent=1))
+    job.evidence.write("backtest.md", f"{table}\n")
     typer.echo(table)
     typer.echo(f"\nevidence: {job.evidence}")
 

@@ -20,6 +20,13 @@ def metrics(
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port: TCP for Prometheus, UDP for Airflow.")
     ] = 9102,
+    machine_only: Annotated[
+        bool,
+        typer.Option(
+            "--machine-only",
+            help="Serve this machine's stages alone: on all machines but one.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the metrics of short processes and of Airflow at /metrics.
 
@@ -32,4 +39,4 @@ def metrics(
     from airworthy.environment import load_environment
     from airworthy.metrics.exporter import serve_metrics
 
-    serve_metrics(load_environment(), host, port)
+    serve_metrics(load_environment(), host, port, machine_only=machine_only)

@@ -49,8 +49,8 @@ def staleness(
     job = open_manual_job(model, parse_as_of(as_of))
     curve = _measure(job, ages, windows)
     typer.echo(curve_table(curve))
-    folder = save_curve(job, curve)
-    typer.echo(f"evidence: {folder}")
+    save_curve(job, curve)
+    typer.echo(f"evidence: {job.evidence}")
     written = False
     try:
         written = write and _write(job, curve)

@@ -1,9 +1,9 @@
-"""The evidence of an evaluation, in the run's folder and on its MLflow run."""
+"""The evidence of an evaluation, beside the lake and on its MLflow run."""
 
 from __future__ import annotations
 
 import io
-import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def save_evidence(
     scored: ScoredHoldout,
     bundle: ModelBundle,
 ) -> None:
-    """Write verdict, plots and report to the run's folder; log them and the metrics to MLflow.
+    """Write verdict, plots and report to the run's evidence; log them and the metrics to MLflow.
 
     The files are ``verdict.json``, ``evaluation.png`` and ``report.html``.
 
@@ -40,22 +40,19 @@ def save_evidence(
         scored: The holdout with every model's predictions.
         bundle: The challenger's files.
     """
-    folder = job.evidence
-    folder.mkdir(parents=True, exist_ok=True)
     importance = _importance(bundle)
     plots = _plots(job, scored, importance, bundle)
-    verdict_json = json.dumps(verdict.model_dump(mode="json"), indent=1)
-    (folder / "verdict.json").write_text(verdict_json, encoding="utf-8")
-    (folder / "evaluation.png").write_bytes(plots)
     report = report_page(job, dataset, challenger, verdict, plots)
-    (folder / "report.html").write_text(report, encoding="utf-8")
+    job.evidence.write_json("verdict.json", verdict.model_dump(mode="json"))
+    job.evidence.write("evaluation.png", plots)
+    job.evidence.write("report.html", report)
     numbers: dict[str, Any] = {"feature_importance.json": importance}
     if job.spec.task != "regression":
         numbers["confusion_matrix.json"] = _confusion(job, scored, bundle)
-    _log_to_mlflow(verdict, folder, numbers)
+    _log_to_mlflow(verdict, plots, report, numbers)
 
 
-def _log_to_mlflow(verdict: Verdict, folder: Path, numbers: dict[str, Any]) -> None:
+def _log_to_mlflow(verdict: Verdict, plots: bytes, report: str, numbers: dict[str, Any]) -> None:
     import mlflow
 
     with mlflow.start_run(run_id=verdict.mlflow_run_id):
@@ -74,8 +71,11 @@ def _log_to_mlflow(verdict: Verdict, folder: Path, numbers: dict[str, Any]) -> N
             }
         )
         mlflow.log_dict(verdict.model_dump(mode="json"), "verdict.json")
-        mlflow.log_artifact(str(folder / "evaluation.png"))
-        mlflow.log_artifact(str(folder / "report.html"))
+        mlflow.log_text(report, "report.html")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "evaluation.png"
+            path.write_bytes(plots)
+            mlflow.log_artifact(str(path))
         for name, content in numbers.items():
             mlflow.log_dict(content, name)
 

@@ -1,4 +1,4 @@
-"""The metrics exporter: serves the metric files, the ledgers' metrics, and Airflow's own metrics.
+"""The metrics exporter: serves metric files, ledgers' metrics, shared gauges, Airflow's metrics.
 
 ``GET /metrics`` is on a TCP port, StatsD's datagrams come to the UDP port of the same number. Files
 are read at every request. A broken file is left out and counted.
@@ -21,6 +21,7 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.metrics.ledger_metrics import LedgerCollector
 from airworthy.metrics.metric_files import SUFFIX, metrics_folder, read_metrics, sum_metrics
+from airworthy.metrics.shared_gauges import PREFIXES, SharedGauges
 from airworthy.metrics.statsd import StatsdCollector, StatsdReceiver
 
 log = logging.getLogger("airworthy.metrics")
@@ -49,7 +50,8 @@ class FileCollector(Collector):
                 log.warning("%s cannot be read: %s", path, error)
                 unreadable += 1
         self._read = read
-        yield from sum_metrics(*(families for _, families in read.values()))
+        families = sum_metrics(*(families for _, families in read.values()))
+        yield from (each for each in families if not each.name.startswith(PREFIXES))
         yield GaugeMetricFamily(
             "airworthy_metrics_unreadable_files", "Files that are left out", value=unreadable
         )
@@ -62,20 +64,38 @@ class FileCollector(Collector):
         return cached if cached is not None and cached[0] == stamp else (stamp, read_metrics(path))
 
 
+class Record:
+    """The metrics of what all machines share: ledgers, and shared gauges."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Start without metrics, until the first `poll`."""
+        self.collectors = (LedgerCollector(environment), SharedGauges(environment))
+
+    def poll(self) -> None:
+        """Read the record again."""
+        for collector in self.collectors:
+            collector.poll()
+
+
 @contextmanager
-def metrics_server(environment: Environment, host: str, port: int) -> Iterator[LedgerCollector]:
-    """Serve an environment's metrics until the block ends. Yields the collector to poll.
+def metrics_server(
+    environment: Environment, host: str, port: int, *, machine_only: bool = False
+) -> Iterator[Record]:
+    """Serve an environment's metrics until the block ends. Yields the record to poll.
 
     Args:
         environment: The environment.
         host: Address to bind.
         port: TCP and UDP port to bind.
+        machine_only: Serve this machine's files alone. Another exporter serves what all machines
+            share, and Airflow's metrics: twice they would count double.
 
     Raises:
         TerminalError: when the port is not free.
     """
-    ledgers, statsd, registry = LedgerCollector(environment), StatsdCollector(), CollectorRegistry()
-    for collector in (FileCollector(environment), ledgers, statsd):
+    record, statsd, registry = Record(environment), StatsdCollector(), CollectorRegistry()
+    registry.register(FileCollector(environment))
+    for collector in () if machine_only else (*record.collectors, statsd):
         registry.register(collector)
     ProcessCollector(registry=registry)
     with ExitStack() as stack:
@@ -94,24 +114,28 @@ def metrics_server(environment: Environment, host: str, port: int) -> Iterator[L
         stack.callback(server.shutdown)
         threading.Thread(target=receiver.serve_forever, name="statsd", daemon=True).start()
         stack.callback(receiver.shutdown)
-        yield ledgers
+        yield record
 
 
-def serve_metrics(environment: Environment, host: str, port: int) -> None:
+def serve_metrics(
+    environment: Environment, host: str, port: int, *, machine_only: bool = False
+) -> None:
     """Serve an environment's metrics until the process ends.
 
     Args:
         environment: The environment.
         host: Address to bind.
         port: TCP and UDP port to bind.
+        machine_only: See `metrics_server`.
 
     Raises:
         TerminalError: when the port is not free.
     """
-    with metrics_server(environment, host, port) as ledgers:
+    with metrics_server(environment, host, port, machine_only=machine_only) as record:
         while True:
             try:
-                ledgers.poll()
+                if not machine_only:
+                    record.poll()
             except OSError as error:
                 # A spec was removed during the poll. The values of the last poll stay.
                 log.warning("the specs cannot be looked at: %s", error)

@@ -2,7 +2,8 @@
 
 Each file has one writer at a time and is replaced whole, so a reader never sees half a file. Counts
 continue after the process that wrote them has ended. The folder also works for the node exporter's
-textfile collector.
+textfile collector. A machine's files have the counts of that machine: each machine serves its own,
+and Prometheus adds them up.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ _LOCK_SECONDS = 10.0
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-class _FixedCollector(Collector):
+class FixedCollector(Collector):
     """Metrics with known values."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
         yield from self._families
 
 
@@ -57,7 +59,7 @@ def write_metrics(environment: Environment, name: str, families: Iterable[Metric
     folder = metrics_folder(environment)
     folder.mkdir(parents=True, exist_ok=True)
     registry = CollectorRegistry()
-    registry.register(_FixedCollector(without_created_samples(families)))
+    registry.register(FixedCollector(without_created_samples(families)))
     path = folder / f"{name}{SUFFIX}"
     write_to_textfile(str(path), registry)
     return path
@@ -97,8 +99,17 @@ def read_metrics(path: Path) -> list[Metric]:
         OSError: when the file cannot be read.
         ValueError: when it is not in Prometheus' text format.
     """
+    return parse_metrics(path.read_text(encoding="utf-8"))
+
+
+def parse_metrics(text: str) -> list[Metric]:
+    """Return the metrics of a text.
+
+    Raises:
+        ValueError: when it is not in Prometheus' text format.
+    """
     try:
-        return list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
+        return list(text_string_to_metric_families(text))
     except ValueError:
         raise
     except Exception as error:

@@ -1,13 +1,12 @@
 """Resource usage and outcome of each stage run, for Prometheus, the run's evidence, and the log.
 
 ``<state>/metrics/stages_<model>.prom`` counts over all runs.
-``<evidence>/<model>/<run>/resources/<stage>.json`` has one run. A stage in a container writes to
-the mounted state folder.
+``resources/<stage>.json`` in the run's evidence has one run. A stage in a container of this machine
+writes to the mounted state folder. A pod's counts end with the pod.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -18,11 +17,12 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from airworthy.days import DAY
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.handover import DatasetRef, StageOutput
 from airworthy.job import Job
 from airworthy.metrics.metric_files import add_metrics
 from airworthy.metrics.resource_usage import ResourceUsage, measure_usage
+from airworthy.metrics.shared_gauges import DATASET, write_gauges
 
 log = logging.getLogger("airworthy.stages")
 
@@ -53,7 +53,7 @@ def observe_stage(job: Job, stage: str) -> Iterator[StageRun]:
         _log_usage(job.spec.model, stage, usage)
         try:
             _record(job, stage, outcome, usage, run.output)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, AirworthyError) as error:
             log.warning("what the stage took is not recorded: %s", error)
 
 
@@ -71,22 +71,21 @@ def _log_usage(model: str, stage: str, usage: ResourceUsage) -> None:
 def _record(
     job: Job, stage: str, outcome: str, usage: ResourceUsage, output: StageOutput | None
 ) -> None:
-    registry = stage_metrics(job.spec.model, stage, outcome, usage, output)
-    add_metrics(job.environment, f"stages_{job.spec.model}", registry.collect())
-    folder = job.evidence / "resources"
-    folder.mkdir(parents=True, exist_ok=True)
+    model = job.spec.model
+    registry = stage_metrics(model, stage, outcome, usage)
+    add_metrics(job.environment, f"stages_{model}", registry.collect())
+    if isinstance(output, DatasetRef):
+        write_gauges(job.environment, model, DATASET, dataset_metrics(output).collect())
     content = {
         "stage": stage,
         "outcome": outcome,
         "ended": datetime.now(UTC).isoformat(),
         **asdict(usage),
     }
-    (folder / f"{stage}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    job.evidence.write_json(f"resources/{stage}.json", content)
 
 
-def stage_metrics(
-    model: str, stage: str, outcome: str, usage: ResourceUsage, output: StageOutput | None
-) -> CollectorRegistry:
+def stage_metrics(model: str, stage: str, outcome: str, usage: ResourceUsage) -> CollectorRegistry:
     """Return the metrics of one run.
 
     Args:
@@ -94,7 +93,6 @@ def stage_metrics(
         stage: The stage.
         outcome: One of `OUTCOMES`.
         usage: Its resource usage.
-        output: Its output; None if it failed.
     """
     registry, labels = CollectorRegistry(), ("model", "stage")
     runs = Counter(
@@ -111,8 +109,6 @@ def stage_metrics(
         registry=registry,
     )
     ended.labels(model, stage, outcome).set(time.time())
-    if isinstance(output, DatasetRef):
-        _dataset_metrics(registry, output)
     return registry
 
 
@@ -140,7 +136,9 @@ def _usage_metrics(
         last.labels(model, stage).set(value)
 
 
-def _dataset_metrics(registry: CollectorRegistry, dataset: DatasetRef) -> None:
+def dataset_metrics(dataset: DatasetRef) -> CollectorRegistry:
+    """Return the metrics of the dataset version that was ingested last."""
+    registry = CollectorRegistry()
     end = datetime.fromisoformat(max(dataset.partitions)).replace(tzinfo=UTC) + DAY
     for name, text, value in (
         ("rows", "Rows of the window that was ingested last", dataset.rows),
@@ -153,3 +151,4 @@ def _dataset_metrics(registry: CollectorRegistry, dataset: DatasetRef) -> None:
     ):
         gauge = Gauge(f"airworthy_dataset_{name}", text, ("model",), registry=registry)
         gauge.labels(dataset.model).set(value)
+    return registry

@@ -108,7 +108,7 @@ def build_decision(
         "reason": result.reason,
         "train_as_of": floor_day(live.end),
     }
-    return _with_digest(fields, str(job.evidence / "decision.json"))
+    return _with_digest(fields, job.evidence.address("decision.json"))
 
 
 def _windows(checks: Checks, entries: Sequence[Entry]) -> list[WindowSignals]:

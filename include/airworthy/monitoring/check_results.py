@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from airworthy.handover import StageOutput
+from airworthy.job import Job
 
 _Result = TypeVar("_Result", bound=StageOutput)
 
@@ -15,10 +15,17 @@ class InconclusiveError(Exception):
     """A check has too little to go on. Its message is the reason, for people. No task fails."""
 
 
-def write_evidence(result: _Result, **details: Any) -> _Result:
-    """Write a result and its details to the file of its field `evidence`, and return the result."""
+def write_evidence(job: Job, result: _Result, **details: Any) -> _Result:
+    """Write a result to the run's evidence, and return it.
+
+    Args:
+        job: The run.
+        result: The result. Its field `evidence` has the address of the file.
+        **details: More JSON values for the file.
+
+    Raises:
+        TransientError: when the object store cannot be reached.
+    """
     content = {**result.model_dump(mode="json"), **details}
-    path = Path(content["evidence"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    job.evidence.write_json(PurePosixPath(content["evidence"]).name, content)
     return result

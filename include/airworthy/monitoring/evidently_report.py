@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -30,9 +29,9 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
 class EvidentlyReport(NamedTuple):
-    """The page of a report (None without one), and Evidently's score of each column."""
+    """The page of a report as HTML (None without one), and Evidently's score of each column."""
 
-    page: Path | None
+    page: str | None
     scores: dict[str, float]
 
 
@@ -53,16 +52,13 @@ def sample_spans(rows: LiveRows, spans: Sequence[Span], columns: Sequence[str]) 
     return pl.concat(parts)
 
 
-def write_report(
-    spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame, page: Path
-) -> EvidentlyReport:
-    """Compare two samples with Evidently and write its page.
+def draw_report(spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame) -> EvidentlyReport:
+    """Compare two samples with Evidently and draw its page.
 
     Args:
         spec: Gives the inputs and thresholds.
         live: Sample of the live window, with the spec's inputs.
         reference: Sample of the reference.
-        page: Path of the page.
 
     Returns:
         An empty report if Evidently fails: a missing page must not fail a check.
@@ -78,11 +74,9 @@ def write_report(
         snapshot = _compare(
             spec, _as_pandas(spec, live, columns), _as_pandas(spec, reference, columns)
         )
-        page.parent.mkdir(parents=True, exist_ok=True)
-        snapshot.save_html(str(page))
-        return EvidentlyReport(page, _scores(snapshot.dict()))
+        return EvidentlyReport(snapshot.get_html_str(as_iframe=False), _scores(snapshot.dict()))
     except Exception as error:
-        log.warning("Evidently could not draw %s: %s: %s", page, type(error).__name__, error)
+        log.warning("Evidently could not draw its page: %s: %s", type(error).__name__, error)
         return EvidentlyReport(None, {})
 
 

@@ -1,19 +1,18 @@
-"""The monitor's gauges for Prometheus, in ``<state>/metrics/monitor_<model>.prom``.
+"""The monitor's gauges for Prometheus, beside the lake; see `shared_gauges`.
 
-The file is replaced whole after every decision. Moments are UNIX times: ages grow between windows.
+They are replaced whole after every decision. Moments are UNIX times: ages grow between windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from airworthy.environment import Environment
 from airworthy.handover import DataCheck, DriftDecision, PerformanceCheck
-from airworthy.metrics.metric_files import write_metrics
+from airworthy.metrics.shared_gauges import MONITOR, write_gauges
 from airworthy.monitoring.build_decision import Checks
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -53,16 +52,16 @@ class Sample(NamedTuple):
     value: float
 
 
-def write_gauges(environment: Environment, checks: Checks, decision: DriftDecision) -> Path:
-    """Replace the file of a model's gauges and return its path.
+def write_window(environment: Environment, checks: Checks, decision: DriftDecision) -> None:
+    """Replace a model's gauges.
 
     Args:
-        environment: Gives the state folder.
+        environment: Gives the lake.
         checks: The checks on the window.
         decision: The decision.
 
     Raises:
-        OSError: when the file cannot be written.
+        TransientError: when the object store cannot be reached.
     """
     registry = CollectorRegistry()
     gauges = {
@@ -71,7 +70,7 @@ def write_gauges(environment: Environment, checks: Checks, decision: DriftDecisi
     }
     for name, labels, value in samples(checks, decision):
         gauges[name].labels(model=decision.model, **labels).set(value)
-    return write_metrics(environment, f"monitor_{decision.model}", registry.collect())
+    write_gauges(environment, decision.model, MONITOR, registry.collect())
 
 
 def samples(checks: Checks, decision: DriftDecision) -> Iterator[Sample]:

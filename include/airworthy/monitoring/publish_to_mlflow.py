@@ -6,32 +6,35 @@ decision as a tag.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from airworthy.handover import DriftDecision
+from airworthy.job import Job
 from airworthy.monitoring.build_decision import Checks
 from airworthy.registry.registry import Registry
 from airworthy.registry.tags import MONITORING
 
 
-def publish_decision(registry: Registry, checks: Checks, decision: DriftDecision) -> None:
+def publish_decision(job: Job, registry: Registry, checks: Checks, decision: DriftDecision) -> None:
     """Log a window's evidence and metrics to the champion's training run. Idempotent.
 
     Args:
+        job: The run. The checks may have run on other machines: their files are in its evidence.
         registry: The registry.
         checks: The checks on the window.
         decision: The decision. Nothing is logged without a champion.
 
     Raises:
-        TransientError: when MLflow cannot be reached.
+        TransientError: when MLflow or the object store cannot be reached.
     """
     if decision.champion is None:
         return
     client, model = registry.client, decision.model
     run_id = str(registry.version(model, decision.champion).run_id)
     folder = f"monitoring/{decision.window_end:%Y-%m-%dT%H%M}"
-    for path in _evidence_files(checks, decision):
-        client.log_artifact(run_id, str(path), folder)
+    for name, text in _evidence_files(job, checks, decision):
+        client.log_text(run_id, text, f"{folder}/{name}")
     seconds = int(decision.window_end.timestamp())
     for name, value in window_metrics(checks).items():
         client.log_metric(
@@ -41,14 +44,18 @@ def publish_decision(registry: Registry, checks: Checks, decision: DriftDecision
     client.set_model_version_tag(model, decision.champion, MONITORING, words)
 
 
-def _evidence_files(checks: Checks, decision: DriftDecision) -> list[Path]:
-    paths = [
+def _evidence_files(job: Job, checks: Checks, decision: DriftDecision) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each file."""
+    addresses = [
         decision.evidence,
         checks.data.evidence,
         checks.performance.evidence,
-        *(path for check in (checks.skew, checks.drift) for path in (check.evidence, check.report)),
+        *(file for check in (checks.skew, checks.drift) for file in (check.evidence, check.report)),
     ]
-    return [Path(path) for path in paths if path is not None and Path(path).is_file()]
+    for address in filter(None, addresses):
+        content = job.evidence.read(address)
+        if content is not None:
+            yield PurePosixPath(address).name, content.decode()
 
 
 def window_metrics(checks: Checks) -> dict[str, float]:

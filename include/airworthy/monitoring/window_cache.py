@@ -1,12 +1,13 @@
-"""A cache of window summaries and losses, keyed by content.
+"""Remembered window summaries and losses, keyed by content, beside the lake.
 
-With the cache an hourly monitor reads only the newest window.
+With them an hourly monitor reads only the newest window, on whatever machine it runs.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -29,27 +30,34 @@ from airworthy.validation.validation_results import PartitionResults
 class WindowCache:
     """Summaries and losses of windows under one champion."""
 
-    def __init__(self, folder: Path, spec: ModelSpec, champion: Champion) -> None:
-        """Use a folder as cache.
+    def __init__(
+        self, uri: str, spec: ModelSpec, champion: Champion, copies: Path | None = None
+    ) -> None:
+        """Use an address as cache.
 
         Args:
-            folder: The folder of the cached files.
+            uri: The address of the files.
             spec: The model's spec.
             champion: The champion.
+            copies: The folder of this machine's copies; None: no copies.
         """
-        self._folder, self._spec, self._champion = folder, spec, champion
+        self._spec, self._champion = spec, champion
+        # One object for each suite: it lists its files once.
+        self._files = lru_cache(maxsize=None)(lambda suite: PartitionResults(uri, suite, copies))
         self._summaries: dict[tuple[str, str, str], Summary] = {}
 
     @classmethod
     def of(cls, job: Job, champion: Champion) -> WindowCache:
         """Return the cache of a job's model."""
-        return cls(job.environment.evidence / job.spec.model / "windows", job.spec, champion)
+        environment, model = job.environment, job.spec.model
+        uri, copies = environment.beside_lake(model, "windows"), environment.copies / model
+        return cls(uri, job.spec, champion, copies / "windows")
 
     def bins(self, types: dict[str, ColumnType]) -> Bins:
         """Return the bins of columns, built from the champion's training days."""
         digest = self._champion.digest
         key = digest_of(digest, json.dumps(sorted(types.items())))
-        files = PartitionResults(self._folder, key)
+        files = self._files(key)
         bins = files.get("bins", digest)
         if bins is None:
             bins = self._build_bins(types).model_dump(mode="json")
@@ -88,7 +96,7 @@ class WindowCache:
             return _summarise(rows, span, bins, labelled)
         key = (span.name, content_key, bins.digest)
         if key not in self._summaries:
-            files = PartitionResults(self._folder, bins.digest)
+            files = self._files(bins.digest)
             values = files.get(span.name, content_key)
             if values is None:
                 summary = _summarise(rows, span, bins, labelled)
@@ -122,7 +130,7 @@ class WindowCache:
 
         Windows without labelled rows are left out.
         """
-        files = PartitionResults(self._folder, digest_of("losses", self._champion.digest))
+        files = self._files(digest_of("losses", self._champion.digest))
         all_losses = (self._losses(files, span) for span in spans)
         return [losses for losses in all_losses if losses is not None and losses.rows]
 

@@ -11,7 +11,7 @@ from airworthy.job import Job
 from airworthy.monitoring.champion_predictions import predict_labelled
 from airworthy.monitoring.check_results import InconclusiveError, write_evidence
 from airworthy.monitoring.drift_rule import describe
-from airworthy.monitoring.evidently_report import EvidentlyReport, sample_spans, write_report
+from airworthy.monitoring.evidently_report import EvidentlyReport, draw_report, sample_spans
 from airworthy.monitoring.live_rows import LiveRows, open_live_rows
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK, LossRise
 from airworthy.monitoring.monitored_champion import open_champion
@@ -50,13 +50,12 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
         comparison = WindowComparison(job.spec, champion, live_rows, cache)
         result = comparison.compare_inputs(span, signal)
     except InconclusiveError as reason:
-        return write_evidence(_inconclusive_check(job, signal, str(reason)))
-    report = _write_report(job, signal, live_rows, span, result)
-    check = _shift_check(job, signal, result).model_copy(
-        update={"report": str(report.page) if report.page else None}
-    )
+        return write_evidence(job, _inconclusive_check(job, signal, str(reason)))
+    report = _draw_report(job, live_rows, span, result)
+    page = None if report.page is None else job.evidence.write(f"{signal}.html", report.page)
+    check = _shift_check(job, signal, result).model_copy(update={"report": page})
     shifts = [shift.model_dump() for shift in result.shifts]
-    return write_evidence(check, shifts=shifts, evidently=report.scores)
+    return write_evidence(job, check, shifts=shifts, evidently=report.scores)
 
 
 def labelled_window(job: Job, live: LiveWindow) -> Span:
@@ -92,6 +91,7 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
     log.info("performance: %s: %s", outcome, words)
     threshold = job.spec.evaluate.decision_threshold
     return write_evidence(
+        job,
         PerformanceCheck(
             start=span.start,
             end=span.end,
@@ -104,9 +104,9 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
             rise=rise.rise,
             p_value=rise.p_value,
             metrics=measure(job.spec.task, labels, predictions, threshold),
-            label=write_evidence(_shift_check(job, "label", result)),
+            label=write_evidence(job, _shift_check(job, "label", result)),
             evidence=_evidence_file(job, "performance"),
-        )
+        ),
     )
 
 
@@ -126,11 +126,12 @@ def evaluate_rise(rise: LossRise, rules: Performance, metric: str) -> tuple[Sign
 
 
 def _evidence_file(job: Job, name: str) -> str:
-    return str(job.evidence / f"{name}.json")
+    return job.evidence.address(f"{name}.json")
 
 
 def _inconclusive_performance(job: Job, span: Span, labels: int, reason: str) -> PerformanceCheck:
     return write_evidence(
+        job,
         PerformanceCheck(
             start=span.start,
             end=span.end,
@@ -138,9 +139,9 @@ def _inconclusive_performance(job: Job, span: Span, labels: int, reason: str) ->
             metric=METRIC_OF_TASK[job.spec.task],
             outcome="inconclusive",
             words=reason,
-            label=write_evidence(_inconclusive_check(job, "label", reason)),
+            label=write_evidence(job, _inconclusive_check(job, "label", reason)),
             evidence=_evidence_file(job, "performance"),
-        )
+        ),
     )
 
 
@@ -176,13 +177,13 @@ def _shift_check(job: Job, signal: Signal, result: ComparisonResult) -> ShiftChe
     return check
 
 
-def _write_report(
-    job: Job, signal: Signal, live_rows: LiveRows, span: Span, result: ComparisonResult
+def _draw_report(
+    job: Job, live_rows: LiveRows, span: Span, result: ComparisonResult
 ) -> EvidentlyReport:
-    """Write Evidently's report on the window and the last of its reference windows."""
+    """Draw Evidently's report on the window and the last of its reference windows."""
     reference_rows, columns = result.reference_rows, list(job.spec.inputs)
     seasonal = result.reference.seasonal
     spans = [each for each in reference_rows.spans if not seasonal or each.season == span.season]
     live = sample_spans(live_rows, [span], columns)
     reference = sample_spans(reference_rows.rows, spans[-_REPORT_WINDOWS:], columns)
-    return write_report(job.spec, live, reference, job.evidence / f"{signal}.html")
+    return draw_report(job.spec, live, reference)

@@ -41,7 +41,11 @@ def check_data(job: Job) -> DataCheck:
             log.warning("%s: %s(%s): %s", check.severity, check.check, check.column, check.observed)
     success = all(check.success or check.severity == "warning" for check in checks)
     return write_evidence(
+        job,
         DataCheck(
-            window=window, success=success, checks=checks, evidence=str(job.evidence / "data.json")
-        )
+            window=window,
+            success=success,
+            checks=checks,
+            evidence=job.evidence.address("data.json"),
+        ),
     )

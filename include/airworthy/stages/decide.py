@@ -10,7 +10,7 @@ from airworthy.ledger import open_ledger
 from airworthy.ledger.events import RetrainingDecision
 from airworthy.monitoring.build_decision import Checks, build_decision
 from airworthy.monitoring.check_results import write_evidence
-from airworthy.monitoring.gauges import write_gauges
+from airworthy.monitoring.gauges import write_window
 from airworthy.monitoring.history import find_decision
 from airworthy.monitoring.publish_to_mlflow import publish_decision
 from airworthy.registry.registry import open_registry
@@ -48,10 +48,10 @@ def decide(
         return recorded
     registry, checks = open_registry(job.environment), Checks(data_check, skew, drift, performance)
     tags = {str(version.version): dict(version.tags) for version in registry.versions(model)}
-    decision = write_evidence(build_decision(job, checks, entries, tags))
-    publish_decision(registry, checks, decision)
+    decision = write_evidence(job, build_decision(job, checks, entries, tags))
+    publish_decision(job, registry, checks, decision)
     event = RetrainingDecision(decision=decision)
     decision = ledger.append(event, run_id=job.run.run_id, who=job.run.requested_by).event.decision
-    write_gauges(job.environment, checks, decision)
+    write_window(job.environment, checks, decision)
     log.info("%s: %s: %s", model, decision.outcome, decision.told)
     return decision

@@ -10,7 +10,7 @@ from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import Registration
 from airworthy.monitoring.history import triggering_entry
-from airworthy.registry.registry import open_registry
+from airworthy.registry.registry import Registry, open_registry
 from airworthy.registry.stage_outputs import log_stage_outputs
 from airworthy.registry.tags import (
     BUNDLE_DIGEST,
@@ -75,6 +75,7 @@ def register(
         created=created,
     )
     _record(job, dataset, challenger, registered, decision)
+    _log_validation(registry, challenger, validation)
     log_stage_outputs(registry, registered, dataset, challenger, verdict)
     return registered
 
@@ -85,6 +86,12 @@ def _triggering_decision(job: Job) -> str | None:
         return None
     entries = open_ledger(job.environment, job.spec.model).entries()
     return triggering_entry(entries, job.run.run_id)
+
+
+def _log_validation(registry: Registry, challenger: ModelRef, validation: ValidationResult) -> None:
+    """Log the data's validation to the training's MLflow run, which it came before."""
+    text = validation.model_dump_json(indent=1)
+    registry.client.log_text(challenger.mlflow_run_id, text, "validation.json")
 
 
 def _record(

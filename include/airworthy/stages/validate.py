@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -43,17 +42,13 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     """
     checks = [*_expectations(job, dataset), *_distribution(job, dataset)]
     critical = [check for check in checks if not check.success and check.severity == "critical"]
-    folder = job.evidence
-    folder.mkdir(parents=True, exist_ok=True)
     result = ValidationResult(
         success=not critical,
         dataset_digest=dataset.digest,
         checks=checks,
-        evidence=str(folder / "validation.json"),
+        evidence=job.evidence.address("validation.json"),
     )
-    (folder / "validation.json").write_text(
-        json.dumps(result.model_dump(mode="json"), indent=1), encoding="utf-8"
-    )
+    job.evidence.write_json("validation.json", result.model_dump(mode="json"))
     _record(job, dataset, result)
     for check in checks:
         if not check.success:
@@ -92,26 +87,29 @@ def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
 
 
 def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
-    """Run the suite on the partitions without a cached result, one partition at a time."""
+    """Run the suite on the partitions without a remembered result, one at a time."""
     expectations = job.spec.validate_.expectations
     if not expectations:
         return []
-    cache = PartitionResults(
-        job.environment.evidence / job.spec.model / "partitions", suite_digest(expectations)
+    environment, model = job.environment, job.spec.model
+    remembered = PartitionResults(
+        environment.beside_lake(model, "validations"),
+        suite_digest(expectations),
+        environment.copies / model / "partitions",
     )
     results: list[tuple[str, dict[str, Any]]] = []
     suite: Suite | None = None
-    lake = open_lake(job.environment, job.spec.model)
+    lake = open_lake(environment, model)
     for day, digest in sorted(dataset.partitions.items()):
-        result = cache.get(day, digest)
+        result = remembered.get(day, digest)
         if result is None:
-            suite = suite or Suite(job.spec.model, expectations)
+            suite = suite or Suite(model, expectations)
             validation = suite.run(lake.read_partition(dataset, date.fromisoformat(day)))
             result = dict(validation.to_json_dict())
             if not result["success"] or day == max(dataset.partitions):
-                cache.path(day, digest, "html").write_text(data_docs(validation), encoding="utf-8")
-            # Last: a cached partition is not validated again, so its page must exist.
-            cache.put(day, digest, result)
+                remembered.put_page(day, digest, data_docs(validation))
+            # Last: a remembered partition is not validated again, so its page must exist.
+            remembered.put(day, digest, result)
             outcome = "pass" if result["success"] else "some checks failed"
             log.info("validated partition %s: %s", day, outcome)
         results.append((day, result))

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from pathlib import Path
 
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StalenessMeasured
 from airworthy.registry.mlflow_errors import mlflow_errors
-from airworthy.registry.registry import open_registry
+from airworthy.registry.registry import Registry, open_registry
 from airworthy.staleness.curve import StalenessCurve, curve_table
 from airworthy.staleness.curve_plot import draw
 
 
-def save_curve(job: Job, curve: StalenessCurve) -> Path:
-    """Write the curve's files to the run's folder, and log them to the champion's MLflow run.
+def save_curve(job: Job, curve: StalenessCurve) -> None:
+    """Write the curve's files to the run's evidence, and log them to the champion's MLflow run.
 
-    The files are ``staleness.json``, ``.txt`` and ``.png``.
-
-    Returns:
-        The folder. Without a champion, nothing is logged to MLflow.
+    The files are ``staleness.json``, ``.txt`` and ``.png``. Without a champion, nothing is logged to
+    MLflow.
 
     Raises:
-        TransientError: when MLflow cannot be reached.
+        TransientError: when MLflow or the object store cannot be reached.
     """
-    folder = job.evidence
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "staleness.json").write_text(curve.model_dump_json(indent=1), encoding="utf-8")
-    (folder / "staleness.txt").write_text(curve_table(curve) + "\n", encoding="utf-8")
-    draw(curve).savefig(folder / "staleness.png", dpi=100)
+    picture = io.BytesIO()
+    draw(curve).savefig(picture, format="png", dpi=100)
+    files = {
+        "staleness.json": curve.model_dump_json(indent=1).encode(),
+        "staleness.txt": f"{curve_table(curve)}\n".encode(),
+        "staleness.png": picture.getvalue(),
+    }
+    for name, content in files.items():
+        job.evidence.write(name, content)
     with mlflow_errors(job.environment):
-        registry = open_registry(job.environment)
-        champion = registry.champion(curve.model)
-        if champion is not None:
-            run_id = str(registry.version(curve.model, champion).run_id)
-            for name in ("staleness.json", "staleness.txt", "staleness.png"):
-                registry.client.log_artifact(
-                    run_id, str(folder / name), f"monitoring/staleness-{curve.end:%Y-%m-%d}"
-                )
-    return folder
+        _log_to_mlflow(open_registry(job.environment), curve, files)
+
+
+def _log_to_mlflow(registry: Registry, curve: StalenessCurve, files: dict[str, bytes]) -> None:
+    champion = registry.champion(curve.model)
+    if champion is None:
+        return
+    run_id = str(registry.version(curve.model, champion).run_id)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        registry.client.log_artifacts(run_id, folder, f"monitoring/staleness-{curve.end:%Y-%m-%d}")
 
 
 def record_curve(job: Job, curve: StalenessCurve, written: bool) -> None:

@@ -1,4 +1,4 @@
-"""Validation results of partitions, cached by content: no partition is validated twice.
+"""Validation results of partitions, remembered by content: no partition is validated twice.
 
 The key of a result is the partition's digest and the suite's digest. After a restatement or a
 change of an expectation, the partition is validated again.
@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airworthy.handover import CheckResult
+from airworthy.object_store import local_folder, open_store
 from airworthy.spec.validate_part import Expectation
 
 _COLUMN_ARGUMENTS = {"column", "column_A", "column_list", "column_set"}
@@ -26,43 +28,113 @@ def suite_digest(expectations: list[Expectation]) -> str:
 
 
 class PartitionResults:
-    """A folder with one JSON file for each result."""
+    """Results of one suite, one JSON file each: ``<suite>/<day>-<digest>.json``.
 
-    def __init__(self, folder: Path, suite: str) -> None:
-        """Create the folder; `suite` is the suite's digest."""
-        self._folder = folder
-        self._suite = suite
-        folder.mkdir(parents=True, exist_ok=True)
+    They lie beside the lake: a retry on another machine finds them. A machine reads a remote result
+    once and then has a copy. A file's name has the digest of its content's cause, so a copy is
+    never out of date.
+    """
 
-    def path(self, day: str, digest: str, ending: str = "json") -> Path:
-        """Return the path of a partition's result or page.
+    def __init__(self, uri: str, suite: str, copies: Path | None = None) -> None:
+        """Keep the address. Nothing is read yet.
 
         Args:
-            day: The partition (``2026-01-31``).
-            digest: Its content digest.
-            ending: ``json`` for the result, ``html`` for the page.
+            uri: The address of all results of the model: a folder, or ``s3://...``.
+            suite: The suite's digest.
+            copies: The folder of this machine's copies. A copy that is missing at `uri`, from a
+                version before 0.3.0, is brought there. None: no copies.
         """
-        return self._folder / f"{day}-{digest[:16]}-{self._suite[:16]}.{ending}"
+        self._store, self._suite, self._copies = open_store(uri), suite[:16], copies
+        self._is_remote = local_folder(uri) is None
 
     def get(self, day: str, digest: str) -> dict[str, Any] | None:
-        """Return the cached result, or None."""
-        try:
-            return dict(json.loads(self.path(day, digest).read_text(encoding="utf-8")))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
+        """Return the remembered result, or None.
+
+        Raises:
+            TransientError: when the object store cannot be reached.
+        """
+        name = self._name(day, digest)
+        if name not in self._names:
+            return self._take_over(name)
+        copy = self._read_copy(name) if self._is_remote else None
+        if copy is not None:
+            return copy
+        stored = self._store.read(name)
+        result = None if stored is None else _parse(stored.content)
+        if result is not None:
+            self._write_copy(name, result)
+        return result
+
+    def _take_over(self, name: str) -> dict[str, Any] | None:
+        """Bring a copy to the address, if this machine has one, and return it."""
+        copy = self._read_copy(name)
+        if copy is not None:
+            self._store.write(name, json.dumps(copy).encode())
+            self._names.add(name)
+        return copy
 
     def put(self, day: str, digest: str, result: dict[str, Any]) -> None:
-        """Write a result atomically.
+        """Remember a result. A reader sees all of it or nothing.
 
         Args:
             day: The partition (``2026-01-31``).
             digest: Its content digest.
             result: Great Expectations' result as JSON values.
+
+        Raises:
+            TransientError: when the object store cannot be reached.
         """
-        target = self.path(day, digest)
-        partial = target.with_suffix(f".{os.getpid()}.part")
+        name = self._name(day, digest)
+        self._store.write(name, json.dumps(result).encode())
+        self._names.add(name)
+        self._write_copy(name, result)
+
+    def put_page(self, day: str, digest: str, page: str) -> None:
+        """Keep the page of a result, for people.
+
+        Args:
+            day: The partition (``2026-01-31``).
+            digest: Its content digest.
+            page: HTML.
+
+        Raises:
+            TransientError: when the object store cannot be reached.
+        """
+        self._store.write(self._name(day, digest, "html"), page.encode())
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """The suite's files at the address, by one listing."""
+        return {info.path for info in self._store.list(self._suite)}
+
+    def _name(self, day: str, digest: str, ending: str = "json") -> str:
+        return f"{self._suite}/{day}-{digest[:16]}.{ending}"
+
+    def _copy(self, name: str) -> Path | None:
+        suite, _, file = name.rpartition("/")
+        stem, _, ending = file.rpartition(".")
+        return None if self._copies is None else self._copies / f"{stem}-{suite}.{ending}"
+
+    def _read_copy(self, name: str) -> dict[str, Any] | None:
+        path = self._copy(name)
+        return _parse(path.read_bytes()) if path is not None and path.is_file() else None
+
+    def _write_copy(self, name: str, result: dict[str, Any]) -> None:
+        path = self._copy(name)
+        if path is None or not self._is_remote:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.part")
         partial.write_text(json.dumps(result), encoding="utf-8")
-        partial.replace(target)
+        partial.replace(path)
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return JSON values; None when the file is damaged."""
+    try:
+        return dict(json.loads(content))
+    except ValueError:
+        return None
 
 
 def summarise(

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from airworthy.cli.main import app
 from airworthy.environment import Environment
+from airworthy.evidence import Evidence
 from airworthy.handover import Verdict
 from airworthy.handover.catalogue import STAGES
 from airworthy.stages import run_stage
@@ -60,9 +61,9 @@ class Page(HTMLParser):
 @pytest.fixture
 def evaluated(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Verdict, Path]:
+) -> tuple[Verdict, Evidence]:
     """A small model with behaviour, KPI and bins, through the real stages; its verdict and its
-    evidence folder.
+    evidence.
     """
     spec = small_spec("small_model", description=HOSTILE)
     spec["evaluate"] = {
@@ -88,13 +89,12 @@ def evaluated(
         payload[stage.output] = run_stage(name, payload)
         if name == "evaluate":
             break
-    return Verdict.model_validate(
-        payload["verdict"]
-    ), environment.evidence / "small_model" / "test-run"
+    evidence = Evidence(environment.beside_lake("small_model", "evidence"), "test-run")
+    return Verdict.model_validate(payload["verdict"]), evidence
 
 
 def test_one_broken_rule_rejects_and_the_report_says_all_of_it(
-    evaluated: tuple[Verdict, Path],
+    evaluated: tuple[Verdict, Evidence],
 ) -> None:
     """Behaviour, KPI and bins reach the verdict, MLflow and a page that loads nothing and escapes
     text.
@@ -121,7 +121,7 @@ def test_one_broken_rule_rejects_and_the_report_says_all_of_it(
     assert sum(shares.values()) == pytest.approx(1.0)
     assert set(shares) == {"hour", "city", "vehicle", "weather", "distance_km", "km_per_stop"}
     text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/report.html")
-    assert text == (evidence / "report.html").read_text(encoding="utf-8")
+    assert evidence.read(evidence.address("report.html")) == text.encode()
 
     page = Page()
     page.feed(text)
@@ -141,13 +141,13 @@ def test_one_broken_rule_rejects_and_the_report_says_all_of_it(
         assert phrase in page.words
 
 
-def test_the_exported_schema_is_that_of_the_verdict(evaluated: tuple[Verdict, Path]) -> None:
+def test_the_exported_schema_is_that_of_the_verdict(evaluated: tuple[Verdict, Evidence]) -> None:
     """`airworthy schema --verdict` prints a schema: verdict.json keeps it, a changed one breaks it."""
     result = CliRunner().invoke(app, ["schema", "--verdict"])
     assert result.exit_code == 0
     schema = json.loads(result.stdout)
     jsonschema.Draft202012Validator.check_schema(schema)
-    verdict = json.loads((evaluated[1] / "verdict.json").read_text(encoding="utf-8"))
+    verdict = json.loads(evaluated[1].read(evaluated[1].address("verdict.json")) or "{}")
     jsonschema.validate(verdict, schema)
     for changed in (
         {**verdict, "outcome": "maybe"},

@@ -11,14 +11,15 @@ from urllib.request import urlopen
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import Metric
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AliasMove, Registration, VerdictReached
-from airworthy.metrics.exporter import metrics_server
-from airworthy.metrics.ledger_metrics import LedgerCollector
+from airworthy.metrics.exporter import Record, metrics_server
 from airworthy.metrics.metric_files import add_metrics, metrics_folder
+from airworthy.metrics.shared_gauges import DATASET, write_gauges
 
 from ..stages.conftest import MakeModel  # noqa: TID252 - tests are no installed package
 from .samples import Samples, samples
@@ -36,7 +37,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def serving(make_model: MakeModel) -> Iterator[tuple[LedgerCollector, str]]:
+def serving(make_model: MakeModel) -> Iterator[tuple[Record, str]]:
     """Yield the served folder, and the address of the metrics; models are those of `make_model`."""
     port = free_port()
     with metrics_server(load_environment(), "127.0.0.1", port) as ledgers:
@@ -60,7 +61,7 @@ def runs(model: str) -> CollectorRegistry:
 
 
 def test_files_are_served_as_they_are_now(
-    environment: Environment, serving: tuple[LedgerCollector, str]
+    environment: Environment, serving: tuple[Record, str]
 ) -> None:
     """Nothing at first; then every file, those of one metric together; a removed file is gone."""
     _, address = serving
@@ -76,7 +77,7 @@ def test_files_are_served_as_they_are_now(
 
 @pytest.mark.parametrize("broken", [b"\xff\xfe", b"runs_total{ 1\n", b"runs_total one\n"])
 def test_a_broken_file_harms_no_other(
-    environment: Environment, serving: tuple[LedgerCollector, str], broken: bytes
+    environment: Environment, serving: tuple[Record, str], broken: bytes
 ) -> None:
     """It is left out and counted, and all else is served."""
     _, address = serving
@@ -88,7 +89,7 @@ def test_a_broken_file_harms_no_other(
 
 
 def test_ledgers_tell_who_is_champion_and_how_old(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[Record, str], make_model: MakeModel
 ) -> None:
     """Entries by kind; the champion's data end is that of the alias's version, also after a
     rollback.
@@ -128,7 +129,7 @@ class OddRegistration(Registration):
 
 
 def test_an_unreadable_entry_hides_no_later_one(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[Record, str], make_model: MakeModel
 ) -> None:
     """The poll that meets it says so. The next one goes on after it."""
     ledgers, address = serving
@@ -145,7 +146,7 @@ def test_an_unreadable_entry_hides_no_later_one(
 
 
 def test_a_changed_ledger_is_told_and_harms_no_other(
-    environment: Environment, serving: tuple[LedgerCollector, str], make_model: MakeModel
+    environment: Environment, serving: tuple[Record, str], make_model: MakeModel
 ) -> None:
     """Figures from before the ledger's change hold; the other model's go on."""
     ledgers, address = serving
@@ -172,7 +173,7 @@ def test_a_changed_ledger_is_told_and_harms_no_other(
 
 
 def test_a_model_that_is_gone_and_data_that_have_an_end_raise_no_alarm(
-    serving: tuple[LedgerCollector, str], make_model: MakeModel
+    serving: tuple[Record, str], make_model: MakeModel
 ) -> None:
     """A model with ended data has no limit; a model without its folder has nothing."""
     ledgers, address = serving
@@ -198,3 +199,40 @@ def test_a_taken_port_is_told(environment: Environment) -> None:
             pass
     assert str(port) in str(error.value)
     assert "--port" in str(error.value.next_step)
+
+
+def newest(model: str, rows: int) -> Iterator[Metric]:
+    """Yield a gauge of a dataset."""
+    registry = CollectorRegistry()
+    Gauge("airworthy_dataset_rows", "Rows", ["model"], registry=registry).labels(model).set(rows)
+    yield from registry.collect()
+
+
+def test_the_newest_dataset_counts_whichever_machine_read_it(
+    environment: Environment, serving: tuple[Record, str], make_model: MakeModel
+) -> None:
+    """One value for all machines; that of an earlier version, in a machine's file, is out of date."""
+    record, address = serving
+    model = make_model()
+    add_metrics(environment, f"stages_{model}", newest(model, 1))
+    for machine, rows in (("one", 10), ("two", 20)):
+        there = environment.model_copy(update={"state": environment.state / machine})
+        write_gauges(there, model, DATASET, newest(model, rows))
+        record.poll()
+        assert ask(address)["airworthy_dataset_rows", model] == rows
+
+
+def test_further_machines_serve_their_own_files_alone(
+    environment: Environment, make_model: MakeModel
+) -> None:
+    """What all machines share is served once: Prometheus adds machines up."""
+    model, port = make_model(), free_port()
+    open_ledger(environment, model).append(AliasMove(to="1"), run_id="run", who="me")
+    write_gauges(environment, model, DATASET, newest(model, 1))
+    add_metrics(environment, model, runs(model).collect())
+    with metrics_server(environment, "127.0.0.1", port, machine_only=True) as record:
+        record.poll()
+        served = ask(f"http://127.0.0.1:{port}/metrics")
+    assert served["runs_total", model] == 1.0
+    assert not [name for name, *_ in served if name.startswith("airworthy_ledger_")]
+    assert ("airworthy_dataset_rows", model) not in served

@@ -24,7 +24,7 @@ from airworthy.ledger.events import AliasMove, Registration
 from airworthy.metrics.exporter import FileCollector
 from airworthy.metrics.ledger_metrics import LedgerCollector
 from airworthy.metrics.resource_usage import ResourceUsage
-from airworthy.metrics.stage_metrics import stage_metrics
+from airworthy.metrics.stage_metrics import dataset_metrics, stage_metrics
 from airworthy.metrics.statsd import StatsdCollector
 from airworthy.monitoring.gauges import GAUGES
 from airworthy.predictions.spool import open_prediction_log
@@ -123,7 +123,7 @@ def served_names(environment: Environment, make_model: MakeModel, server_text: s
     ProcessCollector(registry=registry)
     texts = [
         server_text,
-        *(generate_latest(each).decode() for each in (registry, a_run(), monitored())),
+        *(generate_latest(each).decode() for each in (registry, *a_run(), monitored())),
     ]
     return {
         **FROM_PROMETHEUS,
@@ -131,8 +131,8 @@ def served_names(environment: Environment, make_model: MakeModel, server_text: s
     }
 
 
-def a_run() -> CollectorRegistry:
-    """The metrics of a run of ingest."""
+def a_run() -> tuple[CollectorRegistry, CollectorRegistry]:
+    """The metrics of a run of ingest, and of its dataset."""
     window = Window.model_validate({"start": "2026-03-19T00:00:00Z", "end": NOW})
     dataset = DatasetRef(
         model="eta",
@@ -144,7 +144,8 @@ def a_run() -> CollectorRegistry:
         quarantined=1,
         digest="d",
     )
-    return stage_metrics("eta", "ingest", "success", ResourceUsage(1.0, 1.0, 1), dataset)
+    usage = ResourceUsage(1.0, 1.0, 1)
+    return stage_metrics("eta", "ingest", "success", usage), dataset_metrics(dataset)
 
 
 def monitored() -> CollectorRegistry:
@@ -234,7 +235,8 @@ def test_what_is_served_keeps_to_prometheus_conventions(promtool: str, server_te
     """`promtool check metrics` finds no fault with names, units and help texts of the server's and
     stages' metrics.
     """
-    for text in (server_text.encode(), generate_latest(a_run()), generate_latest(monitored())):
+    ours = [generate_latest(each) for each in (*a_run(), monitored())]
+    for text in (server_text.encode(), *ours):
         result = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, check=False
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.evidence import Evidence
 from airworthy.metrics.stage_metrics import OUTCOMES
 from airworthy.stages import run_stage
 
@@ -18,8 +20,10 @@ from .samples import Samples, samples
 
 
 def metrics_of(environment: Environment, model: str) -> Samples:
-    """Return the metrics of the model's stages."""
-    return samples(environment.state / "metrics" / f"stages_{model}.prom")
+    """Return the metrics of the model's stages, and those of its dataset."""
+    files = [environment.state / "metrics" / f"stages_{model}.prom"]
+    files += Path(environment.beside_lake(model, "metrics")).glob("*.prom")
+    return {name: value for file in files for name, value in samples(file).items()}
 
 
 def test_a_run_is_counted_measured_kept_and_told(
@@ -51,9 +55,8 @@ def test_a_run_is_counted_measured_kept_and_told(
         left_metrics["airworthy_dataset_end_timestamp_seconds", model]
         == datetime(2026, 3, 20, tzinfo=UTC).timestamp()
     )
-    kept = json.loads(
-        (environment.evidence / model / "second" / "resources" / "ingest.json").read_text()
-    )
+    evidence = Evidence(environment.beside_lake(model, "evidence"), "second")
+    kept = json.loads(evidence.read(evidence.address("resources/ingest.json")) or "{}")
     assert kept["outcome"] == "success"
     assert (
         kept["peak_memory_bytes"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
 
 from airworthy.monitoring.bins import build_bins
 from airworthy.monitoring.effects import effects
-from airworthy.monitoring.evidently_report import write_report
+from airworthy.monitoring.evidently_report import draw_report
 from airworthy.monitoring.window_summary import summarise_column
 from airworthy.spec import ModelSpec
 
@@ -38,14 +36,14 @@ def rows(seed: int, moved: float = 0.0) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("moved", [0.0, 1.0])
-def test_evidently_gives_the_same_scores(tmp_path: Path, moved: float) -> None:
+def test_evidently_gives_the_same_scores(moved: float) -> None:
     """On the same rows its scores are ours; a column without any value is left out, and the page is
     there.
     """
     live, reference = rows(1, moved), rows(2)
-    drawn = write_report(SPEC, live, reference, tmp_path / "deep" / "page.html")
+    drawn = draw_report(SPEC, live, reference)
     assert drawn.page is not None
-    assert "<html" in drawn.page.read_text(encoding="utf-8")[:1000]
+    assert "<html" in drawn.page[:1000]
     assert set(drawn.scores) == {"city", "vehicle", "distance_km", "stops", "late"}
     bins = build_bins(reference, SPEC.inputs).columns
     for name, score in drawn.scores.items():
@@ -57,12 +55,12 @@ def test_evidently_gives_the_same_scores(tmp_path: Path, moved: float) -> None:
         assert ours["distance"].size == pytest.approx(score, abs=0.01)
 
 
-def test_what_cannot_be_drawn_fails_nothing(tmp_path: Path) -> None:
-    """A page is no reason to lose a check: where it cannot be written there is none."""
-    (tmp_path / "taken").write_text("a file", encoding="utf-8")
-    drawn = write_report(SPEC, rows(1), rows(2), tmp_path / "taken" / "page.html")
+def test_what_cannot_be_drawn_fails_nothing() -> None:
+    """A page is no reason to lose a check: without one the check goes on."""
+    words = rows(1).with_columns(stops=pl.lit("many"))
+    drawn = draw_report(SPEC, words, rows(2))
     assert (drawn.page, drawn.scores) == (None, {})
     nothing = rows(1).with_columns(
         pl.lit(None, kind).alias(name) for name, kind in rows(1).schema.items()
     )
-    assert write_report(SPEC, nothing, nothing, tmp_path / "page.html").page is None
+    assert draw_report(SPEC, nothing, nothing).page is None

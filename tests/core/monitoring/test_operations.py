@@ -34,7 +34,7 @@ def decision_entries(environment: Environment, model: str) -> list[dict[str, Any
 
 def gauges(environment: Environment) -> dict[tuple[str, ...], float]:
     """The exported gauges: name and label values (but the model's) -> value."""
-    (path,) = (environment.state / "metrics").glob("monitor_*.prom")
+    (path,) = Path(environment.lake).glob("*/metrics/monitor.prom")
     text = path.read_text(encoding="utf-8")
     return {
         (sample.name, *(v for k, v in sorted(sample.labels.items()) if k != "model")): sample.value

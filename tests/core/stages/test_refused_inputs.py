@@ -159,10 +159,10 @@ def test_validated_partition_is_not_validated_again(
     """
     model = make_model()
     run_stages(model, last="validate")
-    folder = environment.evidence / model / "partitions"
-    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    folder = Path(environment.beside_lake(model, "validations"))
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*/*.json")}
     run_stages(model, last="validate", as_of="2026-03-21")
-    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*/*.json")}
     assert len(before) == 8
     assert {name: time for name, time in after.items() if name in before} == before
     assert [name[:10] for name in sorted(set(after) - set(before))] == ["2026-03-20"]

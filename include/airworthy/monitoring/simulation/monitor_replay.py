@@ -78,7 +78,7 @@ class MonitorReplay:
             as_of: The `as_of` of the champion's training.
         """
         self._spec, self._champion, self._rows = spec, champion, rows
-        self._cache, self._as_of = WindowCache(folder, spec, champion), as_of
+        self._cache, self._as_of = WindowCache(str(folder), spec, champion), as_of
 
     def spans(self, count: int) -> list[Span]:
         """Return the first windows after the training."""
