@@ -86,8 +86,11 @@ def experiment_id(environment: Environment, client: MlflowClient, model: str) ->
 
 
 def artifact_location(environment: Environment, model: str) -> str | None:
-    """Return the location of a model's artifacts; None: the tracking server decides."""
-    if not environment.tracking_uri.startswith("sqlite:"):
+    """Return the location of a model's artifacts; None: the tracking server decides.
+
+    Without a server, at a database's address, MLflow would take the current folder.
+    """
+    if environment.tracking_uri.startswith(("http://", "https://")):
         return None
     if "://" in environment.artifacts:
         return f"{environment.artifacts}/{model}"

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
 from airworthy.registry.tags import (
@@ -44,6 +45,7 @@ _REQUIREMENTS = (
     "PyYAML",
     "filelock",
 )
+_OUTCOME = "training.json"
 _SIGNATURE_TYPES = {
     "float": "double", "int": "long", "bool": "boolean", "category": "string", "string": "string",
     "datetime": "datetime",
@@ -56,6 +58,9 @@ def training_run(job: Job, key: str) -> Iterator[RunInfo]:
 
     It ends as FINISHED, or as FAILED when the block raises. A killed task may have left an open run
     of the same Airflow run. It is closed as KILLED first, so one run remains valid after a retry.
+
+    Raises:
+        TransientError: when a retry on another machine closed this run meanwhile.
     """
     import mlflow
 
@@ -65,6 +70,48 @@ def training_run(job: Job, key: str) -> Iterator[RunInfo]:
     name = f"{job.spec.model} {job.run.as_of:%Y-%m-%d}"
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=run_tags(job, key)) as run:
         yield run.info
+        _require_open(job, client, run.info.run_id)
+
+
+def _require_open(job: Job, client: MlflowClient, mlflow_run_id: str) -> None:
+    """Check that no retry took over: this process may have been cut off for a while."""
+    status = client.get_run(mlflow_run_id).info.status
+    if status == "KILLED":
+        raise TransientError(
+            "another try of this run has taken over the training",
+            model=job.spec.model,
+            stage="train",
+            received=f"MLflow run {mlflow_run_id} is {status}",
+            next_step="look at the newest try of the task",
+        )
+
+
+def log_outcome(outcome: dict[str, Any]) -> None:
+    """Log the outcome of a training to the active run, as JSON values; see `finished_training`."""
+    log_json(_OUTCOME, outcome)
+
+
+def finished_training(job: Job, key: str) -> dict[str, Any] | None:
+    """Return the outcome of an earlier try of this run with the same key, or None.
+
+    The try finished its training, maybe on another machine, and was lost after that.
+
+    Args:
+        job: The run.
+        key: The idempotency key of the training.
+    """
+    import mlflow
+
+    client = connect(job.environment)
+    experiment = experiment_id(job.environment, client, job.spec.model)
+    query = f"attributes.status = 'FINISHED' and tags.`{IDEMPOTENCY_KEY}` = '{key}'"
+    for run in client.search_runs([experiment], query, order_by=["attributes.start_time ASC"]):
+        if run.data.tags.get(RUN_ID) != job.run.run_id:
+            continue
+        if _OUTCOME in {file.path for file in client.list_artifacts(run.info.run_id)}:
+            _close_abandoned(client, experiment, job.run.run_id)
+            return dict(mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/{_OUTCOME}"))
+    return None
 
 
 def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None:

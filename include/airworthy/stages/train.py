@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,9 +19,16 @@ from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job, git_commit
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
-from airworthy.lake.lake import open_lake
+from airworthy.lake.lake import Lake, open_lake
 from airworthy.monitoring.column_profile import Profile, build_profile, sample_rows
-from airworthy.registry.training_runs import log_dataset, log_json, log_model, training_run
+from airworthy.registry.training_runs import (
+    finished_training,
+    log_dataset,
+    log_json,
+    log_model,
+    log_outcome,
+    training_run,
+)
 from airworthy.training.fitting import (
     TrainingData,
     fit_challenger,
@@ -29,6 +38,8 @@ from airworthy.training.fitting import (
 from airworthy.training.idempotency_key import idempotency_key
 from airworthy.training.time_split import Boundaries
 
+log = logging.getLogger("airworthy.train")
+
 _EXAMPLE_ROWS = 3
 
 
@@ -37,19 +48,31 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 
     Returns:
         The run, the logged model and its digests. The same data, code and parameters give the same
-        digests.
+        digests. A retry of the same run after the training gives the same MLflow run.
 
     Raises:
         TerminalError: when there are too few rows, one class only, no labels, a broken
             ``features.py``, or a run's parameter that XGBoost rejects.
         TransientError: when the lake or MLflow cannot be reached.
     """
+    _check_parameters(job)
+    key = idempotency_key(job, dataset)
+    outcome = finished_training(job, key)
+    if outcome is None:
+        outcome = _train(job, dataset, key)
+    else:
+        log.info("an earlier try of this run finished the training: nothing is trained again")
+    record = TrainingRecord.model_validate(outcome["record"])
+    open_datasets(job.environment, job.spec.model).add(dataset, record)
+    return ModelRef.model_validate(outcome["challenger"])
+
+
+def _train(job: Job, dataset: DatasetRef, key: str) -> dict[str, Any]:
+    """Train a challenger and log it; return it and its record as JSON values."""
     import mlflow
 
-    _check_parameters(job)
     lake = open_lake(job.environment, job.spec.model)
     data = prepare_training_data(job, lake, dataset)
-    bounds, key = data.bounds, idempotency_key(job, dataset)
     with training_run(job, key) as mlflow_run, _scratch(job) as scratch:
         log_dataset(dataset)
         fitted, counts = fit_challenger(data, scratch)
@@ -68,28 +91,38 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             model_sha256=file_digest(bundle / MODEL_FILE),
             bundle_digest=bundle_digest(bundle),
             idempotency_key=key,
-            split=Split(
-                start=bounds.start,
-                holdout_start=bounds.holdout_start,
-                end=bounds.end,
-                train_rows=sum(counts),
-                holdout_rows=_count_labels(
-                    job, lake.scan(dataset, bounds.holdout_start, bounds.end)
-                ),
-            ),
+            split=_split(job, lake, dataset, data.bounds, counts),
             best_iteration=fitted.best_iteration,
             parameters=fitted.parameters,
         )
-    _record(job, dataset, challenger, bounds, counts)
-    return challenger
+        record = _record(job, challenger, data.bounds, counts)
+        outcome = {
+            "challenger": challenger.model_dump(mode="json"),
+            "record": record.model_dump(mode="json"),
+        }
+        log_outcome(outcome)
+    return outcome
+
+
+def _split(
+    job: Job, lake: Lake, dataset: DatasetRef, bounds: Boundaries, counts: list[int]
+) -> Split:
+    holdout = lake.scan(dataset, bounds.holdout_start, bounds.end)
+    return Split(
+        start=bounds.start,
+        holdout_start=bounds.holdout_start,
+        end=bounds.end,
+        train_rows=sum(counts),
+        holdout_rows=_count_labels(job, holdout),
+    )
 
 
 def _record(
-    job: Job, dataset: DatasetRef, challenger: ModelRef, bounds: Boundaries, counts: list[int]
-) -> None:
-    """Record the training and its split with the dataset version."""
+    job: Job, challenger: ModelRef, bounds: Boundaries, counts: list[int]
+) -> TrainingRecord:
+    """Return the record of the training and its split, for the dataset version."""
     learning, tuning = counts
-    record = TrainingRecord(
+    return TrainingRecord(
         run_id=job.run.run_id,
         dag_id=job.run.dag_id,
         requested_by=job.run.requested_by,
@@ -107,7 +140,6 @@ def _record(
         end=bounds.end,
         rows={"learning": learning, "tuning": tuning, "holdout": challenger.split.holdout_rows},
     )
-    open_datasets(job.environment, job.spec.model).add(dataset, record)
 
 
 @contextmanager
