@@ -105,6 +105,7 @@ def test_report_run_and_version_are_one_click_away(brief: Brief) -> None:
     assert links == {
         "Model report": "http://mlflow.test/#/experiments/4/runs/abc/artifacts/report.html",
         "Verdict": "http://mlflow.test/#/experiments/4/runs/abc/artifacts/verdict.json",
+        "Validation": "http://mlflow.test/#/experiments/4/runs/abc/artifacts/validation.json",
         "MLflow run": "http://mlflow.test/#/runs/abc",
         "Version 7": "http://mlflow.test/#/models/delivery_eta/versions/7",
     }

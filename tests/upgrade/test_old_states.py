@@ -165,7 +165,7 @@ def runs_of(old_state: OldState, stage: str) -> float:
 
 
 def test_data_that_were_validated_are_not_validated_again(old_state: OldState) -> None:
-    """Every partition's result is found where it was remembered."""
+    """Every partition's result is found where it was remembered, and is beside the lake then."""
     folder = old_state.state / "evidence" / old_state.model / "partitions"
     remembered = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert (
@@ -173,7 +173,10 @@ def test_data_that_were_validated_are_not_validated_again(old_state: OldState) -
         is True
     )
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == remembered
-    assert len(remembered) >= len(old_state.facts["dataset"]["partitions"])
+    validations = old_state.state / "lake" / old_state.model / "validations"
+    brought = {f"{path.stem}-{path.parent.name}.json" for path in validations.rglob("*.json")}
+    assert brought <= {path.name for path in remembered}
+    assert len(brought) == len(old_state.facts["dataset"]["partitions"])
 
 
 def test_rows_that_were_scored_are_not_scored_again(old_state: OldState) -> None:

@@ -65,6 +65,7 @@ def _links(challenger: ModelRef, version: VersionRef) -> str:
     pages = {
         "Model report": artifact_url(challenger.model_dump(), "report.html"),
         "Verdict": artifact_url(challenger.model_dump(), "verdict.json"),
+        "Validation": artifact_url(challenger.model_dump(), "validation.json"),
         "MLflow run": mlflow_url(f"runs/{challenger.mlflow_run_id}"),
         f"Version {version.version}": mlflow_url(
             f"models/{version.model}/versions/{version.version}"
