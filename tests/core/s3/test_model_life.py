@@ -22,17 +22,19 @@ from airworthy.lineage.trace import trace
 from airworthy.object_store import open_store
 from airworthy.predictions.collect import collect
 from airworthy.predictions.find_prediction import find_prediction
+from airworthy.predictions.log_tables import table_uri
 from airworthy.predictions.prediction_ids import new_request_id
-from airworthy.predictions.spool import PredictionLog, open_prediction_log
+from airworthy.predictions.spool import PREDICTIONS, PredictionLog, open_prediction_log
 from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
-from ..predictions.conftest import body_of, in_lake, manifest  # noqa: TID252 - tests are no installed package
+from ..predictions.conftest import ROW, body_of, in_lake, manifest  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
 
 __all__ = ["make_model", "run_stages"]
 
 CHECKS = ("check_data", "check_skew", "check_drift", "check_performance", "decide")
+MANY = 25
 
 
 def operate(model: str, as_of: str, *operations: str) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def test_a_model_is_made_registered_monitored_and_scores(
 ) -> None:
     """Each stage finds there what the one before left, and no state folder has it."""
     model = make_model(
-        score={}, monitor={"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "8d"}
+        score={}, monitor={"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "14d"}
     )
     made = run_stages(model)
     assert run_stages(model, run_id="again")["version"]["version"] == "1"
@@ -83,7 +85,7 @@ def _assert_recorded(environment: Environment, model: str) -> None:
     assert len(datasets.events(DatasetRecord)) == 1
     assert datasets.events(TrainingRecord)
     assert datasets.events(BenchmarkRecord)
-    answer = trace(environment, "version:1", model)
+    answer = trace(environment, f"{model}/1")
     kinds = {node.kind for node in answer.graph.nodes.values()}
     assert {"dataset", "partition", "version"} <= kinds
     assert open_lake(environment, model).quarantine().width == 4
@@ -97,22 +99,24 @@ def log(environment: Environment) -> Iterator[PredictionLog]:
     opened.close()
 
 
-def test_predictions_are_collected_once_and_found(
+def test_predictions_are_collected_once_and_found_from_elsewhere(
     environment: Environment, log: PredictionLog, tmp_path: Path
 ) -> None:
-    """Also after the table was compacted."""
+    """Also in a table whose small files were compacted, by a machine without the spool."""
     ids = []
-    for _ in range(12):
+    for _ in range(MANY):
         request = new_request_id()
-        body = body_of(
-            [{"at": "2026-03-01T08:00:00Z", "distance": 2.5, "stops": 3, "city": "Oslo"}]
-        )
+        body = body_of([ROW])
         assert log.record(request, "eta", "1", "champion", "someone", body, [1.5], manifest())
         ids.append(f"{request}:0")
         assert collect(environment, "eta").predictions == 1
     assert collect(environment, "eta").predictions == 0
     assert in_lake(environment)["id"].sort().to_list() == sorted(ids)
-    found = find_prediction(environment, "eta", ids[3])
+    table = delta.open_table(table_uri(environment, "eta", PREDICTIONS))
+    assert table is not None
+    assert len(table.file_uris()) < MANY
+    elsewhere = environment.model_copy(update={"state": tmp_path / "elsewhere"})
+    found = find_prediction(elsewhere, "eta", ids[3])
     assert found is not None
     assert found.in_lake
 
