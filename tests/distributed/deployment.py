@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class Deployment:
         """Wait until every part answers."""
         addresses = self.settings.addresses
         for url in (f"{addresses.mlflow}/health", f"{addresses.server}/health/ready"):
-            wait_until(f"an answer of {url}", lambda url=url: _answers(url), START_SECONDS)
+            wait_until(f"an answer of {url}", partial(_answers, url), START_SECONDS)
         wait_until("Airflow's parts to be healthy", self._airflow_is_healthy, START_SECONDS)
         count = len(self.machines)
         wait_until("the workers", lambda: self.workers.answering(count), START_SECONDS)

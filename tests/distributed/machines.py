@@ -49,7 +49,6 @@ class Processes:
             variables: Its whole environment.
             user: The user to run it as, else this one.
         """
-        identity = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*command],
@@ -58,7 +57,9 @@ class Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **identity,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
         self.started[name] = process
         return process

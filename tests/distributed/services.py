@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
 import redis
+from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 from tests.core.eventually import eventually
 
 from .machines import Network, Processes
@@ -90,34 +91,29 @@ def _postgresql(network: Network, processes: Processes, folder: Path) -> dict[st
     command = [str(postgresql_program("postgres")), "-D", str(data), "-k", str(data)]
     command += ["-h", network.address, "-p", str(port), *careless]
     processes.start("postgresql", command, {"LC_ALL": "C.UTF-8"}, user="postgres")
-    _make_databases(network.address, port, password)
+    server = URL.create("postgresql+psycopg2", "postgres", password, network.address, port)
+    _make_databases(server)
     return {
-        name: f"postgresql+psycopg2://{name}:{password}@{network.address}:{port}/{name}"
+        name: server.set(username=name, database=name).render_as_string(hide_password=False)
         for name in DATABASES
     }
 
 
-def _make_databases(host: str, port: int, password: str) -> None:
+def _make_databases(server: URL) -> None:
     """Make each database with a user of its name, who owns it and reaches no other one."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
-    def connected() -> object:
-        with suppress(psycopg2.OperationalError):
-            return psycopg2.connect(
-                host=host, port=port, user="postgres", password=password, dbname="postgres"
-            )
-        return None
+    def answers() -> bool:
+        with suppress(OperationalError), engine.connect():
+            return True
+        return False
 
-    connection = eventually("PostgreSQL answers", connected)
-    assert isinstance(connection, psycopg2.extensions.connection)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            for name in DATABASES:
-                cursor.execute(f"CREATE USER {name} PASSWORD '{password}'")
-                cursor.execute(f"CREATE DATABASE {name} OWNER {name}")
-                cursor.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
-    finally:
-        connection.close()
+    eventually("PostgreSQL answers", answers)
+    with engine.connect() as connection:
+        for name in DATABASES:
+            connection.exec_driver_sql(f"CREATE USER {name} PASSWORD '{server.password}'")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
+            connection.exec_driver_sql(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
 
 
 def _redis(network: Network, processes: Processes, folder: Path) -> str:

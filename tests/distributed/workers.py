@@ -37,7 +37,7 @@ class Workers:
     def unacknowledged(self) -> int:
         """Return how many messages workers have taken and not finished."""
         with Redis.from_url(self.broker) as client:
-            return client.hlen("unacked")
+            return int(client.hlen("unacked"))
 
     def _order(self, name: str, worker: Machine) -> None:
         """Give a worker an order, and wait until it has confirmed it."""
