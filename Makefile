@@ -92,7 +92,8 @@ bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory,
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platform; pins that fit stay
-	@$(LOCK) pyproject.toml --extra airflow --group dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --extra airflow --extra distributed --group dev \
+	  --output-file requirements-dev.txt
 	@$(LOCK) pyproject.toml --extra airflow --constraint requirements-dev.txt --output-file requirements.txt
 	@$(LOCK) pyproject.toml --extra airflow --extra distributed --constraint requirements-dev.txt \
 	  --output-file requirements-distributed.txt

@@ -173,7 +173,7 @@ def test_every_profile_is_whole(every_compose: Compose) -> None:
     """`minimal` trains and serves, with `monitoring` it is watched, `all` has everything."""
     minimal, everything = every_compose.config("minimal"), every_compose.config("all")
     monitoring = every_compose.config("monitoring")
-    assert set(monitoring) == {"metrics", "prometheus", "grafana"}
+    assert set(monitoring) == {"prometheus", "grafana"}
     assert everything.keys() - minimal.keys() - monitoring.keys() == {
         "worker-2",
         "server-2",

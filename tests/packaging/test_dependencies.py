@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = METADATA["project"]["dependencies"]
 AIRFLOW = METADATA["project"]["optional-dependencies"]["airflow"]
+DISTRIBUTED = METADATA["project"]["optional-dependencies"]["distributed"]
 DEVELOPMENT = METADATA["dependency-groups"]["dev"]
 
 
@@ -75,7 +76,8 @@ def test_development_tools_are_no_dependencies() -> None:
     [
         ("requirements-core.txt", CORE),
         ("requirements.txt", [*CORE, *AIRFLOW]),
-        ("requirements-dev.txt", [*CORE, *AIRFLOW, *DEVELOPMENT]),
+        ("requirements-distributed.txt", [*CORE, *AIRFLOW, *DISTRIBUTED]),
+        ("requirements-dev.txt", [*CORE, *AIRFLOW, *DISTRIBUTED, *DEVELOPMENT]),
     ],
 )
 def test_a_lock_pins_everything_that_is_declared_within_its_bounds(
@@ -94,7 +96,9 @@ def test_a_lock_pins_everything_that_is_declared_within_its_bounds(
     assert outside == []
 
 
-@pytest.mark.parametrize("lock", ["requirements-core.txt", "requirements.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements-core.txt", "requirements.txt", "requirements-distributed.txt"]
+)
 def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool(lock: str) -> None:
     """The locks of images are parts of the lock of development."""
     image, development = (_locked(name) for name in (lock, "requirements-dev.txt"))
