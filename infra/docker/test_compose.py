@@ -3,7 +3,7 @@ needs Docker, debootstrap, npx and the registries of Debian, PyPI and npm, and b
 minutes.
 
 Our own images are built on a base made by debootstrap. PostgreSQL, Redis, nginx and Prometheus are
-Debian's, S3 is moto's server: see compose.offline.yaml. Grafana and SeaweedFS are not run.
+Debian's, SeaweedFS is PyPI's: see compose.offline.yaml. Grafana is not run.
 Tests run in the order written: the last one takes all down.
 """
 
