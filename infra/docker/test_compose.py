@@ -3,7 +3,7 @@ needs Docker, debootstrap, npx and the registries of Debian, PyPI and npm, and b
 minutes.
 
 Our own images are built on a base made by debootstrap. PostgreSQL, Redis, nginx and Prometheus are
-Debian's, S3 is moto's server: see compose.offline.yaml. Grafana and SeaweedFS are not run.
+Debian's, SeaweedFS is PyPI's: see compose.offline.yaml. Grafana is not run.
 Tests run in the order written: the last one takes all down.
 """
 
@@ -173,7 +173,7 @@ def test_every_profile_is_whole(every_compose: Compose) -> None:
     """`minimal` trains and serves, with `monitoring` it is watched, `all` has everything."""
     minimal, everything = every_compose.config("minimal"), every_compose.config("all")
     monitoring = every_compose.config("monitoring")
-    assert set(monitoring) == {"metrics", "prometheus", "grafana"}
+    assert set(monitoring) == {"prometheus", "grafana"}
     assert everything.keys() - minimal.keys() - monitoring.keys() == {
         "worker-2",
         "server-2",

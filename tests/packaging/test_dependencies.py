@@ -96,7 +96,9 @@ def test_a_lock_pins_everything_that_is_declared_within_its_bounds(
     assert outside == []
 
 
-@pytest.mark.parametrize("lock", ["requirements-core.txt", "requirements.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements-core.txt", "requirements.txt", "requirements-distributed.txt"]
+)
 def test_images_get_the_versions_that_tests_ran_with_and_no_development_tool(lock: str) -> None:
     """The locks of images are parts of the lock of development."""
     image, development = (_locked(name) for name in (lock, "requirements-dev.txt"))
