@@ -51,7 +51,7 @@ def create_app(
     metrics = ServerMetrics()
     model_store = ModelStore(open_registry, metrics)
     if prediction_log is not None:
-        metrics.register_lost_records(lambda: prediction_log.lost)
+        prediction_log.on_lost = metrics.lost_records()
     rollouts = LiveRollouts(model_store, metrics, flags_file)
     scorer = Scorer(rollouts, metrics, limits, prediction_log)
 

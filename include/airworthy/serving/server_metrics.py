@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,14 +14,16 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
 
 from airworthy.release.rollout_flags import Rollout
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.prediction_distribution import Distribution, Distributions
+from airworthy.serving.prediction_distribution import Distributions
+from airworthy.serving.shared_distribution import CountsPredictions, SharedDistributions
+from airworthy.serving.shared_metrics import SharedMetrics
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
+# Of several workers, each gauge shows the largest value.
+_GAUGES: Final = "livemax"
 NO_VERSION = "none"
 
 
@@ -31,18 +33,27 @@ class _Children(NamedTuple):
     requests: Counter
     rows: Counter
     seconds: Histogram
-    predictions: Distribution | None
+    predictions: CountsPredictions | None
 
 
 class ServerMetrics:
     """All metrics of one server. Labels of requests without an answering version are ``none``."""
 
-    def __init__(self) -> None:
-        """Create the metrics, all at zero."""
+    def __init__(self, shared: SharedMetrics | None = None) -> None:
+        """Create the metrics, all at zero.
+
+        `shared` has the metrics of all workers; None: this server is one process.
+        """
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._distributions = Distributions()
-        self.registry.register(self._distributions)
+        self._shared = shared
+        self._distributions: Distributions | SharedDistributions
+        if shared is None:
+            ProcessCollector(registry=self.registry)
+            self._distributions = Distributions()
+            self.registry.register(self._distributions)
+        else:
+            shared.count_here()
+            self._distributions = SharedDistributions()
         self._children: dict[tuple[str, str, str, int], _Children] = {}
         labels = ["model", "version"]
         self._requests = Counter(
@@ -64,6 +75,7 @@ class ServerMetrics:
             "1 for every loaded version",
             [*labels, "digest", "role"],
             registry=self.registry,
+            multiprocess_mode=_GAUGES,
         )
         self._challenger_errors = Counter(
             "airworthy_challenger_errors",
@@ -81,18 +93,21 @@ class ServerMetrics:
             "airworthy_flag_problems",
             "What is broken in the flag file; the last good flags hold",
             registry=self.registry,
+            multiprocess_mode=_GAUGES,
         )
         self._rollouts = Gauge(
             "airworthy_rollout_info",
             "1 for every rollout under way",
             ["model", "champion", "challenger", "step"],
             registry=self.registry,
+            multiprocess_mode=_GAUGES,
         )
         self._kill_switches = Gauge(
             "airworthy_kill_switch",
             "1 when the champion answers everything",
             ["model"],
             registry=self.registry,
+            multiprocess_mode=_GAUGES,
         )
         self._swaps = Counter(
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
@@ -150,22 +165,26 @@ class ServerMetrics:
 
     def set_rollouts(self, rollouts: dict[str, Rollout]) -> None:
         """Show the running rollouts, by model."""
-        self._rollouts.clear()
-        for model, rollout in rollouts.items():
-            self._rollouts.labels(
-                model, rollout.champion, rollout.challenger, str(rollout.step)
-            ).set(1)
+        running: dict[tuple[str, ...], float] = {
+            (model, rollout.champion, rollout.challenger, str(rollout.step)): 1.0
+            for model, rollout in rollouts.items()
+        }
+        self._replace(self._rollouts, running)
 
     def set_flags(self, kill_switches: dict[str, bool], problems: int) -> None:
         """Show the kill switches by model, and the number of problems in the flag file."""
         self._flag_problems.set(problems)
-        self._kill_switches.clear()
-        for model, is_on in kill_switches.items():
-            self._kill_switches.labels(model).set(is_on)
+        switches: dict[tuple[str, ...], float] = {
+            (model,): float(is_on) for model, is_on in kill_switches.items()
+        }
+        self._replace(self._kill_switches, switches)
 
-    def register_lost_records(self, lost_records: Callable[[], float]) -> None:
-        """Show the number of answers lost to the log since the start, read at each scrape."""
-        self.registry.register(_LostRecords(lost_records))
+    def lost_records(self) -> Callable[[], None]:
+        """Show the number of answers lost to the log. Return the function to count one."""
+        lost = Counter(
+            "airworthy_predictions_lost", "Answers that could not be logged", registry=self.registry
+        )
+        return lost.inc
 
     def add_version(self, loaded: LoadedModel, role: str) -> None:
         """Show a loaded version in a role: ``champion`` or ``candidate``."""
@@ -173,22 +192,28 @@ class ServerMetrics:
 
     def remove_version(self, loaded: LoadedModel, role: str) -> None:
         """Stop showing a version in a role."""
-        self._info.remove(loaded.model, loaded.version, loaded.digest, role)
+        self._drop(self._info, (loaded.model, loaded.version, loaded.digest, role))
 
     def record_swap(self, model: str) -> None:
         """Count a change of champion."""
         self._swaps.labels(model).inc()
 
     def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Return all metrics in Prometheus' text format; of several workers, of all of them."""
+        return generate_latest(self.registry) if self._shared is None else self._shared.text()
 
+    def _replace(self, gauge: Gauge, shown: dict[tuple[str, ...], float]) -> None:
+        """Show these values of a gauge, by their labels, and no others."""
+        for sample in next(iter(gauge.collect())).samples:
+            labels = tuple(sample.labels.values())
+            if labels not in shown:
+                self._drop(gauge, labels)
+        for labels, value in shown.items():
+            gauge.labels(*labels).set(value)
 
-class _LostRecords(Collector):
-    def __init__(self, lost_records: Callable[[], float]) -> None:
-        self._lost_records = lost_records
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily(
-            "airworthy_predictions_lost", "Answers that could not be logged", self._lost_records()
-        )
+    def _drop(self, gauge: Gauge, labels: tuple[str, ...]) -> None:
+        if self._shared is None:
+            gauge.remove(*labels)
+        else:
+            # Files of workers have no way to remove a value.
+            gauge.labels(*labels).set(0)
