@@ -22,9 +22,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -34,7 +35,7 @@ from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
-from airworthy.spec.fields import Violation, raise_violations
+from airworthy.spec.fields import Duration, Violation, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
@@ -44,6 +45,22 @@ OVERRIDES = {
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
 }
+
+
+class ServerSettings(BaseModel):
+    """The model servers of an environment.
+
+    Attributes:
+        on_lost_record: A server that cannot see the record serves on, or refuses requests.
+        lost_after: With ``refuse``, the time without a look at the record until it refuses.
+        lease: A server without a new report for this time counts as silent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on_lost_record: Literal["serve", "refuse"] = "serve"
+    lost_after: Duration = timedelta(seconds=30)
+    lease: Duration = timedelta(seconds=10)
 
 
 class Environment(BaseModel):
@@ -67,7 +84,8 @@ class Environment(BaseModel):
     server_url: str
     staging_server_url: str | None = None
     downloads: Path
-    flags: Path | None = None
+    flags: str | None = None
+    server: ServerSettings = Field(default_factory=ServerSettings)
     release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
     stages: dict[str, RunnerName] = Field(default_factory=dict)
     docker: DockerSettings | None = None
@@ -122,9 +140,14 @@ class Environment(BaseModel):
         return self.state / "locks"
 
     @property
+    def flags_address(self) -> str:
+        """The address of the flagd file with the flags of rollouts: a path, or ``s3://...``."""
+        return self.flags or str(self.state / "flags.json")
+
+    @property
     def flags_file(self) -> Path:
-        """The flagd file with the flags of rollouts. The model server in production watches it."""
-        return self.flags or self.state / "flags.json"
+        """The flagd file of `flags_address`, on a disk."""
+        return Path(self.flags_address)
 
     @property
     def server_token_file(self) -> Path:

@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -199,11 +199,18 @@ def _read_input(source: str) -> str:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    role: Annotated[
+        Literal["staging", "production"],
+        typer.Option(help="The candidates that it loads beside the champions: those for this role."),
+    ] = "production",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes on this port; each loads its own models.")
+    ] = 1,
 ) -> None:
     """Run the model server."""
     from airworthy.serving.uvicorn_server import serve as serve_models
 
-    serve_models(host, port)
+    serve_models(host, port, role, workers)
 
 
 def _parse_parameters(texts: list[str]) -> dict[str, Any]:

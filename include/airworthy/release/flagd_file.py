@@ -25,13 +25,25 @@ def read_flags(path: Path) -> dict[str, Any]:
         TerminalError: when the file is not in flagd's format.
     """
     try:
-        document = json.loads(path.read_bytes())
+        return parse_flags(path.read_bytes(), path)
     except FileNotFoundError:
         return {"$schema": SCHEMA, "flags": {}}
-    except (ValueError, OSError) as error:
-        raise flags_error(path, f"it cannot be read as JSON: {error}") from None
+    except OSError as error:
+        raise flags_error(path, f"it cannot be read: {error}") from None
+
+
+def parse_flags(content: bytes, place: str | Path) -> dict[str, Any]:
+    """Return a file's content, with the flags by key under ``flags``. `place` is for the error.
+
+    Raises:
+        TerminalError: when the content is not in flagd's format.
+    """
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise flags_error(place, f"it cannot be read as JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("flags"), dict):
-        raise flags_error(path, "it has no object of flags")
+        raise flags_error(place, "it has no object of flags")
     return document
 
 
@@ -72,7 +84,7 @@ def _replace(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def flags_error(path: Path, problem: str) -> TerminalError:
+def flags_error(path: str | Path, problem: str) -> TerminalError:
     """Return the error for a file whose flags cannot be used."""
     return TerminalError(
         f"{path} does not hold flags: {problem}",

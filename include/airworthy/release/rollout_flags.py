@@ -102,10 +102,23 @@ def set_rollout(
             champion, challenger, step, current.since, run_id
         ):
             return
-        metadata = {"step": str(step), "since": datetime.now(UTC).isoformat(), "run": run_id}
-        flags[flag_key(model, ROLLOUT)] = _rollout_flag(champion, challenger, step, metadata)
-        flags[flag_key(model, SHADOW)] = _shadow_flag(challenger, step, metadata)
+        rollout = Rollout(champion, challenger, step, datetime.now(UTC), run_id)
+        flags.update(step_flags(model, rollout))
         flags.setdefault(flag_key(model, KILL_SWITCH), _kill_switch_flag(on=False))
+
+
+def step_flags(model: str, rollout: Rollout) -> dict[str, Any]:
+    """Return the two flags of a rollout's step by key. The kill switch is not among them."""
+    metadata = {
+        "step": str(rollout.step),
+        "since": rollout.since.isoformat(),
+        "run": rollout.run_id,
+    }
+    champion, challenger, step = rollout.champion, rollout.challenger, rollout.step
+    return {
+        flag_key(model, ROLLOUT): _rollout_flag(champion, challenger, step, metadata),
+        flag_key(model, SHADOW): _shadow_flag(challenger, step, metadata),
+    }
 
 
 def clear_rollout(path: Path, model: str) -> None:
@@ -149,7 +162,7 @@ def read_rollout(path: Path, model: str) -> Rollout | None:
     return rollout_in(read_flags(path)["flags"], model, path)
 
 
-def rollout_in(flags: dict[str, Any], model: str, path: Path) -> Rollout | None:
+def rollout_in(flags: dict[str, Any], model: str, path: str | Path) -> Rollout | None:
     """Return the current step of a model's rollout by these flags; None without a rollout.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,55 +16,64 @@ from starlette.exceptions import HTTPException
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.admin_token import ReadToken, token_check
-from airworthy.serving.administration import administration_routes
 from airworthy.serving.async_registry import OpenRegistry
-from airworthy.serving.live_rollouts import LiveRollouts
+from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.model_store import ModelStore
+from airworthy.serving.record_reader import Following
 from airworthy.serving.rollout_routes import rollout_routes
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.scoring_middleware import ScoringMiddleware
 from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.shared_metrics import SharedMetrics
+
+WORKER_START_SECONDS = 60.0
 
 
 def create_app(
     open_registry: OpenRegistry,
+    following: Following,
     read_token: ReadToken,
     limits: Limits | None = None,
     on_ready: Callable[[], None] | None = None,
     *,
-    flags_file: Path | None = None,
+    flags_address: str | None = None,
     prediction_log: PredictionLog | None = None,
+    shared_metrics: SharedMetrics | None = None,
 ) -> FastAPI:
     """Return the server's app.
 
     Args:
         open_registry: Opens the registry of the versions.
+        following: The record of the models' traffic, and the place of the server's reports.
         read_token: Returns administration's token. None closes administration.
         limits: The limits of one request.
-        on_ready: Called once, when the champions and the versions named by flags have been loaded.
-        flags_file: The flagd file of rollouts. It is polled and may be missing. None: no rollouts.
+        on_ready: Called once, when all versions with traffic have been loaded, and reported.
+        flags_address: The flagd file with a person's flags. It is polled and may be missing. None:
+            no person's flags.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
+        shared_metrics: The metrics of all workers on this port. The app then starts to listen when
+            it is ready, or after `WORKER_START_SECONDS`. None: this server is one process.
     """
     limits = limits or Limits()
-    metrics = ServerMetrics()
-    model_store = ModelStore(open_registry, metrics)
+    metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
-    rollouts = LiveRollouts(model_store, metrics, flags_file)
-    scorer = Scorer(rollouts, metrics, limits, prediction_log)
+    record = FollowedRecord(open_registry, following, metrics, flags_address)
+    scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(_load(model_store, rollouts, on_ready)),
             asyncio.create_task(scorer.shadows.run()),
+            asyncio.create_task(metrics.refresh()),
         ]
-        yield
+        async with record.running(on_ready):
+            if shared_metrics is not None:
+                await record.wait_until_ready(WORKER_START_SECONDS)
+            yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await rollouts.close()
         if prediction_log is not None:
             prediction_log.close()
 
@@ -73,7 +81,7 @@ def create_app(
     check_token = token_check(read_token)
     app.add_middleware(
         ScoringMiddleware,
-        model_store=model_store,
+        record=record,
         metrics=metrics,
         limits=limits,
         check_token=check_token,
@@ -82,26 +90,13 @@ def create_app(
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    app.include_router(administration_routes(model_store, check_token))
-    app.include_router(rollout_routes(model_store, rollouts, limits, prediction_log))
-    _add_health(app, model_store, metrics)
-    _add_models(app, model_store)
+    app.include_router(rollout_routes(record.models, record.rollouts, limits, prediction_log))
+    _add_health(app, record, metrics)
+    _add_models(app, record)
     return app
 
 
-async def _load(
-    model_store: ModelStore, rollouts: LiveRollouts, on_ready: Callable[[], None] | None
-) -> None:
-    await model_store.load_champions()
-    # This comes before `ready`: a server restarted during a canary continues the canary.
-    await rollouts.start()
-    model_store.ready = True
-    if on_ready is not None:
-        on_ready()
-    await rollouts.poll_flags()
-
-
-def _add_health(app: FastAPI, model_store: ModelStore, metrics: ServerMetrics) -> None:
+def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) -> None:
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         """The process runs."""
@@ -109,39 +104,41 @@ def _add_health(app: FastAPI, model_store: ModelStore, metrics: ServerMetrics) -
 
     @app.get("/health/ready")
     async def ready(response: Response) -> dict[str, Any]:
-        """The champions have been loaded. `failed` names the others with their errors."""
-        response.status_code = 200 if model_store.ready else 503
-        return {
-            "status": "ready" if model_store.ready else "loading",
-            "models": model_store.models,
-            "failed": model_store.failed,
-        }
+        """The versions with traffic have been loaded. `failed` names the others with their errors.
+
+        `record` says when the record was last seen, and since when it cannot be seen (UTC).
+        """
+        response.status_code = 200 if record.status == READY else 503
+        return record.describe()
 
     @app.get("/metrics")
     async def prometheus() -> Response:
         """Metrics in Prometheus' text format."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        text = await metrics.scrape()
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_models(app: FastAPI, model_store: ModelStore) -> None:
+def _add_models(app: FastAPI, record: FollowedRecord) -> None:
+    store, models = record.model_store, record.models
+
     @app.get("/models")
-    async def models() -> dict[str, Any]:
+    async def all_models() -> dict[str, Any]:
         """Every served model, with its version."""
         return {
-            "models": {name: model_store.describe(name) for name in model_store.models},
-            "failed": model_store.failed,
+            "models": {name: store.describe(name) for name in store.models},
+            "failed": models.failed,
         }
 
     @app.get("/models/{model}")
     async def model_of(model: str) -> dict[str, Any]:
         """A model's champion: version, digest, time of loading (UTC), inputs and candidates."""
-        await model_store.champion(model)
-        return model_store.describe(model)
+        await models.champion(model)
+        return store.describe(model)
 
     @app.get("/models/{model}/example")
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
-        body = await model_store.example(await model_store.champion(model))
+        body = await models.example(model)
         return Response(orjson.dumps(body), media_type="application/json")
 
 
@@ -168,7 +165,7 @@ async def _not_valid(_request: Request, error: Exception) -> Response:
     )
     field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
     return _response(
-        400, {"error": f"{field}: {first['msg']}", "field": field, "allowed": '{"version": "7"}'}
+        400, {"error": f"{field}: {first['msg']}", "field": field}
     )
 
 

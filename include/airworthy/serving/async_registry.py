@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from airworthy.errors import AirworthyError, TransientError
-from airworthy.protocol.refusals import RefusedError
 
 Result = TypeVar("Result")
 
@@ -19,14 +18,6 @@ class RegistryReader(Protocol):
     Each may raise a `TerminalError` (no such version) or a `TransientError` (the registry is out of
     reach).
     """
-
-    def models(self) -> list[str]:
-        """Return the names of all registered models."""
-        ...
-
-    def champion(self, model: str) -> str | None:
-        """Return the version serving in production, or None."""
-        ...
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return a version's local bundle folder and the digest recorded at its registration."""
@@ -66,38 +57,10 @@ class AsyncRegistry:
             if self._registry is None:
                 self._registry = self._open_registry()
             return query(self._registry)
-        except (AirworthyError, RefusedError):
+        except AirworthyError:
             raise
         except Exception as error:
             problem = f"the model registry did not answer: {type(error).__name__}: {error}"
             raise TransientError(
                 problem, next_step="check that the registry is up, then ask again"
             ) from error
-
-
-def champion_version(registry: RegistryReader, model: str) -> str:
-    """Return the champion's version.
-
-    Raises:
-        RefusedError: 404 for an unknown model, 503 for a model without a champion.
-    """
-    models = registry.models()
-    if model not in models:
-        allowed = ", ".join(models) or "no model is registered yet"
-        raise RefusedError(
-            404,
-            f"there is no model {model!r}",
-            received=model,
-            allowed=allowed,
-            next_step="GET /models",
-        )
-    version = registry.champion(model)
-    if version is None:
-        raise RefusedError(
-            503,
-            f"{model} has no champion yet",
-            received="no champion",
-            allowed="a registered version as champion",
-            next_step=f"train and release one: airworthy run {model}",
-        )
-    return version

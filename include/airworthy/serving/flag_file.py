@@ -1,4 +1,4 @@
-"""Reads the flag file when it changes.
+"""Reads the flag file when it changes: a file on a disk, or an object in an object store.
 
 The last good flags stay in effect for a model with broken flags, and for all models when the whole
 file is broken.
@@ -9,82 +9,122 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 
 from airworthy.errors import TerminalError
-from airworthy.release.flagd_file import read_flags
-from airworthy.release.rollout_flags import KILL_SWITCH, KINDS, Rollout, flag_key, rollout_in
+from airworthy.object_store import local_folder, open_store
+from airworthy.release.flagd_file import parse_flags
+from airworthy.release.rollout_flags import KILL_SWITCH, KINDS, flag_key, rollout_in
 
-_NEVER_READ = (-1, -1, -1)
 _SAMPLE_CONTEXTS = [EvaluationContext(str(number)) for number in range(100)]
 EVALUATORS = "$evaluators"
 
 
 @dataclass(frozen=True)
 class FlagContent:
-    """Flags and rollouts by model.
+    """Flags by model.
 
     `problems` names the faults of the file. The models concerned have their last good flags.
     """
 
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     evaluators: dict[str, Any] = field(default_factory=dict)
-    rollouts: dict[str, Rollout] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+
+class _Source(Protocol):
+    def read_if_changed(self) -> tuple[bool, bytes | None]:
+        """Return whether the file changed since the last call, and its content (None: no file)."""
+        ...
+
+
+class _LocalFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._signature: tuple[int, int, int] | str | None = "never read"
+
+    def read_if_changed(self) -> tuple[bool, bytes | None]:
+        signature = self._stat()
+        if signature == self._signature:
+            return False, None
+        self._signature = signature
+        return True, None if signature is None else self._path.read_bytes()
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+class _StoredFile:
+    def __init__(self, address: str) -> None:
+        folder, _, self._name = address.rpartition("/")
+        self._store = open_store(folder)
+        self._etag: str | None = "never read"
+
+    def read_if_changed(self) -> tuple[bool, bytes | None]:
+        stored = self._store.read(self._name)
+        etag = None if stored is None else stored.etag
+        if etag == self._etag:
+            return False, None
+        self._etag = etag
+        return True, None if stored is None else stored.content
 
 
 class FlagFile:
     """A flagd file, polled for changes."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep the path. The file may be missing."""
-        self.path = path
-        self._signature: tuple[int, int, int] | None = _NEVER_READ
+    def __init__(self, address: str) -> None:
+        """Keep the address. The file may be missing."""
+        self.address = address
+        folder = local_folder(address)
+        self.is_local = folder is not None
+        self._source: _Source = _StoredFile(address) if folder is None else _LocalFile(folder)
         self._last = FlagContent()
 
     def read_if_changed(self) -> FlagContent | None:
         """Return the file's content, or None without a change since the last call. It may block.
 
-        A missing file has no flags: all traffic goes to the champions.
+        A missing file has no flags: the ledger's steps hold.
+
+        Raises:
+            AirworthyError: when the object store cannot be reached, or refuses.
         """
-        signature = self._stat()
-        if signature == self._signature:
+        try:
+            is_changed, content = self._source.read_if_changed()
+        except OSError as error:
+            self._last = self._broken(f"{self.address} cannot be read: {error}")
+            return self._last
+        if not is_changed:
             return None
-        self._signature = signature
-        self._last = self._read()
+        self._last = FlagContent() if content is None else self._parsed(content)
         return self._last
 
-    def _stat(self) -> tuple[int, int, int] | None:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino, status.st_size
+    def _broken(self, problem: str) -> FlagContent:
+        return FlagContent(self._last.flags, self._last.evaluators, (problem,))
 
-    def _read(self) -> FlagContent:
+    def _parsed(self, text: bytes) -> FlagContent:
         try:
-            document = read_flags(self.path)
+            document = parse_flags(text, self.address)
         except TerminalError as error:
-            return FlagContent(
-                self._last.flags, self._last.evaluators, self._last.rollouts, (error.problem,)
-            )
+            return self._broken(error.problem)
         evaluators = document.get(EVALUATORS) or {}
-        content = FlagContent(evaluators=evaluators)
+        flags_by_model = {}
         problems = []
         for model, flags in _by_model(document["flags"]).items():
             try:
                 self._check(model, flags, evaluators)
-                rollout = rollout_in(flags, model, self.path)
+                rollout_in(flags, model, self.address)
             except TerminalError as error:
                 problems.append(error.problem)
-                flags, rollout = self._last.flags.get(model, {}), self._last.rollouts.get(model)
-            content.flags[model] = flags
-            if rollout is not None:
-                content.rollouts[model] = rollout
-        return FlagContent(content.flags, evaluators, content.rollouts, tuple(problems))
+                flags = self._last.flags.get(model, {})
+            flags_by_model[model] = flags
+        return FlagContent(flags_by_model, evaluators, tuple(problems))
 
     def _check(self, model: str, flags: dict[str, Any], evaluators: dict[str, Any]) -> None:
         """Evaluate each flag for some keys.
@@ -109,8 +149,8 @@ class FlagFile:
                     else:
                         core.resolve_string_value(key, "", context)
             except Exception as error:
-                problem = f"{self.path}: {key}: {getattr(error, 'error_message', None) or error!r}"
-                raise TerminalError(problem) from error
+                reason = getattr(error, "error_message", None) or repr(error)
+                raise TerminalError(f"{self.address}: {key}: {reason}") from error
 
 
 def _by_model(flags: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 
@@ -19,6 +18,8 @@ from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
+from airworthy.serving import record_reader
+from airworthy.serving.record_reader import Following
 from airworthy.serving.uvicorn_server import server_config
 
 READY_TIMEOUT_SECONDS = 60.0
@@ -45,8 +46,9 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
     token = ensure_token(environment.server_token_file)
     with serving(
         lambda: open_registry(environment),
+        record_reader.following(environment),
         read_token=lambda: token,
-        flags_file=environment.flags_file,
+        flags_address=environment.flags_address,
         prediction_log=open_prediction_log(environment),
     ) as running:
         yield running
@@ -55,29 +57,32 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
 @contextmanager
 def serving(
     open_registry: OpenRegistry,
+    following: Following,
     *,
     read_token: ReadToken | None = None,
     limits: Limits | None = None,
-    flags_file: Path | None = None,
+    flags_address: str | None = None,
     prediction_log: PredictionLog | None = None,
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`.
 
     Args:
         open_registry: Opens the registry of the versions.
+        following: The record of the models' traffic, and the place of the server's reports.
         read_token: Returns administration's token. None: a new random token.
         limits: The limits of one request.
-        flags_file: The flagd file of rollouts. None: no rollouts.
+        flags_address: The flagd file with a person's flags. None: no person's flags.
         prediction_log: Logs every answer. None: no log.
     """
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
     app = create_app(
         open_registry,
+        following,
         read_token or (lambda: token),
         limits,
         ready.set,
-        flags_file=flags_file,
+        flags_address=flags_address,
         prediction_log=prediction_log,
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:

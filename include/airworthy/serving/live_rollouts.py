@@ -1,89 +1,135 @@
-"""Running rollouts, as in the flag file: the answering versions, and the arms' statistics.
+"""Running rollouts: the ledger's steps with a person's flags over them, and the arms' statistics.
 
-All of this runs on the server's event loop. Only the file is read in a thread.
+All of this runs on the server's event loop. Only the flag file is read in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from airworthy.predictions.spool import Label
-from airworthy.release.rollout_flags import Rollout
-from airworthy.serving.candidate_loader import CandidateLoader
 from airworthy.serving.flag_file import FlagContent, FlagFile
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.openfeature_flags import Flags, RolloutFlags
+from airworthy.serving.person_flags import with_overrides
 from airworthy.serving.rollout_arms import Arm
 from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.store_threads import StoreThreads
+from airworthy.serving.version_loader import VersionLoader
+from airworthy.traffic.traffic_state import Rollout, ServedVersion
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.25
+LOCAL_POLL_SECONDS = 0.25
+OBJECT_STORE_POLL_SECONDS = 1.0
 
 
 class LiveRollout:
-    """One model's rollout: its flags, and its arms since the step began."""
+    """One model's rollout step: its flags, and its arms since the step began."""
 
-    def __init__(self, model: str, flags: RolloutFlags, loader: CandidateLoader) -> None:
-        """Start with empty arms.
+    def __init__(
+        self, model: str, rollout: Rollout, model_store: ModelStore, loader: VersionLoader
+    ) -> None:
+        """Start with empty arms; `flags` are set before the first request.
 
         Args:
             model: The model's name.
-            flags: The model's flags.
+            rollout: The step.
+            model_store: Has the loaded versions.
             loader: Loads the challenger.
         """
         self.model = model
-        self.flags = flags
-        self.champion = Arm(flags.rollout.champion)
-        self.challenger = Arm(flags.rollout.challenger)
+        self.rollout = rollout
+        self.flags: RolloutFlags
+        self.overrides: dict[str, str] = {}
+        self.champion = Arm(rollout.champion)
+        self.challenger = Arm(rollout.challenger)
+        self._model_store = model_store
         self._loader = loader
-
-    @property
-    def rollout(self) -> Rollout:
-        """The rollout step."""
-        return self.flags.rollout
 
     def loaded_challenger(self) -> LoadedModel | None:
         """Return the challenger, if it is loaded."""
-        return self._loader.loaded(self.model, self.challenger.version)
+        return self._model_store.find(
+            self.model, self.challenger.version, self.rollout.bundle_digest
+        )
 
     def challenger_cannot_load(self) -> bool:
         """Tell whether loading the challenger failed. A challenger still loading has not failed."""
-        return self._loader.failed(self.model, self.challenger.version)
+        challenger = ServedVersion(self.challenger.version, self.rollout.bundle_digest)
+        return self._loader.has_failed(self.model, challenger)
+
+    @property
+    def serves(self) -> bool:
+        """Whether both versions are loaded, so that the step's flags are in effect."""
+        champion = self._model_store.champion(self.model)
+        is_champion = champion is not None and champion.version == self.rollout.champion
+        return is_champion and self.loaded_challenger() is not None
 
 
 class LiveRollouts:
     """The rollouts of all models."""
 
-    def __init__(self, model_store: ModelStore, metrics: ServerMetrics, path: Path | None) -> None:
+    def __init__(
+        self,
+        model_store: ModelStore,
+        loader: VersionLoader,
+        metrics: ServerMetrics,
+        threads: StoreThreads,
+        flags_address: str | None,
+        on_change: Callable[[], None],
+    ) -> None:
         """Start without rollouts.
 
         Args:
-            model_store: Loads the challengers.
+            model_store: Has the loaded versions.
+            loader: Loads the challengers.
             metrics: Shows the rollouts and the kill switches.
-            path: The flag file, read from `start` on. None: no rollouts.
+            threads: The file is read there.
+            flags_address: The flag file, read from `start` on. None: no person's flags.
+            on_change: Called when flags or rollouts have changed.
         """
         self._model_store = model_store
+        self._loader = loader
         self._metrics = metrics
-        self._file = None if path is None else FlagFile(path)
+        self._threads = threads
+        self._file = None if flags_address is None else FlagFile(flags_address)
+        self._content = FlagContent()
         self._flags = Flags()
-        self._loader = CandidateLoader(model_store)
         self._live: dict[str, LiveRollout] = {}
-        self._ended: dict[str, Rollout] = {}
+        self._on_change = on_change
+
+    def follow(self, model: str, rollout: Rollout | None) -> None:
+        """Set a model's step. In an unchanged step the arms keep their statistics."""
+        live = self._live.get(model)
+        if (live.rollout if live else None) == rollout:
+            return
+        if rollout is None:
+            del self._live[model]
+        else:
+            self._live[model] = LiveRollout(model, rollout, self._model_store, self._loader)
+        self._update_flags()
+
+    def rollout_of(self, model: str) -> LiveRollout | None:
+        """Return a model's rollout step."""
+        return self._live.get(model)
 
     def rollout_for(self, champion: LoadedModel) -> LiveRollout | None:
-        """Return the rollout for a request to a champion."""
+        """Return the rollout for a request to a champion.
+
+        A request begun before the last change of champion says nothing about the rollout.
+        """
         live = self._live.get(champion.model)
         if live is None or live.rollout.champion == champion.version:
             return live
-        # A request begun before the last swap says nothing about the rollout.
-        if champion is self._model_store.loaded_champion(champion.model):
-            self._end(live, champion)
         return None
+
+    def kill_switch_on(self, model: str) -> bool:
+        """Tell whether a model's kill switch is on."""
+        return self._flags.kill_switch_on(model)
 
     def join_label(self, model: str, request_id: str, row: int, label: Label) -> bool:
         """Join a label with the predictions of both arms. Tell whether an arm had predicted it.
@@ -113,7 +159,7 @@ class LiveRollouts:
             "challenger": rollout.challenger if rollout else None,
             "step": rollout.step if rollout else None,
             "since": rollout.since.isoformat() if rollout else None,
-            "kill_switch": self._flags.kill_switch_on(champion.model),
+            "kill_switch": self.kill_switch_on(champion.model),
             "arms": {
                 "champion": (live.champion if live else Arm(champion.version)).describe(),
                 "challenger": live.challenger.describe() if live else None,
@@ -121,80 +167,54 @@ class LiveRollouts:
         }
 
     async def start(self) -> None:
-        """Read the flags, and try to load the versions named by them."""
+        """Read the flag file for the first time."""
         await self._poll()
-        await self._loader.reconcile()
 
     async def poll_flags(self) -> None:
         """Poll the flag file, until cancelled."""
         while self._file is not None:
-            await asyncio.sleep(POLL_SECONDS)
+            is_local = self._file.is_local
+            await asyncio.sleep(LOCAL_POLL_SECONDS if is_local else OBJECT_STORE_POLL_SECONDS)
             await self._poll()
-            self._loader.reconcile()
 
-    async def close(self) -> None:
-        """Stop loading and release the flags."""
-        await self._loader.close()
+    def close(self) -> None:
+        """Release the flags."""
         self._flags.close()
 
     async def _poll(self) -> None:
         if self._file is None:
             return
         try:
-            content = await asyncio.to_thread(self._file.read_if_changed)
+            content = await self._threads.call(self._file.read_if_changed)
             if content is not None:
-                self._update(content)
-        except Exception:
+                self._set_content(content)
+        except Exception as error:
             # After any error the present flags stay in effect, and the next poll may succeed.
-            log.exception("the flags could not be read")
+            log.warning("the flags could not be read: %s", error)
 
-    def _update(self, content: FlagContent) -> None:
+    def _set_content(self, content: FlagContent) -> None:
         for problem in content.problems:
             log.error("the last good flags hold: %s", problem)
-        self._flags.update(content)
-        rollouts = [self._running_rollout(model, content) for model in content.rollouts]
-        self._live = {live.model: live for live in rollouts if live is not None}
-        for model in content.rollouts:
-            champion = self._model_store.loaded_champion(model)
-            if champion is not None:
-                self.rollout_for(champion)
-        self._rollouts_changed()
-        kill_switches = {model: self._flags.kill_switch_on(model) for model in content.flags}
-        self._metrics.set_flags(kill_switches, len(content.problems))
+        self._content = content
+        self._update_flags()
 
-    def _running_rollout(self, model: str, content: FlagContent) -> LiveRollout | None:
-        """Return a model's rollout. In an unchanged step the live rollout keeps its arms."""
-        flags = self._flags.for_model(model, content)
-        if self._ended.get(model) == flags.rollout:
-            return None
-        live = self._live.get(model)
-        if live is None or live.rollout != flags.rollout:
-            return LiveRollout(model, flags, self._loader)
-        live.flags = flags
-        return live
+    def _update_flags(self) -> None:
+        """Bring the ledger's steps and the file's flags together."""
+        effective: dict[str, dict[str, Any]] = {}
+        for model in self._content.flags.keys() | self._live.keys():
+            live = self._live.get(model)
+            in_file = self._content.flags.get(model, {})
+            rollout = live.rollout if live else None
+            effective[model], overrides = with_overrides(model, rollout, in_file)
+            if live is not None:
+                live.overrides = overrides
+        self._flags.update(effective, self._content.evaluators)
+        for model, live in self._live.items():
+            live.flags = self._flags.for_model(model, effective[model], live.rollout)
+        self._show(effective)
+        self._on_change()
 
-    def _end(self, live: LiveRollout, champion: LoadedModel) -> None:
-        """End a rollout against a former champion.
-
-        It stays ended until the flags name another rollout. The former champion may return, but
-        nobody has decided to give traffic to the old challenger again.
-        """
-        rollout = self._ended[live.model] = live.rollout
-        del self._live[live.model]
-        self._rollouts_changed()
-        # A challenger that became champion is the regular end of a rollout.
-        log.log(
-            logging.INFO if champion.version == rollout.challenger else logging.WARNING,
-            "%s: the rollout of version %s is over: flags name version %s as champion, "
-            "it is version %s",
-            live.model,
-            rollout.challenger,
-            rollout.champion,
-            champion.version,
-        )
-
-    def _rollouts_changed(self) -> None:
-        self._loader.require(
-            {(model, live.challenger.version) for model, live in self._live.items()}
-        )
+    def _show(self, effective: dict[str, dict[str, Any]]) -> None:
         self._metrics.set_rollouts({model: live.rollout for model, live in self._live.items()})
+        kill_switches = {model: self.kill_switch_on(model) for model in effective}
+        self._metrics.set_flags(kill_switches, len(self._content.problems))

@@ -22,14 +22,16 @@ from openfeature.flag_evaluation import FlagEvaluationDetails, FlagResolutionDet
 from openfeature.provider import AbstractProvider, Metadata
 from openfeature.provider.no_op_provider import NoOpProvider
 
-from airworthy.release.rollout_flags import KILL_SWITCH, ROLLOUT, SHADOW, Rollout, flag_key
-from airworthy.serving.flag_file import EVALUATORS, FlagContent
+from airworthy.release.rollout_flags import KILL_SWITCH, ROLLOUT, SHADOW, flag_key
+from airworthy.serving.flag_file import EVALUATORS
+from airworthy.traffic.traffic_state import Rollout
 
 Context = EvaluationContext | None
+ModelFlags = dict[str, dict[str, Any]]
 
 
 class FlagdProvider(AbstractProvider):
-    """An OpenFeature provider of the flags in a `FlagContent`."""
+    """An OpenFeature provider of flags in flagd's format."""
 
     def __init__(self) -> None:
         """Start without flags."""
@@ -40,10 +42,13 @@ class FlagdProvider(AbstractProvider):
         """Return the provider's name."""
         return Metadata("flagd core")
 
-    def update(self, content: FlagContent) -> None:
-        """Evaluate these flags from now on, and emit OpenFeature's event of a change."""
-        flags = {key: flag for group in content.flags.values() for key, flag in group.items()}
-        document = json.dumps({"flags": flags, EVALUATORS: content.evaluators})
+    def update(self, flags: ModelFlags, evaluators: dict[str, Any]) -> None:
+        """Evaluate these flags from now on, and emit OpenFeature's event of a change.
+
+        `flags` are by model and key. `evaluators` are shared by all flags.
+        """
+        by_key = {key: flag for group in flags.values() for key, flag in group.items()}
+        document = json.dumps({"flags": by_key, EVALUATORS: evaluators})
         changed = self._core.set_flags_and_get_changed_keys(document)
         self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=changed))
 
@@ -121,13 +126,19 @@ class Flags:
         api.set_provider_and_wait(self._provider, self._domain)
         self._client = api.get_client(self._domain)
 
-    def update(self, content: FlagContent) -> None:
-        """Evaluate these flags from now on."""
-        self._provider.update(content)
+    def update(self, flags: ModelFlags, evaluators: dict[str, Any]) -> None:
+        """Evaluate these flags, by model and key, from now on."""
+        self._provider.update(flags, evaluators)
 
-    def for_model(self, model: str, content: FlagContent) -> RolloutFlags:
-        """Return the flags of a model with a rollout in `content`, the last update's content."""
-        return RolloutFlags(self._client, model, content.flags[model], content.rollouts[model])
+    def for_model(self, model: str, flags: dict[str, Any], rollout: Rollout) -> RolloutFlags:
+        """Return the flags of a model's step.
+
+        Args:
+            model: The model's name.
+            flags: The model's flags by key, of the last update.
+            rollout: The step.
+        """
+        return RolloutFlags(self._client, model, flags, rollout)
 
     def kill_switch_on(self, model: str) -> bool:
         """Tell whether a model's kill switch is on."""
@@ -153,8 +164,8 @@ class RolloutFlags:
         Args:
             client: Evaluates the flags.
             model: The model's name.
-            flags: The model's flags by key, as in the file.
-            rollout: The rollout step in the flags.
+            flags: The model's flags by key.
+            rollout: The rollout step.
         """
         self.rollout = rollout
         self._version = _evaluator(client.get_string_details, flag_key(model, ROLLOUT), "", flags)

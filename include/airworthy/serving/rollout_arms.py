@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from airworthy.handover import ArmFigures
 from airworthy.predictions.spool import Label
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_quality import PredictionQuality
 from airworthy.serving.reservoir import Reservoir
+from airworthy.traffic.replica_report import ArmReport
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 SAMPLE_SIZE = 2000
@@ -71,6 +73,20 @@ class Arm:
         sample of at most `SAMPLE_SIZE`: the number, or the code of the most probable class. It is
         null for an infinite number and NaN.
         """
+        return self._figures() | {"predictions": self._sample()}
+
+    def report(self) -> ArmReport:
+        """Return the statistics with both samples; see `ArmReport`."""
+        return ArmReport(
+            figures=ArmFigures.model_validate(self._figures()),
+            predictions=self._sample(),
+            seconds=list(self._seconds.values),
+        )
+
+    def _sample(self) -> list[float | None]:
+        return [_number(prediction) for prediction in self._predictions.values]
+
+    def _figures(self) -> dict[str, Any]:
         ordered = sorted(self._seconds.values)
         return {
             "version": self.version,
@@ -79,7 +95,6 @@ class Arm:
             "rows": self.rows,
             "p50_ms": _percentile_ms(ordered, 0.50),
             "p99_ms": _percentile_ms(ordered, 0.99),
-            "predictions": [_number(prediction) for prediction in self._predictions.values],
             "labels": self._quality.labels if self._quality else 0,
             "mean_loss": self._quality.mean_loss if self._quality else None,
             "loss_sd": self._quality.loss_sd if self._quality else None,

@@ -13,9 +13,9 @@ from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.model_store import ModelStore
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
+from airworthy.serving.served_models import ServedModels
 
 MAX_LABELS = 10_000
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
@@ -35,7 +35,7 @@ class _Labels(BaseModel):
 
 
 def rollout_routes(
-    model_store: ModelStore,
+    models: ServedModels,
     rollouts: LiveRollouts,
     limits: Limits,
     prediction_log: PredictionLog | None,
@@ -43,7 +43,7 @@ def rollout_routes(
     """Return the routes.
 
     Args:
-        model_store: Has the champions.
+        models: Has the champions.
         rollouts: The rollouts of all models.
         limits: The limits of one request.
         prediction_log: Logs the labels. None: no log.
@@ -53,12 +53,12 @@ def rollout_routes(
     @router.get("/models/{model}/rollout")
     async def rollout(model: str) -> dict[str, Any]:
         """The present step of a rollout, and both arms' statistics since it began."""
-        return rollouts.describe(await model_store.champion(model))
+        return rollouts.describe(await models.champion(model))
 
     @router.post("/models/{model}/labels")
     async def labels(model: str, request: Request) -> dict[str, Any]:
         """Log labels of predictions. `joined` counts those of a rollout's present step."""
-        champion = await model_store.champion(model)
+        champion = await models.champion(model)
         check_type(request.scope)
         received = _read_labels(
             await read_body(request.scope, request.receive, limits.max_bytes),

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.admin_token import TokenCheck
+from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.serving.model_store import ModelStore
 from airworthy.serving.request_body import check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
 from airworthy.serving.scorer import Scorer
@@ -31,7 +31,7 @@ class ScoringMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        model_store: ModelStore,
+        record: FollowedRecord,
         metrics: ServerMetrics,
         limits: Limits,
         check_token: TokenCheck,
@@ -41,14 +41,15 @@ class ScoringMiddleware:
 
         Args:
             app: Answers all other requests.
-            model_store: Has the loaded versions.
+            record: Has the loaded versions, by the record.
             metrics: Counts requests.
             limits: The limits of one request.
             check_token: Checks administration's token.
             scorer: Scores the bodies.
         """
         self._app = app
-        self._model_store = model_store
+        self._record = record
+        self._model_store = record.model_store
         self._metrics = metrics
         self._limits = limits
         self._check_token = check_token
@@ -72,9 +73,10 @@ class ScoringMiddleware:
         champion: LoadedModel | None = None
         try:
             check_type(scope)
-            champion = self._model_store.loaded_champion(model)
+            self._record.check_seen()
+            champion = self._model_store.champion(model)
             if champion is None:
-                champion = await self._model_store.champion(model)
+                champion = await self._record.models.champion(model)
             body = await read_body(scope, receive, self._limits.max_bytes)
             key = header(scope, b"x-targeting-key") or b""
             answer = await self._scorer.answer(champion, body, key.decode("latin-1"), started)

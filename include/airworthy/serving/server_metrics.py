@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -15,15 +17,17 @@ from prometheus_client import (
     generate_latest,
 )
 
-from airworthy.release.rollout_flags import Rollout
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_distribution import Distributions
 from airworthy.serving.shared_distribution import CountsPredictions, SharedDistributions
 from airworthy.serving.shared_metrics import SharedMetrics
+from airworthy.traffic.traffic_state import Rollout
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
-# Of several workers, each gauge shows the largest value.
-_GAUGES: Final = "livemax"
+# A gauge of several workers shows the largest value, or the smallest where that is the worse one.
+_LARGEST: Final = "livemax"
+_SMALLEST: Final = "livemin"
+_REFRESH_SECONDS = 1.0
 NO_VERSION = "none"
 
 
@@ -46,6 +50,7 @@ class ServerMetrics:
         """
         self.registry = CollectorRegistry()
         self._shared = shared
+        self._functions: list[tuple[Gauge, Callable[[], float]]] = []
         self._distributions: Distributions | SharedDistributions
         if shared is None:
             ProcessCollector(registry=self.registry)
@@ -75,7 +80,7 @@ class ServerMetrics:
             "1 for every loaded version",
             [*labels, "digest", "role"],
             registry=self.registry,
-            multiprocess_mode=_GAUGES,
+            multiprocess_mode=_LARGEST,
         )
         self._challenger_errors = Counter(
             "airworthy_challenger_errors",
@@ -93,24 +98,32 @@ class ServerMetrics:
             "airworthy_flag_problems",
             "What is broken in the flag file; the last good flags hold",
             registry=self.registry,
-            multiprocess_mode=_GAUGES,
+            multiprocess_mode=_LARGEST,
         )
         self._rollouts = Gauge(
             "airworthy_rollout_info",
             "1 for every rollout under way",
             ["model", "champion", "challenger", "step"],
             registry=self.registry,
-            multiprocess_mode=_GAUGES,
+            multiprocess_mode=_LARGEST,
         )
         self._kill_switches = Gauge(
             "airworthy_kill_switch",
             "1 when the champion answers everything",
             ["model"],
             registry=self.registry,
-            multiprocess_mode=_GAUGES,
+            multiprocess_mode=_LARGEST,
         )
         self._swaps = Counter(
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
+        )
+
+        self._entries = Gauge(
+            "airworthy_record_entry",
+            "Sequence number of the last entry of the ledger that is followed",
+            ["model"],
+            registry=self.registry,
+            multiprocess_mode=_SMALLEST,
         )
 
     def record_request(
@@ -179,6 +192,29 @@ class ServerMetrics:
         }
         self._replace(self._kill_switches, switches)
 
+    def set_entry(self, model: str, sequence: int) -> None:
+        """Show the last entry of a model's ledger that is followed."""
+        self._entries.labels(model).set(sequence)
+
+    def register_record(
+        self, seen: Callable[[], datetime | None], is_lost: Callable[[], bool]
+    ) -> None:
+        """Show the last look at the record, read at each scrape. `seen` is in UTC."""
+        moment = Gauge(
+            "airworthy_record_seen_timestamp_seconds",
+            "Time of the last look that reached the record, since 1970 in UTC; 0 before the first",
+            registry=self.registry,
+            multiprocess_mode=_SMALLEST,
+        )
+        self._read_later(moment, lambda: at.timestamp() if (at := seen()) else 0.0)
+        lost = Gauge(
+            "airworthy_record_lost",
+            "1 when the last look did not reach the record",
+            registry=self.registry,
+            multiprocess_mode=_LARGEST,
+        )
+        self._read_later(lost, lambda: float(is_lost()))
+
     def lost_records(self) -> Callable[[], None]:
         """Show the number of answers lost to the log. Return the function to count one."""
         lost = Counter(
@@ -201,6 +237,23 @@ class ServerMetrics:
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format; of several workers, of all of them."""
         return generate_latest(self.registry) if self._shared is None else self._shared.text()
+
+    async def scrape(self) -> bytes:
+        """Return `text`. Files of several workers are read in a thread."""
+        return self.text() if self._shared is None else await asyncio.to_thread(self.text)
+
+    async def refresh(self) -> None:
+        """Keep the gauges that are read at a scrape up to date for other workers, until cancelled."""
+        while self._shared is not None:
+            for gauge, function in self._functions:
+                gauge.set(function())
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+    def _read_later(self, gauge: Gauge, function: Callable[[], float]) -> None:
+        if self._shared is None:
+            gauge.set_function(function)
+        else:
+            self._functions.append((gauge, function))
 
     def _replace(self, gauge: Gauge, shown: dict[tuple[str, ...], float]) -> None:
         """Show these values of a gauge, by their labels, and no others."""

@@ -23,14 +23,17 @@ from pathlib import Path
 from socket import socket
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from airworthy.serving.metrics_folder import metrics_folder
 from airworthy.serving.shared_metrics import SharedMetrics, forget_gauges
-from airworthy.serving.shared_port import Address, bound_socket
+from airworthy.serving.shared_port import Address, bound_socket, reserved_port
+from airworthy.serving.uvicorn_server import server_config
 
 log = logging.getLogger(__name__)
 
-MakeApp = Callable[[SharedMetrics], object]
+MakeApp = Callable[[SharedMetrics], FastAPI]
 """Returns one worker's ASGI app. It is pickled."""
 
 _ANSWER_SECONDS = 60.0
@@ -165,6 +168,27 @@ class WorkerSupervisor(Multiprocess):
         worker = Worker(self.config, metrics, self._address, ended)
         worker.start()
         return worker
+
+
+def serve_with_workers(
+    make_app: MakeApp, workers: int, *, host: str, port: int, metrics: Path
+) -> None:
+    """Serve with several processes until SIGINT or SIGTERM. Running requests are answered first.
+
+    Args:
+        make_app: Makes the app of each worker, in its process.
+        workers: The number of processes.
+        host: The address to listen at.
+        port: The port to listen at.
+        metrics: The folder for the workers' metrics.
+
+    Raises:
+        TerminalError: when another server has the port.
+    """
+    with reserved_port(host, port) as address, metrics_folder(metrics) as folder:
+        config = server_config(make_app, *address)
+        config.factory, config.workers = True, workers
+        WorkerSupervisor(config, address, folder).run()
 
 
 def _end_with_parent(drain_seconds: float) -> None:

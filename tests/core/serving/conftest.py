@@ -28,6 +28,7 @@ from airworthy.serving.in_process_server import RunningServer, serving
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
 
+from .release_record import ReleaseRecord
 from .rollout_client import RolloutClient
 
 FEATURES = """
@@ -82,15 +83,17 @@ def make_rows(count: int, seed: int = 0) -> pl.DataFrame:
 
 
 class FolderRegistry:
-    """Versions in ``<root>/<model>/<version>/``; ``registry.json`` has digests, examples and
-    champions.
+    """Versions in ``<root>/<model>/<version>/``; ``registry.json`` has digests and examples.
+
+    `record` has their releases.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.record = ReleaseRecord(root)
         self.file = root / "registry.json"
         if not self.file.exists():
-            self._write({"models": {}, "champions": {}})
+            self._write({"models": {}})
 
     def add(
         self,
@@ -143,18 +146,7 @@ class FolderRegistry:
 
     def promote(self, model: str, version: str) -> None:
         """Make a version the champion."""
-        content = self._read()
-        content["champions"][model] = version
-        self._write(content)
-
-    def models(self) -> list[str]:
-        """Return all names."""
-        return sorted(self._read()["models"])
-
-    def champion(self, model: str) -> str | None:
-        """Return the champion's version."""
-        entry: str | None = self._read()["champions"].get(model)
-        return entry
+        self.record.move(model, version)
 
     def bundle(self, model: str, version: str) -> tuple[Path, str]:
         """Return folder and digest."""
@@ -201,13 +193,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> FolderRegistry:
         folder_registry.promote(model, "1")
     folder_registry.add("eta", "2", seed=5, shift=1000.0)
     folder_registry.add("unreleased", "1")
+    folder_registry.record.register("unreleased")
     return folder_registry
 
 
 @pytest.fixture(scope="session")
 def server(registry: FolderRegistry) -> Iterator[RunningServer]:
     """A server for tests without changes to its state."""
-    with serving(lambda: registry) as running:
+    with serving(lambda: registry, registry.record.following()) as running:
         yield running
 
 
@@ -231,9 +224,15 @@ def own_registry(tmp_path: Path) -> FolderRegistry:
 
 
 @pytest.fixture
+def record(own_registry: FolderRegistry) -> ReleaseRecord:
+    """The record of `own_registry`."""
+    return own_registry.record
+
+
+@pytest.fixture
 def own_server(own_registry: FolderRegistry) -> Iterator[RunningServer]:
     """A server for one test."""
-    with serving(lambda: own_registry) as running:
+    with serving(lambda: own_registry, own_registry.record.following()) as running:
         yield running
 
 
@@ -255,7 +254,9 @@ def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient
     """A client of a server with `flags`: version 1 is champion, there are 2 and, far from both, 3."""
     own_registry.add("eta", "3", seed=6, shift=5000.0)
     with (
-        serving(lambda: own_registry, flags_file=flags) as running,
+        serving(
+            lambda: own_registry, own_registry.record.following(), flags_address=str(flags)
+        ) as running,
         RolloutClient(running) as client,
     ):
         yield client

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from airworthy.bundle import MODEL_FILE, ModelBundle
-from airworthy.release.rollout_flags import clear_rollout, set_kill_switch, set_rollout
+from airworthy.release.rollout_flags import clear_rollout, set_kill_switch
 from airworthy.release.server_client import ServerClient, split_body
 from airworthy.serving.in_process_server import serving
 
@@ -24,16 +24,17 @@ KEYS = [f"customer-{number}" for number in range(20_000)]
 FEW = KEYS[:200]
 
 
-def begin(flags: Path, step: Any, challenger: str = "2", champion: str = "1") -> None:
-    """Write a rollout of the model ``eta`` into the flag file.
-
-    Args:
-        flags: The flag file.
-        step: The step.
-        challenger: Its version.
-        champion: Its version.
-    """
-    set_rollout(flags, "eta", champion=champion, challenger=challenger, step=step, run_id="run-1")
+def write_flags(flags: Path, rollout: Rollout, change: Any = None) -> None:
+    """Write the flags of a step into the file, as a release does; `change` them as an editor does."""
+    written = flags_of_step("eta", rollout)
+    written["eta.kill_switch"] = {
+        "state": "ENABLED",
+        "variants": {"on": True, "off": False},
+        "defaultVariant": "off",
+    }
+    if change is not None:
+        change(written)
+    flags.write_text(json.dumps({"flags": written}, indent=4))
 
 
 def edit(flags: Path, change: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from airworthy.serving.loaded_model import LoadedModel
@@ -112,7 +113,7 @@ def test_workers_show_together_what_one_process_would(
             workers[number % 3].do("answer", "champion", 200, part)
         one.record_request(loaded, "challenger", 400, (), perf_counter())
         workers[1].do("answer", "challenger", 400, [])
-        expected = samples(one.text())
+        expected = samples(generate_latest(one.registry))
         shown = merged(folder)
     for counted in (expected, shown):
         counted.pop(("airworthy_flag_problems",), None)

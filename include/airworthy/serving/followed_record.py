@@ -1,0 +1,160 @@
+"""One server's view of the record: what it follows, loads, and reports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from airworthy.protocol.refusals import RefusedError
+from airworthy.serving.async_registry import AsyncRegistry, OpenRegistry
+from airworthy.serving.live_rollouts import LiveRollouts
+from airworthy.serving.model_store import ModelStore
+from airworthy.serving.record_follower import RecordFollower
+from airworthy.serving.record_reader import Following
+from airworthy.serving.replica_reporter import ReplicaReporter
+from airworthy.serving.served_models import ServedModels
+from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.store_threads import StoreThreads
+from airworthy.serving.version_loader import VersionLoader
+
+READY: Final = "ready"
+LOADING: Final = "loading"
+RECORD_LOST: Final = "record lost"
+
+_STOP_SECONDS = 5.0
+
+
+class FollowedRecord:
+    """The parts that follow the record, put together.
+
+    Attributes:
+        model_store: The loaded versions.
+        rollouts: The rollouts of all models.
+        models: The models by the record.
+        reporter: Writes the server's report.
+    """
+
+    def __init__(
+        self,
+        open_registry: OpenRegistry,
+        following: Following,
+        metrics: ServerMetrics,
+        flags_address: str | None,
+    ) -> None:
+        """Put the parts together. Nothing is read yet.
+
+        Args:
+            open_registry: Opens the registry of the versions, at its first use.
+            following: The record, and the place of the server's reports.
+            metrics: The server's metrics.
+            flags_address: The flagd file with a person's flags, or None.
+        """
+        registry = AsyncRegistry(open_registry)
+        self._settings = following.settings
+        self._threads = StoreThreads()
+        self._follower = RecordFollower(following, self._threads)
+        self.model_store = ModelStore(metrics)
+        self._loader = VersionLoader(self.model_store, registry, following.role, self._changed)
+        self.rollouts = LiveRollouts(
+            self.model_store, self._loader, metrics, self._threads, flags_address, self._changed
+        )
+        self.models = ServedModels(
+            self._follower,
+            self._loader,
+            self.model_store,
+            self.rollouts,
+            registry,
+            metrics,
+            self._changed,
+        )
+        self.reporter = ReplicaReporter(
+            following,
+            self._threads,
+            self._follower,
+            self._loader,
+            self.model_store,
+            self.rollouts,
+        )
+        self._became_ready = asyncio.Event()
+        metrics.register_record(lambda: self._follower.seen, lambda: self._follower.is_lost)
+
+    @property
+    def status(self) -> str:
+        """`READY`, `LOADING`, or `RECORD_LOST` when requests are refused for it."""
+        if not self.models.ready:
+            return LOADING
+        return RECORD_LOST if self._refuses else READY
+
+    async def wait_until_ready(self, seconds: float) -> None:
+        """Wait until `models` is ready and this is reported, or for a time in seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._became_ready.wait(), seconds)
+
+    def check_seen(self) -> None:
+        """Refuse requests when the record was not seen for too long, and the environment says so.
+
+        Raises:
+            RefusedError: 503.
+        """
+        if self._refuses:
+            raise RefusedError(
+                503,
+                "this server has not seen the record of releases for too long",
+                received=f"last seen {self._follower.seen}",
+                allowed=f"a look within {self._settings.lost_after.total_seconds():.0f} s",
+                next_step="ask again later, or another server",
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the server's state as JSON values."""
+        seen, lost_since = self._follower.seen, self._follower.lost_since
+        return {
+            "status": self.status,
+            "models": self.model_store.models,
+            "failed": self.models.failed,
+            "replica": self.reporter.replica,
+            "record": {
+                "seen": seen.isoformat() if seen else None,
+                "lost_since": lost_since.isoformat() if lost_since else None,
+            },
+        }
+
+    @asynccontextmanager
+    async def running(self, on_ready: Callable[[], None] | None) -> AsyncIterator[None]:
+        """Follow, load and report until the block ends. `on_ready` is called once."""
+        tasks = [
+            asyncio.create_task(self._loader.run()),
+            asyncio.create_task(self._follow(on_ready)),
+            asyncio.create_task(self.rollouts.poll_flags()),
+        ]
+        reports = asyncio.create_task(self.reporter.run())
+        try:
+            yield
+        finally:
+            self.reporter.stop()
+            await asyncio.wait([reports], timeout=_STOP_SECONDS)
+            for task in (*tasks, reports):
+                task.cancel()
+            await asyncio.gather(*tasks, reports, return_exceptions=True)
+            self.rollouts.close()
+            self._threads.close()
+
+    async def _follow(self, on_ready: Callable[[], None] | None) -> None:
+        await self.rollouts.start()
+        await self.models.start()
+        await self.reporter.start()
+        self._became_ready.set()
+        if on_ready is not None:
+            on_ready()
+        await self.models.run()
+
+    def _changed(self) -> None:
+        self.reporter.changed()
+
+    @property
+    def _refuses(self) -> bool:
+        if self._settings.on_lost_record == "serve":
+            return False
+        return self._follower.unseen_seconds > self._settings.lost_after.total_seconds()

@@ -1,0 +1,177 @@
+"""The models of a server by the record: it follows their traffic, and loads what the traffic names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from airworthy.errors import AirworthyError, TransientError
+from airworthy.protocol.refusals import RefusedError, refusal_of
+from airworthy.serving.async_registry import AsyncRegistry
+from airworthy.serving.live_rollouts import LiveRollouts
+from airworthy.serving.loaded_model import LoadedModel
+from airworthy.serving.model_store import ModelStore
+from airworthy.serving.record_follower import RecordFollower
+from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.version_loader import VersionLoader
+from airworthy.traffic.traffic_state import Traffic
+
+log = logging.getLogger(__name__)
+
+_REFUSAL_SECONDS = 2.0  # "there is no champion" is cached for this time
+_MAX_REFUSALS = 1000
+
+
+class ServedModels:
+    """Follows the record. All of this runs on the server's event loop.
+
+    Attributes:
+        ready: True when the record was read once, and all versions are loaded that take part in
+            traffic and can be loaded.
+    """
+
+    def __init__(
+        self,
+        follower: RecordFollower,
+        loader: VersionLoader,
+        model_store: ModelStore,
+        rollouts: LiveRollouts,
+        registry: AsyncRegistry,
+        metrics: ServerMetrics,
+        on_change: Callable[[], None],
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            follower: Reads the ledgers.
+            loader: Loads the versions.
+            model_store: Has the loaded versions.
+            rollouts: The rollouts of all models.
+            registry: Has the examples.
+            metrics: Shows what is followed.
+            on_change: Called when the traffic of a model has changed.
+        """
+        self.ready = False
+        self._follower = follower
+        self._loader = loader
+        self._model_store = model_store
+        self._rollouts = rollouts
+        self._registry = registry
+        self._metrics = metrics
+        self._on_change = on_change
+        self._refusals: dict[str, tuple[float, RefusedError]] = {}
+
+    async def start(self) -> None:
+        """Follow the record for the first time, and wait for all loads. A running loader does them."""
+        self._follow(await self._follower.first_look())
+        await self._loader.settled()
+        self.ready = True
+
+    async def run(self) -> None:
+        """Follow the record, until cancelled."""
+        while True:
+            await self._follower.pause()
+            try:
+                self._follow(await self._follower.look())
+            except Exception:
+                # After any error the present traffic stays, and the next look may succeed.
+                log.exception("the record could not be followed")
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The reason by model, of models with a version or an entry that cannot be used."""
+        reasons = dict(self._follower.problems)
+        for model in self._follower.models:
+            for version, reason in self._loader.failed(model).items():
+                reasons.setdefault(model, f"version {version}: {reason}")
+        return reasons
+
+    async def champion(self, model: str) -> LoadedModel:
+        """Return a model's champion; without one, look at its ledger at once.
+
+        Raises:
+            RefusedError: 404 for an unknown model, 503 without a champion, 409 when the champion
+                cannot be loaded.
+        """
+        loaded = self._model_store.champion(model)
+        if loaded is not None:
+            return loaded
+        expiry, refused = self._refusals.get(model, (0.0, None))
+        if refused is not None and time.monotonic() < expiry:
+            raise refused.with_traceback(None)
+        try:
+            return await self._find_champion(model)
+        except RefusedError as refused:
+            self._cache_refusal(model, refused)
+            raise
+
+    async def _find_champion(self, model: str) -> LoadedModel:
+        try:
+            self._follow(await self._follower.look_at(model))
+        except AirworthyError as error:
+            raise refusal_of(error) from error
+        traffic = self._follower.traffic(model)
+        if traffic is None:
+            raise self._unknown(model)
+        if traffic.champion is None:
+            raise RefusedError(
+                503,
+                f"{model} has no champion yet",
+                received="no champion",
+                allowed="a registered version as champion",
+                next_step=f"train and release one: airworthy run {model}",
+            )
+        await self._loader.tried(model)
+        loaded = self._model_store.champion(model)
+        if loaded is None:
+            failure = self._loader.failure(model, traffic.champion)
+            raise refusal_of(failure or TransientError("the traffic changed meanwhile"))
+        return loaded
+
+    def _unknown(self, model: str) -> RefusedError:
+        return RefusedError(
+            404,
+            f"there is no model {model!r}",
+            received=model,
+            allowed=", ".join(self._follower.models) or "no model has a ledger yet",
+            next_step="GET /models",
+        )
+
+    async def example(self, model: str) -> dict[str, Any]:
+        """Return the champion's logged request body.
+
+        Raises:
+            RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
+        """
+        loaded = await self.champion(model)
+        try:
+            body = await self._registry.call(
+                lambda registry: registry.example(loaded.model, loaded.version)
+            )
+        except AirworthyError as error:
+            raise refusal_of(error) from error
+        if body is None:
+            inputs = ", ".join(
+                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
+            )
+            raise RefusedError(
+                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
+            )
+        return body
+
+    def _follow(self, changed: dict[str, Traffic]) -> None:
+        for model, traffic in changed.items():
+            self._loader.follow(model, traffic)
+            self._rollouts.follow(model, traffic.rollout)
+            self._metrics.set_entry(model, traffic.seen)
+            self._refusals.pop(model, None)
+        if changed:
+            self._on_change()
+
+    def _cache_refusal(self, model: str, refused: RefusedError) -> None:
+        if len(self._refusals) >= _MAX_REFUSALS:
+            self._refusals.clear()
+        self._refusals[model] = (time.monotonic() + _REFUSAL_SECONDS, refused)
