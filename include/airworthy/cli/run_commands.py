@@ -201,7 +201,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     role: Annotated[
         Literal["staging", "production"],
-        typer.Option(help="The candidates that it loads beside the champions: those for this role."),
+        typer.Option(
+            help="The candidates that it loads beside the champions: those for this role."
+        ),
     ] = "production",
     workers: Annotated[
         int, typer.Option(min=1, help="Processes on this port; each loads its own models.")

@@ -29,7 +29,7 @@ from airworthy.serving.shared_metrics import SharedMetrics
 WORKER_START_SECONDS = 60.0
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the parts of one server
     open_registry: OpenRegistry,
     following: Following,
     read_token: ReadToken,
@@ -90,7 +90,9 @@ def create_app(
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    app.include_router(rollout_routes(record.models, record.rollouts, limits, prediction_log))
+    app.include_router(
+        rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
+    )
     _add_health(app, record, metrics)
     _add_models(app, record)
     return app
@@ -164,9 +166,7 @@ async def _not_valid(_request: Request, error: Exception) -> Response:
         else {"loc": (), "msg": str(error)}
     )
     field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    return _response(
-        400, {"error": f"{field}: {first['msg']}", "field": field}
-    )
+    return _response(400, {"error": f"{field}: {first['msg']}", "field": field})
 
 
 def _response(status: int, body: dict[str, Any]) -> Response:

@@ -16,8 +16,10 @@ from airworthy.serving.record_reader import Following
 from airworthy.serving.replica_reporter import ReplicaReporter
 from airworthy.serving.served_models import ServedModels
 from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.shared_labels import SharedLabels
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
+from airworthy.traffic.label_exchange import LabelExchange
 
 READY: Final = "ready"
 LOADING: Final = "loading"
@@ -34,6 +36,7 @@ class FollowedRecord:
         rollouts: The rollouts of all models.
         models: The models by the record.
         reporter: Writes the server's report.
+        labels: Passes labels on to other replicas, or None.
     """
 
     def __init__(
@@ -76,6 +79,13 @@ class FollowedRecord:
             self._loader,
             self.model_store,
             self.rollouts,
+        )
+        self.labels = (
+            None
+            if following.labels is None
+            else SharedLabels(
+                LabelExchange(following.labels, self.reporter.replica), self._threads, self.rollouts
+            )
         )
         self._became_ready = asyncio.Event()
         metrics.register_record(lambda: self._follower.seen, lambda: self._follower.is_lost)
@@ -129,6 +139,8 @@ class FollowedRecord:
             asyncio.create_task(self._follow(on_ready)),
             asyncio.create_task(self.rollouts.poll_flags()),
         ]
+        if self.labels is not None:
+            tasks.append(asyncio.create_task(self.labels.run()))
         reports = asyncio.create_task(self.reporter.run())
         try:
             yield

@@ -10,7 +10,8 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import ServerRole
 from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
-from airworthy.object_store import local_folder, open_store
+from airworthy.object_store import ObjectStore, local_folder, open_store
+from airworthy.traffic.label_exchange import open_label_store
 from airworthy.traffic.replica_reports import ReplicaReports, open_replica_reports
 
 
@@ -93,6 +94,7 @@ class Following:
         role: The server's role.
         settings: The environment's settings for servers.
         looks: The times between looks.
+        labels: The place where replicas pass on labels; None: it passes on none.
     """
 
     record: RecordReader
@@ -100,6 +102,7 @@ class Following:
     role: ServerRole = "production"
     settings: ServerSettings = field(default_factory=ServerSettings)
     looks: LookTimes = LOCAL_LOOKS
+    labels: ObjectStore | None = None
 
 
 def following(environment: Environment, role: ServerRole = "production") -> Following:
@@ -111,4 +114,5 @@ def following(environment: Environment, role: ServerRole = "production") -> Foll
         role,
         environment.server,
         LOCAL_LOOKS if is_local else OBJECT_STORE_LOOKS,
+        open_label_store(environment.lake),
     )

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from airworthy.environment import Environment
 from airworthy.object_store import ObjectStore, open_store
 from airworthy.predictions.spool import Label
 
@@ -74,11 +73,11 @@ class LabelExchange:
 
     def batches(self, step: Step) -> list[str]:
         """Return the paths of the other replicas' batches."""
-        own = f"{step.folder}/{self.replica}-"
+        own = f"{step.folder}/{self.replica}"
         return [
             each.path
             for each in self.store.list(step.folder)
-            if each.path.endswith(_SUFFIX) and not each.path.startswith(own)
+            if each.path.endswith(_SUFFIX) and each.path.rpartition("-")[0] != own
         ]
 
     def read(self, path: str) -> list[SentLabel]:
@@ -113,6 +112,6 @@ def _entry(path: str) -> int:
     return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0
 
 
-def open_label_exchange(environment: Environment, replica: str) -> LabelExchange:
-    """Return the exchange of the environment's replicas, for one of them."""
-    return LabelExchange(open_store(f"{environment.lake}/_servers/labels"), replica)
+def open_label_store(lake: str) -> ObjectStore:
+    """Return the place of all replicas' labels beside a lake."""
+    return open_store(f"{lake}/_servers/labels")
