@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,17 +196,14 @@ def registered_case(model: str) -> Case:
     return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
 
 
-def serve_bundle(
-    folder: Path, port: int, spool: Path | None = None, flags: Path | None = None
-) -> None:
-    """Serve one bundle with our server, with a prediction log and with flags if given, in a child
-    process.
+def serve_bundle(folder: Path, port: int, lake: Path, spool: Path | None = None) -> None:
+    """Serve one bundle with our server, with a prediction log if given, in a child process.
 
     Args:
         folder: The bundle.
         port: On loopback.
+        lake: Has the ledger of the model ``benchmark``.
         spool: Of the prediction log. None: no log.
-        flags: The flag file. None: no rollouts.
     """
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
@@ -213,16 +211,11 @@ def serve_bundle(
     from airworthy.bundle import bundle_digest
     from airworthy.predictions.spool import PredictionLog
     from airworthy.serving.app import create_app
+    from airworthy.serving.record_reader import Following, LakeRecord
     from airworthy.serving.uvicorn_server import server_config
 
     class OneBundle:
         """A registry with one bundle behind every version of its model."""
-
-        def models(self) -> list[str]:
-            return ["benchmark"]
-
-        def champion(self, model: str) -> str | None:
-            return "1"
 
         def bundle(self, model: str, version: str) -> tuple[Path, str]:
             return folder, bundle_digest(folder)
@@ -231,22 +224,44 @@ def serve_bundle(
             return None
 
     prediction_log = PredictionLog(spool) if spool else None
-    app = create_app(OneBundle, lambda: None, flags_file=flags, prediction_log=prediction_log)
+    app = create_app(
+        OneBundle, Following(LakeRecord(str(lake))), lambda: None, prediction_log=prediction_log
+    )
     uvicorn.Server(server_config(app, port=port)).run()
+
+
+def record(lake: Path, *, with_canary: bool) -> Path:
+    """Write a ledger with a champion, version 1, and perhaps a canary of 10 %; return its lake.
+
+    Args:
+        lake: The folder to write.
+        with_canary: Version 2 is under rollout.
+    """
+    from filelock import FileLock
+
+    from airworthy.ledger.events import AliasMove, RolloutStep
+    from airworthy.ledger.ledger import Ledger
+
+    lake.mkdir()
+    lock = FileLock(lake / "ledger.lock")
+    ledger = Ledger(f"{lake}/benchmark/ledger", "benchmark", lock)
+    ledger.append(AliasMove(to="1"), run_id="benchmark", who="benchmark")
+    if with_canary:
+        step = RolloutStep(
+            version="2", step=10, state="begun", champion="1", since=datetime.now(UTC)
+        )
+        ledger.append(step, run_id="benchmark", who="benchmark")
+    return lake
 
 
 def compare(case: Case, scratch: Path) -> None:
     """Start all servers, measure, and print the table."""
-    from airworthy.release.rollout_flags import set_rollout
-
-    flags, canary = (
-        scratch / "flags.json",
-        ["--spool", str(scratch / "spool"), "--flags", str(scratch / "flags.json")],
-    )
-    set_rollout(flags, "benchmark", champion="1", challenger="2", step=10, run_id="benchmark")
+    plain = ["--lake", str(record(scratch / "plain", with_canary=False))]
+    canary = ["--lake", str(record(scratch / "canary", with_canary=True))]
+    canary += ["--spool", str(scratch / "spool")]
     ports: dict[str, tuple[int, str]] = {}
     with ExitStack() as running:
-        for name, more in ((PLAIN, []), (CANARY, canary)):
+        for name, more in ((PLAIN, plain), (CANARY, canary)):
             port = free_port()
             serve = [
                 sys.executable,
@@ -314,10 +329,10 @@ def main() -> None:
     parser.add_argument("--serve-bundle", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--spool", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--flags", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--lake", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve_bundle:
-        serve_bundle(options.serve_bundle, options.port, options.spool, options.flags)
+        serve_bundle(options.serve_bundle, options.port, options.lake, options.spool)
         return
     with tempfile.TemporaryDirectory() as temporary:
         compare(

@@ -36,7 +36,6 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     limits: Limits | None = None,
     on_ready: Callable[[], None] | None = None,
     *,
-    flags_address: str | None = None,
     prediction_log: PredictionLog | None = None,
     shared_metrics: SharedMetrics | None = None,
 ) -> FastAPI:
@@ -48,8 +47,6 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         read_token: Returns administration's token. None closes administration.
         limits: The limits of one request.
         on_ready: Called once, when all versions with traffic have been loaded, and reported.
-        flags_address: The flagd file with a person's flags. It is polled and may be missing. None:
-            no person's flags.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
         shared_metrics: The metrics of all workers on this port. The app then starts to listen when
             it is ready, or after `WORKER_START_SECONDS`. None: this server is one process.
@@ -58,7 +55,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
-    record = FollowedRecord(open_registry, following, metrics, flags_address)
+    record = FollowedRecord(open_registry, following, metrics)
     scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
@@ -140,7 +137,7 @@ def _add_models(app: FastAPI, record: FollowedRecord) -> None:
     @app.get("/models/{model}/example")
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
-        body = await models.example(model)
+        body = await record.registry.example(await models.champion(model))
         return Response(orjson.dumps(body), media_type="application/json")
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from airworthy.errors import AirworthyError, TransientError
+from airworthy.protocol.refusals import RefusedError, refusal_of
+from airworthy.serving.loaded_model import LoadedModel
 
 Result = TypeVar("Result")
 
@@ -51,6 +53,25 @@ class AsyncRegistry:
                 as a lost connection.
         """
         return await asyncio.to_thread(self._call, query)
+
+    async def example(self, loaded: LoadedModel) -> dict[str, Any]:
+        """Return a version's logged request body.
+
+        Raises:
+            RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
+        """
+        try:
+            body = await self.call(lambda registry: registry.example(loaded.model, loaded.version))
+        except AirworthyError as error:
+            raise refusal_of(error) from error
+        if body is None:
+            inputs = ", ".join(
+                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
+            )
+            raise RefusedError(
+                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
+            )
+        return body
 
     def _call(self, query: Callable[[RegistryReader], Result]) -> Result:
         try:

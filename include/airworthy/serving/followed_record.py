@@ -32,6 +32,7 @@ class FollowedRecord:
     """The parts that follow the record, put together.
 
     Attributes:
+        registry: The registry of the versions.
         model_store: The loaded versions.
         rollouts: The rollouts of all models.
         models: The models by the record.
@@ -44,7 +45,6 @@ class FollowedRecord:
         open_registry: OpenRegistry,
         following: Following,
         metrics: ServerMetrics,
-        flags_address: str | None,
     ) -> None:
         """Put the parts together. Nothing is read yet.
 
@@ -52,23 +52,21 @@ class FollowedRecord:
             open_registry: Opens the registry of the versions, at its first use.
             following: The record, and the place of the server's reports.
             metrics: The server's metrics.
-            flags_address: The flagd file with a person's flags, or None.
         """
-        registry = AsyncRegistry(open_registry)
+        self.registry = registry = AsyncRegistry(open_registry)
         self._settings = following.settings
         self._threads = StoreThreads()
         self._follower = RecordFollower(following, self._threads)
         self.model_store = ModelStore(metrics)
         self._loader = VersionLoader(self.model_store, registry, following.role, self._changed)
         self.rollouts = LiveRollouts(
-            self.model_store, self._loader, metrics, self._threads, flags_address, self._changed
+            self.model_store, self._loader, metrics, self._threads, following.flags, self._changed
         )
         self.models = ServedModels(
             self._follower,
             self._loader,
             self.model_store,
             self.rollouts,
-            registry,
             metrics,
             self._changed,
         )

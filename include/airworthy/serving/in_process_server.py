@@ -18,8 +18,7 @@ from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving import record_reader
-from airworthy.serving.record_reader import Following
+from airworthy.serving.record_reader import Following, following_of
 from airworthy.serving.uvicorn_server import server_config
 
 READY_TIMEOUT_SECONDS = 60.0
@@ -46,9 +45,8 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
     token = ensure_token(environment.server_token_file)
     with serving(
         lambda: open_registry(environment),
-        record_reader.following(environment),
+        following_of(environment),
         read_token=lambda: token,
-        flags_address=environment.flags_address,
         prediction_log=open_prediction_log(environment),
     ) as running:
         yield running
@@ -61,7 +59,6 @@ def serving(
     *,
     read_token: ReadToken | None = None,
     limits: Limits | None = None,
-    flags_address: str | None = None,
     prediction_log: PredictionLog | None = None,
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`.
@@ -71,7 +68,6 @@ def serving(
         following: The record of the models' traffic, and the place of the server's reports.
         read_token: Returns administration's token. None: a new random token.
         limits: The limits of one request.
-        flags_address: The flagd file with a person's flags. None: no person's flags.
         prediction_log: Logs every answer. None: no log.
     """
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
@@ -82,7 +78,6 @@ def serving(
         read_token or (lambda: token),
         limits,
         ready.set,
-        flags_address=flags_address,
         prediction_log=prediction_log,
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:

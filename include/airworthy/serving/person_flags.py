@@ -43,26 +43,26 @@ def with_overrides(
         in_file: The model's flags in the file, by key.
     """
     flags = flags_of_step(model, rollout) if rollout is not None else {}
-    overrides = {}
-    for key, by_ledger in list(flags.items()):
-        flag = in_file.get(key)
-        if flag is not None and rollout is not None and _is_of_step(flag, rollout):
-            if _decision(flag) != _decision(by_ledger):
-                flags[key], overrides[key] = flag, _text(flag)
+    overrides = {
+        key: flag
+        for key, flag in in_file.items()
+        if key in flags and _is_of_step(flag, rollout) and _decision(flag) != _decision(flags[key])
+    }
+    flags |= overrides
     kill_switch = flag_key(model, KILL_SWITCH)
     if kill_switch in in_file:
         flags[kill_switch] = in_file[kill_switch]
-    return flags, overrides
+    return flags, {key: _text(flag) for key, flag in overrides.items()}
 
 
-def _is_of_step(flag: dict[str, Any], rollout: Rollout) -> bool:
+def _is_of_step(flag: dict[str, Any], rollout: Rollout | None) -> bool:
     """Tell whether a flag has the metadata of a step. A person may write 10 for "10"."""
     metadata = flag.get("metadata") or {}
     try:
         since = datetime.fromisoformat(str(metadata.get("since")))
     except ValueError:
         return False
-    if since.tzinfo is None or since != rollout.since:
+    if rollout is None or since.tzinfo is None or since != rollout.since:
         return False
     return (metadata.get("run"), str(metadata.get("step"))) == (rollout.run_id, str(rollout.step))
 

@@ -98,7 +98,9 @@ class RecordFollower:
         while True:
             changed = await self.look()
             if not self._lost:
-                return changed | {name: each for name in self.models if (each := self.traffic(name))}
+                return changed | {
+                    name: each for name in self.models if (each := self.traffic(name))
+                }
             await asyncio.sleep(_START_RETRY_SECONDS[min(attempt, len(_START_RETRY_SECONDS) - 1)])
             attempt += 1
 

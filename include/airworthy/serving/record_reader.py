@@ -94,6 +94,8 @@ class Following:
         role: The server's role.
         settings: The environment's settings for servers.
         looks: The times between looks.
+        flags: The address of the flagd file with a person's flags. It is polled and may be missing.
+            None: no person's flags.
         labels: The place where replicas pass on labels; None: it passes on none.
     """
 
@@ -102,10 +104,11 @@ class Following:
     role: ServerRole = "production"
     settings: ServerSettings = field(default_factory=ServerSettings)
     looks: LookTimes = LOCAL_LOOKS
+    flags: str | None = None
     labels: ObjectStore | None = None
 
 
-def following(environment: Environment, role: ServerRole = "production") -> Following:
+def following_of(environment: Environment, role: ServerRole = "production") -> Following:
     """Return the record of an environment, for a server of this role."""
     is_local = local_folder(environment.lake) is not None
     return Following(
@@ -114,5 +117,6 @@ def following(environment: Environment, role: ServerRole = "production") -> Foll
         role,
         environment.server,
         LOCAL_LOOKS if is_local else OBJECT_STORE_LOOKS,
+        environment.flags_address,
         open_label_store(environment.lake),
     )

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from airworthy.errors import AirworthyError
@@ -93,10 +94,8 @@ class ReplicaReporter:
     async def run(self) -> None:
         """Write reports until `stop`; the last one says that the server ended by itself."""
         while not self._stopped and self._reports is not None:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._pause())
-            except TimeoutError:
-                pass
             await self.write()
 
     def stop(self) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.protocol.refusals import RefusedError, refusal_of
-from airworthy.serving.async_registry import AsyncRegistry
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
@@ -39,7 +36,6 @@ class ServedModels:
         loader: VersionLoader,
         model_store: ModelStore,
         rollouts: LiveRollouts,
-        registry: AsyncRegistry,
         metrics: ServerMetrics,
         on_change: Callable[[], None],
     ) -> None:
@@ -50,7 +46,6 @@ class ServedModels:
             loader: Loads the versions.
             model_store: Has the loaded versions.
             rollouts: The rollouts of all models.
-            registry: Has the examples.
             metrics: Shows what is followed.
             on_change: Called when the traffic of a model has changed.
         """
@@ -59,7 +54,6 @@ class ServedModels:
         self._loader = loader
         self._model_store = model_store
         self._rollouts = rollouts
-        self._registry = registry
         self._metrics = metrics
         self._on_change = on_change
         self._refusals: dict[str, tuple[float, RefusedError]] = {}
@@ -139,28 +133,6 @@ class ServedModels:
             allowed=", ".join(self._follower.models) or "no model has a ledger yet",
             next_step="GET /models",
         )
-
-    async def example(self, model: str) -> dict[str, Any]:
-        """Return the champion's logged request body.
-
-        Raises:
-            RefusedError: 404 when none was logged with it, 503 when the registry is out of reach.
-        """
-        loaded = await self.champion(model)
-        try:
-            body = await self._registry.call(
-                lambda registry: registry.example(loaded.model, loaded.version)
-            )
-        except AirworthyError as error:
-            raise refusal_of(error) from error
-        if body is None:
-            inputs = ", ".join(
-                f"{name}: {kind}" for name, kind in loaded.bundle.manifest.inputs.items()
-            )
-            raise RefusedError(
-                404, f"{loaded.model}: no example was logged with this version", allowed=inputs
-            )
-        return body
 
     def _follow(self, changed: dict[str, Traffic]) -> None:
         for model, traffic in changed.items():

@@ -86,14 +86,13 @@ def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = Non
     from airworthy.registry.registry import open_registry
     from airworthy.serving.admin_token import token_reader
     from airworthy.serving.app import create_app
-    from airworthy.serving.record_reader import following
+    from airworthy.serving.record_reader import following_of
 
     environment = load_environment()
     return create_app(
         lambda: open_registry(environment),
-        following(environment, role),
+        following_of(environment, role),
         token_reader(environment.server_token_file),
-        flags_address=environment.flags_address,
         prediction_log=open_prediction_log(environment),
         shared_metrics=shared_metrics,
     )

@@ -29,7 +29,7 @@ from airworthy.metrics.statsd import StatsdCollector
 from airworthy.monitoring.gauges import GAUGES
 from airworthy.predictions.spool import open_prediction_log
 from airworthy.project import project_folder
-from airworthy.release.rollout_flags import set_kill_switch, set_rollout
+from airworthy.release.rollout_flags import set_kill_switch
 from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
 
@@ -92,11 +92,13 @@ def server_text(environment: Environment, registry: FolderRegistry) -> Iterator[
     requests.
     """
     flags, log = environment.flags_file, open_prediction_log(environment)
-    set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run")
+    registry.record.begin(50)
     set_kill_switch(flags, "late", True)
     body = split_body(make_rows(5))
     with (
-        serving(lambda: registry, flags_file=flags, prediction_log=log) as running,
+        serving(
+            lambda: registry, registry.record.following(flags=str(flags)), prediction_log=log
+        ) as running,
         httpx.Client() as client,
     ):
         for model in ("eta", "late", "status"):

@@ -254,9 +254,7 @@ def rolling(own_registry: FolderRegistry, flags: Path) -> Iterator[RolloutClient
     """A client of a server with `flags`: version 1 is champion, there are 2 and, far from both, 3."""
     own_registry.add("eta", "3", seed=6, shift=5000.0)
     with (
-        serving(
-            lambda: own_registry, own_registry.record.following(), flags_address=str(flags)
-        ) as running,
+        serving(lambda: own_registry, own_registry.record.following(flags=str(flags))) as running,
         RolloutClient(running) as client,
     ):
         yield client

@@ -40,11 +40,14 @@ class ReleaseRecord:
         self.root = root
         self.lake = root / "lake"
 
-    def following(self, role: ServerRole = "production", **settings: Any) -> Following:
+    def following(
+        self, role: ServerRole = "production", flags: str | None = None, **settings: Any
+    ) -> Following:
         """Return the record for a server with some settings of its environment.
 
         Args:
             role: The server's role.
+            flags: The address of the flag file, or None.
             **settings: As in an environment file.
         """
         return Following(
@@ -52,6 +55,7 @@ class ReleaseRecord:
             self.reports(role),
             role,
             ServerSettings.model_validate(settings),
+            flags=flags,
             labels=open_label_store(str(self.lake)),
         )
 

@@ -54,6 +54,12 @@ class RolloutClient(httpx.Client):
         """Return the versions loaded beside the champion."""
         return list(self.get("/models/eta").json()["candidates"])
 
+    def wait_for_champion(self, version: str) -> None:
+        """Return once a version is the champion."""
+        eventually(
+            f"champion {version}", lambda: self.get("/models/eta").json()["version"] == version
+        )
+
     def wait_for_step(self, step: str | int | None, challenger: str | None = "2") -> None:
         """Return once the server is in a step, and the challenger is loaded."""
         expected = (step, None if step is None else challenger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from airworthy.bundle import ModelBundle
 from airworthy.environment import Environment
 from airworthy.predictions.find_prediction import find_prediction
 from airworthy.predictions.spool import open_prediction_log
-from airworthy.release.rollout_flags import set_rollout
 from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
 
@@ -28,12 +26,14 @@ KEYS = [f"customer-{number}" for number in range(60)]
 
 @pytest.fixture
 def logging_server(
-    own_registry: FolderRegistry, flags: Path, environment: Environment
+    own_registry: FolderRegistry, environment: Environment
 ) -> Iterator[RolloutClient]:
-    """A client of a server with `flags` and a log in the environment's spool."""
+    """A client of a server with a log in the environment's spool."""
     prediction_log = open_prediction_log(environment)
     with (
-        serving(lambda: own_registry, flags_file=flags, prediction_log=prediction_log) as running,
+        serving(
+            lambda: own_registry, own_registry.record.following(), prediction_log=prediction_log
+        ) as running,
         RolloutClient(running) as client,
     ):
         yield client
@@ -47,12 +47,12 @@ def post_labels(client: RolloutClient, labels: list[dict[str, Any]]) -> dict[str
 
 
 def test_labels_become_each_arms_mean_loss(
-    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
+    rolling: RolloutClient, own_registry: FolderRegistry, rows: pl.DataFrame
 ) -> None:
     """By the ids of the answers, labels find the predictions of both arms; unknown ids are only
     received.
     """
-    set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
+    own_registry.record.begin(50)
     rolling.wait_for_step(50)
     answers = [rolling.ask(key, split_body(rows)) for key in KEYS]
     labels = [
@@ -78,9 +78,11 @@ def test_labels_become_each_arms_mean_loss(
         )
 
 
-def test_in_a_shadow_a_label_is_for_both(rolling: RolloutClient, flags: Path) -> None:
+def test_in_a_shadow_a_label_is_for_both(
+    rolling: RolloutClient, own_registry: FolderRegistry
+) -> None:
     """One answer was given and two were made: the id's label judges both."""
-    set_rollout(flags, "eta", champion="1", challenger="2", step="shadow", run_id="run-1")
+    own_registry.record.begin("shadow")
     rolling.wait_for_step("shadow")
     answers = [rolling.ask(key) for key in KEYS]
     eventually("all shadows", lambda: rolling.arm("challenger")["requests"] == len(KEYS))
@@ -139,7 +141,10 @@ def test_labels_have_the_limits_of_any_request(http: httpx.Client) -> None:
 
 
 def test_an_answer_is_logged_before_it_leaves(
-    logging_server: RolloutClient, flags: Path, environment: Environment, rows: pl.DataFrame
+    logging_server: RolloutClient,
+    own_registry: FolderRegistry,
+    environment: Environment,
+    rows: pl.DataFrame,
 ) -> None:
     """Whoever has an answer finds it by its id: version, arm, key, inputs and prediction are those
     of the answer.
@@ -148,7 +153,7 @@ def test_an_answer_is_logged_before_it_leaves(
     logged = find_prediction(environment, "eta", plain["id"])
     assert logged is not None
     assert (logged.model_version, logged.arm, logged.targeting_key) == ("1", "champion", "")
-    set_rollout(flags, "eta", champion="1", challenger="2", step=50, run_id="run-1")
+    own_registry.record.begin(50)
     logging_server.wait_for_step(50)
     arms = set()
     for key in KEYS[:20]:
@@ -164,7 +169,7 @@ def test_an_answer_is_logged_before_it_leaves(
 
 
 def test_labels_that_cannot_be_logged_are_asked_for_again(
-    logging_server: RolloutClient, flags: Path, environment: Environment
+    logging_server: RolloutClient, environment: Environment
 ) -> None:
     """Labels are no answer in a hurry: without a place to keep them the caller gets 503, scoring
     goes on.

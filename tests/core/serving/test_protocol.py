@@ -256,7 +256,9 @@ def test_other_content_types_are_a_415(http: httpx.Client, headers: dict[str, st
 
 def test_too_many_rows_or_bytes_are_a_413(registry: FolderRegistry) -> None:
     """Beyond its limits the server refuses, and names the limits; at them it answers."""
-    with serving(lambda: registry, registry.record.following(), limits=Limits(max_rows=3, max_bytes=2000)) as running:
+    with serving(
+        lambda: registry, registry.record.following(), limits=Limits(max_rows=3, max_bytes=2000)
+    ) as running:
         at = {"instances": [ROW] * 3}
         assert httpx.post(running.url + URL, json=at).status_code == 200
         rows = httpx.post(running.url + URL, json={"instances": [ROW] * 4})

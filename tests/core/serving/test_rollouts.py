@@ -1,4 +1,4 @@
-"""Rollouts in a real server over HTTP: the flag file decides the answering version at once."""
+"""Rollouts in a real server over HTTP: the ledger's step decides, and a person's flags over it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import polars as pl
 import pytest
 
 from airworthy.bundle import MODEL_FILE, ModelBundle
-from airworthy.release.rollout_flags import clear_rollout, set_kill_switch
-from airworthy.release.server_client import ServerClient, split_body
+from airworthy.release.rollout_flags import set_kill_switch
+from airworthy.release.server_client import split_body
 from airworthy.serving.in_process_server import serving
+from airworthy.serving.person_flags import flags_of_step
+from airworthy.traffic import Rollout
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import INPUTS, FolderRegistry
+from .release_record import ReleaseRecord
 from .rollout_client import EXAMPLE, JSON, RolloutClient
 
 KEYS = [f"customer-{number}" for number in range(20_000)]
@@ -44,25 +47,35 @@ def edit(flags: Path, change: Any) -> None:
     flags.write_text(json.dumps(document, indent=4))
 
 
+def all_of_it(flags: dict[str, Any]) -> None:
+    """Give the challenger everything."""
+    flags["eta.rollout"]["targeting"]["fractional"] = [["challenger", 100], ["champion", 0]]
+
+
+def half_of_it(flags: dict[str, Any]) -> None:
+    """Give the challenger half."""
+    flags["eta.rollout"]["targeting"]["fractional"] = [["challenger", 50], ["champion", 50]]
+
+
 def share(versions: dict[str, str], version: str = "2") -> float:
     """Return the share of answers by a version."""
     return sum(result == version for result in versions.values()) / len(versions)
 
 
 def test_the_canary_has_the_share_that_the_flag_says_and_keys_stay_where_they_are(
-    rolling: RolloutClient, flags: Path
+    rolling: RolloutClient, record: ReleaseRecord
 ) -> None:
     """Over 20,000 keys the share is within a percentage point; keys change their version only as it
     grows.
     """
-    begin(flags, 10)
+    record.begin(10)
     rolling.wait_for_step(10)
     first = rolling.ask_all(KEYS)
     assert abs(share(first) - 0.10) < 0.01
     assert set(first.values()) == {"1", "2"}
     again = rolling.ask_all(FEW)
     assert again == {key: first[key] for key in FEW}
-    begin(flags, 50)
+    record.begin(50)
     rolling.wait_for_step(50)
     grown = rolling.ask_all(KEYS[:2000])
     assert {key for key in grown if first[key] == "2"} <= {
@@ -75,10 +88,10 @@ def test_the_canary_has_the_share_that_the_flag_says_and_keys_stay_where_they_ar
 
 
 def test_without_a_key_the_question_decides(
-    rolling: RolloutClient, flags: Path, rows: pl.DataFrame
+    rolling: RolloutClient, rows: pl.DataFrame, record: ReleaseRecord
 ) -> None:
     """The same body gets the same version each time, different bodies are spread over both."""
-    begin(flags, 50)
+    record.begin(50)
     rolling.wait_for_step(50)
     bodies = [split_body(rows[index]) for index in range(rows.height)]
     first = [rolling.ask(body=body)["version"] for body in bodies]
@@ -87,10 +100,10 @@ def test_without_a_key_the_question_decides(
 
 
 def test_no_answer_mixes_versions(
-    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
+    rolling: RolloutClient, own_registry: FolderRegistry, rows: pl.DataFrame, record: ReleaseRecord
 ) -> None:
     """An answer's version is true of every prediction in it."""
-    begin(flags, 50)
+    record.begin(50)
     rolling.wait_for_step(50)
     expected = {
         version: ModelBundle.load(*own_registry.bundle("eta", version)).predict(rows)
@@ -101,16 +114,14 @@ def test_no_answer_mixes_versions(
         assert np.array_equal(np.float32(answer["predictions"]), expected[answer["version"]])
 
 
-def test_a_hand_edit_takes_effect(rolling: RolloutClient, flags: Path) -> None:
+def test_a_hand_edit_takes_effect(
+    rolling: RolloutClient, flags: Path, record: ReleaseRecord
+) -> None:
     """A share changed in an editor is the share; counting goes on, for the step is the same."""
-    begin(flags, 1)
+    write_flags(flags, record.begin(1))
     rolling.wait_for_step(1)
     before = rolling.ask_all(FEW)
     assert share(before) < 0.1
-
-    def all_of_it(result: dict[str, Any]) -> None:
-        result["eta.rollout"]["targeting"]["fractional"] = [["challenger", 100], ["champion", 0]]
-
     edit(flags, all_of_it)
     eventually("the challenger answers everybody", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
     described = rolling.rollout()
@@ -122,12 +133,12 @@ def test_a_hand_edit_takes_effect(rolling: RolloutClient, flags: Path) -> None:
 
 
 def test_the_kill_switch_sends_everything_to_the_champion(
-    rolling: RolloutClient, flags: Path
+    rolling: RolloutClient, flags: Path, record: ReleaseRecord
 ) -> None:
     """Thrown by a hand edit, it wins over the rollout's flag; taken back, the canary goes on with
     the same keys.
     """
-    begin(flags, 50)
+    write_flags(flags, record.begin(50))
     rolling.wait_for_step(50)
     before = rolling.ask_all(FEW)
     edit(flags, lambda result: result["eta.kill_switch"].update(defaultVariant="on"))
@@ -140,12 +151,16 @@ def test_the_kill_switch_sends_everything_to_the_champion(
 
 
 def test_a_shadow_answers_nobody_and_is_counted(
-    rolling: RolloutClient, flags: Path, own_registry: FolderRegistry, rows: pl.DataFrame
+    rolling: RolloutClient,
+    flags: Path,
+    own_registry: FolderRegistry,
+    rows: pl.DataFrame,
+    record: ReleaseRecord,
 ) -> None:
     """In the shadow step all answers are the champion's; the challenger's are only in its arm's
     figures.
     """
-    begin(flags, "shadow")
+    record.begin("shadow")
     rolling.wait_for_step("shadow")
     assert set(rolling.ask_all(FEW, split_body(rows)).values()) == {"1"}
     requested = len(FEW)
@@ -181,13 +196,13 @@ def test_a_shadow_answers_nobody_and_is_counted(
     assert rolling.arm("challenger")["requests"] == requested
 
 
-def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) -> None:
+def test_figures_begin_anew_with_each_step(rolling: RolloutClient, record: ReleaseRecord) -> None:
     """A step is evaluated on its own requests."""
-    begin(flags, "shadow")
+    record.begin("shadow")
     rolling.wait_for_step("shadow")
     rolling.ask_all(FEW)
     eventually("all shadows", lambda: rolling.arm("challenger")["requests"] == len(FEW))
-    begin(flags, 10)
+    record.begin(10)
     rolling.wait_for_step(10)
     described = rolling.rollout()
     assert (
@@ -220,13 +235,13 @@ def test_figures_begin_anew_with_each_step(rolling: RolloutClient, flags: Path) 
     )
 
 
-def test_cleared_flags_end_it_and_unload_the_challenger(
-    rolling: RolloutClient, flags: Path
+def test_a_stop_ends_it_and_unloads_the_challenger(
+    rolling: RolloutClient, record: ReleaseRecord
 ) -> None:
-    """Without flags the champion answers everything, and the challenger is unloaded."""
-    begin(flags, 50)
+    """After a stop the champion answers everything, and the challenger is unloaded."""
+    record.begin(50)
     rolling.wait_for_step(50)
-    clear_rollout(flags, "eta")
+    record.stop()
     rolling.wait_for_step(None)
     assert set(rolling.ask_all(FEW).values()) == {"1"}
     eventually("version 2 is unloaded", lambda: rolling.candidates() == [])
@@ -255,11 +270,17 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_flag_file_keeps_the_last_good_flags(
-    rolling: RolloutClient, flags: Path, caplog: pytest.LogCaptureFixture, broken: Any
+    rolling: RolloutClient,
+    flags: Path,
+    caplog: pytest.LogCaptureFixture,
+    broken: Any,
+    record: ReleaseRecord,
 ) -> None:
     """The traffic does not change; log and metrics name the fault; corrected, the file holds again."""
-    begin(flags, 50)
-    rolling.wait_for_step(50)
+    rollout = record.begin(10)
+    write_flags(flags, rollout, half_of_it)
+    rolling.wait_for_step(10)
+    eventually("half is the challenger's", lambda: share(rolling.ask_all(FEW)) > 0.4)
     before = rolling.ask_all(FEW)
     good = flags.read_text()
     assert broken(good) != good
@@ -267,59 +288,77 @@ def test_a_broken_flag_file_keeps_the_last_good_flags(
     eventually("the metrics say it", lambda: "airworthy_flag_problems 1.0" in rolling.metrics())
     assert str(flags) in caplog.text
     assert rolling.ask_all(FEW) == before
-    set_back = json.loads(good)
-    set_back["flags"]["eta.rollout"]["targeting"]["fractional"] = [
-        ["challenger", 100],
-        ["champion", 0],
-    ]
-    flags.write_text(json.dumps(set_back))
+    write_flags(flags, rollout, all_of_it)
     eventually("the file holds again", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
     assert "airworthy_flag_problems 0.0" in rolling.metrics()
 
 
 def test_one_models_broken_flag_holds_up_no_other(
-    own_registry: FolderRegistry, flags: Path
+    own_registry: FolderRegistry, flags: Path, record: ReleaseRecord
 ) -> None:
-    """A wrong flag of one model concerns this model alone: another rollout can be ended meanwhile."""
+    """A wrong flag of one model concerns this model alone: another model's kill switch works."""
     own_registry.add("late", "1", "binary")
     own_registry.promote("late", "1")
-    begin(flags, 50)
-    set_rollout(flags, "late", champion="1", challenger="2", step=10, run_id="run-1")
+    write_flags(flags, record.begin(50))
+    set_kill_switch(flags, "late", True)
     with (
-        serving(lambda: own_registry, flags_file=flags) as running,
+        serving(lambda: own_registry, record.following(flags=str(flags))) as running,
         RolloutClient(running) as client,
     ):
         client.wait_for_step(50)
-        edit(flags, lambda result: result["late.rollout"].update(state="ON"))
-        clear_rollout(flags, "eta")
-        client.wait_for_step(None)
-        assert client.get("/models/late/rollout").json()["step"] == 10
+        edit(flags, lambda result: result["late.kill_switch"].update(state="ON"))
+        set_kill_switch(flags, "eta", True)
+        eventually("the kill switch is on", lambda: client.rollout()["kill_switch"])
+        assert client.get("/models/late/rollout").json()["kill_switch"]
+
+
+def test_flags_of_another_step_or_none_leave_the_ledgers_step(
+    rolling: RolloutClient, flags: Path, record: ReleaseRecord
+) -> None:
+    """The file is a projection: old flags, or a missing file, change nothing."""
+    old = record.begin(50)
+    write_flags(flags, old, all_of_it)
+    rolling.wait_for_step(50)
+    eventually("a person's share", lambda: share(rolling.ask_all(FEW)) == 1.0)
+    record.begin(10)
+    rolling.wait_for_step(10)
+    assert share(rolling.ask_all(FEW)) < 0.3
+    write_flags(flags, old, half_of_it)
+    set_kill_switch(flags, "other", True)
+    eventually(
+        "the file is read", lambda: 'airworthy_kill_switch{model="other"} 1.0' in rolling.metrics()
+    )
+    assert share(rolling.ask_all(FEW)) < 0.3
+    flags.unlink()
+    eventually(
+        "the file is gone", lambda: 'airworthy_kill_switch{model="other"}' not in rolling.metrics()
+    )
+    assert 0 < share(rolling.ask_all(FEW)) < 0.3
 
 
 def test_a_file_that_is_put_back_counts_though_it_is_older(
-    rolling: RolloutClient, flags: Path
+    rolling: RolloutClient, flags: Path, record: ReleaseRecord
 ) -> None:
     """A copy from before, with its time, replaces the flags like any other change."""
-    begin(flags, 50)
+    write_flags(flags, record.begin(50), all_of_it)
     rolling.wait_for_step(50)
+    eventually("a person's share", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
     saved = flags.with_name("saved")
     flags.rename(saved)
-    rolling.wait_for_step(None)
-    begin(flags, 10)
-    rolling.wait_for_step(10)
+    eventually("the ledger's share", lambda: share(rolling.ask_all(FEW)) < 0.7)
     saved.replace(flags)
-    rolling.wait_for_step(50)
+    eventually("a person's share again", lambda: share(rolling.ask_all(FEW[:20])) == 1.0)
 
 
 def test_a_server_that_starts_in_the_middle_of_a_canary_goes_on_with_it(
-    own_registry: FolderRegistry, flags: Path
+    own_registry: FolderRegistry, record: ReleaseRecord
 ) -> None:
     """Once it is ready, each key gets the same version as before: the challenger was loaded first."""
-    begin(flags, 50)
+    record.begin(50)
     result = []
     for _ in range(2):
         with (
-            serving(lambda: own_registry, flags_file=flags) as running,
+            serving(lambda: own_registry, record.following()) as running,
             RolloutClient(running) as client,
         ):
             assert client.candidates() == ["2"]
@@ -329,15 +368,15 @@ def test_a_server_that_starts_in_the_middle_of_a_canary_goes_on_with_it(
 
 
 def test_when_the_challenger_fails_the_champion_answers(
-    own_registry: FolderRegistry, flags: Path
+    own_registry: FolderRegistry, record: ReleaseRecord
 ) -> None:
     """A failing challenger costs nobody an answer; the error is the challenger's, not the
     champion's.
     """
     own_registry.add("eta", "4", inputs=INPUTS | {"weight": "float"})
-    begin(flags, 50, challenger="4")
+    record.begin(50, challenger="4")
     with (
-        serving(lambda: own_registry, flags_file=flags) as running,
+        serving(lambda: own_registry, record.following()) as running,
         RolloutClient(running) as client,
     ):
         assert client.candidates() == ["4"]
@@ -363,16 +402,16 @@ def test_when_the_challenger_fails_the_champion_answers(
 
 @pytest.mark.parametrize("step", ["shadow", 50])
 def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
-    own_registry: FolderRegistry, flags: Path, step: Any
+    own_registry: FolderRegistry, step: Any, record: ReleaseRecord
 ) -> None:
     """Tampered files are never run: the champion answers, each such request counts against the
     challenger.
     """
     path = own_registry.bundle("eta", "2")[0] / MODEL_FILE
     path.write_bytes(path.read_bytes() + b" ")
-    begin(flags, step)
+    record.begin(step)
     with (
-        serving(lambda: own_registry, flags_file=flags) as running,
+        serving(lambda: own_registry, record.following()) as running,
         RolloutClient(running) as client,
     ):
         assert client.candidates() == []
@@ -383,51 +422,42 @@ def test_a_challenger_that_cannot_be_loaded_is_an_error_of_the_challenger(
 
 
 def test_a_new_champion_ends_a_rollout_that_was_against_another(
-    rolling: RolloutClient, flags: Path
+    rolling: RolloutClient, record: ReleaseRecord
 ) -> None:
-    """Flags with a former champion send nothing to any old version, not even after its return."""
-    begin(flags, 50)
+    """The old challenger gets nothing any more, not even after the old champion's return."""
+    record.begin(50)
     rolling.wait_for_step(50)
-    with ServerClient(rolling.server.url, rolling.server.token) as administration:
-        administration.swap("eta", "3")
-        assert set(rolling.ask_all(FEW).values()) == {"3"}
-        described = rolling.rollout()
-        assert (described["champion"], described["challenger"], described["step"]) == (
-            "3",
-            None,
-            None,
-        )
-        administration.swap("eta", "1")
-        set_kill_switch(flags, "other", True)
-        eventually(
-            "the file is read again",
-            lambda: 'airworthy_kill_switch{model="other"} 1.0' in rolling.metrics(),
-        )
-        eventually("version 2 is let go of", lambda: rolling.candidates() == [])
-        assert set(rolling.ask_all(FEW).values()) == {"1"}
-    begin(flags, 10)
+    record.move("eta", "3")
+    rolling.wait_for_champion("3")
+    assert set(rolling.ask_all(FEW).values()) == {"3"}
+    described = rolling.rollout()
+    assert (described["champion"], described["challenger"], described["step"]) == ("3", None, None)
+    assert rolling.candidates() == []
+    record.move("eta", "1")
+    rolling.wait_for_champion("1")
+    assert set(rolling.ask_all(FEW).values()) == {"1"}
+    record.begin(10)
     rolling.wait_for_step(10)
 
 
 def test_the_last_step_fails_nobody_and_leaves_the_challenger_as_champion(
-    rolling: RolloutClient, flags: Path
+    rolling: RolloutClient, record: ReleaseRecord
 ) -> None:
     """The challenger becomes champion while half of the traffic is on it: from then on it has all
     of it.
     """
-    begin(flags, 50)
+    record.begin(50)
     rolling.wait_for_step(50)
-    with ServerClient(rolling.server.url, rolling.server.token) as administration:
-        assert administration.swap("eta", "2") == "1"
+    record.move("eta", "2")
+    rolling.wait_for_champion("2")
     assert set(rolling.ask_all(FEW).values()) == {"2"}
-    clear_rollout(flags, "eta")
-    begin(flags, "shadow", challenger="3", champion="2")
+    record.begin("shadow", challenger="3")
     rolling.wait_for_step("shadow", "3")
     assert rolling.get("/models/eta").json()["version"] == "2"
 
 
-def test_without_flags_nothing_is_counted(rolling: RolloutClient) -> None:
-    """A model without flags is answered by its champion, and has no rollout."""
+def test_without_a_rollout_nothing_is_counted(rolling: RolloutClient) -> None:
+    """A model without a rollout is answered by its champion, and has no rollout."""
     assert rolling.ask("anybody")["version"] == "1"
     described = rolling.rollout()
     assert (
@@ -446,9 +476,9 @@ def test_without_flags_nothing_is_counted(rolling: RolloutClient) -> None:
     assert httpx.get(f"{rolling.server.url}/models/nope/rollout").status_code == 404
 
 
-def test_every_answer_has_an_id_of_its_own(rolling: RolloutClient, flags: Path) -> None:
+def test_every_answer_has_an_id_of_its_own(rolling: RolloutClient, record: ReleaseRecord) -> None:
     """The id is in the body and in the header, whichever version answers."""
-    begin(flags, 50)
+    record.begin(50)
     rolling.wait_for_step(50)
     ids = set()
     for key in FEW[:50]:

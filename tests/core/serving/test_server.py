@@ -1,4 +1,4 @@
-"""The server describes itself, and follows the registry."""
+"""The server describes itself, and finds what the record names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from airworthy.features import polars_schema
 from airworthy.release.server_client import split_body
 from airworthy.serving.app import create_app
 from airworthy.serving.direct_predictor import DirectPredictor
-from airworthy.serving.in_process_server import serving
+from airworthy.serving.in_process_server import RunningServer, serving
 from airworthy.serving.single_row_encoder import SingleRowEncoder
 from airworthy.spec.fields import ColumnType
 
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
 
 JSON = {"content-type": "application/json"}
@@ -86,18 +87,25 @@ def test_a_path_that_is_not_there_is_a_404_in_json(http: httpx.Client) -> None:
     assert http.delete("/models").status_code == 405
 
 
+def metrics_of(server: RunningServer) -> str:
+    """Return Prometheus' text."""
+    return httpx.get(f"{server.url}/metrics").text
+
+
 def test_metrics_count_requests_rows_and_versions(
     own_registry: FolderRegistry, rows: pl.DataFrame
 ) -> None:
     """Prometheus sees requests by status, rows, latency, loaded versions and swaps."""
-    with serving(lambda: own_registry) as running:
+    with serving(lambda: own_registry, own_registry.record.following()) as running:
         url = f"{running.url}/models/eta/invocations"
         for _ in range(3):
             httpx.post(url, content=split_body(rows), headers=JSON)
         httpx.post(url, json={"inputs": []})
-        bearer = {"authorization": f"Bearer {running.token}"}
-        httpx.put(f"{running.url}/models/eta/champion", json={"version": "2"}, headers=bearer)
-        text = httpx.get(f"{running.url}/metrics").text
+        entry = own_registry.record.move("eta", "2")
+        text = eventually(
+            "the swap is counted",
+            lambda: "airworthy_swaps_total{" in (shown := metrics_of(running)) and shown,
+        )
     digest = own_registry.bundle("eta", "2")[1]
     for line in (
         'airworthy_requests_total{arm="champion",model="eta",status="200",version="1"} 3.0',
@@ -106,6 +114,8 @@ def test_metrics_count_requests_rows_and_versions(
         'airworthy_request_seconds_count{arm="champion",model="eta",version="1"} 3.0',
         f'airworthy_version_info{{digest="{digest}",model="eta",role="champion",version="2"}} 1.0',
         'airworthy_swaps_total{model="eta"} 1.0',
+        f'airworthy_record_entry{{model="eta"}} {float(entry.sequence)}',
+        "airworthy_record_lost 0.0",
     ):
         assert line in text
     assert 'role="champion",version="1"' not in text
@@ -116,7 +126,7 @@ def test_a_first_release_is_served_without_a_restart(
 ) -> None:
     """A model with its first champion after the start is found at its first request."""
     own_registry.add("new", "1")
-    with serving(lambda: own_registry) as running:
+    with serving(lambda: own_registry, own_registry.record.following()) as running:
         assert httpx.get(f"{running.url}/health/ready").json()["models"] == ["eta"]
         own_registry.promote("new", "1")
         reply = httpx.post(
@@ -136,17 +146,20 @@ def test_the_server_lives_before_its_registry_is_there(own_registry: FolderRegis
         assert there.wait(30)
         return own_registry
 
-    with TestClient(create_app(open_late, lambda: None, on_ready=ready.set)) as client:
+    app = create_app(open_late, own_registry.record.following(), lambda: None, on_ready=ready.set)
+    with TestClient(app) as client:
         assert requested.wait(30)
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
         there.set()
         assert ready.wait(30)
-        assert client.get("/health/ready").json() == {
-            "status": "ready",
-            "models": ["eta"],
-            "failed": {},
-        }
+        described = client.get("/health/ready").json()
+        assert (described["status"], described["models"], described["failed"]) == (
+            "ready",
+            ["eta"],
+            {},
+        )
+        assert described["record"]["lost_since"] is None
 
 
 @pytest.mark.parametrize("model", ["eta", "late", "status"])
