@@ -43,13 +43,16 @@ def prepare(days: int) -> None:
     """
     from airworthy.environment import load_environment
     from airworthy.handover.catalogue import STAGES
-    from airworthy.registry.registry import open_registry
+    from airworthy.ledger import open_ledger
+    from airworthy.ledger.events import AliasMove
     from airworthy.stages import run_stage
 
     payload = payload_for(date.fromisoformat(TRAINED))
     for name in ("ingest", "validate", "train", "evaluate", "register"):
         payload[STAGES[name].output] = run_stage(name, payload)
-    open_registry(load_environment()).promote(MODEL, payload["version"]["version"], expected=None)
+    version = payload["version"]
+    move = AliasMove(to=version["version"], bundle_digest=version["bundle_digest"])
+    open_ledger(load_environment(), MODEL).append(move, run_id="bench", who="bench")
     scored = payload_for(FIRST + timedelta(days=days))
     print(json.dumps({**scored, "scoring_inputs": run_stage("ingest_inputs", scored)}))
 

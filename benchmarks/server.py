@@ -178,13 +178,14 @@ def _logged(folder: Path, inputs: dict[str, str], example: Any) -> str:
 
 
 def registered_case(model: str) -> Case:
-    """Take the champion of a model in the environment's registry."""
+    """Take the champion of a model in the environment, by its ledger."""
     from airworthy.environment import load_environment
     from airworthy.registry.registry import open_registry
+    from airworthy.traffic.current_traffic import current_champion
 
     environment = load_environment()
     registry = open_registry(environment)
-    version = registry.champion(model)
+    version = current_champion(environment, model)
     example = registry.example(model, version) if version else None
     if version is None or example is None or "dataframe_split" not in example:
         raise SystemExit(

@@ -21,9 +21,9 @@ def main(folder: str, model: str, conf: str) -> None:
 
     from airworthy.environment import load_environment
     from airworthy.ledger import open_ledger
-    from airworthy.registry.registry import open_registry
     from airworthy.release.open_server import open_server
     from airworthy.serving.in_process_server import running_server
+    from airworthy.traffic.current_traffic import current_champion
 
     dags = DagBag(folder).dags
     environment = load_environment()
@@ -46,7 +46,7 @@ def main(folder: str, model: str, conf: str) -> None:
                 "state": state,
                 "served": served,
                 "rollbacks": moves,
-                "champion": open_registry(environment).champion(model),
+                "champion": current_champion(environment, model),
             }
         )
     )

@@ -26,8 +26,8 @@ def load_champion(
         row_schema: The columns of the rows, with their Polars types.
 
     Raises:
-        TerminalError: when its files differ from the registered ones, it cannot predict, or the
-            rows lack columns of its inputs.
+        TerminalError: when its files have another digest than the resolved one, it cannot predict,
+            or the rows lack columns of its inputs.
         TransientError: when MLflow cannot be reached.
     """
     folder, _ = open_registry(environment).bundle(inputs.model, inputs.version)

@@ -28,6 +28,7 @@ REJECTED, WAITS_FOR_APPROVAL = 3, 4
 _POLL_SECONDS = 1.0
 _MAX_FAILED_POLLS = 30  # in a row
 _LOG_SECONDS = 30.0
+_FIRST_REPORT_SECONDS, _REPORT_POLL_SECONDS = 10.0, 0.2
 
 
 def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, Any]:
@@ -222,13 +223,14 @@ def run_timed(name: str, function: Callable[[], dict[str, Any]]) -> dict[str, An
 
 @contextmanager
 def _model_server(environment: Environment) -> Iterator[None]:
-    """Run the block with a model server: the environment's, else one in this process."""
-    from airworthy.release.open_server import open_server
+    """Run the block with a model server: the environment's, else one in this process.
 
-    with open_server(environment) as server:
-        if server.is_up():
-            yield
-            return
+    A server in this process is one more of the environment's servers: the release waits for all
+    that report, and for one that was killed until its lease is over.
+    """
+    if _has_server(environment):
+        yield
+        return
     from airworthy.serving.in_process_server import running_server
 
     before = os.environ.get("AIRWORTHY_SERVER_URL")
@@ -240,3 +242,25 @@ def _model_server(environment: Environment) -> Iterator[None]:
             os.environ.pop("AIRWORTHY_SERVER_URL")
             if before is not None:
                 os.environ["AIRWORTHY_SERVER_URL"] = before
+
+
+def _has_server(environment: Environment) -> bool:
+    """Tell whether a server answers at the environment's address, and servers report."""
+    from airworthy.release.open_server import open_server
+    from airworthy.traffic.replica_reports import open_replica_reports
+
+    with open_server(environment) as server:
+        if not server.is_up():
+            return False
+    reports, until = open_replica_reports(environment), time.monotonic() + _FIRST_REPORT_SECONDS
+    while time.monotonic() < until:
+        if any(replica.is_live(datetime.now(UTC)) for replica in reports.read()):
+            return True
+        # A server that has just started may not be ready.
+        time.sleep(_REPORT_POLL_SECONDS)
+    log.warning(
+        "the model server at %s does not report below %s: it follows another record",
+        environment.server_url,
+        reports.store.uri,
+    )
+    return False

@@ -24,8 +24,10 @@ class LiveWindow(StageOutput):
     """The newest complete live window: ``[start, end)`` in UTC, pinned for all checks.
 
     `production` is the source of the live rows. `version` is the Delta version of the lake's table
-    when the rows come from there. `newest` is the time of the newest row. `decided` is true when
-    the ledger already has a decision on this window; then no check is needed.
+    when the rows come from there. `newest` is the time of the newest row. `champion` is the
+    champion's version by the ledger, with the digest of its files; None: its entry has none.
+    `decided` is true when the ledger already has a decision on this window; then no check is
+    needed.
     """
 
     model: str
@@ -37,6 +39,7 @@ class LiveWindow(StageOutput):
     quarantined: int
     newest: AwareDatetime | None
     champion: str | None
+    champion_digest: str | None = None
     decided: bool = False
 
 

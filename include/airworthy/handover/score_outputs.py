@@ -16,8 +16,8 @@ class ScoringInputs(StageOutput):
 
     Attributes:
         model: The model.
-        version: The registry's champion at the start of the run.
-        bundle_digest: Digest of its files, as recorded at its registration.
+        version: The champion by the ledger at the start of the run.
+        bundle_digest: Digest of its files, as released.
         resolved_at: Time of resolving the version, UTC. The predictions of the later of two runs
             are kept.
         dataset: The pinned rows.

@@ -8,7 +8,6 @@ from pydantic_core import to_jsonable_python
 
 from airworthy.batch_scoring.find_score import ScoredRow, find_scored_row
 from airworthy.environment import Environment
-from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.lineage.build import build_graph
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.lineage_answer import LineageAnswer
@@ -29,7 +28,7 @@ from airworthy.lineage.served_nodes import add_prediction
 from airworthy.lineage.titles import prediction_title, scored_prediction_title
 from airworthy.predictions.find_prediction import LoggedPrediction, find_prediction
 from airworthy.predictions.prediction_ids import creation_time, split_prediction_id
-from airworthy.release.rollout_flags import read_rollout
+from airworthy.traffic import traffic_of
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,10 @@ def _roots(lineage: _ModelLineage, reference: Reference) -> list[str]:
 
 
 def _aliased_version(lineage: _ModelLineage, reference: Reference) -> str:
-    moves = alias_moves(lineage.records.entries)
-    rollout = read_rollout(lineage.environment.flags_file, lineage.model)
-    aliases = {"champion": moves[-1].event.to} if moves else {}
-    if rollout is not None:
-        aliases["challenger"] = rollout.challenger
+    traffic = traffic_of(lineage.records.entries)
+    aliases = {"champion": traffic.champion.version} if traffic.champion else {}
+    if traffic.rollout is not None:
+        aliases["challenger"] = traffic.rollout.challenger
     if reference.value not in aliases:
         raise unknown_reference(
             reference.text,

@@ -10,7 +10,7 @@ from airworthy.ledger import open_ledger
 from airworthy.monitoring.history import find_decision
 from airworthy.monitoring.live_rows import LakeRows, LiveRows, LoggedRows
 from airworthy.monitoring.spans import Span, last_complete
-from airworthy.registry.registry import open_registry
+from airworthy.traffic import traffic_of
 
 
 def find_live_window(job: Job) -> LiveWindow:
@@ -21,7 +21,8 @@ def find_live_window(job: Job) -> LiveWindow:
     partition, however old that is.
 
     Raises:
-        TransientError: when the lake or MLflow cannot be reached.
+        TerminalError: when an entry of the ledger about traffic cannot be read.
+        TransientError: when the lake or the ledger cannot be reached.
     """
     monitor = job.spec.monitor
     logged, span = LoggedRows(job), last_complete(job.run.as_of, monitor.window)
@@ -38,6 +39,7 @@ def find_live_window(job: Job) -> LiveWindow:
 def _live_window(job: Job, rows: LoggedRows | LakeRows, span: Span) -> LiveWindow:
     lake = rows if isinstance(rows, LakeRows) else None
     entries = open_ledger(job.environment, job.spec.model).entries()
+    champion = traffic_of(entries).champion
     return LiveWindow(
         model=job.spec.model,
         start=span.start,
@@ -47,7 +49,8 @@ def _live_window(job: Job, rows: LoggedRows | LakeRows, span: Span) -> LiveWindo
         rows=count_rows(rows, span),
         quarantined=lake.quarantined(span) if lake else 0,
         newest=rows.newest(span),
-        champion=open_registry(job.environment).champion(job.spec.model),
+        champion=champion.version if champion else None,
+        champion_digest=champion.bundle_digest if champion else None,
         decided=find_decision(entries, span.end) is not None,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from airworthy.bundle import ModelBundle
 from airworthy.evaluation.comparable import incomparable_reason
+from airworthy.handover import LiveWindow
 from airworthy.job import Job
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
@@ -16,6 +17,8 @@ from airworthy.monitoring.live_rows import LakeRows, LiveRows
 from airworthy.monitoring.spans import Span
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import DATASET_VERSION
+from airworthy.traffic import ServedVersion
+from airworthy.traffic.champion_files import champion_digest
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,23 @@ class Champion:
     holdout: Span
 
 
-def open_champion(job: Job, version: str | None) -> Champion:
-    """Load a champion.
+def open_champion(job: Job, live: LiveWindow) -> Champion:
+    """Load the champion of a live window.
 
     Raises:
+        TerminalError: when its files are not those that the ledger names.
         InconclusiveError: when there is none, when it reads other columns than the spec declares,
             or when its training was not recorded.
         TransientError: when MLflow or the lake cannot be reached.
     """
+    version = live.champion
     if version is None:
         raise InconclusiveError("there is no champion")
     registry = open_registry(job.environment)
     registered = registry.version(job.spec.model, version)
-    folder, digest = registry.bundle(job.spec.model, version)
+    served = ServedVersion(version, live.champion_digest)
+    digest = champion_digest(registry, job.spec.model, served)
+    folder, _ = registry.bundle(job.spec.model, version)
     bundle = ModelBundle.load(folder, digest)
     reason = incomparable_reason(bundle.manifest, job.spec)
     if reason is not None:

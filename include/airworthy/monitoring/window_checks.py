@@ -36,7 +36,7 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
             live rows.
 
     Raises:
-        TerminalError: when the champion's files are not the registered ones.
+        TerminalError: when the champion's files are not those that the ledger names.
         TransientError: when the lake or MLflow cannot be reached.
     """
     span, min_rows = Span(live.start, live.end), job.spec.monitor.min_rows
@@ -45,7 +45,7 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
             raise InconclusiveError(
                 f"{live.rows} rows in the window, at least {min_rows} are needed"
             )
-        champion, live_rows = open_champion(job, live.champion), open_live_rows(job, live)
+        champion, live_rows = open_champion(job, live), open_live_rows(job, live)
         cache = WindowCache.of(job, champion)
         comparison = WindowComparison(job.spec, champion, live_rows, cache)
         result = comparison.compare_inputs(span, signal)
@@ -69,12 +69,12 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
     """Compare live labels, and the champion's errors on them, with its training and holdout.
 
     Raises:
-        TerminalError: when the champion's files are not the registered ones.
+        TerminalError: when the champion's files are not those that the ledger names.
         TransientError: when the lake or MLflow cannot be reached.
     """
     span, metric, count = labelled_window(job, live), METRIC_OF_TASK[job.spec.task], 0
     try:
-        champion, live_rows = open_champion(job, live.champion), open_live_rows(job, live)
+        champion, live_rows = open_champion(job, live), open_live_rows(job, live)
         scored = predict_labelled(job.spec, champion.bundle, live_rows.labelled(span))
         labels, predictions = scored
         count, min_labels = len(labels), job.spec.monitor.retrain.min_labels

@@ -1,7 +1,7 @@
-"""The model registry: reads versions, registers once per idempotency key, moves the champion alias.
+"""The model registry: reads versions, and registers once per idempotency key.
 
-The versions and their tags are in MLflow's registry. `champion` and `challenger` are registry
-aliases.
+The versions and their tags are in MLflow's registry. Its aliases `champion` and `challenger` are
+projections of the ledger; see `airworthy.release.projection`.
 """
 
 from __future__ import annotations
@@ -160,56 +160,19 @@ class Registry:
             )
             return str(created.version), True
 
-    def promote(
-        self, model: str, version: str, expected: str | None, *, even_if_rolled_back: bool = False
-    ) -> str | None:
-        """Move the champion alias from `expected` to `version`. Moving it twice changes nothing.
+    def require_releasable(
+        self, model: str, version: str, *, even_if_rolled_back: bool = False
+    ) -> None:
+        """Check that a version may take an alias: the last defence, whatever its caller believes.
 
         Args:
             model: The registered model's name.
-            version: The version to serve.
-            expected: The champion at the time of the decision.
+            version: The version.
             even_if_rolled_back: Allow a rolled-back version: a person named it.
-
-        Returns:
-            The previous champion.
-
-        Raises:
-            TerminalError: when the version was rejected or rolled back, or another one became
-                champion meanwhile.
-        """
-        with self._lock(model, "champion"):
-            current = self.champion(model)
-            if current == version:
-                return expected
-            self._require_releasable(model, version, even_if_rolled_back)
-            if current != expected:
-                raise TerminalError(
-                    "another version became champion after the verdict was made",
-                    model=model,
-                    stage="release",
-                    received=f"champion is version {current}",
-                    allowed=f"champion is version {expected}",
-                    next_step="run the evaluation again, against the current champion",
-                )
-            self.client.set_registered_model_alias(model, CHAMPION, version)
-            return current
-
-    def set_challenger(self, model: str, version: str) -> None:
-        """Move the challenger alias to the version under rollout.
 
         Raises:
             TerminalError: when the version was rejected or rolled back.
         """
-        self._require_releasable(model, version, even_if_rolled_back=False)
-        self.client.set_registered_model_alias(model, CHALLENGER, version)
-
-    def unset_challenger(self, model: str, version: str) -> None:
-        """Delete the challenger alias, if this version has it."""
-        if self.challenger(model) == version:
-            self.client.delete_registered_model_alias(model, CHALLENGER)
-
-    def _require_releasable(self, model: str, version: str, even_if_rolled_back: bool) -> None:
         tags = self.version(model, version).tags
         if ROLLED_BACK in tags and not even_if_rolled_back:
             raise TerminalError(
@@ -231,10 +194,6 @@ class Registry:
                 allowed="validation_status=approved",
                 next_step="train a new challenger",
             )
-
-    def release_lock(self, model: str) -> FileLock:
-        """Return the lock for a change of alias, ledger and server."""
-        return self._lock(model, "release")
 
     def _lock(self, model: str, purpose: str) -> FileLock:
         self.environment.locks.mkdir(parents=True, exist_ok=True)

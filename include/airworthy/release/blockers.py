@@ -62,26 +62,28 @@ def current_blockers(
 ) -> list[str]:
     """Return the current reasons against traffic for a version; empty without any.
 
-    The approval is read from the ledger. A task's state is no evidence: the approval must be of
-    exactly the registered files, and by this run.
+    Champion, rollbacks and approval are read from the ledger. A task's state is no evidence: the
+    approval must be of exactly the registered files, and by this run.
 
     Args:
         job: The run that releases the version.
-        registry: Has the current champion and the tags of the version.
+        registry: Has the tags of the versions.
         entries: The model's ledger, oldest first.
         verdict: The run's verdict.
         version: The version.
     """
     from airworthy.release.release_record import approval_blockers
+    from airworthy.traffic import traffic_of
 
+    champion = traffic_of(entries).champion_version
     registered = registry.version(job.spec.model, version.version)
     digest = registry.tag(registered, BUNDLE_DIGEST)
     blockers = release_blockers(
         job.run,
         verdict=verdict,
         status=version.validation_status,
-        champion_as_of=_other_champion_as_of(job, registry, version),
-        rolled_back=registered.tags.get(ROLLED_BACK),
+        champion_as_of=_other_champion_as_of(job, registry, champion, version),
+        rolled_back=registered.tags.get(ROLLED_BACK) or _rollback_reason(entries, version.version),
     )
     if digest != version.bundle_digest:
         blockers.append(
@@ -94,8 +96,24 @@ def current_blockers(
     ]
 
 
-def _other_champion_as_of(job: Job, registry: Registry, version: VersionRef) -> datetime | None:
-    champion = registry.champion(job.spec.model)
+def _rollback_reason(entries: Sequence[Entry], version: str) -> str | None:
+    """Return the reason of a version's rollback by the ledger; None when it was not rolled back."""
+    from airworthy.ledger.events import RollbackStarted
+    from airworthy.ledger.ledger_queries import of_kind, rolled_back
+
+    if version not in rolled_back(entries):
+        return None
+    reasons = [
+        entry.event.reason
+        for entry in of_kind(entries, RollbackStarted)
+        if entry.event.from_ == version
+    ]
+    return reasons[-1] or "no reason was given"
+
+
+def _other_champion_as_of(
+    job: Job, registry: Registry, champion: str | None, version: VersionRef
+) -> datetime | None:
     if champion is None or champion == version.version:
         return None
     registered = registry.version(job.spec.model, champion)

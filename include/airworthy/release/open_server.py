@@ -1,26 +1,20 @@
-"""Access to the environment's model servers, with their administration's token."""
+"""Access to the environment's model servers, with the token for scoring a loaded version."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError
+from airworthy.ledger.events import ServerRole
 from airworthy.release.server_client import ServerClient
-
-log = logging.getLogger("airworthy.release")
-
-ServerRole = Literal["staging", "production"]
 
 
 @contextmanager
 def open_server(
     environment: Environment, role: ServerRole = "production"
 ) -> Iterator[ServerClient]:
-    """Yield a client for one of the environment's servers and close it after. Sends no request.
+    """Yield a client for the environment's servers of a role and close it after. Sends no request.
 
     An environment without a staging server has one server. It checks versions beside the champion.
     """
@@ -32,20 +26,3 @@ def open_server(
         yield client
     finally:
         client.close()
-
-
-def discard_candidate(server: ServerClient, model: str, version: str) -> None:
-    """Unload a candidate without traffic, so that the server does not keep it. Never raises.
-
-    The server never unloads its champion.
-
-    Args:
-        server: The server.
-        model: The registered model's name.
-        version: The candidate.
-    """
-    try:
-        server.unload(model, version)
-    except AirworthyError as error:
-        # It is the champion, was not loaded, or the server is down. The caller can go on.
-        log.info("version %s was not unloaded: %s", version, error.problem)

@@ -22,7 +22,7 @@ from airworthy.ledger.events import (
 )
 from airworthy.ledger.ledger_queries import alias_moves, of_kind
 from airworthy.release.release_rules import ReleaseRules
-from airworthy.release.rollout_flags import Rollout
+from airworthy.traffic import Rollout
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
 
@@ -79,34 +79,49 @@ def step_entry(
     )
 
 
-def last_begun_step(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
-    """Return the last step of a run's rollout that began, as the flags had it.
+def unended_rollout(entries: Sequence[Entry], run_id: str, version: str) -> Rollout | None:
+    """Return the last step of a run's rollout, unless an end or a promotion is recorded after it.
+
+    The ledger may give it no traffic any more: another version became champion meanwhile, or a
+    rollback took the traffic away.
 
     Args:
         entries: The model's ledger, oldest first.
         run_id: The run.
         version: The version under rollout.
     """
-    for entry in reversed(entries_of(entries, run_id, version, RolloutStep)):
-        event = entry.event
-        if event.state == BEGUN and event.champion is not None and event.since is not None:
-            return Rollout(event.champion, version, event.step, event.since, run_id)
-    return None
+    if rollout_end(entries, run_id, version) is not None:
+        return None
+    steps = entries_of(entries, run_id, version, RolloutStep)
+    begun = [entry for entry in steps if entry.event.state == BEGUN]
+    if not begun or _is_promoted_after(entries, version, begun[-1].sequence):
+        return None
+    last = begun[-1].event
+    if last.champion is None or last.since is None:
+        return None
+    return Rollout(
+        champion=last.champion,
+        challenger=version,
+        step=last.step,
+        since=last.since,
+        run_id=run_id,
+        bundle_digest=last.bundle_digest,
+        entry=begun[-1].sequence,
+    )
 
 
 def running_rollout(entries: Sequence[Entry]) -> Rollout | None:
-    """Return a model's last rollout, unless a stop or a promotion ended it."""
+    """Return a model's last rollout, unless an end or a promotion is recorded after it."""
     begun = [entry for entry in of_kind(entries, RolloutStep) if entry.event.state == BEGUN]
     if not begun:
         return None
-    last = begun[-1]
-    run_id, version = last.run_id, last.event.version
-    promoted = any(
-        move.event.to == version for move in alias_moves(entries) if move.sequence > last.sequence
+    return unended_rollout(entries, begun[-1].run_id, begun[-1].event.version)
+
+
+def _is_promoted_after(entries: Sequence[Entry], version: str, sequence: int) -> bool:
+    return any(
+        move.event.to == version for move in alias_moves(entries) if move.sequence > sequence
     )
-    if promoted or rollout_end(entries, run_id, version) is not None:
-        return None
-    return last_begun_step(entries, run_id, version)
 
 
 def approval_blockers(

@@ -1,7 +1,9 @@
 """The flags of rollouts: one file in flagd's format for all models.
 
-The model server of production reads the file. Each model has three flags. A person can read and
-edit them, and any OpenFeature client can evaluate them:
+The ledger says which step a rollout is in. The file follows it, so that a person can read and edit
+the flags, and any OpenFeature client can evaluate them. Model servers follow the ledger; of the
+file they take a kill switch that is on, and a share that a person set by hand in the current step.
+Each model has three flags:
 
 ``<model>.rollout``      the arm that answers a request: `fractional` on the targeting key. The
                          challenger's share comes first, so that a key of the challenger keeps it
@@ -14,14 +16,13 @@ Everything else in the file stays as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
-from airworthy.release.flagd_file import edit_flags, flags_error, read_flags
+from airworthy.release.flagd_file import Address, change_flags, flags_error, read_flags
+from airworthy.traffic import Rollout
 
 ROLLOUT, SHADOW, KILL_SWITCH = "rollout", "shadow", "kill_switch"
 KINDS = (ROLLOUT, SHADOW, KILL_SWITCH)
@@ -29,17 +30,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 Step = Literal["shadow"] | Annotated[int, Field(ge=1, le=99)]
 Version = Annotated[str, Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """The current step of a rollout: shadow, or the challenger's percentage. `since` is UTC."""
-
-    champion: str
-    challenger: str
-    step: Literal["shadow"] | int
-    since: datetime
-    run_id: str
 
 
 class _Variants(BaseModel):
@@ -71,42 +61,6 @@ def flag_key(model: str, kind: str) -> str:
     return f"{model}.{kind}"
 
 
-def set_rollout(
-    path: Path,
-    model: str,
-    *,
-    champion: str,
-    challenger: str,
-    step: Literal["shadow"] | int,
-    run_id: str,
-) -> None:
-    """Begin a step of a rollout. Writes nothing when the file is in this step of this run already.
-
-    A retried task thus keeps the step's start, and a person's changes since.
-
-    Args:
-        path: The flagd file; created when missing.
-        model: The model's name.
-        champion: The version that answers all other requests.
-        challenger: The version under rollout.
-        step: ``shadow``, or the challenger's percentage of the requests, from 1 to 99.
-        run_id: The run of the rollout.
-
-    Raises:
-        TerminalError: when the file is not in flagd's format.
-        TransientError: when another process keeps the file locked.
-    """
-    with edit_flags(path) as flags:
-        current = rollout_in(flags, model, path)
-        if current is not None and current == Rollout(
-            champion, challenger, step, current.since, run_id
-        ):
-            return
-        rollout = Rollout(champion, challenger, step, datetime.now(UTC), run_id)
-        flags.update(step_flags(model, rollout))
-        flags.setdefault(flag_key(model, KILL_SWITCH), _kill_switch_flag(on=False))
-
-
 def step_flags(model: str, rollout: Rollout) -> dict[str, Any]:
     """Return the two flags of a rollout's step by key. The kill switch is not among them."""
     metadata = {
@@ -114,64 +68,98 @@ def step_flags(model: str, rollout: Rollout) -> dict[str, Any]:
         "since": rollout.since.isoformat(),
         "run": rollout.run_id,
     }
-    champion, challenger, step = rollout.champion, rollout.challenger, rollout.step
     return {
-        flag_key(model, ROLLOUT): _rollout_flag(champion, challenger, step, metadata),
-        flag_key(model, SHADOW): _shadow_flag(challenger, step, metadata),
+        flag_key(model, ROLLOUT): _rollout_flag(rollout, metadata),
+        flag_key(model, SHADOW): _shadow_flag(rollout, metadata),
     }
 
 
-def clear_rollout(path: Path, model: str) -> None:
-    """End a model's rollout: the champion answers everything. A kill switch that is on stays on.
+def write_rollout(address: Address, model: str, rollout: Rollout | None) -> None:
+    """Let the file say which step a model's rollout is in. None: it has no rollout.
+
+    Flags of this very step stay as they are: a person may have changed them. A kill switch that is
+    on stays on.
+
+    Args:
+        address: The flagd file; created when there is a rollout.
+        model: The model's name.
+        rollout: The step by the ledger.
 
     Raises:
         TerminalError: when the file is not in flagd's format.
-        TransientError: when another process keeps the file locked.
+        TransientError: when the file cannot be reached, or other writers kept changing it.
     """
-    if not path.exists():
+    if rollout is None:
+        clear_rollout(address, model)
         return
-    with edit_flags(path) as flags:
+
+    def change(flags: dict[str, Any]) -> None:
+        for key, flag in step_flags(model, rollout).items():
+            present = flags.get(key)
+            if not isinstance(present, dict) or present.get("metadata") != flag["metadata"]:
+                flags[key] = flag
+        flags.setdefault(flag_key(model, KILL_SWITCH), _kill_switch_flag(on=False))
+
+    change_flags(address, change)
+
+
+def clear_rollout(address: Address, model: str) -> None:
+    """Remove a model's rollout from the file. A kill switch that is on stays on.
+
+    Raises:
+        TerminalError: when the file is not in flagd's format.
+        TransientError: when the file cannot be reached, or other writers kept changing it.
+    """
+
+    def change(flags: dict[str, Any]) -> None:
         flags.pop(flag_key(model, ROLLOUT), None)
         flags.pop(flag_key(model, SHADOW), None)
         if flags.get(flag_key(model, KILL_SWITCH)) == _kill_switch_flag(on=False):
             del flags[flag_key(model, KILL_SWITCH)]
 
+    # A first look without a lock: mostly there is nothing to remove.
+    if any(key.startswith(f"{model}.") for key in read_flags(address)["flags"]):
+        change_flags(address, change)
 
-def set_kill_switch(path: Path, model: str, on: bool) -> None:
+
+def set_kill_switch(address: Address, model: str, on: bool) -> None:
     """Turn a model's kill switch on or off. On, the champion answers everything.
 
     Args:
-        path: The flagd file; created when missing.
+        address: The flagd file; created when missing.
         model: The model's name.
         on: True to turn it on.
 
     Raises:
         TerminalError: when the file is not in flagd's format.
-        TransientError: when another process keeps the file locked.
+        TransientError: when the file cannot be reached, or other writers kept changing it.
     """
-    with edit_flags(path) as flags:
-        flags[flag_key(model, KILL_SWITCH)] = _kill_switch_flag(on)
+    change_flags(
+        address, lambda flags: flags.update({flag_key(model, KILL_SWITCH): _kill_switch_flag(on)})
+    )
 
 
-def read_rollout(path: Path, model: str) -> Rollout | None:
-    """Return the current step of a model's rollout; None without a rollout.
+def read_rollout(address: Address, model: str) -> Rollout | None:
+    """Return the step of a model's rollout by the file; None without a rollout.
 
     Raises:
-        TerminalError: when the file, or this model's flag in it, is not as `set_rollout` writes it.
+        TerminalError: when the file, or this model's flag in it, is not as `write_rollout` writes
+            it.
+        TransientError: when the file cannot be reached.
     """
-    return rollout_in(read_flags(path)["flags"], model, path)
+    return rollout_in(read_flags(address)["flags"], model, address)
 
 
-def rollout_in(flags: dict[str, Any], model: str, path: str | Path) -> Rollout | None:
+def rollout_in(flags: dict[str, Any], model: str, address: Address) -> Rollout | None:
     """Return the current step of a model's rollout by these flags; None without a rollout.
 
     Args:
         flags: The flags by key.
         model: The model's name.
-        path: The flags' file, for the error's message.
+        address: The flags' file, for the error's message.
 
     Raises:
-        TerminalError: when this model's flag is not as `set_rollout` writes it.
+        TerminalError: when this model's flag is not as `write_rollout` writes it.
     """
     key = flag_key(model, ROLLOUT)
     if key not in flags:
@@ -181,7 +169,7 @@ def rollout_in(flags: dict[str, Any], model: str, path: str | Path) -> Rollout |
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join((key, *(str(part) for part in first["loc"])))
-        raise flags_error(path, f"{field}: {first['msg']}") from None
+        raise flags_error(address, f"{field}: {first['msg']}") from None
     if flag.state == "DISABLED":
         return None
     return Rollout(
@@ -193,25 +181,24 @@ def rollout_in(flags: dict[str, Any], model: str, path: str | Path) -> Rollout |
     )
 
 
-def _rollout_flag(
-    champion: str, challenger: str, step: Literal["shadow"] | int, metadata: dict[str, str]
-) -> Any:
+def _rollout_flag(rollout: Rollout, metadata: dict[str, str]) -> Any:
     flag = {
         "state": "ENABLED",
-        "variants": {CHAMPION: champion, CHALLENGER: challenger},
+        "variants": {CHAMPION: rollout.champion, CHALLENGER: rollout.challenger},
         "defaultVariant": CHAMPION,
         "metadata": metadata,
     }
-    if step == "shadow":
+    if rollout.step == "shadow":
         return flag
-    return flag | {"targeting": {"fractional": [[CHALLENGER, step], [CHAMPION, 100 - step]]}}
+    shares = [[CHALLENGER, rollout.step], [CHAMPION, 100 - rollout.step]]
+    return flag | {"targeting": {"fractional": shares}}
 
 
-def _shadow_flag(challenger: str, step: Literal["shadow"] | int, metadata: dict[str, str]) -> Any:
+def _shadow_flag(rollout: Rollout, metadata: dict[str, str]) -> Any:
     return {
         "state": "ENABLED",
-        "variants": {"off": "", "on": challenger},
-        "defaultVariant": "on" if step == "shadow" else "off",
+        "variants": {"off": "", "on": rollout.challenger},
+        "defaultVariant": "on" if rollout.step == "shadow" else "off",
         "metadata": metadata,
     }
 

@@ -1,21 +1,16 @@
-"""The status of a rollout step: built from the server's response or from the ledger."""
+"""The status of a rollout step: built from the servers' reports or from the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from airworthy.handover import ArmFigures, RolloutStatus
+from airworthy.handover import RolloutStatus
 from airworthy.ledger import Entry
 from airworthy.ledger.events import RolloutEnded, RolloutStep
 from airworthy.release.guard import Arm, GuardResult
-from airworthy.release.rollout_flags import Rollout
-
-
-def parse_arm(response: dict[str, Any]) -> Arm:
-    """Return an arm from the server's object about it."""
-    figures = {key: response[key] for key in ArmFigures.model_fields if key in response}
-    return Arm(ArmFigures.model_validate(figures), response["predictions"])
+from airworthy.traffic import Rollout
 
 
 def step_figures(result: GuardResult, champion: Arm, challenger: Arm) -> dict[str, Any]:
@@ -39,15 +34,17 @@ def baking_status(
     bake: timedelta,
     arms: tuple[Arm, Arm] | None = None,
     psi: float | None = None,
+    notes: Sequence[str] = (),
 ) -> RolloutStatus:
     """Return the status of a step under way.
 
     Args:
         model: The model's name.
-        rollout: The step, as the flags have it.
+        rollout: The step.
         bake: The duration of the step.
-        arms: Champion and challenger; None when the server has no figures of the step yet.
+        arms: Champion and challenger; None when no server has figures of the step yet.
         psi: The population stability index of the predictions; None when it was not evaluated.
+        notes: Words about model servers that do not report, or do not follow yet.
     """
     champion, challenger = (arm.figures for arm in arms) if arms else (None, None)
     return RolloutStatus(
@@ -57,6 +54,7 @@ def baking_status(
         state="baking",
         since=rollout.since,
         until=rollout.since + bake,
+        reasons=list(notes),
         champion=champion,
         challenger=challenger,
         psi=psi,
@@ -79,9 +77,3 @@ def recorded_status(entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
         challenger=event.challenger_figures,
         psi=event.psi,
     )
-
-
-def serves_step(response: dict[str, Any], rollout: Rollout) -> bool:
-    """Return whether the server's figures are of exactly this step."""
-    since = response["since"]
-    return since is not None and datetime.fromisoformat(since) == rollout.since

@@ -1,4 +1,4 @@
-"""The next action of a rollout step, by ledger, flags and registry. Pure."""
+"""The next action of a rollout step, by the ledger. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from airworthy.handover import GuardedStep
 from airworthy.ledger import Entry
 from airworthy.ledger.events import DONE, RolloutEnded, RolloutStep
 from airworthy.release.release_record import (
-    last_begun_step,
     rollout_end,
     step_entry,
     step_name,
+    unended_rollout,
 )
-from airworthy.release.rollout_flags import Rollout
+from airworthy.traffic import Rollout, Traffic
 
 # A run ends its step when the step's time is over. After this delay, the run no longer guards it.
 ABANDONED_AFTER = timedelta(minutes=15)
@@ -23,11 +23,10 @@ ABANDONED_AFTER = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class StepContext:
-    """The state of a poll: ledger, flags, current champion, run and step. Times are UTC."""
+    """The state of a poll: ledger, current traffic, run and step. Times are UTC."""
 
     entries: Sequence[Entry]
-    flags: Rollout | None
-    champion: str | None
+    traffic: Traffic
     run_id: str
     version: str
     step: GuardedStep
@@ -76,7 +75,7 @@ class EvaluateGuard:
 
 @dataclass(frozen=True)
 class Stop:
-    """The rollout is under way and must end, without the guard."""
+    """The rollout lost its traffic without a recorded end: record it."""
 
     rollout: Rollout
     reason: str
@@ -93,49 +92,49 @@ def next_action(context: StepContext) -> Action:
     )
     if entry is not None:
         return AlreadyRecorded(entry)
-    if context.champion is None:
+    champion, rollout = context.traffic.champion_version, context.traffic.rollout
+    if champion is None:
         return Skip("there is no champion yet")
-    if context.champion == version:
+    if champion == version:
         return Skip("it is the champion")
-    flags = context.flags
-    if flags is not None and is_own(flags, run_id, version):
-        return _continue_own(context, flags, context.champion)
-    begun = last_begun_step(entries, run_id, version)
-    if begun is not None:
-        return Stop(begun, "somebody took its flags away")
-    if flags is None or is_abandoned(flags, context.champion, context.bake, context.now):
-        return Begin(context.champion, flags)
+    if rollout is not None and is_own(rollout, run_id, version):
+        is_begun = rollout.step == context.step
+        return EvaluateGuard(rollout) if is_begun else Begin(champion, rollout)
+    unended = unended_rollout(entries, run_id, version)
+    if unended is not None:
+        return Stop(unended, _loss_of_traffic(unended, champion))
+    if rollout is None or is_abandoned(rollout, context.bake, context.now):
+        return Begin(champion, rollout)
     return Wait(
-        f"run {flags.run_id} is rolling out version {flags.challenger} ({step_name(flags.step)})"
+        f"run {rollout.run_id} is rolling out version {rollout.challenger} "
+        f"({step_name(rollout.step)})"
     )
 
 
-def _continue_own(context: StepContext, flags: Rollout, champion: str) -> Action:
-    if flags.champion != champion:
-        return Stop(
-            flags, f"version {champion} became champion meanwhile, it was version {flags.champion}"
-        )
-    return EvaluateGuard(flags) if flags.step == context.step else Begin(champion, flags)
+def _loss_of_traffic(rollout: Rollout, champion: str) -> str:
+    """Return the reason that a rollout has no traffic any more."""
+    if champion == rollout.champion:
+        return "a rollback took its traffic away"
+    return f"version {champion} became champion meanwhile, it was version {rollout.champion}"
 
 
-def is_own(flags: Rollout, run_id: str, version: str) -> bool:
-    """Return whether the flags are of this run's rollout of this version.
+def is_own(rollout: Rollout, run_id: str, version: str) -> bool:
+    """Return whether a rollout is this run's rollout of this version.
 
     Args:
-        flags: The rollout in the flags.
+        rollout: The rollout.
         run_id: The run.
         version: The version.
     """
-    return (flags.run_id, flags.challenger) == (run_id, version)
+    return (rollout.run_id, rollout.challenger) == (run_id, version)
 
 
-def is_abandoned(flags: Rollout, champion: str, bake: timedelta, now: datetime) -> bool:
+def is_abandoned(rollout: Rollout, bake: timedelta, now: datetime) -> bool:
     """Return whether no run guards a rollout any more.
 
     Args:
-        flags: The rollout in the flags.
-        champion: The current champion. With another champion, the rollout is abandoned.
+        rollout: The rollout.
         bake: The duration of a step. `ABANDONED_AFTER` its end, the rollout is abandoned.
         now: The current time, UTC.
     """
-    return flags.champion != champion or now > flags.since + bake + ABANDONED_AFTER
+    return now > rollout.since + bake + ABANDONED_AFTER

@@ -1,4 +1,4 @@
-"""The client of the model server: load, score, swap and unload versions over HTTP."""
+"""The client of the model server: scores versions over HTTP."""
 
 from __future__ import annotations
 
@@ -78,15 +78,6 @@ class ServerClient:
             TransientError: when it does not answer, or has no champion of the model yet.
         """
         return self._request("GET", _model_path(model), model)
-
-    def load_candidate(self, model: str, version: str) -> dict[str, Any]:
-        """Load a version beside the champion, without traffic.
-
-        Raises:
-            TerminalError: with the server's reason, such as files other than the registered ones.
-            TransientError: when the server does not answer.
-        """
-        return self._request("PUT", _version_path(model, version), model)
 
     def predict_version(
         self, model: str, version: str, rows: pl.DataFrame, *, chunk_rows: int = _CHUNK_ROWS
@@ -170,27 +161,6 @@ class ServerClient:
             TransientError: when it does not answer, or has no champion of the model yet.
         """
         return self._request("GET", f"{_model_path(model)}/rollout", model)
-
-    def swap(self, model: str, version: str) -> str | None:
-        """Give all traffic to a version and return the previous champion.
-
-        Raises:
-            TerminalError: with the server's reason; the previous champion keeps serving.
-            TransientError: when the server does not answer.
-        """
-        body = orjson.dumps({"version": version})
-        response = self._request("PUT", f"{_model_path(model)}/champion", model, body)
-        previous: str | None = response["previous_version"]
-        return previous
-
-    def unload(self, model: str, version: str) -> None:
-        """Unload a candidate.
-
-        Raises:
-            TerminalError: when it is the champion, or is not loaded.
-            TransientError: when the server does not answer.
-        """
-        self._request("DELETE", _version_path(model, version), model)
 
     def _request(
         self, method: str, path: str, model: str, body: bytes | None = None

@@ -11,6 +11,7 @@ from airworthy.job import Job
 from airworthy.lake.lake import open_lake
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import AS_OF
+from airworthy.traffic.current_traffic import current_champion
 
 log = logging.getLogger("airworthy.monitor")
 
@@ -24,7 +25,7 @@ def check_age(job: Job) -> AgeCheck:
 
     Raises:
         TerminalError: when the champion was not registered by Airworthy.
-        TransientError: when the lake or MLflow cannot be reached.
+        TransientError: when the lake, the ledger or MLflow cannot be reached.
     """
     champion, champion_as_of = _champion(job)
     check = AgeCheck(
@@ -41,10 +42,11 @@ def check_age(job: Job) -> AgeCheck:
 
 
 def _champion(job: Job) -> tuple[str | None, datetime | None]:
-    registry, model = open_registry(job.environment), job.spec.model
-    champion = registry.champion(model)
+    model = job.spec.model
+    champion = current_champion(job.environment, model)
     if champion is None:
         return None, None
+    registry = open_registry(job.environment)
     return champion, datetime.fromisoformat(registry.tag(registry.version(model, champion), AS_OF))
 
 

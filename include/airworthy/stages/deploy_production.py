@@ -1,22 +1,23 @@
-"""Deploy to production: moves ``champion``, swaps the server's version and records both."""
+"""Deploy to production: the ledger records the new champion, and all model servers follow."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
 from airworthy.job import Job
-from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove
 from airworthy.ledger.ledger_queries import alias_moves
-from airworthy.registry.registry import CHAMPION, open_registry
-from airworthy.release.blockers import current_blockers
-from airworthy.release.open_server import discard_candidate, open_server
-from airworthy.release.release_record import rollout_blockers
+from airworthy.registry.registry import CHAMPION, Registry, open_registry
+from airworthy.release.await_replicas import open_replicas
+from airworthy.release.blockers import current_blockers, require_same_champion
+from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_for_release
+from airworthy.release.projection import project_ledger
+from airworthy.release.release_ledger import LedgerView, decide_on, view_ledger
+from airworthy.release.release_record import rollout_blockers, unended_rollout
 from airworthy.release.release_rules import release_rules
-from airworthy.release.rollout_traffic import Traffic, own_rollout
-from airworthy.release.server_client import ServerClient
 
 log = logging.getLogger("airworthy.release")
 
@@ -26,9 +27,9 @@ def deploy_production(
 ) -> Deployment:
     """Promote an approved version without blockers.
 
-    A second run completes the first, or changes nothing.
-
-    The ledger has to prove the approval and every rollout step that the rules require.
+    A second run completes the first, or changes nothing. The version is loaded by every live model
+    server before the champion moves. The ledger has to prove the approval and every rollout step
+    that the rules require.
 
     Args:
         job: The run.
@@ -42,132 +43,113 @@ def deploy_production(
         has all of the traffic.
 
     Raises:
-        TerminalError: when another version became champion after the verdict, or the server answers
-            with another version.
-        TransientError: when MLflow or the server cannot be reached.
+        TerminalError: when another version became champion after the verdict, or a model server
+            cannot load the version.
+        TransientError: when MLflow or the ledger cannot be reached, or a model server does not
+            follow.
     """
-    registry = open_registry(job.environment)
-    # Held to the end: of two releases, the last to move the alias must be the last to swap.
-    with registry.release_lock(job.spec.model), open_server(job.environment) as server:
-        traffic = Traffic(job, registry, server)
-        entries = traffic.ledger.entries()
-        blockers = _blockers(traffic, entries, verdict, version, parity)
+    release = _Release(job, open_registry(job.environment), dataset, verdict, version, parity)
+    try:
+        deployment = decide_on(job, release.decide)
+    except TerminalError as error:
+        release.end_rollout([error.problem])
+        raise
+    if deployment.promoted:
+        traffic = view_ledger(job).traffic
+        # A later decision may have made another version champion: then servers follow that one.
+        if traffic.champion_version == version.version:
+            replicas = open_replicas(job.environment, job.spec.model)
+            replicas.await_champion(version.version, traffic.champion_entry)
+    project_ledger(job.environment, job.spec.model)
+    return deployment
+
+
+@dataclass(frozen=True)
+class _Release:
+    job: Job
+    registry: Registry
+    dataset: DatasetRef
+    verdict: Verdict
+    version: VersionRef
+    parity: ParityResult
+
+    def decide(self, view: LedgerView) -> Deployment:
+        """Record the version as champion, or hold it."""
+        blockers = self._blockers(view)
         if blockers:
-            _end_rollout(traffic, version, blockers)
-            return _held_deployment(verdict, version, blockers)
-        try:
-            previous, reason = _release(traffic, entries, dataset, verdict, version)
-        except TerminalError as error:
-            _end_rollout(traffic, version, [error.problem])
-            raise
-    log.info("%s: champion is version %s (was %s)", job.spec.model, version.version, previous)
-    return Deployment(
-        model=job.spec.model,
-        version=version.version,
-        previous_version=previous,
-        promoted=True,
-        served=True,
-        reason=reason,
-    )
-
-
-def _blockers(
-    traffic: Traffic,
-    entries: list[Entry],
-    verdict: Verdict,
-    version: VersionRef,
-    parity: ParityResult,
-) -> list[str]:
-    job = traffic.job
-    blockers = current_blockers(job, traffic.registry, entries, verdict, version)
-    # A task that was killed after the alias moved is completed, even if its rollout ended since.
-    if traffic.registry.champion(version.model) != version.version:
-        steps = release_rules(job.spec, job.environment).guarded_steps
-        blockers += rollout_blockers(
-            entries, steps, job.run.run_id, version.version, version.bundle_digest
+            self.end_rollout(blockers)
+            return self._held(blockers)
+        reason = f"{self.job.run.reason} run {self.job.run.run_id}: verdict {self.verdict.outcome}"
+        if view.champion != self.version.version:
+            self._move(view, reason)
+        previous = self.verdict.champion_version
+        log.info(
+            "%s: champion is version %s (was %s)",
+            self.job.spec.model,
+            self.version.version,
+            previous,
         )
-    if parity.version != version.version or not parity.matched or parity.breaches:
-        blockers.append(
-            "staging did not find it fit: its answers were not compared, or it costs too much"
+        return self._deployment(promoted=True, reason=reason)
+
+    def _blockers(self, view: LedgerView) -> list[str]:
+        job, version, parity = self.job, self.version, self.parity
+        blockers = current_blockers(job, self.registry, view.entries, self.verdict, version)
+        # A task that was killed after the move is completed, even if its rollout ended since.
+        if view.champion != version.version:
+            steps = release_rules(job.spec, job.environment).guarded_steps
+            blockers += rollout_blockers(
+                view.entries, steps, job.run.run_id, version.version, version.bundle_digest
+            )
+        if parity.version != version.version or not parity.matched or parity.breaches:
+            blockers.append(
+                "staging did not find it fit: its answers were not compared, or it costs too much"
+            )
+        return blockers
+
+    def _move(self, view: LedgerView, reason: str) -> None:
+        """Let all live servers load the version, then record it as champion."""
+        self.registry.require_releasable(self.version.model, self.version.version)
+        require_same_champion(self.job, self.verdict, view.champion)
+        load_for_release(view, CandidateFiles.of(self.version))
+        view.decide(
+            AliasMove(
+                alias=CHAMPION,
+                from_=view.champion,
+                to=self.version.version,
+                reason=reason,
+                dataset_digest=self.dataset.digest,
+                bundle_digest=self.version.bundle_digest,
+                moves_before=len(alias_moves(view.entries)),
+            )
         )
-    return blockers
 
+    def end_rollout(self, reasons: list[str]) -> None:
+        """Give all traffic to the champion, and let the servers forget the version."""
+        run_id, version = self.job.run.run_id, self.version.version
 
-def _end_rollout(traffic: Traffic, version: VersionRef, reasons: list[str]) -> None:
-    """Give all traffic to the champion and unload the version."""
-    own = own_rollout(traffic.job, version.version)
-    if own is not None:
-        traffic.stop(own, reasons)
-    else:
-        discard_candidate(traffic.server, version.model, version.version)
+        def stop(view: LedgerView) -> None:
+            own = unended_rollout(view.entries, run_id, version)
+            if own is not None:
+                view.stop(own, reasons)
 
+        decide_on(self.job, stop)
+        drop_own_candidate(self.job, version, "release", reasons)
 
-def _held_deployment(verdict: Verdict, version: VersionRef, blockers: list[str]) -> Deployment:
-    log.warning(
-        "%s version %s is not released: %s", version.model, version.version, "; ".join(blockers)
-    )
-    return Deployment(
-        model=version.model,
-        version=version.version,
-        previous_version=verdict.champion_version,
-        promoted=False,
-        served=False,
-        reason="; ".join(blockers),
-    )
+    def _held(self, blockers: list[str]) -> Deployment:
+        log.warning(
+            "%s version %s is not released: %s",
+            self.version.model,
+            self.version.version,
+            "; ".join(blockers),
+        )
+        return self._deployment(promoted=False, reason="; ".join(blockers))
 
-
-def _release(
-    traffic: Traffic,
-    entries: list[Entry],
-    dataset: DatasetRef,
-    verdict: Verdict,
-    version: VersionRef,
-) -> tuple[str | None, str]:
-    # A server that cannot load the version fails here, before anything moves.
-    traffic.server.load_candidate(version.model, version.version)
-    previous, reason = _move_alias(traffic, entries, dataset, verdict, version)
-    _swap(traffic.server, version)
-    # The swap ended the rollout in the server: all traffic is on the new champion already.
-    traffic.complete(version.version)
-    return previous, reason
-
-
-def _move_alias(
-    traffic: Traffic,
-    entries: list[Entry],
-    dataset: DatasetRef,
-    verdict: Verdict,
-    version: VersionRef,
-) -> tuple[str | None, str]:
-    """Move ``champion`` and record the move. A killed task may have moved it without a record."""
-    run, registry = traffic.job.run, traffic.registry
-    moved = registry.champion(version.model) != version.version
-    previous = registry.promote(version.model, version.version, expected=verdict.champion_version)
-    reason = f"{run.reason} run {run.run_id}: verdict {verdict.outcome}"
-    moves = alias_moves(entries)
-    if moved or not moves or moves[-1].event.to != version.version:
-        move = AliasMove(
-            alias=CHAMPION,
-            from_=previous,
-            to=version.version,
+    def _deployment(self, *, promoted: bool, reason: str) -> Deployment:
+        return Deployment(
+            model=self.version.model,
+            version=self.version.version,
+            previous_version=self.verdict.champion_version,
+            promoted=promoted,
+            served=promoted,
             reason=reason,
-            dataset_digest=dataset.digest,
-            bundle_digest=version.bundle_digest,
-            moves_before=len(moves),
-        )
-        traffic.ledger.append(move, run_id=run.run_id, who=run.requested_by)
-    return previous, reason
-
-
-def _swap(server: ServerClient, version: VersionRef) -> None:
-    server.swap(version.model, version.version)
-    champion = server.describe(version.model)
-    if champion["version"] != version.version:
-        raise TerminalError(
-            "the server answers with another version than the one released",
-            model=version.model,
-            stage="release",
-            received=f"version {champion['version']}",
-            allowed=f"version {version.version}",
-            next_step="look at the model server's log",
         )

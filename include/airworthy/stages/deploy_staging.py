@@ -1,6 +1,7 @@
-"""Deploy to staging: loads the version in a real server, compares its answers, measures its costs.
+"""Deploy to staging: compares a version's answers in real servers, and measures its costs.
 
-The ledger records the result. The version is unloaded at the end: production loads it again.
+The ledger names the version as a candidate, so that every server of the role loads it. It records
+the result, and then the servers may forget the version.
 """
 
 from __future__ import annotations
@@ -20,9 +21,17 @@ from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StagingCheck
 from airworthy.registry.registry import open_registry
+from airworthy.release.await_replicas import open_replicas, staging_role
 from airworthy.release.budget import budget_breaches
-from airworthy.release.open_server import discard_candidate, open_server
+from airworthy.release.candidates import (
+    CandidateFiles,
+    drop_after,
+    drop_candidate,
+    name_candidate,
+)
+from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
+from airworthy.traffic import Candidate
 
 log = logging.getLogger("airworthy.release")
 
@@ -42,15 +51,13 @@ def deploy_staging(
 
     Raises:
         TerminalError: when an answer differs from the offline prediction by more than the
-            tolerance, the version costs more than the spec's budget, or the model files are not
-            the registered ones.
-        TransientError: when the server cannot be reached.
+            tolerance, the version costs more than the spec's budget, the model files are not the
+            registered ones, or a server cannot load them.
+        TransientError: when no server reports, or the server cannot be reached.
     """
-    try:
-        result = _check_parity(job, dataset, challenger, version)
-    except TerminalError as error:
-        _record(job, version, [error.problem], {})
-        raise
+    role = staging_role(job.environment)
+    candidate = name_candidate(job, CandidateFiles.of(version), "staging", role)
+    result = _recorded_check(job, dataset, challenger, version, candidate)
     log.info(
         "parity on %d rows: largest difference %.3g, at most %.3g allowed; "
         "p99 %.1f ms, loaded in %.2f s",
@@ -60,8 +67,32 @@ def deploy_staging(
         result.p99_ms,
         result.load_seconds or 0.0,
     )
+    _require_fit(job, version, result)
+    return result
+
+
+def _recorded_check(
+    job: Job,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    version: VersionRef,
+    candidate: Candidate,
+) -> ParityResult:
+    """Check the version and record the result. The record ends the candidate."""
+    try:
+        result = _check_parity(job, dataset, challenger, version, candidate)
+    except TerminalError as error:
+        _record(job, version, [error.problem], {}, candidate)
+        raise
+    except BaseException as error:
+        drop_after(job, candidate, error)
+        raise
     reasons = [*_mismatches(result), *result.breaches]
-    _record(job, version, reasons, _finite_figures(result))
+    _record(job, version, reasons, _finite_figures(result), candidate)
+    return result
+
+
+def _require_fit(job: Job, version: VersionRef, result: ParityResult) -> None:
     if not result.matched:
         raise TerminalError(
             "the server answers otherwise than the model does offline",
@@ -80,29 +111,29 @@ def deploy_staging(
             stage="release",
             next_step="make the features or the model cheaper, or raise the budget in the spec",
         )
-    return result
 
 
 def _check_parity(
-    job: Job, dataset: DatasetRef, challenger: ModelRef, version: VersionRef
+    job: Job,
+    dataset: DatasetRef,
+    challenger: ModelRef,
+    version: VersionRef,
+    candidate: Candidate,
 ) -> ParityResult:
     model, number, parity = job.spec.model, version.version, job.spec.release.parity
-    registry = open_registry(job.environment)
-    folder, digest = registry.bundle(model, number)
+    # The servers load the version meanwhile.
+    folder, digest = open_registry(job.environment).bundle(model, number)
     bundle = ModelBundle.load(folder, digest)
     rows = _holdout_rows(job, dataset, challenger)
     offline = bundle.predict(rows)
-    # Two runs on the same data share a version: one must not unload it while the other needs it.
-    with registry.release_lock(model), open_server(job.environment, "staging") as server:
-        try:
-            loaded = server.load_candidate(model, number)
-            served = server.predict_version(model, number, rows)
-            # The server handles a single row by other code than a batch.
-            single_rows = rows.head(_SINGLE_ROWS)
-            served_singly = server.predict_version(model, number, single_rows, chunk_rows=1)
-            latency = server.measure_latency(model, number, rows)
-        finally:
-            discard_candidate(server, model, number)
+    replicas = open_replicas(job.environment, model, candidate.server)
+    loaded = replicas.await_loaded(number, version.bundle_digest, candidate.entry)
+    with open_server(job.environment, candidate.server) as server:
+        served = server.predict_version(model, number, rows)
+        # The server handles a single row by other code than a batch.
+        single_rows = rows.head(_SINGLE_ROWS)
+        served_singly = server.predict_version(model, number, single_rows, chunk_rows=1)
+        latency = server.measure_latency(model, number, rows)
     difference = max(
         largest_difference(served, offline),
         largest_difference(served_singly, offline[:_SINGLE_ROWS]),
@@ -110,8 +141,8 @@ def _check_parity(
     costs = {
         "p50_ms": latency.p50_ms,
         "p99_ms": latency.p99_ms,
-        "load_seconds": loaded.get("load_seconds"),
-        "memory_mib": loaded.get("memory_mib"),
+        "load_seconds": loaded.load_seconds,
+        "memory_mib": loaded.memory_mib,
         "size_mib": _size_mib(folder),
     }
     return ParityResult(
@@ -144,7 +175,13 @@ def _finite_figures(result: ParityResult) -> dict[str, Any]:
     }
 
 
-def _record(job: Job, version: VersionRef, reasons: list[str], figures: dict[str, Any]) -> None:
+def _record(
+    job: Job,
+    version: VersionRef,
+    reasons: list[str],
+    figures: dict[str, Any],
+    candidate: Candidate,
+) -> None:
     """Record the staging check in the ledger, once for each result of a run."""
     check = StagingCheck(
         version=version.version,
@@ -154,7 +191,10 @@ def _record(job: Job, version: VersionRef, reasons: list[str], figures: dict[str
         **figures,
     )
     ledger = open_ledger(job.environment, job.spec.model)
-    ledger.append(check, run_id=job.run.run_id, who=job.run.requested_by)
+    entry = ledger.append(check, run_id=job.run.run_id, who=job.run.requested_by)
+    # The result of an earlier check ends no later candidate.
+    if entry.sequence < candidate.entry:
+        drop_candidate(job, candidate)
 
 
 def _holdout_rows(job: Job, dataset: DatasetRef, challenger: ModelRef) -> pl.DataFrame:

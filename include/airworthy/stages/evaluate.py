@@ -21,6 +21,9 @@ from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
 from airworthy.registry.registry import BUNDLE_ARTIFACT, Registry, open_registry
+from airworthy.traffic import ServedVersion
+from airworthy.traffic.champion_files import champion_digest
+from airworthy.traffic.current_traffic import current_traffic
 from airworthy.training.baseline import BaselineModel
 
 log = logging.getLogger("airworthy.evaluate")
@@ -39,12 +42,12 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
 
     Raises:
         TerminalError: when the holdout has no labelled row, a model's files are not the logged
-            ones, or behaviour.py cannot be used.
-        TransientError: when the lake or MLflow cannot be reached.
+            ones, the champion's are not those of the ledger, or behaviour.py cannot be used.
+        TransientError: when the lake, the ledger or MLflow cannot be reached.
     """
     behaviour = load_behaviour(job.folder, job.spec.model)
     registry = open_registry(job.environment)
-    champion = registry.champion(job.spec.model)
+    champion = current_traffic(job.environment, job.spec.model).champion
     bundles = {"challenger": _challenger(registry, challenger)}
     incomparable = _add_champion(job, registry, champion, bundles)
     baseline = BaselineModel.model_validate_json(
@@ -61,7 +64,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         dataset_digest=dataset.digest,
         outcome=evaluation.outcome,
         releasable=evaluation.releasable,
-        champion_version=champion,
+        champion_version=champion.version if champion else None,
         metrics=evaluation.measurements.metrics,
         slices=evaluation.measurements.slices,
         gates=evaluation.gates,
@@ -78,17 +81,19 @@ def _challenger(registry: Registry, challenger: ModelRef) -> ModelBundle:
 
 
 def _add_champion(
-    job: Job, registry: Registry, champion: str | None, bundles: dict[str, ModelBundle]
+    job: Job, registry: Registry, champion: ServedVersion | None, bundles: dict[str, ModelBundle]
 ) -> dict[str, str]:
     """Add the champion's bundle; return the reason by role when it cannot be compared."""
     if champion is None:
         return {}
-    bundle = ModelBundle.load(*registry.bundle(job.spec.model, champion))
+    digest = champion_digest(registry, job.spec.model, champion)
+    folder, _ = registry.bundle(job.spec.model, champion.version)
+    bundle = ModelBundle.load(folder, digest)
     reason = incomparable_reason(bundle.manifest, job.spec)
     if reason is None:
         bundles["champion"] = bundle
         return {}
-    log.warning("champion version %s is not compared with: %s", champion, reason)
+    log.warning("champion version %s is not compared with: %s", champion.version, reason)
     return {"champion": reason}
 
 

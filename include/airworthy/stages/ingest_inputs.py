@@ -16,7 +16,8 @@ from airworthy.handover import ScoringInputs
 from airworthy.job import Job
 from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.registry.registry import open_registry
-from airworthy.registry.tags import BUNDLE_DIGEST
+from airworthy.traffic.champion_files import champion_digest
+from airworthy.traffic.current_traffic import current_traffic
 
 log = logging.getLogger("airworthy.score")
 
@@ -30,7 +31,7 @@ def ingest_inputs(job: Job) -> ScoringInputs:
         TerminalError: when the spec has no ``score`` part, the model no champion, `as_of` is
             outside the spec's range, the source has no rows for the whole window, or its rows
             cannot be used.
-        TransientError: when MLflow, the source or the lake cannot be reached.
+        TransientError: when MLflow, the source, the lake or the ledger cannot be reached.
     """
     window = clipped_window(job, score_part_of(job.spec).window, "score")
     version, digest = _champion(job)
@@ -50,15 +51,15 @@ def ingest_inputs(job: Job) -> ScoringInputs:
 
 
 def _champion(job: Job) -> tuple[str, str]:
-    """Return the champion's version and the digest of its registered files."""
-    model, registry = job.spec.model, open_registry(job.environment)
-    version = registry.champion(model)
-    if version is None:
+    """Return the champion's version and the digest of its files, both by the ledger."""
+    model = job.spec.model
+    champion = current_traffic(job.environment, model).champion
+    if champion is None:
         raise TerminalError(
             "there is no champion to score with",
             model=model,
-            received="no version with the alias champion",
+            received="no release in the model's ledger",
             allowed="a released version",
             next_step=f"train and release one: airworthy run {model}",
         )
-    return version, registry.tag(registry.version(model, version), BUNDLE_DIGEST)
+    return champion.version, champion_digest(open_registry(job.environment), model, champion)

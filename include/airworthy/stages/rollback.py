@@ -1,23 +1,23 @@
 """Rollback: gives all traffic back to the last good version, checks its answers, records it all.
 
 Every check that can fail runs before anything moves. Then, in this order: the ledger records the
-start, a rollout is ended, the bad version is marked, the alias moves, the ledger records the move,
-the server swaps and answers a request, the ledger records the end. The retry of a run that was
-stopped in between completes it: each step is done once, or changes nothing.
+start, the end of a rollout, the move, and, when every live model server answers with the version,
+the end. The retry of a run that was stopped in between completes it: each step is done once, or
+changes nothing.
 
-During a rollout the champion is the last good version: its challenger is withdrawn at once, and no
-alias moves.
+During a rollout the champion is the last good version: the start alone takes the traffic from its
+challenger, and no alias moves.
 """
 
 from __future__ import annotations
 
 import logging
-import time
+from dataclasses import dataclass
 
 import orjson
 import polars as pl
 
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import SupersededError, TerminalError
 from airworthy.features import polars_schema
 from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
@@ -25,9 +25,13 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted
 from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
-from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
-from airworthy.release.open_server import discard_candidate, open_server
+from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
+from airworthy.release.await_replicas import open_replicas
+from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_everywhere
+from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
+from airworthy.release.projection import project_ledger
+from airworthy.release.release_ledger import LedgerView, decide_on, view_ledger
 from airworthy.release.release_record import running_rollout
 from airworthy.release.rollback_plan import (
     RollbackPlan,
@@ -35,14 +39,17 @@ from airworthy.release.rollback_plan import (
     interrupted_rollback,
     plan_rollback,
 )
-from airworthy.release.rollout_traffic import Traffic
-from airworthy.release.server_client import ServerClient
 from airworthy.serving.loaded_model import Limits, LoadedModel
 
 log = logging.getLogger("airworthy.rollback")
 
-_LONGEST_TAG = 4000
-_POLLS, _POLL_SECONDS = 100, 0.1  # the server reads its flags twice a second
+
+@dataclass(frozen=True)
+class _Parity:
+    """The compared rows, and their largest difference."""
+
+    rows: pl.DataFrame
+    difference: float
 
 
 def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
@@ -50,39 +57,23 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
 
     Raises:
         TerminalError: when there is no version to go back to, its files are not the registered
-            ones, the server's answers differ from the offline predictions, or another version
-            became champion meanwhile.
-        TransientError: when MLflow, the ledger or the server cannot be reached.
+            ones, a model server cannot load it or answers otherwise than offline, or another
+            version became champion meanwhile.
+        TransientError: when MLflow, the ledger or a model server cannot be reached, or one does
+            not follow.
     """
-    model, registry = job.spec.model, open_registry(job.environment)
-    with registry.release_lock(model), open_server(job.environment) as server:
-        traffic = Traffic(job, registry, server)
-        entries = traffic.ledger.entries()
-        completed = completed_rollback(entries, job.run.run_id)
-        if completed is not None:
-            log.info(
-                "%s: run %s has rolled back before: nothing is left to do", model, job.run.run_id
-            )
-            return _from_record(completed)
-        plan = _plan(traffic, entries, rollback_request)
-        # Withdraw a challenger first: a failed check of the champion must not keep it in traffic.
-        parity = None if plan.withdraws else _check_parity(traffic, entries, plan)
-        traffic.ledger.append(plan.started(), run_id=plan.started_by, who=job.run.requested_by)
-        _end_rollout(traffic, entries, plan)
-        _move_alias(traffic, entries, plan)
-        rows, difference = parity or _check_parity(traffic, entries, plan)
-        _swap(model, server, plan, rows)
-        event = plan.completed(rows.height, difference)
-        end = traffic.ledger.append(event, run_id=job.run.run_id, who=job.run.requested_by)
-    versions = (plan.to_version, plan.from_version)
-    log.info("%s: version %s serves again instead of version %s", model, *versions)
-    return _from_record(end)
-
-
-def _from_record(entry: Entry[RollbackCompleted]) -> Rollback:
-    completed = entry.event
+    going_back = _Rollback(job, rollback_request, open_registry(job.environment), view_ledger(job))
+    end = decide_on(job, going_back.run)
+    project_ledger(job.environment, job.spec.model)
+    completed = end.event
+    log.info(
+        "%s: version %s serves again instead of version %s",
+        job.spec.model,
+        completed.to,
+        completed.from_,
+    )
     return Rollback(
-        model=entry.model,
+        model=end.model,
         from_version=completed.from_,
         to_version=completed.to,
         reason=completed.reason,
@@ -92,61 +83,181 @@ def _from_record(entry: Entry[RollbackCompleted]) -> Rollback:
     )
 
 
-def _plan(traffic: Traffic, entries: list[Entry], request: RollbackRequest) -> RollbackPlan:
-    job, registry, rollout = traffic.job, traffic.registry, traffic.rollout()
-    champion = registry.champion(job.spec.model)
-    interrupted = interrupted_rollback(entries, job.run.run_id, request, champion)
-    if interrupted is not None:
-        run_id = interrupted.started_by
-        log.info("%s: completing the rollback that run %s began", job.spec.model, run_id)
-        return interrupted
-    usable = {
-        str(version.version)
-        for version in registry.versions(job.spec.model)
-        if version.tags.get(VALIDATION_STATUS) == "approved" and ROLLED_BACK not in version.tags
-    }
-    challenger = (
-        rollout.challenger if rollout is not None and rollout.champion == champion else None
-    )
-    return plan_rollback(entries, job.run.run_id, request, champion, usable, challenger)
+@dataclass(frozen=True)
+class _Rollback:
+    job: Job
+    request: RollbackRequest
+    registry: Registry
+    first: LedgerView
 
+    @property
+    def model(self) -> str:
+        return self.job.spec.model
 
-def _check_parity(
-    traffic: Traffic, entries: list[Entry], plan: RollbackPlan
-) -> tuple[pl.DataFrame, float]:
-    """Check the version's files, load it and compare its answers with its offline predictions.
+    def run(self, view: LedgerView) -> Entry[RollbackCompleted]:
+        """Carry out the rollback, or what is left of it; return the entry of its end."""
+        completed = completed_rollback(view.entries, self.job.run.run_id)
+        if completed is not None:
+            log.info("%s: run %s has rolled back before", self.model, self.job.run.run_id)
+            return completed
+        plan = self._plan(view)
+        # Withdraw a challenger first: a failed check of the champion must not keep it in traffic.
+        parity = None if plan.withdraws else self._check_parity(view, plan)
+        view.decide(plan.started(), plan.started_by)
+        view = self._end_rollout(view_ledger(self.job), plan)
+        if not plan.withdraws:
+            self._move(view, plan)
+        self._await_servers(plan)
+        parity = parity or self._check_parity(view, plan)
+        self._require_answer(plan, parity.rows)
+        return view.record(plan.completed(parity.rows.height, parity.difference))
 
-    Returns:
-        The compared rows, and their largest difference.
+    def _plan(self, view: LedgerView) -> RollbackPlan:
+        """Return the rollback to complete, or a new one.
 
-    Raises:
-        TerminalError: when files or answers are not as they were.
-        TransientError: when the server does not answer.
-    """
-    job, registry, server = traffic.job, traffic.registry, traffic.server
-    model, version = job.spec.model, plan.to_version
-    folder, digest = registry.bundle(model, version)
-    _require_released_digest(entries, model, version, digest)
-    offline = LoadedModel.load(model, version, folder, digest)
-    rows = _example_rows(registry, offline)
-    expected = offline.bundle.predict(rows)
-    server.load_candidate(model, version)
-    batch = server.predict_version(model, version, rows)
-    # The server handles a single row by other code than a batch.
-    single = server.predict_version(model, version, rows, chunk_rows=1)
-    difference = max(largest_difference(batch, expected), largest_difference(single, expected))
-    tolerance = job.spec.release.parity.tolerance
-    if not difference <= tolerance:
-        discard_candidate(server, model, version)
+        Raises:
+            TerminalError: when there is none, or another version became champion since this run
+                looked first.
+        """
+        champion, run_id = view.champion, self.job.run.run_id
+        interrupted = interrupted_rollback(view.entries, run_id, self.request, champion)
+        if interrupted is not None:
+            log.info("%s: completing the rollback of run %s", self.model, interrupted.started_by)
+            return interrupted
+        self._require_same_champion(champion)
+        rollout = view.traffic.rollout
+        challenger = rollout.challenger if rollout else None
+        return plan_rollback(
+            view.entries, run_id, self.request, champion, self._usable(), challenger
+        )
+
+    def _require_same_champion(self, champion: str | None) -> None:
+        if champion == self.first.champion:
+            return
         raise TerminalError(
+            "another version became champion while the rollback was decided",
+            model=self.model,
+            stage="rollback",
+            received=f"champion is version {champion}",
+            allowed=f"champion is version {self.first.champion}",
+            next_step=f"airworthy ledger {self.model}, then begin a new rollback if one is still "
+            "needed",
+        )
+
+    def _usable(self) -> set[str]:
+        """Return the versions that are approved and not marked as rolled back."""
+        return {
+            str(version.version)
+            for version in self.registry.versions(self.model)
+            if version.tags.get(VALIDATION_STATUS) == "approved" and ROLLED_BACK not in version.tags
+        }
+
+    def _check_parity(self, view: LedgerView, plan: RollbackPlan) -> _Parity:
+        """Check the version's files, load it and compare its answers with its offline predictions.
+
+        Raises:
+            TerminalError: when files or answers are not as they were.
+            TransientError: when a server does not answer.
+        """
+        version = plan.to_version
+        digest = self.registry.tag(self.registry.version(self.model, version), BUNDLE_DIGEST)
+        _require_released_digest(view.entries, self.model, version, digest)
+        folder, _ = self.registry.bundle(self.model, version)
+        offline = LoadedModel.load(self.model, version, folder, digest)
+        rows = _example_rows(self.registry, offline)
+        expected = offline.bundle.predict(rows)
+        if version == view.champion:
+            replicas = open_replicas(self.job.environment, self.model)
+            replicas.await_champion(version, view.traffic.champion_entry)
+        else:
+            load_everywhere(self.job, CandidateFiles(version, digest), "rollback")
+        with open_server(self.job.environment) as server:
+            batch = server.predict_version(self.model, version, rows)
+            # The server handles a single row by other code than a batch.
+            single = server.predict_version(self.model, version, rows, chunk_rows=1)
+        difference = max(largest_difference(batch, expected), largest_difference(single, expected))
+        self._require_parity(version, difference)
+        return _Parity(rows, difference)
+
+    def _require_parity(self, version: str, difference: float) -> None:
+        tolerance = self.job.spec.release.parity.tolerance
+        if difference <= tolerance:
+            return
+        error = TerminalError(
             f"the server answers otherwise than version {version} does offline",
-            model=model,
+            model=self.model,
             stage="rollback",
             received=f"a difference of {difference:.6g}",
             allowed=f"at most {tolerance:.6g}",
             next_step="name another version with --to-version",
         )
-    return rows, difference
+        drop_own_candidate(self.job, version, "rollback", [error.problem])
+        raise error
+
+    def _end_rollout(self, view: LedgerView, plan: RollbackPlan) -> LedgerView:
+        """Record the end of any rollout; return the ledger after it."""
+        rollout = view.traffic.rollout or running_rollout(view.entries)
+        if rollout is None:
+            return view
+        view.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
+        return view_ledger(self.job)
+
+    def _move(self, view: LedgerView, plan: RollbackPlan) -> None:
+        """Record the version as champion, unless this rollback has done it."""
+        if any(move.entry_id == plan.move_id for move in alias_moves(view.entries)):
+            return
+        self.registry.require_releasable(
+            self.model, plan.to_version, even_if_rolled_back=plan.named
+        )
+        moves = [move.event for move in alias_moves(view.entries)]
+        released = [move for move in moves if move.to == plan.to_version]
+        view.decide(
+            AliasMove(
+                alias=CHAMPION,
+                from_=plan.from_version,
+                to=plan.to_version,
+                reason=f"rollback {plan.started_by}: {plan.reason}",
+                dataset_digest=released[-1].dataset_digest if released else None,
+                bundle_digest=released[-1].bundle_digest if released else None,
+                rollback=plan.started_by,
+            )
+        )
+
+    def _await_servers(self, plan: RollbackPlan) -> None:
+        """Wait until the bad version has no traffic in any live server.
+
+        Raises:
+            SupersededError: when another version became champion meanwhile.
+            TransientError: when a server does not follow.
+        """
+        view, replicas = view_ledger(self.job), open_replicas(self.job.environment, self.model)
+        if view.champion != plan.to_version:
+            raise SupersededError(
+                "another version became champion since this rollback began",
+                model=self.model,
+                stage="rollback",
+                received=f"champion is version {view.champion}",
+                allowed=f"version {plan.to_version}",
+                next_step=f"airworthy ledger {self.model}",
+            )
+        if plan.withdraws:
+            replicas.await_end(view.traffic.decided)
+        else:
+            replicas.await_champion(plan.to_version, view.traffic.champion_entry)
+
+    def _require_answer(self, plan: RollbackPlan, rows: pl.DataFrame) -> None:
+        """Check the version on the public route."""
+        with open_server(self.job.environment) as server:
+            response = server.predict_champion(self.model, rows)
+        if response["version"] != plan.to_version:
+            raise TerminalError(
+                "the server answers with another version than the one rolled back to",
+                model=self.model,
+                stage="rollback",
+                received=f"version {response['version']}",
+                allowed=f"version {plan.to_version}",
+                next_step="look at the model server's log",
+            )
 
 
 def _require_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
@@ -180,68 +291,3 @@ def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
     schema = polars_schema(offline.bundle.manifest.inputs)
     series = zip(schema.items(), columns, strict=True)
     return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])
-
-
-def _end_rollout(traffic: Traffic, entries: list[Entry], plan: RollbackPlan) -> None:
-    """Clear the flags of any rollout, record its end, and wait until the server follows."""
-    model = traffic.job.spec.model
-    # A run that was stopped may have cleared the flags only, or not removed the challenger's alias.
-    rollout = traffic.rollout() or running_rollout(entries)
-    if rollout is not None:
-        traffic.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
-    challenger = traffic.registry.challenger(model)
-    if challenger is not None:
-        traffic.withdraw(challenger)
-    for _ in range(_POLLS):
-        if traffic.server.rollout(model)["challenger"] is None:
-            return
-        time.sleep(_POLL_SECONDS)
-    raise TransientError(
-        "the model server still gives traffic to a version under rollout",
-        model=model,
-        stage="rollback",
-        received=traffic.job.environment.flags_file,
-        allowed="a server that follows this file",
-        next_step="look at the model server's log, then run again",
-    )
-
-
-def _move_alias(traffic: Traffic, entries: list[Entry], plan: RollbackPlan) -> None:
-    """Mark the bad version first, so that no run can promote it again; then move ``champion``."""
-    job, registry, client = traffic.job, traffic.registry, traffic.registry.client
-    model = job.spec.model
-    client.set_model_version_tag(model, plan.from_version, ROLLED_BACK, plan.reason[:_LONGEST_TAG])
-    if plan.withdraws:
-        return
-    registry.promote(
-        model, plan.to_version, expected=plan.from_version, even_if_rolled_back=plan.named
-    )
-    moves = [move.event for move in alias_moves(entries) if move.event.to == plan.to_version]
-    released = moves[-1] if moves else None
-    move = AliasMove(
-        alias=CHAMPION,
-        from_=plan.from_version,
-        to=plan.to_version,
-        reason=f"rollback {plan.started_by}: {plan.reason}",
-        dataset_digest=released.dataset_digest if released else None,
-        bundle_digest=released.bundle_digest if released else None,
-        rollback=plan.started_by,
-    )
-    traffic.ledger.append(move, run_id=job.run.run_id, who=job.run.requested_by)
-    if ROLLED_BACK in registry.version(model, plan.to_version).tags:
-        client.delete_model_version_tag(model, plan.to_version, ROLLED_BACK)
-
-
-def _swap(model: str, server: ServerClient, plan: RollbackPlan, rows: pl.DataFrame) -> None:
-    """Swap the server's version and check it on the public route."""
-    server.swap(model, plan.to_version)
-    response = server.predict_champion(model, rows)
-    if response["version"] != plan.to_version:
-        raise TerminalError(
-            "the server answers with another version than the one rolled back to",
-            model=model,
-            stage="rollback",
-            received=f"version {response['version']}",
-            allowed=f"version {plan.to_version}",
-            next_step="look at the model server's log",
-        )

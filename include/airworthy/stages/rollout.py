@@ -1,34 +1,41 @@
 """Rollout: one poll of one rollout step. Begins the step, evaluates its guard, or ends it.
 
-A poll keeps no state between calls: flags and ledger have it. After a crash, the next poll goes on.
-When a rollout ends early, the flags are cleared first, and the ledger records it after.
+A poll keeps no state between calls: the ledger has it. After a crash, the next poll goes on. Model
+servers follow the ledger, so its entry is the beginning of a step, and its end.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airworthy.handover import GuardedStep, RolloutRequest, RolloutStatus, Verdict, VersionRef
 from airworthy.job import Job
-from airworthy.ledger import Entry
-from airworthy.ledger.events import BEGUN, DONE, GuardTrip, RolloutEnded, RolloutStep
-from airworthy.registry.registry import open_registry
-from airworthy.release.blockers import current_blockers, require_same_champion
-from airworthy.release.guard import evaluate_guard
-from airworthy.release.open_server import open_server
-from airworthy.release.release_record import rollout_blockers, rollout_end, step_name
-from airworthy.release.release_rules import ReleaseRules, release_rules
-from airworthy.release.rollout_flags import Rollout, clear_rollout
-from airworthy.release.rollout_status import (
-    baking_status,
-    parse_arm,
-    recorded_status,
-    serves_step,
-    step_figures,
+from airworthy.ledger.events import (
+    BEGUN,
+    DONE,
+    FlagOverride,
+    GuardTrip,
+    RolloutStep,
 )
+from airworthy.registry.registry import open_registry
+from airworthy.release.await_replicas import open_replicas, require_live
+from airworthy.release.blockers import current_blockers, require_same_champion
+from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_for_release
+from airworthy.release.guard import evaluate_guard
+from airworthy.release.projection import project_ledger
+from airworthy.release.release_ledger import LedgerView, decide_on
+from airworthy.release.release_record import (
+    rollout_blockers,
+    rollout_end,
+    step_name,
+    unended_rollout,
+)
+from airworthy.release.release_rules import ReleaseRules, release_rules
+from airworthy.release.rollout_flags import read_rollout
+from airworthy.release.rollout_status import baking_status, recorded_status, step_figures
 from airworthy.release.rollout_steps import (
     AlreadyRecorded,
     Begin,
@@ -40,12 +47,13 @@ from airworthy.release.rollout_steps import (
     is_own,
     next_action,
 )
-from airworthy.release.rollout_traffic import Traffic, own_rollout
+from airworthy.release.step_reports import StepReports
+from airworthy.traffic import Rollout
 
 log = logging.getLogger("airworthy.release")
 
-# A server reads its flags twice a second. After this time without the step, it has a fault.
-_FLAGS_TIMEOUT = timedelta(seconds=30)
+# A server follows the ledger within seconds. After this time without the step, it has a fault.
+_FOLLOW_TIMEOUT = timedelta(seconds=30)
 
 
 def rollout(
@@ -53,7 +61,8 @@ def rollout(
 ) -> RolloutStatus:
     """Poll a step of a version's rollout once. See `RolloutStatus` for the results.
 
-    A rollout that was ended is reported, not raised: the caller fails, once all traffic is back.
+    A rollout that was ended is reported, not raised: the caller fails, once all traffic is back. To
+    stop one, neither a model server nor the registry is needed.
 
     Args:
         job: The run.
@@ -63,42 +72,43 @@ def rollout(
 
     Raises:
         TerminalError: when the rules have no such step, another version became champion before the
-            rollout began, the version cannot be loaded, or the flags' file does not hold flags.
-        TransientError: when MLflow, the ledger or the server cannot be reached.
+            rollout began, a model server cannot load the version, or the flags' file does not hold
+            flags.
+        TransientError: when MLflow or the ledger cannot be reached, or no model server reports. An
+            end is recorded in the ledger all the same.
     """
-    rules, model = release_rules(job.spec, job.environment), job.spec.model
-    step, stop_reason = rollout_request.step, rollout_request.stop
+    rules, step, stop = (
+        release_rules(job.spec, job.environment),
+        rollout_request.step,
+        rollout_request.stop,
+    )
     rules.steps_before(step)
-    own = own_rollout(job, version.version)
-    if stop_reason is not None and own is not None:
-        # First, as registry and server may not answer.
-        clear_rollout(job.environment.flags_file, model)
-    registry = open_registry(job.environment)
-    with registry.release_lock(model), open_server(job.environment) as server:
-        traffic = Traffic(job, registry, server)
-        entries = traffic.ledger.entries()
-        poll = _StepPoll(traffic, rules, version, verdict, step, entries)
-        return poll.run() if stop_reason is None else poll.stop(own, stop_reason)
+
+    def decide(view: LedgerView) -> RolloutStatus:
+        poll = _StepPoll(job, view, rules, version, verdict, step)
+        return poll.run() if stop is None else poll.stop(stop)
+
+    status = decide_on(job, decide)
+    if status.state not in ("baking", "done"):
+        drop_own_candidate(job, version.version, "release", status.reasons)
+    project_ledger(job.environment, job.spec.model)
+    return status
 
 
 @dataclass(frozen=True)
 class _StepPoll:
-    traffic: Traffic
+    job: Job
+    view: LedgerView
     rules: ReleaseRules
     version: VersionRef
     verdict: Verdict
     step: GuardedStep
-    entries: list[Entry]
-
-    @property
-    def job(self) -> Job:
-        return self.traffic.job
 
     def run(self) -> RolloutStatus:
         """Carry out the next action."""
         match next_action(self._context()):
             case AlreadyRecorded(entry):
-                return self._recorded(entry)
+                return recorded_status(entry)
             case Skip(reason):
                 missing = [f"nothing was watched: {reason}"]
                 return self._done(None, {"judged": [], "missing": missing})
@@ -107,15 +117,14 @@ class _StepPoll:
             case Begin(champion, before):
                 return self._begin(champion, before)
             case EvaluateGuard(rollout):
-                return self._evaluate_guard(rollout)
+                return self._evaluate(rollout)
             case Stop(rollout, reason):
-                return recorded_status(self.traffic.stop(rollout, [reason]))
+                return recorded_status(self.view.stop(rollout, [reason]))
 
     def _context(self) -> StepContext:
         return StepContext(
-            entries=self.entries,
-            flags=self.traffic.rollout(),
-            champion=self.traffic.registry.champion(self.job.spec.model),
+            entries=self.view.entries,
+            traffic=self.view.traffic,
             run_id=self.job.run.run_id,
             version=self.version.version,
             step=self.step,
@@ -123,21 +132,16 @@ class _StepPoll:
             now=datetime.now(UTC),
         )
 
-    def stop(self, own: Rollout | None, reason: str) -> RolloutStatus:
+    def stop(self, reason: str) -> RolloutStatus:
         """End this run's rollout on its caller's request, unless it never began or has ended."""
-        end = rollout_end(self.entries, self.job.run.run_id, self.version.version)
+        entries, run_id, version = self.view.entries, self.job.run.run_id, self.version.version
+        end = rollout_end(entries, run_id, version)
         if end is not None:
-            return self._recorded(end)
+            return recorded_status(end)
+        own = unended_rollout(entries, run_id, version)
         if own is None:
             return self._not_begun("tripped", [reason])
-        return recorded_status(self.traffic.stop(own, [reason]))
-
-    def _recorded(self, entry: Entry[RolloutStep | RolloutEnded]) -> RolloutStatus:
-        """Return the recorded status. Completes the end that an earlier poll was cut off in."""
-        status = recorded_status(entry)
-        if status.state == "tripped" and self.traffic.rollout() is None:
-            self.traffic.withdraw(self.version.version)
-        return status
+        return recorded_status(self.view.stop(own, [reason]))
 
     def _not_begun(
         self, state: Literal["waiting", "held", "tripped"], reasons: list[str]
@@ -155,83 +159,129 @@ class _StepPoll:
         require_same_champion(self.job, self.verdict, champion)
         blockers = self._blockers()
         own = before is not None and is_own(before, self.job.run.run_id, self.version.version)
-        if blockers and not own:
+        if before is not None and own and blockers:
+            return recorded_status(self.view.stop(before, blockers))
+        if blockers:
             return self._not_begun("held", blockers)
-        if before is not None and (blockers or not own):
-            reasons = blockers if own else ["the run that began it watches it no more"]
-            end = self.traffic.stop(before, reasons)
-            if own:
-                return recorded_status(end)
+        # Servers ask the file for a kill switch: a file that cannot be read may hide one.
+        read_rollout(self.job.environment.flags_address, self.job.spec.model)
+        load_for_release(self.view, CandidateFiles.of(self.version))
+        if before is not None and not own:
+            self.view.stop(before, ["the run that began it watches it no more"])
+            return decide_on(self.job, lambda view: replace(self, view=view).run())
         return self._start(champion)
 
     def _start(self, champion: str) -> RolloutStatus:
-        begun = self.traffic.start_step(champion, self.version.version, self.step)
-        self._record(BEGUN, begun, {"until": begun.since + self.rules.bake})
-        log.info(
-            "%s: version %s begins its step %s",
-            self.job.spec.model,
-            begun.challenger,
-            step_name(self.step),
-        )
-        return baking_status(self.job.spec.model, begun, self.rules.bake)
-
-    def _blockers(self) -> list[str]:
-        run_id, version = self.job.run.run_id, self.version
-        blockers = current_blockers(
-            self.job, self.traffic.registry, self.entries, self.verdict, version
-        )
-        steps = self.rules.steps_before(self.step)
-        blockers += rollout_blockers(
-            self.entries, steps, run_id, version.version, version.bundle_digest
-        )
-        if self.traffic.server.rollout(self.job.spec.model)["kill_switch"]:
-            blockers.append("the kill switch is on: everything goes to the champion")
-        return blockers
-
-    def _evaluate_guard(self, rollout: Rollout) -> RolloutStatus:
-        """Evaluate the guard on the server's figures since the step began."""
-        # A poll that was cut off between flags and ledger has not recorded the begin.
-        self._record(BEGUN, rollout, {"until": rollout.since + self.rules.bake})
-        model, bake = self.job.spec.model, self.rules.bake
-        elapsed = datetime.now(UTC) - rollout.since
-        response = self.traffic.server.rollout(model)
-        if response["kill_switch"]:
-            return recorded_status(self.traffic.stop(rollout, ["the kill switch was turned on"]))
-        if not serves_step(response, rollout):
-            if elapsed <= bake + _FLAGS_TIMEOUT:
-                return baking_status(model, rollout, bake)
-            flags_file = self.job.environment.flags_file
-            reason = f"the model server does not follow the flags in {flags_file}"
-            return recorded_status(self.traffic.stop(rollout, [reason]))
-        champion, challenger = (
-            parse_arm(response["arms"][role]) for role in ("champion", "challenger")
-        )
-        guard, classes = self.job.spec.release.guard, self.job.spec.task == "multiclass"
-        result = evaluate_guard(guard, champion, challenger, classes=classes, over=elapsed >= bake)
-        figures = step_figures(result, champion, challenger)
-        if result.trips:
-            return recorded_status(self.traffic.stop(rollout, result.trips, GuardTrip, figures))
-        if elapsed < bake:
-            return baking_status(model, rollout, bake, (champion, challenger), result.psi)
-        evaluated = {"judged": result.evaluated, "missing": result.missing}
-        return self._done(rollout, {**evaluated, **figures})
-
-    def _done(self, rollout: Rollout | None, fields: dict[str, Any]) -> RolloutStatus:
-        """Record that the step ended well. The flags stay for the next step."""
-        return recorded_status(self._record(DONE, rollout, fields))
-
-    def _record(
-        self, state: Literal["begun", "done"], rollout: Rollout | None, fields: dict[str, Any]
-    ) -> Entry[RolloutStep]:
-        step = RolloutStep(
+        """Give the version the traffic of the step."""
+        since = datetime.now(UTC)
+        begun = RolloutStep(
             version=self.version.version,
             bundle_digest=self.version.bundle_digest,
             step=self.step,
-            state=state,
+            state=BEGUN,
+            champion=champion,
+            since=since,
+            until=since + self.rules.bake,
+        )
+        entry = self.view.decide(begun)
+        log.info(
+            "%s: version %s begins its step %s",
+            self.job.spec.model,
+            self.version.version,
+            step_name(self.step),
+        )
+        rollout = Rollout(
+            champion=champion,
+            challenger=self.version.version,
+            step=self.step,
+            since=entry.event.since or since,
+            run_id=self.job.run.run_id,
+            bundle_digest=self.version.bundle_digest,
+            entry=entry.sequence,
+        )
+        return baking_status(self.job.spec.model, rollout, self.rules.bake)
+
+    def _blockers(self) -> list[str]:
+        run_id, version, entries = self.job.run.run_id, self.version, self.view.entries
+        registry = open_registry(self.job.environment)
+        blockers = current_blockers(self.job, registry, entries, self.verdict, version)
+        steps = self.rules.steps_before(self.step)
+        blockers += rollout_blockers(entries, steps, run_id, version.version, version.bundle_digest)
+        if blockers:
+            return blockers
+        registry.require_releasable(version.model, version.version)
+        model = self.job.spec.model
+        for replica in open_replicas(self.job.environment, model).live():
+            report = replica.report.models.get(model)
+            if report is not None and report.kill_switch:
+                return ["the kill switch is on: everything goes to the champion"]
+        return []
+
+    def _evaluate(self, rollout: Rollout) -> RolloutStatus:
+        """Evaluate the guard on all servers' figures since the step began."""
+        model, bake = self.job.spec.model, self.rules.bake
+        place = open_replicas(self.job.environment, model).reports
+        reports = StepReports(place.read(), model, rollout, datetime.now(UTC))
+        require_live(place, reports.replicas, model)
+        self._record_overrides(reports)
+        ended = self._end_without_guard(reports)
+        if ended is not None:
+            return recorded_status(self.view.stop(rollout, ended))
+        champion, challenger = reports.arms
+        over = self._is_over(reports)
+        guard, classes = self.job.spec.release.guard, self.job.spec.task == "multiclass"
+        result = evaluate_guard(guard, champion, challenger, classes=classes, over=over)
+        figures = step_figures(result, champion, challenger)
+        if result.trips:
+            return recorded_status(self.view.stop(rollout, result.trips, GuardTrip, figures))
+        notes = [*reports.silent, *reports.lagging]
+        if not over:
+            return baking_status(model, rollout, bake, (champion, challenger), result.psi, notes)
+        for words in reports.silent:
+            log.warning("%s: %s", model, words)
+        evaluated = {"judged": result.evaluated, "missing": result.missing}
+        return self._done(rollout, {**evaluated, **figures})
+
+    def _is_over(self, reports: StepReports) -> bool:
+        """Tell whether the step's time is over, and every live server's report covers all of it."""
+        until = reports.rollout.since + self.rules.bake
+        if reports.now < until or reports.lagging:
+            return False
+        # The store's clock stamps the reports. It may be behind this machine's clock.
+        return reports.covers(until) or reports.now > until + _FOLLOW_TIMEOUT
+
+    def _end_without_guard(self, reports: StepReports) -> list[str] | None:
+        """Return the reasons to end the step before the guard is asked; None without any."""
+        if reports.kill_switch:
+            return ["the kill switch was turned on"]
+        if reports.refusals:
+            return reports.refusals
+        is_late = reports.now > reports.rollout.since + self.rules.bake + _FOLLOW_TIMEOUT
+        return reports.lagging if is_late and reports.lagging else None
+
+    def _record_overrides(self, reports: StepReports) -> None:
+        """Record each flag that a person set by hand in this step, once."""
+        recorded = {entry.entry_id for entry in self.view.entries}
+        for (flag, value), replicas in reports.overrides.items():
+            event = FlagOverride(
+                version=self.version.version,
+                flag=flag,
+                value=value,
+                replicas=replicas,
+                step_entry=reports.rollout.entry,
+            )
+            if event.entry_id(self.job.run.run_id) not in recorded:
+                self.view.record(event)
+
+    def _done(self, rollout: Rollout | None, fields: dict[str, Any]) -> RolloutStatus:
+        """Record that the step ended well. The version keeps its share until the next step."""
+        done = RolloutStep(
+            version=self.version.version,
+            bundle_digest=self.version.bundle_digest,
+            step=self.step,
+            state=DONE,
             champion=rollout.champion if rollout else None,
             since=rollout.since if rollout else None,
             **fields,
         )
-        return self.traffic.ledger.append(
-            step, run_id=self.job.run.run_id, who=self.job.run.requested_by
-        )
+        return recorded_status(self.view.decide(done))

@@ -19,7 +19,8 @@ from airworthy.monitoring.column_profile import (
     sample_rows,
     stability_indices,
 )
-from airworthy.registry.registry import Registry, open_registry
+from airworthy.registry.registry import open_registry
+from airworthy.traffic.current_traffic import current_champion
 from airworthy.validation.suite import Suite, data_docs
 from airworthy.validation.validation_results import PartitionResults, suite_digest, summarise
 
@@ -120,8 +121,7 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
 
 def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     """Compare the newest rows, for as long as a holdout, with the champion's training data."""
-    registry = open_registry(job.environment)
-    profile = _champion_profile(registry, job.spec.model)
+    profile = _champion_profile(job)
     if profile is None:
         return []
     rule, name = job.spec.validate_.distribution, "population_stability_index"
@@ -159,11 +159,12 @@ def _newest_rows(job: Job, dataset: DatasetRef) -> pl.LazyFrame | None:
     return sample_rows(frames, job.spec.inputs, expected_rows)
 
 
-def _champion_profile(registry: Registry, model: str) -> Profile | None:
-    champion = registry.champion(model)
+def _champion_profile(job: Job) -> Profile | None:
+    champion = current_champion(job.environment, job.spec.model)
     if champion is None:
         return None
-    run_id = registry.version(model, champion).run_id
+    registry = open_registry(job.environment)
+    run_id = registry.version(job.spec.model, champion).run_id
     return Profile.model_validate_json(registry.run_artifact_text(run_id, "profile.json"))
 
 

@@ -11,6 +11,7 @@ from airworthy.registry.mlflow_errors import mlflow_errors
 from airworthy.registry.registry import open_registry
 from airworthy.staleness.curve import StalenessCurve, curve_table
 from airworthy.staleness.curve_plot import draw
+from airworthy.traffic.current_traffic import current_champion
 
 
 def save_curve(job: Job, curve: StalenessCurve) -> Path:
@@ -22,17 +23,17 @@ def save_curve(job: Job, curve: StalenessCurve) -> Path:
         The folder. Without a champion, nothing is logged to MLflow.
 
     Raises:
-        TransientError: when MLflow cannot be reached.
+        TransientError: when MLflow or the ledger cannot be reached.
     """
     folder = job.evidence
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "staleness.json").write_text(curve.model_dump_json(indent=1), encoding="utf-8")
     (folder / "staleness.txt").write_text(curve_table(curve) + "\n", encoding="utf-8")
     draw(curve).savefig(folder / "staleness.png", dpi=100)
-    with mlflow_errors(job.environment):
-        registry = open_registry(job.environment)
-        champion = registry.champion(curve.model)
-        if champion is not None:
+    champion = current_champion(job.environment, curve.model)
+    if champion is not None:
+        with mlflow_errors(job.environment):
+            registry = open_registry(job.environment)
             run_id = str(registry.version(curve.model, champion).run_id)
             for name in ("staleness.json", "staleness.txt", "staleness.png"):
                 registry.client.log_artifact(

@@ -98,11 +98,13 @@ class SecondAct:
         from airworthy.registry.mlflow_errors import mlflow_errors
         from airworthy.registry.registry import open_registry
         from airworthy.registry.tags import AS_OF
+        from airworthy.traffic.current_traffic import current_champion
 
+        champion = current_champion(job.environment, self.model)
+        if champion is None:
+            return None
         with mlflow_errors(job.environment):
-            registry = open_registry(job.environment)
-            champion = registry.champion(self.model)
-            tags = registry.version(self.model, champion).tags if champion is not None else {}
+            tags = open_registry(job.environment).version(self.model, champion).tags
         return datetime.fromisoformat(tags[AS_OF]) if AS_OF in tags else None
 
     def _replay_until_decision(self, job: Job, server: ServerClient, change: date) -> DriftDecision:

@@ -20,7 +20,8 @@ from airworthy.registry.registry import Registry, open_registry
 from airworthy.spec.sources_part import SimulatorSource
 from airworthy.stages import run_stage
 
-from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252 - tests are no installed package
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import COLUMNS, FEATURES, small_spec  # noqa: TID252
 
 MODEL = "small_model"
 # Takes everything that the training data have, and fails on a number of stops that does not fit
@@ -73,7 +74,7 @@ class ScoringEnvironment:
         """Make a version the champion; the second one is trained at its first use."""
         if version == "2" and len(self.registry.versions(MODEL)) == 1:
             self.register("two", max_depth=2)
-        self.registry.promote(MODEL, version, expected=self.registry.champion(MODEL))
+        make_champion(self.environment, MODEL, version)
 
     def inputs(self, as_of: str, run_id: str = "score") -> dict[str, Any]:
         """Settle the inputs of a scoring run; return the payload for `score`."""

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from airworthy.bundle import MODEL_FILE
 from airworthy.cli.main import app
+from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover import BatchScore, DatasetRef, Window
 from airworthy.lake import open_lake
@@ -22,7 +23,9 @@ from airworthy.metrics.metric_files import metrics_folder
 from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
-from ..stages.conftest import COLUMNS, small_spec  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import COLUMNS, MakeModel, make_model, small_spec  # noqa: TID252 - tests are no installed package
+
+__all__ = ["make_model"]
 
 
 def scored(env: ScoringEnvironment, result: BatchScore) -> pl.DataFrame:
@@ -203,16 +206,19 @@ def test_rows_without_what_the_champion_takes_are_refused_with_the_next_step(
     assert f"airworthy run {MODEL}" in str(refused.value.next_step)
 
 
-def test_a_model_that_cannot_be_scored_says_why(env: ScoringEnvironment) -> None:
-    """Without a champion, or a ``score`` part, the error has the next step before anything is read."""
-    env.registry.client.delete_registered_model_alias(MODEL, "champion")
-    try:
-        with pytest.raises(TerminalError, match="no champion") as nobody:
-            env.inputs("2026-04-22")
-    finally:
-        env.promote("1")
-    assert nobody.value.next_step == f"train and release one: airworthy run {MODEL}"
-    assert "2026-04-21" not in open_lake(env.environment, MODEL).partitions()
+def test_a_model_without_a_champion_is_not_scored(
+    environment: Environment, make_model: MakeModel
+) -> None:
+    """The error has the next step, before any row is read."""
+    model = make_model(score={})
+    with pytest.raises(TerminalError, match="no champion") as nobody:
+        run_stage("ingest_inputs", request("2026-04-22", "none"))
+    assert nobody.value.next_step == f"train and release one: airworthy run {model}"
+    assert open_lake(environment, model).partitions() == {}
+
+
+def test_a_model_that_does_not_score_says_why(env: ScoringEnvironment) -> None:
+    """Without a ``score`` part the error has the part to add."""
     env.write_spec(None)
     with pytest.raises(TerminalError, match="does not say that this model scores") as silent:
         env.inputs("2026-04-22")

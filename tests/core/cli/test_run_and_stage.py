@@ -17,8 +17,10 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover.catalogue import STAGES
-from airworthy.registry.registry import open_registry
 from airworthy.stage_input import pack
+from airworthy.traffic.current_traffic import current_champion
+
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 
 FEATURES = "import polars as pl\nprint('a word from the features')\nFEATURES = {'km': pl.col('distance_km')}\n"
 SPEC: dict[str, Any] = {
@@ -77,14 +79,14 @@ def test_run_that_is_no_object(model: str) -> None:
 
 def test_version_that_was_rejected_before_exits_3(model: str, environment: Environment) -> None:
     """A candidate that failed once and passes now is not released; the exit code tells so."""
-    day = ["run", model, "--as-of", "2026-03-20"]
+    day = ["run", model, "--as-of", "2026-03-20", "--no-release"]
     assert invoke(*day).exit_code == 0
-    weak = [*day, "-p", "learning_rate=0.0001"]
-    assert invoke(*weak).exit_code == 3
-    registry = open_registry(environment)
-    registry.client.delete_registered_model_alias(model, "champion")
-    again = invoke(*weak)
-    assert registry.champion(model) is None
+    make_champion(environment, model, "1")
+    weak, weaker = ([*day, "-p", f"learning_rate={rate}"] for rate in ("0.0001", "0.00001"))
+    assert (invoke(*weak).exit_code, invoke(*weaker).exit_code) == (3, 3)
+    make_champion(environment, model, "3")
+    again = invoke(*weak, "--release")
+    assert current_champion(environment, model) == "3"
     assert "rejected before" in again.stdout
     assert again.exit_code == 3
 

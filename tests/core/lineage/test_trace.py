@@ -15,6 +15,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,19 @@ from airworthy.cli.main import app
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover.catalogue import STAGES
+from airworthy.ledger import open_ledger
+from airworthy.ledger.events import (
+    AliasMove,
+    LedgerEvent,
+    Registration,
+    RolloutStep,
+    RolloutStopped,
+)
 from airworthy.lineage.graph import Node
 from airworthy.lineage.lineage_answer import LineageAnswer
 from airworthy.lineage.reference import ALLOWED
 from airworthy.lineage.trace import trace
 from airworthy.predictions.collect import collect
-from airworthy.release.rollout_flags import clear_rollout, set_rollout
 from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
@@ -199,10 +207,21 @@ def test_a_version_is_named_by_its_number_or_its_alias(history: History) -> None
     with pytest.raises(TerminalError, match="alias") as error:
         trace(history.environment, f"{MODEL}@challenger")
     assert f"{MODEL}@champion" in str(error.value)
-    flags = history.environment.flags_file
-    set_rollout(flags, MODEL, champion="1", challenger="2", step=10, run_id="two")
-    assert trace(history.environment, f"{MODEL}@challenger").roots == ["version:2"]
-    clear_rollout(flags, MODEL)
+
+
+def test_the_version_under_rollout_is_the_challenger(tmp_path: Path) -> None:
+    """Its alias leads to it from the begun step on, and to nothing after the end of the rollout."""
+    environment = load_environment().model_copy(update={"lake": str(tmp_path)})
+    ledger = open_ledger(environment, MODEL)
+    since = datetime(2026, 3, 20, tzinfo=UTC)
+    step = RolloutStep(version="2", step=10, state="begun", champion="1", since=since)
+    events: list[LedgerEvent] = [Registration(version=version) for version in ("1", "2")]
+    for event in (*events, AliasMove(to="1"), step):
+        ledger.append(event, run_id=f"run-{event.subject}", who="ann")
+    assert trace(environment, f"{MODEL}@challenger").roots == ["version:2"]
+    ledger.append(RolloutStopped(version="2", step=10), run_id="run-2", who="ann")
+    with pytest.raises(TerminalError, match="alias"):
+        trace(environment, f"{MODEL}@challenger")
 
 
 def test_a_dataset_version_is_named_by_its_id_or_its_digest(history: History) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.handover.catalogue import OPERATIONS
-from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
+from airworthy.traffic.current_traffic import current_champion
 
-from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252
 
 __all__ = ["make_model", "run_stages"]
 
@@ -48,9 +49,8 @@ def monitored_model(
         model = make_model(
             **{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes}
         )
-        registry = open_registry(environment)
-        if registry.champion(model) is None:
-            registry.promote(model, run_stages(model)["version"]["version"], expected=None)
+        if current_champion(environment, model) is None:
+            make_champion(environment, model, run_stages(model)["version"]["version"])
         return model
 
     return make

@@ -16,12 +16,12 @@ import httpx
 import polars as pl
 import psutil
 import pytest
+from tests.core.champions import make_champion
 from tests.core.predictions.conftest import body_of, in_lake
 from tests.core.stages.conftest import MakeModel, RunStages, make_model, run_stages
 
 from airworthy.environment import Environment, load_environment
 from airworthy.predictions.collect import collect
-from airworthy.registry.registry import open_registry
 
 __all__ = ["make_model", "run_stages"]
 
@@ -141,7 +141,7 @@ def test_a_server_killed_twenty_times_under_load_logs_every_answer_once(
     model = make_model()
     version = run_stages(model)["version"]["version"]
     environment = load_environment()
-    open_registry(environment).promote(model, version, None)
+    make_champion(environment, model, version)
     bodies = [body_of([ROW]), body_of([ROW] * 3), body_of([ROW] * 100)]
     stop = threading.Event()
     collected = []

@@ -16,12 +16,14 @@ from openfeature.evaluation_context import EvaluationContext
 from airworthy.errors import TerminalError
 from airworthy.handover.release_outputs import GuardedStep
 from airworthy.release.rollout_flags import (
-    Rollout,
     clear_rollout,
     read_rollout,
     set_kill_switch,
-    set_rollout,
+    write_rollout,
 )
+from airworthy.traffic import Rollout
+
+SINCE = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
 FOREIGN = {
     "state": "ENABLED",
@@ -38,7 +40,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def begin(
-    file: Path, step: GuardedStep, model: str = "eta", run_id: str = "run-1", challenger: str = "8"
+    file: Path,
+    step: GuardedStep,
+    model: str = "eta",
+    run_id: str = "run-1",
+    challenger: str = "8",
+    since: datetime = SINCE,
 ) -> None:
     """Write a rollout into the file.
 
@@ -48,8 +55,10 @@ def begin(
         model: The model's name.
         run_id: The run's id.
         challenger: Its version.
+        since: The start of the step.
     """
-    set_rollout(file, model, champion="7", challenger=challenger, step=step, run_id=run_id)
+    rollout = Rollout("7", challenger, step, since, run_id, bundle_digest="d", entry=3)
+    write_rollout(file, model, rollout)
 
 
 def evaluator(file: Path) -> FlagdCore:
@@ -100,29 +109,33 @@ def test_what_is_written_is_read(file: Path) -> None:
     begin(file, 10)
     stored = read_rollout(file, "eta")
     assert stored is not None
-    assert stored == Rollout("7", "8", 10, stored.since, "run-1")
-    assert abs(datetime.now(UTC) - stored.since) < timedelta(minutes=1)
+    assert stored == Rollout("7", "8", 10, SINCE, "run-1")
     assert read_rollout(file, "other") is None
 
 
-def test_beginning_a_step_again_changes_nothing(file: Path) -> None:
-    """A retried task leaves the file as it is, hand edits of the share included; another run begins
-    anew.
-    """
+def test_a_step_written_again_leaves_a_hand_edit(file: Path) -> None:
+    """A share set by hand in a step holds as long as this very step; another one is written anew."""
     begin(file, 10)
     document = json.loads(file.read_text())
     document["flags"]["eta.rollout"]["targeting"]["fractional"] = [
         ["challenger", 25],
         ["champion", 75],
     ]
-    document["flags"]["eta.rollout"]["metadata"]["since"] = "2026-01-01T00:00:00+00:00"
     file.write_text(edited := json.dumps(document))
     begin(file, 10)
     assert file.read_text() == edited
-    begin(file, 10, run_id="run-2")
-    again = read_rollout(file, "eta")
-    assert again is not None
-    assert (again.run_id, again.since > datetime(2026, 1, 2, tzinfo=UTC)) == ("run-2", True)
+    for changes in ({"run_id": "run-2"}, {"since": SINCE + timedelta(hours=1)}):
+        file.write_text(edited)
+        begin(file, 10, **changes)  # type: ignore[arg-type]
+        flag = json.loads(file.read_text())["flags"]["eta.rollout"]
+        assert flag["targeting"]["fractional"] == [["challenger", 10], ["champion", 90]]
+
+
+def test_no_rollout_clears_the_file(file: Path) -> None:
+    """What the ledger does not have, the file does not show."""
+    begin(file, 10)
+    write_rollout(file, "eta", None)
+    assert json.loads(file.read_text())["flags"] == {}
 
 
 def test_other_flags_survive(file: Path) -> None:

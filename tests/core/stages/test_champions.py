@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,22 +13,11 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.evaluation.holdout import align_classes
-from airworthy.registry.registry import open_registry
 
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
 
 GATE = "rmse against champion"
-
-
-def champion_of(environment: Environment, model: str, payload: dict[str, Any]) -> None:
-    """Promote the registered version.
-
-    Args:
-        environment: The environment.
-        model: The model's name.
-        payload: The payload.
-    """
-    open_registry(environment).promote(model, payload["version"]["version"], expected=None)
 
 
 def test_input_column_that_the_spec_drops(
@@ -37,7 +25,7 @@ def test_input_column_that_the_spec_drops(
 ) -> None:
     """A spec without one of the champion's columns still trains; the comparison is inconclusive."""
     model = make_model()
-    champion_of(environment, model, run_stages(model))
+    make_champion(environment, model, run_stages(model)["version"]["version"])
     columns = {name: kind for name, kind in COLUMNS.items() if name != "vehicle"}
     fewer = FEATURES.replace('    "vehicle": pl.col("vehicle"),\n', "")
     make_model(features=fewer, ingest={**small_spec("m")["ingest"], "columns": columns})
@@ -56,7 +44,7 @@ def test_champion_of_another_task(
     both.
     """
     model = make_model()
-    champion_of(environment, model, run_stages(model))
+    make_champion(environment, model, run_stages(model)["version"]["version"])
     gates = [
         {"metric": "auc", "min": 0.5},
         {"metric": "auc", "against": "champion", "margin": 0.05},
@@ -118,7 +106,7 @@ def test_champion_with_other_classes(
     )
     data = tmp_path / "models" / model / "data"
     write_days(data, date(2026, 3, 1), ["near", "zone"])
-    champion_of(environment, model, run_stages(model, as_of="2026-03-09"))
+    make_champion(environment, model, run_stages(model, as_of="2026-03-09")["version"]["version"])
     write_days(data, date(2026, 3, 9), ["near", "far", "zone", "zone"])
     verdict = run_stages(model, as_of="2026-03-17", run_id="new")["verdict"]
     # The champion says near for the first half and zone for the second; "far" it cannot know.

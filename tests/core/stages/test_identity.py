@@ -15,6 +15,7 @@ from airworthy.ledger.ledger_queries import of_kind
 from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from .conftest import MakeModel, RunStages
 from .test_refused_inputs import FEATURES, TRAIN, from_files
 
@@ -59,7 +60,7 @@ def test_verdict_against_another_champion_is_another_entry(
     model = make_model()
     payload = run_stages(model)
     run_stage("evaluate", payload)
-    open_registry(environment).promote(model, payload["version"]["version"], expected=None)
+    make_champion(environment, model, payload["version"]["version"])
     run_stage("evaluate", payload)
     entries = of_kind(open_ledger(environment, model).entries(), VerdictReached)
     assert [entry.event.champion for entry in entries] == [None, "1"]

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from airworthy.errors import TerminalError
-from airworthy.registry.registry import open_registry
 
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from .conftest import MakeModel, RunStages, small_spec
 
 LAST_DAY = date(2026, 3, 19)
@@ -241,7 +241,7 @@ def test_newest_days_without_rows_are_named(
         start="2026-03-12",
     )
     version = run_stages(model)["version"]["version"]
-    open_registry(environment).promote(model, version, expected=None)
+    make_champion(environment, model, version)
     checks = run_stages(model, last="validate", as_of="2026-03-24", run_id="later")["validation"][
         "checks"
     ]

@@ -23,7 +23,8 @@ from airworthy.registry.registry import open_registry
 from airworthy.replay import newest_end
 from airworthy.spec import load_spec
 
-from ..stages.conftest import AS_OF, COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import AS_OF, COLUMNS, MakeModel, RunStages, make_model, run_stages  # noqa: TID252
 
 __all__ = ["make_model", "run_stages"]
 GATES = {"gates": [{"metric": "rmse", "max": 100}], "resamples": 100}
@@ -128,7 +129,7 @@ def test_age_costs_nothing_where_the_world_stays(
     model = make(make_model)
     version = run_stages(model)["version"]
     registry = open_registry(environment)
-    registry.promote(model, version["version"], expected=None)
+    make_champion(environment, model, version["version"])
     spec = load_environment().models / model / "model.yaml"
     before = spec.read_bytes()
     table, _ = run_command(
