@@ -38,9 +38,17 @@ class RolloutClient(httpx.Client):
         assert reply.status_code == 200, reply.text
         return dict(reply.json())
 
-    def ask_all(self, keys: Sequence[str], body: bytes = EXAMPLE) -> dict[str, str]:
-        """Send one request with each key, over some connections, and return each answer's version."""
-        return asyncio.run(_ask_all(self.server.url, keys, body))
+    def ask_all(
+        self, keys: Sequence[str], body: bytes = EXAMPLE, connections: int = 8
+    ) -> dict[str, str]:
+        """Send one request with each key, over some connections, and return each answer's version.
+
+        Args:
+            keys: The targeting keys.
+            body: The body of each request.
+            connections: The number of connections.
+        """
+        return asyncio.run(_ask_all(self.server.url, keys, body, connections))
 
     def rollout(self) -> dict[str, Any]:
         """Return the server's rollout."""
@@ -77,9 +85,7 @@ class RolloutClient(httpx.Client):
         return self.get("/metrics").text
 
 
-async def _ask_all(
-    url: str, keys: Sequence[str], body: bytes, connections: int = 8
-) -> dict[str, str]:
+async def _ask_all(url: str, keys: Sequence[str], body: bytes, connections: int) -> dict[str, str]:
     """Send requests faster than a full HTTP client: many thousands of requests are a test here."""
     versions: dict[str, str] = {}
     waiting = iter(keys)
