@@ -171,7 +171,7 @@ class ObjectStore:
             infos = [_info(meta) for page in pages for meta in page]
         return sorted(infos, key=lambda info: info.path)
 
-    def folders(self) -> list[str]:
+    def folders(self) -> tuple[str, ...]:
         """Return the names of the folders right below the address, by name; one request for all.
 
         Raises:
@@ -181,10 +181,10 @@ class ObjectStore:
         import obstore
 
         if self._is_missing():
-            return []
+            return ()
         with self._errors():
             prefixes = obstore.list_with_delimiter(self._store)["common_prefixes"]
-        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in prefixes)
+        return tuple(sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in prefixes))
 
     def delete(self, path: str) -> None:
         """Delete an object; without one, do nothing.

@@ -19,6 +19,7 @@ from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shared_labels import SharedLabels
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
+from airworthy.traffic import Traffic
 from airworthy.traffic.label_exchange import LabelExchange
 
 READY: Final = "ready"
@@ -56,7 +57,7 @@ class FollowedRecord:
         self.registry = registry = AsyncRegistry(open_registry)
         self._settings = following.settings
         self._threads = StoreThreads()
-        self._follower = RecordFollower(following, self._threads)
+        self._follower = RecordFollower(following, self._threads, self._follow)
         self.model_store = ModelStore(metrics)
         self._loader = VersionLoader(self.model_store, registry, following.role, self._changed)
         self.rollouts = LiveRollouts(
@@ -134,7 +135,7 @@ class FollowedRecord:
         """Follow, load and report until the block ends. `on_ready` is called once."""
         tasks = [
             asyncio.create_task(self._loader.run()),
-            asyncio.create_task(self._follow(on_ready)),
+            asyncio.create_task(self._run(on_ready)),
             asyncio.create_task(self.rollouts.poll_flags()),
         ]
         if self.labels is not None:
@@ -151,14 +152,19 @@ class FollowedRecord:
             self.rollouts.close()
             self._threads.close()
 
-    async def _follow(self, on_ready: Callable[[], None] | None) -> None:
+    async def _run(self, on_ready: Callable[[], None] | None) -> None:
         await self.rollouts.start()
         await self.models.start()
-        await self.reporter.start()
-        self._became_ready.set()
-        if on_ready is not None:
-            on_ready()
-        await self.models.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.models.run())
+            await self.models.wait_until_loaded()
+            await self.reporter.start()
+            self._became_ready.set()
+            if on_ready is not None:
+                on_ready()
+
+    def _follow(self, model: str, traffic: Traffic) -> None:
+        self.models.follow(model, traffic)
 
     def _changed(self) -> None:
         self.reporter.changed()

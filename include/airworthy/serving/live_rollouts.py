@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from airworthy.errors import TransientError
 from airworthy.predictions.spool import Label
 from airworthy.serving.flag_file import FlagContent, FlagFile
 from airworthy.serving.loaded_model import LoadedModel
@@ -176,23 +177,28 @@ class LiveRollouts:
         }
 
     async def start(self) -> None:
-        """Read the flag file for the first time."""
-        await self._poll()
+        """Read the flag file for the first time, however long it takes until its store answers."""
+        while not await self._poll():
+            await self._pause()
 
     async def poll_flags(self) -> None:
         """Poll the flag file, until cancelled."""
         while self._file is not None:
-            is_local = self._file.is_local
-            await asyncio.sleep(LOCAL_POLL_SECONDS if is_local else OBJECT_STORE_POLL_SECONDS)
+            await self._pause()
             await self._poll()
 
     def close(self) -> None:
         """Release the flags."""
         self._flags.close()
 
-    async def _poll(self) -> None:
+    async def _pause(self) -> None:
+        is_local = self._file is None or self._file.is_local
+        await asyncio.sleep(LOCAL_POLL_SECONDS if is_local else OBJECT_STORE_POLL_SECONDS)
+
+    async def _poll(self) -> bool:
+        """Read the file, if it changed. Tell whether its store answered."""
         if self._file is None:
-            return
+            return True
         try:
             content = await self._threads.call(self._file.read_if_changed)
             if content is not None:
@@ -200,6 +206,8 @@ class LiveRollouts:
         except Exception as error:
             # After any error the present flags stay in effect, and the next poll may succeed.
             log.warning("the flags could not be read: %s", error)
+            return not isinstance(error, TransientError)
+        return True
 
     def _set_content(self, content: FlagContent) -> None:
         for problem in content.problems:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _START_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _JITTER = 0.2
+# A store that does not answer is given up sooner than this.
+_OVERDUE_SECONDS = 15.0
 
 
 @dataclass
@@ -49,11 +51,23 @@ class RecordFollower:
         problems: The reason by model, of ledgers with an entry that cannot be followed.
     """
 
-    def __init__(self, following: Following, threads: StoreThreads) -> None:
-        """Start without a look."""
+    def __init__(
+        self,
+        following: Following,
+        threads: StoreThreads,
+        on_traffic: Callable[[str, Traffic], None],
+    ) -> None:
+        """Start without a look.
+
+        Args:
+            following: The record.
+            threads: The record is read there.
+            on_traffic: Called with a model and its traffic, as soon as it changed.
+        """
         self._record = following.record
         self._looks = following.looks
         self._threads = threads
+        self._on_traffic = on_traffic
         self._models: dict[str, _Followed] = {}
         self._marks: dict[str, str] = {}
         self._next_models = 0.0
@@ -65,13 +79,13 @@ class RecordFollower:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the last look did not reach the record."""
-        return self._lost
+        """Whether the last look did not reach the record, or has not ended for a long time."""
+        return self._lost or self.unseen_seconds > _OVERDUE_SECONDS
 
     @property
     def lost_since(self) -> datetime | None:
-        """The time of the last good look, UTC, when the one after it failed; else None."""
-        return self.seen if self._lost else None
+        """The time of the last good look, UTC, when the record is lost; else None."""
+        return self.seen if self.is_lost else None
 
     @property
     def unseen_seconds(self) -> float:
@@ -88,19 +102,10 @@ class RecordFollower:
         followed = self._models.get(model)
         return followed.traffic if followed else None
 
-    async def first_look(self) -> dict[str, Traffic]:
-        """Read all ledgers, however long it takes until the record answers.
-
-        Returns:
-            The traffic by model.
-        """
+    async def first_look(self) -> None:
+        """Read all ledgers, however long it takes until the record answers."""
         attempt = 0
-        while True:
-            changed = await self.look()
-            if not self._lost:
-                return changed | {
-                    name: each for name in self.models if (each := self.traffic(name))
-                }
+        while not await self.look():
             await asyncio.sleep(_START_RETRY_SECONDS[min(attempt, len(_START_RETRY_SECONDS) - 1)])
             attempt += 1
 
@@ -108,36 +113,27 @@ class RecordFollower:
         """Wait until the next look; the time is not the same in any two servers."""
         await asyncio.sleep(_jittered(self._looks.notices))
 
-    async def look(self) -> dict[str, Traffic]:
-        """Look at the record once.
-
-        Returns:
-            The traffic by model, of the models whose traffic changed.
-        """
+    async def look(self) -> bool:
+        """Look at the record once. Tell whether it could be reached."""
         started = time.monotonic()
         try:
             marks = await self._threads.call(self._record.marks)
+            if self._marks and not marks:
+                raise TransientError("the notices of all models are gone")
             self._add_models(marks)
             if started >= self._next_models:
                 await self._find_models()
         except Exception as error:
             self._set_lost(error)
-            return {}
+            return False
         due = {name for name, each in self._models.items() if started >= each.next_look}
-        changed = {
-            name
-            for name in self._marks.keys() | marks.keys()
-            if self._marks.get(name) != marks.get(name)
-        }
-        results = await self._read(due | (changed & self._models.keys()))
+        names = self._marks.keys() | marks.keys()
+        changed = {name for name in names if self._marks.get(name) != marks.get(name)}
         self._marks = marks
-        return results
+        return await self._read(due | changed)
 
-    async def look_at(self, model: str) -> dict[str, Traffic]:
+    async def look_at(self, model: str) -> None:
         """Look at one model's ledger at once, and for the model itself when it is not known.
-
-        Returns:
-            The traffic by model, if it changed.
 
         Raises:
             TransientError: when the record is out of reach.
@@ -146,12 +142,10 @@ class RecordFollower:
         if model not in self._models:
             async with self._finding:
                 await self._find_models()
-        if model not in self._models:
-            return {}
-        result = await self._read_one(model)
-        if isinstance(result, Exception):
-            raise result
-        return {} if result is None else {model: result}
+        if model in self._models:
+            error = await self._read_one(model)
+            if error is not None:
+                raise error
 
     async def _find_models(self) -> None:
         self._add_models(await self._threads.call(self._record.models))
@@ -161,41 +155,37 @@ class RecordFollower:
         for name in names:
             self._models.setdefault(name, _Followed())
 
-    async def _read(self, models: set[str]) -> dict[str, Traffic]:
-        """Read some ledgers; return the traffic of those that changed."""
-        names = sorted(models)
-        results = await asyncio.gather(*(self._read_one(name) for name in names))
-        errors = [each for each in results if isinstance(each, Exception)]
-        if errors:
-            self._set_lost(errors[0])
+    async def _read(self, models: set[str]) -> bool:
+        """Read some ledgers. Tell whether all could be reached."""
+        errors = await asyncio.gather(*(self._read_one(name) for name in sorted(models)))
+        error = next((each for each in errors if each is not None), None)
+        if error is not None:
+            self._set_lost(error)
         else:
             self._set_seen()
-        return {
-            name: each
-            for name, each in zip(names, results, strict=True)
-            if isinstance(each, Traffic)
-        }
+        return error is None
 
-    async def _read_one(self, model: str) -> Traffic | TransientError | None:
-        """Read a ledger; return its traffic when it changed, or the error that keeps it away."""
+    async def _read_one(self, model: str) -> TransientError | None:
+        """Read a ledger; return the error that keeps it away."""
         followed = self._models[model]
         async with followed.lock:
             is_first = followed.next_look == 0.0
+            followed.next_look = 0.0
             try:
                 entries = await self._threads.call(self._record.new_entries, model)
             except TerminalError as error:
-                followed.next_look = time.monotonic() + _jittered(self._looks.ledgers)
                 self._set_problem(model, error)
-                return None
             except Exception as error:
-                followed.next_look = 0.0
                 return _transient(error)
+            else:
+                if entries is not None:
+                    self._follow(model, followed, entries)
             # The later looks at all ledgers are spread, so that they do not come together.
             spread = random.random() if is_first else _jittered(1.0)  # noqa: S311 - no secret
             followed.next_look = time.monotonic() + self._looks.ledgers * spread
-            return None if entries is None else self._follow(model, followed, entries)
+            return None
 
-    def _follow(self, model: str, followed: _Followed, entries: list[Entry]) -> Traffic | None:
+    def _follow(self, model: str, followed: _Followed, entries: list[Entry]) -> None:
         before = followed.traffic
         traffic = before or Traffic()
         waiting = [*followed.waiting, *entries]
@@ -210,7 +200,8 @@ class RecordFollower:
         except TerminalError as error:
             self._set_problem(model, error)
         followed.traffic = traffic
-        return traffic if traffic != before else None
+        if traffic != before:
+            self._on_traffic(model, traffic)
 
     def _set_problem(self, model: str, error: TerminalError) -> None:
         if self.problems.get(model) != error.problem:

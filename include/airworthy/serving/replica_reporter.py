@@ -74,6 +74,7 @@ class ReplicaReporter:
         self._model_store = model_store
         self._rollouts = rollouts
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._failed = False
         self._stopped = False
 
@@ -107,16 +108,16 @@ class ReplicaReporter:
         """Write a report. A store out of reach is logged once, and tried again later."""
         if self._reports is None:
             return
-        self._changed.clear()
-        report = self.report()
-        try:
-            await self._threads.call(self._reports.write, report)
-        except Exception as error:
-            if not self._failed:
-                log.warning("the server's report cannot be written: %s", error)
-            self._failed = True
-        else:
-            self._failed = False
+        # An older report never replaces a newer one.
+        async with self._writing:
+            self._changed.clear()
+            try:
+                await self._threads.call(self._reports.write, self.report())
+                self._failed = False
+            except Exception as error:
+                if not self._failed:
+                    log.warning("the server's report cannot be written: %s", error)
+                self._failed = True
 
     def _pause(self) -> float:
         in_rollout = any(

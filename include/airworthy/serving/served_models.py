@@ -59,20 +59,23 @@ class ServedModels:
         self._refusals: dict[str, tuple[float, RefusedError]] = {}
 
     async def start(self) -> None:
-        """Follow the record for the first time, and wait for all loads. A running loader does them."""
-        self._follow(await self._follower.first_look())
-        await self._loader.settled()
-        self.ready = True
+        """Read all ledgers for the first time."""
+        await self._follower.first_look()
 
     async def run(self) -> None:
         """Follow the record, until cancelled."""
         while True:
             await self._follower.pause()
             try:
-                self._follow(await self._follower.look())
+                await self._follower.look()
             except Exception:
                 # After any error the present traffic stays, and the next look may succeed.
                 log.exception("the record could not be followed")
+
+    async def wait_until_loaded(self) -> None:
+        """Return when all versions are loaded, or can never be; the server is ready from then on."""
+        await self._loader.settled()
+        self.ready = True
 
     @property
     def failed(self) -> dict[str, str]:
@@ -104,7 +107,7 @@ class ServedModels:
 
     async def _find_champion(self, model: str) -> LoadedModel:
         try:
-            self._follow(await self._follower.look_at(model))
+            await self._follower.look_at(model)
         except AirworthyError as error:
             raise refusal_of(error) from error
         traffic = self._follower.traffic(model)
@@ -134,14 +137,13 @@ class ServedModels:
             next_step="GET /models",
         )
 
-    def _follow(self, changed: dict[str, Traffic]) -> None:
-        for model, traffic in changed.items():
-            self._loader.follow(model, traffic)
-            self._rollouts.follow(model, traffic.rollout)
-            self._metrics.set_entry(model, traffic.seen)
-            self._refusals.pop(model, None)
-        if changed:
-            self._on_change()
+    def follow(self, model: str, traffic: Traffic) -> None:
+        """Set a model's traffic. All parts follow it in one step: nothing runs in between."""
+        self._loader.follow(model, traffic)
+        self._rollouts.follow(model, traffic.rollout)
+        self._metrics.set_entry(model, traffic.seen)
+        self._refusals.pop(model, None)
+        self._on_change()
 
     def _cache_refusal(self, model: str, refused: RefusedError) -> None:
         if len(self._refusals) >= _MAX_REFUSALS:

@@ -68,7 +68,7 @@ class VersionLoader:
         self._champions: dict[str, ServedVersion] = {}
         self._failures: dict[_Key, _Failure] = {}
         self._wake = asyncio.Event()
-        self._progress = asyncio.Condition()
+        self._progress = asyncio.Event()
 
     def follow(self, model: str, traffic: Traffic) -> None:
         """Set a model's versions. What needs no load happens at once."""
@@ -84,6 +84,7 @@ class VersionLoader:
         }
         self._settle(model)
         self._wake.set()
+        self._progress.set()
 
     def failure(self, model: str, version: ServedVersion) -> AirworthyError | None:
         """Return the error of a version whose last load failed."""
@@ -121,20 +122,18 @@ class VersionLoader:
 
     async def tried(self, model: str) -> None:
         """Return when each version of a model is loaded, or its last load failed."""
-        async with self._progress:
-            await self._progress.wait_for(
-                lambda: all((model, each) in self._failures for each in self._missing(model))
-            )
+        await self._wait_until(
+            lambda: all((model, each) in self._failures for each in self._missing(model))
+        )
 
     async def settled(self) -> None:
         """Return when each version of all models is loaded, or can never be loaded."""
+        await self._wait_until(lambda: all(self.has_failed(*key) for key in self._all_missing()))
 
-        def all_settled() -> bool:
-            failures = [self._failures.get(key) for key in self._all_missing()]
-            return all(failure is not None and failure.is_final for failure in failures)
-
-        async with self._progress:
-            await self._progress.wait_for(all_settled)
+    async def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        while not is_done():
+            self._progress.clear()
+            await self._progress.wait()
 
     def _missing(self, model: str) -> list[ServedVersion]:
         return [
@@ -176,9 +175,8 @@ class VersionLoader:
             if version in self._wanted[model]:
                 self._model_store.add_candidate(loaded)
                 self._settle(model)
+        self._progress.set()
         self._on_change()
-        async with self._progress:
-            self._progress.notify_all()
 
     async def _loaded(self, model: str, version: ServedVersion) -> LoadedModel:
         folder, digest = await self._registry.call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -258,7 +259,8 @@ def test_scoring_one_version_asks_for_the_token(
     own_registry: FolderRegistry, own_server: RunningServer, tmp_path: Path
 ) -> None:
     """No token 401, a wrong one 403, and a server without a token 403 whatever is sent."""
-    path, body = "/models/eta/versions/1/invocations", {"inputs": []}
+    path = "/models/eta/versions/1/invocations"
+    body: dict[str, list[Any]] = {"inputs": []}
     cases: tuple[tuple[dict[str, str], int], ...] = (
         ({}, 401),
         ({"authorization": "Basic x"}, 401),
