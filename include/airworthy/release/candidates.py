@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from airworthy.errors import TransientError
@@ -138,8 +139,13 @@ def drop_after(job: Job, candidate: Candidate, error: BaseException) -> None:
         )
 
 
-def load_everywhere(job: Job, files: CandidateFiles, purpose: CandidatePurpose) -> LoadCost:
-    """Let every live server of production load a version, without traffic.
+@contextmanager
+def loaded_candidate(
+    job: Job, files: CandidateFiles, purpose: CandidatePurpose
+) -> Iterator[LoadCost]:
+    """Let every live server of production load a version, without traffic, for the block.
+
+    After an error in the block, the candidate is dropped. Else it stays for the decision.
 
     Args:
         job: The run that needs it.
@@ -147,13 +153,13 @@ def load_everywhere(job: Job, files: CandidateFiles, purpose: CandidatePurpose) 
         purpose: The action that needs it.
 
     Raises:
-        TerminalError: when a server cannot load it. The candidate is dropped with its reason.
+        TerminalError: when a server cannot load it.
         TransientError: when no server is live, or one does not follow in time.
     """
     candidate = name_candidate(job, files, purpose)
     replicas = open_replicas(job.environment, job.spec.model)
     try:
-        return replicas.await_loaded(files.version, files.bundle_digest, candidate.entry)
+        yield replicas.await_loaded(files.version, files.bundle_digest, candidate.entry)
     except BaseException as error:
         drop_after(job, candidate, error)
         raise
@@ -175,7 +181,7 @@ def load_for_release(view: LedgerView, files: CandidateFiles) -> None:
     """
     job, rollout = view.job, view.traffic.rollout
     if rollout is None or not is_own(rollout, job.run.run_id, files.version):
-        load_everywhere(job, files, "release")
-        return
+        with loaded_candidate(job, files, "release"):
+            return
     replicas = open_replicas(job.environment, job.spec.model)
     replicas.await_loaded(files.version, files.bundle_digest, rollout.entry)

@@ -12,6 +12,8 @@ challenger, and no alias moves.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import orjson
@@ -27,7 +29,7 @@ from airworthy.ledger.ledger_queries import alias_moves
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.await_replicas import open_replicas
-from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_everywhere
+from airworthy.release.candidates import CandidateFiles, loaded_candidate
 from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
 from airworthy.release.projection import project_ledger
@@ -166,24 +168,33 @@ class _Rollback:
         offline = LoadedModel.load(self.model, version, folder, digest)
         rows = _example_rows(self.registry, offline)
         expected = offline.bundle.predict(rows)
-        if version == view.champion:
-            replicas = open_replicas(self.job.environment, self.model)
-            replicas.await_champion(version, view.traffic.champion_entry)
-        else:
-            load_everywhere(self.job, CandidateFiles(version, digest), "rollback")
-        with open_server(self.job.environment) as server:
-            batch = server.predict_version(self.model, version, rows)
-            # The server handles a single row by other code than a batch.
-            single = server.predict_version(self.model, version, rows, chunk_rows=1)
-        difference = max(largest_difference(batch, expected), largest_difference(single, expected))
-        self._require_parity(version, difference)
+        with self._loaded(view, CandidateFiles(version, digest)):
+            with open_server(self.job.environment) as server:
+                batch = server.predict_version(self.model, version, rows)
+                # The server handles a single row by other code than a batch.
+                single = server.predict_version(self.model, version, rows, chunk_rows=1)
+            difference = max(
+                largest_difference(batch, expected), largest_difference(single, expected)
+            )
+            self._require_parity(version, difference)
         return _Parity(rows, difference)
+
+    @contextmanager
+    def _loaded(self, view: LedgerView, files: CandidateFiles) -> Iterator[None]:
+        """Let every live server have a version loaded, for the block."""
+        if files.version != view.champion:
+            with loaded_candidate(self.job, files, "rollback"):
+                yield
+            return
+        replicas = open_replicas(self.job.environment, self.model)
+        replicas.await_champion(files.version, view.traffic.champion_entry)
+        yield
 
     def _require_parity(self, version: str, difference: float) -> None:
         tolerance = self.job.spec.release.parity.tolerance
         if difference <= tolerance:
             return
-        error = TerminalError(
+        raise TerminalError(
             f"the server answers otherwise than version {version} does offline",
             model=self.model,
             stage="rollback",
@@ -191,8 +202,6 @@ class _Rollback:
             allowed=f"at most {tolerance:.6g}",
             next_step="name another version with --to-version",
         )
-        drop_own_candidate(self.job, version, "rollback", [error.problem])
-        raise error
 
     def _end_rollout(self, view: LedgerView, plan: RollbackPlan) -> LedgerView:
         """Record the end of any rollout; return the ledger after it."""

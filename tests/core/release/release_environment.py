@@ -5,6 +5,7 @@ Each test releases under a run id of its own and reads the ledger's entries of t
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,15 +21,18 @@ import yaml
 from airworthy.environment import Environment, load_environment
 from airworthy.handover.catalogue import STAGES
 from airworthy.ledger import Entry, open_ledger
-from airworthy.ledger.events import AliasMove, LedgerEvent
+from airworthy.ledger.events import AliasMove, LedgerEvent, RolloutStopped
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.registry.registry import Registry, open_registry
-from airworthy.release.open_server import discard_candidate, open_server
-from airworthy.release.rollout_flags import Rollout, clear_rollout, read_rollout, set_kill_switch
+from airworthy.release.projection import project_ledger
+from airworthy.release.rollout_flags import read_rollout, set_kill_switch
 from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
+from airworthy.traffic import Rollout, Traffic
+from airworthy.traffic.current_traffic import current_traffic
 
-from ..eventually import eventually  # noqa: TID252 - tests are no installed package
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252
 from ..stages.conftest import FEATURES, small_spec  # noqa: TID252
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
@@ -188,34 +192,59 @@ class ReleaseEnvironment:
         answer = {"decision": decision, "who": who, "at": datetime.now(UTC).isoformat(), **more}
         return run_stage("approval", {**payload, "approval_answer": answer})
 
+    @property
+    def traffic(self) -> Traffic:
+        """The traffic by the ledger."""
+        return current_traffic(self.environment, MODEL)
+
+    def make_champion(self, version: str) -> None:
+        """Make a version champion without a release."""
+        make_champion(self.environment, MODEL, version)
+
     def rollout_flags(self) -> Rollout | None:
         """Return the rollout in the flag file."""
-        return read_rollout(self.environment.flags_file, MODEL)
+        return read_rollout(self.environment.flags_address, MODEL)
 
-    def server_rollout(self) -> dict[str, Any]:
-        """Return the rollout in the server."""
-        return dict(httpx.get(f"{self.url}/models/{MODEL}/rollout").raise_for_status().json())
+    def server_rollout(self, url: str | None = None) -> dict[str, Any]:
+        """Return the rollout in the server, or in the one at an address."""
+        url = url or self.url
+        return dict(httpx.get(f"{url}/models/{MODEL}/rollout").raise_for_status().json())
 
-    def wait_for_step(self, step: Any) -> None:
-        """Wait until the server is in a step, with its challenger loaded; None: in no rollout."""
+    def wait_for_step(self, step: Any, url: str | None = None) -> None:
+        """Wait until a server is in a step, with its challenger loaded; None: in no rollout."""
 
         def is_in_step() -> bool:
-            rollout = self.server_rollout()
-            candidates = httpx.get(f"{self.url}/models/{MODEL}").json()["candidates"]
+            rollout = self.server_rollout(url)
+            candidates = httpx.get(f"{url or self.url}/models/{MODEL}").json()["candidates"]
             return rollout["step"] == step and (step is None or rollout["challenger"] in candidates)
 
         eventually(f"the server is in step {step}", is_in_step)
 
-    def predict(self, count: int = 1, **changes: Any) -> list[dict[str, Any]]:
-        """Request a prediction of one row several times, each under a new targeting key."""
+    def served(self, url: str | None = None) -> tuple[str, list[str]]:
+        """Return the server's champion and the versions beside it, or those of the one at an address."""
+        described = httpx.get(f"{url or self.url}/models/{MODEL}").raise_for_status().json()
+        return described["version"], described["candidates"]
+
+    def predict(
+        self, count: int = 1, url: str | None = None, **changes: Any
+    ) -> list[dict[str, Any]]:
+        """Request a prediction of one row several times, each under a new targeting key.
+
+        Args:
+            count: The number of requests.
+            url: The server; None: the environment's.
+            **changes: Other values of the row.
+        """
         example = httpx.get(f"{self.url}/models/{MODEL}/example").json()["dataframe_split"]
         row = dict(zip(example["columns"], example["data"][0], strict=True)) | changes
-        return self.predict_rows([row] * count)
+        return self.predict_rows([row] * count, url)
 
-    def predict_rows(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    def predict_rows(
+        self, rows: Iterable[dict[str, Any]], url: str | None = None
+    ) -> list[dict[str, Any]]:
         """Send a request for each row, each under a new targeting key, and return the answers."""
         answers = []
-        with httpx.Client(base_url=self.url) as client:
+        with httpx.Client(base_url=url or self.url) as client:
             for row in rows:
                 body = orjson.dumps(
                     {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
@@ -247,34 +276,84 @@ class ReleaseEnvironment:
 
     def assert_only_champion(self, version: str) -> None:
         """Assert that a version has all traffic, no rollout is on, and the ledger is whole."""
+        eventually(f"version {version} alone is loaded", lambda: self.served() == (version, []))
         self.wait_for_step(None)
         assert self.served_versions() == {version}
+        assert (self.traffic.champion_version, self.traffic.rollout) == (version, None)
         assert self.registry.champion(MODEL) == version
+        assert self.registry.challenger(MODEL) is None
         assert self.rollout_flags() is None
-        assert httpx.get(f"{self.url}/models/{MODEL}").json()["candidates"] == []
         assert open_ledger(self.environment, MODEL).first_broken_entry() is None
 
     def clean_up(self) -> None:
         """End a test's rollout and kill switch."""
-        rollout = self.rollout_flags()
-        set_kill_switch(self.environment.flags_file, MODEL, on=False)
-        clear_rollout(self.environment.flags_file, MODEL)
+        set_kill_switch(self.environment.flags_address, MODEL, on=False)
+        rollout = self.traffic.rollout
         if rollout is not None:
-            self.registry.unset_challenger(MODEL, rollout.challenger)
-            with open_server(self.environment) as server:
-                discard_candidate(server, MODEL, rollout.challenger)
+            stopped = RolloutStopped(version=rollout.challenger, step=rollout.step)
+            ledger = open_ledger(self.environment, MODEL)
+            ledger.append(stopped, run_id=rollout.run_id, who="tests")
+        project_ledger(self.environment, MODEL)
 
 
 @contextmanager
-def open_release_environment(folder: Path) -> Iterator[ReleaseEnvironment]:
-    """Yield an environment with version 1 as champion."""
+def open_release_environment(
+    folder: Path, many_machines: bool = False
+) -> Iterator[ReleaseEnvironment]:
+    """Yield an environment with version 1 as champion.
+
+    Args:
+        folder: Gets all files.
+        many_machines: Whether lake, MLflow and flags are outside of the state folder.
+    """
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
         variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
         variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+        if many_machines:
+            _share(folder, variables)
         env = ReleaseEnvironment(folder)
         with running_server(env.environment) as running:
             variables.setenv("AIRWORTHY_SERVER_URL", running.url)
             env.url = running.url
             env.train("2026-03-20", last="deploy_production")
             yield env
+
+
+def _share(folder: Path, variables: pytest.MonkeyPatch) -> None:
+    """Let everything that machines share be outside of their state folders."""
+    shared = folder / "shared"
+    file = folder / "project" / "include" / "environments" / "machines.yaml"
+    file.parent.mkdir(parents=True)
+    settings = {
+        "lake": str(shared / "lake"),
+        "tracking_uri": f"sqlite:///{shared / 'mlflow.db'}",
+        "artifacts": str(shared / "mlartifacts"),
+        "flags": str(shared / "flags.json"),
+        "server_url": "http://127.0.0.1:9",
+        "release": {"approval": "auto", "rollout": ["full"]},
+    }
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    variables.setenv("AIRWORTHY_PROJECT", str(folder / "project"))
+    variables.setenv("AIRWORTHY_ENV", "machines")
+
+
+def another_machine(environment: Environment, name: str) -> Path:
+    """Return the state folder of another machine, with the server's token as a secret in it."""
+    state = environment.state.parent / name
+    state.mkdir(parents=True)
+    shutil.copy(environment.server_token_file, state)
+    return state
+
+
+@contextmanager
+def another_replica(env: ReleaseEnvironment, name: str) -> Iterator[str]:
+    """Yield the address of one more model server, with a state folder of its own.
+
+    Args:
+        env: The release environment, with files that machines share.
+        name: The name of its machine.
+    """
+    state = another_machine(env.environment, name)
+    with running_server(env.environment.model_copy(update={"state": state})) as running:
+        yield running.url

@@ -69,7 +69,7 @@ def assert_refused(
     env.write_spec(rollout=["full"])
     assert run_stage("deploy_production", env.new_run(payload))["promoted"] is False
     with pytest.raises(TerminalError, match="can never"):
-        env.registry.promote(MODEL, version["version"], expected="1")
+        env.registry.require_releasable(MODEL, version["version"])
     env.assert_only_champion("1")
 
 

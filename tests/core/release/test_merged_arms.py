@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_parts_of_one_sample_merged_are_the_whole(
 ) -> None:
     """However the requests were spread over servers, counts, latencies and loss are the same."""
     limits = [0, *sorted(min(cut, len(requests)) for cut in cuts), len(requests)]
-    parts = [requests[start:end] for start, end in zip(limits, limits[1:], strict=False)]
+    parts = [requests[start:end] for start, end in pairwise(limits)]
     merged = merge_arms("2", [report_of(part) for part in parts])
     whole = merge_arms("2", [report_of(requests)])
     assert sorted(map(str, merged.predictions)) == sorted(map(str, whole.predictions))
@@ -78,7 +79,7 @@ def test_a_busy_server_weighs_more_than_its_sample() -> None:
 
 def test_the_same_reports_give_the_same_sample() -> None:
     """A poll that is repeated does not come to another result by chance."""
-    values = [random.Random(1).random() for _ in range(2000)]  # noqa: S311 - no secrets
+    values = [random.Random(1).random() for _ in range(2000)]
     report = arm(50_000, 0.0, 2000).model_copy(update={"predictions": values})
     reports = [report, arm(20_000, 0.5, 2000)]
     assert merge_arms("2", reports).predictions == merge_arms("2", reports).predictions

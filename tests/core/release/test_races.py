@@ -1,25 +1,37 @@
-"""Two runs end at the same moment, in two processes, often: one wins, and the record is whole."""
+"""Two runs end at the same moment on two machines, often: one wins, and the record is whole.
+
+The machines have state folders of their own. They share a lake, MLflow, and two model servers.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from multiprocessing import get_context
 from typing import Any
 
-import httpx
 import pytest
 
 from airworthy.errors import AirworthyError
 from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
-from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
+from .release_environment import (
+    MODEL,
+    ReleaseEnvironment,
+    another_machine,
+    another_replica,
+    open_release_environment,
+)
 
 ROUNDS = 50
 _barriers: list[Any] = []
 
 
-def _start(barrier: Any) -> None:
+def _start(barrier: Any, states: Any) -> None:
+    """Be a process on a machine of its own."""
+    os.environ["AIRWORTHY_STATE"] = str(states.get())
     _barriers.append(barrier)
 
 
@@ -38,9 +50,17 @@ def _attempt(job: tuple[str, dict[str, Any]]) -> str:
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseEnvironment]:
-    """An environment with a champion, version 1."""
-    with open_release_environment(tmp_path_factory.mktemp("release")) as shared_env:
+    """An environment of several machines with a champion, version 1."""
+    folder = tmp_path_factory.mktemp("release")
+    with open_release_environment(folder, many_machines=True) as shared_env:
         yield shared_env
+
+
+@pytest.fixture(scope="module")
+def other_url(env: ReleaseEnvironment) -> Iterator[str]:
+    """The address of a second model server."""
+    with another_replica(env, "server_machine") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +71,13 @@ def versions(env: ReleaseEnvironment) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def pair(env: ReleaseEnvironment) -> Iterator[Any]:
-    """Two processes of their own."""
+def pair(env: ReleaseEnvironment, other_url: str) -> Iterator[Any]:
+    """Two processes on two machines."""
     context = get_context("spawn")
-    barrier = context.Barrier(2)
-    with context.Pool(2, initializer=_start, initargs=(barrier,)) as pool:
+    barrier, states = context.Barrier(2), context.Queue()
+    for name in ("machine_a", "machine_b"):
+        states.put(another_machine(env.environment, name))
+    with context.Pool(2, initializer=_start, initargs=(barrier, states)) as pool:
         yield lambda jobs: pool.map(_attempt, jobs, chunksize=1)
 
 
@@ -65,7 +87,7 @@ def contenders(
     """Return a run for each other version than the champion, with a verdict against the champion of
     now.
     """
-    champion = env.registry.champion(MODEL)
+    champion = env.traffic.champion_version
     runs = [
         env.new_run(payload, promote="always")
         for version, payload in versions.items()
@@ -75,10 +97,10 @@ def contenders(
 
 
 def test_two_releases_at_once(
-    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
+    env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any, other_url: str
 ) -> None:
-    """Fifty times: exactly one is promoted, the other is told why not; server, alias and ledger
-    agree.
+    """Fifty times: exactly one is promoted, the other is told why not; both servers, alias and
+    ledger agree.
     """
     for _ in range(ROUNDS):
         runs = contenders(env, versions)
@@ -88,9 +110,8 @@ def test_two_releases_at_once(
             "promoted",
         ]
         won = runs[ends.index("promoted")]["version"]["version"]
-        served = httpx.get(f"{env.url}/models/{MODEL}").json()
-        assert env.registry.champion(MODEL) == served["version"] == won
-        assert served["candidates"] == []
+        assert env.registry.champion(MODEL) == env.served()[0] == env.served(other_url)[0] == won
+    eventually("no candidate is left", lambda: env.served()[1] == env.served(other_url)[1] == [])
     moves = env.alias_moves()
     assert len(moves) == 1 + ROUNDS
     assert [move.from_ for move in moves] == [None, *(move.to for move in moves[:-1])]
@@ -104,31 +125,29 @@ def test_two_stagings_of_one_version_at_once(
     """Five times: a scheduled run and one on new data make the same version, and neither unloads it
     under the other.
     """
-    champion = env.registry.champion(MODEL)
+    champion = env.traffic.champion_version
     version = next(payload for number, payload in versions.items() if number != champion)
     for _ in range(5):
         assert pair([("deploy_staging", env.new_run(version)) for _ in range(2)]) == [
             "matched",
             "matched",
         ]
-    assert httpx.get(f"{env.url}/models/{MODEL}").json()["candidates"] == []
+    eventually("no candidate is left", lambda: env.served()[1] == [])
 
 
 def test_two_rollouts_at_once(
     env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
 ) -> None:
-    """Ten times: one begins, the other waits and leaves the flags alone."""
+    """Ten times: one begins, the other waits and leaves the rollout alone."""
     env.write_spec(rollout=["shadow", "full"], bake="1h")
     for _ in range(10):
         runs = contenders(env, versions)
         ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
         assert sorted(ends) == ["baking", "waiting"]
         first = runs[ends.index("baking")]
-        flags = env.rollout_flags()
-        assert flags is not None
-        assert (flags.run_id, flags.challenger) == (
-            first["run"]["run_id"],
-            first["version"]["version"],
-        )
+        expected = (first["run"]["run_id"], first["version"]["version"])
+        for rollout in (env.traffic.rollout, env.rollout_flags()):
+            assert rollout is not None
+            assert (rollout.run_id, rollout.challenger) == expected
         assert env.poll(first, "shadow", stop="the round is over")["state"] == "tripped"
     assert open_ledger(env.environment, MODEL).first_broken_entry() is None

@@ -147,9 +147,7 @@ def test_rejected_version(env: ReleaseEnvironment) -> None:
     assert "can never take an alias" in refused(env, payload)
     version = payload["version"]["version"]
     with pytest.raises(TerminalError, match="can never take an alias"):
-        env.registry.set_challenger(MODEL, version)
-    with pytest.raises(TerminalError, match="can never take an alias"):
-        env.registry.promote(MODEL, version, expected="1")
+        env.registry.require_releasable(MODEL, version)
     # Whoever says that it is approved, the registry knows better.
     env.write_spec(evaluate={"gates": [{"metric": "rmse", "max": 0.001}]})
     forged = {

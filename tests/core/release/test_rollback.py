@@ -22,6 +22,7 @@ from airworthy.ledger.events import RollbackCompleted
 from airworthy.registry.registry import open_registry
 from airworthy.registry.tags import ROLLED_BACK
 from airworthy.stages import run_stage
+from airworthy.traffic.current_traffic import current_traffic
 
 from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package
 
@@ -30,9 +31,9 @@ STEPS = frozenset(
     {
         "append",
         "_commit",
-        "promote",
-        "swap",
-        "load_candidate",
+        "await_loaded",
+        "await_champion",
+        "await_end",
         "predict_champion",
         "set_model_version_tag",
         "delete_model_version_tag",
@@ -95,8 +96,9 @@ def served(url: str, model: str) -> str:
 
 
 def kinds(environment: Environment, model: str) -> list[str]:
-    """Return the kinds of the ledger's entries."""
-    return [entry.kind for entry in open_ledger(environment, model).entries()]
+    """Return the kinds of the ledger's entries, without candidates."""
+    entries = open_ledger(environment, model).entries()
+    return [entry.kind for entry in entries if not entry.kind.startswith("candidate")]
 
 
 def test_the_previous_champion_serves_again_and_it_is_recorded(
@@ -166,7 +168,7 @@ def test_the_bad_version_does_not_come_back_by_itself(
     assert held["deployment"]["promoted"] is False
     assert "was rolled back (late in the rain)" in held["deployment"]["reason"]
     with pytest.raises(TerminalError, match="was rolled back") as refused:
-        open_registry(environment).promote(model, "2", expected="1")
+        open_registry(environment).require_releasable(model, "2")
     assert "--to-version 2" in str(refused.value)
     assert open_registry(environment).champion(model) == served(server, model) == "1"
     newer = run_stages(model, last="deploy_production", as_of="2026-03-22", run_id="newer")
@@ -227,6 +229,7 @@ def test_nothing_moves_when_the_server_is_down(
     assert registry.champion(model) == "2"
     assert ROLLED_BACK not in registry.version(model, "2").tags
     assert kinds(environment, model) == before
+    assert current_traffic(environment, model).candidates == ()
     monkeypatch.setenv("AIRWORTHY_SERVER_URL", server)
     assert roll_back(model, "r")["to_version"] == "1"
 
@@ -258,7 +261,7 @@ def test_a_rollback_overtaken_by_a_release_is_not_completed(
     """Stopped after it was begun, and another version released since: the retry leaves the new
     champion alone.
     """
-    with stopped_at(6) as passed:
+    with stopped_at(11) as passed:
         roll_back(model, "r")
     assert "rollback_started" in kinds(environment, model), passed
     run_stages(

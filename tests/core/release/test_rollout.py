@@ -15,7 +15,10 @@ import pytest
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake.lake import open_lake
+from airworthy.ledger import open_ledger
 from airworthy.ledger.events import (
+    CandidateNamed,
+    FlagOverride,
     GuardTrip,
     RolloutEnded,
     RolloutStep,
@@ -23,10 +26,11 @@ from airworthy.ledger.events import (
     StagingCheck,
 )
 from airworthy.registry.registry import CHALLENGER
-from airworthy.release.rollout_flags import clear_rollout, set_kill_switch, set_rollout
+from airworthy.release.rollout_flags import clear_rollout, set_kill_switch
 from airworthy.release.rollout_steps import ABANDONED_AFTER
 from airworthy.stages import run_stage
 
+from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .release_environment import BRITTLE, MODEL, WEAK, ReleaseEnvironment, open_release_environment
 
 LONG: dict[str, Any] = {"rollout": ["shadow", 10, 50, "full"], "bake": "1h"}
@@ -212,24 +216,34 @@ def test_a_step_without_traffic_ends_and_claims_nothing(
 def test_a_look_that_was_cut_off_is_completed(
     env: ReleaseEnvironment, good: dict[str, Any]
 ) -> None:
-    """Killed after the flags were set and before it was recorded: the next poll records that
-    beginning.
+    """Killed after it was recorded and before alias and flags were set: the next poll sets them,
+    and begins nothing anew.
     """
     payload = env.new_run(good)
-    run, version = payload["run"]["run_id"], good["version"]["version"]
-    set_rollout(
-        env.environment.flags_file,
-        MODEL,
-        champion="1",
-        challenger=version,
-        step="shadow",
-        run_id=run,
-    )
-    begun = env.rollout_flags()
+    begun = begin_by_hand(env, payload, datetime.now(UTC))
+    assert env.rollout_flags() is None
     assert env.poll(payload, "shadow")["state"] == "baking"
-    assert begun is not None
-    assert env.entries_of(payload, RolloutStep)[0].content["since"] == begun.since.isoformat()
-    assert env.rollout_flags() == begun
+    assert [entry.sequence for entry in env.entries_of(payload, RolloutStep)] == [begun]
+    assert env.registry.challenger(MODEL) == good["version"]["version"]
+    flags, rollout = env.rollout_flags(), env.traffic.rollout
+    assert flags is not None
+    assert rollout is not None
+    assert (flags.run_id, flags.since) == (rollout.run_id, rollout.since)
+
+
+def begin_by_hand(env: ReleaseEnvironment, payload: dict[str, Any], since: datetime) -> int:
+    """Record a shadow step against version 1, and nothing else; return the entry's number."""
+    step = RolloutStep(
+        version=payload["version"]["version"],
+        bundle_digest=payload["version"]["bundle_digest"],
+        step="shadow",
+        state="begun",
+        champion="1",
+        since=since,
+        until=since,
+    )
+    ledger = open_ledger(env.environment, MODEL)
+    return ledger.append(step, run_id=payload["run"]["run_id"], who="tests").sequence
 
 
 def test_kill_switch(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
@@ -245,14 +259,50 @@ def test_kill_switch(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
     assert "kill switch" in held["reasons"][0]
 
 
-def test_flags_that_somebody_takes_away(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
-    """Whoever removes the flags by hand ends the rollout: nothing puts them back."""
+def test_projections_moved_by_hand_are_put_back(
+    env: ReleaseEnvironment, good: dict[str, Any], weak: dict[str, Any]
+) -> None:
+    """Flags and aliases follow the ledger: whoever moves them changes no traffic, and the next look
+    repairs them. A person who wants an end turns the kill switch on.
+    """
     payload = env.new_run(good)
     env.poll(payload, "shadow")
-    clear_rollout(env.environment.flags_file, MODEL)
-    assert_traffic_given_back(
-        env, payload, env.poll(payload, "shadow"), RolloutStopped, "took its flags away"
+    flags = env.rollout_flags()
+    clear_rollout(env.environment.flags_address, MODEL)
+    client = env.registry.client
+    client.set_registered_model_alias(MODEL, "champion", weak["version"]["version"])
+    client.delete_registered_model_alias(MODEL, CHALLENGER)
+    env.wait_for_step("shadow")
+    assert env.served()[0] == "1"
+    assert env.poll(payload, "shadow")["state"] == "baking"
+    assert env.rollout_flags() == flags
+    assert env.registry.champion(MODEL) == "1"
+    assert env.registry.challenger(MODEL) == good["version"]["version"]
+
+
+def test_a_share_set_by_hand_is_recorded_once(
+    env: ReleaseEnvironment, good: dict[str, Any]
+) -> None:
+    """A person's share in the current step holds in the servers, and the ledger says so."""
+    env.write_spec(rollout=[10, "full"], bake="1h", guard={"max_psi": 1000})
+    payload = env.new_run(good)
+    env.poll(payload, 10)
+    env.wait_for_step(10)
+    path = env.environment.flags_file
+    document = json.loads(path.read_text())
+    shares = [["challenger", 100], ["champion", 0]]
+    document["flags"][f"{MODEL}.rollout"]["targeting"]["fractional"] = shares
+    path.write_text(json.dumps(document))
+    eventually("everybody gets the challenger", lambda: env.served_versions() == {"2"})
+    overrides = eventually(
+        "the override is recorded",
+        lambda: env.poll(payload, 10) and env.entries_of(payload, FlagOverride),
     )
+    env.poll(payload, 10)
+    assert len(env.entries_of(payload, FlagOverride)) == len(overrides) == 1
+    assert (overrides[0].event.flag, len(overrides[0].event.replicas)) == (f"{MODEL}.rollout", 1)
+    assert "100" in overrides[0].event.value
+    assert env.poll(payload, 10, stop="seen enough")["state"] == "tripped"
 
 
 def test_stop(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
@@ -270,7 +320,7 @@ def test_stop(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
 def test_traffic_is_given_back_although_the_registry_is_away(
     env: ReleaseEnvironment, good: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MLflow out of reach: a stop clears the flags anyway; the next poll tidies up the rest."""
+    """MLflow out of reach: a stop takes the traffic anyway; the next poll repairs the alias."""
     payload = env.new_run(good)
     env.poll(payload, "shadow")
     with monkeypatch.context() as away:
@@ -278,7 +328,10 @@ def test_traffic_is_given_back_although_the_registry_is_away(
         away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(TransientError):
             env.poll(payload, "shadow", stop="the worker is shut down")
+    assert env.traffic.rollout is None
     assert env.rollout_flags() is None
+    assert env.registry.challenger(MODEL) == good["version"]["version"]
+    env.wait_for_step(None)
     assert_traffic_given_back(
         env, payload, env.poll(payload, "shadow"), RolloutStopped, "the worker is shut down"
     )
@@ -287,17 +340,15 @@ def test_traffic_is_given_back_although_the_registry_is_away(
 def test_one_rollout_of_a_model_at_a_time(
     env: ReleaseEnvironment, good: dict[str, Any], weak: dict[str, Any]
 ) -> None:
-    """A second release waits for the first one's rollout and leaves its flags alone; then it has
-    its turn.
-    """
+    """A second release waits for the first one's rollout and leaves it alone; then it has its turn."""
     first, second = env.new_run(good), env.new_run(weak)
     env.poll(first, "shadow")
-    begun = env.rollout_flags()
+    begun = env.traffic.rollout
     for _ in range(2):
         waiting = env.poll(second, "shadow")
         assert waiting["state"] == "waiting"
         assert "version 2" in waiting["reasons"][0]
-    assert env.rollout_flags() == begun
+    assert env.traffic.rollout == begun
     assert env.entries(second) == []
     env.poll(first, "shadow", stop="over")
     assert env.poll(second, "shadow")["state"] == "baking"
@@ -309,17 +360,11 @@ def test_a_rollout_that_nobody_watches_any_more_stands_in_nobodys_way(
 ) -> None:
     """Its run was killed for good and its time is long over: the next release ends it, and says so."""
     first, second = env.new_run(good), env.new_run(weak)
-    env.poll(first, "shadow")
-    path = env.environment.flags_file
-    document = json.loads(path.read_text())
-    long_ago = datetime.now(UTC) - timedelta(hours=1) - ABANDONED_AFTER
-    for kind in ("rollout", "shadow"):
-        document["flags"][f"{MODEL}.{kind}"]["metadata"]["since"] = long_ago.isoformat()
-    path.write_text(json.dumps(document))
+    begin_by_hand(env, first, datetime.now(UTC) - timedelta(hours=1) - ABANDONED_AFTER)
     assert env.poll(second, "shadow")["state"] == "baking"
-    flags = env.rollout_flags()
-    assert flags is not None
-    assert flags.challenger == weak["version"]["version"]
+    rollout = env.traffic.rollout
+    assert rollout is not None
+    assert rollout.challenger == weak["version"]["version"]
     assert "watches it no more" in env.entries_of(first, RolloutStopped)[0].event.reasons[0]
     assert env.poll(first, "shadow")["state"] == "tripped"
 
@@ -330,14 +375,14 @@ def test_champion_that_changes_meanwhile(
     """A comparison with a former champion is over."""
     payload = env.new_run(good)
     env.poll(payload, "shadow")
-    env.registry.promote(MODEL, weak["version"]["version"], expected="1")
+    env.make_champion(weak["version"]["version"])
     try:
         status = env.poll(payload, "shadow")
         assert status["state"] == "tripped"
         assert "version 3 became champion meanwhile" in status["reasons"][0]
         assert env.rollout_flags() is None
     finally:
-        env.registry.promote(MODEL, "1", expected=weak["version"]["version"])
+        env.make_champion("1")
 
 
 def test_nothing_to_compare_with(env: ReleaseEnvironment) -> None:
@@ -383,7 +428,12 @@ def test_a_whole_release(shared_env: ReleaseEnvironment, good: dict[str, Any]) -
         assert run_stage("deploy_production", payload)["promoted"] is True
     shared_env.assert_only_champion("2")
     kinds = [entry.kind for entry in shared_env.entries(payload)]
-    assert kinds == ["staging", "approval", *["rollout_step"] * 4, "alias_move"]
+    assert kinds == [
+        *["candidate", "staging", "approval"],
+        *["candidate", *["rollout_step"] * 4, "alias_move"],
+    ]
+    named = shared_env.entries_of(payload, CandidateNamed)
+    assert [entry.event.purpose for entry in named] == ["staging", "release"]
     [staging] = shared_env.entries_of(payload, StagingCheck)
     assert staging.event.memory_mib is not None
     assert math.isfinite(staging.event.memory_mib)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.errors import TerminalError
 from airworthy.registry.tags import ROLLED_BACK
+from airworthy.release.projection import project_ledger
 
 from .release_environment import MODEL, ReleaseEnvironment, open_release_environment
 from .test_rollback import roll_back, stopped_at
@@ -49,7 +50,9 @@ def begun(env: ReleaseEnvironment, third: dict[str, Any]) -> dict[str, Any]:
     traffic.
     """
     if ROLLED_BACK in env.registry.version(MODEL, "3").tags:
-        env.registry.client.delete_model_version_tag(MODEL, "3", ROLLED_BACK)
+        env.make_champion("3")
+        project_ledger(env.environment, MODEL)
+        env.make_champion("2")
     payload = env.new_run(third)
     assert env.poll(payload, 50)["state"] == "baking"
     env.wait_for_step(50)
@@ -80,7 +83,7 @@ def test_the_challenger_is_withdrawn_and_the_champion_stays(
     assert held["state"] == "held"
     assert "was rolled back (odd answers)" in held["reasons"][0]
     with pytest.raises(TerminalError, match="was rolled back"):
-        env.registry.set_challenger(MODEL, "3")
+        env.registry.require_releasable(MODEL, "3")
 
 
 def test_a_withdrawal_stopped_anywhere_is_completed_once(
