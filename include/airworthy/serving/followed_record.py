@@ -158,6 +158,7 @@ class FollowedRecord:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.models.run())
             await self.models.wait_until_loaded()
+            self.rollouts.joined = True
             await self.reporter.start()
             self._became_ready.set()
             if on_ready is not None:

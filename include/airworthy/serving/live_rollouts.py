@@ -76,7 +76,11 @@ class LiveRollout:
 
 
 class LiveRollouts:
-    """The rollouts of all models."""
+    """The rollouts of all models.
+
+    Attributes:
+        joined: True when the server has loaded all versions with traffic for the first time.
+    """
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class LiveRollouts:
         self._file = None if flags_address is None else FlagFile(flags_address)
         self._content = FlagContent()
         self._flags = Flags()
+        self.joined = False
         self._live: dict[str, LiveRollout] = {}
         self._on_change = on_change
 

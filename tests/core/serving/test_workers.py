@@ -30,7 +30,7 @@ from airworthy.serving.in_process_server import RunningServer
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
 from .release_record import ReleaseRecord
-from .rollout_client import EXAMPLE, JSON, RolloutClient
+from .rollout_client import EXAMPLE, JSON, RolloutClient, ask_all
 
 PROJECT = Path(__file__).resolve().parents[3]
 KEYS = [f"customer-{number}" for number in range(20_000)]
@@ -184,33 +184,33 @@ def test_a_killed_worker_is_replaced_and_loses_nothing(
     step = record.begin(50)
     workers.wait_for_step(step.entry)
     before = workers.wait_for_all()
-    with workers.client() as client:
-        expected = client.ask_all(FEW)
+    expected = ask_all(workers.url, FEW, EXAMPLE)
     answered, failed = [], 0
     victim = min(before)
-    for number in range(3000):
-        if number == 1500:
-            os.kill(victim, signal.SIGKILL)
-        key = FEW[number % len(FEW)]
-        try:
-            reply = httpx.post(
-                f"{workers.url}/models/eta/invocations",
-                content=EXAMPLE,
-                headers=JSON | {"x-targeting-key": key},
-            )
-        except httpx.TransportError:
-            failed += 1
-            continue
-        assert reply.status_code == httpx.codes.OK
-        assert reply.json()["version"] == expected[key]
-        answered.append(reply.json()["id"])
+    no_keep_alive = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=workers.url, limits=no_keep_alive, timeout=60.0) as client:
+        for number in range(600):
+            if number == 300:
+                os.kill(victim, signal.SIGKILL)
+            key = FEW[number % len(FEW)]
+            try:
+                reply = client.post(
+                    "/models/eta/invocations",
+                    content=EXAMPLE,
+                    headers=JSON | {"x-targeting-key": key},
+                )
+            except httpx.TransportError:
+                failed += 1
+                continue
+            assert reply.status_code == httpx.codes.OK
+            assert reply.json()["version"] == expected[key]
+            answered.append(reply.json()["id"])
     assert failed <= 1
     after = workers.wait_for_all()
     assert victim not in after
     assert len(before & after) == WORKERS - 1
     workers.wait_for_step(step.entry)
-    with workers.client() as client:
-        assert client.ask_all(FEW) == expected
+    assert ask_all(workers.url, FEW, EXAMPLE) == expected
     logged = spooled(tmp_path)
     assert set(answered) <= logged.keys()
     assert set(logged.values()) == {1}
