@@ -22,10 +22,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from load.load_client import Measured, drive
 from load.server_processes import free_port, process
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from airworthy.serving.shared_metrics import SharedMetrics
 
 PROJECT = Path(__file__).resolve().parents[1]
 TURNS, TURN_SECONDS, WARM_SECONDS = 3, 0.8, 0.2
@@ -197,6 +202,48 @@ def registered_case(model: str) -> Case:
     return Case(registry.bundle(model, version)[0], f"models:/{model}/{version}", row)
 
 
+class OneBundle:
+    """A registry with one bundle behind every version of its model."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the bundle's folder."""
+        self._folder = folder
+
+    def bundle(self, model: str, version: str) -> tuple[Path, str]:
+        """Return the bundle and its digest."""
+        from airworthy.bundle import bundle_digest
+
+        return self._folder, bundle_digest(self._folder)
+
+    def example(self, model: str, version: str) -> dict[str, Any] | None:
+        """Return none."""
+        return None
+
+
+def bundle_app(
+    folder: Path, lake: Path, spool: Path | None, shared_metrics: SharedMetrics | None = None
+) -> FastAPI:
+    """Return our server's app for one bundle.
+
+    Args:
+        folder: The bundle.
+        lake: Has the ledger of the model ``benchmark``.
+        spool: Of the prediction log. None: no log.
+        shared_metrics: The metrics of all workers. None: the server is one process.
+    """
+    from airworthy.predictions.spool import PredictionLog
+    from airworthy.serving.app import create_app
+    from airworthy.serving.record_reader import Following, LakeRecord
+
+    return create_app(
+        lambda: OneBundle(folder),
+        Following(LakeRecord(str(lake))),
+        lambda: None,
+        prediction_log=PredictionLog(spool) if spool else None,
+        shared_metrics=shared_metrics,
+    )
+
+
 def serve_bundle(folder: Path, port: int, lake: Path, spool: Path | None = None) -> None:
     """Serve one bundle with our server, with a prediction log if given, in a child process.
 
@@ -209,26 +256,9 @@ def serve_bundle(folder: Path, port: int, lake: Path, spool: Path | None = None)
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
-    from airworthy.bundle import bundle_digest
-    from airworthy.predictions.spool import PredictionLog
-    from airworthy.serving.app import create_app
-    from airworthy.serving.record_reader import Following, LakeRecord
     from airworthy.serving.uvicorn_server import server_config
 
-    class OneBundle:
-        """A registry with one bundle behind every version of its model."""
-
-        def bundle(self, model: str, version: str) -> tuple[Path, str]:
-            return folder, bundle_digest(folder)
-
-        def example(self, model: str, version: str) -> dict[str, Any] | None:
-            return None
-
-    prediction_log = PredictionLog(spool) if spool else None
-    app = create_app(
-        OneBundle, Following(LakeRecord(str(lake))), lambda: None, prediction_log=prediction_log
-    )
-    uvicorn.Server(server_config(app, port=port)).run()
+    uvicorn.Server(server_config(bundle_app(folder, lake, spool), port=port)).run()
 
 
 def record(lake: Path, *, with_canary: bool) -> Path:

@@ -205,11 +205,14 @@ def serve(
             help="The candidates that it loads beside the champions: those for this role."
         ),
     ] = "production",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes on this port; each loads its own models.")
+    ] = 1,
 ) -> None:
     """Run the model server."""
     from airworthy.serving.uvicorn_server import serve as serve_models
 
-    serve_models(host, port, role)
+    serve_models(host, port, role, workers)
 
 
 def _parse_parameters(texts: list[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class PredictionLog:
 
     Attributes:
         lost: The number of records not written, because of a full disk, for example.
+        on_lost: Called for each of them.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class PredictionLog:
             segment_seconds: The largest age of a segment in seconds; see `SegmentWriter`.
         """
         self.lost = 0
+        self.on_lost: Callable[[], object] = _ignore
         self._folder = folder
         self._limits = (segment_bytes, segment_seconds)
         self._writers: dict[tuple[str, str], SegmentWriter] = {}
@@ -160,6 +163,7 @@ class PredictionLog:
     def _record_failure(self, error: Exception) -> bool:
         # An answer is worth more than its record: the error is logged and the request continues.
         self.lost += 1
+        self.on_lost()
         if not self._failing:
             self._failing = True
             log.error("predictions cannot be logged: %s: %s", type(error).__name__, error)
@@ -169,6 +173,10 @@ class PredictionLog:
         if self._failing:
             self._failing = False
             log.warning("predictions are logged again; %d records were lost so far", self.lost)
+
+
+def _ignore() -> None:
+    """Do nothing."""
 
 
 def spool_folder(environment: Environment) -> Path:

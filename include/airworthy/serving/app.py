@@ -24,9 +24,12 @@ from airworthy.serving.rollout_routes import rollout_routes
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.scoring_middleware import ScoringMiddleware
 from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.shared_metrics import SharedMetrics
+
+WORKER_START_SECONDS = 60.0
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the parts of one server
     open_registry: OpenRegistry,
     following: Following,
     read_token: ReadToken,
@@ -34,6 +37,7 @@ def create_app(
     on_ready: Callable[[], None] | None = None,
     *,
     prediction_log: PredictionLog | None = None,
+    shared_metrics: SharedMetrics | None = None,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -44,21 +48,29 @@ def create_app(
         limits: The limits of one request.
         on_ready: Called once, when all versions with traffic have been loaded, and reported.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
+        shared_metrics: The metrics of all workers on this port. The app then starts to listen when
+            it is ready, or after `WORKER_START_SECONDS`. None: this server is one process.
     """
     limits = limits or Limits()
-    metrics = ServerMetrics()
+    metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
-        metrics.register_lost_records(lambda: prediction_log.lost)
+        prediction_log.on_lost = metrics.lost_records()
     record = FollowedRecord(open_registry, following, metrics)
     scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        shadows = asyncio.create_task(scorer.shadows.run())
+        tasks = [
+            asyncio.create_task(scorer.shadows.run()),
+            asyncio.create_task(metrics.refresh()),
+        ]
         async with record.running(on_ready):
+            if shared_metrics is not None:
+                await record.wait_until_ready(WORKER_START_SECONDS)
             yield
-        shadows.cancel()
-        await asyncio.gather(shadows, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if prediction_log is not None:
             prediction_log.close()
 
@@ -75,7 +87,9 @@ def create_app(
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    app.include_router(rollout_routes(record.models, record.rollouts, limits, prediction_log))
+    app.include_router(
+        rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
+    )
     _add_health(app, record, metrics)
     _add_models(app, record)
     return app
@@ -99,7 +113,8 @@ def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) ->
     @app.get("/metrics")
     async def prometheus() -> Response:
         """Metrics in Prometheus' text format."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        text = await metrics.scrape()
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_models(app: FastAPI, record: FollowedRecord) -> None:

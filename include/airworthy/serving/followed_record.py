@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from airworthy.protocol.refusals import RefusedError
@@ -16,9 +16,11 @@ from airworthy.serving.record_reader import Following
 from airworthy.serving.replica_reporter import ReplicaReporter
 from airworthy.serving.served_models import ServedModels
 from airworthy.serving.server_metrics import ServerMetrics
+from airworthy.serving.shared_labels import SharedLabels
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
 from airworthy.traffic import Traffic
+from airworthy.traffic.label_exchange import LabelExchange
 
 READY: Final = "ready"
 LOADING: Final = "loading"
@@ -36,6 +38,7 @@ class FollowedRecord:
         rollouts: The rollouts of all models.
         models: The models by the record.
         reporter: Writes the server's report.
+        labels: Passes labels on to other replicas, or None.
     """
 
     def __init__(
@@ -76,6 +79,14 @@ class FollowedRecord:
             self.model_store,
             self.rollouts,
         )
+        self.labels = (
+            None
+            if following.labels is None
+            else SharedLabels(
+                LabelExchange(following.labels, self.reporter.replica), self._threads, self.rollouts
+            )
+        )
+        self._became_ready = asyncio.Event()
         metrics.register_record(lambda: self._follower.seen, lambda: self._follower.is_lost)
 
     @property
@@ -84,6 +95,11 @@ class FollowedRecord:
         if not self.models.ready:
             return LOADING
         return RECORD_LOST if self._refuses else READY
+
+    async def wait_until_ready(self, seconds: float) -> None:
+        """Wait until `models` is ready and this is reported, or for a time in seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._became_ready.wait(), seconds)
 
     def check_seen(self) -> None:
         """Refuse requests when the record was not seen for too long, and the environment says so.
@@ -122,6 +138,8 @@ class FollowedRecord:
             asyncio.create_task(self._run(on_ready)),
             asyncio.create_task(self.rollouts.poll_flags()),
         ]
+        if self.labels is not None:
+            tasks.append(asyncio.create_task(self.labels.run()))
         reports = asyncio.create_task(self.reporter.run())
         try:
             yield
@@ -140,7 +158,9 @@ class FollowedRecord:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.models.run())
             await self.models.wait_until_loaded()
+            self.rollouts.joined = True
             await self.reporter.start()
+            self._became_ready.set()
             if on_ready is not None:
                 on_ready()
 

@@ -63,6 +63,10 @@ class LiveRollout:
         challenger = ServedVersion(self.challenger.version, self.rollout.bundle_digest)
         return self._loader.has_failed(self.model, challenger)
 
+    def has_predicted(self, request_id: str) -> bool:
+        """Tell whether an arm of this server has answered a request in this step."""
+        return self.champion.has_predicted(request_id) or self.challenger.has_predicted(request_id)
+
     @property
     def serves(self) -> bool:
         """Whether both versions are loaded, so that the step's flags are in effect."""
@@ -72,7 +76,11 @@ class LiveRollout:
 
 
 class LiveRollouts:
-    """The rollouts of all models."""
+    """The rollouts of all models.
+
+    Attributes:
+        joined: True when the server has loaded all versions with traffic for the first time.
+    """
 
     def __init__(
         self,
@@ -100,6 +108,7 @@ class LiveRollouts:
         self._file = None if flags_address is None else FlagFile(flags_address)
         self._content = FlagContent()
         self._flags = Flags()
+        self.joined = False
         self._live: dict[str, LiveRollout] = {}
         self._on_change = on_change
 
@@ -113,6 +122,11 @@ class LiveRollouts:
         else:
             self._live[model] = LiveRollout(model, rollout, self._model_store, self._loader)
         self._update_flags()
+
+    @property
+    def running(self) -> list[LiveRollout]:
+        """The rollout steps of all models."""
+        return list(self._live.values())
 
     def rollout_of(self, model: str) -> LiveRollout | None:
         """Return a model's rollout step."""

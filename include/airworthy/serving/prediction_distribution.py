@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 
 from airworthy.serving.loaded_model import LoadedModel
+from airworthy.spec.evaluate_part import Task
 
 _MAX_PENDING = 4096
 _DECADE = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -25,7 +26,17 @@ NUMBER_BOUNDS = np.array([*(-bound for bound in reversed(_UPWARDS)), 0.0, *_UPWA
 PROBABILITY_BOUNDS = np.array(
     [0.001, 0.01, *(step / 20 for step in range(1, 20)), 0.99, 0.999, 1.0]
 )
-_LABELS = ("model", "version", "arm")
+LABELS = ("model", "version", "arm")
+VALUES, VALUES_HELP = (
+    "airworthy_prediction_value",
+    "Predicted numbers, or probabilities of the positive class",
+)
+CLASSES, CLASSES_HELP = "airworthy_predicted_class", "Rows by most probable class"
+
+
+def bounds_of(task: Task) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the bins' bounds, ascending, of a task with one number per row."""
+    return PROBABILITY_BOUNDS if task == "binary" else NUMBER_BOUNDS
 
 
 class Distribution:
@@ -36,7 +47,7 @@ class Distribution:
         manifest = loaded.bundle.manifest
         self.classes = manifest.classes if manifest.task == "multiclass" else []
         self.sum = 0.0
-        self._bounds = PROBABILITY_BOUNDS if manifest.task == "binary" else NUMBER_BOUNDS
+        self._bounds = bounds_of(manifest.task)
         self._counts = np.zeros(len(self.classes) or len(self._bounds) + 1, dtype=np.int64)
         self._pending: list[Any] = []
 
@@ -90,14 +101,8 @@ class Distributions(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics."""
-        numbers = HistogramMetricFamily(
-            "airworthy_prediction_value",
-            "Predicted numbers, or probabilities of the positive class",
-            labels=_LABELS,
-        )
-        classes = CounterMetricFamily(
-            "airworthy_predicted_class", "Rows by most probable class", labels=(*_LABELS, "class")
-        )
+        numbers = HistogramMetricFamily(VALUES, VALUES_HELP, labels=LABELS)
+        classes = CounterMetricFamily(CLASSES, CLASSES_HELP, labels=(*LABELS, "class"))
         for key, distribution in self._distributions.items():
             if distribution.classes:
                 for name, count in distribution.counts().items():

@@ -56,6 +56,10 @@ class PredictionQuality:
         while self._rows > self._max_rows:
             self._rows -= len(self._unlabelled.popitem(last=False)[1])
 
+    def has_predicted(self, request_id: str) -> bool:
+        """Tell whether predictions of a request are kept, with or without labels."""
+        return request_id in self._unlabelled
+
     def join_label(self, request_id: str, row: int, label: Label) -> bool:
         """Join a label with its prediction. Tell whether the prediction was there.
 

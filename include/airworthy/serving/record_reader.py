@@ -10,7 +10,8 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import ServerRole
 from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
-from airworthy.object_store import local_folder, open_store
+from airworthy.object_store import ObjectStore, local_folder, open_store
+from airworthy.traffic.label_exchange import open_label_store
 from airworthy.traffic.replica_reports import ReplicaReports, open_replica_reports
 
 
@@ -95,6 +96,7 @@ class Following:
         looks: The times between looks.
         flags: The address of the flagd file with a person's flags. It is polled and may be missing.
             None: no person's flags.
+        labels: The place where replicas pass on labels; None: it passes on none.
     """
 
     record: RecordReader
@@ -103,6 +105,7 @@ class Following:
     settings: ServerSettings = field(default_factory=ServerSettings)
     looks: LookTimes = LOCAL_LOOKS
     flags: str | None = None
+    labels: ObjectStore | None = None
 
 
 def following_of(environment: Environment, role: ServerRole = "production") -> Following:
@@ -115,4 +118,5 @@ def following_of(environment: Environment, role: ServerRole = "production") -> F
         environment.server,
         LOCAL_LOOKS if is_local else OBJECT_STORE_LOOKS,
         environment.flags_address,
+        open_label_store(environment.lake),
     )

@@ -56,6 +56,10 @@ class Arm:
         self.requests += 1
         self.errors += 1
 
+    def has_predicted(self, request_id: str) -> bool:
+        """Tell whether the version's answer to a request is in memory."""
+        return self._quality is not None and self._quality.has_predicted(request_id)
+
     def join_label(self, request_id: str, row: int, label: Label) -> bool:
         """Join a label with its prediction. Tell whether the prediction was there.
 

@@ -16,6 +16,7 @@ from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
 from airworthy.serving.served_models import ServedModels
+from airworthy.serving.shared_labels import SharedLabels
 
 MAX_LABELS = 10_000
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
@@ -39,6 +40,7 @@ def rollout_routes(
     rollouts: LiveRollouts,
     limits: Limits,
     prediction_log: PredictionLog | None,
+    shared_labels: SharedLabels | None = None,
 ) -> APIRouter:
     """Return the routes.
 
@@ -47,6 +49,7 @@ def rollout_routes(
         rollouts: The rollouts of all models.
         limits: The limits of one request.
         prediction_log: Logs the labels. None: no log.
+        shared_labels: Passes labels on to other replicas. None: there are no others.
     """
     router = APIRouter()
 
@@ -57,7 +60,11 @@ def rollout_routes(
 
     @router.post("/models/{model}/labels")
     async def labels(model: str, request: Request) -> dict[str, Any]:
-        """Log labels of predictions. `joined` counts those of a rollout's present step."""
+        """Log labels of predictions.
+
+        `joined` counts those of a rollout's present step, predicted by this process. The others are
+        passed on to the other processes.
+        """
         champion = await models.champion(model)
         check_type(request.scope)
         received = _read_labels(
@@ -68,10 +75,14 @@ def rollout_routes(
             model, [(labelled.id, labelled.label) for labelled in received]
         ):
             raise RefusedError(503, "the labels could not be logged", next_step="send them again")
-        joined = sum(
-            rollouts.join_label(model, *split_prediction_id(labelled.id), labelled.label)
+        strange = [
+            (labelled.id, labelled.label)
             for labelled in received
-        )
+            if not rollouts.join_label(model, *split_prediction_id(labelled.id), labelled.label)
+        ]
+        if shared_labels is not None:
+            shared_labels.offer(model, strange)
+        joined = len(received) - len(strange)
         return {"model": model, "received": len(received), "joined": joined}
 
     return router

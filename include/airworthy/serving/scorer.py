@@ -113,6 +113,8 @@ class Scorer:
                     )
                     return ScoredAnswer(request_id, challenger, CHALLENGER, predictions)
                 failed = True
+            elif not failed and not self._rollouts.joined:
+                raise _still_joining(challenger_version=live.challenger.version)
         predictions = await self._predict_with_champion(live, champion, body)
         if failed:
             # Counted only now: a request refused by the champion too is the client's fault.
@@ -177,3 +179,16 @@ class Scorer:
                 answer.predictions,
                 loaded.bundle.manifest,
             )
+
+
+def _still_joining(challenger_version: str) -> RefusedError:
+    """Return the refusal of a server that starts during a rollout.
+
+    The champion's answer would take the key out of its arm.
+    """
+    return RefusedError(
+        503,
+        "this server has just started, and loads a version under rollout",
+        received=f"a targeting key of version {challenger_version}",
+        next_step="ask another server, or again in a moment",
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,14 +16,18 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
 
 from airworthy.serving.loaded_model import LoadedModel
-from airworthy.serving.prediction_distribution import Distribution, Distributions
+from airworthy.serving.prediction_distribution import Distributions
+from airworthy.serving.shared_distribution import CountsPredictions, SharedDistributions
+from airworthy.serving.shared_metrics import SharedMetrics
 from airworthy.traffic.traffic_state import Rollout
 
 _BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
+# A gauge of several workers shows the largest value, or the smallest where that is the worse one.
+_LARGEST: Final = "livemax"
+_SMALLEST: Final = "livemin"
+_REFRESH_SECONDS = 1.0
 NO_VERSION = "none"
 
 
@@ -32,18 +37,28 @@ class _Children(NamedTuple):
     requests: Counter
     rows: Counter
     seconds: Histogram
-    predictions: Distribution | None
+    predictions: CountsPredictions | None
 
 
 class ServerMetrics:
     """All metrics of one server. Labels of requests without an answering version are ``none``."""
 
-    def __init__(self) -> None:
-        """Create the metrics, all at zero."""
+    def __init__(self, shared: SharedMetrics | None = None) -> None:
+        """Create the metrics, all at zero.
+
+        `shared` has the metrics of all workers; None: this server is one process.
+        """
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._distributions = Distributions()
-        self.registry.register(self._distributions)
+        self._shared = shared
+        self._functions: list[tuple[Gauge, Callable[[], float]]] = []
+        self._distributions: Distributions | SharedDistributions
+        if shared is None:
+            ProcessCollector(registry=self.registry)
+            self._distributions = Distributions()
+            self.registry.register(self._distributions)
+        else:
+            shared.count_here()
+            self._distributions = SharedDistributions()
         self._children: dict[tuple[str, str, str, int], _Children] = {}
         labels = ["model", "version"]
         self._requests = Counter(
@@ -65,6 +80,7 @@ class ServerMetrics:
             "1 for every loaded version",
             [*labels, "digest", "role"],
             registry=self.registry,
+            multiprocess_mode=_LARGEST,
         )
         self._challenger_errors = Counter(
             "airworthy_challenger_errors",
@@ -82,18 +98,21 @@ class ServerMetrics:
             "airworthy_flag_problems",
             "What is broken in the flag file; the last good flags hold",
             registry=self.registry,
+            multiprocess_mode=_LARGEST,
         )
         self._rollouts = Gauge(
             "airworthy_rollout_info",
             "1 for every rollout under way",
             ["model", "champion", "challenger", "step"],
             registry=self.registry,
+            multiprocess_mode=_LARGEST,
         )
         self._kill_switches = Gauge(
             "airworthy_kill_switch",
             "1 when the champion answers everything",
             ["model"],
             registry=self.registry,
+            multiprocess_mode=_LARGEST,
         )
         self._swaps = Counter(
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
@@ -104,6 +123,7 @@ class ServerMetrics:
             "Sequence number of the last entry of the ledger that is followed",
             ["model"],
             registry=self.registry,
+            multiprocess_mode=_SMALLEST,
         )
 
     def record_request(
@@ -158,18 +178,19 @@ class ServerMetrics:
 
     def set_rollouts(self, rollouts: dict[str, Rollout]) -> None:
         """Show the running rollouts, by model."""
-        self._rollouts.clear()
-        for model, rollout in rollouts.items():
-            self._rollouts.labels(
-                model, rollout.champion, rollout.challenger, str(rollout.step)
-            ).set(1)
+        running: dict[tuple[str, ...], float] = {
+            (model, rollout.champion, rollout.challenger, str(rollout.step)): 1.0
+            for model, rollout in rollouts.items()
+        }
+        self._replace(self._rollouts, running)
 
     def set_flags(self, kill_switches: dict[str, bool], problems: int) -> None:
         """Show the kill switches by model, and the number of problems in the flag file."""
         self._flag_problems.set(problems)
-        self._kill_switches.clear()
-        for model, is_on in kill_switches.items():
-            self._kill_switches.labels(model).set(is_on)
+        switches: dict[tuple[str, ...], float] = {
+            (model,): float(is_on) for model, is_on in kill_switches.items()
+        }
+        self._replace(self._kill_switches, switches)
 
     def set_entry(self, model: str, sequence: int) -> None:
         """Show the last entry of a model's ledger that is followed."""
@@ -183,18 +204,23 @@ class ServerMetrics:
             "airworthy_record_seen_timestamp_seconds",
             "Time of the last look that reached the record, since 1970 in UTC; 0 before the first",
             registry=self.registry,
+            multiprocess_mode=_SMALLEST,
         )
-        moment.set_function(lambda: at.timestamp() if (at := seen()) else 0.0)
+        self._read_later(moment, lambda: at.timestamp() if (at := seen()) else 0.0)
         lost = Gauge(
             "airworthy_record_lost",
             "1 when the last look did not reach the record",
             registry=self.registry,
+            multiprocess_mode=_LARGEST,
         )
-        lost.set_function(lambda: float(is_lost()))
+        self._read_later(lost, lambda: float(is_lost()))
 
-    def register_lost_records(self, lost_records: Callable[[], float]) -> None:
-        """Show the number of answers lost to the log since the start, read at each scrape."""
-        self.registry.register(_LostRecords(lost_records))
+    def lost_records(self) -> Callable[[], None]:
+        """Show the number of answers lost to the log. Return the function to count one."""
+        lost = Counter(
+            "airworthy_predictions_lost", "Answers that could not be logged", registry=self.registry
+        )
+        return lost.inc
 
     def add_version(self, loaded: LoadedModel, role: str) -> None:
         """Show a loaded version in a role: ``champion`` or ``candidate``."""
@@ -202,22 +228,45 @@ class ServerMetrics:
 
     def remove_version(self, loaded: LoadedModel, role: str) -> None:
         """Stop showing a version in a role."""
-        self._info.remove(loaded.model, loaded.version, loaded.digest, role)
+        self._drop(self._info, (loaded.model, loaded.version, loaded.digest, role))
 
     def record_swap(self, model: str) -> None:
         """Count a change of champion."""
         self._swaps.labels(model).inc()
 
     def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Return all metrics in Prometheus' text format; of several workers, of all of them."""
+        return generate_latest(self.registry) if self._shared is None else self._shared.text()
 
+    async def scrape(self) -> bytes:
+        """Return `text`. Files of several workers are read in a thread."""
+        return self.text() if self._shared is None else await asyncio.to_thread(self.text)
 
-class _LostRecords(Collector):
-    def __init__(self, lost_records: Callable[[], float]) -> None:
-        self._lost_records = lost_records
+    async def refresh(self) -> None:
+        """Keep the gauges that are read at a scrape up to date for other workers, until cancelled."""
+        while self._shared is not None:
+            for gauge, function in self._functions:
+                gauge.set(function())
+            await asyncio.sleep(_REFRESH_SECONDS)
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily(
-            "airworthy_predictions_lost", "Answers that could not be logged", self._lost_records()
-        )
+    def _read_later(self, gauge: Gauge, function: Callable[[], float]) -> None:
+        if self._shared is None:
+            gauge.set_function(function)
+        else:
+            self._functions.append((gauge, function))
+
+    def _replace(self, gauge: Gauge, shown: dict[tuple[str, ...], float]) -> None:
+        """Show these values of a gauge, by their labels, and no others."""
+        for sample in next(iter(gauge.collect())).samples:
+            labels = tuple(sample.labels.values())
+            if labels not in shown:
+                self._drop(gauge, labels)
+        for labels, value in shown.items():
+            gauge.labels(*labels).set(value)
+
+    def _drop(self, gauge: Gauge, labels: tuple[str, ...]) -> None:
+        if self._shared is None:
+            gauge.remove(*labels)
+        else:
+            # Files of workers have no way to remove a value.
+            gauge.labels(*labels).set(0)

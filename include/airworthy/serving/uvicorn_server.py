@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -11,17 +13,20 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from airworthy.ledger.events import ServerRole
+    from airworthy.serving.shared_metrics import SharedMetrics
 
 _DRAIN_SECONDS = 20
 # Longer than the usual minute of proxies and clients: a reused connection must not be closed.
 _KEEP_ALIVE_SECONDS = 75
 
 
-def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
+def server_config(
+    app: FastAPI | Callable[..., FastAPI], host: str = "127.0.0.1", port: int = 8000
+) -> uvicorn.Config:
     """Return the server's configuration: uvloop, httptools, no access log, a graceful shutdown.
 
     Args:
-        app: The app to serve.
+        app: The app to serve, or a function to make it.
         host: The address to listen at.
         port: The port to listen at.
     """
@@ -39,19 +44,43 @@ def server_config(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uv
     )
 
 
-def serve(host: str, port: int, role: ServerRole = "production") -> None:
+def serve(host: str, port: int, role: ServerRole = "production", workers: int = 1) -> None:
     """Serve until SIGINT or SIGTERM. Running requests are answered first.
 
     Args:
         host: The address to listen at.
         port: The port to listen at.
         role: The role of the server: it loads the candidates for this role.
+        workers: The number of processes. Each loads its own models. 1: this one.
+
+    Raises:
+        TerminalError: when the environment file is wrong; when several workers cannot have the
+            port.
+    """
+    # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    if workers == 1:
+        uvicorn.Server(server_config(environment_app(role), host, port)).run()
+        return
+    from airworthy.environment import load_environment
+    from airworthy.serving.workers import serve_with_workers
+
+    folder = load_environment().state / "server_metrics"
+    serve_with_workers(
+        partial(environment_app, role), workers, host=host, port=port, metrics=folder
+    )
+
+
+def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = None) -> FastAPI:
+    """Return the app for the environment's champions.
+
+    Args:
+        role: The role of the server.
+        shared_metrics: The metrics of all workers, or None; see `create_app`.
 
     Raises:
         TerminalError: when the environment file is wrong.
     """
-    # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from airworthy.environment import load_environment
     from airworthy.predictions.spool import open_prediction_log
     from airworthy.registry.registry import open_registry
@@ -60,10 +89,10 @@ def serve(host: str, port: int, role: ServerRole = "production") -> None:
     from airworthy.serving.record_reader import following_of
 
     environment = load_environment()
-    app = create_app(
+    return create_app(
         lambda: open_registry(environment),
         following_of(environment, role),
         token_reader(environment.server_token_file),
         prediction_log=open_prediction_log(environment),
+        shared_metrics=shared_metrics,
     )
-    uvicorn.Server(server_config(app, host, port)).run()

@@ -311,7 +311,7 @@ def open_release_environment(
         variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
         variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
         if many_machines:
-            _share(folder, variables)
+            share_files(folder, variables)
         env = ReleaseEnvironment(folder)
         with running_server(env.environment) as running:
             variables.setenv("AIRWORTHY_SERVER_URL", running.url)
@@ -320,7 +320,7 @@ def open_release_environment(
             yield env
 
 
-def _share(folder: Path, variables: pytest.MonkeyPatch) -> None:
+def share_files(folder: Path, variables: pytest.MonkeyPatch) -> None:
     """Let everything that machines share be outside of their state folders."""
     shared = folder / "shared"
     file = folder / "project" / "include" / "environments" / "machines.yaml"

@@ -17,9 +17,6 @@ from airworthy.traffic.replica_reports import Replica, ReplicaReports
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 
-_ROUNDS = 4
-
-
 @dataclass(frozen=True)
 class ServerProcess:
     """A ready server: its address, its process, and its last report."""
@@ -40,36 +37,33 @@ class ServerProcess:
 
 
 @contextmanager
-def server_process(reports: ReplicaReports, **variables: str) -> Iterator[ServerProcess]:
-    """Yield a ready server on a free loopback port; end it after.
+def server_process(
+    reports: ReplicaReports, port: int | None = None, **variables: str
+) -> Iterator[ServerProcess]:
+    """Yield a ready server on a loopback port; end it after.
 
     Args:
         reports: The place of its reports.
+        port: The port; None: a free one.
         **variables: Other environment variables than this process has.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "airworthy", "serve", "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, **variables}) as process:
         try:
-            _wait_until_ready(process, url)
+            eventually("the server is ready", lambda: _has_ended(process) or _is_ready(url), 300)
             assert not _has_ended(process), "the server ended"
             yield ServerProcess(url, process, reports)
         finally:
             process.terminate()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    """Wait for a new process, which takes long on a busy machine."""
-    for _ in range(_ROUNDS - 1):
-        try:
-            eventually("the server is ready", lambda: _has_ended(process) or _is_ready(url))
-        except AssertionError:
-            continue
-        return
-    eventually("the server is ready", lambda: _has_ended(process) or _is_ready(url))
+def free_port() -> int:
+    """Return a free loopback port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

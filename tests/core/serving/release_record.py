@@ -27,6 +27,7 @@ from airworthy.ledger.notices import Notices
 from airworthy.object_store import open_store
 from airworthy.serving.record_reader import Following, LakeRecord
 from airworthy.traffic import Rollout, Traffic, traffic_of
+from airworthy.traffic.label_exchange import open_label_store
 from airworthy.traffic.replica_reports import Replica, ReplicaReports
 
 RUN = "run-1"
@@ -73,6 +74,7 @@ class ReleaseRecord:
             role,
             ServerSettings.model_validate(settings),
             flags=flags,
+            labels=open_label_store(str(self.lake)),
         )
 
     def reports(self, role: ServerRole = "production") -> ReplicaReports:

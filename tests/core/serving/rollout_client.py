@@ -19,7 +19,7 @@ EXAMPLE = (
     b' "data": [["2026-01-03T08:00:00Z", 4.5, 2, "Oslo", true, ""]]}}'
 )
 _HEAD = (
-    b"POST /models/eta/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    b"POST /models/%b/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     b"x-targeting-key: %b\r\ncontent-length: %d\r\n\r\n"
 )
 
@@ -38,9 +38,17 @@ class RolloutClient(httpx.Client):
         assert reply.status_code == 200, reply.text
         return dict(reply.json())
 
-    def ask_all(self, keys: Sequence[str], body: bytes = EXAMPLE) -> dict[str, str]:
-        """Send one request with each key, over some connections, and return each answer's version."""
-        return asyncio.run(_ask_all(self.server.url, keys, body))
+    def ask_all(
+        self, keys: Sequence[str], body: bytes = EXAMPLE, connections: int = 8
+    ) -> dict[str, str]:
+        """Send one request with each key, over some connections, and return each answer's version.
+
+        Args:
+            keys: The targeting keys.
+            body: The body of each request.
+            connections: The number of connections.
+        """
+        return ask_all(self.server.url, keys, body, connections)
 
     def rollout(self) -> dict[str, Any]:
         """Return the server's rollout."""
@@ -77,8 +85,23 @@ class RolloutClient(httpx.Client):
         return self.get("/metrics").text
 
 
+def ask_all(
+    url: str, keys: Sequence[str], body: bytes, connections: int = 8, model: str = "eta"
+) -> dict[str, str]:
+    """Send one request with each key, and return each answer's version.
+
+    Args:
+        url: The server's address.
+        keys: The targeting keys.
+        body: The body of each request.
+        connections: The number of connections.
+        model: The model.
+    """
+    return asyncio.run(_ask_all(url, keys, body, connections, model))
+
+
 async def _ask_all(
-    url: str, keys: Sequence[str], body: bytes, connections: int = 8
+    url: str, keys: Sequence[str], body: bytes, connections: int, model: str
 ) -> dict[str, str]:
     """Send requests faster than a full HTTP client: many thousands of requests are a test here."""
     versions: dict[str, str] = {}
@@ -87,7 +110,7 @@ async def _ask_all(
     async def ask() -> None:
         reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
         for key in waiting:
-            writer.write(_HEAD % (key.encode(), len(body)) + body)
+            writer.write(_HEAD % (model.encode(), key.encode(), len(body)) + body)
             answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             headers = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:] if line)
             await reader.readexactly(int(headers["content-length"]))

@@ -1,0 +1,67 @@
+"""One port for several processes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from airworthy.errors import TerminalError
+
+
+class Address(NamedTuple):
+    """An address to listen at."""
+
+    host: str
+    port: int
+
+
+@contextmanager
+def reserved_port(host: str, port: int) -> Iterator[Address]:
+    """Reserve a port for processes with `bound_socket`, until the block ends.
+
+    Args:
+        host: The address.
+        port: The port; 0: a free one.
+
+    Raises:
+        TerminalError: when another server has the port.
+    """
+    with _socket(host) as shared:
+        try:
+            # A shared port can be bound while others listen at it. This one cannot.
+            with _socket(host) as alone:
+                alone.bind((host, port))
+            _share(shared)
+            shared.bind((host, port))
+        except OSError as error:
+            raise TerminalError(
+                f"the server cannot listen at {host}:{port}",
+                received=str(error),
+                allowed="an address of this machine and a free port",
+                next_step="end the other server, or choose another --port",
+            ) from None
+        yield Address(host, shared.getsockname()[1])
+
+
+def bound_socket(address: Address) -> socket.socket:
+    """Return a socket at a shared port. It gets connections once it listens.
+
+    Raises:
+        OSError: when the port is not reserved by this user.
+    """
+    bound = _socket(address.host)
+    _share(bound)
+    bound.bind(address)
+    return bound
+
+
+def _socket(host: str) -> socket.socket:
+    created = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return created
+
+
+def _share(opened: socket.socket) -> None:
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

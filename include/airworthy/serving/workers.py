@@ -1,0 +1,202 @@
+"""Several worker processes of one model server, on one port: ``airworthy serve --workers N``.
+
+A parent starts the workers. They are replicas like any other: each follows the ledgers and loads
+its own models. The parent serves nothing. It replaces a worker that ends, after a pause that grows
+while it ends again and again.
+
+A worker listens only when it is ready, on a socket of its own (``SO_REUSEPORT``). The kernel
+spreads new connections evenly, and none waits for a worker that has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing import parent_process
+from pathlib import Path
+from socket import socket
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from airworthy.serving.metrics_folder import metrics_folder
+from airworthy.serving.shared_metrics import SharedMetrics, forget_gauges
+from airworthy.serving.shared_port import Address, bound_socket, reserved_port
+from airworthy.serving.uvicorn_server import server_config
+
+log = logging.getLogger(__name__)
+
+MakeApp = Callable[[SharedMetrics], FastAPI]
+"""Returns one worker's ASGI app. It is pickled."""
+
+_ANSWER_SECONDS = 60.0
+_END_SECONDS = 10.0
+_PAUSES_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_STEADY_SECONDS = 60.0
+
+
+class Worker(Process):
+    """One worker process.
+
+    Attributes:
+        ended: The number of times in a row that the workers in this place ended early.
+        restart_at: The time for its replacement, by `time.monotonic`; None: it has not ended.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, metrics: SharedMetrics, address: Address, ended: int = 0
+    ) -> None:
+        """Prepare a process.
+
+        Args:
+            config: The server's configuration. Its app is a `MakeApp`.
+            metrics: The metrics of all workers.
+            address: The address to listen at.
+            ended: See above.
+        """
+        self.metrics = metrics
+        self.ended = ended
+        self.restart_at: float | None = None
+        self._address = address
+        self._started = self._answered = time.monotonic()
+        self._asked = False
+        super().__init__(config, [])
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        """Serve until SIGTERM or SIGINT, or until the parent ends. Runs in the worker's process."""
+        drain = float(self.config.timeout_graceful_shutdown or 0)
+        threading.Thread(target=_end_with_parent, args=(drain,), daemon=True).start()
+        make_app: MakeApp = self.config.app  # type: ignore[assignment]
+        self.config.app = partial(make_app, self.metrics)
+        super().target([*(sockets or ()), bound_socket(self._address)])
+
+    def is_alive(self, timeout: float = _ANSWER_SECONDS) -> bool:
+        """Tell whether the process runs and has answered within a time in seconds.
+
+        It does not wait: a worker that hangs holds up nothing of the others.
+        """
+        if not self.process.is_alive():
+            return False
+        with suppress(OSError, EOFError):
+            while self.parent_conn.poll():
+                self.parent_conn.recv()
+                self._answered, self._asked = time.monotonic(), False
+            if not self._asked:
+                self.parent_conn.send(b"ping")
+                self._asked = True
+        return time.monotonic() - self._answered <= timeout
+
+    def bury(self) -> None:
+        """End the process for good, and set the time for its replacement."""
+        self.kill()
+        self.process.join()
+        now = time.monotonic()
+        if now - self._started > _STEADY_SECONDS:
+            self.ended = 0
+        pause = _PAUSES_SECONDS[min(self.ended, len(_PAUSES_SECONDS) - 1)]
+        self.ended += 1
+        self.restart_at = now + pause
+        log.error(
+            "worker %d (process %s) ended with exit code %s; a new one starts in %.0f s",
+            self.metrics.worker,
+            self.pid,
+            self.exitcode,
+            pause,
+        )
+
+
+class WorkerSupervisor(Multiprocess):
+    """The parent of the workers."""
+
+    processes: list[Worker]  # type: ignore[assignment]
+
+    def __init__(self, config: uvicorn.Config, address: Address, metrics_folder: Path) -> None:
+        """Take over the signals of this process.
+
+        Args:
+            config: The server's configuration: its app is a `MakeApp`, `workers` their number.
+            address: The address to listen at. Its port is not 0.
+            metrics_folder: An empty folder for the workers' metrics.
+        """
+        super().__init__(config, [])
+        self._address = address
+        self._metrics_folder = metrics_folder
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        self.processes = [self._start(number) for number in range(self.processes_num)]
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended, or hang."""
+        if self.should_exit.is_set():
+            return
+        for number, worker in enumerate(self.processes):
+            if worker.restart_at is not None:
+                if time.monotonic() >= worker.restart_at:
+                    self.processes[number] = self._start(number, worker.ended)
+            elif not worker.is_alive():
+                worker.bury()
+                forget_gauges(self._metrics_folder, number)
+
+    def join_all(self) -> None:
+        """Wait for the workers' ends. One that takes too long is killed."""
+        until = time.monotonic() + float(self.config.timeout_graceful_shutdown or 0) + _END_SECONDS
+        for worker in self.processes:
+            worker.process.join(max(0.0, until - time.monotonic()))
+            worker.process.kill()
+            worker.process.join()
+
+    def handle_hup(self) -> None:
+        """End the server, as one process does."""
+        self.handle_term()
+
+    def handle_ttin(self) -> None:
+        """Keep the number of workers."""
+        log.warning("the number of workers is fixed; start the server with another --workers")
+
+    handle_ttou = handle_ttin
+
+    def _start(self, number: int, ended: int = 0) -> Worker:
+        metrics = SharedMetrics(self._metrics_folder, number, os.getpid())
+        worker = Worker(self.config, metrics, self._address, ended)
+        worker.start()
+        return worker
+
+
+def serve_with_workers(
+    make_app: MakeApp, workers: int, *, host: str, port: int, metrics: Path
+) -> None:
+    """Serve with several processes until SIGINT or SIGTERM. Running requests are answered first.
+
+    Args:
+        make_app: Makes the app of each worker, in its process.
+        workers: The number of processes.
+        host: The address to listen at.
+        port: The port to listen at.
+        metrics: The folder for the workers' metrics.
+
+    Raises:
+        TerminalError: when another server has the port.
+    """
+    with reserved_port(host, port) as address, metrics_folder(metrics) as folder:
+        config = server_config(make_app, *address)
+        config.factory, config.workers = True, workers
+        WorkerSupervisor(config, address, folder).run()
+
+
+def _end_with_parent(drain_seconds: float) -> None:
+    """End this process after its parent, also when the parent was killed."""
+    parent = parent_process()
+    if parent is None:
+        return
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(drain_seconds + _END_SECONDS)
+    os._exit(1)
