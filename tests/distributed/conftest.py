@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from tests.core.s3.s3_server import BUCKET, s3_server
 from tests.end_to_end.conftest import write_model
 
 from .deployment import Deployment, deployment
@@ -17,14 +18,19 @@ DEMANDED = "AIRWORTHY_DEMAND_DISTRIBUTED"
 AT_ONCE = {"approval": "auto", "rollout": ["full"]}
 
 
-@pytest.fixture(scope="package")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A running deployment with two small models, ``eta`` and ``twin``."""
+def require_programs() -> None:
+    """Leave the test out when this machine lacks a program; in CI, fail."""
     missing = missing_programs()
     if missing:
         message = f"this machine lacks {', '.join(missing)}"
         assert not os.environ.get(DEMANDED), f"{DEMANDED} is set, and {message}"
         pytest.skip(message)
+
+
+@pytest.fixture(scope="package")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A running deployment with two small models, ``eta`` and ``twin``."""
+    require_programs()
     folder = tmp_path_factory.mktemp("deployment")
     models, logs = folder / "models", folder / "logs"
     logs.mkdir()
@@ -33,7 +39,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with (
         network(folder / "machine") as machines,
         services(machines, Processes(logs)) as shared,
+        s3_server(folder / "s3", machines.address) as store,
     ):
-        settings = Settings(models, shared, Addresses.on(machines), Storage.in_folder(folder))
+        storage = Storage(f"s3://{BUCKET}/lake", f"s3://{BUCKET}/artifacts", store.variables)
+        settings = Settings(models, shared, Addresses.on(machines), storage)
         with deployment(folder, machines, settings, Processes(logs)) as running:
             yield running

@@ -31,10 +31,6 @@ from .workers import Workers
 RUN_SECONDS = 600.0
 START_SECONDS = 300.0
 USER = "admin"
-# The model server's token lies in the state folder, which is each machine's own.
-_WITH_TOKEN = (
-    'mkdir -p "$AIRWORTHY_STATE"; printf %s "$0" > "$AIRWORTHY_STATE/server_token"; exec "$@"'
-)
 
 
 @dataclass
@@ -83,7 +79,7 @@ class Deployment:
         command = [sys.executable, "-m", "airworthy", "serve"]
         command += ["--host", address.host, "--port", str(address.port)]
         variables = self.settings.of_part(self.folder / "server")
-        self.processes.start("server", self._with_token(command), variables)
+        self.processes.start("server", command, variables)
 
     def start_airflow(self) -> None:
         """Start Airflow's parts but the workers, each with a folder of its own."""
@@ -94,7 +90,7 @@ class Deployment:
     def start_worker(self) -> None:
         """Start a worker on a machine of its own."""
         machine = self.network.add_machine()
-        command = self._with_token([str(BINARIES / "airflow"), "celery", "worker"])
+        command = [str(BINARIES / "airflow"), "celery", "worker"]
         variables = self.settings.of_worker(self.network.folder)
         self.processes.start(machine.address, machine.command(command), variables)
         self.machines.append(machine)
@@ -169,9 +165,6 @@ class Deployment:
             check=False,
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-
-    def _with_token(self, command: list[str]) -> list[str]:
-        return ["sh", "-c", _WITH_TOKEN, self.settings.token, *command]
 
     def _airflow_is_healthy(self) -> bool:
         answer = _get(f"{self.settings.addresses.airflow}/api/v2/monitor/health")

@@ -34,11 +34,6 @@ class Storage:
     artifacts: str
     variables: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def in_folder(cls, folder: Path) -> Storage:
-        """Return storage in a folder that all machines see."""
-        return cls(str(folder / "lake"), str(folder / "artifacts"))
-
 
 @dataclass(frozen=True)
 class Addresses:
@@ -115,8 +110,9 @@ class Settings:
             "AIRWORTHY_STATE": str(folder / "state"),
             "AIRWORTHY_LAKE": self.storage.lake,
             "AIRWORTHY_ARTIFACTS": "mlflow-artifacts:/",
-            "AIRWORTHY_FLAGS": str(self.models.parent / "flags.json"),
+            "AIRWORTHY_FLAGS": str(folder / "flags.json"),
             "AIRWORTHY_TRACKING_URI": self.addresses.mlflow,
             "AIRWORTHY_MLFLOW_URL": self.addresses.mlflow,
             "AIRWORTHY_SERVER_URL": self.addresses.server,
+            "AIRWORTHY_SERVER_TOKEN": self.token,
         }

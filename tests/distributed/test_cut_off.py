@@ -16,13 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.core.eventually import eventually
+from tests.core.release.release_environment import MODEL, ReleaseEnvironment
+from tests.core.s3.s3_server import BUCKET, s3_server
 
 from airworthy.stages import run_stage
 from airworthy.traffic.replica_reports import open_replica_reports
 
-from ..core.eventually import eventually
-from ..core.release.release_environment import MODEL, ReleaseEnvironment
-from ..core.s3.s3_server import BUCKET, s3_server
 from .conftest import require_programs
 from .machines import Machine, Network, Processes, network
 from .services import free_port
@@ -109,9 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield result
 
 
-def _start_mlflow(
-    processes: Processes, folder: Path, url: str, variables: dict[str, str]
-) -> None:
+def _start_mlflow(processes: Processes, folder: Path, url: str, variables: dict[str, str]) -> None:
     address = httpx.URL(url)
     command = [str(BINARIES / "mlflow"), "server", "--host", address.host, "--workers", "1"]
     command += ["--port", str(address.port), "--allowed-hosts", f"{address.host}:{address.port}"]
@@ -157,7 +155,9 @@ def test_a_server_cut_off_for_a_minute_says_so_serves_on_and_catches_up(
     name = world.replica()
     world.network.cut(world.machine)
     cut = time.monotonic()
-    lost = eventually("it says that it lost its record", lambda: world.record_on_machine()["lost_since"])
+    lost = eventually(
+        "it says that it lost its record", lambda: world.record_on_machine()["lost_since"]
+    )
     assert datetime.fromisoformat(lost).tzinfo is not None
     done = _roll_back(world)
     assert done["to_version"] == "1"
@@ -182,6 +182,4 @@ def _roll_back(world: World) -> dict[str, Any]:
         "reason": "manual",
         "run_id": "rollback-during-the-cut",
     }
-    return run_stage(
-        "rollback", {"run": request, "rollback_request": {"reason": "it is cut off"}}
-    )
+    return run_stage("rollback", {"run": request, "rollback_request": {"reason": "it is cut off"}})

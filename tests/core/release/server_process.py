@@ -17,6 +17,7 @@ from airworthy.traffic.replica_reports import Replica, ReplicaReports
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 
+
 @dataclass(frozen=True)
 class ServerProcess:
     """A ready server: its address, its process, and its last report."""

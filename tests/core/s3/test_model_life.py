@@ -28,6 +28,7 @@ from airworthy.predictions.spool import PREDICTIONS, PredictionLog, open_predict
 from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
+from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from ..predictions.conftest import ROW, body_of, in_lake, manifest  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
 
@@ -60,7 +61,7 @@ def test_a_model_is_made_registered_monitored_and_scores(
     bundle, digest = registry.bundle(model, "1")
     assert digest == made["version"]["bundle_digest"]
     assert bundle.is_relative_to(environment.state)
-    registry.promote(model, "1", expected=None)
+    make_champion(environment, model, "1")
 
     _assert_recorded(environment, model)
     monitored = operate(model, "2026-03-20", *CHECKS)
