@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Barrier
 
@@ -115,6 +116,20 @@ def _content(store: ObjectStore, path: str) -> str:
     read = store.read(path)
     assert read is not None
     return read.content.decode()
+
+
+def test_a_forked_process_is_told_so(tmp_path: Path) -> None:
+    """It would wait for threads that only its parent has."""
+    open_store(tmp_path).write("a", b"")
+    with (
+        ProcessPoolExecutor(1, get_context("fork")) as pool,
+        pytest.raises(TerminalError, match="forked"),
+    ):
+        pool.submit(_read, str(tmp_path)).result(timeout=60)
+
+
+def _read(folder: str) -> None:
+    open_store(folder).read("a")
 
 
 # A polars reader is not here: it keeps the connections of this process's first environment.

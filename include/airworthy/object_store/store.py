@@ -1,10 +1,6 @@
 """Objects at an address: a local folder, or a bucket of an S3-compatible object store.
 
 Everything outside Delta tables that lies below the environment's ``lake`` goes through here.
-Credentials and the endpoint come from the standard variables of AWS (`VARIABLES`). delta-rs, Polars
-and MLflow read the same ones; `delta_options` and `polars_options` give the first two the same
-timeouts.
-
 Each write replaces the whole object at once: a reader sees the old content or the new one.
 """
 
@@ -12,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,45 +16,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.errors import AirworthyError, TerminalError
+from airworthy.object_store.settings import RETRIES, RETRY_SECONDS, client_options, local_folder
+from airworthy.object_store.store_errors import store_error
 
 if TYPE_CHECKING:
     import obstore.store
 
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-VARIABLES = (
-    *CREDENTIALS,
-    "AWS_ALLOW_HTTP",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_REGION",
-)
-# Whoever waits for a store that is out of reach learns it within about ten seconds: an attempt
-# without a byte ends after _READ_TIMEOUT, and no attempt starts after _RETRY_SECONDS.
-_CONNECT_TIMEOUT = "2s"
-_READ_TIMEOUT = "5s"
-# delta-rs knows no read timeout. Each of its requests ends after this time, in bytes or not.
-_DELTA_TIMEOUT = "10s"
-_RETRY_SECONDS = 4
-_RETRIES = 3
 _READERS = 16
-# The HTTP settings of object_store that operators set as AWS_<NAME>.
-_CLIENT_VARIABLES = (
-    "allow_http",
-    "allow_invalid_certificates",
-    "connect_timeout",
-    "proxy_ca_certificate",
-    "proxy_excludes",
-    "proxy_url",
-    "read_timeout",
-    "timeout",
-)
-_ANSWER = re.compile(r"<(\?xml|Error|html).*", re.DOTALL | re.IGNORECASE)
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m|\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}")
-_REFUSAL = re.compile(r"40[134] (Unauthorized|Forbidden|Not Found)|NoSuchBucket|AccessDenied")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
 @dataclass(frozen=True)
@@ -235,13 +200,13 @@ class ObjectStore:
 
         if self._folder is not None:
             return LocalStore(self._folder, mkdir=True)
-        options: Any = _client_options()
+        options: Any = client_options()
         return from_url(
             self.uri,
             client_options=options,
             retry_config={
-                "max_retries": _RETRIES,
-                "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+                "max_retries": RETRIES,
+                "retry_timeout": timedelta(seconds=RETRY_SECONDS),
                 "backoff": {"max_backoff": timedelta(seconds=1)},
             },
         )
@@ -270,6 +235,7 @@ class ObjectStore:
     def _errors(self) -> Iterator[None]:
         from obstore.exceptions import BaseError
 
+        _Threads.claim()
         try:
             yield
         except AirworthyError:
@@ -286,85 +252,25 @@ def open_store(uri: str | Path) -> ObjectStore:
     return ObjectStore(str(uri).rstrip("/") or "/")
 
 
-def local_folder(uri: str) -> Path | None:
-    """Return the folder of an address, or None when it is not on a disk.
-
-    >>> local_folder("file:///data/lake"), local_folder("s3://bucket/lake")
-    (PosixPath('/data/lake'), None)
-    """
-    if uri.startswith("file://"):
-        return Path(unquote(urlsplit(uri).path))
-    return None if "://" in uri else Path(uri)
-
-
-def delta_options(uri: str) -> dict[str, str] | None:
-    """Return delta-rs's ``storage_options`` for an address; None on a disk."""
-    if local_folder(uri) is not None:
-        return None
-    retries = {"max_retries": str(_RETRIES), "retry_timeout": f"{_RETRY_SECONDS}s"}
-    return {"timeout": _DELTA_TIMEOUT} | _client_options() | retries
-
-
-def polars_options(uri: str) -> dict[str, Any]:
-    """Return the keyword arguments of Polars's readers for an address; none on a disk."""
-    if local_folder(uri) is not None:
-        return {}
-    retries = {"max_retries": _RETRIES, "retry_timeout_ms": _RETRY_SECONDS * 1000}
-    # Without a provider Polars reads the variables itself. Its provider would import boto3.
-    return {"storage_options": _client_options() | retries, "credential_provider": None}
-
-
-def _client_options() -> dict[str, Any]:
-    """Return the HTTP settings of requests: our timeouts, and the variables ``AWS_<NAME>``."""
-    options = {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": _READ_TIMEOUT}
-    variables = {name: os.environ.get(f"AWS_{name.upper()}") for name in _CLIENT_VARIABLES}
-    return options | {name: value for name, value in variables.items() if value}
-
-
-def store_error(uri: str, error: Exception) -> AirworthyError:
-    """Return the error for an exception of the store; it has the address and no credentials."""
-    text = reason(error)
-    if local_folder(uri) is not None:
-        return TransientError(
-            f"the files cannot be used at {uri}",
-            received=text,
-            next_step="check that the folder can be written to and is not full, then run again",
-        )
-    if is_refusal(error):
-        return TerminalError(
-            f"the object store refuses {uri}",
-            received=text,
-            allowed="a bucket that exists, and credentials that may read and write it",
-            next_step="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, "
-            "AWS_REGION and the bucket",
-        )
-    return TransientError(
-        f"the object store cannot be reached at {uri}",
-        received=text,
-        next_step="check AWS_ENDPOINT_URL and that the server answers, then run again",
-    )
-
-
-def reason(error: Exception) -> str:
-    """Return an exception's text on one line, without credentials and without the server's page."""
-    text = _COLOURS.sub(" ", str(error).split("\n\nDebug source", 1)[0])
-    code = _CODE.search(text)
-    text = " ".join(_ANSWER.sub(code[1] if code else "", text).split())
-    for variable in CREDENTIALS:
-        secret = os.environ.get(variable)
-        text = text.replace(secret, f"<{variable}>") if secret else text
-    return f"{type(error).__name__}: {text}"
-
-
-def is_refusal(error: Exception) -> bool:
-    """Return whether trying again cannot help: wrong credentials, no rights, no such bucket."""
-    return (
-        isinstance(error, PermissionError | ValueError) or _REFUSAL.search(str(error)) is not None
-    )
-
-
 def _info(meta: Any) -> ObjectInfo:
     return ObjectInfo(meta["path"], meta["e_tag"] or "", meta["last_modified"], meta["size"])
+
+
+class _Threads:
+    """The process whose threads do obstore's work. A forked process does not have them."""
+
+    process: int | None = None
+
+    @classmethod
+    def claim(cls) -> None:
+        """Refuse a process forked from one that used a store: it would wait for ever."""
+        cls.process = cls.process or os.getpid()
+        if cls.process != os.getpid():
+            raise TerminalError(
+                "this process was forked from one that had used an object store",
+                received=f"process {os.getpid()}, forked from {cls.process}",
+                allowed="a process that was spawned, or forked before",
+            )
 
 
 @contextmanager
