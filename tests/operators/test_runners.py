@@ -49,6 +49,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage
     monkeypatch.setenv("AIRWORTHY_GIT_COMMIT", "abc123")
     monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "postgresql://user:secret@db/mlflow")
     monkeypatch.setenv("AIRWORTHY_TEST_KEY", "a secret too")
+    monkeypatch.setenv("AIRWORTHY_SERVER_TOKEN", "the servers' secret")
     monkeypatch.delenv("AIRWORTHY_SERVER_URL", raising=False)
 
     def make(runner: str = "docker", **settings: Any) -> StageCall:
@@ -140,6 +141,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     assert variables["AIRWORTHY_ENV"] == "contained"
     assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
     assert variables["AIRWORTHY_TEST_KEY"] == "a secret too"
+    assert variables["AIRWORTHY_SERVER_TOKEN"] == "the servers' secret"
     assert variables["AIRWORTHY_GIT_COMMIT"] == "abc123"
     assert variables["AIRWORTHY_STATE"] == str(built.environment.state)
     assert "AIRWORTHY_SERVER_URL" not in variables
