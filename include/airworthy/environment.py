@@ -35,7 +35,7 @@ from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
-from airworthy.spec.fields import Duration, Violation, raise_violations
+from airworthy.spec.fields import Duration, Violation, format_duration, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
@@ -61,6 +61,24 @@ class ServerSettings(BaseModel):
     on_lost_record: Literal["serve", "refuse"] = "serve"
     lost_after: Duration = timedelta(seconds=30)
     lease: Duration = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _times_are_long_enough(self) -> ServerSettings:
+        # A server looks and reports about once a second, and a store may need a moment.
+        shortest = {"lost_after": timedelta(seconds=1), "lease": timedelta(seconds=5)}
+        raise_violations(
+            [
+                Violation(
+                    (key,),
+                    "this is too short",
+                    format_duration(getattr(self, key)),
+                    f"{format_duration(least)} or more",
+                )
+                for key, least in shortest.items()
+                if getattr(self, key) < least
+            ]
+        )
+        return self
 
 
 class Environment(BaseModel):

@@ -143,6 +143,50 @@ def test_alerts_go_to_the_channels_that_the_file_lists(write: Callable[[str], Pa
     assert (email.models, webhook.kinds) == (["delivery_eta"], ["guard_trip"])
 
 
+def test_servers_have_the_settings_of_the_file_and_careful_ones_else(
+    write: Callable[[str], Path],
+) -> None:
+    """A server goes on without the record, unless the file says that it refuses, and when."""
+    write("state: .airworthy")
+    server = load_environment().server
+    assert (server.on_lost_record, server.lease) == ("serve", timedelta(seconds=10))
+    write("server: {on_lost_record: refuse, lost_after: 2m, lease: 30s}")
+    server = load_environment().server
+    assert (server.on_lost_record, server.lost_after, server.lease) == (
+        "refuse",
+        timedelta(minutes=2),
+        timedelta(seconds=30),
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "place"),
+    [
+        ("on_lost_record: guess", "on_lost_record"),
+        ("lost_after: soon", "lost_after"),
+        ("lease: 1s", "lease"),
+        ("leese: 10s", "leese"),
+    ],
+)
+def test_a_setting_of_servers_that_cannot_be_is_named(
+    write: Callable[[str], Path], server: str, place: str
+) -> None:
+    """The fault names its key, and what is allowed there."""
+    path = write(f"server: {{{server}}}")
+    with pytest.raises(TerminalError) as raised:
+        load_environment()
+    assert f"{path}: server.{place}" in raised.value.problem
+    assert "allowed" in raised.value.problem
+
+
+def test_flags_may_lie_in_an_object_store(write: Callable[[str], Path], tmp_path: Path) -> None:
+    """The key is an address; without it the file is in the state folder."""
+    write("flags: s3://models/flags.json")
+    assert load_environment().flags_address == "s3://models/flags.json"
+    write("state: .airworthy")
+    assert load_environment().flags_address == f"{tmp_path}/.airworthy/flags.json"
+
+
 def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> None:
     """An engineer's own machine has no channel, and needs none."""
     write("")

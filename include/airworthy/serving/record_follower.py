@@ -118,6 +118,8 @@ class RecordFollower:
         started = time.monotonic()
         try:
             marks = await self._threads.call(self._record.marks)
+            if self._marks and not marks:
+                raise TransientError("the notices of all models are gone")
             self._add_models(marks)
             if started >= self._next_models:
                 await self._find_models()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from filelock import FileLock
 
@@ -32,12 +32,30 @@ from airworthy.traffic.replica_reports import Replica, ReplicaReports
 RUN = "run-1"
 
 
+class _LaterMove(LedgerEvent):
+    """A move to several versions."""
+
+    kind: ClassVar[str] = AliasMove.kind
+
+    to: list[str]
+
+    @property
+    def subject(self) -> str:
+        """The versions."""
+        return ", ".join(self.to)
+
+    def entry_id(self, run_id: str) -> str:
+        """Return one id per run."""
+        return f"{self.kind}:{run_id}:several"
+
+
 class ReleaseRecord:
     """The ledgers of models in ``<root>/lake``; the files of versions are in ``<root>``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lake = root / "lake"
+        self.without_notices = False
 
     def following(
         self, role: ServerRole = "production", flags: str | None = None, **settings: Any
@@ -86,7 +104,6 @@ class ReleaseRecord:
         moves = len([e for e in self._entries(model) if e.kind == AliasMove.kind])
         event = AliasMove(
             to=version,
-            from_=self.traffic(model).champion_version,
             bundle_digest=digest or self._digest(model, version),
             moves_before=moves,
         )
@@ -164,6 +181,21 @@ class ReleaseRecord:
         event = RolloutStopped(version=rollout.challenger, step=rollout.step)
         return self._append(model, event, rollout.run_id)
 
+    def append_unreadable(self, model: str = "eta") -> Entry[Any]:
+        """Append a move of the champion as a later version of Airworthy may write it."""
+        return self._append(model, _LaterMove(to=["2", "3"]))
+
+    def append_changed(self, version: str, model: str = "eta") -> None:
+        """Append a move of the champion whose file was changed before a server could read it."""
+        self.without_notices = True
+        folder = Path(self._ledger(model).uri)
+        before = set(folder.glob("*.parquet"))
+        entry = self.move(model, version)
+        (file,) = set(folder.glob("*.parquet")) - before
+        file.write_bytes(file.read_bytes() + b" ")
+        self.without_notices = False
+        self._notices.write(model, entry.sequence)
+
     def _append(self, model: str, event: LedgerEvent, run_id: str = RUN) -> Entry[Any]:
         return self._ledger(model).append(event, run_id=run_id, who="a person")
 
@@ -172,8 +204,12 @@ class ReleaseRecord:
 
     def _ledger(self, model: str) -> Ledger:
         lock = FileLock(self.root / f"{model}.lock")
-        notices = Notices(open_store(f"{self.lake}/_traffic"))
+        notices = None if self.without_notices else self._notices
         return Ledger(f"{self.lake}/{model}/ledger", model, lock, notices)
+
+    @property
+    def _notices(self) -> Notices:
+        return Notices(open_store(f"{self.lake}/_traffic"))
 
     def _digest(self, model: str, version: str) -> str:
         return bundle_digest(self.root / model / version)
