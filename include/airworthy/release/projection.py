@@ -15,6 +15,7 @@ from airworthy.errors import AirworthyError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import RollbackStarted
 from airworthy.ledger.ledger_queries import of_kind, rolled_back
+from airworthy.ledger.traffic_entries import last_decision
 from airworthy.registry.registry import CHALLENGER, CHAMPION, open_registry
 from airworthy.registry.tags import ROLLED_BACK
 from airworthy.release.rollout_flags import write_rollout
@@ -39,16 +40,15 @@ def project_ledger(environment: Environment, model: str) -> Traffic:
         TransientError: when the ledger or MLflow cannot be reached. The next stage writes the
             projections.
     """
-    ledger = open_ledger(environment, model)
-    entries = ledger.entries()
+    ledger, registry = open_ledger(environment, model), open_registry(environment)
     for _ in range(_ROUNDS):
+        entries = ledger.entries()
         traffic = traffic_of(entries)
         _project_flags(environment, model, traffic)
-        _project_registry(open_registry(environment), model, traffic, entries)
-        entries = ledger.entries()
-        if traffic_of(entries).decided == traffic.decided:
+        _project_registry(registry, model, traffic, entries)
+        if last_decision(ledger.ids()) == traffic.decided:
             break
-    return traffic_of(entries)
+    return traffic
 
 
 def _project_flags(environment: Environment, model: str, traffic: Traffic) -> None:

@@ -183,7 +183,7 @@ class _Rollback:
     def _loaded(self, view: LedgerView, files: CandidateFiles) -> Iterator[None]:
         """Let every live server have a version loaded, for the block."""
         if files.version != view.champion:
-            with loaded_candidate(self.job, files, "rollback"):
+            with loaded_candidate(view, files, "rollback"):
                 yield
             return
         replicas = open_replicas(self.job.environment, self.model)
