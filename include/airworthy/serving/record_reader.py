@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+# Threads must not be the first to import it: one would see a part of what another one imports.
+import obstore.exceptions  # noqa: F401
+
 from airworthy.environment import Environment, ServerSettings
 from airworthy.ledger import Entry
 from airworthy.ledger.events import ServerRole
@@ -46,9 +49,9 @@ class LakeRecord:
 
     def __init__(self, lake: str) -> None:
         """Keep the lake's address. Reads nothing."""
-        self._lake = lake
-        self._store = open_store(lake)
-        self._notices = Notices(open_store(f"{lake}/_traffic"))
+        self._lake = lake.rstrip("/")
+        self._store = open_store(self._lake)
+        self._notices = Notices(open_store(f"{self._lake}/_traffic"))
         self._followers: dict[str, LedgerFollower] = {}
 
     def marks(self) -> dict[str, str]:
