@@ -56,7 +56,7 @@ class World:
         """Return the version that answers on the machine; None: no answer."""
         example = httpx.get(f"{self.release.url}/models/{MODEL}/example").json()
         answer = self.ask(f"/models/{MODEL}/invocations", example)
-        return answer and answer.get("version")
+        return str(answer["version"]) if answer else None
 
     def record_on_machine(self) -> dict[str, Any]:
         """Return what the server on the machine says about its record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,9 @@ import pytest
 from .conftest import PROJECT, free_ports, wait_until
 
 SETTINGS = PROJECT / "infra" / "nginx" / "model_servers.conf"
+# The workers of a root's nginx run as another user otherwise, who may not write into a test's folder.
 _CONFIGURATION = """
+{user}
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -53,7 +56,11 @@ class Nginx:
         path = self._folder / "nginx.conf"
         path.write_text(
             _CONFIGURATION.format(
-                folder=self._folder, servers="\n".join(lines), port=self._port, settings=SETTINGS
+                folder=self._folder,
+                servers="\n".join(lines),
+                port=self._port,
+                settings=SETTINGS,
+                user="user root;" if os.geteuid() == 0 else "",
             ),
             encoding="utf-8",
         )
@@ -80,8 +87,6 @@ def nginx(folder: Path, servers: Sequence[str]) -> Iterator[Nginx]:
     """
     if shutil.which("nginx") is None:
         pytest.fail("nginx is not installed. Debian, Ubuntu: apt-get install nginx-light")
-    # Its worker runs as another user.
-    folder.chmod(0o755)
     proxy = Nginx(folder, free_ports(1)[0])
     command = ["nginx", "-p", str(folder), "-c", str(proxy.write(servers))]
     with (folder / "output.log").open("w") as output:

@@ -294,10 +294,12 @@ def test_a_share_set_by_hand_is_recorded_once(
     document["flags"][f"{MODEL}.rollout"]["targeting"]["fractional"] = shares
     path.write_text(json.dumps(document))
     eventually("everybody gets the challenger", lambda: env.served_versions() == {"2"})
-    overrides = eventually(
-        "the override is recorded",
-        lambda: env.poll(payload, 10) and env.entries_of(payload, FlagOverride),
-    )
+
+    def recorded() -> list[Entry[FlagOverride]]:
+        env.poll(payload, 10)
+        return env.entries_of(payload, FlagOverride)
+
+    overrides = eventually("the override is recorded", recorded)
     env.poll(payload, 10)
     assert len(env.entries_of(payload, FlagOverride)) == len(overrides) == 1
     assert (overrides[0].event.flag, len(overrides[0].event.replicas)) == (f"{MODEL}.rollout", 1)

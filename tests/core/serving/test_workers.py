@@ -153,7 +153,7 @@ def test_the_canary_holds_over_all_workers(
         def counted() -> bool:
             reports = workers.rollouts()
             arms = [arm.figures for each in reports for arm in (each.champion, each.challenger)]
-            return sum(arm.requests for arm in arms) == total
+            return bool(sum(arm.requests for arm in arms) == total)
 
         eventually("the reports have all requests", counted)
         assert all(
@@ -236,7 +236,7 @@ def test_a_label_reaches_the_worker_that_predicted(workers: Workers, record: Rel
         arms = [
             arm.figures for each in workers.rollouts() for arm in (each.champion, each.challenger)
         ]
-        return sum(arm.labels for arm in arms) == len(ids)
+        return bool(sum(arm.labels for arm in arms) == len(ids))
 
     eventually("each label counts once", joined)
 

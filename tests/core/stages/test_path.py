@@ -18,6 +18,7 @@ from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import open_ledger
 from airworthy.registry.registry import open_registry
 from airworthy.spec.evaluate_part import METRICS
+from airworthy.traffic.current_traffic import current_champion
 
 from .conftest import MakeModel, RunStages, small_spec
 
