@@ -30,10 +30,15 @@ def monitored_model(
 ) -> Callable[..., str]:
     """Return a function that builds a model and its champion, trained as of 2026-03-20.
 
-    The world changes on `drift_from`. Built again, the model has a new spec and the same champion.
+    The world changes on `drift_from`. Not `released`, there is no champion yet. Built again, the model has a new spec and the same champion.
     """
 
-    def make(drift_from: str | None = None, label_delay: str = "0d", **changes: Any) -> str:
+    def make(
+        drift_from: str | None = None,
+        label_delay: str = "0d",
+        released: bool = True,
+        **changes: Any,
+    ) -> str:
         source = {"type": "simulator", "rows_per_day": 400, "seed": 5}
         source |= {"drift_from": drift_from, "drift_strength": 3.0} if drift_from else {}
         ingest = {
@@ -49,7 +54,7 @@ def monitored_model(
         model = make_model(
             **{"ingest": ingest, "train": train, "evaluate": gates, "monitor": MONITOR, **changes}
         )
-        if current_champion(environment, model) is None:
+        if released and current_champion(environment, model) is None:
             make_champion(environment, model, run_stages(model)["version"]["version"])
         return model
 

@@ -148,16 +148,13 @@ def test_nothing_is_decided_without_a_champion_or_rows(
     environment: Environment, monitored_model: MakeMonitoredModel, run_monitor: RunMonitor
 ) -> None:
     """Each reason is named; once the rows are there, the same window is decided after all."""
-    model = monitored_model()
-    registry = open_registry(environment)
-    registry.client.delete_registered_model_alias(model, "champion")
+    model = monitored_model(released=False)
     orphan = run_monitor(model, "2026-03-21")["decision"]
     assert (orphan["outcome"], orphan["champion"], orphan["told"]) == (
         "inconclusive",
         None,
         "there is no champion",
     )
-    registry.client.set_registered_model_alias(model, "champion", "1")
     strict = monitored_model(monitor={**MONITOR, "min_rows": 1000, "retrain": {"min_labels": 1000}})
     starved = run_monitor(strict, "2026-03-21")["decision"]
     assert starved["outcome"] == "inconclusive"
