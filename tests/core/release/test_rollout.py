@@ -15,7 +15,7 @@ import pytest
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake.lake import open_lake
-from airworthy.ledger import open_ledger
+from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import (
     CandidateNamed,
     FlagOverride,
