@@ -30,7 +30,8 @@ def monitored_model(
 ) -> Callable[..., str]:
     """Return a function that builds a model and its champion, trained as of 2026-03-20.
 
-    The world changes on `drift_from`. Not `released`, there is no champion yet. Built again, the model has a new spec and the same champion.
+    The world changes on `drift_from`. Not `released`, there is no champion yet. Built again, the
+    model has a new spec and the same champion.
     """
 
     def make(
