@@ -29,6 +29,7 @@ from .services import free_port
 from .settings import BINARIES, PROJECT
 
 CUT_SECONDS = 60.0
+START_SECONDS = 300.0
 PORT = 8000
 
 
@@ -102,8 +103,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         release.url = server
         result = World(release, net, net.machines[0])
         for url in (f"{mlflow}/health", f"{server}/health/ready"):
-            eventually(f"{url} answers", _answers(url))
-        eventually("the server on the machine is ready", lambda: result.record_on_machine())
+            eventually(f"{url} answers", _answers(url), START_SECONDS)
+        eventually("the server on the machine is ready", result.record_on_machine, START_SECONDS)
         for as_of in ("2026-03-20", "2026-03-21"):
             release.train(as_of, last="deploy_production")
         yield result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airworthy.environment import Environment
+from airworthy.environment import Environment, server_token
 from airworthy.ledger.events import ServerRole
 from airworthy.release.server_client import ServerClient
 
@@ -18,8 +18,7 @@ def open_server(
 
     An environment without a staging server has one server. It checks versions beside the champion.
     """
-    path = environment.server_token_file
-    token = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    token = server_token(environment.server_token_file)
     url = environment.staging_server_url if role == "staging" else None
     client = ServerClient(url or environment.server_url, token)
     try:
