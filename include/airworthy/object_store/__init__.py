@@ -13,7 +13,7 @@ from airworthy.object_store.settings import (
     polars_options,
 )
 from airworthy.object_store.store import ObjectInfo, ObjectStore, StoredObject, open_store
-from airworthy.object_store.store_errors import is_refusal, reason, store_error
+from airworthy.object_store.store_errors import is_refusal, reason, store_error, store_errors
 
 __all__ = [
     "CREDENTIALS",
@@ -28,4 +28,5 @@ __all__ = [
     "polars_options",
     "reason",
     "store_error",
+    "store_errors",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store.settings import CREDENTIALS, local_folder
@@ -12,7 +14,30 @@ _ANSWER = re.compile(r"<(\?xml|Error|html).*", re.DOTALL | re.IGNORECASE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}")
 _REFUSAL = re.compile(r"401 Unauthorized|403 Forbidden|AccessDenied|NoSuchBucket")
 _BACKTRACE = re.compile(r"\n\s+0: .*", re.DOTALL)
+_OF_STORE = re.compile(r"object-store error|Generic S3 error")
+# A shorter one would be found in any text.
+_SECRET_LENGTH = 8
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Convert exceptions of readers of an object store in the block; let all others pass.
+
+    A lazy frame of Polars meets the store where it is collected, far from the table's own errors.
+
+    Raises:
+        TerminalError: when the store refuses.
+        TransientError: when it cannot be reached.
+    """
+    try:
+        yield
+    except AirworthyError:
+        raise
+    except Exception as error:
+        if local_folder(uri) is not None or not _OF_STORE.search(str(error)):
+            raise
+        raise store_error(uri, error) from error
 
 
 def store_error(uri: str, error: Exception) -> AirworthyError:
@@ -47,7 +72,8 @@ def reason(error: Exception) -> str:
     text = " ".join(_ANSWER.sub(code[1] if code else "", text).split())
     for variable in CREDENTIALS:
         secret = os.environ.get(variable)
-        text = text.replace(secret, f"<{variable}>") if secret else text
+        if secret and len(secret) >= _SECRET_LENGTH:
+            text = text.replace(secret, f"<{variable}>")
     return f"{type(error).__name__}: {text}"
 
 

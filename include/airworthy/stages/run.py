@@ -10,6 +10,7 @@ from airworthy.errors import AirworthyError, TerminalError
 from airworthy.handover import RunRequest, StageOutput
 from airworthy.handover.catalogue import OPERATIONS, OUTPUT_TYPES, STAGES, Stage
 from airworthy.job import Job, open_job
+from airworthy.object_store import store_errors
 from airworthy.stages.functions import stage_function
 
 _Input = TypeVar("_Input", bound=StageOutput)
@@ -47,12 +48,12 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput:
-    """Call the stage's function. Turns MLflow's errors into errors with a next step."""
+    """Call the stage's function. Turns errors of MLflow and lake into errors with a next step."""
     from airworthy.registry.mlflow_errors import mlflow_errors
 
     function = stage_function(stage.name)
     try:
-        with mlflow_errors(job.environment):
+        with mlflow_errors(job.environment), store_errors(job.environment.lake):
             return function(job, **inputs)
     except AirworthyError as error:
         error.model, error.stage = error.model or job.spec.model, error.stage or stage.name

@@ -15,7 +15,7 @@ from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.lake import delta
 from airworthy.ledger import open_ledger
-from airworthy.object_store import ObjectStore, open_store
+from airworthy.object_store import ObjectStore, open_store, store_errors
 
 from .s3_server import BUCKET, S3Server
 
@@ -132,7 +132,6 @@ def _read(folder: str) -> None:
     open_store(folder).read("a")
 
 
-# A polars reader is not here: it keeps the connections of this process's first environment.
 OPERATIONS: list[Callable[[str], object]] = [
     lambda uri: open_store(uri).read("a"),
     lambda uri: open_store(uri).list(),
@@ -155,6 +154,15 @@ def test_a_store_out_of_reach_is_transient(
         operation(prefix)
     assert "http://127.0.0.1:9/" in str(raised.value.received)
     _assert_no_secret(raised.value, server.secret_key, server.access_key)
+
+
+def test_a_scan_out_of_reach_is_transient(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame is read where it is collected, after the table was opened."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    uri = prefix.replace(BUCKET, "another-bucket")
+    frame = delta.scan_files(uri, [f"{uri}/a.parquet"])
+    with pytest.raises(TransientError, match="another-bucket"), store_errors(uri):
+        frame.collect()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
