@@ -16,7 +16,7 @@ USER = "admin"
 
 
 def main() -> None:
-    """Make what is missing. A failed step ends the program, and Compose tries again."""
+    """Make what is missing. A failed step ends the program, and no part starts."""
     make_bucket(os.environ["AIRWORTHY_BUCKET"])
     run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
     run("airflow", "db", "migrate")
