@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError
+from airworthy.errors import AirworthyError, TerminalError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import RollbackStarted
 from airworthy.ledger.ledger_queries import of_kind, rolled_back
@@ -84,12 +84,19 @@ def _project_rollbacks(
     """Mark rolled-back versions, and take the mark from a champion that was brought back."""
     bad = rolled_back(entries)
     reasons = {entry.event.from_: entry.event.reason for entry in of_kind(entries, RollbackStarted)}
-    registered = {str(each.version): each.tags for each in registry.versions(model)} if bad else {}
-    for version in sorted(bad & registered.keys()):
-        if ROLLED_BACK not in registered[version]:
+    for version in sorted(bad):
+        if _is_unmarked(registry, model, version):
             reason = reasons[version][:_LONGEST_TAG]
             registry.client.set_model_version_tag(model, version, ROLLED_BACK, reason)
     if champion is None or champion in bad:
         return
     if ROLLED_BACK in registry.version(model, champion).tags:
         registry.client.delete_model_version_tag(model, champion, ROLLED_BACK)
+
+
+def _is_unmarked(registry: Registry, model: str, version: str) -> bool:
+    """Tell whether a version has no mark. A version that was deleted in MLflow needs none."""
+    try:
+        return ROLLED_BACK not in registry.version(model, version).tags
+    except TerminalError:
+        return False
