@@ -36,7 +36,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 KEYS = [f"customer-{number}" for number in range(20_000)]
 FEW = KEYS[:200]
 WORKERS = 2
-_START_SECONDS = 300.0
+_START_SECONDS = 600.0
 
 
 class Workers:
