@@ -199,8 +199,10 @@ def begin(
 
     yield begin
     env.clean_up()
-    for url in replicas.urls:
-        eventually("version 1 alone is loaded", lambda url=url: env.served(url) == ("1", []))
+    eventually(
+        "version 1 alone is loaded",
+        lambda: all(env.served(url) == ("1", []) for url in replicas.urls),
+    )
 
 
 def body_of(env: ReleaseEnvironment) -> bytes:
