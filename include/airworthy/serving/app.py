@@ -49,7 +49,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         on_ready: Called once, when all versions with traffic have been loaded, and reported.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
         shared_metrics: The metrics of all workers on this port. The app then starts to listen when
-            it is ready, or after `WORKER_START_SECONDS`. None: this server is one process.
+            it is ready; without the record, after `WORKER_START_SECONDS`. None: this server is one
+            process.
     """
     limits = limits or Limits()
     metrics = ServerMetrics(shared_metrics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -99,10 +100,17 @@ class FollowedRecord:
             return LOADING
         return RECORD_LOST if self._refuses else READY
 
-    async def wait_until_ready(self, seconds: float) -> None:
-        """Wait until `models` is ready and this is reported, or for a time in seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._became_ready.wait(), seconds)
+    async def wait_until_ready(self, lost_after: float) -> None:
+        """Wait until all versions with traffic are loaded, and this is reported.
+
+        `lost_after` is the time in seconds after which it waits no longer for a record that was
+        never seen.
+        """
+        until = time.monotonic() + lost_after
+        while self._follower.seen is not None or time.monotonic() < until:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._became_ready.wait(), 1.0)
+                return
 
     def check_seen(self) -> None:
         """Refuse requests when the record was not seen for too long, and the environment says so.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -19,8 +18,6 @@ class StoreThreads:
 
     def __init__(self) -> None:
         """Start without a thread: each starts with its first call."""
-        # Its first import fails in a thread while another thread imports it.
-        importlib.import_module("obstore.exceptions")
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="record")
 
     async def call(

@@ -37,6 +37,8 @@ MakeApp = Callable[[SharedMetrics], FastAPI]
 """Returns one worker's ASGI app. It is pickled."""
 
 _ANSWER_SECONDS = 60.0
+# Python and the libraries start first: on a busy machine that takes minutes.
+_START_SECONDS = 600.0
 _END_SECONDS = 10.0
 _PAUSES_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _STEADY_SECONDS = 60.0
@@ -67,6 +69,7 @@ class Worker(Process):
         self._address = address
         self._started = self._answered = time.monotonic()
         self._asked = False
+        self._has_answered = False
         super().__init__(config, [])
 
     def target(self, sockets: list[socket] | None = None) -> None:
@@ -88,10 +91,12 @@ class Worker(Process):
             while self.parent_conn.poll():
                 self.parent_conn.recv()
                 self._answered, self._asked = time.monotonic(), False
+                self._has_answered = True
             if not self._asked:
                 self.parent_conn.send(b"ping")
                 self._asked = True
-        return time.monotonic() - self._answered <= timeout
+        limit = timeout if self._has_answered else _START_SECONDS
+        return time.monotonic() - self._answered <= limit
 
     def bury(self) -> None:
         """End the process for good, and set the time for its replacement."""

@@ -30,7 +30,8 @@ def main() -> None:
         name, *arguments = json.loads(line)
         arguments = [loaded if each == "loaded" else each for each in arguments]
         if name == "answer":
-            metrics.record_request(loaded, *arguments, perf_counter())  # type: ignore[call-arg]
+            arm, status, predictions = arguments
+            metrics.record_request(loaded, arm, status, predictions, perf_counter())
         elif name == "lose":
             lost()
         else:

@@ -15,17 +15,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from airworthy.handover import ArmFigures
 from airworthy.predictions.segments import segments_in
 from airworthy.predictions.spool_batches import batches
 from airworthy.release.rollout_flags import set_kill_switch
 from airworthy.serving.in_process_server import RunningServer
+from airworthy.traffic.replica_report import RolloutReport
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
@@ -36,7 +37,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 KEYS = [f"customer-{number}" for number in range(20_000)]
 FEW = KEYS[:200]
 WORKERS = 2
-_START_SECONDS = 300.0
+_START_SECONDS = 600.0
 
 
 class Workers:
@@ -73,21 +74,26 @@ class Workers:
         """Return a client. Its connection stays with one worker."""
         return RolloutClient(RunningServer(self.url, "token"))
 
-    def rollouts(self) -> list[Any]:
+    def rollouts(self) -> list[RolloutReport]:
         """Return the running workers' reports of the rollout."""
         pids = self.pids
-        return [
+        rollouts = [
             each.report.models["eta"].rollout
             for each in self.record.reports().read()
             if int(each.report.replica.split("-")[-2]) in pids and "eta" in each.report.models
         ]
+        return [each for each in rollouts if each is not None]
+
+    def arms(self) -> list[ArmFigures]:
+        """Return the figures of all arms in all running workers."""
+        return [arm.figures for each in self.rollouts() for arm in (each.champion, each.challenger)]
 
     def wait_for_step(self, entry: int) -> None:
         """Wait until all workers serve a step."""
 
         def there() -> bool:
             reports = self.rollouts()
-            serving = [each for each in reports if each and each.entry == entry and each.serves]
+            serving = [each for each in reports if each.entry == entry and each.serves]
             return len(serving) == WORKERS
 
         eventually(f"all workers serve the step of entry {entry}", there)
@@ -150,12 +156,10 @@ def test_the_canary_holds_over_all_workers(
             assert client.ask_all(FEW) == {key: first[key] for key in FEW}
         total = len(KEYS) + 3 * len(FEW)
 
-        def counted() -> bool:
-            reports = workers.rollouts()
-            arms = [arm.figures for each in reports for arm in (each.champion, each.challenger)]
-            return bool(sum(arm.requests for arm in arms) == total)
-
-        eventually("the reports have all requests", counted)
+        eventually(
+            "the reports have all requests",
+            lambda: sum(arm.requests for arm in workers.arms()) == total,
+        )
         assert all(
             each.champion.figures.requests + each.challenger.figures.requests > 0.2 * total
             for each in workers.rollouts()
@@ -232,13 +236,9 @@ def test_a_label_reaches_the_worker_that_predicted(workers: Workers, record: Rel
             labels = {"labels": [{"id": request_id, "label": 10}]}
             client.post("/models/eta/labels", json=labels).raise_for_status()
 
-    def joined() -> bool:
-        arms = [
-            arm.figures for each in workers.rollouts() for arm in (each.champion, each.challenger)
-        ]
-        return bool(sum(arm.labels for arm in arms) == len(ids))
-
-    eventually("each label counts once", joined)
+    eventually(
+        "each label counts once", lambda: sum(arm.labels for arm in workers.arms()) == len(ids)
+    )
 
 
 def test_a_signal_ends_all_workers_after_their_answers(
