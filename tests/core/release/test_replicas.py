@@ -62,7 +62,7 @@ def env(shared_env: ReleaseEnvironment, urls: list[str]) -> Iterator[ReleaseEnvi
     yield shared_env
     shared_env.clean_up()
     eventually(
-        "version 1 alone is loaded",
+        "version 1 alone is loaded everywhere",
         lambda: all(shared_env.served(url) == ("1", []) for url in urls),
     )
     shared_env.assert_only_champion("1")

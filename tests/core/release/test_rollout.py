@@ -15,7 +15,7 @@ import pytest
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake.lake import open_lake
-from airworthy.ledger import Entry, open_ledger
+from airworthy.ledger import open_ledger
 from airworthy.ledger.events import (
     CandidateNamed,
     FlagOverride,
@@ -295,15 +295,14 @@ def test_a_share_set_by_hand_is_recorded_once(
     path.write_text(json.dumps(document))
     eventually("everybody gets the challenger", lambda: env.served_versions() == {"2"})
 
-    def recorded() -> list[Entry[FlagOverride]]:
+    def overrides() -> list[FlagOverride]:
         env.poll(payload, 10)
-        return env.entries_of(payload, FlagOverride)
+        return [entry.event for entry in env.entries_of(payload, FlagOverride)]
 
-    overrides = eventually("the override is recorded", recorded)
-    env.poll(payload, 10)
-    assert len(env.entries_of(payload, FlagOverride)) == len(overrides) == 1
-    assert (overrides[0].event.flag, len(overrides[0].event.replicas)) == (f"{MODEL}.rollout", 1)
-    assert "100" in overrides[0].event.value
+    eventually("the override is recorded", overrides)
+    [override] = overrides()
+    assert (override.flag, len(override.replicas)) == (f"{MODEL}.rollout", 1)
+    assert "100" in override.value
     assert env.poll(payload, 10, stop="seen enough")["state"] == "tripped"
 
 
