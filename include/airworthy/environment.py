@@ -14,7 +14,8 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
 A file may refer to other variables as ``${NAME}``, so it needs no secrets and no addresses of one
-machine.
+machine. What leads to an object store, with its credentials, is in the variables of AWS: see
+`airworthy.object_store`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airworthy.errors import TerminalError
+from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.spec.alerts_part import Channel
@@ -110,6 +112,12 @@ class Environment(BaseModel):
     def runner_of(self, stage: str) -> RunnerName:
         """Return the runner of a stage."""
         return self.stages.get(stage) or self.stages.get(DEFAULT) or "inline"
+
+    @property
+    def store_variables(self) -> tuple[str, ...]:
+        """Names of the variables that lead to the object store of lake or artifacts; none on disks."""
+        remote = [uri for uri in (self.lake, self.artifacts) if local_folder(uri) is None]
+        return VARIABLES if remote else ()
 
     @property
     def evidence(self) -> Path:

@@ -74,6 +74,37 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage
     return make
 
 
+@pytest.fixture
+def store_variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The caller's variables that lead to its object store."""
+    variables = {"AWS_ENDPOINT_URL": "http://store:9000", "AWS_SECRET_ACCESS_KEY": "of the store"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+def test_docker_hands_the_object_store_on_as_a_secret(
+    call: Callable[..., StageCall], store_variables: dict[str, str]
+) -> None:
+    """A container finds lake and artifacts as its caller does; no rendered field shows how."""
+    operator = DockerRunner(call()).operator(CONTEXT)
+    private = operator._private_environment
+    assert store_variables.items() <= private.items()
+    assert not store_variables.keys() & operator.environment.keys()
+
+
+def test_a_pod_shows_no_credentials_of_the_object_store(
+    call: Callable[..., StageCall], store_variables: dict[str, str]
+) -> None:
+    """Its specification has the store's address; credentials come from Secrets or the account."""
+    shown = KubernetesRunner(call("kubernetes")).operator().env_vars
+    values = dict(shown)
+    assert values["AWS_ENDPOINT_URL"] == store_variables["AWS_ENDPOINT_URL"]
+    assert "AWS_SECRET_ACCESS_KEY" not in values
+    of_secrets = KubernetesRunner(call("kubernetes", secrets=["store"])).operator().env_vars
+    assert not set(of_secrets) & store_variables.keys()
+
+
 @pytest.mark.parametrize(
     ("runner", "kind"),
     [("inline", InlineRunner), ("docker", DockerRunner), ("kubernetes", KubernetesRunner)],

@@ -106,7 +106,7 @@ class BatchPredictions:
             return pl.LazyFrame(schema={**COLUMNS, PARTITION: pl.String()})
         days = [day.isoformat() for day in window.days]
         with delta.delta_errors(self.uri):
-            return pl.scan_delta(table).filter(
+            return delta.scan(table).filter(
                 pl.col(PARTITION).is_between(pl.lit(days[0]), pl.lit(days[-1]))
             )
 
@@ -121,7 +121,7 @@ class BatchPredictions:
         if not files:
             return None
         with delta.delta_errors(self.uri):
-            rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
+            rows = delta.scan_files(self.uri, files)
             matches = rows.filter(
                 pl.col("row") == row, pl.col("request_id") == record.request_id
             ).collect()
@@ -137,7 +137,7 @@ class BatchPredictions:
         if table is None:
             return pl.DataFrame(schema={**QUARANTINE_COLUMNS, PARTITION: pl.String()})
         with delta.delta_errors(self.quarantine_uri):
-            return pl.scan_delta(table).collect()
+            return delta.scan(table).collect()
 
     def _replace_quarantine(self, quarantine: pl.DataFrame, day: str) -> None:
         # The rows may be those of a killed run, without a record.

@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError
 
 from airworthy.errors import TransientError
 from airworthy.lake import delta
+from airworthy.object_store import delta_options
 
 KEY = "key"
 
@@ -70,7 +71,7 @@ class AppendOnlyTable:
         files = [] if table is None else self._files(table, keys)
         if not files:
             return pl.DataFrame(schema={name: self.schema[name] for name in columns})
-        rows = pl.scan_parquet(files, glob=False, schema=self.schema, hive_partitioning=False)
+        rows = delta.scan_files(self.uri, files, schema=self.schema)
         if keys is not None:
             rows = rows.filter(pl.col(KEY).is_in(list(keys)))
         with delta.delta_errors(self.uri):
@@ -107,8 +108,9 @@ class AppendOnlyTable:
                     mode="error",
                     configuration=configuration,
                     commit_properties=once,
+                    storage_options=delta_options(self.uri),
                 )
             except DeltaError as error:
-                if DeltaTable.is_deltatable(self.uri):  # another writer created it meanwhile
+                if delta.is_table(self.uri):  # another writer created it meanwhile
                     raise delta.LostRaceError from error
                 raise

@@ -6,7 +6,7 @@ nothing was written: the caller reads the table again, and decides again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -28,6 +28,14 @@ from deltalake.exceptions import (
 )
 
 from airworthy.errors import TerminalError, TransientError
+from airworthy.object_store import (
+    delta_options,
+    is_refusal,
+    local_folder,
+    polars_options,
+    reason,
+    store_error,
+)
 from airworthy.spec.ingest_part import PARTITION
 
 # The lake's records are in its commits: they, and the files of older versions, must never expire.
@@ -57,7 +65,7 @@ def delta_errors(uri: str) -> Iterator[None]:
 
     Raises:
         LostRaceError: when another writer committed first.
-        TerminalError: when the table has another schema.
+        TerminalError: when the table has another schema, or the object store refuses.
         TransientError: when the table cannot be reached, is locked, or fails otherwise.
     """
     try:
@@ -67,9 +75,11 @@ def delta_errors(uri: str) -> Iterator[None]:
     except SchemaMismatchError as error:
         raise TerminalError(f"the table {uri} has another schema", received=error) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+        if local_folder(uri) is None and is_refusal(error):
+            raise store_error(uri, error) from error
         raise TransientError(
             f"the lake cannot be used at {uri}",
-            received=f"{type(error).__name__}: {error}",
+            received=reason(error),
             next_step="check that the address exists, can be written to and is not full, then run "
             "again",
         ) from error
@@ -79,9 +89,34 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """Open a table at its newest version, or at `version`; None when there is none."""
     with delta_errors(uri):
         try:
-            return DeltaTable(uri, version=version)
+            return DeltaTable(uri, version=version, storage_options=delta_options(uri))
         except TableNotFoundError:
             return None
+
+
+def is_table(uri: str) -> bool:
+    """Return whether there is a table at an address."""
+    return bool(DeltaTable.is_deltatable(uri, storage_options=delta_options(uri)))
+
+
+def scan(table: DeltaTable) -> pl.LazyFrame:
+    """Return a table's rows at its version."""
+    # A table on a disk brings no options. One in an object store is opened by the table itself.
+    options = polars_options(table.table_uri).get("storage_options")
+    return pl.scan_delta(table, storage_options=options)
+
+
+def scan_files(uri: str, files: Sequence[str], **options: Any) -> pl.LazyFrame:
+    """Return the rows of a table's Parquet files.
+
+    Args:
+        uri: The table's address.
+        files: Their addresses; a local one has no percent-encoding.
+        options: Further arguments of `polars.scan_parquet`.
+    """
+    return pl.scan_parquet(
+        list(files), glob=False, hive_partitioning=False, **polars_options(uri), **options
+    )
 
 
 def open_or_create(
@@ -112,12 +147,13 @@ def open_or_create(
                 schema=Schema.from_arrow(arrow),
                 partition_by=[partition_by],
                 configuration=configuration,
+                storage_options=delta_options(uri),
                 commit_properties=CommitProperties(
                     custom_metadata={"kind": "created"}, max_commit_retries=0
                 ),
             )
         except DeltaError as error:
-            if DeltaTable.is_deltatable(uri):  # another writer created it meanwhile
+            if is_table(uri):  # another writer created it meanwhile
                 raise LostRaceError from error
             raise
 

@@ -45,7 +45,7 @@ def open_lake(environment: Environment, model: str, part: str = "") -> Lake:
 
 
 class Lake:
-    """One model's tables below a root: a folder, or a delta-rs address (``s3://`` by ``AWS_*``)."""
+    """One model's tables below a root: a folder, or ``s3://bucket/prefix``."""
 
     def __init__(self, root: str, model: str, part: str = "") -> None:
         """Keep the addresses of the tables.
@@ -164,9 +164,7 @@ class Lake:
         if table is None:
             return pl.DataFrame(schema=QUARANTINE_SCHEMA)
         parts = [
-            pl.scan_parquet(paths, glob=False, hive_partitioning=False).with_columns(
-                pl.lit(day).alias(PARTITION)
-            )
+            delta.scan_files(self.quarantine_uri, paths).with_columns(pl.lit(day).alias(PARTITION))
             for day, paths in delta.files_by_partition(table).items()
         ]
         with delta.delta_errors(self.quarantine_uri):
@@ -213,9 +211,7 @@ class Lake:
     def _frame(self, files: list[str], columns: dict[str, pl.DataType]) -> pl.LazyFrame:
         if not files:
             return pl.LazyFrame(schema=columns)
-        return pl.scan_parquet(
-            files, glob=False, hive_partitioning=False, extra_columns="ignore"
-        ).select(*columns)
+        return delta.scan_files(self.data_uri, files, extra_columns="ignore").select(*columns)
 
     def _replace_quarantine(self, quarantine: pl.DataFrame, record: PartitionRecord) -> None:
         """Write the quarantine, before the data: after a crash, the next run replaces it."""

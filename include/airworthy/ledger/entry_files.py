@@ -12,13 +12,13 @@ import io
 import json
 import re
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from airworthy.errors import TerminalError
+from airworthy.object_store import StoredObject, open_store
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -42,7 +42,7 @@ def write(uri: str, frame: pl.DataFrame) -> AddAction:
     frame.write_parquet(buffer)
     content = buffer.getvalue()
     name = f"entry-{hashlib.sha256(content).hexdigest()}.parquet"
-    _put(uri, name, content)
+    open_store(uri).write(name, content)
     bounds = {column: frame[column][0] for column in _STATISTICS}
     statistics = {
         "numRecords": 1,
@@ -70,24 +70,26 @@ def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) ->
 
     Raises:
         TerminalError: when a file does not hold what was written; it names the entry.
+        TransientError: when a file cannot be reached.
     """
-    uris = [uri for uri in table.file_uris() if names is None or _name(uri) in names]
-    if not uris:
+    files = [_name(uri) for uri in table.file_uris()]
+    files = [name for name in files if names is None or name in names]
+    if not files:
         return pl.DataFrame(schema=schema)
+    stored = open_store(table.table_uri).read_all(files)
+    contents = [_verified(table, *each) for each in zip(files, stored, strict=True)]
     # Polars reads many files at once faster than one by one.
-    return pl.read_parquet([_verified_content(table, uri) for uri in uris], schema=schema)
+    return pl.read_parquet(contents, schema=schema)
 
 
-def _verified_content(table: DeltaTable, uri: str) -> bytes:
-    try:
-        content = _get(table.table_uri, uri)
-    except FileNotFoundError:
-        raise changed_entry_error(_entry_in(table, _name(uri))) from None
-    match = _NAME.match(_name(uri))
+def _verified(table: DeltaTable, name: str, stored: StoredObject | None) -> bytes:
+    if stored is None:
+        raise changed_entry_error(_entry_in(table, name))
+    match = _NAME.match(name)
     # A compacted table has files with other names: the hashes of its entries are verified instead.
-    if match is not None and hashlib.sha256(content).hexdigest() != match[1]:
-        raise changed_entry_error(_entry_in(table, _name(uri)))
-    return content
+    if match is not None and hashlib.sha256(stored.content).hexdigest() != match[1]:
+        raise changed_entry_error(_entry_in(table, name))
+    return stored.content
 
 
 def changed_entry_error(entry: str, model: str | None = None) -> TerminalError:
@@ -102,16 +104,22 @@ def changed_entry_error(entry: str, model: str | None = None) -> TerminalError:
 
 
 def unreadable_commit(uri: str) -> str | None:
-    """Return the first entry of a local table with a commit that is not JSON, or None.
+    """Return the first entry of a table with a commit that is not JSON, or None.
 
     delta-rs reports only that the table cannot be opened. The log's first commit created the table.
     Each later commit added the entry of its number.
+
+    Raises:
+        TransientError: when the table cannot be reached.
     """
-    for path in sorted(Path(uri).glob("_delta_log/*.json")) if "://" not in uri else ():
+    store = open_store(uri)
+    names = [each.path for each in store.list("_delta_log") if each.path.endswith(".json")]
+    for name, stored in zip(names, store.read_all(names), strict=True):
         try:
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in (stored.content if stored else b"").decode().splitlines():
                 json.loads(line)
         except ValueError:
+            path = PurePosixPath(name)
             return f"{int(path.stem)} ({path.name} in the table's log)"
     return None
 
@@ -125,28 +133,3 @@ def _entry_in(table: DeltaTable, name: str) -> str:
 
 def _name(uri: str) -> str:
     return uri.rsplit("/", 1)[-1]
-
-
-def _put(uri: str, name: str, content: bytes) -> None:
-    if "://" not in uri:
-        folder = Path(uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-        return
-    with _remote(uri).open_output_stream(name) as stream:
-        stream.write(content)
-
-
-def _get(table_uri: str, uri: str) -> bytes:
-    if "://" not in uri:
-        return Path(unquote(uri)).read_bytes()
-    with _remote(table_uri).open_input_stream(_name(uri)) as stream:
-        return bytes(stream.read())
-
-
-def _remote(uri: str) -> Any:
-    """Return the table's location as a file system, with the settings of delta-rs."""
-    from deltalake.fs import DeltaStorageHandler
-    from pyarrow.fs import PyFileSystem
-
-    return PyFileSystem(DeltaStorageHandler(uri))

@@ -23,6 +23,7 @@ from airworthy.lake import delta
 from airworthy.ledger import entry_files
 from airworthy.ledger.entry import NO_HASH, Entry, first_broken_entry
 from airworthy.ledger.events import LedgerEvent
+from airworthy.object_store import delta_options
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -119,10 +120,13 @@ class Ledger:
         with delta.delta_errors(self.uri):
             try:
                 return DeltaTable.create(
-                    self.uri, schema=schema, configuration={"delta.appendOnly": "true"}
+                    self.uri,
+                    schema=schema,
+                    configuration={"delta.appendOnly": "true"},
+                    storage_options=delta_options(self.uri),
                 )
             except DeltaError as error:
-                if DeltaTable.is_deltatable(self.uri):
+                if delta.is_table(self.uri):
                     raise delta.LostRaceError from error
                 raise
 
@@ -173,7 +177,9 @@ class Ledger:
     def _open(self) -> DeltaTable | None:
         try:
             return delta.open_table(self.uri)
-        except TransientError:
+        except TransientError as error:
+            if isinstance(error.__cause__, OSError):  # it was not reached: no commit was read
+                raise
             broken = entry_files.unreadable_commit(self.uri)
             if broken is not None:
                 raise entry_files.changed_entry_error(broken) from None
@@ -214,7 +220,7 @@ def open_ledger(environment: Environment, model: str) -> Ledger:
     """Return a model's ledger in this environment."""
     environment.locks.mkdir(parents=True, exist_ok=True)
     return Ledger(
-        f"{environment.lake}/{model}/ledger",
+        f"{environment.lake.rstrip('/')}/{model}/ledger",
         model,
         FileLock(environment.locks / f"ledger-{model}.lock"),
     )

@@ -124,9 +124,7 @@ def _find_in_lake(uri: str, prediction_id: str) -> dict[str, Any] | None:
             candidates = candidates.filter(pl.col(f"partition.{DAY}").is_in(days))
         names = {path.rsplit("/", 1)[-1] for path in candidates["path"]}
         for path in (path for path in table.file_uris() if path.rsplit("/", 1)[-1] in names):
-            file = pl.scan_parquet(
-                path if "://" in path else unquote(path), glob=False, hive_partitioning=False
-            )
+            file = delta.scan_files(uri, [path if "://" in path else unquote(path)])
             row = file.filter(_answered(prediction_id)).collect()
             if not row.is_empty():
                 return row.row(0, named=True)

@@ -81,7 +81,7 @@ def _labels_by_key(
         return None
     day = pl.col(event).dt.strftime("%Y-%m-%d")
     days = predictions.select(first=day.min(), last=day.max()).collect()
-    data = pl.scan_delta(table).filter(
+    data = delta.scan(table).filter(
         pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
     )
     is_text = spec.task == "multiclass"

@@ -119,7 +119,7 @@ def scan_days(uri: str, first: str, last: str) -> pl.LazyFrame | None:
     if table is None:
         return None
     with delta.delta_errors(uri):
-        return pl.scan_delta(table).filter(pl.col(DAY).is_between(pl.lit(first), pl.lit(last)))
+        return delta.scan(table).filter(pl.col(DAY).is_between(pl.lit(first), pl.lit(last)))
 
 
 def scan_predictions(

@@ -87,7 +87,7 @@ class DockerRunner:
             mount_tmp_dir=False,
             # A user without an entry in the image's passwd file has no home.
             environment={"HOME": "/tmp", "AIRWORTHY_STATE": str(self._call.environment.state)},  # noqa: S108
-            private_environment=self._call.variables(settings),
+            private_environment=self._call.variables(settings, private=True),
             cpus=resources.cpus or 1.0,
             mem_limit=resources.memory_mib and resources.memory_mib * _MIB,
             labels=_labels(self._call, context),

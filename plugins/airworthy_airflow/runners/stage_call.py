@@ -10,6 +10,7 @@ from typing import Any
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.job import git_commit
+from airworthy.object_store import CREDENTIALS
 from airworthy.runners import ContainerSettings
 from airworthy.stage_input import VARIABLE, pack
 
@@ -47,24 +48,28 @@ class StageCall:
         ]
 
     def variables(
-        self, settings: ContainerSettings, *, with_secrets: bool = False
+        self, settings: ContainerSettings, *, with_secrets: bool = False, private: bool = False
     ) -> dict[str, str]:
         """Return the container's variables. Secrets may be among them.
 
         They are the environment's name, the variables named in the settings, the git commit (an
         image has no checkout), the stage's input and, unless Secrets supply them, the addresses and
-        variables of the environment's file.
+        variables of the environment's file and the variables that lead to its object store.
 
         Args:
             settings: The runner's settings.
             with_secrets: Whether Secrets supply addresses and secret values.
+            private: Whether only the container sees the values. Otherwise the object store's
+                credentials are not among them, unless the settings name them.
 
         Raises:
             TerminalError: when the input is too long for a variable.
         """
         names = {"AIRWORTHY_ENV", *settings.variables}
         if not with_secrets:
-            names |= {*OVERRIDES.values(), *self.environment.variables}
+            stored = set(self.environment.store_variables)
+            stored -= set() if private else set(CREDENTIALS)
+            names |= {*OVERRIDES.values(), *self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         commit = git_commit(self.environment.project)
         return {**given, "AIRWORTHY_GIT_COMMIT": commit, VARIABLE: pack(self.payload)}
