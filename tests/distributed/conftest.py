@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from tests.core.s3.s3_server import s3_server
 from tests.end_to_end.conftest import write_model
 
 from .deployment import Deployment, deployment
@@ -33,7 +34,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with (
         network(folder / "machine") as machines,
         services(machines, Processes(logs)) as shared,
+        s3_server(folder / "s3", machines.address) as store,
     ):
-        settings = Settings(models, shared, Addresses.on(machines), Storage.in_folder(folder))
+        settings = Settings(models, shared, Addresses.on(machines), Storage.in_bucket(store))
         with deployment(folder, machines, settings, Processes(logs)) as running:
             yield running

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from tests.core.s3.s3_server import BUCKET, S3Server
 
 from .machines import Network
 from .services import Services, free_port
@@ -35,9 +36,9 @@ class Storage:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Storage:
-        """Return storage in a folder that all machines see."""
-        return cls(str(folder / "lake"), str(folder / "artifacts"))
+    def in_bucket(cls, server: S3Server) -> Storage:
+        """Return storage in a server's bucket."""
+        return cls(f"s3://{BUCKET}/lake", f"s3://{BUCKET}/artifacts", server.variables)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ def variables(tmp_path: Path) -> dict[str, str]:
     """The whole environment of a part of Airflow."""
     services = Services(dict.fromkeys(DATABASES, "postgresql://"), "redis://")
     addresses = Addresses("http://a:1", "http://m:1", "http://s:1")
-    settings = Settings(tmp_path, services, addresses, Storage.in_folder(tmp_path))
+    settings = Settings(
+        tmp_path, services, addresses, Storage("s3://bucket/lake", "s3://bucket/artifacts")
+    )
     return settings.of_part(tmp_path)
 
 
