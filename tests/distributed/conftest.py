@@ -9,18 +9,23 @@ import pytest
 from tests.core.s3.s3_server import s3_server
 from tests.end_to_end.conftest import write_model
 
-from .deployment import Deployment, deployment
+from .deployment import USER, Deployment, deployment
 from .machines import Processes, network
 from .services import missing_programs, services
 from .settings import Addresses, Settings, Storage
 
 DEMANDED = "AIRWORTHY_DEMAND_DISTRIBUTED"
 AT_ONCE = {"approval": "auto", "rollout": ["full"]}
+MODELS = {
+    "asked": {**AT_ONCE, "approval": "required", "approvers": [USER]},
+    "killed": AT_ONCE,
+    "taken": AT_ONCE,
+}
 
 
 @pytest.fixture(scope="package")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A running deployment with two small models, ``eta`` and ``twin``."""
+    """A running deployment with small models. A person approves what ``asked`` releases."""
     missing = missing_programs()
     if missing:
         message = f"this machine lacks {', '.join(missing)}"
@@ -29,8 +34,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("deployment")
     models, logs = folder / "models", folder / "logs"
     logs.mkdir()
-    for model in ("eta", "twin"):
-        write_model(models, model, release=AT_ONCE)
+    for model, release in MODELS.items():
+        write_model(models, model, release=release)
     with (
         network(folder / "machine") as machines,
         services(machines, Processes(logs)) as shared,

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from airflow_client.client import TaskInstanceResponse
+from airflow_client.client import (
+    TaskInstanceApi,
+    TaskInstanceResponse,
+    UpdateHITLDetailPayload,
+)
 from tests.end_to_end.conftest import wait_until
 
 from airworthy_airflow.airflow_api import AirflowApi
@@ -139,6 +143,17 @@ class Deployment:
             return task.pid if task.state == "running" else None
 
         return int(wait_until(f"{task_id} to run", pid, RUN_SECONDS))
+
+    def approve(self, model: str, run_id: str) -> None:
+        """Wait until a run asks for its approval, and give it as the first user."""
+        dag_id, task_id = f"{model}__train", "release.approve"
+        # An answer that meets a scheduler which has not yet seen the asking process end is asked
+        # for again.
+        asked = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id}"
+        log = self.processes.logs / "scheduler.log"
+        wait_until("the approval to be asked for", lambda: asked in log.read_text(), RUN_SECONDS)
+        answer = UpdateHITLDetailPayload(chosen_options=["Approve"], params_input={})
+        TaskInstanceApi(self.airflow).update_hitl_detail(dag_id, run_id, task_id, -1, answer)
 
     def registered_version(self, model: str, run_id: str) -> str:
         """Return the version that a run registered."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -16,15 +15,14 @@ from airworthy.ledger.events import Registration
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy_airflow.demo.runs import task_log
 
+from .deployment import USER, Deployment
 from .workers import idle_pool
-
-if TYPE_CHECKING:
-    from .deployment import Deployment
 
 AS_OF = "2026-03-20"
 BEFORE_THE_HANDOVER = {"ingest", "validate", "train"}
 TASKS = {
-    *BEFORE_THE_HANDOVER, "evaluate", "register", "release.deploy_staging", "release.deploy_production",
+    *BEFORE_THE_HANDOVER, "evaluate", "register", "release.deploy_staging", "release.approve",
+    "release.deploy_production",
 }  # fmt: skip
 
 
@@ -40,18 +38,19 @@ def test_two_workers_without_a_common_folder_complete_one_run(
 ) -> None:
     """The second one has nothing of the first one but what is recorded.
 
-    Each task's log comes from the worker that ran it.
+    The user whom the spec names approves. Each task's log comes from the worker that ran it.
     """
     first, second = deployed.machines
     deployed.workers.take_no_more(second)
-    run_id = deployed.start("eta", as_of=AS_OF)
-    deployed.wait_for_task("eta", run_id, "train")
+    run_id = deployed.start("asked", as_of=AS_OF)
+    deployed.wait_for_task("asked", run_id, "train")
     deployed.workers.take_no_more(first)
     deployed.workers.take_again(second)
-    assert deployed.finish("eta", run_id) == "success"
+    deployed.approve("asked", run_id)
+    assert deployed.finish("asked", run_id) == "success"
     deployed.workers.take_again(first)
 
-    tasks = deployed.tasks("eta", run_id)
+    tasks = deployed.tasks("asked", run_id)
     assert {name for name, task in tasks.items() if task.state == "success"} == TASKS
     by_machine = {
         machine.address: {name for name, task in tasks.items() if task.hostname == machine.address}
@@ -61,9 +60,10 @@ def test_two_workers_without_a_common_folder_complete_one_run(
         first.address: BEFORE_THE_HANDOVER,
         second.address: TASKS - BEFORE_THE_HANDOVER,
     }
-    for task in tasks.values():
-        assert f"as of {AS_OF}" in task_log(deployed.airflow, task)
-    check_single_version(deployed, "eta", run_id)
+    for name, task in tasks.items():
+        written = f"approved by {USER}" if name == "release.approve" else f"as of {AS_OF}"
+        assert written in task_log(deployed.airflow, task)
+    check_single_version(deployed, "asked", run_id)
 
 
 def test_a_killed_worker_costs_a_retry_and_no_second_version(
@@ -74,24 +74,24 @@ def test_a_killed_worker_costs_a_retry_and_no_second_version(
     """
     killed, left = deployed.machines
     deployed.workers.take_no_more(left)
-    running = deployed.start("twin", as_of=AS_OF)
-    task = psutil.Process(deployed.wait_for_task("twin", running, "train"))
+    running = deployed.start("killed", as_of=AS_OF)
+    task = psutil.Process(deployed.wait_for_task("killed", running, "train"))
     # Stopped, both tasks are still where they are when the worker is killed.
     for process in (task, *idle_pool(task)):
         process.send_signal(signal.SIGSTOP)
-    taken = deployed.start("eta", as_of="2026-03-21")
+    taken = deployed.start("taken", as_of=AS_OF)
     both = "the worker to take both tasks"
     wait_until(both, lambda: deployed.workers.unacknowledged() == 2, within_seconds=120.0)
     killed.burn()
     deployed.workers.take_again(left)
 
-    assert deployed.finish("eta", taken) == "success"
-    assert deployed.finish("twin", running) == "success"
-    train = deployed.tasks("twin", running)["train"]
+    assert deployed.finish("taken", taken) == "success"
+    assert deployed.finish("killed", running) == "success"
+    train = deployed.tasks("killed", running)["train"]
     assert (train.try_number, train.hostname) == (2, left.address)
-    ingest = deployed.tasks("eta", taken)["ingest"]
+    ingest = deployed.tasks("taken", taken)["ingest"]
     assert (ingest.try_number, ingest.hostname) == (1, left.address)
-    check_single_version(deployed, "twin", running)
+    check_single_version(deployed, "killed", running)
 
 
 def check_single_version(deployed: Deployment, model: str, run_id: str) -> None:
