@@ -15,7 +15,7 @@ from airworthy.ledger.events import Registration
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy_airflow.demo.runs import task_log
 
-from .deployment import USER, Deployment
+from .deployment import RUN_SECONDS, USER, Deployment
 from .workers import idle_pool
 
 AS_OF = "2026-03-20"
@@ -73,15 +73,16 @@ def test_a_killed_worker_costs_a_retry_and_no_second_version(
     elsewhere, once. The logs of its ended tasks are still there.
     """
     killed, left = deployed.machines
+    unacknowledged = deployed.workers.unacknowledged
     deployed.workers.take_no_more(left)
     running = deployed.start("killed", as_of=AS_OF)
     task = psutil.Process(deployed.wait_for_task("killed", running, "train"))
+    wait_until("the tasks before it to be done with", lambda: unacknowledged() == 1)
     # Stopped, both tasks are still where they are when the worker is killed.
     for process in (task, *idle_pool(task)):
         process.send_signal(signal.SIGSTOP)
     taken = deployed.start("taken", as_of=AS_OF)
-    both = "the worker to take both tasks"
-    wait_until(both, lambda: deployed.workers.unacknowledged() == 2, within_seconds=120.0)
+    wait_until("the worker to take both tasks", lambda: unacknowledged() == 2, RUN_SECONDS)
     killed.burn()
     deployed.workers.take_again(left)
 
