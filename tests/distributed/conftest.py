@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from tests.core.s3.s3_server import BUCKET, s3_server
+from tests.core.s3.s3_server import s3_server
 from tests.end_to_end.conftest import write_model
 
 from .deployment import USER, Deployment, deployment
@@ -46,7 +46,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         services(machines, Processes(logs)) as shared,
         s3_server(folder / "s3", machines.address) as store,
     ):
-        storage = Storage(f"s3://{BUCKET}/lake", f"s3://{BUCKET}/artifacts", store.variables)
-        settings = Settings(models, shared, Addresses.on(machines), storage)
+        settings = Settings(models, shared, Addresses.on(machines), Storage.in_bucket(store))
         with deployment(folder, machines, settings, Processes(logs)) as running:
             yield running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from tests.core.s3.s3_server import BUCKET, S3Server
 
 from .machines import Network
 from .services import Services, free_port
@@ -32,7 +34,30 @@ class Storage:
 
     lake: str
     artifacts: str
+    logs: str
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def in_bucket(cls, server: S3Server) -> Storage:
+        """Return storage in a server's bucket."""
+        bucket = f"s3://{BUCKET}"
+        return cls(f"{bucket}/lake", f"{bucket}/artifacts", f"{bucket}/logs", server.variables)
+
+    @property
+    def of_logs(self) -> dict[str, str]:
+        """The variables by which Airflow keeps the logs of ended tasks there."""
+        connection = {
+            "conn_type": "aws",
+            "login": self.variables["AWS_ACCESS_KEY_ID"],
+            "password": self.variables["AWS_SECRET_ACCESS_KEY"],
+            "extra": {"endpoint_url": self.variables["AWS_ENDPOINT_URL"]},
+        }
+        return {
+            "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+            "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": self.logs,
+            "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "aws_logs",
+            "AIRFLOW_CONN_AWS_LOGS": json.dumps(connection),
+        }
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,7 @@ class Settings:
             "AIRFLOW__API__HOST": airflow.host,
             "AIRFLOW__API__PORT": str(airflow.port),
             "AIRFLOW__METRICS__STATSD_HOST": airflow.host,
+            **self.storage.of_logs,
             **self.of_airworthy(folder),
         }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.core.s3.s3_server import S3Server
 
 from airworthy_airflow.stack.layout import load_layout
 from airworthy_airflow.stack.secret_keys import Secrets
@@ -40,9 +41,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
     """The whole environment of a part of Airflow."""
     services = Services(dict.fromkeys(DATABASES, "postgresql://"), "redis://")
     addresses = Addresses("http://a:1", "http://m:1", "http://s:1")
-    settings = Settings(
-        tmp_path, services, addresses, Storage("s3://models/lake", "s3://models/artifacts")
-    )
+    storage = Storage.in_bucket(S3Server("http://s3:1", "key", "secret"))
+    settings = Settings(tmp_path, services, addresses, storage)
     return settings.of_part(tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_a_killed_worker_costs_a_retry_and_no_second_version(
     deployed: Deployment, reader: None
 ) -> None:
     """Its running task is tried again elsewhere. The task that it had taken and not begun runs
-    elsewhere, once.
+    elsewhere, once. The logs of its ended tasks are still there.
     """
     killed, left = deployed.machines
     unacknowledged = deployed.workers.unacknowledged
@@ -90,6 +90,9 @@ def test_a_killed_worker_costs_a_retry_and_no_second_version(
     assert deployed.finish("killed", running) == "success"
     train = deployed.tasks("killed", running)["train"]
     assert (train.try_number, train.hostname) == (2, left.address)
+    validate = deployed.tasks("killed", running)["validate"]
+    assert validate.hostname == killed.address
+    assert f"as of {AS_OF}" in task_log(deployed.airflow, validate)
     ingest = deployed.tasks("taken", taken)["ingest"]
     assert (ingest.try_number, ingest.hostname) == (1, left.address)
     check_single_version(deployed, "killed", running)

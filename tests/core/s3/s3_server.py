@@ -1,4 +1,4 @@
-"""A SeaweedFS server: a real S3-compatible object store, in one process on loopback."""
+"""A SeaweedFS server: a real S3-compatible object store, in one process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..eventually import eventually  # noqa: TID252 - tests are no installed pac
 
 BUCKET = "models"
 REGION = "us-east-1"
+LOOPBACK = "127.0.0.1"
 _PORTS = ("master", "volume", "filer", "s3")
 
 
@@ -43,11 +44,8 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path, host: str = "127.0.0.1") -> Iterator[S3Server]:
-    """Run a server with its data in a folder, and make the bucket.
-
-    `host` is the address to listen at.
-    """
+def s3_server(folder: Path, host: str = LOOPBACK) -> Iterator[S3Server]:
+    """Run a server with its data in a folder, and make the bucket. It listens on one address."""
     access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     identity = {
         "name": "tests",
@@ -56,11 +54,11 @@ def s3_server(folder: Path, host: str = "127.0.0.1") -> Iterator[S3Server]:
     }
     (folder / "data").mkdir(parents=True)
     (folder / "identities.json").write_text(json.dumps({"identities": [identity]}))
-    ports = _free_ports(host, 2 * len(_PORTS))
+    ports = _free_ports(2 * len(_PORTS), host)
     server = S3Server(f"http://{host}:{ports['s3.port']}", access_key, secret_key)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [_program(), "server", *_options(folder, host, ports)], stdout=log, stderr=log
+            [_program(), "server", *_options(folder, ports, host)], stdout=log, stderr=log
         )
     try:
         eventually("the S3 server is up", lambda: _is_up(server, process))
@@ -76,7 +74,7 @@ def _program() -> str:
     return str(beside) if beside.exists() else str(shutil.which("weed"))
 
 
-def _options(folder: Path, host: str, ports: dict[str, int]) -> list[str]:
+def _options(folder: Path, ports: dict[str, int], host: str) -> list[str]:
     values = {
         "dir": folder / "data",
         "ip": host,
@@ -96,7 +94,7 @@ def _options(folder: Path, host: str, ports: dict[str, int]) -> list[str]:
     return [f"-{name}={value}" for name, value in values.items()]
 
 
-def _free_ports(host: str, count: int) -> dict[str, int]:
+def _free_ports(count: int, host: str) -> dict[str, int]:
     with ExitStack() as sockets:
         free = iter([sockets.enter_context(socket.create_server((host, 0))) for _ in range(count)])
         names = [f"{part}.port{kind}" for part in _PORTS for kind in ("", ".grpc")]
