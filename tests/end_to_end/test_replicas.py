@@ -272,7 +272,7 @@ def test_errors_in_one_replica_end_the_rollout_in_all(
     assert max(each[1] for each in errors) > 0
     assert {(each[0], each[2]) for each in errors} == {(0, 0)}
     [trip] = env.entries_of(run, GuardTrip)
-    assert "errors" in trip.event.reasons[0]
+    assert "error rate" in trip.event.reasons[0]
     for url in replicas.urls:
         assert {answer["version"] for answer in env.predict(40, url)} == {"1"}
 
