@@ -265,12 +265,12 @@ def test_errors_in_one_replica_end_the_rollout_in_all(
     def ask() -> None:
         env.predict(20)
         env.predict(20, replicas.urls[1], stops=300)
-        rollouts = [each.rollout for each in replicas.reports()]
-        errors.append([each.challenger.figures.errors if each else 0 for each in rollouts])
+        challengers = [env.server_rollout(url)["arms"]["challenger"] for url in replicas.urls]
+        errors.append([arm["errors"] if arm else 0 for arm in challengers])
 
     assert env.poll_until(run, 50, between=ask, until=("tripped",))["state"] == "tripped"
-    assert max(each[1] for each in errors) > 0
-    assert {(each[0], each[2]) for each in errors} == {(0, 0)}
+    assert max(second for _, second, _ in errors) > 0
+    assert {(first, third) for first, _, third in errors} == {(0, 0)}
     [trip] = env.entries_of(run, GuardTrip)
     assert "error rate" in trip.event.reasons[0]
     for url in replicas.urls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,8 @@ from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
 from airworthy.traffic import Traffic
 from airworthy.traffic.label_exchange import LabelExchange
+
+log = logging.getLogger(__name__)
 
 READY: Final = "ready"
 LOADING: Final = "loading"
@@ -149,6 +152,8 @@ class FollowedRecord:
         if self.labels is not None:
             tasks.append(asyncio.create_task(self.labels.run()))
         reports = asyncio.create_task(self.reporter.run())
+        for task in (*tasks, reports):
+            task.add_done_callback(_log_failure)
         try:
             yield
         finally:
@@ -183,3 +188,10 @@ class FollowedRecord:
         if self._settings.on_lost_record == "serve":
             return False
         return self._follower.unseen_seconds > self._settings.lost_after.total_seconds()
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Log the error of a task that ended by one: nobody waits for its result."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("the server does not follow the record any more", exc_info=error)

@@ -110,6 +110,7 @@ class LiveRollouts:
         self._flags = Flags()
         self.joined = False
         self._live: dict[str, LiveRollout] = {}
+        self._kill_switches: dict[str, bool] = {}
         self._on_change = on_change
 
     def follow(self, model: str, rollout: Rollout | None) -> None:
@@ -144,7 +145,7 @@ class LiveRollouts:
 
     def kill_switch_on(self, model: str) -> bool:
         """Tell whether a model's kill switch is on."""
-        return self._flags.kill_switch_on(model)
+        return self._kill_switches.get(model, False)
 
     def join_label(self, model: str, request_id: str, row: int, label: Label) -> bool:
         """Join a label with the predictions of both arms. Tell whether an arm had predicted it.
@@ -238,5 +239,5 @@ class LiveRollouts:
 
     def _show(self, effective: dict[str, dict[str, Any]]) -> None:
         self._metrics.set_rollouts({model: live.rollout for model, live in self._live.items()})
-        kill_switches = {model: self.kill_switch_on(model) for model in effective}
-        self._metrics.set_flags(kill_switches, len(self._content.problems))
+        self._kill_switches = {model: self._flags.kill_switch_on(model) for model in effective}
+        self._metrics.set_flags(self._kill_switches, len(self._content.problems))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.ledger import Entry
 from airworthy.ledger.traffic_entries import needed_sequences
 from airworthy.serving.record_reader import Following
@@ -47,7 +47,7 @@ class RecordFollower:
     """The traffic of all models by the record.
 
     Attributes:
-        seen: The time of the last look that reached the record, UTC; None before the first one.
+        seen: The start of the last look that reached the record, UTC; None before the first one.
         problems: The reason by model, of ledgers with an entry that cannot be followed.
     """
 
@@ -115,7 +115,7 @@ class RecordFollower:
 
     async def look(self) -> bool:
         """Look at the record once. Tell whether it could be reached."""
-        started = time.monotonic()
+        started, looked_at = time.monotonic(), datetime.now(UTC)
         try:
             marks = await self._threads.call(self._record.marks)
             if self._marks and not marks:
@@ -130,7 +130,12 @@ class RecordFollower:
         names = self._marks.keys() | marks.keys()
         changed = {name for name in names if self._marks.get(name) != marks.get(name)}
         self._marks = marks
-        return await self._read(due | changed)
+        lost = await self._read(due | changed)
+        if lost is not None:
+            self._set_lost(lost)
+            return False
+        self._set_seen(looked_at)
+        return True
 
     async def look_at(self, model: str) -> None:
         """Look at one model's ledger at once, and for the model itself when it is not known.
@@ -155,15 +160,10 @@ class RecordFollower:
         for name in names:
             self._models.setdefault(name, _Followed())
 
-    async def _read(self, models: set[str]) -> bool:
-        """Read some ledgers. Tell whether all could be reached."""
+    async def _read(self, models: set[str]) -> TransientError | None:
+        """Read some ledgers; return the error that keeps one away."""
         errors = await asyncio.gather(*(self._read_one(name) for name in sorted(models)))
-        error = next((each for each in errors if each is not None), None)
-        if error is not None:
-            self._set_lost(error)
-        else:
-            self._set_seen()
-        return error is None
+        return next((each for each in errors if each is not None), None)
 
     async def _read_one(self, model: str) -> TransientError | None:
         """Read a ledger; return the error that keeps it away."""
@@ -173,13 +173,12 @@ class RecordFollower:
             followed.next_look = 0.0
             try:
                 entries = await self._threads.call(self._record.new_entries, model)
+                if entries is not None:
+                    self._follow(model, followed, entries)
             except TerminalError as error:
                 self._set_problem(model, error)
             except Exception as error:
                 return _transient(error)
-            else:
-                if entries is not None:
-                    self._follow(model, followed, entries)
             # The later looks at all ledgers are spread, so that they do not come together.
             spread = random.random() if is_first else _jittered(1.0)  # noqa: S311 - no secret
             followed.next_look = time.monotonic() + self._looks.ledgers * spread
@@ -188,42 +187,47 @@ class RecordFollower:
     def _follow(self, model: str, followed: _Followed, entries: list[Entry]) -> None:
         before = followed.traffic
         traffic = before or Traffic()
-        waiting = [*followed.waiting, *entries]
-        ids = [(entry.sequence, entry.entry_id) for entry in waiting]
+        # The ledger gives each entry once: none is let go of before it is followed.
+        followed.waiting += entries
+        ids = [(entry.sequence, entry.entry_id) for entry in followed.waiting]
         needed = needed_sequences(ids, traffic.seen)
-        followed.waiting = [entry for entry in waiting if entry.sequence in needed]
+        waiting = [entry for entry in followed.waiting if entry.sequence in needed]
         try:
-            while followed.waiting:
-                traffic = following_traffic(traffic, followed.waiting[0])
-                del followed.waiting[0]
+            while waiting:
+                traffic = following_traffic(traffic, waiting[0])
+                del waiting[0]
             self.problems.pop(model, None)
         except TerminalError as error:
             self._set_problem(model, error)
-        followed.traffic = traffic
         if traffic != before:
             self._on_traffic(model, traffic)
+        followed.traffic, followed.waiting = traffic, waiting
 
     def _set_problem(self, model: str, error: TerminalError) -> None:
-        if self.problems.get(model) != error.problem:
-            log.error("the ledger of %s cannot be followed: %s", model, error.problem)
-        self.problems[model] = error.problem
+        problem = f"{error.problem}: {error.received}" if error.received else error.problem
+        if self.problems.get(model) != problem:
+            log.error("the ledger of %s cannot be followed: %s", model, problem)
+        self.problems[model] = problem
 
-    def _set_seen(self) -> None:
+    def _set_seen(self, looked_at: datetime) -> None:
         if self._lost:
             log.warning("the record is back; it was last seen at %s", self.seen)
         self._lost = False
         self._seen_at = time.monotonic()
-        self.seen = datetime.now(UTC)
+        self.seen = looked_at
 
     def _set_lost(self, error: Exception) -> None:
         if not self._lost:
-            log.warning("the record cannot be seen since %s: %s", self.seen, _transient(error))
+            problem = _transient(error).problem
+            log.warning("the record cannot be seen since %s: %s", self.seen, problem)
         self._lost = True
 
 
 def _transient(error: Exception) -> TransientError:
     if isinstance(error, TransientError):
         return error
+    if isinstance(error, AirworthyError):
+        return TransientError(error.problem)
     return TransientError(f"the record cannot be read: {type(error).__name__}: {error}")
 
 

@@ -116,7 +116,8 @@ class ReplicaReporter:
                 self._failed = False
             except Exception as error:
                 if not self._failed:
-                    log.warning("the server's report cannot be written: %s", error)
+                    problem = getattr(error, "problem", error)
+                    log.warning("the server's report cannot be written: %s", problem)
                 self._failed = True
 
     def _pause(self) -> float:

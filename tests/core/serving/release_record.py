@@ -51,11 +51,11 @@ class _LaterMove(LedgerEvent):
 
 
 class ReleaseRecord:
-    """The ledgers of models in ``<root>/lake``; the files of versions are in ``<root>``."""
+    """The ledgers of models in `lake`; the files of versions are in the folder `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.lake = root / "lake"
+        self.lake = str(root / "lake")
         self.without_notices = False
 
     def following(
@@ -69,7 +69,7 @@ class ReleaseRecord:
             **settings: As in an environment file.
         """
         return Following(
-            LakeRecord(str(self.lake)),
+            LakeRecord(self.lake),
             self.reports(role),
             role,
             ServerSettings.model_validate(settings),

@@ -212,8 +212,8 @@ def move_record(record: ReleaseRecord, to: Path) -> None:
     """Take ledgers and notices to another place; `record` goes on writing to them there."""
     to.mkdir(exist_ok=True)
     for name in ("eta", "_traffic"):
-        (record.lake / name).rename(to / name)
-    record.lake = to
+        (Path(record.lake) / name).rename(to / name)
+    record.lake = str(to)
 
 
 def lost_since(url: str) -> str | None:
@@ -242,7 +242,7 @@ def test_a_server_cut_off_from_the_record_goes_on_says_so_and_catches_up(
         moved = record.move("eta", "2")
         reply = answer(running.url)
         assert (reply.status_code, reply.json()["version"]) == (200, "1")
-        move_record(record, lake)
+        move_record(record, Path(lake))
         eventually("version 2 is champion", lambda: serves(record, "2", moved.sequence))
         eventually("the record is seen", lambda: lost_since(running.url) is None)
         assert "airworthy_record_lost 0.0" in httpx.get(f"{running.url}/metrics").text
@@ -260,7 +260,7 @@ def test_a_server_told_to_refuse_answers_503_without_the_record(
         eventually("it refuses", lambda: answer(running.url).status_code == 503)
         health = httpx.get(f"{running.url}/health/ready")
         assert (health.status_code, health.json()["status"]) == (503, "record lost")
-        move_record(record, lake)
+        move_record(record, Path(lake))
         eventually("it answers", lambda: answer(running.url).status_code == 200)
         assert httpx.get(f"{running.url}/health/ready").status_code == 200
 
@@ -283,7 +283,7 @@ def test_requests_never_wait_for_a_record_that_does_not_answer(
     own_registry: FolderRegistry, record: ReleaseRecord
 ) -> None:
     """A look that hangs holds up no answer; a server told to refuse refuses without its end."""
-    hanging = HangingRecord(str(record.lake))
+    hanging = HangingRecord(record.lake)
     following = replace(record.following(on_lost_record="refuse", lost_after="2s"), record=hanging)
     with serving(lambda: own_registry, following) as running:
         hanging.answers.clear()
