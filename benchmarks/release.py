@@ -1,9 +1,10 @@
 """A whole release and a rollback under a steady load: failures, versions and latencies.
 
-    python benchmarks/release.py [--rate 200] [--bake 25]
+    python benchmarks/release.py [--rate 200] [--bake 25] [--servers 1]
 
-The real stages build two versions of a small ``delivery_eta``. Its own process sends requests at a
-steady rate, each with its own targeting key. Meanwhile the second version is released: checked in
+The real stages build two versions of a small ``delivery_eta``. Processes of their own send requests
+at a steady rate, each with its own targeting key, to one model server or, in equal parts, to
+several. Meanwhile the second version is released: checked in
 the server, in shadow, at 10 %, at 50 %, to all; then ``airworthy rollback`` goes back to the first.
 The guard polls each step but the last for ``--bake`` seconds: with 100, each canary step sees
 20,000 requests.
@@ -21,7 +22,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ MODEL = "delivery_eta"
 WATCHED: tuple[Any, ...] = ("shadow", 10, 50)
 QUIET_SECONDS, AFTER_SECONDS = 15.0, 5.0
 LOOK_SECONDS = 0.5
-# A server looks at the flags several times a second: until then a step has not begun for it.
+# A server looks at the ledger several times a second: until then a step has not begun for it.
 SETTLE_SECONDS = 1.0
 
 Window = tuple[float, float]
@@ -157,32 +158,58 @@ def roll_back() -> Window:
     return started, time.time()
 
 
-def run(folder: Path, rate: float, bake: int) -> None:
+@contextmanager
+def loads(urls: list[str], rate: float, folder: Path) -> Iterator[list[Answered]]:
+    """Send requests to several servers; see `steady_load`.
+
+    Args:
+        urls: Their addresses.
+        rate: Requests a second, of all together.
+        folder: Gets bodies and answers.
+    """
+    answers: list[Answered] = []
+    parts = []
+    with ExitStack() as stack:
+        for number, url in enumerate(urls):
+            place = folder / f"load_{number}"
+            place.mkdir()
+            parts.append(stack.enter_context(steady_load(url, rate / len(urls), place)))
+        yield answers
+    for part in parts:
+        answers.extend(part)
+
+
+def run(folder: Path, rate: float, bake: int, servers: int) -> None:
     """Release and roll back under load, and print the measurements.
 
     Args:
         folder: The folder.
         rate: Requests a second.
         bake: Seconds of each step.
+        servers: The number of model servers.
     """
     from airworthy.serving.admin_token import ensure_token
 
-    url = f"http://127.0.0.1:{free_port()}"
+    urls = [f"http://127.0.0.1:{free_port()}" for _ in range(servers)]
     os.environ |= {
         "AIRWORTHY_ENV": "local",
         "AIRWORTHY_STATE": str(folder / "state"),
         "AIRWORTHY_MODELS": str(folder / "models"),
-        "AIRWORTHY_SERVER_URL": url,
+        "AIRWORTHY_SERVER_URL": urls[0],
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     make_model(folder / "models", bake)
     ensure_token(folder / "state" / "server_token")
-    serve = [sys.executable, "-m", "airworthy", "serve", "--port", url.rpartition(":")[2]]
-    with process(serve, f"{url}/health/ready", folder / "server.log"):
+    with ExitStack() as stack:
+        for url in urls:
+            port = url.rpartition(":")[2]
+            serve = [sys.executable, "-m", "airworthy", "serve", "--port", port]
+            log = folder / f"server_{port}.log"
+            stack.enter_context(process(serve, f"{url}/health/ready", log))
         first = new_version("first", "2026-03-20")
         release(first)
         second = new_version("second", "2026-03-21")
-        with steady_load(url, rate, folder) as answers:
+        with loads(urls, rate, folder) as answers:
             began = time.time()
             time.sleep(QUIET_SECONDS)
             released = time.time()
@@ -244,7 +271,7 @@ def _line(name: str, in_step: list[Answered], challenger: str, shares: int | Non
     p50, p99 = (
         seconds[min(len(seconds) - 1, int(part * len(seconds)))] * 1e3 for part in (0.5, 0.99)
     )
-    flag = "" if shares is None else f"   the flag says {shares} %"
+    flag = "" if shares is None else f"   the step says {shares} %"
     print(f"{name:12}{len(in_step):>10}{share:>10.2f} %{p50:>9.2f}{p99:>9.2f}{flag}")
 
 
@@ -255,9 +282,10 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--bake", type=int, default=25, help="seconds that each step is watched")
+    parser.add_argument("--servers", type=int, default=1, help="model servers on one ledger")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        run(Path(scratch), options.rate, options.bake)
+        run(Path(scratch), options.rate, options.bake, options.servers)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ log = logging.getLogger("airworthy.release")
 PATIENCE_SECONDS = 180.0
 # A server that has just become ready may not have reported it.
 _FIRST_REPORT_SECONDS = 5.0
-_LOCAL_POLL_SECONDS, _REMOTE_POLL_SECONDS = 0.05, 1.0
+_LOCAL_POLL_SECONDS, _REMOTE_POLL_SECONDS = 0.1, 1.0
 
 Condition = Callable[[ModelReport], bool]
 

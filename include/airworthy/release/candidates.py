@@ -23,6 +23,7 @@ from airworthy.release.rollout_steps import is_own
 from airworthy.traffic import Candidate
 from airworthy.traffic.current_traffic import current_traffic
 from airworthy.traffic.replica_report import LoadCost
+from airworthy.traffic.traffic_state import candidates_before
 
 log = logging.getLogger("airworthy.release")
 
@@ -41,7 +42,7 @@ class CandidateFiles:
 
 
 def name_candidate(
-    job: Job,
+    view: LedgerView,
     files: CandidateFiles,
     purpose: CandidatePurpose,
     server: ServerRole = "production",
@@ -51,7 +52,7 @@ def name_candidate(
     This run's candidate for the same purpose is returned when it is still named.
 
     Args:
-        job: The run that needs it.
+        view: The ledger, for the run that needs it.
         files: The version.
         purpose: The action that needs it.
         server: The role.
@@ -59,26 +60,21 @@ def name_candidate(
     Raises:
         TransientError: when the ledger cannot be reached.
     """
-    run_id, model = job.run.run_id, job.spec.model
-    named = current_traffic(job.environment, model).candidate(run_id, files.version, purpose)
+    run_id = view.job.run.run_id
+    named = view.traffic.candidate(run_id, files.version, purpose)
     if named and (named.bundle_digest, named.server) == (files.bundle_digest, server):
         return named
-    ledger = open_ledger(job.environment, model)
     event = CandidateNamed(
         version=files.version,
         purpose=purpose,
         bundle_digest=files.bundle_digest,
         server=server,
-        named_before=_candidates_before(ledger.ids()),
+        named_before=candidates_before(view.entries),
     )
-    entry = ledger.append(event, run_id=run_id, who=job.run.requested_by)
+    entry = view.record(event)
     return Candidate(
         files.version, files.bundle_digest, server, purpose, run_id, entry=entry.sequence
     )
-
-
-def _candidates_before(ids: Sequence[tuple[int, str]]) -> int:
-    return sum(entry_id.startswith(f"{CandidateNamed.kind}:") for _, entry_id in ids)
 
 
 def drop_candidate(job: Job, candidate: Candidate, reasons: Sequence[str] = ()) -> None:
@@ -141,14 +137,14 @@ def drop_after(job: Job, candidate: Candidate, error: BaseException) -> None:
 
 @contextmanager
 def loaded_candidate(
-    job: Job, files: CandidateFiles, purpose: CandidatePurpose
+    view: LedgerView, files: CandidateFiles, purpose: CandidatePurpose
 ) -> Iterator[LoadCost]:
     """Let every live server of production load a version, without traffic, for the block.
 
     After an error in the block, the candidate is dropped. Else it stays for the decision.
 
     Args:
-        job: The run that needs it.
+        view: The ledger, for the run that needs it.
         files: The version.
         purpose: The action that needs it.
 
@@ -156,7 +152,7 @@ def loaded_candidate(
         TerminalError: when a server cannot load it.
         TransientError: when no server is live, or one does not follow in time.
     """
-    candidate = name_candidate(job, files, purpose)
+    job, candidate = view.job, name_candidate(view, files, purpose)
     replicas = open_replicas(job.environment, job.spec.model)
     try:
         yield replicas.await_loaded(files.version, files.bundle_digest, candidate.entry)
@@ -181,7 +177,7 @@ def load_for_release(view: LedgerView, files: CandidateFiles) -> None:
     """
     job, rollout = view.job, view.traffic.rollout
     if rollout is None or not is_own(rollout, job.run.run_id, files.version):
-        with loaded_candidate(job, files, "release"):
+        with loaded_candidate(view, files, "release"):
             return
     replicas = open_replicas(job.environment, job.spec.model)
     replicas.await_loaded(files.version, files.bundle_digest, rollout.entry)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError
+from airworthy.errors import AirworthyError, TerminalError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import RollbackStarted
 from airworthy.ledger.ledger_queries import of_kind, rolled_back
+from airworthy.ledger.traffic_entries import last_decision
 from airworthy.registry.registry import CHALLENGER, CHAMPION, open_registry
 from airworthy.registry.tags import ROLLED_BACK
 from airworthy.release.rollout_flags import write_rollout
@@ -39,16 +40,15 @@ def project_ledger(environment: Environment, model: str) -> Traffic:
         TransientError: when the ledger or MLflow cannot be reached. The next stage writes the
             projections.
     """
-    ledger = open_ledger(environment, model)
-    entries = ledger.entries()
+    ledger, registry = open_ledger(environment, model), open_registry(environment)
     for _ in range(_ROUNDS):
+        entries = ledger.entries()
         traffic = traffic_of(entries)
         _project_flags(environment, model, traffic)
-        _project_registry(open_registry(environment), model, traffic, entries)
-        entries = ledger.entries()
-        if traffic_of(entries).decided == traffic.decided:
+        _project_registry(registry, model, traffic, entries)
+        if last_decision(ledger.ids()) == traffic.decided:
             break
-    return traffic_of(entries)
+    return traffic
 
 
 def _project_flags(environment: Environment, model: str, traffic: Traffic) -> None:
@@ -84,12 +84,19 @@ def _project_rollbacks(
     """Mark rolled-back versions, and take the mark from a champion that was brought back."""
     bad = rolled_back(entries)
     reasons = {entry.event.from_: entry.event.reason for entry in of_kind(entries, RollbackStarted)}
-    registered = {str(each.version): each.tags for each in registry.versions(model)} if bad else {}
-    for version in sorted(bad & registered.keys()):
-        if ROLLED_BACK not in registered[version]:
+    for version in sorted(bad):
+        if _is_unmarked(registry, model, version):
             reason = reasons[version][:_LONGEST_TAG]
             registry.client.set_model_version_tag(model, version, ROLLED_BACK, reason)
     if champion is None or champion in bad:
         return
     if ROLLED_BACK in registry.version(model, champion).tags:
         registry.client.delete_model_version_tag(model, champion, ROLLED_BACK)
+
+
+def _is_unmarked(registry: Registry, model: str, version: str) -> bool:
+    """Tell whether a version has no mark. A version that was deleted in MLflow needs none."""
+    try:
+        return ROLLED_BACK not in registry.version(model, version).tags
+    except TerminalError:
+        return False

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uvicorn
 
@@ -18,10 +18,11 @@ from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.record_reader import Following, following_of
+from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
 from airworthy.serving.uvicorn_server import server_config
 
 READY_TIMEOUT_SECONDS = 60.0
+_LOOKS = replace(LOCAL_LOOKS, notices=0.05)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
     token = ensure_token(environment.server_token_file)
     with serving(
         lambda: open_registry(environment),
-        following_of(environment),
+        _following_closely(environment),
         read_token=lambda: token,
         prediction_log=open_prediction_log(environment),
     ) as running:
         yield running
+
+
+def _following_closely(environment: Environment) -> Following:
+    """Return the environment's record. A lake on a disk is looked at more often: a run waits."""
+    following = following_of(environment)
+    return replace(following, looks=_LOOKS) if following.looks == LOCAL_LOOKS else following
 
 
 @contextmanager

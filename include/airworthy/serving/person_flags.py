@@ -16,7 +16,6 @@ from airworthy.release.rollout_flags import (
     flag_key,
     step_flags,
 )
-from airworthy.release.rollout_flags import Rollout as FlagRollout
 from airworthy.traffic.traffic_state import Rollout
 
 _DECIDING = ("state", "variants", "defaultVariant", "targeting")
@@ -24,12 +23,7 @@ _DECIDING = ("state", "variants", "defaultVariant", "targeting")
 
 def flags_of_step(model: str, rollout: Rollout) -> dict[str, Any]:
     """Return the flags of a ledger's step, by key."""
-    return step_flags(
-        model,
-        FlagRollout(
-            rollout.champion, rollout.challenger, rollout.step, rollout.since, rollout.run_id
-        ),
-    )
+    return step_flags(model, rollout)
 
 
 def with_overrides(

@@ -15,7 +15,7 @@ from airworthy.release.await_replicas import open_replicas
 from airworthy.release.blockers import current_blockers, require_same_champion
 from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_for_release
 from airworthy.release.projection import project_ledger
-from airworthy.release.release_ledger import LedgerView, decide_on, view_ledger
+from airworthy.release.release_ledger import LedgerView, decide_on
 from airworthy.release.release_record import rollout_blockers, unended_rollout
 from airworthy.release.release_rules import release_rules
 
@@ -54,13 +54,12 @@ def deploy_production(
     except TerminalError as error:
         release.end_rollout([error.problem])
         raise
-    if deployment.promoted:
-        traffic = view_ledger(job).traffic
-        # A later decision may have made another version champion: then servers follow that one.
-        if traffic.champion_version == version.version:
-            replicas = open_replicas(job.environment, job.spec.model)
-            replicas.await_champion(version.version, traffic.champion_entry)
-    project_ledger(job.environment, job.spec.model)
+    # The servers follow meanwhile.
+    traffic = project_ledger(job.environment, job.spec.model)
+    # A later decision may have made another version champion: then servers follow that one.
+    if deployment.promoted and traffic.champion_version == version.version:
+        replicas = open_replicas(job.environment, job.spec.model)
+        replicas.await_champion(version.version, traffic.champion_entry)
     return deployment
 
 

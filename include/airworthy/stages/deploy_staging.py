@@ -31,6 +31,7 @@ from airworthy.release.candidates import (
 )
 from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
+from airworthy.release.release_ledger import view_ledger
 from airworthy.traffic import Candidate
 
 log = logging.getLogger("airworthy.release")
@@ -56,7 +57,7 @@ def deploy_staging(
         TransientError: when no server reports, or the server cannot be reached.
     """
     role = staging_role(job.environment)
-    candidate = name_candidate(job, CandidateFiles.of(version), "staging", role)
+    candidate = name_candidate(view_ledger(job), CandidateFiles.of(version), "staging", role)
     result = _recorded_check(job, dataset, challenger, version, candidate)
     log.info(
         "parity on %d rows: largest difference %.3g, at most %.3g allowed; "

@@ -105,11 +105,11 @@ class _Rollback:
         plan = self._plan(view)
         # Withdraw a challenger first: a failed check of the champion must not keep it in traffic.
         parity = None if plan.withdraws else self._check_parity(view, plan)
-        view.decide(plan.started(), plan.started_by)
-        view = self._end_rollout(view_ledger(self.job), plan)
+        started = view.decide(plan.started(), plan.started_by)
+        view = self._end_rollout(view_ledger(self.job), plan, started.sequence)
         if not plan.withdraws:
             self._move(view, plan)
-        self._await_servers(plan)
+        self._await_servers(plan, started.sequence)
         parity = parity or self._check_parity(view, plan)
         self._require_answer(plan, parity.rows)
         return view.record(plan.completed(parity.rows.height, parity.difference))
@@ -183,7 +183,7 @@ class _Rollback:
     def _loaded(self, view: LedgerView, files: CandidateFiles) -> Iterator[None]:
         """Let every live server have a version loaded, for the block."""
         if files.version != view.champion:
-            with loaded_candidate(self.job, files, "rollback"):
+            with loaded_candidate(view, files, "rollback"):
                 yield
             return
         replicas = open_replicas(self.job.environment, self.model)
@@ -203,10 +203,16 @@ class _Rollback:
             next_step="name another version with --to-version",
         )
 
-    def _end_rollout(self, view: LedgerView, plan: RollbackPlan) -> LedgerView:
-        """Record the end of any rollout; return the ledger after it."""
+    def _end_rollout(self, view: LedgerView, plan: RollbackPlan, started: int) -> LedgerView:
+        """Record the end of a rollout of before; return the ledger after it.
+
+        Args:
+            view: The ledger.
+            plan: The rollback.
+            started: The sequence number of its start. A retry leaves a later rollout alone.
+        """
         rollout = view.traffic.rollout or running_rollout(view.entries)
-        if rollout is None:
+        if rollout is None or rollout.entry > started:
             return view
         view.stop(rollout, [f"rollback {plan.started_by}: {plan.reason}"])
         return view_ledger(self.job)
@@ -232,8 +238,12 @@ class _Rollback:
             )
         )
 
-    def _await_servers(self, plan: RollbackPlan) -> None:
+    def _await_servers(self, plan: RollbackPlan, started: int) -> None:
         """Wait until the bad version has no traffic in any live server.
+
+        Args:
+            plan: The rollback.
+            started: The sequence number of its start.
 
         Raises:
             SupersededError: when another version became champion meanwhile.
@@ -250,7 +260,7 @@ class _Rollback:
                 next_step=f"airworthy ledger {self.model}",
             )
         if plan.withdraws:
-            replicas.await_end(view.traffic.decided)
+            replicas.await_end(started)
         else:
             replicas.await_champion(plan.to_version, view.traffic.champion_entry)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from airworthy.errors import TerminalError
 from airworthy.handover import GuardedStep, RolloutRequest, RolloutStatus, Verdict, VersionRef
 from airworthy.job import Job
 from airworthy.ledger.events import (
@@ -88,7 +89,11 @@ def rollout(
         poll = _StepPoll(job, view, rules, version, verdict, step)
         return poll.run() if stop is None else poll.stop(stop)
 
-    status = decide_on(job, decide)
+    try:
+        status = decide_on(job, decide)
+    except TerminalError as error:
+        drop_own_candidate(job, version.version, "release", [error.problem])
+        raise
     if status.state not in ("baking", "done"):
         drop_own_candidate(job, version.version, "release", status.reasons)
     project_ledger(job.environment, job.spec.model)

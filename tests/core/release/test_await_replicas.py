@@ -31,7 +31,12 @@ def replicas(reports: ReplicaReports, patience: float = 60.0) -> Replicas:
 @contextmanager
 def reporting_later(reports: ReplicaReports, *later: ReplicaReport) -> Iterator[None]:
     """Let servers report again while the block waits for them."""
-    timer = threading.Timer(0.2, lambda: [reports.write(each) for each in later])
+
+    def write() -> None:
+        for each in later:
+            reports.write(each)
+
+    timer = threading.Timer(0.2, write)
     timer.start()
     yield
     timer.join()

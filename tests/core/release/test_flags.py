@@ -126,7 +126,7 @@ def test_a_step_written_again_leaves_a_hand_edit(file: Path) -> None:
     assert file.read_text() == edited
     for changes in ({"run_id": "run-2"}, {"since": SINCE + timedelta(hours=1)}):
         file.write_text(edited)
-        begin(file, 10, **changes)  # type: ignore[arg-type]
+        begin(file, 10, **changes)
         flag = json.loads(file.read_text())["flags"]["eta.rollout"]
         assert flag["targeting"]["fractional"] == [["challenger", 10], ["champion", 90]]
 

@@ -61,8 +61,10 @@ def env(shared_env: ReleaseEnvironment, urls: list[str]) -> Iterator[ReleaseEnvi
     shared_env.write_spec(**CANARY)
     yield shared_env
     shared_env.clean_up()
-    for url in urls:
-        eventually("version 1 alone is loaded", lambda url=url: shared_env.served(url) == ("1", []))
+    eventually(
+        "version 1 alone is loaded everywhere",
+        lambda: all(shared_env.served(url) == ("1", []) for url in urls),
+    )
     shared_env.assert_only_champion("1")
 
 

@@ -157,16 +157,19 @@ def test_a_rollback_stopped_anywhere_is_completed_once(
 def test_the_bad_version_does_not_come_back_by_itself(
     server: str, environment: Environment, model: str, run_stages: RunStages
 ) -> None:
-    """A repeated run of the bad version is held with the reason, the registry refuses it; a new
-    version may come.
+    """A repeated run of the bad version is held with the reason, also when somebody took its mark in
+    MLflow away: the ledger has it. The registry refuses it; a new version may come.
     """
     roll_back(model, "r")
+    registry = open_registry(environment)
+    registry.client.delete_model_version_tag(model, "2", ROLLED_BACK)
     held = run_stages(
         model, last="deploy_production", as_of="2026-03-21", run_id="again", promote="always"
     )
     assert held["version"]["version"] == "2"
     assert held["deployment"]["promoted"] is False
     assert "was rolled back (late in the rain)" in held["deployment"]["reason"]
+    assert registry.version(model, "2").tags[ROLLED_BACK] == "late in the rain"
     with pytest.raises(TerminalError, match="was rolled back") as refused:
         open_registry(environment).require_releasable(model, "2")
     assert "--to-version 2" in str(refused.value)

@@ -294,14 +294,15 @@ def test_a_share_set_by_hand_is_recorded_once(
     document["flags"][f"{MODEL}.rollout"]["targeting"]["fractional"] = shares
     path.write_text(json.dumps(document))
     eventually("everybody gets the challenger", lambda: env.served_versions() == {"2"})
-    overrides = eventually(
-        "the override is recorded",
-        lambda: env.poll(payload, 10) and env.entries_of(payload, FlagOverride),
-    )
-    env.poll(payload, 10)
-    assert len(env.entries_of(payload, FlagOverride)) == len(overrides) == 1
-    assert (overrides[0].event.flag, len(overrides[0].event.replicas)) == (f"{MODEL}.rollout", 1)
-    assert "100" in overrides[0].event.value
+
+    def overrides() -> list[FlagOverride]:
+        env.poll(payload, 10)
+        return [entry.event for entry in env.entries_of(payload, FlagOverride)]
+
+    eventually("the override is recorded", overrides)
+    [override] = overrides()
+    assert (override.flag, len(override.replicas)) == (f"{MODEL}.rollout", 1)
+    assert "100" in override.value
     assert env.poll(payload, 10, stop="seen enough")["state"] == "tripped"
 
 

@@ -87,7 +87,7 @@ def test_failed_gate_registers_a_rejected_version(
     registry = open_registry(environment)
     assert "at most 0.001" in registry.version("small_model", "1").tags["airworthy.reasons"]
     with pytest.raises(TerminalError, match="can never take an alias"):
-        registry.promote("small_model", "1", expected=None)
+        registry.require_releasable("small_model", "1")
     assert registry.champion("small_model") is None
 
 
