@@ -150,7 +150,7 @@ def test_without_a_store_labels_wait(
         record.begin(50)
         for client in clients:
             client.wait_for_step(50)
-        place = record.lake / "_servers" / "labels"
+        place = Path(record.lake) / "_servers" / "labels"
         place.mkdir(parents=True, exist_ok=True)
         place.rename(tmp_path / "away")
         place.write_text("no folder")
