@@ -256,7 +256,7 @@ def serve_bundle(folder: Path, port: int, lake: Path, spool: Path | None = None)
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
-    from airworthy.serving.uvicorn_server import server_config
+    from airworthy.serving.server_config import server_config
 
     uvicorn.Server(server_config(bundle_app(folder, lake, spool), port=port)).run()
 

@@ -74,7 +74,7 @@ def serve(bundle: Path, lake: Path, spool: Path, port: int, workers: int) -> Non
     os.environ["POLARS_MAX_THREADS"] = "1"
     import uvicorn
 
-    from airworthy.serving.uvicorn_server import server_config
+    from airworthy.serving.server_config import server_config
     from airworthy.serving.workers import serve_with_workers
 
     if workers == 1:

@@ -19,7 +19,7 @@ from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
-from airworthy.serving.uvicorn_server import server_config
+from airworthy.serving.server_config import server_config
 
 READY_TIMEOUT_SECONDS = 60.0
 _LOOKS = replace(LOCAL_LOOKS, notices=0.05)

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
+
+from airworthy.serving.server_config import server_config
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from airworthy.ledger.events import ServerRole
     from airworthy.serving.shared_metrics import SharedMetrics
-
-_DRAIN_SECONDS = 20
-# Longer than the usual minute of proxies and clients: a reused connection must not be closed.
-_KEEP_ALIVE_SECONDS = 75
-
-
-def server_config(
-    app: FastAPI | Callable[..., FastAPI], host: str = "127.0.0.1", port: int = 8000
-) -> uvicorn.Config:
-    """Return the server's configuration: uvloop, httptools, no access log, a graceful shutdown.
-
-    Args:
-        app: The app to serve, or a function to make it.
-        host: The address to listen at.
-        port: The port to listen at.
-    """
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )
 
 
 def serve(host: str, port: int, role: ServerRole = "production", workers: int = 1) -> None:

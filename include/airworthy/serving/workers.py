@@ -27,9 +27,9 @@ from fastapi import FastAPI
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from airworthy.serving.metrics_folder import metrics_folder
+from airworthy.serving.server_config import server_config
 from airworthy.serving.shared_metrics import SharedMetrics, forget_gauges
 from airworthy.serving.shared_port import Address, bound_socket, reserved_port
-from airworthy.serving.uvicorn_server import server_config
 
 log = logging.getLogger(__name__)
 
