@@ -53,6 +53,7 @@ test: $(STAMP) lint ## Run the linters and every test
 	  --cov --cov-report=term
 
 image: ## Build the image that stages run in (needs Docker)
+	@echo "Building images (many minutes the first time)"
 	@$(BUILD) --target stage --tag airworthy-stage --tag airworthy .
 
 images: image ## Build all images: airworthy-stage, airworthy-server, airworthy-airflow (needs Docker)

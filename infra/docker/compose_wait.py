@@ -33,10 +33,7 @@ def main(project: str | None = None) -> int:
         if failed or time.monotonic() > deadline:
             waiting = failed or [part for part, state in found.items() if state not in _DONE]
             print(f"not healthy: {', '.join(waiting) or 'nothing runs'}", file=sys.stderr)
-            print(
-                f"next: docker logs {project}_{waiting[0] if waiting else 'PART'}_1",
-                file=sys.stderr,
-            )
+            print(f"next: docker-compose logs {' '.join(waiting)}", file=sys.stderr)
             return 1
         time.sleep(POLL_SECONDS)
 

@@ -64,7 +64,7 @@ def ask_every_replica(proxy: str) -> dict[str, str]:
                 model=MODEL,
                 received=f"{answered}; {trouble or 'no error'}",
                 allowed=f"one version from each of {', '.join(sorted(replicas))}",
-                next_step="docker logs airworthy_server-1_1",
+                next_step="docker-compose logs proxy server-1 server-2",
             )
         time.sleep(_POLL_SECONDS)
 
