@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.core.eventually import eventually
+from tests.core.mlflow_server import START_SECONDS, mlflow_server
 from tests.core.release.release_environment import MODEL, ReleaseEnvironment
 from tests.core.s3.s3_server import BUCKET, s3_server
 
@@ -29,7 +30,6 @@ from .services import free_port
 from .settings import BINARIES, PROJECT
 
 CUT_SECONDS = 60.0
-START_SECONDS = 300.0
 PORT = 8000
 
 
@@ -80,43 +80,35 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         store = stack.enter_context(s3_server(folder / "s3", net.address))
         processes = Processes(folder)
         stack.callback(processes.end_all)
-        mlflow, server = (f"http://{net.address}:{free_port(net)}" for _ in range(2))
+        artifacts, server = f"s3://{BUCKET}/artifacts", f"http://{net.address}:{free_port(net)}"
+        mlflow = mlflow_server(folder, artifacts, store.variables, net.address)
         variables = {
             **store.variables,
             "AIRWORTHY_ENV": "staging",
             "AIRWORTHY_PROJECT": str(PROJECT),
             "AIRWORTHY_MODELS": str(folder / "models"),
             "AIRWORTHY_LAKE": f"s3://{BUCKET}/lake",
-            "AIRWORTHY_ARTIFACTS": f"s3://{BUCKET}/artifacts",
+            "AIRWORTHY_ARTIFACTS": artifacts,
             "AIRWORTHY_FLAGS": str(folder / "flags.json"),
-            "AIRWORTHY_TRACKING_URI": mlflow,
+            "AIRWORTHY_TRACKING_URI": stack.enter_context(mlflow),
             "AIRWORTHY_SERVER_URL": server,
             "AIRWORTHY_SERVER_TOKEN": "a-token-of-this-test",
         }
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {**variables, "AIRWORTHY_STATE": str(folder / "state")}.items():
             patch.setenv(name, value)
-        _start_mlflow(processes, folder, mlflow, variables)
         _start_servers(processes, net, server, folder, variables)
         release = ReleaseEnvironment(folder)
         release.write_spec(rollout=["full"])
         release.url = server
         result = World(release, net, net.machines[0])
-        for url in (f"{mlflow}/health", f"{server}/health/ready"):
-            eventually(f"{url} answers", _answers(url), START_SECONDS)
+        eventually(
+            "the server beside it is ready", _answers(f"{server}/health/ready"), START_SECONDS
+        )
         eventually("the server on the machine is ready", result.record_on_machine, START_SECONDS)
         for as_of in ("2026-03-20", "2026-03-21"):
             release.train(as_of, last="deploy_production")
         yield result
-
-
-def _start_mlflow(processes: Processes, folder: Path, url: str, variables: dict[str, str]) -> None:
-    address = httpx.URL(url)
-    command = [str(BINARIES / "mlflow"), "server", "--host", address.host, "--workers", "1"]
-    command += ["--port", str(address.port), "--allowed-hosts", f"{address.host}:{address.port}"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--no-serve-artifacts"]
-    command += ["--default-artifact-root", variables["AIRWORTHY_ARTIFACTS"]]
-    processes.start("mlflow", command, {**_base(), **variables})
 
 
 def _start_servers(

@@ -298,20 +298,21 @@ class ReleaseEnvironment:
 
 @contextmanager
 def open_release_environment(
-    folder: Path, many_machines: bool = False
+    folder: Path, many_machines: bool = False, **addresses: str
 ) -> Iterator[ReleaseEnvironment]:
     """Yield an environment with version 1 as champion.
 
     Args:
         folder: Gets all files.
         many_machines: Whether lake, MLflow and flags are outside of the state folder.
+        **addresses: Keys of the environment's file, in place of those of a shared folder.
     """
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
         variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
         variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
         if many_machines:
-            share_files(folder, variables)
+            share_files(folder, variables, **addresses)
         env = ReleaseEnvironment(folder)
         with running_server(env.environment) as running:
             variables.setenv("AIRWORTHY_SERVER_URL", running.url)
@@ -320,8 +321,14 @@ def open_release_environment(
             yield env
 
 
-def share_files(folder: Path, variables: pytest.MonkeyPatch) -> None:
-    """Let everything that machines share be outside of their state folders."""
+def share_files(folder: Path, variables: pytest.MonkeyPatch, **addresses: str) -> None:
+    """Let everything that machines share be outside of their state folders.
+
+    Args:
+        folder: Gets what is shared.
+        variables: Gets the variables of the environment.
+        **addresses: Keys of the environment's file, in place of those of the folder.
+    """
     shared = folder / "shared"
     file = folder / "project" / "include" / "environments" / "machines.yaml"
     file.parent.mkdir(parents=True)
@@ -332,6 +339,7 @@ def share_files(folder: Path, variables: pytest.MonkeyPatch) -> None:
         "flags": str(shared / "flags.json"),
         "server_url": "http://127.0.0.1:9",
         "release": {"approval": "auto", "rollout": ["full"]},
+        **addresses,
     }
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     variables.setenv("AIRWORTHY_PROJECT", str(folder / "project"))

@@ -1,12 +1,14 @@
 """Two runs end at the same moment on two machines, often: one wins, and the record is whole.
 
-The machines have state folders of their own. They share a lake, MLflow, and two model servers.
+The machines have state folders of their own and no disk in common. They share a bucket, with the
+lake, the models' files and the flags; MLflow's server; and two model servers.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from multiprocessing import get_context
 from typing import Any
 
@@ -17,6 +19,8 @@ from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
+from ..mlflow_server import mlflow_server  # noqa: TID252
+from ..s3.s3_server import BUCKET, s3_server  # noqa: TID252
 from .release_environment import (
     MODEL,
     ReleaseEnvironment,
@@ -52,8 +56,18 @@ def _attempt(job: tuple[str, dict[str, Any]]) -> str:
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseEnvironment]:
     """An environment of several machines with a champion, version 1."""
     folder = tmp_path_factory.mktemp("release")
-    with open_release_environment(folder, many_machines=True) as shared_env:
-        yield shared_env
+    bucket = f"s3://{BUCKET}"
+    with ExitStack() as stack:
+        store = stack.enter_context(s3_server(folder / "s3"))
+        variables = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in store.variables.items():
+            variables.setenv(name, value)
+        addresses = {name: f"{bucket}/{name}" for name in ("lake", "artifacts")}
+        mlflow = mlflow_server(folder, addresses["artifacts"], store.variables)
+        addresses["tracking_uri"] = stack.enter_context(mlflow)
+        addresses["flags"] = f"{bucket}/flags.json"
+        opened = open_release_environment(folder, many_machines=True, **addresses)
+        yield stack.enter_context(opened)
 
 
 @pytest.fixture(scope="module")
