@@ -73,6 +73,7 @@ class Compose:
             [*command, *named, *arguments],
             cwd=PROJECT,
             env=dict(self.variables),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -246,9 +247,8 @@ def test_every_container_is_confined(running: dict[str, Any]) -> None:
         assert host["SecurityOpt"] == ["no-new-privileges:true"], name
         assert 0 < host["Memory"] <= 3 * 2**30, name
         assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}, name
-        assert host["RestartPolicy"]["Name"] == ("" if name in ONE_SHOTS else "unless-stopped"), (
-            name
-        )
+        restarted = host["RestartPolicy"]["Name"] == "unless-stopped"
+        assert restarted == (name not in ONE_SHOTS), name
         assert each["Config"]["User"] not in ("", "0", "root"), name
 
 
@@ -266,7 +266,7 @@ def test_nothing_is_reached_from_outside(running: dict[str, Any]) -> None:
 
 def test_the_first_act_of_the_demo_passes(running: dict[str, Any], compose: Compose) -> None:
     """A model is trained through Airflow's REST API, and every replica answers with it."""
-    told = compose("run", "--rm", "demo")
+    told = compose("run", "--rm", "-T", "demo")
     assert "delivery_eta__train over Airflow's REST API" in told
     answers = [line.split() for line in told.splitlines() if line.startswith("Replica")]
     assert len(answers) == 2, told

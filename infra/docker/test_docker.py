@@ -82,7 +82,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 def containers(client: docker.DockerClient) -> list[Any]:
     """Return the containers of the tests' run, running or not."""
     labelled = {"label": f"airworthy.dag={MODEL}__train"}
-    return list(client.containers.list(all=True, filters=labelled))
+    # One may be gone between the list and the look at it.
+    return list(client.containers.list(all=True, filters=labelled, ignore_removed=True))
 
 
 def runner(stage: str, **inputs: Any) -> DockerRunner:
