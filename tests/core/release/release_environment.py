@@ -200,6 +200,7 @@ class ReleaseEnvironment:
     def make_champion(self, version: str) -> None:
         """Make a version champion without a release."""
         make_champion(self.environment, MODEL, version)
+        project_ledger(self.environment, MODEL)
 
     def rollout_flags(self) -> Rollout | None:
         """Return the rollout in the flag file."""
