@@ -19,6 +19,7 @@ from ..eventually import eventually  # noqa: TID252 - tests are no installed pac
 
 BUCKET = "models"
 REGION = "us-east-1"
+START_SECONDS = 300.0
 LOOPBACK = "127.0.0.1"
 _PORTS = ("master", "volume", "filer", "s3")
 
@@ -61,7 +62,7 @@ def s3_server(folder: Path, host: str = LOOPBACK) -> Iterator[S3Server]:
             [_program(), "server", *_options(folder, ports, host)], stdout=log, stderr=log
         )
     try:
-        eventually("the S3 server is up", lambda: _is_up(server, process))
+        eventually("the S3 server is up", lambda: _is_up(server, process), START_SECONDS)
         _make_bucket(server)
         yield server
     finally:
