@@ -53,14 +53,16 @@ def open_job(run: RunRequest) -> Job:
     return Job(load_spec(environment.models / run.model / "model.yaml"), environment, run)
 
 
-@lru_cache(maxsize=4)
 def git_commit(project: Path) -> str:
     """Return the git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` without either.
 
     An image has the variable.
     """
-    if environ.get("AIRWORTHY_GIT_COMMIT"):
-        return environ["AIRWORTHY_GIT_COMMIT"]
+    return environ.get("AIRWORTHY_GIT_COMMIT") or _commit_of(project)
+
+
+@lru_cache(maxsize=4)
+def _commit_of(project: Path) -> str:
     command = ["git", "-C", str(project), "rev-parse", "HEAD"]
     try:
         return subprocess.run(
@@ -70,13 +72,15 @@ def git_commit(project: Path) -> str:
         return UNKNOWN
 
 
-@lru_cache(maxsize=4)
 def lock_digest(project: Path) -> str:
     """Return the SHA-256 of the lock of the installed libraries; ``unknown`` without a lock.
 
     An image has it in ``AIRWORTHY_LOCK_DIGEST``. A checkout has ``requirements.txt``.
     """
-    if environ.get("AIRWORTHY_LOCK_DIGEST"):
-        return environ["AIRWORTHY_LOCK_DIGEST"]
+    return environ.get("AIRWORTHY_LOCK_DIGEST") or _digest_of_lock(project)
+
+
+@lru_cache(maxsize=4)
+def _digest_of_lock(project: Path) -> str:
     lock = project / _LOCK
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else UNKNOWN

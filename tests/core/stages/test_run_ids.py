@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
+from airworthy.registry.registry import open_registry
 from airworthy.stages import run_stage
 
 from .conftest import MakeModel, RunStages
@@ -56,13 +57,12 @@ def test_run_id_that_climbs_stays_in_the_evidence(
 
 
 def test_run_id_with_quotes_is_a_name_like_any_other(
-    make_model: MakeModel, run_stages: RunStages
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
     """A quote in a run id is no part of a query to MLflow: the retry closes the open run, no other."""
     model = make_model()
     mine, other = "it's ' or 1", "another"
-    experiment = mlflow.get_experiment_by_name(model)
-    assert experiment is None
+    assert open_registry(environment).client.get_experiment_by_name(model) is None
     trained = run_stages(model, last="train", run_id=mine)["challenger"]["mlflow_run_id"]
     experiment_id = mlflow.get_run(trained).info.experiment_id
     client = mlflow.MlflowClient()
