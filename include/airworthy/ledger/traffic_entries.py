@@ -52,7 +52,8 @@ def last_decision(ids: Iterable[tuple[int, str]]) -> int:
 def needed_sequences(ids: Sequence[tuple[int, str]], after: int) -> set[int]:
     """Return the entries that decide about the traffic now, of those after a sequence number.
 
-    Earlier ones than the champion's move and the last candidates decide nothing any more.
+    For a first look, entries before the champion's move and before the last candidates decide
+    nothing any more. A later look needs all that are new: they may end what is known.
 
     Args:
         ids: Sequence numbers and ids of a ledger's entries, in any order.
@@ -60,9 +61,11 @@ def needed_sequences(ids: Sequence[tuple[int, str]], after: int) -> set[int]:
     """
     followed = sorted((sequence, entry_id) for sequence, entry_id in ids if sequence > after)
     followed = [each for each in followed if is_followed_entry(each[1])]
+    if after > 0:
+        return {sequence for sequence, _ in followed}
     moves = [sequence for sequence, entry_id in followed if _is(entry_id, AliasMove.kind)]
     named = [sequence for sequence, entry_id in followed if _is(entry_id, CandidateNamed.kind)]
-    last_move = moves[-1] if moves else after
+    last_move = moves[-1] if moves else 0
     first_candidate = named[-MAX_CANDIDATES:][0] if named else last_move
     start = min(last_move, first_candidate)
     return {sequence for sequence, _ in followed if sequence >= start}

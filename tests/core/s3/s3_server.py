@@ -20,6 +20,8 @@ from ..eventually import eventually  # noqa: TID252 - tests are no installed pac
 BUCKET = "models"
 REGION = "us-east-1"
 START_SECONDS = 300.0
+# boto3 remembers the first keys of a process, so all servers of a process have the same.
+_ACCESS_KEY, _SECRET_KEY = secrets.token_hex(10), secrets.token_hex(20)
 LOOPBACK = "127.0.0.1"
 _PORTS = ("master", "volume", "filer", "s3")
 
@@ -47,16 +49,15 @@ class S3Server:
 @contextmanager
 def s3_server(folder: Path, host: str = LOOPBACK) -> Iterator[S3Server]:
     """Run a server with its data in a folder, and make the bucket. It listens on one address."""
-    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     identity = {
         "name": "tests",
-        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "credentials": [{"accessKey": _ACCESS_KEY, "secretKey": _SECRET_KEY}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     (folder / "data").mkdir(parents=True)
     (folder / "identities.json").write_text(json.dumps({"identities": [identity]}))
     ports = _free_ports(2 * len(_PORTS), host)
-    server = S3Server(f"http://{host}:{ports['s3.port']}", access_key, secret_key)
+    server = S3Server(f"http://{host}:{ports['s3.port']}", _ACCESS_KEY, _SECRET_KEY)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [_program(), "server", *_options(folder, ports, host)], stdout=log, stderr=log
