@@ -105,19 +105,17 @@ def test_source_distribution_has_every_file_of_both_packages(built: Path) -> Non
 
 
 def test_metadata_say_what_it_is_and_what_it_needs(packages: Path) -> None:
-    """An installer finds version, license, text and every dependency; Airflow's part is an extra."""
+    """An installer finds version, license, text and every dependency; each extra's own are told apart."""
     installed = _installed(packages)
     needed = {Requirement(each) for each in METADATA["dependencies"]}
-    extra = {
-        Requirement(f'{each} ; extra == "airflow"')
-        for each in METADATA["optional-dependencies"]["airflow"]
-    }
+    extras = METADATA["optional-dependencies"]
+    extra = {Requirement(f'{each} ; extra == "{name}"') for name in extras for each in extras[name]}
     assert (installed.version, installed.metadata["License-Expression"]) == (
         METADATA["version"],
         "Apache-2.0",
     )
     assert {Requirement(each) for each in installed.requires or ()} == needed | extra
-    assert installed.metadata.get_all("Provides-Extra") == ["airflow"]
+    assert installed.metadata.get_all("Provides-Extra") == [*extras]
     body = (installed.read_text("METADATA") or "").partition("\n\n")[2]
     assert "# Airworthy" in body
     assert (
