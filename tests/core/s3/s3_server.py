@@ -41,6 +41,8 @@ class S3Server:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_ENDPOINT_URL": self.address,
+            # MLflow remembers a client for each of these, and not for each of the ones above.
+            "MLFLOW_S3_ENDPOINT_URL": self.address,
             "AWS_REGION": REGION,
             "AWS_ALLOW_HTTP": "true",
         }
