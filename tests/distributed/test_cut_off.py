@@ -95,7 +95,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "AIRWORTHY_SERVER_TOKEN": "a-token-of-this-test",
         }
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in {**variables, "AIRWORTHY_STATE": str(folder / "state")}.items():
+        for name, value in {
+            **variables,
+            **store.of_tests,
+            "AIRWORTHY_STATE": str(folder / "state"),
+        }.items():
             patch.setenv(name, value)
         _start_servers(processes, net, server, folder, variables)
         release = ReleaseEnvironment(folder)

@@ -60,7 +60,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseEnvironment
     with ExitStack() as stack:
         store = stack.enter_context(s3_server(folder / "s3"))
         variables = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in store.variables.items():
+        for name, value in store.of_tests.items():
             variables.setenv(name, value)
         addresses = {name: f"{bucket}/{name}" for name in ("lake", "artifacts")}
         mlflow = mlflow_server(folder, addresses["artifacts"], store.variables)

@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture
 def prefix(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """An address without objects. This process has the variables that lead to it."""
-    for name, value in server.variables.items():
+    for name, value in server.of_tests.items():
         monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 

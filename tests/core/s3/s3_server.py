@@ -41,11 +41,17 @@ class S3Server:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_ENDPOINT_URL": self.address,
-            # MLflow remembers a client for each of these, and not for each of the ones above.
-            "MLFLOW_S3_ENDPOINT_URL": self.address,
             "AWS_REGION": REGION,
             "AWS_ALLOW_HTTP": "true",
         }
+
+    @property
+    def of_tests(self) -> dict[str, str]:
+        """The variables of a process that meets more than one server.
+
+        MLflow remembers a client for each value of its own variable, and not for each of the others.
+        """
+        return {**self.variables, "MLFLOW_S3_ENDPOINT_URL": self.address}
 
 
 @contextmanager
