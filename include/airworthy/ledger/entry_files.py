@@ -19,6 +19,7 @@ import polars as pl
 
 from airworthy.errors import TerminalError
 from airworthy.lake import delta
+from airworthy.ledger.entry import Entry
 from airworthy.object_store import StoredObject, open_store
 
 if TYPE_CHECKING:
@@ -81,6 +82,22 @@ def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) ->
     contents = [_verified(table, *each) for each in zip(files, stored, strict=True)]
     # Polars reads many files at once faster than one by one.
     return pl.read_parquet(contents, schema=schema)
+
+
+def entries(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) -> list[Entry]:
+    """Return the entries of a table's files, oldest first.
+
+    Args:
+        table: The ledger's table.
+        schema: Its columns.
+        names: The files to read; None: all.
+
+    Raises:
+        TerminalError: when a file does not hold what was written; it names the entry.
+        TransientError: when a file cannot be reached.
+    """
+    frame = read(table, schema, names)
+    return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
 
 
 def listed(table: DeltaTable) -> pl.DataFrame:

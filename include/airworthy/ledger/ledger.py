@@ -241,8 +241,7 @@ class Ledger:
         if table is None:
             return []
         with delta.delta_errors(self.uri):
-            frame = entry_files.read(table, SCHEMA, names)
-        return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
+            return entry_files.entries(table, SCHEMA, names)
 
     def _last_and_same(self, table: DeltaTable | None, entry_id: str) -> list[Entry]:
         """Return the last entry and all entries that may have this id, oldest first.

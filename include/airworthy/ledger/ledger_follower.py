@@ -70,10 +70,8 @@ class LedgerFollower:
             return []
         files = entry_files.listed(table)
         names = files.filter(files["min.sequence"].is_in(list(needed)))["path"]
-        frame = entry_files.read(table, SCHEMA, set(names))
-        return [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
+        return entry_files.entries(table, SCHEMA, set(names))
 
     def _all(self, table: DeltaTable) -> list[Entry]:
-        frame = entry_files.read(table, SCHEMA)
-        entries = [Entry(**row) for row in frame.sort("sequence").iter_rows(named=True)]
+        entries = entry_files.entries(table, SCHEMA)
         return [entry for entry in entries if entry.sequence > self._last]

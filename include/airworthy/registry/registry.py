@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.registry.model_files import download_model
@@ -177,10 +175,6 @@ class Registry:
                 allowed="validation_status=approved",
                 next_step="train a new challenger",
             )
-
-    def _lock(self, model: str, purpose: str) -> FileLock:
-        self.environment.locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.environment.locks / f"{purpose}-{model}.lock")
 
 
 def open_registry(environment: Environment) -> Registry:

@@ -67,14 +67,15 @@ class ReplicaReports:
             TransientError: when the store cannot be reached.
         """
         replicas = []
-        for each in self.store.list(self.server):
-            stored = self.store.read(each.path) if each.path.endswith(_SUFFIX) else None
+        listed = self.store.list(self.server)
+        paths = [each.path for each in listed if each.path.endswith(_SUFFIX)]
+        for stored in self.store.read_all(paths):
             if stored is None:
                 continue
             try:
                 report = ReplicaReport.model_validate_json(stored.content)
             except ValidationError as error:
-                log.warning("the report %s cannot be read: %s", each.path, error)
+                log.warning("the report %s cannot be read: %s", stored.path, error)
                 continue
             replicas.append(Replica(report, stored.last_modified.astimezone(UTC)))
         return replicas

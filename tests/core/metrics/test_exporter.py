@@ -280,7 +280,7 @@ def test_the_newest_dataset_counts_whichever_machine_read_it(
 def test_further_machines_serve_their_own_files_alone(
     environment: Environment, make_model: MakeModel
 ) -> None:
-    """What all machines share is served once: Prometheus adds machines up."""
+    """The record that all machines share is served once: Prometheus adds machines up."""
     model, port = make_model(), free_port()
     open_ledger(environment, model).append(AliasMove(to="1"), run_id="run", who="me")
     write_gauges(environment, model, DATASET, newest(model, 1))
