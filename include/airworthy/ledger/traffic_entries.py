@@ -41,6 +41,11 @@ def is_followed_entry(entry_id: str) -> bool:
     return is_traffic_entry(entry_id) or any(kind == each.kind for each in _OF_CANDIDATES)
 
 
+def is_champion_move(entry_id: str) -> bool:
+    """Tell whether the entry with this id moves the champion."""
+    return _is(entry_id, AliasMove.kind)
+
+
 def last_decision(ids: Iterable[tuple[int, str]]) -> int:
     """Return the sequence number of the last entry about traffic; 0 without one.
 
@@ -63,7 +68,7 @@ def needed_sequences(ids: Sequence[tuple[int, str]], after: int) -> set[int]:
     followed = [each for each in followed if is_followed_entry(each[1])]
     if after > 0:
         return {sequence for sequence, _ in followed}
-    moves = [sequence for sequence, entry_id in followed if _is(entry_id, AliasMove.kind)]
+    moves = [sequence for sequence, entry_id in followed if is_champion_move(entry_id)]
     named = [sequence for sequence, entry_id in followed if _is(entry_id, CandidateNamed.kind)]
     last_move = moves[-1] if moves else 0
     first_candidate = named[-MAX_CANDIDATES:][0] if named else last_move

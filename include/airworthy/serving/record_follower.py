@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.ledger import Entry
-from airworthy.ledger.traffic_entries import needed_sequences
+from airworthy.ledger.traffic_entries import is_champion_move
 from airworthy.serving.record_reader import Following
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.traffic.traffic_state import Traffic, following_traffic
@@ -189,19 +189,17 @@ class RecordFollower:
         traffic = before or Traffic()
         # The ledger gives each entry once: none is let go of before it is followed.
         followed.waiting += entries
-        ids = [(entry.sequence, entry.entry_id) for entry in followed.waiting]
-        needed = needed_sequences(ids, traffic.seen)
-        waiting = [entry for entry in followed.waiting if entry.sequence in needed]
+        waiting = followed.waiting
         try:
             while waiting:
-                traffic = following_traffic(traffic, waiting[0])
+                traffic = _after_first(traffic, waiting)
                 del waiting[0]
             self.problems.pop(model, None)
         except TerminalError as error:
             self._set_problem(model, error)
         if traffic != before:
             self._on_traffic(model, traffic)
-        followed.traffic, followed.waiting = traffic, waiting
+        followed.traffic = traffic
 
     def _set_problem(self, model: str, error: TerminalError) -> None:
         problem = f"{error.problem}: {error.received}" if error.received else error.problem
@@ -221,6 +219,23 @@ class RecordFollower:
             problem = _transient(error).problem
             log.warning("the record cannot be seen since %s: %s", self.seen, problem)
         self._lost = True
+
+
+def _after_first(traffic: Traffic, entries: list[Entry]) -> Traffic:
+    """Return the traffic after the first entry.
+
+    One that cannot be read changes nothing when the champion moved later: the move replaced what it
+    may have decided.
+
+    Raises:
+        TerminalError: when it cannot be read and nothing replaced it.
+    """
+    try:
+        return following_traffic(traffic, entries[0])
+    except TerminalError:
+        if any(is_champion_move(entry.entry_id) for entry in entries[1:]):
+            return traffic
+        raise
 
 
 def _transient(error: Exception) -> TransientError:
