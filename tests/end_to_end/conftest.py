@@ -21,6 +21,7 @@ import yaml
 from airflow_client.client import DagRunApi, DAGRunResponse, TaskInstanceResponse
 
 from airworthy.environment import load_environment
+from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
@@ -42,7 +43,7 @@ from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "airworthy_airflow.stack")
-RUN_SECONDS = 180.0
+RUN_SECONDS = 900.0
 
 
 def wait_until(condition: str, value: Callable[[], Any], within_seconds: float = 60.0) -> Any:
@@ -89,7 +90,11 @@ class Stack:
 
     def end(self, model: str, run_id: str) -> str:
         """Wait for a run's end; return its state."""
-        return wait_for_run(self.airflow, f"{model}__train", run_id, within_seconds=RUN_SECONDS)
+        dag_id = f"{model}__train"
+        try:
+            return wait_for_run(self.airflow, dag_id, run_id, within_seconds=RUN_SECONDS)
+        except TransientError as error:
+            raise AssertionError(f"{error}\n{self.states(model, run_id)}") from error
 
     def runs(self, model: str) -> list[DAGRunResponse]:
         """Return the runs of the model's train DAG."""
