@@ -11,16 +11,17 @@ DIGEST = $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1
 BUILD = docker build --quiet --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
   --build-arg CORE_LOCK_DIGEST=$$($(DIGEST) requirements-core.txt) \
   --build-arg LOCK_DIGEST=$$($(DIGEST) requirements-distributed.txt)
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test image images sbom compose-env compose-up compose-down compose-demo \
+.PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
   compose-test docker-test lint bench lock wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
@@ -49,8 +50,14 @@ demo: $(STAMP) ## From nothing to a served model, and through a change of the wo
 	@$(BIN)/python -m airworthy_airflow.demo
 
 test: $(STAMP) lint ## Run the linters and every test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-	  --cov --cov-report=term
+	@$(PYTEST)
+
+test-thorough: $(STAMP) ## Run every test, and those of races more often (an hour)
+	@AIRWORTHY_THOROUGH_TESTS=1 $(PYTEST)
+
+# Coverage doubles the tests' time on Python 3.11.
+coverage: $(STAMP) ## Run every test and measure the branches that they reach
+	@$(PYTEST) --cov --cov-report=term
 
 image: ## Build the image that stages run in (needs Docker)
 	@echo "Building images (many minutes the first time)"

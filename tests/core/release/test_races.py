@@ -18,7 +18,8 @@ from airworthy.errors import AirworthyError
 from airworthy.ledger import open_ledger
 from airworthy.stages import run_stage
 
-from ..eventually import eventually  # noqa: TID252 - tests are no installed package
+from ...repetitions import repetitions  # noqa: TID252 - tests are no installed package
+from ..eventually import eventually  # noqa: TID252
 from ..mlflow_server import mlflow_server  # noqa: TID252
 from ..s3.s3_server import BUCKET, s3_server  # noqa: TID252
 from .release_environment import (
@@ -29,7 +30,7 @@ from .release_environment import (
     open_release_environment,
 )
 
-ROUNDS = 50
+ROUNDS = repetitions(8, thorough=50)
 _barriers: list[Any] = []
 
 
@@ -113,7 +114,7 @@ def contenders(
 def test_two_releases_at_once(
     env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any, other_url: str
 ) -> None:
-    """Fifty times: exactly one is promoted, the other is told why not; both servers, alias and
+    """Each time: exactly one is promoted, the other is told why not; both servers, alias and
     ledger agree.
     """
     for _ in range(ROUNDS):
@@ -136,12 +137,12 @@ def test_two_releases_at_once(
 def test_two_stagings_of_one_version_at_once(
     env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
 ) -> None:
-    """Five times: a scheduled run and one on new data make the same version, and neither unloads it
+    """Each time: a scheduled run and one on new data make the same version, and neither unloads it
     under the other.
     """
     champion = env.traffic.champion_version
     version = next(payload for number, payload in versions.items() if number != champion)
-    for _ in range(5):
+    for _ in range(repetitions(3, thorough=5)):
         assert pair([("deploy_staging", env.new_run(version)) for _ in range(2)]) == [
             "matched",
             "matched",
@@ -152,9 +153,9 @@ def test_two_stagings_of_one_version_at_once(
 def test_two_rollouts_at_once(
     env: ReleaseEnvironment, versions: dict[str, dict[str, Any]], pair: Any
 ) -> None:
-    """Ten times: one begins, the other waits and leaves the rollout alone."""
+    """Each time: one begins, the other waits and leaves the rollout alone."""
     env.write_spec(rollout=["shadow", "full"], bake="1h")
-    for _ in range(10):
+    for _ in range(repetitions(4, thorough=10)):
         runs = contenders(env, versions)
         ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
         assert sorted(ends) == ["baking", "waiting"]
