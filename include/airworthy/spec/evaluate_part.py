@@ -18,6 +18,12 @@ METRICS: dict[str, tuple[str, ...]] = {
     "multiclass": ("auc", "accuracy", "log_loss", "precision", "recall", "f1"),
 }
 KPI = "kpi"
+LOSS_OF_TASK: dict[Task, str] = {
+    "regression": "rmse",
+    "binary": "log_loss",
+    "multiclass": "log_loss",
+}
+DefaultGate = Literal["champion", "baseline", "slices"]
 LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
 
 
@@ -176,7 +182,7 @@ class Kpi(Part):
 class GateWaiver(Waiver):
     """A default gate that is measured and not counted, with the reason."""
 
-    gate: Literal["champion", "baseline", "slices"] = Field(
+    gate: DefaultGate = Field(
         description="champion: not worse than the champion on the task's loss. baseline: better "
         "than the trained baseline. slices: not proved worse than the champion in a declared "
         "slice."
