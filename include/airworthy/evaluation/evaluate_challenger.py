@@ -63,14 +63,7 @@ def evaluate_challenger(
         incomparable: Role -> the reason that its model could not be scored.
     """
     held = held_gates(spec)
-    measurements = Measurements(
-        metrics={role: scored.metrics(spec, role) for role in scored.predictions},
-        slices=slice_metrics(spec, scored),
-        losses=gate_losses(spec, scored, [each.gate for each in held]),
-        slice_losses=gate_slice_losses(spec, scored, held),
-        rows=len(scored.labels),
-        incomparable=dict(incomparable),
-    )
+    measurements = _measure(spec, scored, held, incomparable)
     tests = run_behavioural_tests(behaviour.tests, bundles["challenger"], scored.sample)
     challenger = own_outcomes(held, measurements, behaviour_outcomes(tests))
     champion = _champion_outcomes(spec, behaviour, bundles.get("champion"), scored, held)
@@ -78,14 +71,30 @@ def evaluate_challenger(
     gates = final_outcomes(held, measurements, challenger, champion, loss)
     outcome = overall_outcome(gates)
     clean = all(gate.outcome in ("pass", "waived") for gate in gates)
+    released = {"pass"} | ({"inconclusive"} if spec.evaluate.inconclusive == "release" else set())
     return EvaluatedGates(
         measurements,
         gates,
         outcome,
-        releasable=outcome == "pass"
-        or (outcome == "inconclusive" and spec.evaluate.inconclusive == "release"),
+        releasable=outcome in released,
         waivers=[f"{waiver.rule}: {waiver.because}" for waiver in spec.evaluate.waive],
         champion_failing=[] if clean else failing(champion),
+    )
+
+
+def _measure(
+    spec: ModelSpec,
+    scored: ScoredHoldout,
+    held: Sequence[HeldGate],
+    incomparable: Mapping[str, str],
+) -> Measurements:
+    return Measurements(
+        metrics={role: scored.metrics(spec, role) for role in scored.predictions},
+        slices=slice_metrics(spec, scored),
+        losses=gate_losses(spec, scored, [each.gate for each in held]),
+        slice_losses=gate_slice_losses(spec, scored, held),
+        rows=len(scored.labels),
+        incomparable=dict(incomparable),
     )
 
 
