@@ -140,7 +140,7 @@ class Replay:
                 next_step="look at the source's labels",
             )
         scored = scored.with_costs(self.spec, behaviour)
-        return evaluate_challenger(self.spec, behaviour, challenger.bundle, scored, {})
+        return evaluate_challenger(self.spec, behaviour, bundles, scored, {})
 
 
 def newest_end(job: Job) -> datetime:

@@ -39,7 +39,8 @@ def guard_text(guard: Guard) -> str:
 def gate_text(gate: Gate) -> str:
     """Return a gate as a phrase, such as ``rmse at most 6.0 in every city (30 rows or more)``."""
     if gate.against == "champion":
-        return f"`{gate.metric}` at most {gate.margin:.1%} worse than the champion's"
+        where = f" in every `{gate.slice}`" if gate.slice else ""
+        return f"`{gate.metric}` at most {gate.margin:.1%} worse than the champion's{where}"
     if gate.against == "baseline":
         return f"`{gate.metric}` at least {gate.better_by:.1%} better than the baseline's"
     limits = (("at least", gate.min), ("at most", gate.max))

@@ -20,7 +20,7 @@ from airworthy_airflow.demo.runs import start_run, task_instances, wait_for_run
 from airworthy_airflow.demo.second_act import SecondAct, SecondActResult
 from airworthy_airflow.demo.story import summary
 
-from .conftest import PROJECT, RUN_SECONDS, alerts_of
+from .conftest import NO_DEFAULT_GATES, PROJECT, RUN_SECONDS, alerts_of
 
 if TYPE_CHECKING:
     from .conftest import Stack
@@ -42,7 +42,7 @@ def write_drifting_model() -> None:
     spec["model"] = MODEL
     spec["ingest"]["source"]["rows_per_day"] = 300
     spec["train"].update(lookback="7d", holdout="2d")
-    spec["evaluate"]["gates"] = [{"metric": "rmse", "max": 1000.0}]
+    spec["evaluate"].update(gates=[{"metric": "rmse", "max": 1000.0}], waive=NO_DEFAULT_GATES)
     # However bad the champion becomes: that inputs and labels drift is to be the reason.
     spec["monitor"].update(
         min_rows=100,

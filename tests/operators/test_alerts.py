@@ -24,7 +24,7 @@ from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiv
 
 from airworthy.alerts.alert import Alert
 from airworthy.environment import Environment, load_environment
-from airworthy.handover import DriftDecision
+from airworthy.handover import DriftDecision, Verdict
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AlertRaised, RetrainingDecision
 from airworthy.release.release_rules import ReleaseRules
@@ -32,9 +32,13 @@ from airworthy.spec import load_spec
 from airworthy_airflow.alerts.deadline import deadline_of, tell_of_late_run
 from airworthy_airflow.alerts.notify import notify
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
-from airworthy_airflow.operators import CheckAgeOperator, TriggerRetrainingOperator
+from airworthy_airflow.operators import (
+    CheckAgeOperator,
+    EvaluateOperator,
+    TriggerRetrainingOperator,
+)
 
-from .test_operators import context
+from .test_operators import VERDICT, context
 
 MODEL = "delivery_eta"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -332,6 +336,27 @@ def test_data_that_do_not_come_are_told_once_a_last_day(
     [(_, body)] = web.requests
     assert (body["kind"], body["about"]) == ("data_delay", "until 2025-01-01")
     assert len(entries(environment)) == 1
+
+
+def test_a_failing_champion_is_told_on_every_run_and_once_for_each(
+    channels: Channels, web: WebReceiver
+) -> None:
+    """The figures of the champion's gates are in it; a champion that fails nothing is no news."""
+    channels(WEBHOOK)
+    operator = EvaluateOperator(task_id="evaluate", model=MODEL)
+    failing = {"champion_version": "3", "champion_failing": ["rmse: 9.2 (at most 6 required)"]}
+    refused = {"outcome": "fail", "releasable": False, **failing}
+    for run_id, more in (("r1", refused), ("r1", refused), ("r2", refused), ("r3", {})):
+        verdict = Verdict.model_validate({**VERDICT, "run_id": run_id, **more})
+        ti = SimpleNamespace(log_url="http://airflow/task")
+        operator.tell_of_champion(verdict, {"ti": ti})  # type: ignore[typeddict-item]
+    bodies = [body for _, body in web.requests]
+    assert [(body["kind"], body["about"]) for body in bodies] == [
+        ("champion_fails", "version 3 r1"),
+        ("champion_fails", "version 3 r2"),
+    ]
+    assert "champion: rmse: 9.2 (at most 6 required)" in bodies[0]["text"]
+    assert "the champion keeps serving" in bodies[0]["text"]
 
 
 def late(run_type: str) -> dict[str, Any]:

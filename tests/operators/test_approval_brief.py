@@ -84,6 +84,14 @@ def test_the_verdict_is_a_table_of_every_gate(brief: Brief) -> None:
     assert brief.body.index("**Not passed**") < brief.body.index("**Gates**")
 
 
+def test_waivers_and_a_failing_champion_are_in_front_of_the_gates() -> None:
+    """Whoever approves reads them before the tables."""
+    more = {"waivers": ["champion: a new label"], "champion_failing": ["rmse: 9.2 (at most 6)"]}
+    body = approval_brief(RUN, {**HANDED, "verdict": {**HANDED["verdict"], **more}}, RULES).body
+    parts = ["- champion: a new label", "- rmse: 9.2 (at most 6)", "**Gates**"]
+    assert parts == sorted(parts, key=body.index)
+
+
 def test_the_metrics_stand_side_by_side(brief: Brief) -> None:
     """Challenger, champion and baseline on the same rows; a missing value is a dash."""
     cells = rows(brief.body)

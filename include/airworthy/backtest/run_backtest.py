@@ -92,7 +92,9 @@ def _replay_strategies(
 
 def _failed_gates(replay: Replay, champion: ReplayedModel) -> list[str]:
     gates = replay.evaluate(champion, None).gates
-    return [f"{gate.gate}: {gate.outcome}" for gate in gates if gate.outcome != "pass"]
+    return [
+        f"{gate.gate}: {gate.outcome}" for gate in gates if gate.outcome not in ("pass", "waived")
+    ]
 
 
 def _day_report(report: Progress, start: datetime, end: datetime) -> _ReportDay:

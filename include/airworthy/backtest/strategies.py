@@ -72,7 +72,9 @@ class StrategyRun:
             training = Training(as_of=as_of, why=why, outcome="failed", reasons=[error.problem])
         else:
             reasons = [
-                f"{gate.gate}: {gate.outcome}" for gate in result.gates if gate.outcome != "pass"
+                f"{gate.gate}: {gate.outcome}"
+                for gate in result.gates
+                if gate.outcome not in ("pass", "waived")
             ]
             outcome: Literal["champion", "rejected"] = (
                 "champion" if result.releasable else "rejected"

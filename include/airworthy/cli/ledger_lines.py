@@ -71,7 +71,9 @@ def _training_result(event: VerdictReached | Registration) -> str:
     if isinstance(event, Registration):
         return f"version {event.version} is {event.validation_status}"
     against = f"against version {event.champion}" if event.champion else "without a champion"
-    return _with_reasons(f"{event.outcome} {against}", event.reasons)
+    notes = [f"waived {waiver}" for waiver in event.waivers]
+    notes += [f"the champion fails its own gates: {text}" for text in event.champion_failing]
+    return _with_reasons(f"{event.outcome} {against}", [*event.reasons, *notes])
 
 
 def _candidate(event: CandidateNamed | CandidateDropped) -> str:

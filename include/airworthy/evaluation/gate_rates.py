@@ -17,7 +17,7 @@ from airworthy.evaluation.task_metrics import TaskMetric
 from airworthy.evaluation.weighted import weighted_metric
 from airworthy.gates.gate_outcomes import Measurements, evaluate_gates
 from airworthy.gates.non_inferiority import Loss
-from airworthy.handover import GateOutcome, Outcome
+from airworthy.handover import GateOutcome, GateState
 from airworthy.spec.evaluate_part import Gate, Task
 
 
@@ -30,7 +30,7 @@ class Comparison:
 
     true_loss: float
     loss: Loss
-    outcome: Outcome
+    outcome: GateState
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def evaluate_gate(gate: Gate, loss: Loss, rows: int) -> GateOutcome:
     return evaluate_gates([gate], measurements)[0]
 
 
-def rate_of(outcome: Outcome, comparisons: Sequence[Comparison]) -> Rate:
+def rate_of(outcome: GateState, comparisons: Sequence[Comparison]) -> Rate:
     """Return the share of comparisons with this outcome."""
     from scipy.stats import binomtest
 

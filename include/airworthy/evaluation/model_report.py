@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.evaluation.behavioural_gates import BEHAVIOUR_GATE
-from airworthy.handover import DatasetRef, ModelRef, Outcome, Verdict
+from airworthy.gates.default_gates import held_gates
+from airworthy.handover import DatasetRef, GateState, ModelRef, Verdict
 from airworthy.job import Job, git_commit, lock_digest
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
 
 _ROLES = ("challenger", "champion", "baseline")
-_WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
+_WORDS: dict[GateState, str] = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "inconclusive": "Inconclusive",
+    "waived": "Waived",
+    "excused": "Excused",
+}
 _MAX_SLICES = 60
 
 
@@ -39,7 +46,7 @@ def report_page(
         verdict=verdict,
         words=_WORDS,
         behaviour_gate=BEHAVIOUR_GATE,
-        compared=[gate.name for gate in job.spec.evaluate.gates if gate.against is not None],
+        compared=[each.name for each in held_gates(job.spec) if each.gate.against is not None],
         facts=_facts(job, dataset, challenger, verdict),
         gates=[gate for gate in verdict.gates if not gate.gate.startswith(BEHAVIOUR_GATE)],
         behaviour=[gate for gate in verdict.gates if gate.gate.startswith(BEHAVIOUR_GATE)],

@@ -14,7 +14,8 @@ from airworthy.evaluation.task_metrics import confusion
 from airworthy.gates.verdict_table import verdict_table
 from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
-from airworthy.registry.tags import NOTE, REASONS, VERDICT
+from airworthy.registry.tags import NOTE
+from airworthy.registry.verdict_tags import verdict_tags
 
 
 def save_evidence(
@@ -65,8 +66,7 @@ def _log_to_mlflow(verdict: Verdict, plots: bytes, report: str, numbers: dict[st
         )
         mlflow.set_tags(
             {
-                VERDICT: verdict.outcome,
-                REASONS: "\n".join(verdict.reasons)[:4000],
+                **verdict_tags(verdict),
                 NOTE: f"```\n{verdict_table(verdict)}\n```",
             }
         )

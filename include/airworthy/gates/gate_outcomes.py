@@ -64,7 +64,10 @@ def evaluate_gates(gates: Sequence[Gate], measurements: Measurements) -> list[Ga
 
 
 def overall_outcome(outcomes: Sequence[GateOutcome]) -> Outcome:
-    """Return ``fail`` when a gate failed, else ``inconclusive`` when one is, else ``pass``."""
+    """Return ``fail`` when a gate failed, else ``inconclusive`` when one is, else ``pass``.
+
+    Waived and excused gates stop nothing.
+    """
     distinct = {outcome.outcome for outcome in outcomes}
     if "fail" in distinct:
         return "fail"
@@ -167,13 +170,19 @@ def _against_baseline(gate: Gate, measurements: Measurements, better_by: float) 
     if loss is None:
         return _Result("inconclusive", f"{gate.metric} cannot be compared", threshold=better_by)
     point, low, high = -loss.point, -loss.high, -loss.low
-    outcome: Outcome = (
-        "pass" if low >= better_by else "fail" if high < better_by else "inconclusive"
-    )
+    outcome = _superiority(low, high, better_by)
     gain = f"between {low:+.2%} and {high:+.2%} better"
     share = share_in_words(loss.point)
-    reason = f"{share} than the baseline, {gain}; at least {better_by:+.2%} required"
+    required = f"at least {better_by:+.2%}" if better_by else "more than +0.00%"
+    reason = f"{share} than the baseline, {gain}; {required} required"
     return _Result(outcome, reason, point, better_by, (low, high))
+
+
+def _superiority(low: float, high: float, better_by: float) -> Outcome:
+    """Return the outcome of a gain's interval. As good as the baseline is not better than it."""
+    if low >= better_by and low > 0:
+        return "pass"
+    return "fail" if high < better_by or high <= 0 else "inconclusive"
 
 
 def _is_within(gate: Gate, value: float) -> bool:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airworthy.handover import Verdict
+from airworthy.handover import GateState, Verdict
 
-_MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "????"}
+_MARKS: dict[GateState, str] = {
+    "pass": "PASS",
+    "fail": "FAIL",
+    "inconclusive": "????",
+    "waived": "WAIV",
+    "excused": "EXCU",
+}
 _ROLES = ("challenger", "champion", "baseline")
 
 
@@ -19,7 +25,7 @@ def verdict_table(verdict: Verdict) -> str:
     ]
     lines += [_metric_line(verdict, name, roles) for name in verdict.metrics["challenger"]]
     lines.append("")
-    width = max(len(gate.gate) for gate in verdict.gates)
+    width = max((len(gate.gate) for gate in verdict.gates), default=0)
     lines += [
         f"{_MARKS[gate.outcome]}  {gate.gate:<{width}}  {gate.reason}" for gate in verdict.gates
     ]
@@ -27,6 +33,8 @@ def verdict_table(verdict: Verdict) -> str:
         "may be released" if verdict.releasable else "is not released; the champion keeps serving"
     )
     lines += ["", f"verdict: {verdict.outcome}: this challenger {released}"]
+    lines += [f"waived: {waiver}" for waiver in verdict.waivers]
+    lines += [f"the champion fails its own gates: {text}" for text in verdict.champion_failing]
     return "\n".join(lines)
 
 

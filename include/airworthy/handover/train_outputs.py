@@ -17,6 +17,7 @@ TriggerReason = Literal[
 ]
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
+GateState = Literal["pass", "fail", "inconclusive", "waived", "excused"]
 _LONGEST_NAME = 200  # File systems allow 255 bytes.
 
 
@@ -157,10 +158,14 @@ class ModelRef(StageOutput):
 
 
 class GateOutcome(StageOutput):
-    """One gate's result: the measured value, the threshold, the outcome and its reason."""
+    """One gate's result: the measured value, the threshold, the outcome and its reason.
+
+    ``waived``: the spec waives the gate; it is measured and does not count. ``excused``: the
+    challenger is proved better than the champion, which misses the gate equally or worse.
+    """
 
     gate: str
-    outcome: Outcome
+    outcome: GateState
     value: float | None
     threshold: float | None
     interval: tuple[float, float] | None = None
@@ -169,7 +174,12 @@ class GateOutcome(StageOutput):
 
 
 class Verdict(StageOutput):
-    """The outcome of all gates of a run, with values, thresholds, intervals and reasons."""
+    """The outcome of all gates of a run, with values, thresholds, intervals and reasons.
+
+    `waivers` has the waived default gates, such as ``champion: the first month is a trial``.
+    `champion_failing` has the gates that the champion itself fails, with its figures; it is empty
+    when the challenger passes all gates.
+    """
 
     model: str
     run_id: str
@@ -182,14 +192,16 @@ class Verdict(StageOutput):
     slices: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
     gates: list[GateOutcome]
     holdout_rows: int
+    waivers: list[str] = Field(default_factory=list)
+    champion_failing: list[str] = Field(default_factory=list)
 
     @property
     def reasons(self) -> list[str]:
-        """The reasons of all gates without a pass."""
+        """The reasons of all gates that count and have no pass."""
         return [
             f"{gate.gate}: {gate.outcome}: {gate.reason}"
             for gate in self.gates
-            if gate.outcome != "pass"
+            if gate.outcome not in ("pass", "waived")
         ]
 
 

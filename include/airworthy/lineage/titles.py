@@ -63,9 +63,10 @@ def training_title(record: TrainingRecord, benchmark: BenchmarkRecord | None) ->
 
 
 def verdict_title(verdict: VerdictReached) -> str:
-    """Return champion, outcome and reasons of a verdict."""
+    """Return champion, outcome, reasons and waivers of a verdict."""
     against = f" against champion {verdict.champion}" if verdict.champion else ""
-    return ": ".join([f"verdict{against}", verdict.outcome, *verdict.reasons])
+    waived = [f"waived {waiver}" for waiver in verdict.waivers]
+    return ": ".join([f"verdict{against}", verdict.outcome, *verdict.reasons, *waived])
 
 
 def deployment_title(move: AliasMove) -> str:

@@ -22,6 +22,7 @@ from airworthy.handover import (
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.monitoring.history import (
+    champion_failing,
     earlier_windows,
     last_retrained,
     refused_in_a_row,
@@ -84,6 +85,7 @@ def build_decision(
         windows=_windows(checks, entries),
         last_retrained=last_retrained(entries, versions),
         rejected_in_a_row=refused_in_a_row(entries, versions),
+        champion_failing=champion_failing(entries, live.champion),
     )
     result = (
         evaluate_retraining(inputs, rules)

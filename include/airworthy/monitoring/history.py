@@ -11,7 +11,13 @@ from datetime import datetime
 
 from airworthy.handover import DriftDecision, WindowSignals
 from airworthy.ledger import Entry
-from airworthy.ledger.events import AliasMove, ApprovalAnswered, GuardTrip, RetrainingDecision
+from airworthy.ledger.events import (
+    AliasMove,
+    ApprovalAnswered,
+    GuardTrip,
+    RetrainingDecision,
+    VerdictReached,
+)
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
@@ -113,6 +119,16 @@ def refused_in_a_row(entries: Sequence[Entry], versions: Sequence[TrainedVersion
             break
         count += 1
     return count
+
+
+def champion_failing(entries: Iterable[Entry], champion: str | None) -> list[str]:
+    """Return the gates that the champion failed in the last verdict against it.
+
+    They come with its figures.
+    """
+    verdicts = of_kind(entries, VerdictReached)
+    against = [entry.event for entry in verdicts if champion and entry.event.champion == champion]
+    return against[-1].champion_failing if against else []
 
 
 def _refused_in_release(entries: Sequence[Entry]) -> set[str]:

@@ -16,13 +16,9 @@ import numpy as np
 
 from airworthy.arrays import Array
 from airworthy.evaluation.task_metrics import row_log_losses
-from airworthy.spec.evaluate_part import Task
+from airworthy.spec.evaluate_part import LOSS_OF_TASK, Task
 
-METRIC_OF_TASK: dict[Task, str] = {
-    "regression": "rmse",
-    "binary": "log_loss",
-    "multiclass": "log_loss",
-}
+METRIC_OF_TASK = LOSS_OF_TASK
 _MIN_LOSS = 1e-12  # a mean loss of 0 has no logarithm
 
 

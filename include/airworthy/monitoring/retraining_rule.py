@@ -28,11 +28,13 @@ class RetrainingInputs:
         last_retrained: Latest `as_of` of a training, or latest window end that triggered one, UTC.
             None without any training.
         rejected_in_a_row: Number of newest challengers refused in a row.
+        champion_failing: The gates that the champion failed in its last verdict, with its figures.
     """
 
     windows: Sequence[WindowSignals]
     last_retrained: datetime | None
     rejected_in_a_row: int
+    champion_failing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def _trigger_or_wait(
     if inputs.rejected_in_a_row >= rules.max_rejected_in_a_row:
         refused = f"{inputs.rejected_in_a_row} challengers in a row were refused"
         words = f"{words}, but {refused}: a person has to look"
+        if inputs.champion_failing:
+            words += f"; the champion fails its own gates: {'; '.join(inputs.champion_failing)}"
         return RetrainingResult("circuit_open", reason, words)
     until = cooldown_end(inputs.last_retrained, rules.cooldown)
     if until is not None and inputs.windows[-1].end < until:

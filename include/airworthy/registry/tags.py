@@ -19,6 +19,9 @@ ENVIRONMENT = "airworthy.environment"
 # Of an evaluation: on the MLflow run, and on the version.
 VERDICT = "airworthy.verdict"
 REASONS = "airworthy.reasons"
+WAIVERS = "airworthy.waivers"
+CHAMPION_FAILING = "airworthy.champion_failing"
+"""The gates that the champion of the time failed itself, with its figures."""
 NOTE = "mlflow.note.content"
 """MLflow shows this text as the description of the run. The version does not have it."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from airworthy.spec.fields import Part, Violation, raise_violations, violation_error
+from airworthy.spec.waivers import Waiver, waiver_violations
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -17,6 +18,12 @@ METRICS: dict[str, tuple[str, ...]] = {
     "multiclass": ("auc", "accuracy", "log_loss", "precision", "recall", "f1"),
 }
 KPI = "kpi"
+LOSS_OF_TASK: dict[Task, str] = {
+    "regression": "rmse",
+    "binary": "log_loss",
+    "multiclass": "log_loss",
+}
+DefaultGate = Literal["champion", "baseline", "slices"]
 LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", KPI})
 
 
@@ -172,6 +179,21 @@ class Kpi(Part):
         return self
 
 
+class GateWaiver(Waiver):
+    """A default gate that is measured and not counted, with the reason."""
+
+    gate: DefaultGate = Field(
+        description="champion: not worse than the champion on the task's loss. baseline: better "
+        "than the trained baseline. slices: not proved worse than the champion in a declared "
+        "slice."
+    )
+
+    @property
+    def rule(self) -> str:
+        """The name of the waived gate."""
+        return self.gate
+
+
 class Evaluate(Part):
     """The metrics on the holdout, and the gates of a release."""
 
@@ -209,7 +231,13 @@ class Evaluate(Part):
         default="reject",
         description="Decision on a challenger with an inconclusive gate.",
     )
-    gates: Annotated[list[Gate], Field(min_length=1)]
+    gates: list[Gate] = Field(
+        default_factory=list,
+        description="The gates of this model. Default gates hold beside them.",
+    )
+    waive: list[GateWaiver] = Field(
+        default_factory=list, description="Default gates that do not count, each with a reason."
+    )
 
     @model_validator(mode="after")
     def _slices_once(self) -> Evaluate:
@@ -222,6 +250,11 @@ class Evaluate(Part):
                 if name in names[:index]
             ]
         )
+        return self
+
+    @model_validator(mode="after")
+    def _waived_once(self) -> Evaluate:
+        raise_violations(waiver_violations(self.waive))
         return self
 
     @property

@@ -54,9 +54,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         registry.run_artifact_text(challenger.mlflow_run_id, "baseline.json")
     )
     scored = _score(job, dataset, challenger, bundles, baseline).with_costs(job.spec, behaviour)
-    evaluation = evaluate_challenger(
-        job.spec, behaviour, bundles["challenger"], scored, incomparable
-    )
+    evaluation = evaluate_challenger(job.spec, behaviour, bundles, scored, incomparable)
     verdict = Verdict(
         model=job.spec.model,
         run_id=job.run.run_id,
@@ -69,6 +67,8 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         slices=evaluation.measurements.slices,
         gates=evaluation.gates,
         holdout_rows=evaluation.measurements.rows,
+        waivers=evaluation.waivers,
+        champion_failing=evaluation.champion_failing,
     )
     save_evidence(job, dataset, challenger, verdict, scored, bundles["challenger"])
     _record(job, dataset, verdict)
@@ -143,6 +143,8 @@ def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
         mlflow_run_id=verdict.mlflow_run_id,
         dataset_digest=verdict.dataset_digest,
         dag_id=job.run.dag_id,
+        waivers=verdict.waivers,
+        champion_failing=verdict.champion_failing,
     )
     open_ledger(job.environment, job.spec.model).append(
         reached, run_id=job.run.run_id, who=job.run.requested_by

@@ -21,13 +21,12 @@ from airworthy.registry.tags import (
     DECISION,
     METRIC_PREFIX,
     MODEL_SHA256,
-    REASONS,
     VALIDATION_STATUS,
-    VERDICT,
     WINDOW_END,
     WINDOW_START,
 )
 from airworthy.registry.training_runs import run_tags
+from airworthy.registry.verdict_tags import verdict_tags
 
 log = logging.getLogger("airworthy.register")
 
@@ -150,8 +149,7 @@ def _tags(
     return {
         **run_tags(job, challenger.idempotency_key),
         VALIDATION_STATUS: "approved" if verdict.releasable else "rejected",
-        VERDICT: verdict.outcome,
-        REASONS: "\n".join(verdict.reasons)[:4000],
+        **verdict_tags(verdict),
         BUNDLE_DIGEST: challenger.bundle_digest,
         MODEL_SHA256: challenger.model_sha256,
         DATASET_ID: dataset.id,

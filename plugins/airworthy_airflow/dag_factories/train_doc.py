@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airworthy.gates.default_gates import HeldGate, held_gates
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
@@ -20,7 +21,7 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
         _new_data(spec),
         "`ingest >> validate >> train >> evaluate >> register >> release`",
         "**Gates**",
-        "\n".join(f"- {gate_text(gate)}" for gate in spec.evaluate.gates),
+        "\n".join(f"- {_gate(each)}" for each in held_gates(spec)),
         "When a gate fails the version is registered as rejected, the release is skipped and the champion keeps "
         "serving; a backfill never releases unless it is started with `promote: always`.",
         "**Release**",
@@ -34,6 +35,12 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
         f"- the declaration: `include/models/{spec.model}/model.yaml`",
     ]
     return "\n\n".join(line for line in lines if line)
+
+
+def _gate(held: HeldGate) -> str:
+    default = " (default)" if held.default else ""
+    waived = f"; waived: {held.because}" if held.because else ""
+    return f"{gate_text(held.gate)}{default}{waived}"
 
 
 def _end_of_data(spec: ModelSpec) -> str:

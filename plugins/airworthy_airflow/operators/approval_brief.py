@@ -38,7 +38,9 @@ def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRul
     parts = [
         _what(run, verdict, version),
         _links(ModelRef.model_validate(inputs["challenger"]), version),
-        _reasons(verdict),
+        _listed("Not passed", verdict.reasons),
+        _listed("Waived by the spec", verdict.waivers),
+        _listed("The champion fails its own gates", verdict.champion_failing),
         "**Gates**\n\n"
         + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
         "**Metrics** on the same holdout rows\n\n" + _metrics(verdict),
@@ -74,12 +76,8 @@ def _links(challenger: ModelRef, version: VersionRef) -> str:
     return " · ".join(f"[{name}]({address})" for name, address in pages.items())
 
 
-def _reasons(verdict: Verdict) -> str:
-    return (
-        "**Not passed**\n\n" + "\n".join(f"- {_cell(r)}" for r in verdict.reasons)
-        if verdict.reasons
-        else ""
-    )
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return f"**{title}**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines) if lines else ""
 
 
 def _gate_row(gate: GateOutcome) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airworthy.errors import TerminalError
-from airworthy.handover import DatasetRef, RunRequest
+from airworthy.handover import DatasetRef, RunRequest, Verdict
 from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -89,6 +89,22 @@ class EvaluateOperator(StageOperator):
     )
     ui_color = "#fbe6d4"
     operator_extra_links = (VerdictLink(), ModelReportLink(), MlflowRunLink())
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Evaluate. People are told of a failing champion; see `airworthy.alerts.champion_alerts`."""
+        output = super().run_stage(run, context)
+        self.tell_of_champion(Verdict.model_validate(output), context)
+        return output
+
+    def tell_of_champion(self, verdict: Verdict, context: Context) -> None:
+        """Notify people when the champion fails its own gates and no challenger passes them all."""
+        from airworthy.alerts.champion_alerts import champion_fails
+        from airworthy_airflow.alerts.alert_links import task_links
+        from airworthy_airflow.alerts.notify import notify
+
+        alert = champion_fails(verdict, task_links(context))
+        if alert is not None:
+            notify(alert, verdict.run_id, self.log)
 
 
 class RegisterOperator(StageOperator):

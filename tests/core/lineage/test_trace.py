@@ -43,7 +43,7 @@ from airworthy.predictions.collect import collect
 from airworthy.serving.in_process_server import running_server
 from airworthy.stages import run_stage
 
-from ..stages.conftest import FEATURES, small_spec  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import FEATURES, LET_THROUGH, small_spec  # noqa: TID252 - tests are no installed package
 
 MODEL = "small_model"
 
@@ -90,7 +90,7 @@ def write_model(models: Path) -> None:
 
     (models / MODEL).mkdir(parents=True)
     # Its gates let every version through: which of them is better is of no interest here.
-    spec = small_spec(MODEL, evaluate={"gates": [{"metric": "rmse", "max": 100}]})
+    spec = small_spec(MODEL, evaluate=LET_THROUGH)
     (models / MODEL / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     (models / MODEL / "features.py").write_text(FEATURES, encoding="utf-8")
 

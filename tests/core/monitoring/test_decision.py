@@ -104,6 +104,13 @@ def test_the_circuit_breaker(rejected: int, outcome: str) -> None:
     assert decide(DRIFT, DRIFT, rejected=3, last=1)[0] == "circuit_open"
 
 
+def test_an_open_breaker_says_that_the_champion_fails() -> None:
+    """A champion that fails its own gates is not left in place in silence."""
+    inputs = RetrainingInputs(windows(DRIFT, DRIFT), None, 3, ("rmse: 9.2 (at most 6 required)",))
+    words = evaluate_retraining(inputs, RULES).words
+    assert "the champion fails its own gates: rmse: 9.2 (at most 6 required)" in words
+
+
 @given(
     histories,
     st.integers(0, 7),

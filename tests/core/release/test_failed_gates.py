@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from airworthy.cli.ledger_lines import ledger_line
 from airworthy.errors import TerminalError
+from airworthy.ledger import open_ledger
+from airworthy.ledger.events import VerdictReached
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES  # noqa: TID252 - tests are no installed package
@@ -55,7 +59,9 @@ def assert_refused(
         words: In its reason.
     """
     verdict, version = payload["verdict"], payload["version"]
-    against = {gate["gate"]: gate for gate in verdict["gates"] if gate["outcome"] != "pass"}
+    against = {
+        gate["gate"]: gate for gate in verdict["gates"] if gate["outcome"] not in ("pass", "waived")
+    }
     assert list(against) == [refusing]
     assert words in against[refusing]["reason"]
     assert (verdict["releasable"], version["validation_status"]) == (False, "rejected")
@@ -75,7 +81,9 @@ def assert_refused(
 
 def test_worse_than_the_champion(env: ReleaseEnvironment) -> None:
     """A challenger without training is surely worse by more than the margin."""
-    env.write_spec(evaluate={"gates": [NO_WORSE, {"metric": "rmse", "max": 1000}]})
+    waive = [{"gate": "baseline", "because": "this test is about the champion alone"}]
+    gates = [NO_WORSE, {"metric": "rmse", "max": 1000}]
+    env.write_spec(evaluate={"gates": gates, "waive": waive})
     refused = env.train("2026-03-21", parameters=WEAK)
     assert_refused(env, refused, "rmse against champion", "worse than the champion")
 
@@ -88,14 +96,18 @@ def test_worse_on_one_slice_only(env: ReleaseEnvironment) -> None:
 
 
 def test_fails_one_behavioural_test(env: ReleaseEnvironment) -> None:
-    """As good as the champion, and it breaks a rule of behaviour.py."""
+    """Within the margin, and it breaks a rule of behaviour.py.
+
+    The champion breaks it too. That excuses only a challenger that is proved better.
+    """
     env.write_spec(evaluate={"gates": [LOOSE]})
     behaviour = env.folder / "behaviour.py"
     behaviour.write_text(TELEPORTS, encoding="utf-8")
     try:
-        refused = env.train("2026-03-21", parameters={"max_depth": 5})
+        refused = env.train("2026-03-21", parameters={"learning_rate": 0.06})
     finally:
         behaviour.unlink()
+    assert "behaviour: a day away: " in refused["verdict"]["champion_failing"][0]
     assert_refused(env, refused, "behaviour: a day away", "")
 
 
@@ -117,3 +129,40 @@ def test_too_few_rows_to_judge_a_slice(
         assert trained["version"]["validation_status"] == "approved"
     else:
         assert_refused(env, trained, "rmse in every city", "under 100000 rows: ")
+
+
+def test_a_much_worse_challenger_needs_a_waiver(env: ReleaseEnvironment) -> None:
+    """A spec with one bar that nothing misses: the default gates refuse a challenger with three
+    times the champion's loss. Waivers by name release it, and are recorded.
+    """
+    gates = [{"metric": "rmse", "max": 1000}]
+    worse = {**WEAK, "base_score": 0.0}
+    env.write_spec(evaluate={"gates": gates}, rollout=["full"])
+    refused = env.train("2026-03-21", parameters=worse)
+    metrics = refused["verdict"]["metrics"]
+    assert metrics["challenger"]["rmse"] > 3 * metrics["champion"]["rmse"]
+    assert refused["version"]["validation_status"] == "rejected"
+    assert run_stage("deploy_production", env.new_run(refused))["promoted"] is False
+    entries = of_kind(open_ledger(env.environment, MODEL).entries(), VerdictReached)
+    assert "rmse against champion (default): fail" in entries[-1].event.reasons[0]
+    env.assert_only_champion("1")
+
+    because = "the old label was wrong until yesterday"
+    waive = [{"gate": gate, "because": because} for gate in ("champion", "baseline")]
+    env.write_spec(evaluate={"gates": gates, "waive": waive}, rollout=["full"])
+    trained = env.train("2026-03-21", parameters=worse)
+    verdict = trained["verdict"]
+    waivers = [f"champion: {because}", f"baseline: {because}"]
+    assert (verdict["outcome"], verdict["waivers"]) == ("pass", waivers)
+    outcome = next(gate for gate in verdict["gates"] if "champion" in gate["gate"])
+    assert outcome["outcome"] == "waived"
+    assert f"waived: {because}; it would have failed: " in outcome["reason"]
+    assert run_stage("deploy_production", env.new_run(trained))["promoted"] is True
+    report = env.registry.run_artifact_text(verdict["mlflow_run_id"], "report.html")
+    entries = of_kind(open_ledger(env.environment, MODEL).entries(), VerdictReached)
+    version = env.registry.version(MODEL, trained["version"]["version"])
+    assert entries[-1].event.waivers == waivers
+    for waiver in waivers:
+        assert waiver in report
+        assert f"waived {waiver}" in ledger_line(entries[-1])
+        assert waiver in version.tags["airworthy.waivers"]

@@ -98,7 +98,7 @@ BROKEN: dict[str, Told] = {
     "slice_of_numbers.yaml": Told(
         "evaluate.slices[0]", "type float has no slices", "distance_km", "delivery_id, city"
     ),
-    "no_gates.yaml": Told("evaluate.gates", "too few", "[]", "a list of at least 1"),
+    "waiver_without_reason.yaml": Told("evaluate.waive[0].because", "required", "nothing", "text"),
     "mapping_expected.yaml": Told(
         "train", "must be a mapping", "often", "lookback (required), holdout (required)"
     ),

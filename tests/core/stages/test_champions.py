@@ -11,8 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from airworthy.alerts.champion_alerts import champion_fails
 from airworthy.environment import Environment
 from airworthy.evaluation.holdout import align_classes
+from airworthy.handover import Verdict
+from airworthy.ledger import open_ledger
+from airworthy.monitoring.history import champion_failing
 
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from .conftest import COLUMNS, FEATURES, MakeModel, RunStages, small_spec
@@ -55,8 +59,46 @@ def test_champion_of_another_task(
         evaluate={"gates": gates},
     )
     verdict = run_stages(model, run_id="binary")["verdict"]
-    assert [gate["outcome"] for gate in verdict["gates"]] == ["pass", "inconclusive"]
+    outcomes = {gate["gate"]: gate["outcome"] for gate in verdict["gates"]}
+    assert outcomes == {
+        "auc": "pass",
+        "auc against champion": "inconclusive",
+        "log_loss against champion (default)": "inconclusive",
+        "log_loss against baseline (default)": "pass",
+    }
     assert "regression" in verdict["gates"][1]["reason"]
+
+
+def test_a_champion_gone_bad_gives_way_to_a_proved_better_challenger(
+    environment: Environment, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """Both miss an absolute bar. Who is proved better takes over, excused by name; who is not does
+    not, and the champion's own failure is on record.
+    """
+    bars = {"slices": ["city"], "gates": [{"metric": "rmse", "max": 0.5}]}
+    model = make_model(evaluate=bars)
+    bad = run_stages(model, parameters={"learning_rate": 0.01})["version"]["version"]
+    make_champion(environment, model, bad)
+    good = run_stages(model, run_id="good")
+    (excused,) = [gate for gate in good["verdict"]["gates"] if gate["outcome"] == "excused"]
+    figure = f"{good['verdict']['metrics']['champion']['rmse']:.4g}"
+    assert excused["gate"] == "rmse"
+    assert f"the champion does no better here: {figure} (at most 0.5 required)" in excused["reason"]
+    assert (good["verdict"]["outcome"], good["version"]["validation_status"]) == (
+        "pass",
+        "approved",
+    )
+
+    make_champion(environment, model, good["version"]["version"])
+    same = run_stages(model, run_id="same", parameters={"max_bin": 250})["verdict"]
+    assert (same["outcome"], same["releasable"]) == ("fail", False)
+    assert [text.partition(":")[0] for text in same["champion_failing"]] == ["rmse"]
+    entries = open_ledger(environment, model).entries()
+    assert champion_failing(entries, good["version"]["version"]) == same["champion_failing"]
+    alert = champion_fails(Verdict.model_validate(same), {})
+    assert alert is not None
+    assert (alert.kind, alert.severity) == ("champion_fails", "critical")
+    assert "at most 0.5 required" in alert.text
 
 
 def test_classes_are_matched_by_name() -> None:

@@ -16,11 +16,13 @@ class VerdictReached(LedgerEvent):
 
     Attributes:
         outcome: The outcome of all gates.
-        reasons: The reasons of gates without a pass.
+        reasons: The reasons of gates that count and have no pass.
         champion: The champion in the comparison; None: there was no champion.
         mlflow_run_id: The MLflow run of the challenger's training.
         dataset_digest: Digest of the dataset version of the evaluation.
         dag_id: The Airflow DAG; None: outside Airflow.
+        waivers: The waived default gates with their reasons.
+        champion_failing: The gates that the champion itself fails, with its figures.
     """
 
     kind: ClassVar[str] = "verdict"
@@ -31,6 +33,8 @@ class VerdictReached(LedgerEvent):
     mlflow_run_id: str | None = None
     dataset_digest: str | None = None
     dag_id: str | None = None
+    waivers: list[str] = Field(default_factory=list)
+    champion_failing: list[str] = Field(default_factory=list)
 
     def entry_id(self, run_id: str) -> str:
         """Return one id per run, MLflow run and champion in the comparison."""
