@@ -111,7 +111,7 @@ def _print_entries(entries: list[Entry], as_json: bool) -> None:
     from airworthy.cli.ledger_lines import ledger_line
 
     for entry in entries:
-        typer.echo(json.dumps(asdict(entry)) if as_json else ledger_line(entry))
+        typer.echo(json.dumps(entry.stored) if as_json else ledger_line(entry))
 
 
 def release(

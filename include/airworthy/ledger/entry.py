@@ -40,12 +40,18 @@ class Entry(Generic[_Event]):
     hash: str
     proved_by: ProvedBy | None = None
 
-    def expected_hash(self) -> str:
-        """Return the hash of the fields. Older versions had no `proved_by`."""
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The fields as they were written: an entry of an older version has no `proved_by`."""
         fields = asdict(self)
-        del fields["hash"]
         if self.proved_by is None:
             del fields["proved_by"]
+        return fields
+
+    def expected_hash(self) -> str:
+        """Return the hash of the fields."""
+        fields = self.stored
+        del fields["hash"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @cached_property

@@ -208,6 +208,31 @@ def test_approval_of_something_else(env: ReleaseEnvironment, challenger: dict[st
         )
 
 
+@pytest.mark.parametrize("proof", ["operating system", "nobody"])
+def test_approval_by_a_name_that_airflow_does_not_prove(
+    env: ReleaseEnvironment, challenger: dict[str, Any], proof: str
+) -> None:
+    """Whatever wrote the entry: only a person whom Airflow authenticated approves."""
+    env.write_spec(**REQUIRED)
+    payload = env.new_run(challenger)
+    env.answer(payload, "approve", proved_by=proof)
+    assert f"the approval of ada is proved by {proof}, and not by Airflow" in refused(env, payload)
+
+
+def test_approval_by_the_person_who_triggered_the_run(
+    env: ReleaseEnvironment, challenger: dict[str, Any]
+) -> None:
+    """Where another person must approve, the ledger itself holds it, with an id or without."""
+    env.write_spec(approval={"by_other_than_trigger": True})
+    trigger = {"requested_by": "ada", "requested_by_proof": "airflow", "promote": "never"}
+    payload = env.run_stages(env.new_run(challenger, **trigger), "evaluate")
+    for who in ({"who": "ada"}, {"who": "ada (17)", "user": "ada"}):
+        env.answer(payload, "approve", **who)
+        assert "ada triggered its run: another person must" in refused(env, payload)
+    env.answer(payload, "approve", who="bob")
+    assert "triggered" not in refused(env, payload)
+
+
 def test_the_last_answer_counts(env: ReleaseEnvironment, challenger: dict[str, Any]) -> None:
     """A second answer replaces the first: an approval taken back holds the release."""
     env.write_spec(**REQUIRED)
