@@ -54,11 +54,11 @@ def approver_of(job: Job, rules: ReleaseRules, version: dict[str, Any], comment:
             allowed="why",
         )
     if rules.approval != "required":
-        _require_approver(job, job.run.requested_by, job.run.requested_by)
+        _require_approver(job, {job.run.requested_by}, job.run.requested_by)
         return Approver(job.run.requested_by, job.run.requested_by_proof)
     session = _session(job)
     person = session.person()
-    _require_approver(job, person.id, person.who)
+    _require_approver(job, {person.id, person.name}, person.who)
     return _authenticated(job, rules, session, person, version, comment)
 
 
@@ -124,9 +124,10 @@ def _session(job: Job) -> AirflowSession:
     return AirflowSession(url, token)
 
 
-def _require_approver(job: Job, name: str, who: str) -> None:
+def _require_approver(job: Job, names: set[str], who: str) -> None:
+    """Check the spec's approvers: ids or names, as Airflow's auth manager takes them."""
     approvers = job.spec.release.approvers
-    if approvers and name not in approvers:
+    if approvers and names.isdisjoint(approvers):
         raise _refusal(job, who, ", ".join(approvers))
 
 
