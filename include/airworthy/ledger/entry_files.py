@@ -164,7 +164,7 @@ def unreadable_commit(uri: str) -> str | None:
         try:
             lines = (stored.content if stored else b"").decode().splitlines()
             actions = {action for line in lines for action in json.loads(line)}
-        except ValueError:
+        except (ValueError, TypeError):
             return f"{int(path.stem) - changes_of_columns} ({path.name} in the table's log)"
         changes_of_columns += int(path.stem) > 0 and "metaData" in actions
     return None

@@ -36,7 +36,7 @@ def _approval(value: object) -> object:
     rule = "by_other_than_trigger"
     if isinstance(value, dict) and set(value) == {rule} and isinstance(value[rule], bool):
         return RequiredApproval(**value)
-    if value is None or value in ("required", "auto") or isinstance(value, RequiredApproval):
+    if value in ("required", "auto") or isinstance(value, RequiredApproval):
         return value
     allowed = f"required, auto, or {{{rule}: true}}"
     raise violation_error(Violation((), "this is no rule of approvals", value, allowed))
