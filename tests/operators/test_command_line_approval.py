@@ -125,7 +125,7 @@ def test_a_forged_token_is_refused(person: Person, version: str) -> None:
     person.tokens.write_text(person.tokens.read_text().replace(real, forged))
     done = person.approve(version)
     assert done.returncode == 1
-    assert "does not accept the kept token" in done.stderr
+    assert "does not accept the token" in done.stderr
     assert "Traceback" not in done.stderr
     assert person.approvals() == []
 

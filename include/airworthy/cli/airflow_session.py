@@ -72,7 +72,10 @@ class AirflowSession:
             TerminalError: when Airflow does not accept the token.
             TransientError: when Airflow cannot be reached.
         """
-        content = self._ask("GET", "/ui/auth/me")
+        answer = self._send("GET", "/ui/auth/me")
+        if answer.status_code == httpx.codes.FORBIDDEN:  # This page asks for no right but a login.
+            raise self._refused_token(answer)
+        content = _content(answer, self.url)
         person = AirflowPerson(str(content.get("id") or ""), str(content.get("username") or ""))
         if not person.id or not person.name:
             raise TerminalError(
@@ -149,13 +152,16 @@ class AirflowSession:
         with _client(self.url) as client, _http_errors(self.url):
             answer = client.request(method, path, json=body, params=query, headers=headers)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise TerminalError(
-                "Airflow does not accept the kept token: it is wrong, or its time is over",
-                received=f"{answer.status_code} from {self.url}",
-                allowed="a token that this Airflow gave",
-                next_step="airworthy login",
-            )
+            raise self._refused_token(answer)
         return answer
+
+    def _refused_token(self, answer: httpx.Response) -> TerminalError:
+        return TerminalError(
+            "Airflow does not accept the token: it is wrong, or its time is over",
+            received=f"{answer.status_code} from {self.url}: {_detail(answer)}",
+            allowed="a token that this Airflow gave",
+            next_step="airworthy login",
+        )
 
 
 def _question_path(dag_id: str, run_id: str) -> str:

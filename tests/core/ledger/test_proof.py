@@ -11,6 +11,7 @@ from deltalake import DeltaTable, Schema
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.handover import ProvedBy
 from airworthy.ledger import Entry, Ledger, entry_files, open_ledger
 from airworthy.ledger.entry import NO_HASH
 from airworthy.ledger.events import AliasMove
@@ -50,7 +51,8 @@ def test_a_ledger_of_an_older_version_takes_new_entries(old: Ledger) -> None:
     """The table gets the column once; old and new entries are read, followed and believed."""
     follower = LedgerFollower(old.uri, "eta")
     assert [entry.proved_by for entry in follower.new_entries()] == [None]
-    for number, proof in enumerate(("airflow", "operating system"), start=1):
+    proofs: tuple[ProvedBy, ...] = ("airflow", "operating system")
+    for number, proof in enumerate(proofs, start=1):
         move = AliasMove(to="2", moves_before=number)
         old.append(move, run_id="new", who="bob", proved_by=proof)
     entries = old.entries()
