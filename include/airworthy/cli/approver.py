@@ -79,15 +79,26 @@ def _authenticated(
     waiting = session.waiting_runs(dag_id)
     run_id = next((each for each in waiting if _staged(entries, each) == version["version"]), None)
     if rules.by_other_than_trigger:
-        from airworthy.release.approval_record import trigger_blockers
-
-        names = {person.name, person.who}
-        own = trigger_blockers(entries, run_id or job.run.run_id, version["version"], names)
-        if own:
-            raise _refusal(job, person.who, "another person than the one who triggered its run")
+        _require_other_person(job, entries, run_id or job.run.run_id, person, version["version"])
     if run_id is not None:
         person = session.approve(dag_id, run_id, comment.strip())
     return Approver(person.who, "airflow", person.name, run_id)
+
+
+def _require_other_person(
+    job: Job, entries: Sequence[Entry], run_id: str, person: AirflowPerson, version: str
+) -> None:
+    from airworthy.release.approval_record import trigger_blockers
+
+    own = trigger_blockers(entries, run_id, version, {person.name, person.who})
+    if own:
+        raise TerminalError(
+            own[0],
+            model=job.spec.model,
+            received=f"{person.who}, for version {version}",
+            allowed="another person than the one who triggered its run",
+            next_step="ask another person",
+        )
 
 
 def _staged(entries: Sequence[Entry], run_id: str) -> str | None:
