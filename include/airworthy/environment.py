@@ -109,9 +109,11 @@ class Environment(BaseModel):
     """One deployment, with absolute paths and complete addresses.
 
     `staging_server_url` is the server for checking a version before it takes traffic; None: the one
-    in production, besides the champion. `release` has the defaults for keys missing in a spec's
-    `release`. `stages` maps a stage to its runner; ``default`` is for all other stages. `alerts`
-    are the alert channels. `variables` are the environment variables named in the file.
+    in production, besides the champion. `airflow_url` is the address of the Airflow that
+    authenticates the people who approve on the command line; no variable replaces it. `release` has
+    the defaults for keys missing in a spec's `release`. `stages` maps a stage to its runner;
+    ``default`` is for all other stages. `alerts` are the alert channels. `variables` are the
+    environment variables named in the file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -127,6 +129,7 @@ class Environment(BaseModel):
     staging_server_url: str | None = None
     downloads: Path
     flags: str | None = None
+    airflow_url: str | None = None
     server: ServerSettings = Field(default_factory=ServerSettings)
     release: ReleaseDefaults = Field(default_factory=ReleaseDefaults)
     stages: dict[str, RunnerName] = Field(default_factory=dict)

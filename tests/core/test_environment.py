@@ -9,6 +9,7 @@ from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from airworthy.release.release_rules import release_rules
 from airworthy.spec import load_spec
 from airworthy.spec.alerts_part import ALERT_KINDS
 from airworthy.spec.release_part import Release
+
+ANOTHER = {"by_other_than_trigger": True}
 
 
 @pytest.mark.parametrize("content", [b"state: [1", b"\xff\xfe\x00"])
@@ -80,6 +83,44 @@ def test_spec_wins_over_the_environment_and_the_environment_fills_the_rest(
     )
     assert rules.guarded_steps == ()
     assert rules.approval_timeout == environment.release.approval_timeout
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken", "approval", "by_other"),
+    [
+        ("auto", None, "auto", False),
+        (ANOTHER, None, "required", True),
+        (ANOTHER, "required", "required", True),
+        (ANOTHER, {**ANOTHER, "by_other_than_trigger": False}, "required", False),
+        (ANOTHER, "auto", "auto", False),
+        ("required", ANOTHER, "required", True),
+    ],
+)
+def test_another_person_is_asked_for_until_the_spec_says_otherwise(
+    environment: Environment, asked: Any, spoken: Any, approval: str, by_other: bool
+) -> None:
+    """It implies that an approval is required; a spec's plain `required` does not take it back."""
+    spec = load_spec(environment.models / "delivery_eta" / "model.yaml")
+    release = Release.model_validate({"approval": spoken})
+    defaults = environment.release.model_validate({"approval": asked})
+    rules = release_rules(
+        spec.model_copy(update={"release": release}),
+        environment.model_copy(update={"release": defaults}),
+    )
+    assert (rules.approval, rules.by_other_than_trigger) == (approval, by_other)
+
+
+@pytest.mark.parametrize("rule", ["maybe", "null", "{by_other_than_trigger: 3}", "{other: true}"])
+def test_a_rule_of_approvals_that_cannot_be_is_named(
+    write: Callable[[str], Path], rule: str
+) -> None:
+    """One fault with all that is allowed."""
+    write(f"release: {{approval: {rule}}}")
+    with pytest.raises(TerminalError) as refusal:
+        load_environment()
+    where, _, allowed, *_ = str(refusal.value).splitlines()
+    assert where.endswith("release.approval: this is no rule of approvals")
+    assert allowed == "  allowed:  required, auto, or {by_other_than_trigger: true}"
 
 
 @pytest.fixture

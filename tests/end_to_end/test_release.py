@@ -5,6 +5,9 @@ Tests run in the order written: each starts with the champion of the test before
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,8 +42,9 @@ from airworthy.ledger.events import (
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.release.rollout_flags import read_rollout
 from airworthy.traffic.current_traffic import current_traffic
+from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
-from .conftest import RUN_SECONDS, wait_until
+from .conftest import PROJECT, RUN_SECONDS, wait_until
 from .traffic import traffic
 
 if TYPE_CHECKING:
@@ -87,6 +91,35 @@ def answer(stack: Stack, run_id: str, option: str, **inputs: str) -> None:
     """
     body = UpdateHITLDetailPayload(chosen_options=[option], params_input=inputs)
     TaskInstanceApi(stack.airflow).update_hitl_detail(DAG, run_id, APPROVE, -1, body)
+
+
+def approve_by_command(stack: Stack, folder: Path, version: str) -> str:
+    """Log in to the stack's Airflow and approve a version on the command line; return the output.
+
+    Args:
+        stack: The running stack.
+        folder: Gets a home, and a project whose environment names this Airflow.
+        version: The version.
+    """
+    shipped = PROJECT / "include" / "environments" / "local.yaml"
+    settings = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    file = folder / "include" / "environments" / "local.yaml"
+    file.parent.mkdir(parents=True)
+    settings["airflow_url"] = stack.layout.url("airflow")
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    home = {"AIRWORTHY_PROJECT": str(folder), "XDG_CONFIG_HOME": str(folder), "LOGNAME": "alice"}
+    password = ensure_secrets(stack.layout).password
+    for words in (["login", "--user", USER], ["release", MODEL, version, "--approve", "seen"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "airworthy", *words],
+            env={**os.environ, **home},
+            input=password,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def mark_as_done(stack: Stack, run_id: str, task_id: str) -> None:
@@ -165,10 +198,11 @@ def test_an_approved_version_becomes_champion(stack: Stack) -> None:
     assert (inputs["version"], inputs["who"]) == (version, "admin")
 
 
-def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
+def test_a_version_takes_over_step_by_step_under_load(stack: Stack, tmp_path: Path) -> None:
     """In shadow nobody sees its answers, at 50 % some do, at the end everybody; no request fails.
 
-    Between two polls a step is rescheduled: it then holds no worker.
+    Between two polls a step is rescheduled: it then holds no worker. The command line answers the
+    run's own question, as the person who logged in to Airflow.
     """
     [first] = [run.dag_run_id for run in stack.runs(MODEL)]
     champion = stack.served_version(MODEL)
@@ -176,7 +210,8 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
     wait_for_question(stack, run_id)
     version = stack.stage_output(MODEL, run_id, "register")["version"]
     with traffic(stack.layout.url("server"), MODEL, rows(stack, first)) as answers:
-        answer(stack, run_id, "Approve")
+        told = approve_by_command(stack, tmp_path, version)
+        assert f"approved by {USER} in Airflow, whose run {DAG}/{run_id} goes on" in told
         for step in STEPS:
             wait_until(
                 f"{step} to wait",
@@ -185,6 +220,8 @@ def test_a_version_takes_over_step_by_step_under_load(stack: Stack) -> None:
             )
             assert stack.served_version(MODEL) == champion
         assert stack.finish(MODEL, run_id) == "success"
+    [approval] = entries(run_id, ApprovalAnswered)
+    assert (approval.who, approval.proved_by, approval.event.comment) == (USER, "airflow", "seen")
     assert answers.failures == []
     assert set(answers.versions) == {champion, version}
     assert stack.served_version(MODEL) == version

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, DownstreamTasksSkipped
 
 from airworthy.environment import Environment
@@ -73,6 +75,10 @@ class ApprovalTask:
         )
         return {**context(), "ti": ti, "task": self.task}
 
+    def proofs(self) -> list[str | None]:
+        """Return the proof of each recorded name."""
+        return [entry.proved_by for entry in open_ledger(self.environment, MODEL).entries()]
+
     def recorded(self) -> list[tuple[str, str, str]]:
         """Return person, decision and comment of each record."""
         entries = open_ledger(self.environment, MODEL).entries()
@@ -91,6 +97,7 @@ def test_an_approval_is_recorded_and_handed_over(approval: ApprovalTask) -> None
     """
     inputs = approval.task.execute_complete(approval.context(), event("Approve"))
     assert approval.recorded() == [("ada", "approve", "well")]
+    assert approval.proofs() == ["airflow"]
     assert (inputs["who"], inputs["at"]) == ("ada", "2026-03-20T09:30:00Z")
 
 
@@ -125,6 +132,28 @@ def test_a_strange_answer_approves_nothing(approval: ApprovalTask, answer: dict[
         approval.task.execute_complete(approval.context(), answer)
     assert not isinstance(failure.value, AirflowFailException)
     assert approval.recorded() == []
+
+
+def test_who_triggered_the_run_is_asked_for_another_person(approval: ApprovalTask) -> None:
+    """Their approval is not taken, in words, and nothing is recorded; another person's
+    approval is.
+    """
+    path = approval.environment.models / MODEL / "model.yaml"
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    spec["release"] = {"approval": {"by_other_than_trigger": True}}
+    folder = approval.environment.state.parent / "models" / MODEL
+    shutil.copytree(path.parent, folder)
+    (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    own = approval.context()
+    own["dag_run"].triggering_user_name = "ada"
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("AIRWORTHY_MODELS", str(folder.parent))
+        with pytest.raises(AirflowException, match="ada triggered this run: another person"):
+            approval.task.execute_complete(own, event("Approve"))
+        assert approval.recorded() == []
+        bob = {"id": "bob", "name": "bob"}
+        approval.task.execute_complete(own, event("Approve", responded_by_user=bob))
+        assert approval.recorded() == [("bob", "approve", "well")]
 
 
 def test_other_files_than_those_that_were_judged_are_not_approved(approval: ApprovalTask) -> None:

@@ -75,6 +75,7 @@ def test_the_request_says_who_asked_for_what_and_why(environment: Environment) -
         run_id="run-1",
         dag_id=f"{MODEL}__train",
         requested_by="ada",
+        requested_by_proof="airflow",
         parameters={"max_depth": 3},
         promote="never",
     )

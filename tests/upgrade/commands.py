@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,26 +16,22 @@ import httpx
 from ..core.eventually import eventually  # noqa: TID252 - tests are no installed package
 
 
-def begin(*words: str, who: str = "ada") -> subprocess.Popen[str]:
-    """Start the console command as somebody."""
-    print(f"{who}: airworthy {' '.join(words)}", flush=True)
+def begin(*words: str) -> subprocess.Popen[str]:
+    """Start the console command."""
+    print(f"airworthy {' '.join(words)}", flush=True)
     line = [sys.executable, "-m", "airworthy", *words]
-    variables = {**os.environ, "LOGNAME": who}
-    return subprocess.Popen(
-        line, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def airworthy(*words: str, who: str = "ada", code: int = 0, given: Any = None) -> str:
+def airworthy(*words: str, code: int = 0, given: Any = None) -> str:
     """Run the console command and return its output.
 
     Args:
         words: Its arguments.
-        who: The user's name.
         code: The expected exit code.
         given: Its standard input, as JSON.
     """
-    process = begin(*words, who=who)
+    process = begin(*words)
     output, _ = process.communicate(None if given is None else json.dumps(given))
     assert process.returncode == code, (
         f"airworthy {' '.join(words)} ended with {process.returncode}"

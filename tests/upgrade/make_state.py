@@ -78,7 +78,7 @@ def main(archive: Path) -> None:
 def live() -> dict[str, Any]:
     """Go through the model's life; return the facts at its end."""
     callers = Callers(MODEL)
-    airworthy("run", MODEL, "--as-of", "2026-03-20", code=WAITS_FOR_APPROVAL)
+    airworthy("run", MODEL, "--as-of", "2026-03-20", "--no-release")
     airworthy("release", MODEL, "1", "--approve", "the first one")
     with known_server() as url:
         callers.ask(url, "1")
@@ -102,7 +102,7 @@ def live() -> dict[str, Any]:
 
 def release_and_roll_back(callers: Callers, url: str) -> None:
     """Version 3: released under traffic, asked, its batch scored, and rolled back."""
-    airworthy("run", MODEL, "--as-of", "2026-03-21", code=WAITS_FOR_APPROVAL)
+    airworthy("run", MODEL, "--as-of", "2026-03-21", "--no-release")
     release(callers, url, "3")
     callers.ask(url, "3")
     airworthy("score", MODEL, "--as-of", "2026-03-21")
@@ -111,7 +111,7 @@ def release_and_roll_back(callers: Callers, url: str) -> None:
 
 def release_after_three_refusals(callers: Callers, url: str) -> None:
     """Version 4: refused, tripped, cut off, released; and its batch scored."""
-    airworthy("run", MODEL, "--as-of", "2026-03-22", code=WAITS_FOR_APPROVAL)
+    airworthy("run", MODEL, "--as-of", "2026-03-22", "--no-release")
     refuse("4")
     with another_spec(bake="1h", p99_ms=0.001, min_requests=5):
         release(callers, url, "4", code=FAILED)
@@ -175,9 +175,7 @@ def cut_off(
 @contextmanager
 def begun_release(version: str) -> Iterator[subprocess.Popen[str]]:
     """Begin a version's release; it has ended when the block has."""
-    with begin(
-        "release", MODEL, version, "--approve", "looked at the report", who="grace"
-    ) as command:
+    with begin("release", MODEL, version, "--approve", "looked at the report") as command:
         try:
             yield command
         finally:

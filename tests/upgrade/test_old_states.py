@@ -251,8 +251,10 @@ def test_the_next_day_is_trained_and_takes_over(old_state: OldState) -> None:
 
     The champion is the one of the ledger, and so is the rollout: the flags are those of its step.
     """
+    old_state.approve_here()
     old_state.run("run", old_state.model, "--as-of", "2026-03-26", "--approve", "after the upgrade")
     new = old_state.new_entries()
+    assert {entry["proved_by"] for entry in new} == {"operating system"}
     verdict = json.loads(new[0]["payload"])
     assert (verdict["outcome"], verdict["champion"]) == ("pass", CHAMPION)
     passing = ("rollout_step", "candidate", "candidate_dropped")
@@ -291,6 +293,7 @@ def test_the_server_answers_as_it_did_and_goes_back(old_state: OldState, served:
     old_state.run("rollback", old_state.model)
     assert served.answers("1") == answers["1"]
     assert "nothing to roll back to" in old_state.refused("rollback", old_state.model)
+    old_state.approve_here()
     held = old_state.refused("release", old_state.model, ROLLED_BACK, "--approve", "again")
     assert "rolled back (late in the rain)" in held
     old_state.run("rollback", old_state.model, "--to-version", ROLLED_BACK)

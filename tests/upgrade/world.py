@@ -55,7 +55,7 @@ def write_spec(bake: str = "2s", **guard: Any) -> None:
         {"metric": "kpi", "max": 20.0},
     ]
     spec["release"] = {
-        "approval": "required",
+        "approval": "auto",
         "rollout": ["shadow", 50, "full"],
         "bake": bake,
         "guard": guard,

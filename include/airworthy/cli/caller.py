@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
+import pwd
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def user_name() -> str:
-    """Return the user's name, or the user's id: a container's user may have no name."""
+    """Return the name of the process's effective user, or its id: a container's may have no name.
+
+    Variables such as ``LOGNAME`` are no proof of a name.
+    """
+    uid = os.geteuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def log_to_stderr() -> None:
@@ -48,6 +52,7 @@ def manual_request(model: str, as_of: str, run_id: str | None = None) -> dict[st
         "reason": "manual",
         "run_id": run_id or new_run_id(),
         "requested_by": user_name(),
+        "requested_by_proof": "operating system",
     }
 
 

@@ -26,6 +26,7 @@ from airworthy.ledger.events import (
     StalenessMeasured,
     VerdictReached,
 )
+from airworthy.ledger.ledger_queries import ServicePeriod
 
 _ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approved in time"}
 
@@ -33,7 +34,12 @@ _ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approve
 def ledger_line(entry: Entry) -> str:
     """Return number, time, kind, author, decision and reasons of an entry."""
     words = _words(entry.shown_event) or entry.payload
-    return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {entry.who}  {words}"
+    return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {author(entry)}  {words}"
+
+
+def author(entry: Entry | ServicePeriod) -> str:
+    """Return the person behind an entry, with the proof of the name where one was recorded."""
+    return f"{entry.who} (proved by {entry.proved_by})" if entry.proved_by else entry.who
 
 
 def _words(event: AnyEvent) -> str | None:

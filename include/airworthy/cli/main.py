@@ -9,6 +9,7 @@ import typer
 from airworthy.cli import (
     backtest_commands,
     lineage_commands,
+    login_commands,
     metrics_commands,
     monitor_commands,
     prediction_commands,
@@ -33,6 +34,7 @@ app = typer.Typer(
 spec_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
+login_commands.register(app)
 prediction_commands.register(app)
 score_commands.register(app)
 monitor_commands.register(app)

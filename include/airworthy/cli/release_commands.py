@@ -77,6 +77,7 @@ def _require_unbroken(model: str, entries: list[Entry]) -> None:
 
 
 def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> None:
+    from airworthy.cli.ledger_lines import author
     from airworthy.ledger.ledger_queries import parse_moment, served_at
 
     moment = parse_moment(at)
@@ -98,7 +99,7 @@ def _print_served(model: str, entries: list[Entry], at: str, as_json: bool) -> N
             f"  until:    {service.until or 'it serves still'}",
             f"  reason:   {service.reason}",
             f"  run:      {service.run_id}",
-            f"  who:      {service.who}",
+            f"  who:      {author(service)}",
             f"  verdict:  {'; '.join(verdict)}",
             f"  dataset:  {evidence['dataset_digest'] or 'not recorded'}",
             f"  bundle:   {evidence['bundle_digest'] or 'not recorded'}",
@@ -110,7 +111,7 @@ def _print_entries(entries: list[Entry], as_json: bool) -> None:
     from airworthy.cli.ledger_lines import ledger_line
 
     for entry in entries:
-        typer.echo(json.dumps(asdict(entry)) if as_json else ledger_line(entry))
+        typer.echo(json.dumps(entry.stored) if as_json else ledger_line(entry))
 
 
 def release(
@@ -119,7 +120,8 @@ def release(
         str, typer.Argument(help="A registered version with a verdict that allows its release.")
     ],
     approve: Annotated[
-        str | None, typer.Option(help="Approve it, in your name; the words are recorded.")
+        str | None,
+        typer.Option(help="Approve it, in your name (see login); the words are recorded."),
     ] = None,
     promote: Annotated[
         str, typer.Option(help="auto, or always: though its data are older.")
@@ -144,6 +146,8 @@ def release(
     payload["run"] = {**manual_request(model, as_of, run_id), "promote": promote}
     payload = release_version(payload, approve)
     print_release(payload)
+    if "approved_run" in payload:
+        return
     if "deployment" not in payload:
         raise typer.Exit(WAITS_FOR_APPROVAL)
     if not payload["deployment"]["promoted"]:

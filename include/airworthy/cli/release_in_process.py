@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from airworthy.cli.approver import Approver, approver_of
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 
@@ -34,7 +35,8 @@ _FIRST_REPORT_SECONDS, _REPORT_POLL_SECONDS = 10.0, 0.2
 def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, Any]:
     """Release a registered version and return the payload with the outputs of the stages.
 
-    Without ``deployment`` in it, the version waits for an approval. An error or a signal stops the
+    Without ``deployment`` in it, the version waits for an approval. With ``approved_run``, a run of
+    Airflow waited for this approval, and goes on with the release. An error or a signal stops the
     rollout: no version stays in traffic without a guard.
 
     Args:
@@ -42,7 +44,8 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
         approve: The caller's comment on the approval, which is recorded; None: no approval.
 
     Raises:
-        TerminalError: when staging rejects the version, the guard trips, or it cannot be released.
+        TerminalError: when the caller may not approve, staging rejects the version, the guard trips,
+            or it cannot be released.
         TransientError: when MLflow, the ledger or the server cannot be reached.
     """
     from airworthy.handover import RunRequest
@@ -52,28 +55,30 @@ def release_version(payload: dict[str, Any], approve: str | None) -> dict[str, A
 
     job = open_job(RunRequest.model_validate(payload["run"]))
     rules = release_rules(job.spec, job.environment)
-    if approve is not None:
-        _require_approver(
-            job.spec.model, job.spec.release.approvers, payload["run"]["requested_by"], approve
-        )
+    approver = None if approve is None else approver_of(job, rules, payload["version"], approve)
+    if approver is not None and approver.answered_run is not None:
+        payload["approved_run"], payload["approved_by"] = approver.answered_run, approver.who
+        return payload
     with _model_server(job.environment):
         payload["parity"] = run_timed(
             "deploy_staging", lambda: run_stage("deploy_staging", payload)
         )
-        if rules.approval == "required" and approve is None:
+        if rules.approval == "required" and approver is None:
             return payload
-        if approve is not None:
-            payload["approval"] = _approve(payload, approve)
+        if approve is not None and approver is not None:
+            payload["approval"] = _approve(payload, approver, approve)
         _roll_out(payload, rules)
     return payload
 
 
-def _approve(payload: dict[str, Any], comment: str) -> dict[str, Any]:
+def _approve(payload: dict[str, Any], approver: Approver, comment: str) -> dict[str, Any]:
     from airworthy.stages import run_stage
 
     answer = {
         "decision": "approve",
-        "who": payload["run"]["requested_by"],
+        "who": approver.who,
+        "proved_by": approver.proved_by,
+        "user": approver.user,
         "comment": comment.strip(),
         "at": datetime.now(UTC).isoformat(),
     }
@@ -102,26 +107,17 @@ def _roll_out(payload: dict[str, Any], rules: ReleaseRules) -> None:
 def print_release(payload: dict[str, Any]) -> None:
     """Print the result of a release and its reason, or the command to approve it."""
     version, deployment = payload["version"], payload.get("deployment")
-    if deployment:
+    if "approved_run" in payload:
+        run = f"{version['model']}__train/{payload['approved_run']}"
+        typer.echo(
+            f"champion: not yet: approved by {payload['approved_by']} in Airflow, whose run {run} "
+            "goes on with the release"
+        )
+    elif deployment:
         typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
     elif "parity" in payload:
         command = f"airworthy release {version['model']} {version['version']} --approve COMMENT"
         typer.echo(f"champion: not yet: it waits for an approval: {command}")
-
-
-def _require_approver(model: str, approvers: list[str], who: str, approve: str) -> None:
-    if not approve.strip():
-        raise TerminalError(
-            "an approval needs some words", model=model, received="an empty comment", allowed="why"
-        )
-    if approvers and who not in approvers:
-        raise TerminalError(
-            f"{who} may not approve versions of this model",
-            model=model,
-            received=who,
-            allowed=", ".join(approvers),
-            next_step="ask one of them",
-        )
 
 
 def _guard_step(payload: dict[str, Any], step: GuardedStep) -> bool:

@@ -134,10 +134,11 @@ def stage(  # noqa: PLR0913 - the command's options
         "model": model,
     }
     # Options win over the payload, and the payload over the defaults.
+    given, request = _run_in(payload), manual_request(model, parse_as_of(None).isoformat())
+    if "requested_by" in given:
+        del request["requested_by_proof"]  # The process's user proves no other name.
     payload["run"] = (
-        manual_request(model, parse_as_of(None).isoformat())
-        | _run_in(payload)
-        | {key: value for key, value in options.items() if value is not None}
+        request | given | {key: value for key, value in options.items() if value is not None}
     )
     # Standard output is for the result alone. Libraries and features may print, too.
     with redirect_stdout(sys.stderr):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from airworthy.handover.train_outputs import StageOutput
+from airworthy.handover.train_outputs import ProvedBy, StageOutput
 
 ApprovalDecision = Literal["approve", "reject", "timeout"]
 GuardedStep = Literal["shadow"] | Annotated[int, Field(ge=1, le=99)]
@@ -40,11 +40,14 @@ class ApprovalAnswer(StageOutput):
     """The answer to the request for an approval; `timeout`: nobody answered in time.
 
     `at` is the time of the answer, the same in every retry. A later answer of the same run replaces
-    an earlier one.
+    an earlier one. `proved_by` is the proof of the name in `who`; `user` is the person's name in
+    Airflow, where `who` has the id too.
     """
 
     decision: ApprovalDecision
     who: NonEmptyText
+    proved_by: ProvedBy = "nobody"
+    user: str | None = None
     comment: str = ""
     at: AwareDatetime
 

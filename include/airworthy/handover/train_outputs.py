@@ -18,6 +18,8 @@ TriggerReason = Literal[
 Promote = Literal["auto", "always", "never"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 GateState = Literal["pass", "fail", "inconclusive", "waived", "excused"]
+ProvedBy = Literal["airflow", "operating system", "nobody"]
+"""The proof of a person's name: Airflow's login, the process's user, or none."""
 _LONGEST_NAME = 200  # File systems allow 255 bytes.
 
 
@@ -57,7 +59,10 @@ class Window(StageOutput):
 
 
 class RunRequest(StageOutput):
-    """The request for a run of a model: by a person or a DAG, as of a time, for a reason."""
+    """The request for a run of a model: by a person or a DAG, as of a time, for a reason.
+
+    `requested_by_proof` is the proof of the name in `requested_by`.
+    """
 
     model: ModelName
     as_of: AwareDatetime
@@ -65,6 +70,7 @@ class RunRequest(StageOutput):
     run_id: Annotated[str, Field(min_length=1)]
     dag_id: str | None = None
     requested_by: str = "unknown"
+    requested_by_proof: ProvedBy = "nobody"
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     promote: Promote = "auto"
 

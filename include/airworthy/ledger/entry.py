@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from airworthy.errors import TerminalError
+from airworthy.handover import ProvedBy
 from airworthy.ledger.events import AnyEvent, LedgerEvent, UnknownEvent, read_event
 
 NO_HASH = "0" * 64
@@ -22,7 +23,10 @@ _Event = TypeVar("_Event", bound=LedgerEvent | UnknownEvent, default=AnyEvent, c
 
 @dataclass(frozen=True)
 class Entry(Generic[_Event]):
-    """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys."""
+    """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys.
+
+    `proved_by` is the proof of the name in `who`; None: an older version wrote the entry.
+    """
 
     sequence: int
     entry_id: str
@@ -34,10 +38,19 @@ class Entry(Generic[_Event]):
     payload: str
     previous_hash: str
     hash: str
+    proved_by: ProvedBy | None = None
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The fields as they were written: an entry of an older version has no `proved_by`."""
+        fields = asdict(self)
+        if self.proved_by is None:
+            del fields["proved_by"]
+        return fields
 
     def expected_hash(self) -> str:
         """Return the hash of the fields."""
-        fields = asdict(self)
+        fields = self.stored
         del fields["hash"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 

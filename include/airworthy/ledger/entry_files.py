@@ -81,7 +81,8 @@ def read(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) ->
     stored = open_store(table.table_uri).read_all(files)
     contents = [_verified(table, *each) for each in zip(files, stored, strict=True)]
     # Polars reads many files at once faster than one by one.
-    return pl.read_parquet(contents, schema=schema)
+    # Entries of older versions lack newer columns.
+    return pl.read_parquet(contents, schema=schema, missing_columns="insert")
 
 
 def entries(table: DeltaTable, schema: pl.Schema, names: set[str] | None = None) -> list[Entry]:
@@ -150,20 +151,22 @@ def unreadable_commit(uri: str) -> str | None:
     """Return the first entry of a table with a commit that is not JSON, or None.
 
     delta-rs reports only that the table cannot be opened. The log's first commit created the table.
-    Each later commit added the entry of its number.
+    Each later commit added the next entry, or columns.
 
     Raises:
         TransientError: when the table cannot be reached.
     """
     store = open_store(uri)
     names = [each.path for each in store.list("_delta_log") if each.path.endswith(".json")]
+    changes_of_columns = 0
     for name, stored in zip(names, store.read_all(names), strict=True):
+        path = PurePosixPath(name)
         try:
-            for line in (stored.content if stored else b"").decode().splitlines():
-                json.loads(line)
-        except ValueError:
-            path = PurePosixPath(name)
-            return f"{int(path.stem)} ({path.name} in the table's log)"
+            lines = (stored.content if stored else b"").decode().splitlines()
+            actions = {action for line in lines for action in json.loads(line)}
+        except (ValueError, TypeError):
+            return f"{int(path.stem) - changes_of_columns} ({path.name} in the table's log)"
+        changes_of_columns += int(path.stem) > 0 and "metaData" in actions
     return None
 
 

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import SupersededError, TransientError
+from airworthy.handover import ProvedBy
 from airworthy.lake import delta
 from airworthy.ledger import entry_files
 from airworthy.ledger.entry import NO_HASH, Entry, first_broken_entry
@@ -45,6 +46,7 @@ SCHEMA = pl.Schema(
         "payload": pl.String,
         "previous_hash": pl.String,
         "hash": pl.String,
+        "proved_by": pl.String,
     }
 )
 
@@ -71,7 +73,13 @@ class Ledger:
         self._notices = notices
 
     def append(
-        self, event: _Appended, *, run_id: str, who: str, decided: int | None = None
+        self,
+        event: _Appended,
+        *,
+        run_id: str,
+        who: str,
+        decided: int | None = None,
+        proved_by: ProvedBy = "nobody",
     ) -> Entry[_Appended]:
         """Append an event, unless there is an entry with its id; return the entry with this id.
 
@@ -81,6 +89,7 @@ class Ledger:
             who: The requester of the run, or the person who answered.
             decided: The last entry about traffic that the caller's decision was made against
                 (`Traffic.decided`); None: the event does not depend on traffic.
+            proved_by: The proof of the name in `who`.
 
         Raises:
             SupersededError: when there is a later entry about traffic; nothing was appended.
@@ -97,7 +106,8 @@ class Ledger:
                         return cast("Entry[_Appended]", existing)
                 if decided is not None:
                     self._require_last_decision(table, decided)
-                entry = self._entry(event, run_id, who, entries[-1] if entries else None)
+                last = entries[-1] if entries else None
+                entry = self._entry(event, run_id, (who, proved_by), last)
                 try:
                     self._commit(table, entry)
                 except delta.LostRaceError:
@@ -135,6 +145,7 @@ class Ledger:
         from deltalake import CommitProperties
 
         table = table or self._create()
+        self._require_columns(table)
         frame = pl.DataFrame([asdict(entry)], schema=SCHEMA)
         with delta.delta_errors(self.uri):
             table.create_write_transaction(
@@ -143,6 +154,25 @@ class Ledger:
                 schema=table.schema(),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
+
+    def _require_columns(self, table: DeltaTable) -> None:
+        """Add the columns that the table of an older version lacks.
+
+        Raises:
+            LostRaceError: when columns were added: the caller reads the table again.
+        """
+        from deltalake import CommitProperties, Schema
+
+        names = {field.name for field in table.schema().fields}
+        schema = Schema.from_arrow(pl.DataFrame(schema=SCHEMA).to_arrow().schema)
+        missing = [field for field in schema.fields if field.name not in names]
+        if not missing:
+            return
+        with delta.delta_errors(self.uri):
+            table.alter.add_columns(
+                missing, commit_properties=CommitProperties(max_commit_retries=0)
+            )
+        raise delta.LostRaceError
 
     def _create(self) -> DeltaTable:
         """Create the table.
@@ -168,7 +198,7 @@ class Ledger:
                 raise
 
     def _entry(
-        self, event: _Appended, run_id: str, who: str, last: Entry | None
+        self, event: _Appended, run_id: str, author: tuple[str, ProvedBy], last: Entry | None
     ) -> Entry[_Appended]:
         unsealed: Entry[_Appended] = Entry(
             sequence=last.sequence + 1 if last else 1,
@@ -177,10 +207,11 @@ class Ledger:
             kind=event.kind,
             model=self.model,
             run_id=run_id,
-            who=who,
+            who=author[0],
             payload=json.dumps(event.payload, sort_keys=True),
             previous_hash=last.hash if last else NO_HASH,
             hash="",
+            proved_by=author[1],
         )
         return Entry(**{**asdict(unsealed), "hash": unsealed.expected_hash()})
 

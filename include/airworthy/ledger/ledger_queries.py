@@ -33,6 +33,7 @@ class ServicePeriod:
     reason: str
     run_id: str
     who: str
+    proved_by: str | None
     evidence: dict[str, Any]
 
 
@@ -68,6 +69,7 @@ def served_at(entries: Sequence[Entry], moment: datetime) -> ServicePeriod | Non
         reason=move.event.reason,
         run_id=move.run_id,
         who=move.who,
+        proved_by=move.proved_by,
         evidence=evidence(entries, move),
     )
 

@@ -107,6 +107,8 @@ def _line(node: Node) -> str:
     """Return a node's title, then its time, its author and its run."""
     time = f"{node.time[:19].replace('T', ' ')}Z" if node.time else ""
     who = str(node.facts.get("who") or node.facts.get("requested_by") or "")
+    if node.facts.get("proved_by"):
+        who += f" (proved by {node.facts['proved_by']})"
     dag = f"{node.dag_id}/" if node.dag_id else ""
     run = f"run {dag}{node.run_id}" if node.run_id else ""
     origin = ", ".join(part for part in (time, who, run) if part)

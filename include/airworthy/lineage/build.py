@@ -107,7 +107,7 @@ def _version_node(model: str, entry: Entry[Registration]) -> Node:
         run_id=entry.run_id,
         dag_id=registration.dag_id,
         version=registration.version,
-        facts={"model": model, **entry.content, "who": entry.who},
+        facts={"model": model, **entry.content, "who": entry.who, "proved_by": entry.proved_by},
     )
 
 

@@ -79,7 +79,7 @@ def _end_deployment(
         run_id=entry.run_id,
         dag_id=entry.content.get("dag_id"),
         version=former,
-        facts={"by": move.to, "reason": reason, "who": entry.who},
+        facts={"by": move.to, "reason": reason, "who": entry.who, "proved_by": entry.proved_by},
     )
     graph.link(deployments[former], graph.add(node))
 

@@ -63,7 +63,12 @@ def entry_node(entry: Entry, kind: str, title: str) -> Node:
         kind: The node's kind.
         title: The node's title.
     """
-    metadata = {"who": entry.who, "entry": entry.entry_id, "sequence": entry.sequence}
+    metadata = {
+        "who": entry.who,
+        "proved_by": entry.proved_by,
+        "entry": entry.entry_id,
+        "sequence": entry.sequence,
+    }
     return Node(
         id=entry_id(entry),
         kind=kind,

@@ -63,7 +63,8 @@ def current_blockers(
     """Return the current reasons against traffic for a version; empty without any.
 
     Champion, rollbacks and approval are read from the ledger. A task's state is no evidence: the
-    approval must be of exactly the registered files, and by this run.
+    approval must be of exactly the registered files, by this run, and by a person whom Airflow
+    authenticated.
 
     Args:
         job: The run that releases the version.
@@ -72,7 +73,7 @@ def current_blockers(
         verdict: The run's verdict.
         version: The version.
     """
-    from airworthy.release.release_record import approval_blockers
+    from airworthy.release.approval_record import approval_blockers
     from airworthy.traffic import traffic_of
 
     champion = traffic_of(entries).champion_version

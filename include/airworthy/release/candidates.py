@@ -95,7 +95,9 @@ def drop_candidate(job: Job, candidate: Candidate, reasons: Sequence[str] = ()) 
         named_by=candidate.entry,
     )
     ledger = open_ledger(job.environment, job.spec.model)
-    ledger.append(event, run_id=job.run.run_id, who=job.run.requested_by)
+    ledger.append(
+        event, run_id=job.run.run_id, who=job.run.requested_by, proved_by=job.run.requested_by_proof
+    )
 
 
 def drop_own_candidate(

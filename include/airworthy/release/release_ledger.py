@@ -54,6 +54,7 @@ class LedgerView:
             event,
             run_id=run_id or self.job.run.run_id,
             who=self.job.run.requested_by,
+            proved_by=self.job.run.requested_by_proof,
             decided=self.traffic.decided,
         )
 
@@ -64,7 +65,10 @@ class LedgerView:
             TransientError: when the ledger cannot be reached.
         """
         return open_ledger(self.job.environment, self.job.spec.model).append(
-            event, run_id=self.job.run.run_id, who=self.job.run.requested_by
+            event,
+            run_id=self.job.run.run_id,
+            who=self.job.run.requested_by,
+            proved_by=self.job.run.requested_by_proof,
         )
 
     def stop(

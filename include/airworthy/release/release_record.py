@@ -1,4 +1,4 @@
-"""The ledger's record of a run's release: approval, rollout steps, end. Pure.
+"""The ledger's record of a run's release: rollout steps, end. Pure.
 
 Entries are a model's ledger, oldest first.
 """
@@ -13,7 +13,6 @@ from airworthy.ledger import Entry
 from airworthy.ledger.events import (
     BEGUN,
     DONE,
-    ApprovalAnswered,
     GuardTrip,
     LedgerEvent,
     RolloutEnded,
@@ -21,7 +20,6 @@ from airworthy.ledger.events import (
     RolloutStopped,
 )
 from airworthy.ledger.ledger_queries import alias_moves, of_kind
-from airworthy.release.release_rules import ReleaseRules
 from airworthy.traffic import Rollout
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
@@ -122,37 +120,6 @@ def _is_promoted_after(entries: Sequence[Entry], version: str, sequence: int) ->
     return any(
         move.event.to == version for move in alias_moves(entries) if move.sequence > sequence
     )
-
-
-def approval_blockers(
-    entries: Sequence[Entry], rules: ReleaseRules, run_id: str, version: str, bundle_digest: str
-) -> list[str]:
-    """Return the reasons against the approval in the ledger; empty when it is valid.
-
-    Args:
-        entries: The model's ledger, oldest first.
-        rules: The release rules of the model.
-        run_id: The run. An approval in another run does not count.
-        version: The version.
-        bundle_digest: The digest of the registered files. An approval of other files does not
-            count.
-    """
-    if rules.approval != "required":
-        return []
-    answers = entries_of(entries, run_id, version, ApprovalAnswered)
-    if not answers:
-        return ["the ledger has no approval of it by this run"]
-    last = answers[-1].event
-    if last.decision == "timeout":
-        return ["nobody approved it in time"]
-    if last.decision != "approve":
-        comment = f": {last.comment}" if last.comment else ""
-        return [f"{answers[-1].who} rejected it{comment}"]
-    if last.bundle_digest != bundle_digest:
-        return [
-            f"other files of it were approved: digest {last.bundle_digest}, and not {bundle_digest}"
-        ]
-    return []
 
 
 def rollout_blockers(

@@ -9,17 +9,21 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover import GuardedStep
 from airworthy.spec import ModelSpec
-from airworthy.spec.release_part import ApprovalRule, RolloutStep
+from airworthy.spec.release_part import Approval, ApprovalRule, RequiredApproval, RolloutStep
 
 
 @dataclass(frozen=True)
 class ReleaseRules:
-    """The rules of a release: approval, then the rollout steps, each but the last for `bake`."""
+    """The rules of a release: approval, then the rollout steps, each but the last for `bake`.
+
+    With `by_other_than_trigger`, the person who triggered a version's run cannot approve it.
+    """
 
     approval: ApprovalRule
     approval_timeout: timedelta
     rollout: tuple[RolloutStep, ...]
     bake: timedelta
+    by_other_than_trigger: bool = False
 
     @property
     def guarded_steps(self) -> tuple[GuardedStep, ...]:
@@ -52,11 +56,21 @@ class ReleaseRules:
 def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
     """Return the rules for a model in an environment."""
     own, default = spec.release, environment.release
+    approval = own.approval or default.approval
     return ReleaseRules(
-        approval=own.approval or default.approval,
+        approval="required" if isinstance(approval, RequiredApproval) else approval,
         approval_timeout=(
             default.approval_timeout if own.approval_timeout is None else own.approval_timeout
         ),
         rollout=tuple(own.rollout or default.rollout),
         bake=default.bake if own.bake is None else own.bake,
+        by_other_than_trigger=_by_other_than_trigger(own.approval, default.approval),
     )
+
+
+def _by_other_than_trigger(own: Approval | None, default: Approval) -> bool:
+    """Tell whether another person must approve: a spec's `required` does not take it back."""
+    if own == "auto":
+        return False
+    rule = own if isinstance(own, RequiredApproval) else default
+    return isinstance(rule, RequiredApproval) and rule.by_other_than_trigger

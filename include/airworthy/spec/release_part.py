@@ -23,6 +23,31 @@ from airworthy.spec.fields import (
 ApprovalRule = Literal["required", "auto"]
 
 
+class RequiredApproval(Part):
+    """An approval is required."""
+
+    by_other_than_trigger: bool = Field(
+        description="Another person than the one who triggered the run must approve it.",
+    )
+
+
+def _approval(value: object) -> object:
+    """Accept an approval rule: a union's message does not name all that is allowed."""
+    rule = "by_other_than_trigger"
+    if isinstance(value, dict) and set(value) == {rule} and isinstance(value[rule], bool):
+        return RequiredApproval(**value)
+    if value in ("required", "auto") or isinstance(value, RequiredApproval):
+        return value
+    allowed = f"required, auto, or {{{rule}: true}}"
+    raise violation_error(Violation((), "this is no rule of approvals", value, allowed))
+
+
+Approval = Annotated[
+    ApprovalRule | RequiredApproval,
+    BeforeValidator(_approval, json_schema_input_type=ApprovalRule | RequiredApproval),
+]
+
+
 def _step(value: object) -> object:
     """Accept ``shadow``, ``full`` and whole percentages: a union's message names neither."""
     percent = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 99
@@ -120,7 +145,7 @@ def _default_rollout() -> list[RolloutStep]:
 class ReleaseDefaults(Part):
     """An environment's defaults for keys missing in a spec's ``release``."""
 
-    approval: ApprovalRule = "required"
+    approval: Approval = "required"
     approval_timeout: Duration = timedelta(days=1)
     rollout: list[RolloutStep] = Field(default_factory=_default_rollout)
     bake: Duration = timedelta(minutes=10)
@@ -136,8 +161,10 @@ class Release(Part):
 
     parity: Parity = Parity()
     budget: Budget = Budget()
-    approval: ApprovalRule | None = Field(
-        default=None, description="A person must approve it (required), or nobody (auto)."
+    approval: Approval | None = Field(
+        default=None,
+        description="A person must approve it (required), or nobody (auto); "
+        "by_other_than_trigger: another person than the one who triggered the run.",
     )
     approvers: list[Annotated[str, Field(min_length=1)]] = Field(
         default_factory=list,

@@ -54,9 +54,12 @@ def approval(
         champion=verdict.champion_version,
         dataset_digest=verdict.dataset_digest,
         mlflow_run_id=verdict.mlflow_run_id,
+        user=answer.user,
     )
     ledger = open_ledger(job.environment, model)
-    entry = ledger.append(answered, run_id=job.run.run_id, who=answer.who)
+    entry = ledger.append(
+        answered, run_id=job.run.run_id, who=answer.who, proved_by=answer.proved_by
+    )
     recorded = entry.event  # of an earlier try, if it recorded this answer
     log.info("%s version %s: %s by %s", model, version.version, recorded.decision, entry.who)
     return Approval(

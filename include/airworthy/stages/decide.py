@@ -51,7 +51,9 @@ def decide(
     decision = write_evidence(job, build_decision(job, checks, entries, tags))
     publish_decision(job, registry, checks, decision)
     event = RetrainingDecision(decision=decision)
-    decision = ledger.append(event, run_id=job.run.run_id, who=job.run.requested_by).event.decision
+    decision = ledger.append(
+        event, run_id=job.run.run_id, who=job.run.requested_by, proved_by=job.run.requested_by_proof
+    ).event.decision
     write_window(job.environment, checks, decision)
     log.info("%s: %s: %s", model, decision.outcome, decision.told)
     return decision

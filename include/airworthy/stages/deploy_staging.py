@@ -192,7 +192,9 @@ def _record(
         **figures,
     )
     ledger = open_ledger(job.environment, job.spec.model)
-    entry = ledger.append(check, run_id=job.run.run_id, who=job.run.requested_by)
+    entry = ledger.append(
+        check, run_id=job.run.run_id, who=job.run.requested_by, proved_by=job.run.requested_by_proof
+    )
     # The result of an earlier check ends no later candidate.
     if entry.sequence < candidate.entry:
         drop_candidate(job, candidate)

@@ -147,7 +147,10 @@ def _record(job: Job, dataset: DatasetRef, verdict: Verdict) -> None:
         champion_failing=verdict.champion_failing,
     )
     open_ledger(job.environment, job.spec.model).append(
-        reached, run_id=job.run.run_id, who=job.run.requested_by
+        reached,
+        run_id=job.run.run_id,
+        who=job.run.requested_by,
+        proved_by=job.run.requested_by_proof,
     )
     for line in verdict_table(verdict).splitlines():
         log.info(line)

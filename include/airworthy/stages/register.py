@@ -113,7 +113,12 @@ def _record(
         decision=decision,
     )
     ledger = open_ledger(job.environment, job.spec.model)
-    ledger.append(registration, run_id=job.run.run_id, who=job.run.requested_by)
+    ledger.append(
+        registration,
+        run_id=job.run.run_id,
+        who=job.run.requested_by,
+        proved_by=job.run.requested_by_proof,
+    )
     log.info(
         "%s version %s (%s): %s",
         job.spec.model,

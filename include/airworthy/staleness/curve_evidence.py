@@ -64,4 +64,9 @@ def record_curve(job: Job, curve: StalenessCurve, written: bool) -> None:
     content = curve.model_dump(mode="json", exclude={"windows"})
     measured = StalenessMeasured(**content, written=written, evidence=str(job.evidence))
     ledger = open_ledger(job.environment, curve.model)
-    ledger.append(measured, run_id=job.run.run_id, who=job.run.requested_by)
+    ledger.append(
+        measured,
+        run_id=job.run.run_id,
+        who=job.run.requested_by,
+        proved_by=job.run.requested_by_proof,
+    )

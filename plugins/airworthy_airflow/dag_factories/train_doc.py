@@ -67,6 +67,8 @@ def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
             ", ".join(f"`{name}`" for name in spec.release.approvers)
             or "anybody who may edit DAG runs"
         )
+        if rules.by_other_than_trigger:
+            who += "; not the person who triggered the run"
         lines.append(
             f"a person approves it ({who}) in the UI under *Required actions* or over REST; no answer within "
             f"{format_duration(rules.approval_timeout)} counts as a rejection"

@@ -37,6 +37,7 @@ def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRul
     )
     parts = [
         _what(run, verdict, version),
+        _another_person(run) if rules.by_other_than_trigger else "",
         _links(ModelRef.model_validate(inputs["challenger"]), version),
         _listed("Not passed", verdict.reasons),
         _listed("Waived by the spec", verdict.waivers),
@@ -60,6 +61,14 @@ def _what(run: RunRequest, verdict: Verdict, version: VersionRef) -> str:
         f"**{version.model} version {version.version}**: verdict **{verdict.outcome}** on {verdict.holdout_rows:,} "
         f"holdout rows; champion: {against}.\n\nRun `{run.run_id}` ({run.reason}, {run.requested_by}) on data up to "
         f"{run.as_of:%Y-%m-%d} (UTC)."
+    )
+
+
+def _another_person(run: RunRequest) -> str:
+    trigger = run.requested_by if run.requested_by_proof != "nobody" else "nobody"
+    return (
+        f"**Another person** than the one who triggered the run ({trigger}) must approve it. Another approval is "
+        "refused, and the question asked again."
     )
 
 

@@ -116,7 +116,37 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             raise AirflowException(
                 f"the answer cannot be taken, and is asked for again: {error}"
             ) from None
-        return self._conclude(context, answer_of(event))
+        answer = answer_of(event)
+        self._refuse_own_approval(context, answer)
+        return self._conclude(context, answer)
+
+    def _refuse_own_approval(self, context: Context, answer: ApprovalAnswer) -> None:
+        """Refuse an approval by the person who triggered the run, where another one must approve.
+
+        Raises:
+            AirflowException: when it is refused. Nothing is recorded, and the task asks again.
+        """
+        with airflow_errors(self.log):
+            environment = load_environment()
+            spec = load_spec(environment.models / self.model / "model.yaml")
+            if (
+                answer.decision != "approve"
+                or not release_rules(spec, environment).by_other_than_trigger
+            ):
+                return
+            from airworthy.ledger import open_ledger
+            from airworthy.release.approval_record import trigger_blockers
+
+            run, version = request_of(context, self.model), self.inputs["version"]["version"]
+            entries = open_ledger(environment, self.model).entries()
+            names = {answer.who, answer.user or ""}
+            own = trigger_blockers(entries, run.run_id, version, names)
+            if not own and run.requested_by_proof != "nobody" and run.requested_by in names:
+                own = [f"{run.requested_by} triggered this run: another person must approve it"]
+        if own:
+            raise AirflowException(
+                f"the answer cannot be taken, and is asked for again: {'; '.join(own)}"
+            )
 
     def _recorded_answer(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
         """Return an answer recorded by an earlier, lost try: nobody is asked twice."""
@@ -135,6 +165,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         recorded = answers[-1].event
         return ApprovalAnswer(
             who=answers[-1].who,
+            proved_by=answers[-1].proved_by or "nobody",
+            user=recorded.user,
             decision=recorded.decision,
             comment=recorded.comment,
             at=recorded.at,
@@ -201,6 +233,8 @@ def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:
     return ApprovalAnswer(
         decision="approve" if approved else "reject",
         who=who,
+        proved_by="airflow",
+        user=user["name"],
         comment=comment,
         at=event["responded_at"],
     )

@@ -138,13 +138,15 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
+    user = getattr(run, "triggering_user_name", None)
     return RunRequest(
         model=model,
         as_of=resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
         reason=resolve_reason(facts),
         run_id=run.run_id,
         dag_id=run.dag_id,
-        requested_by=getattr(run, "triggering_user_name", None) or "airflow",
+        requested_by=user or "airflow",
+        requested_by_proof="airflow" if user else "nobody",
         parameters=dict(params.get("parameters") or {}),
         promote=params.get("promote") or "auto",
     )

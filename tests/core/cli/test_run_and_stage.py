@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from airworthy.cli.caller import user_name
 from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
@@ -63,10 +65,12 @@ def test_stage_prints_its_result_and_nothing_else(model: str) -> None:
 
 
 def test_user_without_a_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a container, a user may be a number without a name."""
+    """In a container, a user may be a number without a name, and variables are no name."""
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(os, "getuid", lambda: 54_321_987)
+        monkeypatch.setenv(variable, "alice")
+    assert user_name() == pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321_987)
+    assert user_name() == "uid 54321987"
     assert invoke("stage", "ingest", "--model", model, "--as-of", "2026-03-20").exit_code == 0
 
 

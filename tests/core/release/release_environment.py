@@ -184,7 +184,13 @@ class ReleaseEnvironment:
             who: The person.
             **more: Further fields of the answer.
         """
-        answer = {"decision": decision, "who": who, "at": datetime.now(UTC).isoformat(), **more}
+        answer = {
+            "decision": decision,
+            "who": who,
+            "proved_by": "airflow",
+            "at": datetime.now(UTC).isoformat(),
+            **more,
+        }
         return run_stage("approval", {**payload, "approval_answer": answer})
 
     @property

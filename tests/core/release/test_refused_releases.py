@@ -12,6 +12,9 @@ import pytest
 from airworthy.errors import TerminalError
 from airworthy.ledger.events import ApprovalAnswered, StagingCheck
 from airworthy.registry.registry import CHALLENGER
+from airworthy.release.approval_record import approval_blockers
+from airworthy.release.release_rules import release_rules
+from airworthy.spec import load_spec
 from airworthy.stages import run_stage
 
 from ..stages.conftest import FEATURES  # noqa: TID252 - tests are no installed package
@@ -207,6 +210,38 @@ def test_approval_of_something_else(env: ReleaseEnvironment, challenger: dict[st
         env.registry.client.set_model_version_tag(
             MODEL, version, tag, challenger["version"]["bundle_digest"]
         )
+
+
+@pytest.mark.parametrize("proof", ["operating system", "nobody"])
+def test_approval_by_a_name_that_airflow_does_not_prove(
+    env: ReleaseEnvironment, challenger: dict[str, Any], proof: str
+) -> None:
+    """Whatever wrote the entry: only a person whom Airflow authenticated approves."""
+    env.write_spec(**REQUIRED)
+    payload = env.new_run(challenger)
+    env.answer(payload, "approve", proved_by=proof)
+    assert f"the approval of ada is proved by {proof}, and not by Airflow" in refused(env, payload)
+
+
+def test_approval_by_the_person_who_triggered_the_run(
+    env: ReleaseEnvironment, challenger: dict[str, Any]
+) -> None:
+    """Where another person must approve, the ledger itself holds it, with an id or without."""
+    env.write_spec(approval={"by_other_than_trigger": True})
+    trigger: dict[str, Any] = {"requested_by": "ada", "requested_by_proof": "airflow"}
+    payload = env.run_stages(env.new_run(challenger, **trigger), "evaluate")
+    for who in ({"who": "ada"}, {"who": "ada (17)", "user": "ada"}):
+        env.answer(payload, "approve", **who)
+        assert "ada triggered its run: another person must" in refused(env, payload)
+    env.answer(payload, "approve", who="bob")
+    blockers = approval_blockers(
+        env.entries(),
+        release_rules(load_spec(env.folder / "model.yaml"), env.environment),
+        payload["run"]["run_id"],
+        payload["version"]["version"],
+        payload["version"]["bundle_digest"],
+    )
+    assert blockers == []
 
 
 def test_the_last_answer_counts(env: ReleaseEnvironment, challenger: dict[str, Any]) -> None:

@@ -75,6 +75,7 @@ class ApprovalAnswered(_VersionEvent):
         champion: The champion in the comparison.
         dataset_digest: Digest of the dataset version of the evaluation.
         mlflow_run_id: The MLflow run of the training.
+        user: The person's name in Airflow, where the entry's `who` has the id too; else None.
     """
 
     kind: ClassVar[str] = "approval"
@@ -87,6 +88,7 @@ class ApprovalAnswered(_VersionEvent):
     champion: str | None = None
     dataset_digest: str | None = None
     mlflow_run_id: str | None = None
+    user: str | None = None
 
     def entry_id(self, run_id: str) -> str:
         """Return one id per answer; a later answer of the same run has another one."""
