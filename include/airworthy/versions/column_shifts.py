@@ -64,13 +64,12 @@ def _shifts_of(name: str, old: ColumnStatistics, new: ColumnStatistics) -> list[
     if old.type != new.type:
         return [ColumnShift(column=name, aspect="type", before=old.type, after=new.type)]
     is_category = old.type in ("String", "Boolean")
-    compared = [_missing(name, old, new)]
-    compared += [_values(name, old, new)] if is_category else [*_numbers(name, old, new)]
+    values = _values(name, old, new) if is_category else _numbers(name, old, new)
     limits = (_CATEGORIES if is_category else _NUMBERS).model_dump()
     return [
         shift
-        for shift in compared
-        if shift is not None and shift.size is not None and shift.size > limits[shift.aspect]
+        for shift in (_missing(name, old, new), *values)
+        if shift.size is not None and shift.size > limits[shift.aspect]
     ]
 
 
@@ -97,10 +96,10 @@ def _numbers(name: str, old: ColumnStatistics, new: ColumnStatistics) -> list[Co
     return shifts
 
 
-def _values(name: str, old: ColumnStatistics, new: ColumnStatistics) -> ColumnShift | None:
-    """Return the Jensen-Shannon distance of the shares of values, and the values that rose most."""
+def _values(name: str, old: ColumnStatistics, new: ColumnStatistics) -> list[ColumnShift]:
+    """Return the Jensen-Shannon distance of the shares of values; the most changed one is named."""
     if not old.values or not new.values:
-        return None
+        return []
     shares = [
         {value: count / each.count for value, count in (each.values or {}).items()}
         for each in (old, new)
@@ -108,15 +107,18 @@ def _values(name: str, old: ColumnStatistics, new: ColumnStatistics) -> ColumnSh
     names = sorted({*shares[0], *shares[1]})
     pairs = [(shares[0].get(value, 0.0), shares[1].get(value, 0.0)) for value in names]
     divergence = sum(_divergence(a, (a + b) / 2) + _divergence(b, (a + b) / 2) for a, b in pairs)
-    most = max(zip(names, pairs, strict=True), key=lambda each: abs(each[1][1] - each[1][0]))
-    value, (a, b) = most
-    return ColumnShift(
-        column=name,
-        aspect="distance",
-        before=f"{value} {a:.1%}",
-        after=f"{value} {b:.1%}",
-        size=math.sqrt(max(divergence, 0.0) / 2),
+    value, (a, b) = max(
+        zip(names, pairs, strict=True), key=lambda each: abs(each[1][1] - each[1][0])
     )
+    return [
+        ColumnShift(
+            column=name,
+            aspect="distance",
+            before=f"{value} {a:.1%}",
+            after=f"{value} {b:.1%}",
+            size=math.sqrt(max(divergence, 0.0) / 2),
+        )
+    ]
 
 
 def _divergence(share: float, middle: float) -> float:

@@ -160,11 +160,18 @@ def _file_diffs(
         return {}
     diffs: dict[str, str] = {}
     for name in sorted(names[0] | names[1]):
-        texts = [_lines(environment, record, name) for record in (before, after)]
-        if texts[0] != texts[1]:
-            labels = [f"{record.model}/{record.version}/{name}" for record in (before, after)]
-            diffs[name] = "\n".join(difflib.unified_diff(*texts, *labels, lineterm=""))
+        old, new = (_lines(environment, record, name) for record in (before, after))
+        if old != new:
+            diffs[name] = "\n".join(
+                difflib.unified_diff(
+                    old, new, _label(before, name), _label(after, name), lineterm=""
+                )
+            )
     return diffs
+
+
+def _label(record: VersionRecord, name: str) -> str:
+    return f"{record.model}/{record.version}/{name}"
 
 
 def _lines(environment: Environment, record: VersionRecord, name: str) -> list[str]:

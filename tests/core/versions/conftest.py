@@ -75,7 +75,7 @@ class Story:
 
     def write_day(self, day: int, longer: float = 0.0, rows: int = 60) -> None:
         """Write a day of the source; `longer` km are added to each row."""
-        numbers = random.Random(day)  # noqa: S311 - no secrets
+        numbers = random.Random(day)
         lines = ["id,at,km,minutes"]
         for row in range(rows):
             km = numbers.uniform(1, 10) + longer
