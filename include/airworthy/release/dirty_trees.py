@@ -70,7 +70,10 @@ def _received(tags: Mapping[str, str]) -> str:
 def _next_step(job: Job, tags: Mapping[str, str]) -> str:
     again = f"train again: airworthy run {job.spec.model}, or the DAG"
     if tags.get(SOURCE_DIRTY) != "unknown":
-        return f"git add {job.folder}, commit, then {again}"
+        return (
+            f"commit them (git add {job.folder}; git commit), build the image again where one "
+            f"trains, then {again}"
+        )
     return (
         "train in a git repository, or in an image of make image, which says its commit in "
         f"AIRWORTHY_GIT_COMMIT; then {again}"

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+import yaml
+
 from airworthy.environment import Environment
 from airworthy.lake import open_lake
 from airworthy.lake.datasets import open_datasets
 from airworthy.registry.registry import open_registry
-from airworthy.registry.version_source import DIFF_FILE, read_source
+from airworthy.registry.version_source import DIFF_FILE, SPEC_FILE, read_source
 from airworthy.versions.column_shifts import ColumnShift, column_shifts
 from airworthy.versions.version_record import VersionRecord
 
@@ -120,13 +122,23 @@ def _data_diff(
     keys = [str(before.dataset_key), str(after.dataset_key)]
     partitions = open_datasets(environment, before.model).partitions(keys)
     old, new = (partitions.get(key, {}) for key in keys)
+    shifts = column_shifts(before.dataset.statistics, after.dataset.statistics)
+    keys_of_rows = _key_columns(environment, after)
     changed = [day for day in sorted(old) if day in new and old[day] != new[day]]
     return DataDiff(
         new_days=sorted(new.keys() - old.keys()),
         left_out_days=sorted(old.keys() - new.keys()),
         restated=_restated(environment, before.model, changed, old, new) if changed else [],
-        shifts=column_shifts(before.dataset.statistics, after.dataset.statistics),
+        shifts=[shift for shift in shifts if shift.column not in keys_of_rows],
     )
+
+
+def _key_columns(environment: Environment, record: VersionRecord) -> list[str]:
+    """Return the key of the kept spec: numbers that grow every day are no shift."""
+    if SPEC_FILE not in record.code.kept:
+        return []
+    spec = yaml.safe_load("\n".join(_lines(environment, record, SPEC_FILE)))
+    return list(spec["ingest"].get("key", []))
 
 
 def _restated(

@@ -44,15 +44,13 @@ def record_lines(record: VersionRecord) -> list[str]:
 
 def _code(record: VersionRecord) -> list[str]:
     code = record.code
-    lines = _properties(
-        [("commit", code.commit), ("tree", _tree(code)), ("lock", code.lock_digest)]
-    )
+    lines = [("commit", code.commit), ("tree", _tree(code)), ("lock", code.lock_digest)]
     if not code.kept:
-        return [*lines, f"  {NOTHING_KEPT}"]
+        return _properties([*lines, ("kept", NOTHING_KEPT)])
     options = {"--spec": SPEC_FILE, "--behaviour": BEHAVIOUR_FILE, "--diff": DIFF_FILE}
     shown = [option for option, name in options.items() if name in code.kept]
     command = f"airworthy show {record.model}/{record.version} {' | '.join([*shown, '--features'])}"
-    return [*lines, *_properties([("kept", ", ".join(code.kept)), ("print them", command)])]
+    return _properties([*lines, ("kept", ", ".join(code.kept)), ("print them", command)])
 
 
 def _tree(code: Code) -> str:

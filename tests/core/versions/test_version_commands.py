@@ -38,7 +38,7 @@ def test_an_environment_that_says_nothing_refuses_it_and_says_the_way_out(story:
     for refusal in story.refusals.values():
         assert all(name in str(refusal) for name in FILES)
         assert "release.dirty_trees of the environment strict is refuse" in str(refusal)
-        assert f"git add {story.repository.model}, commit, then train again" in str(refusal)
+        assert f"commit them (git add {story.repository.model}; git commit)" in str(refusal)
     assert set(story.refusals) == {"train", "deploy_staging"}
 
 
@@ -102,6 +102,8 @@ def test_diff_names_each_change_between_two_versions(story: Story) -> None:
     ):
         assert part in text, text
     told = json.loads(run("diff", f"{MODEL}/1", f"{MODEL}/2", "--json"))
+    shifted = {(shift["column"], shift["aspect"]) for shift in told["data"]["shifts"]}
+    assert {column for column, _ in shifted} == {"km", "minutes"}  # the key shifts every day
     assert told["parameters"] == {"max_depth": ["3", "2"]}
     assert told["data"]["new_days"] == ["2026-03-20"]
     assert set(told["files"]) == {"features.py", "model.yaml"}
