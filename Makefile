@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
 # What images are built from and say of themselves.
 BASE ?= python:3.11-slim-bookworm
-COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
+COMMIT = $(shell git rev-parse HEAD)$(shell git status --porcelain -- include plugins infra dags 'requirements*.txt' | grep -q . && echo -dirty)
 DIGEST = $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())'
 BUILD = docker build --quiet --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
   --build-arg CORE_LOCK_DIGEST=$$($(DIGEST) requirements-core.txt) \

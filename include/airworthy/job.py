@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 from os import environ
@@ -13,8 +12,8 @@ from airworthy.environment import Environment, load_environment
 from airworthy.evidence import Evidence
 from airworthy.handover import RunRequest, Window
 from airworthy.spec import ModelSpec, load_spec
+from airworthy.working_tree import UNKNOWN, WorkingTree, commit_of, read_working_tree
 
-UNKNOWN = "unknown"
 _LOCK = "requirements.txt"
 
 
@@ -53,6 +52,11 @@ def open_job(run: RunRequest) -> Job:
     return Job(load_spec(environment.models / run.model / "model.yaml"), environment, run)
 
 
+def working_tree(job: Job) -> WorkingTree:
+    """Return the current state of the code that the job runs: commit, uncommitted files, diff."""
+    return read_working_tree(job.environment.project, job.folder)
+
+
 def git_commit(project: Path) -> str:
     """Return the git commit, from ``AIRWORTHY_GIT_COMMIT`` or git; ``unknown`` without either.
 
@@ -63,13 +67,7 @@ def git_commit(project: Path) -> str:
 
 @lru_cache(maxsize=4)
 def _commit_of(project: Path) -> str:
-    command = ["git", "-C", str(project), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return UNKNOWN
+    return commit_of(project)
 
 
 def lock_digest(project: Path) -> str:

@@ -36,7 +36,7 @@ CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id=f"{MODEL}__train", run_id=RUN[
 LOCAL = {
     "state": ".airworthy", "lake": "{state}/lake", "tracking_uri": "sqlite:///{state}/mlflow.db",
     "artifacts": "{state}/mlartifacts", "server_url": "http://127.0.0.1:9",
-    "release": {"approval": "auto", "rollout": ["full"]},
+    "release": {"approval": "auto", "rollout": ["full"], "dirty_trees": "allow"},
 }  # fmt: skip
 
 

@@ -55,6 +55,7 @@ def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPa
     assert environment.name == name
     assert environment.release.rollout[-1] == "full"
     assert (environment.release.approval == "required") == (name == "production")
+    assert (environment.release.dirty_trees == "refuse") == (name == "production")
 
 
 def test_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
     assert variables["AIRWORTHY_TEST_KEY"] == "a secret too"
     assert variables["AIRWORTHY_SERVER_TOKEN"] == "the servers' secret"
-    assert variables["AIRWORTHY_GIT_COMMIT"] == "abc123"
+    assert "AIRWORTHY_GIT_COMMIT" not in variables  # the image says its own
     assert variables["AIRWORTHY_STATE"] == str(built.environment.state)
     assert "AIRWORTHY_SERVER_URL" not in variables
     mounted = requested["HostConfig"]["Mounts"]
@@ -302,7 +302,7 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     assert sidecar.name == "airflow-xcom-sidecar"
     values = {variable.name: variable.value for variable in stage.env}
     assert json.loads(unpack(values[VARIABLE])) == built.payload
-    assert set(values) == {VARIABLE, "AIRWORTHY_ENV", "AIRWORTHY_GIT_COMMIT"}
+    assert set(values) == {VARIABLE, "AIRWORTHY_ENV"}
 
 
 def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(

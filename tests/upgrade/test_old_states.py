@@ -73,6 +73,17 @@ def test_the_ledger_is_read_and_shown(old_state: OldState) -> None:
     ]
 
 
+def test_versions_are_shown_and_what_is_not_kept_of_them_is_said(old_state: OldState) -> None:
+    """Their spec, their features and their tree were not kept in those days."""
+    kept = "an earlier release registered it: its files and its tree are not kept"
+    model = old_state.model
+    assert kept in old_state.run("show", f"{model}/{CHAMPION}")
+    assert kept in old_state.refused("show", f"{model}/{CHAMPION}", "--spec")
+    difference = old_state.run("diff", f"{model}/1", f"{model}/{CHAMPION}")
+    assert f"version 1 and {CHAMPION}: {kept}" in difference
+    assert "rmse" in difference
+
+
 def test_the_ledger_says_what_served_when(old_state: OldState) -> None:
     """Each version's time as champion, with its verdict, data and files."""
     moves = [entry for entry in old_state.facts["entries"] if entry["kind"] == "alias_move"]

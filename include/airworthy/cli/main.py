@@ -19,6 +19,7 @@ from airworthy.cli import (
     server_commands,
     spec_commands,
     staleness_commands,
+    version_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
 
@@ -41,6 +42,7 @@ monitor_commands.register(app)
 staleness_commands.register(app)
 backtest_commands.register(app)
 lineage_commands.register(app)
+version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef
-from airworthy.job import Job, git_commit, lock_digest
+from airworthy.job import Job
 from airworthy.registry.tags import (
     AS_OF,
     DAG_ID,
     ENVIRONMENT,
-    GIT_COMMIT,
     IDEMPOTENCY_KEY,
     INPUT_DIGEST,
     INPUT_ROWS,
     INPUT_WINDOW,
-    LOCK_DIGEST,
     OWNER,
     REASON,
     REQUESTED_BY,
@@ -54,11 +52,16 @@ _SIGNATURE_TYPES = {
 
 
 @contextmanager
-def training_run(job: Job, key: str) -> Iterator[RunInfo]:
+def training_run(job: Job, key: str, code: Mapping[str, str] | None = None) -> Iterator[RunInfo]:
     """Open an MLflow run for a training and yield its info.
 
     It ends as FINISHED, or as FAILED when the block raises. A killed task may have left an open run
     of the same Airflow run. It is closed as KILLED first, so one run remains valid after a retry.
+
+    Args:
+        job: The run.
+        key: The idempotency key of the training.
+        code: The tags of its code; see `airworthy.registry.version_source`.
 
     Raises:
         TransientError: when a retry on another machine closed this run meanwhile.
@@ -69,7 +72,8 @@ def training_run(job: Job, key: str) -> Iterator[RunInfo]:
     experiment = experiment_id(job.environment, client, job.spec.model)
     _close_abandoned(client, experiment, job.run.run_id)
     name = f"{job.spec.model} {job.run.as_of:%Y-%m-%d}"
-    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=run_tags(job, key)) as run:
+    tags = {**run_tags(job, key), **(code or {})}
+    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags) as run:
         yield run.info
         _require_open(job, client, run.info.run_id)
 
@@ -123,7 +127,7 @@ def _close_abandoned(client: MlflowClient, experiment: str, run_id: str) -> None
 
 
 def run_tags(job: Job, key: str) -> dict[str, str]:
-    """Return the tags of a run and of its version: requester, run, time, reason, code, libraries."""
+    """Return the tags of a run and of its version: requester, run, time, reason."""
     return {
         RUN_ID: job.run.run_id,
         DAG_ID: job.run.dag_id or "",
@@ -131,8 +135,6 @@ def run_tags(job: Job, key: str) -> dict[str, str]:
         REQUESTED_BY: job.run.requested_by,
         AS_OF: job.run.as_of.isoformat(),
         IDEMPOTENCY_KEY: key,
-        GIT_COMMIT: git_commit(job.environment.project),
-        LOCK_DIGEST: lock_digest(job.environment.project),
         OWNER: job.spec.owner,
         ENVIRONMENT: job.environment.name,
     }

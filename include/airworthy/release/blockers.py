@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest, Verdict, VersionRef
 from airworthy.registry.tags import AS_OF, BUNDLE_DIGEST, ROLLED_BACK
+from airworthy.release.dirty_trees import tree_blocker
 from airworthy.release.release_rules import release_rules
 
 # An operator asks `release_blockers` before any stage runs. It must not pay for the ledger's libraries.
@@ -91,8 +92,10 @@ def current_blockers(
             f"its files changed: digest {version.bundle_digest} was judged, {digest} is registered"
         )
     rules = release_rules(job.spec, job.environment)
+    tree = tree_blocker(job.environment, registered.tags)
     return [
         *blockers,
+        *([tree] if tree else []),
         *approval_blockers(entries, rules, job.run.run_id, version.version, digest),
     ]
 

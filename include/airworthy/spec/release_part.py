@@ -21,6 +21,7 @@ from airworthy.spec.fields import (
 )
 
 ApprovalRule = Literal["required", "auto"]
+DirtyTreeRule = Literal["refuse", "allow"]
 
 
 class RequiredApproval(Part):
@@ -143,12 +144,16 @@ def _default_rollout() -> list[RolloutStep]:
 
 
 class ReleaseDefaults(Part):
-    """An environment's defaults for keys missing in a spec's ``release``."""
+    """An environment's defaults for keys missing in a spec's ``release``.
+
+    `dirty_trees` is the environment's alone: it may refuse versions made of uncommitted files.
+    """
 
     approval: Approval = "required"
     approval_timeout: Duration = timedelta(days=1)
     rollout: list[RolloutStep] = Field(default_factory=_default_rollout)
     bake: Duration = timedelta(minutes=10)
+    dirty_trees: DirtyTreeRule = "refuse"
 
     @model_validator(mode="after")
     def _rollout_grows(self) -> ReleaseDefaults:

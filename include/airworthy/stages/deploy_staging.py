@@ -29,6 +29,7 @@ from airworthy.release.candidates import (
     drop_candidate,
     name_candidate,
 )
+from airworthy.release.dirty_trees import require_committed
 from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
 from airworthy.release.release_ledger import view_ledger
@@ -53,9 +54,12 @@ def deploy_staging(
     Raises:
         TerminalError: when an answer differs from the offline prediction by more than the
             tolerance, the version costs more than the spec's budget, the model files are not the
-            registered ones, or a server cannot load them.
+            registered ones, a server cannot load them, or the environment refuses the tree that
+            made the version.
         TransientError: when no server reports, or the server cannot be reached.
     """
+    registered = open_registry(job.environment).version(job.spec.model, version.version)
+    require_committed(job, registered.tags)
     role = staging_role(job.environment)
     candidate = name_candidate(view_ledger(job), CandidateFiles.of(version), "staging", role)
     result = _recorded_check(job, dataset, challenger, version, candidate)

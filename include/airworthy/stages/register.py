@@ -19,14 +19,17 @@ from airworthy.registry.tags import (
     DATASET_ID,
     DATASET_VERSION,
     DECISION,
+    GIT_COMMIT,
     METRIC_PREFIX,
     MODEL_SHA256,
+    PARAMETER_PREFIX,
     VALIDATION_STATUS,
     WINDOW_END,
     WINDOW_START,
 )
 from airworthy.registry.training_runs import run_tags
 from airworthy.registry.verdict_tags import verdict_tags
+from airworthy.registry.version_source import CODE_TAGS, take_clean_source
 
 log = logging.getLogger("airworthy.register")
 
@@ -53,7 +56,8 @@ def register(
     """
     registry, model = open_registry(job.environment), job.spec.model
     decision = _triggering_decision(job)
-    tags = _tags(job, dataset, validation, challenger, verdict)
+    code = _code_tags(registry, challenger)
+    tags = _tags(job, dataset, validation, challenger, verdict) | code
     if decision:
         tags[DECISION] = decision
     version, created = registry.register(
@@ -63,8 +67,11 @@ def register(
         challenger.mlflow_run_id,
         tags,
     )
-    recorded = registry.version(model, version).tags
+    existing = registry.version(model, version)
+    recorded = existing.tags
     _require_same_model(job, challenger, version, recorded[BUNDLE_DIGEST])
+    if take_clean_source(registry.client, existing, challenger.mlflow_run_id, code):
+        log.info("%s version %s: commit %s has its files now", model, version, code[GIT_COMMIT])
     registered = VersionRef(
         model=model,
         version=version,
@@ -77,6 +84,12 @@ def register(
     _log_validation(registry, challenger, validation)
     log_stage_outputs(registry, registered, dataset, challenger, verdict)
     return registered
+
+
+def _code_tags(registry: Registry, challenger: ModelRef) -> dict[str, str]:
+    """Return what the training said of its code: another machine may register the version."""
+    tags = registry.client.get_run(challenger.mlflow_run_id).data.tags
+    return {name: tags[name] for name in CODE_TAGS if name in tags}
 
 
 def _triggering_decision(job: Job) -> str | None:
@@ -166,5 +179,8 @@ def _tags(
         **{
             f"{METRIC_PREFIX}{name}": f"{value:.6g}"
             for name, value in verdict.metrics["challenger"].items()
+        },
+        **{
+            f"{PARAMETER_PREFIX}{name}": str(value) for name, value in challenger.parameters.items()
         },
     }

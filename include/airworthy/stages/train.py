@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from airworthy.bundle import MODEL_FILE, bundle_digest, file_digest, write_bundle
-from airworthy.errors import TerminalError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef, ModelRef, Split
-from airworthy.job import Job, git_commit, lock_digest
+from airworthy.job import Job, lock_digest, working_tree
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import Lake, open_lake
@@ -29,6 +29,15 @@ from airworthy.registry.training_runs import (
     log_outcome,
     training_run,
 )
+from airworthy.registry.version_source import (
+    FEATURES_FILE,
+    SPEC_FILE,
+    code_tags,
+    copy_source,
+    log_source,
+)
+from airworthy.release.dirty_trees import require_committed
+from airworthy.spec import load_spec
 from airworthy.training.fitting import (
     TrainingData,
     fit_challenger,
@@ -37,6 +46,9 @@ from airworthy.training.fitting import (
 )
 from airworthy.training.idempotency_key import idempotency_key
 from airworthy.training.time_split import Boundaries
+
+if TYPE_CHECKING:
+    from mlflow.entities import RunInfo
 
 log = logging.getLogger("airworthy.train")
 
@@ -52,7 +64,8 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 
     Raises:
         TerminalError: when there are too few rows, one class only, no labels, a broken
-            ``features.py``, or a run's parameter that XGBoost rejects.
+            ``features.py``, a run's parameter that XGBoost rejects, or a dirty tree where the
+            environment refuses one.
         TransientError: when the lake or MLflow cannot be reached.
     """
     _check_parameters(job)
@@ -69,38 +82,55 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
 
 def _train(job: Job, dataset: DatasetRef, key: str) -> dict[str, Any]:
     """Train a challenger and log it; return it and its record as JSON values."""
+    tree = working_tree(job)
+    code = code_tags(tree, lock_digest(job.environment.project))
+    require_committed(job, code)
+    lake = open_lake(job.environment, job.spec.model)
+    with _scratch(job) as scratch:
+        # A person may edit the model's folder during the training: its files are copied before.
+        source = scratch / job.spec.model
+        copy_source(job.folder, source, tree)
+        data = prepare_training_data(job, lake, dataset)
+        _require_unchanged(job, key, dataset, source)
+        with training_run(job, key, code) as mlflow_run:
+            log_source(source)
+            return _fit_and_log(data, mlflow_run, scratch, key, tree.commit)
+
+
+def _fit_and_log(
+    data: TrainingData, mlflow_run: RunInfo, scratch: Path, key: str, commit: str
+) -> dict[str, Any]:
+    """Fit a challenger and log it to the open MLflow run; see `_train`."""
     import mlflow
 
-    lake = open_lake(job.environment, job.spec.model)
-    data = prepare_training_data(job, lake, dataset)
-    with training_run(job, key) as mlflow_run, _scratch(job) as scratch:
-        log_dataset(dataset)
-        fitted, counts = fit_challenger(data, scratch)
-        bundle = scratch / "bundle"
-        write_bundle(bundle, data.manifest, job.folder / "features.py", fitted.booster)
-        model_uri = log_model(job, bundle, _example(job, data.learning))
-        log_json("baseline.json", fit_spec_baseline(data).model_dump(mode="json"))
-        log_json("profile.json", _profile(data).model_dump(mode="json"))
-        mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
-        challenger = ModelRef(
-            model=job.spec.model,
-            mlflow_run_id=mlflow_run.run_id,
-            mlflow_experiment_id=mlflow_run.experiment_id,
-            model_uri=model_uri,
-            bundle_uri=f"{model_uri}/artifacts/bundle",
-            model_sha256=file_digest(bundle / MODEL_FILE),
-            bundle_digest=bundle_digest(bundle),
-            idempotency_key=key,
-            split=_split(job, lake, dataset, data.bounds, counts),
-            best_iteration=fitted.best_iteration,
-            parameters=fitted.parameters,
-        )
-        record = _record(job, challenger, data.bounds, counts)
-        outcome = {
-            "challenger": challenger.model_dump(mode="json"),
-            "record": record.model_dump(mode="json"),
-        }
-        log_outcome(outcome)
+    job, dataset, lake = data.job, data.dataset, data.lake
+    log_dataset(dataset)
+    fitted, counts = fit_challenger(data, scratch)
+    bundle = scratch / "bundle"
+    write_bundle(bundle, data.manifest, scratch / job.spec.model / FEATURES_FILE, fitted.booster)
+    model_uri = log_model(job, bundle, _example(job, data.learning))
+    log_json("baseline.json", fit_spec_baseline(data).model_dump(mode="json"))
+    log_json("profile.json", _profile(data).model_dump(mode="json"))
+    mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
+    challenger = ModelRef(
+        model=job.spec.model,
+        mlflow_run_id=mlflow_run.run_id,
+        mlflow_experiment_id=mlflow_run.experiment_id,
+        model_uri=model_uri,
+        bundle_uri=f"{model_uri}/artifacts/bundle",
+        model_sha256=file_digest(bundle / MODEL_FILE),
+        bundle_digest=bundle_digest(bundle),
+        idempotency_key=key,
+        split=_split(job, lake, dataset, data.bounds, counts),
+        best_iteration=fitted.best_iteration,
+        parameters=fitted.parameters,
+    )
+    record = _record(job, challenger, data.bounds, counts, commit)
+    outcome = {
+        "challenger": challenger.model_dump(mode="json"),
+        "record": record.model_dump(mode="json"),
+    }
+    log_outcome(outcome)
     return outcome
 
 
@@ -118,7 +148,7 @@ def _split(
 
 
 def _record(
-    job: Job, challenger: ModelRef, bounds: Boundaries, counts: list[int]
+    job: Job, challenger: ModelRef, bounds: Boundaries, counts: list[int], commit: str
 ) -> TrainingRecord:
     """Return the record of the training and its split, for the dataset version."""
     learning, tuning = counts
@@ -130,7 +160,7 @@ def _record(
         mlflow_run_id=challenger.mlflow_run_id,
         idempotency_key=challenger.idempotency_key,
         bundle_digest=challenger.bundle_digest,
-        git_commit=git_commit(job.environment.project),
+        git_commit=commit,
         lock_digest=lock_digest(job.environment.project),
         reason=job.run.reason,
         parameters=challenger.parameters,
@@ -140,6 +170,20 @@ def _record(
         holdout_start=bounds.holdout_start,
         end=bounds.end,
         rows={"learning": learning, "tuning": tuning, "holdout": challenger.split.holdout_rows},
+    )
+
+
+def _require_unchanged(job: Job, key: str, dataset: DatasetRef, source: Path) -> None:
+    """Check that the copied files are those that the run began with."""
+    same_spec = load_spec(source / SPEC_FILE) == job.spec
+    if same_spec and idempotency_key(job, dataset) == key:
+        return
+    raise TransientError(
+        "the model's folder was changed while the training began",
+        model=job.spec.model,
+        stage="train",
+        received=f"other files in {job.folder} than a moment ago",
+        next_step="try again, when the files are as they should be",
     )
 
 

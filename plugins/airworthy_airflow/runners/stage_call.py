@@ -9,7 +9,6 @@ from typing import Any
 
 from airworthy.environment import OVERRIDES, SERVER_TOKEN, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
-from airworthy.job import UNKNOWN, git_commit
 from airworthy.object_store import CREDENTIALS
 from airworthy.runners import ContainerSettings
 from airworthy.stage_input import VARIABLE, pack
@@ -52,10 +51,10 @@ class StageCall:
     ) -> dict[str, str]:
         """Return the container's variables. Secrets may be among them.
 
-        They are the environment's name, the variables named in the settings, the git commit where
-        it is known (else the image's own holds), the stage's input and, unless Secrets supply them,
-        the addresses and variables of the environment's file and the variables that lead to its
-        object store.
+        They are the environment's name, the variables named in the settings, the stage's input and,
+        unless Secrets supply them, the addresses and variables of the environment's file and the
+        variables that lead to its object store. The commit is not among them: the code is the
+        image's, and the image says its own.
 
         Args:
             settings: The runner's settings.
@@ -72,9 +71,7 @@ class StageCall:
             stored -= set() if private else set(CREDENTIALS)
             names |= {*OVERRIDES.values(), SERVER_TOKEN, *self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
-        commit = git_commit(self.environment.project)
-        known = {} if commit == UNKNOWN else {"AIRWORTHY_GIT_COMMIT": commit}
-        return {**given, **known, VARIABLE: pack(self.payload)}
+        return {**given, VARIABLE: pack(self.payload)}
 
     def failure(self, exit_code: int, log: Sequence[str]) -> AirworthyError:
         """Return the error of a failed container. Exit code 1 of ``airworthy`` is final; any other may be retried.

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from mlflow.utils import mlflow_tags
+
 from airworthy.registry import tags
+
+
+def test_tags_of_mlflow_have_its_own_names() -> None:
+    """MLflow's pages show them."""
+    assert (tags.SOURCE_COMMIT, tags.SOURCE_DIRTY, tags.SOURCE_DIFF) == (
+        mlflow_tags.MLFLOW_GIT_COMMIT,
+        mlflow_tags.MLFLOW_GIT_DIRTY,
+        mlflow_tags.MLFLOW_GIT_DIFF,
+    )
 
 
 def test_a_tag_that_was_stored_is_still_found() -> None:
@@ -17,6 +28,10 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "IDEMPOTENCY_KEY": "airworthy.idempotency_key",
         "GIT_COMMIT": "airworthy.git_commit",
         "LOCK_DIGEST": "airworthy.lock_digest",
+        "SOURCE_COMMIT": "mlflow.source.git.commit",
+        "SOURCE_DIRTY": "mlflow.source.git.dirty",
+        "SOURCE_DIFF": "mlflow.source.git.diff",
+        "DIRTY_FILES": "airworthy.dirty_files",
         "OWNER": "airworthy.owner",
         "ENVIRONMENT": "airworthy.environment",
         "VERDICT": "airworthy.verdict",
@@ -33,6 +48,8 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "DATA_WARNINGS": "airworthy.data_warnings",
         "DECISION": "airworthy.decision",
         "METRIC_PREFIX": "metric.",
+        "PARAMETER_PREFIX": "parameter.",
+        "SOURCE_RUN": "airworthy.source_run",
         "REGISTERING": "airworthy.registering",
         "ROLLED_BACK": "airworthy.rolled_back",
         "MONITORING": "airworthy.monitoring",

@@ -340,7 +340,7 @@ def share_files(folder: Path, variables: pytest.MonkeyPatch, **addresses: str) -
         "artifacts": str(shared / "mlartifacts"),
         "flags": str(shared / "flags.json"),
         "server_url": "http://127.0.0.1:9",
-        "release": {"approval": "auto", "rollout": ["full"]},
+        "release": {"approval": "auto", "rollout": ["full"], "dirty_trees": "allow"},
         **addresses,
     }
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -17,6 +17,7 @@ lake: ${AIRWORTHY_LAKE}
 artifacts: ${AIRWORTHY_ARTIFACTS}
 tracking_uri: "sqlite:///{state}/mlflow.db"
 server_url: http://127.0.0.1:9
+release: {dirty_trees: allow}
 """
 
 

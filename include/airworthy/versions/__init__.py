@@ -1,0 +1,1 @@
+"""Registered versions: the record of each one, and the difference between two."""

@@ -1,0 +1,19 @@
+"""The git working tree that makes a version: commit, uncommitted files, diff."""
+
+from airworthy.working_tree.working_tree import (
+    SOURCE_FILES,
+    UNKNOWN,
+    WorkingTree,
+    commit_of,
+    cut_text,
+    read_working_tree,
+)
+
+__all__ = [
+    "SOURCE_FILES",
+    "UNKNOWN",
+    "WorkingTree",
+    "commit_of",
+    "cut_text",
+    "read_working_tree",
+]

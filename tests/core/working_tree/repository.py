@@ -1,0 +1,42 @@
+"""A real git repository with a project and one model in it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+MODEL = "small_model"
+
+
+class Repository:
+    """A project in a git repository.
+
+    Args:
+        folder: Becomes the project's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder
+        self.model = folder / "include" / "models" / MODEL
+        self.model.mkdir(parents=True)
+        self.git("init", "--quiet")
+        self.write("include/airworthy/code.py", "CODE = 1\n")
+        self.commit()
+
+    def git(self, *words: str) -> str:
+        """Run git in the project and return its output."""
+        who = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
+        command = ["git", *who, "-C", str(self.project), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file below the project."""
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def commit(self) -> str:
+        """Commit everything and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "Everything")
+        return self.git("rev-parse", "HEAD").strip()
