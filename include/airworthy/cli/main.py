@@ -18,6 +18,7 @@ from airworthy.cli import (
     server_commands,
     spec_commands,
     staleness_commands,
+    watch_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 spec_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
+watch_commands.register(app)
 prediction_commands.register(app)
 score_commands.register(app)
 monitor_commands.register(app)

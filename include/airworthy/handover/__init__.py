@@ -48,6 +48,7 @@ from airworthy.handover.train_outputs import (
     VersionRef,
     Window,
 )
+from airworthy.handover.watch_outputs import DrillResult, WatchState, WatchStatus
 
 __all__ = [
     "AgeCheck",
@@ -62,6 +63,7 @@ __all__ = [
     "DatasetRef",
     "Deployment",
     "DriftDecision",
+    "DrillResult",
     "GateOutcome",
     "GuardedStep",
     "LiveWindow",
@@ -88,6 +90,8 @@ __all__ = [
     "ValidationResult",
     "Verdict",
     "VersionRef",
+    "WatchState",
+    "WatchStatus",
     "Window",
     "WindowSignals",
 ]

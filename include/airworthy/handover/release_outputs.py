@@ -116,7 +116,7 @@ class RolloutStatus(StageOutput):
 
 
 class Deployment(StageOutput):
-    """The state of serving after a release."""
+    """The state of serving after a release. `watched_until` is the planned end of its watch."""
 
     model: str
     version: str
@@ -124,12 +124,18 @@ class Deployment(StageOutput):
     promoted: bool
     served: bool
     reason: str
+    watched_until: AwareDatetime | None = None
 
 
 class RollbackRequest(StageOutput):
-    """A rollback's request: a version (None: the previous good one), and a person's reason."""
+    """A rollback's request: a version (None: the previous good one), and a reason.
+
+    With `from_version`, it is done only while this version is champion, and a rollout under way
+    changes nothing about it.
+    """
 
     to_version: NonEmptyText | None = None
+    from_version: NonEmptyText | None = None
     reason: NonEmptyText = "no reason was given"
 
 

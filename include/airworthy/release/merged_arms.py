@@ -44,7 +44,7 @@ def merge_arms(version: str, reports: Sequence[ArmReport]) -> Arm:
         loss_sd=loss_sd,
     )
     samples = [(report.predictions, report.figures.rows) for report in reports]
-    return Arm(figures, _merged_sample(samples))
+    return Arm(figures, _merged_sample(samples), _merged_sample(latencies))
 
 
 def _merged_loss(parts: Iterable[ArmFigures]) -> tuple[int, float | None, float | None]:

@@ -14,12 +14,16 @@ from airworthy.spec.release_part import ApprovalRule, RolloutStep
 
 @dataclass(frozen=True)
 class ReleaseRules:
-    """The rules of a release: approval, then the rollout steps, each but the last for `bake`."""
+    """The rules of a release: approval, then the rollout steps, each but the last for `bake`.
+
+    After the last step the guard watches the champion for `watch`; None: it does not.
+    """
 
     approval: ApprovalRule
     approval_timeout: timedelta
     rollout: tuple[RolloutStep, ...]
     bake: timedelta
+    watch: timedelta | None
 
     @property
     def guarded_steps(self) -> tuple[GuardedStep, ...]:
@@ -59,4 +63,6 @@ def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
         ),
         rollout=tuple(own.rollout or default.rollout),
         bake=default.bake if own.bake is None else own.bake,
+        # Here null says something: not watched.
+        watch=own.watch if "watch" in own.model_fields_set else default.watch,
     )

@@ -19,6 +19,7 @@ from airworthy.spec.fields import (
     raise_violations,
     violation_error,
 )
+from airworthy.spec.schedules import Schedule
 
 ApprovalRule = Literal["required", "auto"]
 
@@ -124,6 +125,7 @@ class ReleaseDefaults(Part):
     approval_timeout: Duration = timedelta(days=1)
     rollout: list[RolloutStep] = Field(default_factory=_default_rollout)
     bake: Duration = timedelta(minutes=10)
+    watch: Duration | None = timedelta(days=1)
 
     @model_validator(mode="after")
     def _rollout_grows(self) -> ReleaseDefaults:
@@ -154,6 +156,20 @@ class Release(Part):
         examples=[["shadow", 10, 50, "full"], ["full"]],
     )
     bake: Annotated[Duration | None, Field(description="Duration of each step before full.")] = None
+    watch: Annotated[
+        Duration | None,
+        Field(
+            description="Time after full in which the guard goes on watching the new champion; "
+            "null: not watched. A missing key takes the environment's default.",
+            json_schema_extra={"examples": ["1d", "6h"]},
+        ),
+    ] = None
+    drill: Schedule | None = Field(
+        default=None,
+        description="Cron expression of the rollback drill in UTC: back and forth in staging; "
+        "null: only by hand.",
+        examples=["@weekly"],
+    )
     guard: Guard = Guard()
 
     @model_validator(mode="after")
