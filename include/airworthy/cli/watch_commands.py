@@ -83,7 +83,7 @@ def watch_text(model: str, watched_until: str) -> str:
 
 def status_text(status: WatchStatus) -> str:
     """Return a look's result in one line."""
-    parts = [status.state]
+    parts: list[str] = [status.state]
     if status.figures is not None:
         parts.append(f"{status.figures.requests:,} requests, {status.figures.errors:,} errors")
     if status.until is not None:
