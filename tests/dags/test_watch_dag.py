@@ -52,7 +52,7 @@ def test_the_dag_goes_back_from_a_bad_champion(
     result = run_script("run_watch_dag.py", {**airflow_environment, **state}, str(DAGS), "lenient")
     assert result["trained"] == ["success", "success"]
     assert result["drilled"] == "success"
-    assert set(result["failed"]) == {500}
+    assert set(result["failed"]) == {400}
     assert result["watched"] == [
         {"watch": "success", "roll_back": "success"},
         {"watch": "skipped", "roll_back": "skipped"},

@@ -77,7 +77,8 @@ class ArmFigures(StageOutput):
     """The server's counts for one version since the start of the step.
 
     Latencies are in milliseconds, None when unknown. `mean_loss` is the mean squared error, or the
-    log loss, over the predictions with a label; `loss_sd` is its standard deviation.
+    log loss, over the predictions with a label; `loss_sd` is its standard deviation. `refused` are
+    further requests, with values that the features cannot take; in a watch they are errors.
     """
 
     version: str
@@ -89,6 +90,7 @@ class ArmFigures(StageOutput):
     labels: int = 0
     mean_loss: float | None = None
     loss_sd: float | None = None
+    refused: int = 0
 
 
 class RolloutStatus(StageOutput):

@@ -42,6 +42,7 @@ def merge_arms(version: str, reports: Sequence[ArmReport]) -> Arm:
         labels=labels,
         mean_loss=mean_loss,
         loss_sd=loss_sd,
+        refused=sum(part.refused for part in parts),
     )
     samples = [(report.predictions, report.figures.rows) for report in reports]
     return Arm(figures, _merged_sample(samples), _merged_sample(latencies))

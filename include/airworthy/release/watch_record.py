@@ -81,7 +81,7 @@ def reference_of(entries: Sequence[Entry], watch: Watch, guard: Guard) -> Refere
         (each for each in recorded if each.labels >= guard.min_labels and each.mean_loss), None
     )
     return Reference(
-        error_rate=served.errors / served.requests if served else None,
+        error_rate=_failed_share(served) if served else None,
         p99_ms=served.p99_ms if served else None,
         mean_loss=labelled.mean_loss if labelled else None,
         loss_error=(labelled.loss_sd or 0.0) / math.sqrt(labelled.labels) if labelled else 0.0,
@@ -112,6 +112,10 @@ def _figures_of_previous(entries: Sequence[Entry], watch: Watch) -> list[ArmFigu
         if entry.event.version == watch.previous and entry.event.outcome == "well"
     ]
     return [figures for figures in (*steps, *watches) if figures is not None]
+
+
+def _failed_share(figures: ArmFigures) -> float:
+    return (figures.errors + figures.refused) / (figures.requests + figures.refused)
 
 
 def _watch(move: Entry[AliasMove]) -> Watch | None:

@@ -28,6 +28,7 @@ class Arm:
         self.requests = 0
         self.errors = 0
         self.rows = 0
+        self.refused = 0
         self._quality: PredictionQuality | None = None
         self._seconds: Reservoir[float] = Reservoir(SAMPLE_SIZE)
         self._predictions: Reservoir[Any] = Reservoir(SAMPLE_SIZE)
@@ -97,6 +98,7 @@ class Arm:
             "requests": self.requests,
             "errors": self.errors,
             "rows": self.rows,
+            "refused": self.refused,
             "p50_ms": percentile_ms(ordered, 0.50),
             "p99_ms": percentile_ms(ordered, 0.99),
             "labels": self._quality.labels if self._quality else 0,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import NotComputableError, RefusedError
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.micro_batcher import MicroBatcher
@@ -143,13 +143,27 @@ class Scorer:
     ) -> list[Any]:
         try:
             return await self.predict(champion, body)
-        except RefusedError:
+        except RefusedError as refused:
+            if isinstance(refused, NotComputableError):
+                self._record_refusal(live, champion)
             raise
         except Exception:
             for arm in (live and live.champion, self._rollouts.watched.for_request(champion)):
                 if arm is not None:
                     arm.record_failure()
             raise
+
+    def _record_refusal(self, live: LiveRollout | None, champion: LoadedModel) -> None:
+        """Record a well-formed request that the champion's features cannot take.
+
+        In a rollout step it is the client's fault, for both versions were asked. In a watch there
+        is no second version: it counts as a failure, beyond the share that was usual before.
+        """
+        if live is not None:
+            live.champion.refused += 1
+        watched = self._rollouts.watched.for_request(champion)
+        if watched is not None:
+            watched.record_failure()
 
     def _record_champion(
         self,
