@@ -90,7 +90,8 @@ class ArmFigures(StageOutput):
     labels: int = 0
     mean_loss: float | None = None
     loss_sd: float | None = None
-    refused: int = 0
+    # Figures in older entries of the ledger have no such key, and are stored as they always were.
+    refused: int = Field(default=0, exclude_if=lambda count: count == 0)
 
 
 class RolloutStatus(StageOutput):

@@ -23,7 +23,7 @@ class ReleaseRules:
     approval_timeout: timedelta
     rollout: tuple[RolloutStep, ...]
     bake: timedelta
-    watch: timedelta | None
+    watch: timedelta | None = None
 
     @property
     def guarded_steps(self) -> tuple[GuardedStep, ...]:

@@ -148,7 +148,10 @@ class Scorer:
                 self._record_refusal(live, champion)
             raise
         except Exception:
-            for arm in (live and live.champion, self._rollouts.watched.for_request(champion)):
+            for arm in (
+                live.champion if live else None,
+                self._rollouts.watched.for_request(champion),
+            ):
                 if arm is not None:
                     arm.record_failure()
             raise
@@ -174,7 +177,7 @@ class Scorer:
         started: float,
     ) -> None:
         """Record a champion's answer in the present step, and in its watch."""
-        for arm in (live and live.champion, self._rollouts.watched.for_request(champion)):
+        for arm in (live.champion if live else None, self._rollouts.watched.for_request(champion)):
             if arm is not None:
                 arm.record_answer(request_id, champion, predictions, perf_counter() - started)
 

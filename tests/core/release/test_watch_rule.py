@@ -109,11 +109,12 @@ def test_the_champion_before_is_the_reference() -> None:
     """Without a limit of the spec, most answers must be far slower than its slowest; a version
     that fails no more often than the one before stays; without any reference nothing is compared.
     """
-    guard, slow = Guard(), {"requests": 500, "seconds": [0.2] * 200}
+    guard = Guard()
+    slow: dict[str, Any] = {"requests": 500, "seconds": [0.2] * 200}
     before = Reference(p99_ms=20.0)
     (trip,) = evaluate_watch(guard, [span(**slow)], before).trips
     assert "more than 70 ms" in trip
-    mixed = {"requests": 500, "seconds": [0.2] * 90 + [0.01] * 110}
+    mixed: dict[str, Any] = {"requests": 500, "seconds": [0.2] * 90 + [0.01] * 110}
     assert evaluate_watch(guard, [span(**mixed)], before).trips == []
     failing = span(requests=1000, errors=50)
     assert evaluate_watch(guard, [failing], Reference(error_rate=0.05)).trips == []
@@ -125,7 +126,7 @@ def test_the_champion_before_is_the_reference() -> None:
 
 def test_the_holdout_alone_is_a_looser_reference() -> None:
     """Live rows of one day are not the holdout's: the loss must be more than twice the allowed."""
-    labelled = {"labels": 500, "loss_sd": 0.1}
+    labelled: dict[str, Any] = {"labels": 500, "loss_sd": 0.1}
     reference = Reference(holdout_loss=1.0)
     assert evaluate_watch(GUARD, [span(**labelled, mean_loss=2.3)], reference).trips == []
     assert evaluate_watch(GUARD, [span(**labelled, mean_loss=2.6)], reference).trips != []
