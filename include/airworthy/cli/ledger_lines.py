@@ -18,6 +18,7 @@ from airworthy.ledger.events import (
     Registration,
     RetrainingDecision,
     RollbackCompleted,
+    RollbackDrill,
     RollbackStarted,
     RolloutEnded,
     RolloutStep,
@@ -25,6 +26,8 @@ from airworthy.ledger.events import (
     StagingCheck,
     StalenessMeasured,
     VerdictReached,
+    WatchEnded,
+    WatchTripped,
 )
 from airworthy.ledger.ledger_queries import ServicePeriod
 
@@ -63,6 +66,10 @@ def _words(event: AnyEvent) -> str | None:
             return _alias_move(event)
         case RollbackStarted() | RollbackCompleted():
             return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
+        case WatchTripped() | WatchEnded():
+            return _watch(event)
+        case RollbackDrill():
+            return _drill(event)
         case RetrainingDecision():
             return _retraining(event)
         case StalenessMeasured():
@@ -125,6 +132,24 @@ def _rollout_step(event: RolloutStep) -> str:
 def _rollout_end(event: RolloutEnded) -> str:
     words = f"version {event.version} {_step(event)} was ended"
     return _with_reasons(f"{words}: all traffic is on version {event.champion}", event.reasons)
+
+
+def _watch(event: WatchTripped | WatchEnded) -> str:
+    figures = event.figures
+    counts = f" ({figures.requests} requests, {figures.errors} errors)" if figures else ""
+    words = f"watch of version {event.version}"
+    if isinstance(event, WatchTripped):
+        return _with_reasons(f"{words}: it is bad{counts}, traffic goes back", event.reasons)
+    outcome = event.outcome.replace("_", " ")
+    missing = [f"not {text}" for text in event.missing]
+    return _with_reasons(f"{words} ended: {outcome}{counts}", [*event.reasons, *missing])
+
+
+def _drill(event: RollbackDrill) -> str:
+    words = f"drill in {event.server}: version {event.champion} -> {event.predecessor} and back"
+    if event.back_seconds is not None and event.forth_seconds is not None:
+        words += f" ({event.back_seconds:.2f} s, {event.forth_seconds:.2f} s)"
+    return _with_reasons(f"{words} {'passed' if event.passed else 'failed'}", event.reasons)
 
 
 def _retraining(event: RetrainingDecision) -> str:

@@ -20,6 +20,7 @@ from airworthy.cli import (
     spec_commands,
     staleness_commands,
     version_commands,
+    watch_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
 
@@ -36,6 +37,7 @@ spec_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
 login_commands.register(app)
+watch_commands.register(app)
 prediction_commands.register(app)
 score_commands.register(app)
 monitor_commands.register(app)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from airworthy.cli.approver import Approver, approver_of
+from airworthy.cli.watch_commands import watch_text
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 
@@ -115,6 +116,8 @@ def print_release(payload: dict[str, Any]) -> None:
         )
     elif deployment:
         typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
+        if deployment.get("watched_until"):
+            typer.echo(watch_text(deployment["model"], deployment["watched_until"]))
     elif "parity" in payload:
         command = f"airworthy release {version['model']} {version['version']} --approve COMMENT"
         typer.echo(f"champion: not yet: it waits for an approval: {command}")

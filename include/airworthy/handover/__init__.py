@@ -50,6 +50,7 @@ from airworthy.handover.train_outputs import (
     VersionRef,
     Window,
 )
+from airworthy.handover.watch_outputs import DrillResult, WatchState, WatchStatus
 
 __all__ = [
     "AgeCheck",
@@ -64,6 +65,7 @@ __all__ = [
     "DatasetRef",
     "Deployment",
     "DriftDecision",
+    "DrillResult",
     "GateOutcome",
     "GateState",
     "GuardedStep",
@@ -92,6 +94,8 @@ __all__ = [
     "ValidationResult",
     "Verdict",
     "VersionRef",
+    "WatchState",
+    "WatchStatus",
     "Window",
     "WindowSignals",
 ]

@@ -34,6 +34,7 @@ from airworthy.handover.train_outputs import (
     Verdict,
     VersionRef,
 )
+from airworthy.handover.watch_outputs import DrillResult, WatchStatus
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ OUTPUT_TYPES: dict[str, type[StageOutput]] = {
     "deployment": Deployment,
     "rollback_request": RollbackRequest,
     "rollback": Rollback,
+    "watch_status": WatchStatus,
+    "drill": DrillResult,
     "age": AgeCheck,
     "data_check": DataCheck,
     "skew": ShiftCheck,
@@ -89,6 +92,8 @@ OPERATIONS = _by_name(
     Stage("approval", ("version", "verdict", "approval_answer"), "approval"),
     Stage("rollout", ("version", "verdict", "rollout_request"), "rollout_status"),
     Stage("rollback", ("rollback_request",), "rollback"),
+    Stage("watch", (), "watch_status"),
+    Stage("rollback_drill", (), "drill"),
     Stage("check_age", (), "age"),
     Stage("check_data", (), "data_check"),
     Stage("check_skew", ("data_check",), "skew"),

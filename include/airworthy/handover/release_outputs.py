@@ -80,7 +80,8 @@ class ArmFigures(StageOutput):
     """The server's counts for one version since the start of the step.
 
     Latencies are in milliseconds, None when unknown. `mean_loss` is the mean squared error, or the
-    log loss, over the predictions with a label; `loss_sd` is its standard deviation.
+    log loss, over the predictions with a label; `loss_sd` is its standard deviation. `refused` are
+    further requests, with values that the features cannot take; in a watch they are errors.
     """
 
     version: str
@@ -92,6 +93,8 @@ class ArmFigures(StageOutput):
     labels: int = 0
     mean_loss: float | None = None
     loss_sd: float | None = None
+    # Figures in older entries of the ledger have no such key, and are stored as they always were.
+    refused: int = Field(default=0, exclude_if=lambda count: count == 0)
 
 
 class RolloutStatus(StageOutput):
@@ -119,7 +122,7 @@ class RolloutStatus(StageOutput):
 
 
 class Deployment(StageOutput):
-    """The state of serving after a release."""
+    """The state of serving after a release. `watched_until` is the planned end of its watch."""
 
     model: str
     version: str
@@ -127,12 +130,18 @@ class Deployment(StageOutput):
     promoted: bool
     served: bool
     reason: str
+    watched_until: AwareDatetime | None = None
 
 
 class RollbackRequest(StageOutput):
-    """A rollback's request: a version (None: the previous good one), and a person's reason."""
+    """A rollback's request: a version (None: the previous good one), and a reason.
+
+    With `from_version`, it is done only while this version is champion, and a rollout under way
+    changes nothing about it.
+    """
 
     to_version: NonEmptyText | None = None
+    from_version: NonEmptyText | None = None
     reason: NonEmptyText = "no reason was given"
 
 

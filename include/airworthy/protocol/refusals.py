@@ -62,6 +62,13 @@ class RefusedError(Exception):
         return {name: part for name, part in self.parts.items() if part is not None}
 
 
+class NotComputableError(RefusedError):
+    """A version's features cannot take the values of a well-formed request.
+
+    The fault is the request's, or the version's: another version may answer it.
+    """
+
+
 def refusal_of(error: AirworthyError) -> RefusedError:
     """Return the response for an error of loading a version.
 

@@ -25,13 +25,17 @@ _SIGNIFICANCE_Z = 3.090  # the normal quantile of 1 - `_SIGNIFICANCE`
 
 @dataclass(frozen=True)
 class Arm:
-    """One version in one step: the server's figures, and a sample of its predictions.
+    """One version in one span of time: the servers' figures, and samples.
 
-    Predictions are numbers, or class codes for a multiclass model.
+    Attributes:
+        figures: The figures.
+        predictions: Numbers, or class codes for a multiclass model.
+        seconds: The durations of requests.
     """
 
     figures: ArmFigures
     predictions: list[float | None] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

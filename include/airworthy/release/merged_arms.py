@@ -42,9 +42,10 @@ def merge_arms(version: str, reports: Sequence[ArmReport]) -> Arm:
         labels=labels,
         mean_loss=mean_loss,
         loss_sd=loss_sd,
+        refused=sum(part.refused for part in parts),
     )
     samples = [(report.predictions, report.figures.rows) for report in reports]
-    return Arm(figures, _merged_sample(samples))
+    return Arm(figures, _merged_sample(samples), _merged_sample(latencies))
 
 
 def _merged_loss(parts: Iterable[ArmFigures]) -> tuple[int, float | None, float | None]:

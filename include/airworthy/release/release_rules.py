@@ -17,6 +17,7 @@ class ReleaseRules:
     """The rules of a release: approval, then the rollout steps, each but the last for `bake`.
 
     With `by_other_than_trigger`, the person who triggered a version's run cannot approve it.
+    After the last step the guard watches the champion for `watch`; None: it does not.
     """
 
     approval: ApprovalRule
@@ -24,6 +25,7 @@ class ReleaseRules:
     rollout: tuple[RolloutStep, ...]
     bake: timedelta
     by_other_than_trigger: bool = False
+    watch: timedelta | None = None
 
     @property
     def guarded_steps(self) -> tuple[GuardedStep, ...]:
@@ -65,6 +67,8 @@ def release_rules(spec: ModelSpec, environment: Environment) -> ReleaseRules:
         rollout=tuple(own.rollout or default.rollout),
         bake=default.bake if own.bake is None else own.bake,
         by_other_than_trigger=_by_other_than_trigger(own.approval, default.approval),
+        # Here null says something: not watched.
+        watch=own.watch if "watch" in own.model_fields_set else default.watch,
     )
 
 

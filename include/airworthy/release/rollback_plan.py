@@ -101,6 +101,7 @@ def interrupted_rollback(
             fits
             and completed_rollback(entries, plan.started_by) is None
             and request.to_version in (None, plan.to_version)
+            and request.from_version in (None, plan.from_version)
         ):
             return plan
     return None
@@ -166,15 +167,18 @@ def plan_rollback(
         challenger: The version under rollout; None without a rollout.
 
     Raises:
-        TerminalError: when there is no champion, no version to go back to, or the named version
-            never was champion.
+        TerminalError: when there is no champion, no version to go back to, the named version never
+            was champion, or the version to leave is champion no more.
     """
     model = entries[0].model if entries else None
     if champion is None:
         raise TerminalError("there is no champion to roll back from", model=model, stage="rollback")
+    if request.from_version not in (None, champion):
+        raise _not_champion(model, str(request.from_version), champion)
     champions = list(dict.fromkeys(move.event.to for move in reversed(alias_moves(entries))))
     former = [version for version in champions if version != champion]
-    if challenger is not None and request.to_version in (None, champion):
+    withdraws = challenger is not None and request.from_version is None
+    if challenger is not None and withdraws and request.to_version in (None, champion):
         return RollbackPlan(
             run_id, challenger, champion, request.reason, named=False, withdraws=True
         )
@@ -193,6 +197,17 @@ def plan_rollback(
             next_step="train and release a better version, or name a version with --to-version",
         )
     return RollbackPlan(run_id, champion, good[0], request.reason, named=False)
+
+
+def _not_champion(model: str | None, version: str, champion: str) -> TerminalError:
+    return TerminalError(
+        f"version {version} is champion no more",
+        model=model,
+        stage="rollback",
+        received=f"champion is version {champion}",
+        allowed=f"version {version}",
+        next_step=f"airworthy ledger {model}",
+    )
 
 
 def _require_former_champion(

@@ -21,6 +21,7 @@ from airworthy.serving.rollout_arms import Arm
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
+from airworthy.serving.watched_champions import WatchedChampions
 from airworthy.traffic.traffic_state import Rollout, ServedVersion
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class LiveRollouts:
     """The rollouts of all models.
 
     Attributes:
+        watched: The champions that the guard watches after their release.
         joined: True when the server has loaded all versions with traffic for the first time.
     """
 
@@ -108,6 +110,7 @@ class LiveRollouts:
         self._file = None if flags_address is None else FlagFile(flags_address)
         self._content = FlagContent()
         self._flags = Flags()
+        self.watched = WatchedChampions()
         self.joined = False
         self._live: dict[str, LiveRollout] = {}
         self._kill_switches: dict[str, bool] = {}

@@ -18,7 +18,7 @@ from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import NotComputableError
 from airworthy.serving.direct_predictor import DirectPredictor
 from airworthy.serving.single_row_encoder import SingleRowEncoder
 
@@ -125,12 +125,12 @@ class LoadedModel:
         """Return one prediction per row of the columns returned by `read`.
 
         Raises:
-            RefusedError: when the model's expressions cannot take the values.
+            NotComputableError: when the model's expressions cannot take the values.
         """
         try:
             return self._predictor.predict(self._matrix(columns))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
-            raise RefusedError(
+            raise NotComputableError(
                 400,
                 f"the features of these rows cannot be computed: {str(error)[:300]}",
                 next_step="look for values that the model's feature expressions cannot take",

@@ -21,33 +21,52 @@ _ALLOWED = {
 }
 
 
-class PredictionQuality:
-    """The mean loss of one arm: squared error for regression, log loss for classification.
+class LossMean:
+    """The mean and the standard deviation of losses.
 
     Attributes:
-        labels: The number of predictions joined with their label.
+        labels: The number of losses.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.labels = 0
+        self._mean = 0.0
+        self._squares = 0.0
+
+    def add(self, loss: float) -> None:
+        """Add a loss."""
+        # Welford's algorithm: plain sums of squares lose values small beside the mean.
+        self.labels += 1
+        deviation = loss - self._mean
+        self._mean += deviation / self.labels
+        self._squares += deviation * (loss - self._mean)
+
+    @property
+    def mean_loss(self) -> float | None:
+        """The mean over all losses so far. None without any."""
+        return self._mean if self.labels else None
+
+    @property
+    def loss_sd(self) -> float | None:
+        """The losses' standard deviation. None for fewer than two."""
+        return math.sqrt(self._squares / (self.labels - 1)) if self.labels > 1 else None
+
+
+class PredictionQuality(LossMean):
+    """The mean loss of one arm: squared error for regression, log loss for classification.
+
+    `labels` is the number of predictions joined with their label.
     """
 
     def __init__(self, manifest: Manifest, max_rows: int = MAX_ROWS) -> None:
         """Keep at most `max_rows` predictions without a label: the latest ones of the version."""
-        self.labels = 0
-        self._mean = 0.0
-        self._squares = 0.0
+        super().__init__()
         self._manifest = manifest
         self._codes: dict[str, int] = {name: code for code, name in enumerate(manifest.classes)}
         self._unlabelled: OrderedDict[str, list[Any]] = OrderedDict()
         self._rows = 0
         self._max_rows = max_rows
-
-    @property
-    def mean_loss(self) -> float | None:
-        """The mean over all labels so far. None without labels."""
-        return self._mean if self.labels else None
-
-    @property
-    def loss_sd(self) -> float | None:
-        """The losses' standard deviation. None for fewer than two labels."""
-        return math.sqrt(self._squares / (self.labels - 1)) if self.labels > 1 else None
 
     def add_predictions(self, request_id: str, predictions: list[Any]) -> None:
         """Keep one prediction per row until its label arrives."""
@@ -70,18 +89,24 @@ class PredictionQuality:
             row: The row of the request, counted from 0.
             label: The true value.
         """
+        return self.joined_loss(request_id, row, label) is not None
+
+    def joined_loss(self, request_id: str, row: int, label: Label) -> float | None:
+        """Join a label with its prediction, and return the loss; None: the prediction was not there.
+
+        Args:
+            request_id: The id of the request.
+            row: The row of the request, counted from 0.
+            label: The true value.
+        """
         predictions = self._unlabelled.get(request_id, [])
         prediction = predictions[row] if row < len(predictions) else None
         loss = None if prediction is None else self._loss(prediction, label)
         if loss is None or not math.isfinite(loss):
-            return False
+            return None
         predictions[row] = None
-        # Welford's algorithm: plain sums of squares lose values small beside the mean.
-        self.labels += 1
-        deviation = loss - self._mean
-        self._mean += deviation / self.labels
-        self._squares += deviation * (loss - self._mean)
-        return True
+        self.add(loss)
+        return loss
 
     def _loss(self, prediction: Any, label: Label) -> float | None:
         """Return the loss. None for a class unknown to the version."""

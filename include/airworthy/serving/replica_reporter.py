@@ -142,6 +142,7 @@ class ReplicaReporter:
     def _model(self, model: str) -> ModelReport:
         traffic = self._follower.traffic(model)
         champion = self._model_store.champion(model)
+        watched = self._rollouts.watched.of(model)
         return ModelReport(
             seen=traffic.seen if traffic else 0,
             champion=_loaded_version(champion) if champion else None,
@@ -149,6 +150,7 @@ class ReplicaReporter:
             failed=self._loader.failed(model),
             kill_switch=self._rollouts.kill_switch_on(model),
             rollout=self._rollout(model),
+            watch=watched.report() if watched else None,
         )
 
     def _rollout(self, model: str) -> RolloutReport | None:

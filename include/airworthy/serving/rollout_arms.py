@@ -28,6 +28,7 @@ class Arm:
         self.requests = 0
         self.errors = 0
         self.rows = 0
+        self.refused = 0
         self._quality: PredictionQuality | None = None
         self._seconds: Reservoir[float] = Reservoir(SAMPLE_SIZE)
         self._predictions: Reservoir[Any] = Reservoir(SAMPLE_SIZE)
@@ -97,15 +98,17 @@ class Arm:
             "requests": self.requests,
             "errors": self.errors,
             "rows": self.rows,
-            "p50_ms": _percentile_ms(ordered, 0.50),
-            "p99_ms": _percentile_ms(ordered, 0.99),
+            "refused": self.refused,
+            "p50_ms": percentile_ms(ordered, 0.50),
+            "p99_ms": percentile_ms(ordered, 0.99),
             "labels": self._quality.labels if self._quality else 0,
             "mean_loss": self._quality.mean_loss if self._quality else None,
             "loss_sd": self._quality.loss_sd if self._quality else None,
         }
 
 
-def _percentile_ms(ordered: list[float], share: float) -> float | None:
+def percentile_ms(ordered: list[float], share: float) -> float | None:
+    """Return a percentile in milliseconds of ordered seconds; None without any."""
     if not ordered:
         return None
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3

@@ -16,7 +16,7 @@ from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
 from airworthy.serving.served_models import ServedModels
-from airworthy.serving.shared_labels import SharedLabels
+from airworthy.serving.shared_labels import SharedLabels, join_label
 
 MAX_LABELS = 10_000
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
@@ -62,8 +62,8 @@ def rollout_routes(
     async def labels(model: str, request: Request) -> dict[str, Any]:
         """Log labels of predictions.
 
-        `joined` counts those of a rollout's present step, predicted by this process. The others are
-        passed on to the other processes.
+        `joined` counts those of a rollout's present step or of a watched champion, predicted by
+        this process. The others are passed on to the other processes.
         """
         champion = await models.champion(model)
         check_type(request.scope)
@@ -78,7 +78,7 @@ def rollout_routes(
         strange = [
             (labelled.id, labelled.label)
             for labelled in received
-            if not rollouts.join_label(model, *split_prediction_id(labelled.id), labelled.label)
+            if not join_label(rollouts, model, (labelled.id, labelled.label))
         ]
         if shared_labels is not None:
             shared_labels.offer(model, strange)

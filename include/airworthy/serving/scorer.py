@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import NotComputableError, RefusedError
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.micro_batcher import MicroBatcher
@@ -83,9 +83,9 @@ class Scorer:
         request_id = new_request_id()
         live = self._rollouts.rollout_for(champion)
         if live is None:
-            answer = ScoredAnswer(
-                request_id, champion, CHAMPION, await self.predict(champion, body)
-            )
+            predictions = await self._predict_with_champion(None, champion, body)
+            self._record_champion(None, champion, request_id, predictions, started)
+            answer = ScoredAnswer(request_id, champion, CHAMPION, predictions)
         else:
             key = key or hashlib.blake2b(body, digest_size=16).hexdigest()
             answer = await self._answer_in_rollout(live, champion, request_id, body, key, started)
@@ -120,7 +120,7 @@ class Scorer:
             # Counted only now: a request refused by the champion too is the client's fault.
             self._record_challenger_failure(live)
             return ScoredAnswer(request_id, champion, CHAMPION, predictions)
-        live.champion.record_answer(request_id, champion, predictions, perf_counter() - started)
+        self._record_champion(live, champion, request_id, predictions, started)
         shadow = None
         if live.flags.challenger_shadows(key):
             if challenger is not None:
@@ -139,15 +139,47 @@ class Scorer:
             return None
 
     async def _predict_with_champion(
-        self, live: LiveRollout, champion: LoadedModel, body: bytes
+        self, live: LiveRollout | None, champion: LoadedModel, body: bytes
     ) -> list[Any]:
         try:
             return await self.predict(champion, body)
-        except RefusedError:
+        except RefusedError as refused:
+            if isinstance(refused, NotComputableError):
+                self._record_refusal(live, champion)
             raise
         except Exception:
-            live.champion.record_failure()
+            for arm in (
+                live.champion if live else None,
+                self._rollouts.watched.for_request(champion),
+            ):
+                if arm is not None:
+                    arm.record_failure()
             raise
+
+    def _record_refusal(self, live: LiveRollout | None, champion: LoadedModel) -> None:
+        """Record a well-formed request that the champion's features cannot take.
+
+        In a rollout step it is the client's fault, for both versions were asked. In a watch there
+        is no second version: it counts as a failure, beyond the share that was usual before.
+        """
+        if live is not None:
+            live.champion.refused += 1
+        watched = self._rollouts.watched.for_request(champion)
+        if watched is not None:
+            watched.record_failure()
+
+    def _record_champion(
+        self,
+        live: LiveRollout | None,
+        champion: LoadedModel,
+        request_id: str,
+        predictions: list[Any],
+        started: float,
+    ) -> None:
+        """Record a champion's answer in the present step, and in its watch."""
+        for arm in (live.champion if live else None, self._rollouts.watched.for_request(champion)):
+            if arm is not None:
+                arm.record_answer(request_id, champion, predictions, perf_counter() - started)
 
     async def _predict_shadow(self, shadow: Shadow) -> None:
         started = perf_counter()

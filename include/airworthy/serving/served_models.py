@@ -141,6 +141,7 @@ class ServedModels:
         """Set a model's traffic. All parts follow it in one step: nothing runs in between."""
         self._loader.follow(model, traffic)
         self._rollouts.follow(model, traffic.rollout)
+        self._rollouts.watched.follow(model, traffic)
         self._metrics.set_entry(model, traffic.seen)
         self._refusals.pop(model, None)
         self._on_change()

@@ -1,7 +1,7 @@
-"""Labels of predictions that another replica made: passed on while a rollout step is on.
+"""Labels of predictions that another replica made: passed on in a rollout step and in a watch.
 
 The label was logged before. Here it is on its way to the arm that predicted, for the guard. A store
-out of reach delays it.
+out of reach delays it. A watch lasts long, and its labels are passed on less often.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airworthy.predictions.prediction_ids import creation_time, split_prediction_id
-from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
+from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.traffic.label_exchange import MAX_BATCH, LabelExchange, SentLabel, Step
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+WATCH_LOOKS = 10  # Each so many looks, those of a watch are passed on.
 MAX_WAITING = 50_000
 # Clocks of machines differ.
 _MAX_SKEW = timedelta(minutes=1)
@@ -30,9 +31,20 @@ _MAX_SKEW = timedelta(minutes=1)
 
 @dataclass
 class _StepLabels:
-    """The labels of one step on their way: to others, and from their batches that were read."""
+    """The labels of one step on their way: to others, and from their batches that were read.
+
+    Attributes:
+        step: The step, or the watch.
+        since: Its start, UTC.
+        is_watch: True for a watch.
+        waiting: Labels to pass on.
+        written: The number of batches written.
+        seen: The batches of others that were read.
+    """
 
     step: Step
+    since: datetime
+    is_watch: bool
     waiting: deque[SentLabel] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     written: int = 0
     seen: set[str] = field(default_factory=set)
@@ -45,7 +57,10 @@ class SharedLabels:
     """
 
     def __init__(
-        self, exchange: LabelExchange, threads: StoreThreads, rollouts: LiveRollouts
+        self,
+        exchange: LabelExchange,
+        threads: StoreThreads,
+        rollouts: LiveRollouts,
     ) -> None:
         """Start with none.
 
@@ -57,6 +72,7 @@ class SharedLabels:
         self._exchange = exchange
         self._threads = threads
         self._rollouts = rollouts
+        self._looks = 0
         self._steps: dict[str, _StepLabels] = {}
         self._over: list[Step] = []
         self._failed = False
@@ -70,11 +86,11 @@ class SharedLabels:
             model: The model's name.
             labels: The labels.
         """
-        live = self._rollouts.rollout_of(model)
-        if live is None:
+        present = self._labels_of(model)
+        if present is None:
             return
-        strange = [sent for sent in labels if _is_of_another_replica(live, sent[0])]
-        self._labels_of(live).waiting.extend(strange)
+        strange = [sent for sent in labels if self._is_of_another_replica(present, sent[0])]
+        present.waiting.extend(strange)
 
     async def run(self) -> None:
         """Write and read each second, until cancelled. Each replica does so at another moment."""
@@ -82,7 +98,13 @@ class SharedLabels:
         while True:
             await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
             self._follow_steps()
-            await self._all_of([*map(self._pass_on, self._steps.values()), self._remove_over()])
+            due = [
+                labels
+                for labels in self._steps.values()
+                if not labels.is_watch or self._looks % WATCH_LOOKS == 0
+            ]
+            self._looks += 1
+            await self._all_of([*map(self._pass_on, due), self._remove_over()])
 
     async def _all_of(self, calls: list[Coroutine[Any, Any, None]]) -> None:
         """Make calls of the store. A failure is logged once: the next look tries again."""
@@ -93,20 +115,33 @@ class SharedLabels:
         self._failed = bool(failures)
 
     def _follow_steps(self) -> None:
-        running = {live.model: live for live in self._rollouts.running}
-        for live in running.values():
-            self._labels_of(live)
-        for model in self._steps.keys() - running.keys():
+        running = {live.model for live in self._rollouts.running} | set(
+            self._rollouts.watched.models
+        )
+        for model in running:
+            self._labels_of(model)
+        for model in self._steps.keys() - running:
             self._over.append(self._steps.pop(model).step)
 
-    def _labels_of(self, live: LiveRollout) -> _StepLabels:
-        step = Step(live.model, live.rollout.entry)
-        labels = self._steps.get(live.model)
-        if labels is None or labels.step != step:
-            if labels is not None:
-                self._over.append(labels.step)
-            labels = self._steps[live.model] = _StepLabels(step)
-        return labels
+    def _labels_of(self, model: str) -> _StepLabels | None:
+        """Return the labels of a model's present step, else of its watch; None without both."""
+        present = self._present(model)
+        labels = self._steps.get(model)
+        if present is None or (labels is not None and labels.step == present.step):
+            return labels if present is not None else None
+        if labels is not None:
+            self._over.append(labels.step)
+        self._steps[model] = present
+        return present
+
+    def _present(self, model: str) -> _StepLabels | None:
+        live, watched = self._rollouts.rollout_of(model), self._rollouts.watched.of(model)
+        if live is not None:
+            step = Step(model, live.rollout.entry)
+            return _StepLabels(step, live.rollout.since, is_watch=False)
+        if watched is not None:
+            return _StepLabels(Step(model, watched.entry), watched.since, is_watch=True)
+        return None
 
     async def _pass_on(self, labels: _StepLabels) -> None:
         await self._write(labels)
@@ -131,20 +166,42 @@ class SharedLabels:
             raise
 
     def _join(self, step: Step, batch: list[SentLabel]) -> None:
-        live = self._rollouts.rollout_of(step.model)
-        if live is None or live.rollout.entry != step.entry:
+        present = self._present(step.model)
+        if present is None or present.step != step:
             return
-        for prediction_id, label in batch:
-            self._rollouts.join_label(step.model, *split_prediction_id(prediction_id), label)
+        for sent in batch:
+            join_label(self._rollouts, step.model, sent)
 
     async def _remove_over(self) -> None:
         while self._over:
             await self._threads.call(self._exchange.remove_until, self._over[0])
             self._over.pop(0)
 
+    def _is_of_another_replica(self, present: _StepLabels, prediction_id: str) -> bool:
+        request_id, _ = split_prediction_id(prediction_id)
+        created = creation_time(request_id)
+        if created is None or created < present.since - _MAX_SKEW:
+            return False
+        live = self._rollouts.rollout_of(present.step.model)
+        watched = self._rollouts.watched.of(present.step.model)
+        return not any(
+            each is not None and each.has_predicted(request_id) for each in (live, watched)
+        )
 
-def _is_of_another_replica(live: LiveRollout, prediction_id: str) -> bool:
-    request_id, _ = split_prediction_id(prediction_id)
-    created = creation_time(request_id)
-    in_step = created is not None and created >= live.rollout.since - _MAX_SKEW
-    return in_step and not live.has_predicted(request_id)
+
+def join_label(rollouts: LiveRollouts, model: str, sent: SentLabel) -> bool:
+    """Join a label with the predictions of a step's arms and of a watched champion.
+
+    Args:
+        rollouts: The rollouts and the watched champions of all models.
+        model: The model's name.
+        sent: The prediction's id, and the label.
+
+    Returns:
+        Whether one of them had predicted it.
+    """
+    request_id, row = split_prediction_id(sent[0])
+    joined = [
+        each.join_label(model, request_id, row, sent[1]) for each in (rollouts, rollouts.watched)
+    ]
+    return any(joined)

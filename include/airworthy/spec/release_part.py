@@ -19,6 +19,7 @@ from airworthy.spec.fields import (
     raise_violations,
     violation_error,
 )
+from airworthy.spec.schedules import Schedule
 
 ApprovalRule = Literal["required", "auto"]
 DirtyTreeRule = Literal["refuse", "allow"]
@@ -154,6 +155,7 @@ class ReleaseDefaults(Part):
     rollout: list[RolloutStep] = Field(default_factory=_default_rollout)
     bake: Duration = timedelta(minutes=10)
     dirty_trees: DirtyTreeRule = "refuse"
+    watch: Duration | None = timedelta(days=1)
 
     @model_validator(mode="after")
     def _rollout_grows(self) -> ReleaseDefaults:
@@ -186,6 +188,20 @@ class Release(Part):
         examples=[["shadow", 10, 50, "full"], ["full"]],
     )
     bake: Annotated[Duration | None, Field(description="Duration of each step before full.")] = None
+    watch: Annotated[
+        Duration | None,
+        Field(
+            description="Time after full in which the guard goes on watching the new champion; "
+            "null: not watched. A missing key takes the environment's default.",
+            json_schema_extra={"examples": ["1d", "6h"]},
+        ),
+    ] = None
+    drill: Schedule | None = Field(
+        default=None,
+        description="Cron expression of the rollback drill in UTC: back and forth in staging; "
+        "null: only by hand.",
+        examples=["@weekly"],
+    )
     guard: Guard = Guard()
 
     @model_validator(mode="after")

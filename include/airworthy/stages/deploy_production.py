@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, VersionRef
@@ -56,6 +58,8 @@ def deploy_production(
         raise
     # The servers follow meanwhile.
     traffic = project_ledger(job.environment, job.spec.model)
+    if deployment.promoted and traffic.champion_version == version.version:
+        deployment = deployment.model_copy(update={"watched_until": traffic.watched_until})
     # A later decision may have made another version champion: then servers follow that one.
     if deployment.promoted and traffic.champion_version == version.version:
         replicas = open_replicas(job.environment, job.spec.model)
@@ -119,8 +123,20 @@ class _Release:
                 dataset_digest=self.dataset.digest,
                 bundle_digest=self.version.bundle_digest,
                 moves_before=len(alias_moves(view.entries)),
+                **self._watch(),
             )
         )
+
+    def _watch(self) -> dict[str, Any]:
+        """Return the end of the champion's watch, and the loss that its holdout promised."""
+        watch = release_rules(self.job.spec, self.job.environment).watch
+        if watch is None:
+            return {}
+        metrics = self.verdict.metrics.get("challenger", {})
+        loss = metrics.get("log_loss")
+        if self.job.spec.task == "regression":
+            loss = metrics["rmse"] ** 2 if "rmse" in metrics else None
+        return {"watched_until": datetime.now(UTC) + watch, "holdout_loss": loss}
 
     def end_rollout(self, reasons: list[str]) -> None:
         """Give all traffic to the champion, and let the servers forget the version."""

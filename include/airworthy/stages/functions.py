@@ -57,6 +57,14 @@ def stage_function(name: str) -> Callable[..., StageOutput]:
             from airworthy.stages.rollback import rollback
 
             return rollback
+        case "watch":
+            from airworthy.stages.watch import watch
+
+            return watch
+        case "rollback_drill":
+            from airworthy.stages.rollback_drill import rollback_drill
+
+            return rollback_drill
         case "check_age":
             from airworthy.stages.check_age import check_age
 

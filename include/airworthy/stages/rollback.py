@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import orjson
 import polars as pl
 
 from airworthy.errors import SupersededError, TerminalError
-from airworthy.features import polars_schema
 from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger import Entry
@@ -41,7 +39,8 @@ from airworthy.release.rollback_plan import (
     interrupted_rollback,
     plan_rollback,
 )
-from airworthy.serving.loaded_model import Limits, LoadedModel
+from airworthy.serving.example_rows import example_rows
+from airworthy.serving.loaded_model import LoadedModel
 
 log = logging.getLogger("airworthy.rollback")
 
@@ -166,7 +165,7 @@ class _Rollback:
         _require_released_digest(view.entries, self.model, version, digest)
         folder, _ = self.registry.bundle(self.model, version)
         offline = LoadedModel.load(self.model, version, folder, digest)
-        rows = _example_rows(self.registry, offline)
+        rows = example_rows(self.registry, offline, "rollback")
         expected = offline.bundle.predict(rows)
         with self._loaded(view, CandidateFiles(version, digest)):
             with open_server(self.job.environment) as server:
@@ -293,20 +292,3 @@ def _require_released_digest(entries: list[Entry], model: str, version: str, dig
             allowed=f"digest {released.pop()}",
             next_step="name another version with --to-version",
         )
-
-
-def _example_rows(registry: Registry, offline: LoadedModel) -> pl.DataFrame:
-    """Return the raw rows that were logged with a version, with the types of its inputs."""
-    example = registry.example(offline.model, offline.version)
-    if example is None:
-        raise TerminalError(
-            f"no example rows were logged with version {offline.version}",
-            model=offline.model,
-            stage="rollback",
-            allowed="versions that the register stage made",
-            next_step="name another version with --to-version",
-        )
-    columns = offline.read(orjson.dumps(example), Limits())
-    schema = polars_schema(offline.bundle.manifest.inputs)
-    series = zip(schema.items(), columns, strict=True)
-    return pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in series])

@@ -48,6 +48,27 @@ class RolloutReport(_Part):
     challenger: ArmReport
 
 
+class WatchWindow(_Part):
+    """A watched champion's requests in one window of time; `number` is the same in all servers."""
+
+    number: int
+    arm: ArmReport
+
+
+class WatchReport(_Part):
+    """A watched champion in one server. Predictions are left out.
+
+    Attributes:
+        entry: The sequence number of the entry that made it champion.
+        whole: Its requests since this server followed that entry.
+        windows: Its requests in the present and the last window, oldest first.
+    """
+
+    entry: int
+    whole: ArmReport
+    windows: list[WatchWindow] = Field(default_factory=list)
+
+
 class LoadCost(_Part):
     """The cost of loading a version: time in seconds, growth of the server's memory in MiB."""
 
@@ -73,6 +94,7 @@ class ModelReport(_Part):
         failed: The reason of each version that cannot be loaded.
         kill_switch: True when a person turned the model's kill switch on.
         rollout: The step of the rollout, or None.
+        watch: The watched champion, or None.
     """
 
     seen: int
@@ -81,6 +103,7 @@ class ModelReport(_Part):
     failed: dict[str, str] = Field(default_factory=dict)
     kill_switch: bool = False
     rollout: RolloutReport | None = None
+    watch: WatchReport | None = None
 
     def has_loaded(self, version: str, bundle_digest: str | None) -> bool:
         """Tell whether the server has these files of a version loaded, as champion or beside it."""

@@ -87,6 +87,7 @@ class Traffic:
         champion: The version that answers; None: none was released yet.
         since: The time of the champion's move, ISO 8601 in UTC.
         champion_entry: The sequence number of this move; 0 without one.
+        watched_until: The end of the champion's watch, UTC; None: it is not watched.
         rollout: The step of the rollout under way, or None.
         candidates: Versions without traffic, oldest first.
         named: The sequence numbers of the last entries that named a candidate.
@@ -98,6 +99,7 @@ class Traffic:
     champion: ServedVersion | None = None
     since: str | None = None
     champion_entry: int = 0
+    watched_until: datetime | None = None
     rollout: Rollout | None = None
     candidates: tuple[Candidate, ...] = ()
     named: tuple[int, ...] = ()
@@ -187,6 +189,7 @@ def _moved(traffic: Traffic, entry: Entry, move: AliasMove) -> Traffic:
         champion=ServedVersion(move.to, move.bundle_digest),
         since=entry.time,
         champion_entry=entry.sequence,
+        watched_until=move.watched_until.astimezone(UTC) if move.watched_until else None,
         rollout=None,
         candidates=kept,
     )

@@ -25,6 +25,11 @@ from airworthy_airflow.operators.train_operators import (
     ValidateOperator,
 )
 from airworthy_airflow.operators.trigger_retraining import TriggerRetrainingOperator
+from airworthy_airflow.operators.watch_operators import (
+    RollbackDrillOperator,
+    WatchOperator,
+    WatchRollbackOperator,
+)
 
 __all__ = [
     "ApproveOperator",
@@ -42,10 +47,13 @@ __all__ = [
     "IngestInputsOperator",
     "IngestOperator",
     "RegisterOperator",
+    "RollbackDrillOperator",
     "RollbackOperator",
     "RolloutOperator",
     "ScoreOperator",
     "TrainOperator",
     "TriggerRetrainingOperator",
     "ValidateOperator",
+    "WatchOperator",
+    "WatchRollbackOperator",
 ]

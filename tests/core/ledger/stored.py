@@ -17,6 +17,7 @@ from airworthy.ledger.events import (
     Registration,
     RetrainingDecision,
     RollbackCompleted,
+    RollbackDrill,
     RollbackStarted,
     RolloutStep,
     RolloutStopped,
@@ -24,6 +25,8 @@ from airworthy.ledger.events import (
     StalenessLimit,
     StalenessMeasured,
     VerdictReached,
+    WatchEnded,
+    WatchTripped,
 )
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -184,6 +187,31 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         "run-2", "rollback:back",
         '{"from": "3", "max_difference": 2.5e-08, "named": true, "parity_rows": 5, "reason": "late", '
         '"started_by": "back", "to": "1", "withdraws": false}',
+    ),
+    (
+        WatchTripped(
+            version="3", since=NOON, champion_entry=12, reasons=["error rate 50%"], judged=["error_rate"],
+            missing=["quality: no labels"], figures=FIGURES,
+        ),
+        "watch", "watch_trip:12",
+        '{"champion_entry": 12, "figures": {"errors": 0, "labels": 0, "loss_sd": null, "mean_loss": null, '
+        '"p50_ms": 1.5, "p99_ms": 4.0, "requests": 40, "rows": 40, "version": "1"}, "judged": ["error_rate"], '
+        '"missing": ["quality: no labels"], "reasons": ["error rate 50%"], "since": "2026-03-20T12:00:00+00:00", '
+        '"version": "3"}',
+    ),
+    (
+        WatchEnded(version="3", champion_entry=12, outcome="superseded", reasons=["version 4 became champion"]),
+        "watch", "watch_end:12",
+        '{"champion_entry": 12, "outcome": "superseded", "reasons": ["version 4 became champion"], "version": "3"}',
+    ),
+    (
+        RollbackDrill(
+            champion="3", predecessor="1", server="staging", passed=True, back_seconds=1.5, forth_seconds=0.5,
+            max_difference=0.0,
+        ),
+        "drill", "rollback_drill:drill:passed",
+        '{"back_seconds": 1.5, "champion": "3", "forth_seconds": 0.5, "max_difference": 0.0, "passed": true, '
+        '"predecessor": "1", "server": "staging"}',
     ),
     (
         RetrainingDecision(decision=DECISION),

@@ -32,6 +32,7 @@ from airworthy.ledger.events.release_events import (
 )
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
+from airworthy.ledger.events.watch_events import RollbackDrill, WatchEnded, WatchTripped
 
 KnownEvent = (
     VerdictReached
@@ -47,6 +48,9 @@ KnownEvent = (
     | AliasMove
     | RollbackStarted
     | RollbackCompleted
+    | WatchTripped
+    | WatchEnded
+    | RollbackDrill
     | RetrainingDecision
     | StalenessMeasured
     | AlertRaised
@@ -88,6 +92,7 @@ __all__ = [
     "Registration",
     "RetrainingDecision",
     "RollbackCompleted",
+    "RollbackDrill",
     "RollbackStarted",
     "RolloutEnded",
     "RolloutStep",
@@ -98,5 +103,7 @@ __all__ = [
     "StalenessMeasured",
     "UnknownEvent",
     "VerdictReached",
+    "WatchEnded",
+    "WatchTripped",
     "read_event",
 ]

@@ -105,6 +105,9 @@ class AliasMove(LedgerEvent):
         reason: The reason of the move.
         dataset_digest: Digest of the dataset version of its training.
         bundle_digest: Digest of its files.
+        watched_until: Planned end of the guard's watch; None: not watched, such as after a
+            rollback.
+        holdout_loss: Its mean loss on its holdout (squared error or log loss), for the watch.
         moves_before: Not stored: number of earlier moves. A second move to a version is another
             entry.
         rollback: Not stored: the run that began the rollback; None: a release.
@@ -118,6 +121,8 @@ class AliasMove(LedgerEvent):
     reason: str = ""
     dataset_digest: str | None = None
     bundle_digest: str | None = None
+    watched_until: Moment | None = None
+    holdout_loss: float | None = None
     moves_before: int = Field(default=0, exclude=True)
     rollback: str | None = Field(default=None, exclude=True)
 

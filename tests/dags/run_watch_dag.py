@@ -1,0 +1,65 @@
+"""Releases two watched versions, the second one bad, then runs the watch DAG until nothing is left
+to watch, beside a real model server; prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+
+def main(folder: str, model: str) -> None:
+    """Run the train DAG for each day, fail requests, run the watch DAG twice, then the drill.
+
+    Args:
+        folder: The DAG files.
+        model: The model's name.
+    """
+    import httpx
+    from airflow.dag_processing.dagbag import DagBag
+
+    from airworthy.environment import load_environment
+    from airworthy.ledger import open_ledger
+    from airworthy.serving.in_process_server import running_server
+    from airworthy.traffic.current_traffic import current_champion
+
+    dags = DagBag(folder).dags
+    environment = load_environment()
+    with running_server(environment) as server:
+        os.environ["AIRWORTHY_SERVER_URL"] = server.url
+        trained = [str(dags[f"{model}__train"].test(run_conf={"as_of": day}).state) for day in DAYS]
+        drilled = str(dags[f"{model}__rollback_drill"].test().state)
+        body = httpx.get(f"{server.url}/models/{model}/example").json()["dataframe_split"]
+        row = dict(zip(body["columns"], body["data"][0], strict=True)) | {
+            "courier_experience_days": 1e9
+        }
+        bad = {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+        failed = [
+            httpx.post(f"{server.url}/models/{model}/invocations", json=bad).status_code
+            for _ in range(20)
+        ]
+        watched = [_states(dags[f"{model}__watch"].test()) for _ in range(2)]
+    kinds = [entry.kind for entry in open_ledger(environment, model).entries()]
+    print(
+        json.dumps(
+            {
+                "trained": trained,
+                "drilled": drilled,
+                "failed": failed,
+                "watched": watched,
+                "champion": current_champion(environment, model),
+                "kinds": [kind for kind in kinds if not kind.startswith("candidate")],
+            }
+        )
+    )
+
+
+def _states(run: object) -> dict[str, str]:
+    return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}  # type: ignore[attr-defined]
+
+
+DAYS = ("2026-03-20", "2026-03-21")
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
