@@ -57,7 +57,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
     record = FollowedRecord(open_registry, following, metrics)
-    scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
+    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from airworthy.bundle import Manifest
 from airworthy.predictions.prediction_ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
+from airworthy.protocol.unique_keys import check_unique_keys
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label
@@ -100,6 +101,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the body"
         raise RefusedError(400, f"{field}: {first['msg']}", field=field, allowed=_ALLOWED) from None
+    check_unique_keys(body, 1 + 2 * len(labels))
     for index, labelled in enumerate(labels):
         _check_id(labelled.id, index)
         check_label(manifest, labelled.label, index)
