@@ -159,8 +159,9 @@ def inclusive_bounds(rule: Between, whole: bool) -> tuple[float, float]:
 
 
 def _column(position: int, name: str, kind: ColumnType, rules: list[Rule]) -> _Column:
-    null_allowed = not any(isinstance(rule, NotNull) for rule in rules)
-    or_null = " or null" if null_allowed else ""
+    null_rules = [rule for rule in rules if isinstance(rule, NotNull)]
+    null_allowed = not null_rules
+    or_null = "" if any(rule.refuses for rule in null_rules) else " or null"
     tests = [_test(rule, kind, or_null) for rule in rules]
     bounds = [
         inclusive_bounds(rule, whole=kind != "float") for rule in rules if isinstance(rule, Between)
