@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from airworthy.errors import TerminalError
 from airworthy.features import Feature, FeatureSet, load_expressions
+from airworthy.spec.contract import Contract
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
 
@@ -31,7 +32,17 @@ MODEL_FILE, FEATURES_FILE, MANIFEST_FILE = "model.ubj", "features.py", "bundle.j
 
 
 class Manifest(BaseModel):
-    """The content of ``bundle.json``. `inputs` are the columns of a prediction, in order."""
+    """The content of ``bundle.json``.
+
+    Attributes:
+        model: The model's name.
+        task: Its task.
+        inputs: The columns of a prediction with their types, in order.
+        features: The encodings of the features.
+        classes: The classes of a multiclass task, in the order of the probabilities.
+        contract: The rules about the inputs' values. None in bundles made before there were
+            contracts: the server then answers every row of the right types.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +51,7 @@ class Manifest(BaseModel):
     inputs: dict[str, ColumnType]
     features: list[Feature]
     classes: list[str] = []
+    contract: Contract | None = None
 
 
 class ModelBundle:

@@ -153,7 +153,7 @@ class _RowGroup:
         Raises:
             RefusedError: when the body cannot be read. Nothing was added.
         """
-        parsed = parse_body(body, self._names, maxsize)
+        parsed = parse_body(body, self._names, maxsize, exact=False)
         if len(parsed[0]) != len(head["predictions"]):
             raise RefusedError(400, "the body has not one row per prediction")
         new_values = [column.read(raw) for column, raw in zip(self._columns, parsed, strict=True)]

@@ -17,13 +17,16 @@ from typing import Any
 import orjson
 
 from airworthy.protocol.refusals import RefusedError, short_repr
+from airworthy.protocol.unique_keys import check_unique_keys, parsed_keys
 
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _ONE_OF = "exactly one of " + ", ".join(FORMS)
 _COLUMNS_OR_ROWS = "{column: [value, ...], ...} or [{column: value, ...}, ...]"
 
 
-def parse_body(body: bytes, names: list[str], max_rows: int) -> list[list[Any]]:
+def parse_body(
+    body: bytes, names: list[str], max_rows: int, *, exact: bool = True
+) -> list[list[Any]]:
     """Return one list of values per name, all of the same length.
 
     >>> parse_body(b'{"inputs": {"hour": [8, 9], "extra": [0, 0]}}', ["hour"], 10)
@@ -33,11 +36,13 @@ def parse_body(body: bytes, names: list[str], max_rows: int) -> list[list[Any]]:
         body: The request's body, JSON.
         names: The names of the inputs, in the order of the result.
         max_rows: The largest number of rows. The smallest is 1.
+        exact: Whether to refuse a key that is twice in one object, and `params` that are empty but
+            no object. Bodies logged by earlier versions may have them.
 
     Raises:
         RefusedError: 400 for a malformed body, naming the fault; 413 for too many rows.
     """
-    form, content = _form_and_content(body)
+    form, content = _form_and_content(body, exact)
     if form == "dataframe_split":
         return _from_split(content, names, max_rows)
     if form == "dataframe_records" or isinstance(content, list):
@@ -45,7 +50,7 @@ def parse_body(body: bytes, names: list[str], max_rows: int) -> list[list[Any]]:
     return _from_columns(content, names, form, max_rows)
 
 
-def _form_and_content(body: bytes) -> tuple[str, Any]:
+def _form_and_content(body: bytes, exact: bool) -> tuple[str, Any]:
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -54,13 +59,19 @@ def _form_and_content(body: bytes) -> tuple[str, Any]:
         ) from None
     if type(request) is not dict:
         raise _malformed("the body", short_repr(request), f"a JSON object with {_ONE_OF}")
+    if exact:
+        check_unique_keys(body, parsed_keys(request))
     # MLflow's clients may add `params`. These models take none, so only empty ones are ignored.
-    keys = [key for key in request if key != "params" or request[key]]
+    keys = [key for key in request if key != "params" or not _is_empty(request[key], exact)]
     if len(keys) != 1 or keys[0] not in FORMS:
         raise _malformed(
             "the body", f"keys {', '.join(map(short_repr, keys)) or 'none'}"[:300], _ONE_OF
         )
     return keys[0], request[keys[0]]
+
+
+def _is_empty(parameters: Any, exact: bool) -> bool:
+    return parameters in (None, {}) if exact else not parameters
 
 
 def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError
@@ -19,14 +20,20 @@ from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
+from airworthy.serving.openapi_document import OpenAPIDocument
 from airworthy.serving.record_reader import Following
 from airworthy.serving.rollout_routes import rollout_routes
+from airworthy.serving.route_responses import refusals
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.scoring_middleware import ScoringMiddleware
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shared_metrics import SharedMetrics
 
 WORKER_START_SECONDS = 60.0
+_NOT_READY = {
+    "description": "Versions with traffic are not loaded yet, or the record is lost.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 
 
 def create_app(  # noqa: PLR0913 - the parts of one server
@@ -57,7 +64,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
     record = FollowedRecord(open_registry, following, metrics)
-    scorer = Scorer(record.rollouts, metrics, limits, prediction_log)
+    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,6 +100,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     )
     _add_health(app, record, metrics)
     _add_models(app, record)
+    app.openapi = OpenAPIDocument(app, record.model_store, limits)  # type: ignore[method-assign]
     return app
 
 
@@ -102,7 +110,7 @@ def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) ->
         """The process runs."""
         return {"status": "live"}
 
-    @app.get("/health/ready")
+    @app.get("/health/ready", responses={503: _NOT_READY})
     async def ready(response: Response) -> dict[str, Any]:
         """The versions with traffic have been loaded. `failed` names the others with their errors.
 
@@ -111,7 +119,7 @@ def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) ->
         response.status_code = 200 if record.status == READY else 503
         return record.describe()
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def prometheus() -> Response:
         """Metrics in Prometheus' text format."""
         text = await metrics.scrape()
@@ -129,13 +137,13 @@ def _add_models(app: FastAPI, record: FollowedRecord) -> None:
             "failed": models.failed,
         }
 
-    @app.get("/models/{model}")
+    @app.get("/models/{model}", responses=refusals(404, 409, 503))
     async def model_of(model: str) -> dict[str, Any]:
         """A model's champion: version, digest, time of loading (UTC), inputs and candidates."""
         await models.champion(model)
         return store.describe(model)
 
-    @app.get("/models/{model}/example")
+    @app.get("/models/{model}/example", responses=refusals(404, 409, 503))
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
         body = await record.registry.example(await models.champion(model))
@@ -154,6 +162,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return _response(
         status,
         {"error": detail, "received": received, "next_step": "GET /docs lists what can be asked"},
+        getattr(error, "headers", None),
     )
 
 
@@ -167,8 +176,9 @@ async def _not_valid(_request: Request, error: Exception) -> Response:
     return _response(400, {"error": f"{field}: {first['msg']}", "field": field})
 
 
-def _response(status: int, body: dict[str, Any]) -> Response:
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+def _response(
+    status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(
         orjson.dumps(body), status_code=status, headers=headers, media_type="application/json"
     )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.async_registry import AsyncRegistry, OpenRegistry
+from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.record_follower import RecordFollower
@@ -41,6 +42,7 @@ class FollowedRecord:
         model_store: The loaded versions.
         rollouts: The rollouts of all models.
         models: The models by the record.
+        contracts: Counts rows outside their contract.
         reporter: Writes the server's report.
         labels: Passes labels on to other replicas, or None.
     """
@@ -75,6 +77,7 @@ class FollowedRecord:
             metrics,
             self._changed,
         )
+        self.contracts = ContractCounts(metrics)
         self.reporter = ReplicaReporter(
             following,
             self._threads,
@@ -82,6 +85,7 @@ class FollowedRecord:
             self._loader,
             self.model_store,
             self.rollouts,
+            self.contracts,
         )
         self.labels = (
             None

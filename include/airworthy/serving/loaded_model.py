@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from xgboost.core import XGBoostError
 from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
+from airworthy.protocol.contract_check import ContractCheck, Outside
 from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
 from airworthy.protocol.refusals import NotComputableError
@@ -35,6 +36,20 @@ class Limits:
     max_rows: int = 20_000
     max_bytes: int = 16 * 1024 * 1024
     inline_bytes: int = 4 * 1024
+
+
+class JudgedAnswer(NamedTuple):
+    """The answer to a client's request.
+
+    Attributes:
+        rows: The number of its rows.
+        outside: The rows outside the version's contract, or None.
+        predictions: One per row; none when `outside` has a refusal.
+    """
+
+    rows: int
+    outside: Outside | None
+    predictions: list[Any]
 
 
 class LoadedModel:
@@ -65,6 +80,8 @@ class LoadedModel:
         self._schema = polars_schema(inputs)
         self._single = SingleRowEncoder(bundle.features, self._schema)
         self._predictor = DirectPredictor(bundle.booster)
+        contract = bundle.manifest.contract
+        self.contract = contract and ContractCheck(contract, inputs, model, version)
 
     @classmethod
     def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
@@ -111,6 +128,18 @@ class LoadedModel:
             RefusedError: when the body is malformed. It names the fault.
         """
         return self.predict_columns(self.read(body, limits))
+
+    def predict_judged(self, body: bytes, limits: Limits) -> JudgedAnswer:
+        """Return one prediction per row of a client's request, if its contract allows it.
+
+        Raises:
+            RefusedError: when the body is malformed. It names the fault.
+        """
+        columns = self.read(body, limits)
+        outside = self.contract.outside(columns) if self.contract else None
+        is_refused = outside is not None and outside.refusal is not None
+        predictions = [] if is_refused else self.predict_columns(columns)
+        return JudgedAnswer(len(columns[0]), outside, predictions)
 
     def read(self, body: bytes, limits: Limits) -> list[list[Any]]:
         """Return a request's values: one list per input, in types for Polars.
@@ -196,6 +225,7 @@ class LoadedModel:
 
     def describe(self) -> dict[str, Any]:
         """Return a description of the version as JSON values: times in UTC, memory in MiB."""
+        contract = self.bundle.manifest.contract
         return {
             "model": self.model,
             "version": self.version,
@@ -204,6 +234,7 @@ class LoadedModel:
             "task": self.bundle.manifest.task,
             "inputs": self.bundle.manifest.inputs,
             "classes": self.bundle.manifest.classes,
+            "contract": contract.model_dump(mode="json") if contract else None,
             "example": f"/models/{self.model}/example",
             "load_seconds": self.load_seconds,
             "memory_mib": self.memory_mib,

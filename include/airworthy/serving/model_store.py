@@ -27,6 +27,11 @@ class ModelStore:
         """The models with a loaded champion."""
         return sorted(self._champions)
 
+    @property
+    def champions(self) -> list[LoadedModel]:
+        """The champions, sorted by model."""
+        return [self._champions[model] for model in self.models]
+
     def champion(self, model: str) -> LoadedModel | None:
         """Return the champion, if it is loaded."""
         return self._champions.get(model)

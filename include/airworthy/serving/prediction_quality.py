@@ -14,10 +14,11 @@ MAX_ROWS = 50_000
 # Predictions are float32: they cannot be nearer to 0 or 1 than this.
 _MIN_PROBABILITY = 2.0**-23
 _MAX_VALUE = 1e300
+_INT64 = 2**63
 _ALLOWED = {
-    "regression": "a number",
+    "regression": "a number; a whole number of at most 64 bits",
     "binary": "0, 1, false or true",
-    "multiclass": "a class: text, number, true, false",
+    "multiclass": "a class: text, whole number of at most 64 bits, true, false",
 }
 
 
@@ -123,6 +124,11 @@ def _log_loss(probability: float) -> float:
     return -math.log(min(max(probability, _MIN_PROBABILITY), 1.0))
 
 
+def _is_whole(label: Any) -> bool:
+    # A larger one can be written neither to the log nor to the lake.
+    return type(label) is int and -_INT64 <= label < _INT64
+
+
 def check_label(manifest: Manifest, label: Any, index: int) -> None:
     """Refuse a value other than a label of the task.
 
@@ -136,11 +142,11 @@ def check_label(manifest: Manifest, label: Any, index: int) -> None:
     """
     valid: bool
     if manifest.task == "regression":
-        valid = type(label) in (int, float) and -_MAX_VALUE < label < _MAX_VALUE
+        valid = _is_whole(label) or (type(label) is float and -_MAX_VALUE < label < _MAX_VALUE)
     elif manifest.task == "binary":
         valid = type(label) in (int, float, bool) and label in (0, 1)
     else:
-        valid = type(label) in (str, int, bool)
+        valid = type(label) in (str, bool) or _is_whole(label)
     if not valid:
         field = f"labels.{index}.label"
         allowed = _ALLOWED[manifest.task]

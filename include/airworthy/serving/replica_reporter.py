@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from airworthy.errors import AirworthyError
+from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
@@ -44,7 +45,7 @@ class ReplicaReporter:
         ready: True when the server may get requests.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one server
         self,
         following: Following,
         threads: StoreThreads,
@@ -52,6 +53,7 @@ class ReplicaReporter:
         loader: VersionLoader,
         model_store: ModelStore,
         rollouts: LiveRollouts,
+        contracts: ContractCounts,
     ) -> None:
         """Keep the parts to report on.
 
@@ -62,6 +64,7 @@ class ReplicaReporter:
             loader: Has the failures.
             model_store: Has the loaded versions.
             rollouts: Has the steps and the flags.
+            contracts: Has the counts of rows outside their contract.
         """
         self.replica = replica_name()
         self.ready = False
@@ -73,6 +76,7 @@ class ReplicaReporter:
         self._loader = loader
         self._model_store = model_store
         self._rollouts = rollouts
+        self._contracts = contracts
         self._changed = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failed = False
@@ -151,6 +155,7 @@ class ReplicaReporter:
             kill_switch=self._rollouts.kill_switch_on(model),
             rollout=self._rollout(model),
             watch=watched.report() if watched else None,
+            contract=self._contracts.report(model),
         )
 
     def _rollout(self, model: str) -> RolloutReport | None:

@@ -11,15 +11,51 @@ from airworthy.bundle import Manifest
 from airworthy.predictions.prediction_ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
+from airworthy.protocol.unique_keys import check_unique_keys
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label
 from airworthy.serving.request_body import check_type, read_body
+from airworthy.serving.route_responses import refusals
 from airworthy.serving.served_models import ServedModels
 from airworthy.serving.shared_labels import SharedLabels, join_label
 
 MAX_LABELS = 10_000
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
+
+
+_LABEL_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "pattern": "^[^:]*(:[0-9]+)?$",
+            "description": "A prediction's id: <id>:<row>, or <id> for the first row.",
+        },
+        "label": {"type": ["string", "number", "boolean"]},
+    },
+    "required": ["id", "label"],
+    "additionalProperties": False,
+}
+_LABELS_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "labels": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_LABELS,
+            "items": _LABEL_SCHEMA,
+        }
+    },
+    "required": ["labels"],
+    "additionalProperties": False,
+}
+_LABELS_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": _LABELS_SCHEMA}},
+}
 
 
 class _Labelled(BaseModel):
@@ -53,12 +89,16 @@ def rollout_routes(
     """
     router = APIRouter()
 
-    @router.get("/models/{model}/rollout")
+    @router.get("/models/{model}/rollout", responses=refusals(404, 409, 503))
     async def rollout(model: str) -> dict[str, Any]:
         """The present step of a rollout, and both arms' statistics since it began."""
         return rollouts.describe(await models.champion(model))
 
-    @router.post("/models/{model}/labels")
+    @router.post(
+        "/models/{model}/labels",
+        responses=refusals(400, 404, 409, 413, 415, 503),
+        openapi_extra={"requestBody": _LABELS_BODY},
+    )
     async def labels(model: str, request: Request) -> dict[str, Any]:
         """Log labels of predictions.
 
@@ -100,6 +140,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the body"
         raise RefusedError(400, f"{field}: {first['msg']}", field=field, allowed=_ALLOWED) from None
+    check_unique_keys(body, 1 + 2 * len(labels))
     for index, labelled in enumerate(labels):
         _check_id(labelled.id, index)
         check_label(manifest, labelled.label, index)

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
+from airworthy.protocol.contract_check import OutOfContractError
 from airworthy.protocol.refusals import NotComputableError, RefusedError
+from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.micro_batcher import MicroBatcher
@@ -37,6 +39,7 @@ class Scorer:
     def __init__(
         self,
         rollouts: LiveRollouts,
+        contracts: ContractCounts,
         metrics: ServerMetrics,
         limits: Limits,
         prediction_log: PredictionLog | None,
@@ -45,19 +48,21 @@ class Scorer:
 
         Args:
             rollouts: The rollouts of all models.
+            contracts: Counts rows outside their contract.
             metrics: Counts shadows and challengers' failures.
             limits: The limits of one request.
             prediction_log: Logs every answer. None: no log.
         """
         self.shadows = ShadowQueue(self._predict_shadow, metrics, limits.inline_bytes)
         self._rollouts = rollouts
+        self._contracts = contracts
         self._metrics = metrics
         self._limits = limits
         self._log = prediction_log
         self._micro_batcher = MicroBatcher()
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
-        """Return one prediction per row of a body, by one version.
+        """Return one prediction per row of a body, by one version. No contract is asked.
 
         Raises:
             RefusedError: when the body is malformed. It names the fault.
@@ -65,6 +70,25 @@ class Scorer:
         if len(body) <= self._limits.inline_bytes:
             return await self._micro_batcher.predict(loaded, loaded.read(body, self._limits))
         return await asyncio.to_thread(loaded.predict, body, self._limits)
+
+    async def predict_judged(self, loaded: LoadedModel, body: bytes) -> list[Any]:
+        """Return one prediction per row of a client's body, by one version under its contract.
+
+        Raises:
+            RefusedError: when the body is malformed. It names the fault.
+            OutOfContractError: when a row is outside the contract, and the contract refuses.
+        """
+        if len(body) > self._limits.inline_bytes:
+            judged = await asyncio.to_thread(loaded.predict_judged, body, self._limits)
+            self._contracts.add(loaded, judged.rows, judged.outside)
+            return judged.predictions
+        columns = loaded.read(body, self._limits)
+        outside = loaded.contract.outside(columns) if loaded.contract else None
+        if outside is not None and outside.refusal is not None:
+            self._contracts.add(loaded, len(columns[0]), outside)
+        predictions = await self._micro_batcher.predict(loaded, columns)
+        self._contracts.add(loaded, len(columns[0]), outside)
+        return predictions
 
     async def answer(
         self, champion: LoadedModel, body: bytes, key: str, started: float
@@ -106,7 +130,7 @@ class Scorer:
         if live.flags.challenger_answers(key):
             failed = live.challenger_cannot_load()
             if challenger is not None:
-                predictions = await self._try_challenger(challenger, body)
+                predictions = await self._ask_challenger(challenger, body)
                 if predictions is not None:
                     live.challenger.record_answer(
                         request_id, challenger, predictions, perf_counter() - started
@@ -129,20 +153,37 @@ class Scorer:
                 self._record_challenger_failure(live)
         return ScoredAnswer(request_id, champion, CHAMPION, predictions, shadow)
 
-    async def _try_challenger(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
+    async def _ask_challenger(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
+        """Return a challenger's answer to a client; None when it failed.
+
+        Raises:
+            OutOfContractError: by the challenger's contract. The version that answers judges. The
+                row is the client's fault, so it is no error of the challenger.
+        """
+        try:
+            return await self.predict_judged(challenger, body)
+        except OutOfContractError:
+            raise
+        except Exception as error:
+            _log_failure(challenger, error)
+            return None
+
+    async def _ask_shadow(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
+        """Return a challenger's prediction of a request that was answered; None when it failed.
+
+        No client gets it, so its contract is not asked.
+        """
         try:
             return await self.predict(challenger, body)
         except Exception as error:
-            log.info(
-                "%s: version %s did not answer: %s", challenger.model, challenger.version, error
-            )
+            _log_failure(challenger, error)
             return None
 
     async def _predict_with_champion(
         self, live: LiveRollout | None, champion: LoadedModel, body: bytes
     ) -> list[Any]:
         try:
-            return await self.predict(champion, body)
+            return await self.predict_judged(champion, body)
         except RefusedError as refused:
             if isinstance(refused, NotComputableError):
                 self._record_refusal(live, champion)
@@ -183,7 +224,7 @@ class Scorer:
 
     async def _predict_shadow(self, shadow: Shadow) -> None:
         started = perf_counter()
-        predictions = await self._try_challenger(shadow.challenger, shadow.body)
+        predictions = await self._ask_shadow(shadow.challenger, shadow.body)
         if predictions is None:
             self._record_challenger_failure(shadow.live)
             return
@@ -211,6 +252,10 @@ class Scorer:
                 answer.predictions,
                 loaded.bundle.manifest,
             )
+
+
+def _log_failure(challenger: LoadedModel, error: Exception) -> None:
+    log.info("%s: version %s did not answer: %s", challenger.model, challenger.version, error)
 
 
 def _still_joining(challenger_version: str) -> RefusedError:

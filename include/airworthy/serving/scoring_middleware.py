@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.admin_token import TokenCheck
 from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
@@ -57,13 +57,19 @@ class ScoringMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["method"] == "POST":
+        if scope["type"] == "http":
             match scope["path"].split("/"):
                 case ["", "models", model, "invocations"]:
-                    await self._answer(scope, receive, send, model)
+                    if scope["method"] == "POST":
+                        await self._answer(scope, receive, send, model)
+                    else:
+                        await _refuse_method(scope, send)
                     return
                 case ["", "models", model, "versions", version, "invocations"]:
-                    await self._answer_with_version(scope, receive, send, model, version)
+                    if scope["method"] == "POST":
+                        await self._answer_with_version(scope, receive, send, model, version)
+                    else:
+                        await _refuse_method(scope, send)
                     return
         await self._app(scope, receive, send)
 
@@ -119,19 +125,50 @@ class ScoringMiddleware:
         try:
             check_type(scope)
             self._check_token(header(scope, b"authorization"))
+            _check_version(version)
             loaded = self._model_store.loaded_version(model, version)
             predictions = await self._scorer.predict(
                 loaded, await read_body(scope, receive, self._limits.max_bytes)
             )
         except RefusedError as refused:
             self._metrics.record_request(loaded, NO_VERSION, refused.status, (), started)
-            await _send(send, refused.status, refused.body, [_JSON_TYPE])
+            await _send(send, refused.status, refused.body, _refusal_headers(refused.status))
             return
         self._metrics.record_request(loaded, NO_VERSION, 200, predictions, started)
         content = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
         await _send(
             send, 200, content, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))]
         )
+
+
+def _check_version(version: str) -> None:
+    # Other digits, such as those of Arabic, are digits to Python too.
+    if not (version.isascii() and version.isdigit()):
+        allowed = "a version's number, in the digits 0 to 9"
+        received = short_repr(version)
+        raise RefusedError(
+            400,
+            f"version: received {received}, allowed: {allowed}",
+            field="version",
+            received=received,
+            allowed=allowed,
+        )
+
+
+async def _refuse_method(scope: Scope, send: Send) -> None:
+    method = scope["method"][:20]
+    refused = RefusedError(
+        405,
+        f"received {method}, allowed: POST",
+        received=method,
+        allowed="POST",
+        next_step="GET /docs lists what can be asked",
+    )
+    await _send(send, refused.status, refused.body, [_JSON_TYPE, (b"allow", b"POST")])
+
+
+def _refusal_headers(status: int) -> list[tuple[bytes, bytes]]:
+    return [_JSON_TYPE, (b"www-authenticate", b"Bearer")] if status == 401 else [_JSON_TYPE]
 
 
 async def _send(

@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from airworthy.protocol.contract_check import Outside
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_distribution import Distributions
 from airworthy.serving.shared_distribution import CountsPredictions, SharedDistributions
@@ -118,6 +119,19 @@ class ServerMetrics:
             "airworthy_swaps", "Champions swapped", ["model"], registry=self.registry
         )
 
+        rows = ["model", "column", "reason"]
+        self._refused_rows = Counter(
+            "airworthy_refused_rows",
+            "Rows outside their contract in refused requests",
+            rows,
+            registry=self.registry,
+        )
+        self._outside_rows = Counter(
+            "airworthy_outside_rows",
+            "Rows answered although they break an expectation",
+            rows,
+            registry=self.registry,
+        )
         self._entries = Gauge(
             "airworthy_record_entry",
             "Sequence number of the last entry of the ledger that is followed",
@@ -175,6 +189,15 @@ class ServerMetrics:
     def record_dropped_shadow(self, loaded: LoadedModel) -> None:
         """Count a shadow dropped by a full queue."""
         self._shadows_dropped.labels(loaded.model, loaded.version).inc()
+
+    def record_outside(self, model: str, outside: Outside) -> None:
+        """Count rows outside their contract, by column and reason, refused or answered."""
+        if outside.refusal is not None:
+            for labels, rows in outside.broken.items():
+                self._refused_rows.labels(model, *labels).inc(rows)
+            return
+        for labels, rows in (*outside.broken.items(), *outside.counted.items()):
+            self._outside_rows.labels(model, *labels).inc(rows)
 
     def set_rollouts(self, rollouts: dict[str, Rollout]) -> None:
         """Show the running rollouts, by model."""

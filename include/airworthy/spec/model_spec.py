@@ -20,6 +20,7 @@ from airworthy.spec.monitor_part import Monitor
 from airworthy.spec.release_part import Release
 from airworthy.spec.schedules import Schedule
 from airworthy.spec.score_part import Score
+from airworthy.spec.serving_part import Serving
 from airworthy.spec.train_part import Train
 from airworthy.spec.validate_part import Validate
 
@@ -55,6 +56,7 @@ class ModelSpec(Part):
     train: Train
     evaluate: Evaluate
     release: Release = Release()
+    serving: Serving = Serving()
     monitor: Monitor = Monitor()
     alerts: Alerts = Alerts()
     score: Score | None = Field(

@@ -84,6 +84,21 @@ class LoadedVersion(_Part):
     cost: LoadCost = Field(default_factory=LoadCost)
 
 
+class ContractReport(_Part):
+    """Rows of clients' requests, judged by the contract of the version that was to answer them.
+
+    Attributes:
+        rows: All rows since the server's start, also those of refused requests.
+        outside: Those outside the contract, refused or answered. Rows that break an expectation of
+            severity warning, or one with `mostly`, are not among them.
+        columns: The rows of `outside` by column. A row may be counted at several.
+    """
+
+    rows: int = 0
+    outside: int = 0
+    columns: dict[str, int] = Field(default_factory=dict)
+
+
 class ModelReport(_Part):
     """One model in one server.
 
@@ -95,6 +110,7 @@ class ModelReport(_Part):
         kill_switch: True when a person turned the model's kill switch on.
         rollout: The step of the rollout, or None.
         watch: The watched champion, or None.
+        contract: The rows judged by a contract, or None before the first one.
     """
 
     seen: int
@@ -104,6 +120,7 @@ class ModelReport(_Part):
     kill_switch: bool = False
     rollout: RolloutReport | None = None
     watch: WatchReport | None = None
+    contract: ContractReport | None = None
 
     def has_loaded(self, version: str, bundle_digest: str | None) -> bool:
         """Tell whether the server has these files of a version loaded, as champion or beside it."""

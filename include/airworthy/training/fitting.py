@@ -23,6 +23,7 @@ from airworthy.features import (
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.lake.lake import Lake
+from airworthy.spec.contract import contract_of
 from airworthy.training.baseline import BaselineModel, fit_baseline
 from airworthy.training.time_split import Boundaries, split_window
 from airworthy.training.train_booster import FittedBooster, base_parameters, fit_booster
@@ -60,6 +61,7 @@ class TrainingData:
             inputs=spec.inputs,
             features=self.features.features,
             classes=self.classes,
+            contract=contract_of(spec),
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:

@@ -11,17 +11,20 @@ from typing import Any
 from airworthy.bundle import file_digest
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
+from airworthy.spec.contract import contract_of
 
 
 def code_digest(job: Job) -> str:
     """Return the SHA-256 over the code of a training.
 
-    These are features, behaviour, library versions, and the spec's parts for model and verdict.
+    These are features, behaviour, library versions, and the spec's parts for model and verdict. The
+    contract is one of them: it is a part of the bundle.
     """
     parts: dict[str, Any] = {
         "spec": job.spec.model_dump(
             mode="json", by_alias=True, include={"model", "task", "ingest", "train", "evaluate"}
         ),
+        "contract": contract_of(job.spec).model_dump(mode="json"),
         **{library: version(library) for library in ("polars", "xgboost")},
     }
     parts["spec"]["ingest"].pop("source")

@@ -25,6 +25,7 @@ from airworthy.features import (
 )
 from airworthy.release.server_client import ServerClient, split_body
 from airworthy.serving.in_process_server import RunningServer, serving
+from airworthy.spec.contract import Contract
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
 
@@ -103,6 +104,7 @@ class FolderRegistry:
         seed: int = 0,
         shift: float = 0.0,
         inputs: dict[str, ColumnType] = INPUTS,
+        contract: Contract | None = None,
     ) -> ModelBundle:
         """Train and register a version.
 
@@ -113,6 +115,7 @@ class FolderRegistry:
             seed: Of the training rows.
             shift: Added to every label.
             inputs: The requested inputs; there may be more of them than the features need.
+            contract: The rules about the inputs; None: as in bundles made before there were any.
         """
         source = self.root / "features.py"
         source.write_text(FEATURES, encoding="utf-8")
@@ -132,7 +135,12 @@ class FolderRegistry:
         booster = xgboost.train({"max_depth": 4, "nthread": 1, **OBJECTIVES[task]}, data, 15)
         folder = self.root / model / version
         manifest = Manifest(
-            model=model, task=task, inputs=inputs, features=features, classes=CLASSES[task]
+            model=model,
+            task=task,
+            inputs=inputs,
+            features=features,
+            classes=CLASSES[task],
+            contract=contract,
         )
         write_bundle(folder, manifest, source, booster)
         content = self._read()

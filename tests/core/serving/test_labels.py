@@ -19,7 +19,7 @@ from airworthy.serving.in_process_server import serving
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
-from .rollout_client import RolloutClient
+from .rollout_client import EXAMPLE, RolloutClient
 
 KEYS = [f"customer-{number}" for number in range(60)]
 
@@ -110,6 +110,11 @@ WRONG = [
     ("late", b'{"labels": [{"id": "a", "label": 0.5}]}', "labels.0.label"),
     ("late", b'{"labels": [{"id": "a", "label": "late"}]}', "labels.0.label"),
     ("status", b'{"labels": [{"id": "a", "label": ["late"]}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": 18446744073709551616}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": -9223372036854775809}]}', "labels.0.label"),
+    ("status", b'{"labels": [{"id": "a", "label": 18446744073709551616}]}', "labels.0.label"),
+    ("eta", b'{"labels": [{"id": "a", "label": 1, "label": 2}]}', "label"),
+    ("eta", '{"labels": [{"id": "a:\u0661", "label": 1}]}'.encode(), "labels.0.id"),
 ]
 
 
@@ -166,6 +171,31 @@ def test_an_answer_is_logged_before_it_leaves(
         assert logged.inputs["distance_km"] == rows["distance_km"][2]
         arms.add(logged.arm)
     assert arms == {"champion", "challenger"}
+
+
+def test_a_clients_fault_is_no_fault_of_the_server(
+    logging_server: RolloutClient, environment: Environment
+) -> None:
+    """Numbers beyond 64 bits and doubled keys are a 4xx: no 5xx, and no answer counts as lost. The
+    largest number that JSON's parser keeps whole is logged and found.
+    """
+    headers = {"content-type": "application/json"}
+    for _, body, _ in WRONG:
+        reply = logging_server.post("/models/eta/labels", content=body, headers=headers)
+        assert reply.status_code in (200, 400)
+    whole = EXAMPLE.replace(b"4.5", b"18446744073709551615")
+    for body, status in (
+        (whole, 200),
+        (EXAMPLE.replace(b"4.5, 2", b"4.5, 18446744073709551616"), 400),
+        (EXAMPLE.replace(b'{"columns"', b'{"data": [], "columns"'), 400),
+    ):
+        reply = logging_server.post("/models/eta/invocations", content=body, headers=headers)
+        assert reply.status_code == status, reply.text
+    found = find_prediction(environment, "eta", logging_server.ask(body=whole)["id"])
+    assert found is not None
+    assert found.inputs["distance_km"] == 2.0**64
+    assert "airworthy_predictions_lost_total 0.0" in logging_server.metrics()
+    assert 'status="5' not in logging_server.metrics()
 
 
 def test_labels_that_cannot_be_logged_are_asked_for_again(

@@ -233,6 +233,56 @@ def test_a_body_that_is_no_json_is_a_400(http: httpx.Client, content: bytes) -> 
     assert "not valid JSON" in reply.json()["error"]
 
 
+# ROW stands for the row's keys and values.
+DOUBLED: list[tuple[str, str]] = [
+    ('{"inputs": [{ROW}], "inputs": [{ROW}]}', "inputs"),
+    ('{"inputs": [{ROW, "city": "Rome"}]}', "city"),
+    ('{"inputs": [{"city" : "Rome", ROW}]}', "city"),
+    ('{"inputs": [{"\\u0063ity": "Rome", ROW}]}', "city"),
+    ('{"inputs": [{ROW, "ignored": [{"a": 1, "a": 1}]}]}', "a"),
+    ('{"dataframe_split": {"columns": [], "columns": [], "data": []}}', "columns"),
+]
+
+
+def post_text(http: httpx.Client, content: str) -> httpx.Response:
+    """Send a body as it is written, with the row in the place of ROW."""
+    text = content.replace("ROW", json.dumps(ROW)[1:-1])
+    return http.post(URL, content=text, headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize(("content", "field"), DOUBLED)
+def test_a_key_that_is_twice_in_one_object_is_refused(
+    http: httpx.Client, content: str, field: str
+) -> None:
+    """One of its values would be lost: a 400 names the key, wherever and however it is written."""
+    reply = post_text(http, content)
+    assert (reply.status_code, reply.json()["field"]) == (400, field)
+    assert "2 times in one object" in reply.json()["error"]
+
+
+@pytest.mark.parametrize("more", ['"note2": "a\\":b"', '"x" : ":"', '"x": {"city": {"city": 1}}'])
+def test_colons_in_texts_and_deeper_keys_are_no_doubled_keys(http: httpx.Client, more: str) -> None:
+    """A key may be in several objects, and any text in a value."""
+    reply = post_text(http, '{"inputs": [{ROW, MORE}, {ROW}]}'.replace("MORE", more))
+    assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.parametrize("parameters", [[], False, 0, "", {"a": 1}])
+def test_params_are_none_or_empty(http: httpx.Client, parameters: Any) -> None:
+    """These models take no parameters: whatever is no empty object is refused."""
+    assert http.post(URL, json={"inputs": [ROW], "params": parameters}).status_code == 400
+    assert http.post(URL, json={"inputs": [ROW], "params": None}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_a_scoring_path_is_asked_by_post_alone(http: httpx.Client, method: str) -> None:
+    """Any other method is a 405 that names POST."""
+    for path in (URL, "/models/eta/versions/1/invocations"):
+        reply = http.request(method, path)
+        assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+        assert reply.json()["allowed"] == "POST"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -278,6 +278,11 @@ def test_scoring_one_version_asks_for_the_token(
         assert httpx.post(closed.url + path, json=body, headers=bearer).status_code == 403
         bearer = {"authorization": f"Bearer {ensure_token(file)}"}
         assert httpx.post(closed.url + path, json=body, headers=bearer).status_code == 400
+        for version in ("١", "1 ", "+1", "01x"):
+            reply = httpx.post(
+                f"{closed.url}/models/eta/versions/{version}/invocations", json=body, headers=bearer
+            )
+            assert (reply.status_code, reply.json()["field"]) == (400, "version")
     assert file.stat().st_mode & 0o077 == 0
     assert f"Bearer {ensure_token(file)}" == bearer["authorization"]
 
