@@ -67,12 +67,11 @@ def own_outcomes(
 
 def held_outcome(held: HeldGate, measurements: Measurements) -> GateOutcome:
     """Return the outcome of one gate, without waiver or excuse."""
-    outcome = evaluate_gates([held.gate], measurements)[0]
-    outcome = outcome.model_copy(update={"gate": held.name})
     compared = "champion" in measurements.metrics and not measurements.incomparable
     if held.default == "slices" and compared:
-        return _default_slices_outcome(held.gate, measurements, outcome)
-    return outcome
+        return _default_slices_outcome(held, measurements)
+    outcome = evaluate_gates([held.gate], measurements)[0]
+    return outcome.model_copy(update={"gate": held.name})
 
 
 def waived(outcome: GateOutcome, because: str) -> GateOutcome:
@@ -130,22 +129,22 @@ def failing(champion: OwnOutcomes) -> list[str]:
     ]
 
 
-def _default_slices_outcome(
-    gate: Gate, measurements: Measurements, outcome: GateOutcome
-) -> GateOutcome:
+def _default_slices_outcome(held: HeldGate, measurements: Measurements) -> GateOutcome:
+    gate = held.gate
     column, margin = gate.slice or "", gate.margin or 0.0
     slices = measurements.slices.get(column, {})
     rows = {name: metrics["rows"] for name, metrics in slices.items()}
     losses = measurements.slice_losses.get((gate.metric, column), {})
     result = evaluate_default_slices(losses, rows, gate.min_rows, margin)
     worst = result.worst
-    return outcome.model_copy(
-        update={
-            "outcome": result.outcome,
-            "reason": f"{result.reason}; no more than {margin:+.2%} may be proved",
-            "value": worst.point if worst else None,
-            "interval": (worst.low, worst.high) if worst else None,
-        }
+    return GateOutcome(
+        gate=held.name,
+        outcome=result.outcome,
+        value=worst.point if worst else None,
+        threshold=margin,
+        interval=(worst.low, worst.high) if worst else None,
+        n=measurements.rows,
+        reason=f"{result.reason}; no more than {margin:+.2%} may be proved",
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airworthy.gates.default_gates import HeldGate, held_gates
 from airworthy.gates.default_slices import POOL, evaluate_default_slices
 from airworthy.gates.gate_outcomes import Measurements, overall_outcome
-from airworthy.gates.held_outcomes import final_outcomes, own_outcomes
+from airworthy.gates.held_outcomes import final_outcomes, held_outcome, own_outcomes
 from airworthy.gates.non_inferiority import Loss
 from airworthy.handover import GateOutcome
 from airworthy.spec import ModelSpec
@@ -194,6 +194,15 @@ def test_small_slices_are_told_or_judged_together(
     losses: dict[str, Loss], rows: dict[str, float], outcome: str, told: str
 ) -> None:
     """A rare slice stops nothing by itself. Too many rows without a test are inconclusive."""
-    result = evaluate_default_slices(losses, rows, 30, 0.1)
-    assert result.outcome == outcome
+    gate = Gate(metric="rmse", against="champion", slice="weather", margin=0.1)
+    slices = {name: {"rows": float(count)} for name, count in rows.items()}
+    metrics = {"challenger": {"rmse": 1.0}, "champion": {"rmse": 1.0}}
+    measured = Measurements(
+        metrics, {"weather": slices}, {}, 500, slice_losses={("rmse", "weather"): losses}
+    )
+    result = held_outcome(HeldGate(gate, "slices"), measured)
+    assert (result.gate, result.outcome) == (
+        "rmse against champion in every weather (default)",
+        outcome,
+    )
     assert told in result.reason
