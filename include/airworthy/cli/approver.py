@@ -124,7 +124,7 @@ def _session(job: Job) -> AirflowSession:
             next_step="add it, or approve in Airflow (Required actions)",
         )
     token = kept_token(url)
-    if token is None:
+    if not token:
         raise TerminalError(
             "the approval of this model needs a person whom Airflow has authenticated",
             model=job.spec.model,
