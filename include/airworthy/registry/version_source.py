@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,9 @@ def read_source(version: ModelVersion, name: str) -> bytes:
     import mlflow
 
     uri = f"runs:/{_source_run(version)}/{_FOLDER}/{name}"
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
+        return Path(path).read_bytes()
 
 
 def take_clean_source(
