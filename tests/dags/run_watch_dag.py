@@ -40,7 +40,8 @@ def main(folder: str, model: str) -> None:
             for _ in range(20)
         ]
         watched = [_states(dags[f"{model}__watch"].test()) for _ in range(2)]
-    kinds = [entry.kind for entry in open_ledger(environment, model).entries()]
+    entries = open_ledger(environment, model).entries()
+    kinds = [entry.kind for entry in entries]
     print(
         json.dumps(
             {
@@ -48,6 +49,9 @@ def main(folder: str, model: str) -> None:
                 "drilled": drilled,
                 "failed": failed,
                 "watched": watched,
+                "told": [
+                    entry.content["alert"]["kind"] for entry in entries if entry.kind == "alert"
+                ],
                 "champion": current_champion(environment, model),
                 "kinds": [kind for kind in kinds if not kind.startswith("candidate")],
             }
