@@ -1,5 +1,5 @@
 """Releases two watched versions, the second one bad, then runs the watch DAG until nothing is left
-to watch, beside a real model server; prints JSON.
+to watch, beside a real model server; prints JSON. The releases are the stages without Airflow.
 """
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 
 def main(folder: str, model: str) -> None:
-    """Run the train DAG for each day, fail requests, run the watch DAG twice, then the drill.
+    """Release a version of each day, run the drill, fail requests, run the watch DAG twice.
 
     Args:
         folder: The DAG files.
@@ -28,7 +29,7 @@ def main(folder: str, model: str) -> None:
     environment = load_environment()
     with running_server(environment) as server:
         os.environ["AIRWORTHY_SERVER_URL"] = server.url
-        trained = [str(dags[f"{model}__train"].test(run_conf={"as_of": day}).state) for day in DAYS]
+        released = [_release(model, day) for day in DAYS]
         drilled = str(dags[f"{model}__rollback_drill"].test().state)
         body = httpx.get(f"{server.url}/models/{model}/example").json()["dataframe_split"]
         row = dict(zip(body["columns"], body["data"][0], strict=True)) | {
@@ -40,19 +41,35 @@ def main(folder: str, model: str) -> None:
             for _ in range(20)
         ]
         watched = [_states(dags[f"{model}__watch"].test()) for _ in range(2)]
-    kinds = [entry.kind for entry in open_ledger(environment, model).entries()]
+    entries = open_ledger(environment, model).entries()
+    kinds = [entry.kind for entry in entries]
     print(
         json.dumps(
             {
-                "trained": trained,
+                "released": released,
                 "drilled": drilled,
                 "failed": failed,
                 "watched": watched,
+                "told": [
+                    entry.content["alert"]["kind"] for entry in entries if entry.kind == "alert"
+                ],
                 "champion": current_champion(environment, model),
                 "kinds": [kind for kind in kinds if not kind.startswith("candidate")],
             }
         )
     )
+
+
+def _release(model: str, day: str) -> bool:
+    from airworthy.handover.catalogue import STAGES
+    from airworthy.stages import run_stage
+
+    payload: dict[str, Any] = {
+        "run": {"model": model, "as_of": f"{day}T00:00:00Z", "reason": "manual", "run_id": day}
+    }
+    for name, stage in STAGES.items():
+        payload[stage.output] = run_stage(name, payload)
+    return bool(payload["deployment"]["promoted"])
 
 
 def _states(run: object) -> dict[str, str]:

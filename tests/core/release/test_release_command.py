@@ -22,13 +22,16 @@ def reports_of(environment: Environment) -> list[ReplicaReport]:
     return [replica.report for replica in open_replica_reports(environment).read()]
 
 
-def assert_released(environment: Environment, model: str) -> None:
-    """Run the command to a good end, and assert that version 1 is champion everywhere."""
+def assert_released(environment: Environment, model: str) -> str:
+    """Run the command to a good end, and assert that version 1 is champion everywhere; return what
+    it prints.
+    """
     done = CliRunner().invoke(app, ["release", model, "1"])
     assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
     assert "champion: yes" in done.stdout
     assert current_champion(environment, model) == "1"
     assert open_registry(environment).champion(model) == "1"
+    return done.stdout
 
 
 def test_a_server_that_was_killed_before_does_not_hold_it(
@@ -52,11 +55,14 @@ def test_the_environments_server_is_used(
     run_stages: RunStages,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a server that answers and reports, no other one starts."""
-    model = make_model()
+    """With a server that answers and reports, no other one starts. The command says who watches the
+    new champion.
+    """
+    model = make_model(release={"watch": "2h"})
     run_stages(model)
     with running_server(environment) as running:
         monkeypatch.setenv("AIRWORTHY_SERVER_URL", running.url)
-        assert_released(environment, model)
+        printed = assert_released(environment, model)
         [report] = reports_of(environment)
+    assert f"by {model}__watch in Airflow, or by: airworthy watch {model}" in printed
     assert report.models[model].champion is not None

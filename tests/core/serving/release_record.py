@@ -95,18 +95,26 @@ class ReleaseRecord:
         event = Registration(version=version, as_of=datetime(2026, 1, 1, tzinfo=UTC))
         return self._append(model, event)
 
-    def move(self, model: str, version: str, digest: str | None = None) -> Entry:
+    def move(
+        self,
+        model: str,
+        version: str,
+        digest: str | None = None,
+        watched_until: datetime | None = None,
+    ) -> Entry:
         """Make a version champion; return the entry.
 
         Args:
             model: The model's name.
             version: The version.
             digest: The digest in the entry. None: that of its files now.
+            watched_until: The end of its watch. None: it is not watched.
         """
         moves = len([e for e in self._entries(model) if e.kind == AliasMove.kind])
         event = AliasMove(
             to=version,
             bundle_digest=digest or self._digest(model, version),
+            watched_until=watched_until,
             moves_before=moves,
         )
         return self._append(model, event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from airworthy.traffic.label_exchange import (
     Step,
     open_label_store,
 )
+from airworthy.traffic.replica_report import WatchReport
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .conftest import FolderRegistry
@@ -117,6 +119,29 @@ def test_losses_are_those_of_the_labels(
     )
     loss = sum((answer["predictions"][0] - 10.0) ** 2 for answer in answers)
     assert figures(record, "champion")["loss"] == pytest.approx(loss)
+
+
+def test_labels_of_a_watched_champion_reach_the_one_that_predicted(
+    replicas: list[RolloutClient], record: ReleaseRecord
+) -> None:
+    """After full, too: each server reports its own requests, and each label counts once."""
+    record.move("eta", "2", watched_until=datetime.now(UTC) + timedelta(hours=1))
+
+    def reports() -> list[WatchReport]:
+        models = [each.report.models["eta"] for each in record.reports().read()]
+        return [model.watch for model in models if model.watch is not None]
+
+    eventually("all servers watch it", lambda: len(reports()) == 3)
+    answers = [replicas[number % 2].ask(key) for number, key in enumerate(KEYS)]
+    assert {answer["version"] for answer in answers} == {"2"}
+    assert send(replicas[2], answers) == 0
+    assert send(replicas[0], answers) == len(answers) / 2
+    eventually(
+        "all labels count",
+        lambda: sum(each.whole.figures.labels for each in reports()) >= len(answers),
+    )
+    assert sorted(each.whole.figures.labels for each in reports()) == [0, 20, 20]
+    assert sorted(each.whole.figures.requests for each in reports()) == [0, 20, 20]
 
 
 def test_batches_go_with_their_step(replicas: list[RolloutClient], record: ReleaseRecord) -> None:
