@@ -10,6 +10,7 @@ from airworthy.evaluation.behavioural_gates import BEHAVIOUR_GATE
 from airworthy.handover import DatasetRef, ModelRef, Outcome, Verdict
 from airworthy.job import Job, git_commit, lock_digest
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
+from airworthy.spec.waived import waived_expectations, waived_limits
 
 _ROLES = ("challenger", "champion", "baseline")
 _WORDS: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
@@ -74,6 +75,10 @@ def _facts(
         ("Git commit", git_commit(job.environment.project)),
         ("Lock digest", lock_digest(job.environment.project)),
         ("Owner", job.spec.owner),
+        *(
+            ("Waived", waiver)
+            for waiver in [*waived_expectations(job.spec), *waived_limits(job.spec)]
+        ),
     ]
 
 
