@@ -5,7 +5,7 @@ of the lowest share that a recent day had of its own usual number. A column has 
 their share is a quarter of the rows above the highest share of a recent day. Recent days are the
 days of the dataset with rows in the eight weeks before; a day that broke an expectation is none.
 
-Nothing is judged with fewer than seven recent days, or on under twenty rows. So a first day, a
+Nothing is judged with fewer than seven recent days, or on under fifty rows. So a first day, a
 weekend, weekly data and small data break no expectation.
 """
 
@@ -21,7 +21,7 @@ from airworthy.spec.validate_part import DefaultExpectation, Expectation
 
 MIN_DAYS = 7
 _RECENT = timedelta(weeks=8)
-_MIN_ROWS = 20
+_MIN_ROWS = 50
 _SAME_WEEKDAYS = 3  # for a median of their own
 _LOW_SHARE = 0.25
 _BELOW_LOWEST = 0.5
