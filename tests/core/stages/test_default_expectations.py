@@ -86,9 +86,9 @@ def test_a_day_unlike_the_recent_days_stops_the_run_unless_it_is_waived(
     assert waived["failed_partitions"] == [str(LAST_DAY)]
     _, record = open_datasets(environment, "small_model").events(ValidationRecord)[-1]
     assert record.waivers == [f"validate {rule} on {LAST_DAY}: {BECAUSE}"]
+    model = make(waive=[{**waiver, "days": ["2026-03-18"]}])
     with pytest.raises(TerminalError):
-        other = {**waiver, "days": ["2026-03-18"]}
-        run_stages(make(waive=[other]), last="validate", run_id="another-day")
+        run_stages(model, last="validate", run_id="another-day")
 
 
 def test_an_expectation_of_the_spec_replaces_the_default_one(
