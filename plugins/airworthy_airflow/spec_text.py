@@ -29,6 +29,8 @@ def guard_text(guard: Guard) -> str:
     parts = [f"at most {guard.error_rate:.2%} errors"]
     if guard.p99_ms is not None:
         parts.append(f"p99 at most {guard.p99_ms:g} ms")
+    else:
+        parts.append("p99 at most 250 ms or three times the champion's")
     parts.append(f"predictions like the champion's (PSI at most {guard.max_psi:g})")
     parts.append(
         f"on answers whose label came in, a loss at most {guard.max_loss_increase:.0%} above the champion's"

@@ -45,7 +45,7 @@ HANDED: dict[str, Any] = {
     },
     "parity": {
         "version": "7", "rows": 500, "max_difference": 1.2e-7, "tolerance": 1e-5, "matched": True, "p50_ms": 1.5,
-        "p99_ms": 3.25,
+        "p99_ms": 3.25, "waivers": ["validate row_count on 2026-03-18: a holiday | nobody works"],
     },
 }  # fmt: skip
 
@@ -129,3 +129,8 @@ def test_it_says_who_asked_and_what_the_version_was_compared_with(brief: Brief) 
     """The run, its reason, its user, the day its data end, the champion."""
     assert "Run `manual__1` (api, ada) on data up to 2026-03-20" in brief.body
     assert "champion: version 6" in brief.body
+
+
+def test_it_names_the_waived_rules_with_their_reasons(brief: Brief) -> None:
+    """Who approves reads what was not held against the version, and why."""
+    assert "- validate row_count on 2026-03-18: a holiday \\| nobody works" in brief.body

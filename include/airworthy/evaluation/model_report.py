@@ -11,6 +11,7 @@ from airworthy.gates.default_gates import held_gates
 from airworthy.handover import DatasetRef, GateState, ModelRef, Verdict
 from airworthy.job import Job, git_commit, lock_digest
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
+from airworthy.spec.waived import waived_expectations, waived_limits
 
 _ROLES = ("challenger", "champion", "baseline")
 _WORDS: dict[GateState, str] = {
@@ -81,6 +82,10 @@ def _facts(
         ("Git commit", git_commit(job.environment.project)),
         ("Lock digest", lock_digest(job.environment.project)),
         ("Owner", job.spec.owner),
+        *(
+            ("Waived", waiver)
+            for waiver in [*waived_expectations(job.spec), *waived_limits(job.spec)]
+        ),
     ]
 
 

@@ -20,7 +20,9 @@ class ParityResult(StageOutput):
     Latencies are of sequential single-row requests, in milliseconds. `load_seconds` is the time
     from the load request to the first answer, `memory_mib` the growth of the server's memory,
     `size_mib` the size of the model's files. `breaches` lists the broken limits of the spec's
-    budget in words. A version with breaches is not released.
+    budget, or of the default limits on latency, in words. A version with breaches is not released.
+    `waivers` lists the waived rules of its data and of its release, such as
+    ``release latency: a batch model, nobody waits``.
     """
 
     version: str
@@ -34,6 +36,7 @@ class ParityResult(StageOutput):
     memory_mib: float | None = None
     size_mib: float | None = None
     breaches: list[str] = Field(default_factory=list)
+    waivers: list[str] = Field(default_factory=list)
 
 
 class ApprovalAnswer(StageOutput):

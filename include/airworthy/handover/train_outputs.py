@@ -114,7 +114,11 @@ class DatasetRef(StageOutput):
 
 
 class CheckResult(StageOutput):
-    """The result of one expectation on all partitions of a dataset, or of a distribution check."""
+    """The result of one expectation on all partitions of a dataset, or of a distribution check.
+
+    `rule` names the default expectation behind it; None: the spec's own. `waived` is the reason of
+    a failure that the spec waives: it stops nothing.
+    """
 
     check: str
     column: str | None
@@ -122,6 +126,13 @@ class CheckResult(StageOutput):
     success: bool
     failed_partitions: list[str] = Field(default_factory=list)
     observed: str = ""
+    rule: Literal["schema", "nulls", "row_count"] | None = None
+    waived: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """True when it stops the run: a critical failure that is not waived."""
+        return not self.success and self.severity == "critical" and self.waived is None
 
 
 class ValidationResult(StageOutput):

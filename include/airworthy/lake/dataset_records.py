@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from airworthy.handover import StageOutput, Window
 from airworthy.lake.statistics import ColumnStatistics
@@ -56,12 +56,16 @@ class DatasetRecord(Event):
 
 
 class ValidationRecord(Event):
-    """The result of a validation: names of failed checks, and the number of warnings."""
+    """The result of a validation: names of failed checks, and the number of warnings.
+
+    `waivers` lists the waived default expectations with their reasons.
+    """
 
     success: bool
     checks: int
     warnings: int
     failed: list[str]
+    waivers: list[str] = Field(default_factory=list)
     evidence: str
 
 

@@ -135,6 +135,21 @@ class Datasets:
         Raises:
             TransientError: when the lake cannot be reached.
         """
+        by_digest = self._by_digest(dataset, lake, computed)
+        return merge_statistics(by_digest[digest] for digest in dataset.partitions.values())
+
+    def daily_statistics(self, dataset: DatasetRef, lake: Lake) -> dict[str, Statistics]:
+        """Return the statistics of each partition (``2026-01-31``); see `statistics`.
+
+        Raises:
+            TransientError: when the lake cannot be reached.
+        """
+        by_digest = self._by_digest(dataset, lake, {})
+        return {day: by_digest[digest] for day, digest in dataset.partitions.items()}
+
+    def _by_digest(
+        self, dataset: DatasetRef, lake: Lake, computed: Mapping[str, Statistics]
+    ) -> dict[str, Statistics]:
         rows = self._statistics.read([KEY, "statistics"], dataset.partitions.values()).iter_rows()
         stored = {digest: _parse_statistics(text) for digest, text in rows}
         days = {
@@ -152,7 +167,7 @@ class Datasets:
                 for each in new.values()
             ]
             self._statistics.append(pl.DataFrame({KEY: list(new), "statistics": texts}))
-        return merge_statistics((stored | new)[digest] for digest in dataset.partitions.values())
+        return stored | new
 
 
 def _row(dataset: DatasetRef, event: Event) -> dict[str, str | list[str]]:

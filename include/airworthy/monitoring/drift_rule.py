@@ -74,8 +74,8 @@ def describe(result: DriftResult, rules: Drift) -> str:
     """Return a result in words: the drifted columns, their worst shifts, and their importance."""
     if not result.drifted:
         return "no column that the champion uses has moved by more than windows usually differ"
-    worst = _worst_shifts(result.drifted)
-    described = ", ".join(_describe_shift(worst[name]) for name in result.columns[:_MAX_COLUMNS])
+    worst = worst_shifts(result.drifted)
+    described = ", ".join(describe_shift(worst[name]) for name in result.columns[:_MAX_COLUMNS])
     more = len(result.columns) - _MAX_COLUMNS
     more_columns = f" and {more} more" if more > 0 else ""
     importance = f"together {result.importance:.0%} of the champion's gain"
@@ -83,7 +83,7 @@ def describe(result: DriftResult, rules: Drift) -> str:
     return f"{described}{more_columns}: {importance}{limit}"
 
 
-def _worst_shifts(shifts: Sequence[Shift]) -> dict[str, Shift]:
+def worst_shifts(shifts: Sequence[Shift]) -> dict[str, Shift]:
     """Return column -> its largest shift, in multiples of the threshold."""
     worst: dict[str, Shift] = {}
     for shift in shifts:
@@ -93,6 +93,7 @@ def _worst_shifts(shifts: Sequence[Shift]) -> dict[str, Shift]:
     return worst
 
 
-def _describe_shift(shift: Shift) -> str:
+def describe_shift(shift: Shift) -> str:
+    """Return a shift in words: its size, its threshold, and its usual size."""
     usual = f"from {shift.threshold:g}; usually {shift.natural:.2g}"
     return f"{shift.column} {shift.aspect} {shift.effect:.3g} ({usual})"

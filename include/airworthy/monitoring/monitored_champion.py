@@ -55,12 +55,23 @@ def open_champion(job: Job, live: LiveWindow) -> Champion:
             or when its training was not recorded.
         TransientError: when MLflow or the lake cannot be reached.
     """
-    version = live.champion
-    if version is None:
+    if live.champion is None:
         raise InconclusiveError("there is no champion")
+    return load_champion(job, ServedVersion(live.champion, live.champion_digest))
+
+
+def load_champion(job: Job, served: ServedVersion) -> Champion:
+    """Load a champion by the ledger.
+
+    Raises:
+        TerminalError: when its files are not those that the ledger names.
+        InconclusiveError: when it reads other columns than the spec declares, or when its training
+            was not recorded.
+        TransientError: when MLflow or the lake cannot be reached.
+    """
+    version = served.version
     registry = open_registry(job.environment)
     registered = registry.version(job.spec.model, version)
-    served = ServedVersion(version, live.champion_digest)
     digest = champion_digest(registry, job.spec.model, served)
     folder, _ = registry.bundle(job.spec.model, version)
     bundle = ModelBundle.load(folder, digest)

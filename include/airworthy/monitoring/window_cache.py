@@ -15,10 +15,10 @@ import polars as pl
 from airworthy.job import Job
 from airworthy.monitoring.bins import Bins, build_bins
 from airworthy.monitoring.champion_predictions import predict_labelled
-from airworthy.monitoring.column_profile import sample_rows
 from airworthy.monitoring.live_rows import LiveRows, digest_of, read_batches
 from airworthy.monitoring.loss_rise import WindowLosses, summarise_losses
 from airworthy.monitoring.monitored_champion import Champion
+from airworthy.monitoring.sampled_rows import sample_rows
 from airworthy.monitoring.shifts import ReferenceWindow
 from airworthy.monitoring.spans import Span
 from airworthy.monitoring.window_summary import ColumnSummary, Summary, summarise

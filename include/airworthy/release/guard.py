@@ -8,19 +8,22 @@ evaluated: a step without any request ends, and proves nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import polars as pl
-
 from airworthy.handover import ArmFigures
-from airworthy.monitoring.column_profile import build_profile, stability_indices
-from airworthy.spec.release_part import Guard
+from airworthy.release.stability_index import stability_index
+from airworthy.spec.release_part import Guard, ReleaseWaiver
 
 Signal = Literal["error_rate", "latency", "predictions", "quality"]
 
 _SIGNIFICANCE = 0.001
 _SIGNIFICANCE_Z = 3.090  # the normal quantile of 1 - `_SIGNIFICANCE`
+# The default limit on latency. A few slow answers of a busy machine move the 99th percentile, and
+# leave the median alone: a slower version moves both.
+_SLOW_P99_MS = 250.0
+_SLOWER_P99 = 3.0
+_SLOWER_P50 = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,12 @@ def evaluate_guard(
         missing.append("error_rate: no request was seen")
     enough = figures.requests >= guard.min_requests
     too_few = f"{figures.requests} of {guard.min_requests} requests were seen"
-    if guard.p99_ms is not None and enough and figures.p99_ms is not None:
+    latency_missing = _latency_missing(guard, champion.figures, figures)
+    if latency_missing is None:
         evaluated.append("latency")
-        trips += _latency_trips(guard.p99_ms, figures.p99_ms)
+        trips += _latency_trips(guard.p99_ms, champion.figures, figures)
     else:
-        no_limit = guard.p99_ms is None
-        missing.append("latency: the spec sets no limit" if no_limit else f"latency: {too_few}")
+        missing.append(f"latency: {latency_missing}")
     psi = None
     if enough and champion.predictions and challenger.predictions:
         evaluated.append("predictions")
@@ -102,6 +105,20 @@ def evaluate_guard(
     return GuardResult(trips, evaluated, missing, psi)
 
 
+def waive_guard(result: GuardResult, waiver: ReleaseWaiver | None) -> GuardResult:
+    """Return the result of a waived guard: it trips nothing, and says what would have tripped.
+
+    Args:
+        result: The guard's result.
+        waiver: The spec's waiver; None: the guard holds, and the result is returned as it is.
+    """
+    if waiver is None:
+        return result
+    told = [f"the guard is waived: {waiver.because}"]
+    told += [f"the guard is waived, it would have tripped: {reason}" for reason in result.trips]
+    return replace(result, trips=[], missing=[*told, *result.missing])
+
+
 def _error_rate_trips(guard: Guard, figures: ArmFigures, over: bool) -> list[str]:
     expected_requests = figures.requests if over else max(figures.requests, guard.min_requests)
     if figures.errors <= guard.error_rate * expected_requests:
@@ -113,21 +130,41 @@ def _error_rate_trips(guard: Guard, figures: ArmFigures, over: bool) -> list[str
     ]
 
 
-def _latency_trips(allowed_ms: float, p99_ms: float) -> list[str]:
-    if p99_ms > allowed_ms:
-        return [f"p99 latency {p99_ms:.1f} ms, at most {allowed_ms:g} ms allowed"]
-    return []
+def _latency_missing(guard: Guard, champion: ArmFigures, challenger: ArmFigures) -> str | None:
+    """Return the reason that latency is not evaluated; None: it is."""
+    if challenger.requests < guard.min_requests or challenger.p99_ms is None:
+        return f"{challenger.requests} of {guard.min_requests} requests were seen"
+    if guard.p99_ms is not None:
+        return None
+    known = champion.p99_ms is not None and champion.p50_ms is not None
+    if champion.requests < guard.min_requests or challenger.p50_ms is None or not known:
+        return f"{champion.requests} of {guard.min_requests} requests of the champion were seen"
+    return None
+
+
+def _latency_trips(
+    allowed_ms: float | None, champion: ArmFigures, challenger: ArmFigures
+) -> list[str]:
+    p99_ms = challenger.p99_ms or 0.0
+    if allowed_ms is not None:
+        allowed = f"at most {allowed_ms:g} ms allowed"
+        return [f"p99 latency {p99_ms:.1f} ms, {allowed}"] if p99_ms > allowed_ms else []
+    champion_p99, champion_p50 = champion.p99_ms or 0.0, champion.p50_ms or 0.0
+    p50_ms = challenger.p50_ms or 0.0
+    limit = max(_SLOW_P99_MS, _SLOWER_P99 * champion_p99)
+    if p99_ms <= limit or p50_ms <= _SLOWER_P50 * champion_p50:
+        return []
+    return [
+        f"p99 latency {p99_ms:.1f} ms and median {p50_ms:.1f} ms against the champion's "
+        f"{champion_p99:.1f} ms and {champion_p50:.1f} ms, at most {limit:g} ms allowed "
+        "(the default: release.guard.p99_ms sets another limit)"
+    ]
 
 
 def _compare_predictions(
     guard: Guard, champion: Arm, challenger: Arm, classes: bool
 ) -> tuple[float, list[str]]:
-    kind: Literal["category", "float"] = "category" if classes else "float"
-    expected, actual = (
-        pl.LazyFrame({"prediction": arm.predictions}) for arm in (champion, challenger)
-    )
-    profile = build_profile(expected, {"prediction": kind})
-    psi = stability_indices(profile, actual)["prediction"]
+    psi = stability_index(champion.predictions, challenger.predictions, classes)
     if psi <= guard.max_psi:
         return psi, []
     # The index of small samples is large even without a shift: the test rules chance out.

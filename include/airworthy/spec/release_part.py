@@ -5,6 +5,7 @@ A missing key (``null``) takes the environment's default (``include/environments
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -20,8 +21,10 @@ from airworthy.spec.fields import (
     violation_error,
 )
 from airworthy.spec.schedules import Schedule
+from airworthy.spec.waivers import Waiver, waiver_violations
 
 ApprovalRule = Literal["required", "auto"]
+Limit = Literal["guard", "latency"]
 DirtyTreeRule = Literal["refuse", "allow"]
 
 
@@ -80,13 +83,21 @@ class Parity(Part):
 
 
 class Budget(Part):
-    """Limits on the cost of a version in the staging server; null: measured, without a limit."""
+    """Limits on the cost of a version in the staging server; null: measured, without a limit.
+
+    Latency has a default limit while neither `p50_ms` nor `p99_ms` is set: three times the
+    champion's, and never under 250 ms (p50) and 2 s (p99); 500 ms and 4 s without a champion.
+    """
 
     p50_ms: Positive | None = Field(
-        default=None, description="Median latency of sequential single-row requests."
+        default=None,
+        description="Median latency of sequential single-row requests; null: the default limit, if "
+        "p99_ms is null, too.",
     )
     p99_ms: Positive | None = Field(
-        default=None, description="99th percentile latency of sequential single-row requests."
+        default=None,
+        description="99th percentile latency of sequential single-row requests; null: the default "
+        "limit, if p50_ms is null, too.",
     )
     load_seconds: Positive | None = Field(
         default=None, description="Time from the load request to the first answer."
@@ -104,7 +115,9 @@ class Guard(Part):
         default=0.01, description="Maximum share of failed requests of the challenger."
     )
     p99_ms: Positive | None = Field(
-        default=None, description="99th percentile latency of the challenger in the server."
+        default=None,
+        description="99th percentile latency of the challenger in the server; null: over 250 ms "
+        "and three times the champion's in the same step, with a median over twice the champion's.",
     )
     max_psi: Positive = Field(
         default=0.25,
@@ -163,6 +176,19 @@ class ReleaseDefaults(Part):
         return self
 
 
+class ReleaseWaiver(Waiver):
+    """A limit that stops no release: it is measured, and told as waived."""
+
+    limit: Limit = Field(
+        description="guard: no limit of a rollout step. latency: no default limit in staging."
+    )
+
+    @property
+    def rule(self) -> str:
+        """The limit."""
+        return self.limit
+
+
 class Release(Part):
     """The release of a version after its gates passed."""
 
@@ -203,11 +229,28 @@ class Release(Part):
         examples=["@weekly"],
     )
     guard: Guard = Guard()
+    waive: list[ReleaseWaiver] = Field(
+        default_factory=list, description="Limits that stop no release."
+    )
 
     @model_validator(mode="after")
     def _rollout_grows(self) -> Release:
         raise_violations(rollout_step_violations(self.rollout or ["full"]))
         return self
+
+    @model_validator(mode="after")
+    def _waivers_fit(self) -> Release:
+        raise_violations([*waiver_violations(self.waive), *self._waived_own_limits()])
+        return self
+
+    def _waived_own_limits(self) -> Iterator[Violation]:
+        """Yield the violation of: a latency limit of the spec itself is removed, not waived."""
+        own = [key for key in ("p50_ms", "p99_ms") if getattr(self.budget, key) is not None]
+        for index, waiver in enumerate(self.waive):
+            if waiver.rule == "latency" and own:
+                problem = "the spec sets this limit itself"
+                allowed = f"remove release.budget.{own[0]}, or this waiver"
+                yield Violation(("waive", index, "limit"), problem, "latency", allowed)
 
 
 def rollout_step_violations(steps: list[RolloutStep]) -> list[Violation]:

@@ -22,7 +22,7 @@ from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StagingCheck
 from airworthy.registry.registry import open_registry
 from airworthy.release.await_replicas import open_replicas, staging_role
-from airworthy.release.budget import budget_breaches
+from airworthy.release.budget import budget_breaches, staging_budget
 from airworthy.release.candidates import (
     CandidateFiles,
     drop_after,
@@ -33,7 +33,8 @@ from airworthy.release.dirty_trees import require_committed
 from airworthy.release.open_server import open_server
 from airworthy.release.parity import largest_difference
 from airworthy.release.release_ledger import view_ledger
-from airworthy.traffic import Candidate
+from airworthy.spec.waived import waived_expectations, waived_limits
+from airworthy.traffic import Candidate, traffic_of
 
 log = logging.getLogger("airworthy.release")
 
@@ -72,6 +73,8 @@ def deploy_staging(
         result.p99_ms,
         result.load_seconds or 0.0,
     )
+    for waiver in result.waivers:
+        log.warning("waived: %s", waiver)
     _require_fit(job, version, result)
     return result
 
@@ -110,11 +113,13 @@ def _require_fit(job: Job, version: VersionRef, result: ParityResult) -> None:
         )
     if result.breaches:
         raise TerminalError(
-            f"version {version.version} costs more than release.budget allows: "
+            f"version {version.version} costs more than release.budget or its defaults allow: "
             f"{'; '.join(result.breaches)}",
             model=job.spec.model,
             stage="release",
-            next_step="make the features or the model cheaper, or raise the budget in the spec",
+            next_step="make the features or the model cheaper, or raise the budget in the spec; a "
+            "default limit on latency is replaced by release.budget.p50_ms and p99_ms, or waived by "
+            "release.waive: [{limit: latency, because: ...}]",
         )
 
 
@@ -150,15 +155,22 @@ def _check_parity(
         "memory_mib": loaded.memory_mib,
         "size_mib": _size_mib(folder),
     }
+    entries = open_ledger(job.environment, model).entries()
+    budget = staging_budget(job.spec.release, entries, traffic_of(entries).champion)
     return ParityResult(
         version=number,
         rows=rows.height,
         max_difference=difference,
         tolerance=parity.tolerance,
         matched=difference <= parity.tolerance,
-        breaches=budget_breaches(job.spec.release.budget, costs),
+        breaches=budget_breaches(budget, costs),
+        waivers=_waivers(job),
         **costs,
     )
+
+
+def _waivers(job: Job) -> list[str]:
+    return [*waived_expectations(job.spec), *waived_limits(job.spec)]
 
 
 def _size_mib(folder: Path) -> float:
@@ -172,7 +184,7 @@ def _mismatches(result: ParityResult) -> list[str]:
 
 
 def _finite_figures(result: ParityResult) -> dict[str, Any]:
-    figures = result.model_dump(mode="json", exclude={"version", "matched", "breaches"})
+    figures = result.model_dump(mode="json", exclude={"version", "matched", "breaches", "waivers"})
     # JSON has no NaN, the difference of a missing prediction.
     return {
         key: value if value is not None and math.isfinite(value) else None
@@ -193,6 +205,7 @@ def _record(
         bundle_digest=version.bundle_digest,
         passed=not reasons,
         reasons=reasons,
+        waivers=_waivers(job),
         **figures,
     )
     ledger = open_ledger(job.environment, job.spec.model)

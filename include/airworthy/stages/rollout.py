@@ -25,7 +25,7 @@ from airworthy.registry.registry import open_registry
 from airworthy.release.await_replicas import open_replicas, require_live
 from airworthy.release.blockers import current_blockers, require_same_champion
 from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_for_release
-from airworthy.release.guard import evaluate_guard
+from airworthy.release.guard import evaluate_guard, waive_guard
 from airworthy.release.projection import project_ledger
 from airworthy.release.release_ledger import LedgerView, decide_on
 from airworthy.release.release_record import (
@@ -49,6 +49,8 @@ from airworthy.release.rollout_steps import (
     next_action,
 )
 from airworthy.release.step_reports import StepReports
+from airworthy.spec.waived import waived_limits
+from airworthy.spec.waivers import waiver_of
 from airworthy.traffic import Rollout
 
 log = logging.getLogger("airworthy.release")
@@ -187,6 +189,7 @@ class _StepPoll:
             champion=champion,
             since=since,
             until=since + self.rules.bake,
+            waivers=waived_limits(self.job.spec),
         )
         entry = self.view.decide(begun)
         log.info(
@@ -236,6 +239,7 @@ class _StepPoll:
         over = self._is_over(reports)
         guard, classes = self.job.spec.release.guard, self.job.spec.task == "multiclass"
         result = evaluate_guard(guard, champion, challenger, classes=classes, over=over)
+        result = waive_guard(result, waiver_of(self.job.spec.release.waive, "guard"))
         figures = step_figures(result, champion, challenger)
         if result.trips:
             return recorded_status(self.view.stop(rollout, result.trips, GuardTrip, figures))
@@ -287,6 +291,7 @@ class _StepPoll:
             state=DONE,
             champion=rollout.champion if rollout else None,
             since=rollout.since if rollout else None,
+            waivers=waived_limits(self.job.spec),
             **fields,
         )
         return recorded_status(self.view.decide(done))

@@ -20,7 +20,6 @@ from airworthy.job import Job, lock_digest, working_tree
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import Lake, open_lake
-from airworthy.monitoring.column_profile import Profile, build_profile, sample_rows
 from airworthy.registry.training_runs import (
     finished_training,
     log_dataset,
@@ -110,7 +109,6 @@ def _fit_and_log(
     write_bundle(bundle, data.manifest, scratch / job.spec.model / FEATURES_FILE, fitted.booster)
     model_uri = log_model(job, bundle, _example(job, data.learning))
     log_json("baseline.json", fit_spec_baseline(data).model_dump(mode="json"))
-    log_json("profile.json", _profile(data).model_dump(mode="json"))
     mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
     challenger = ModelRef(
         model=job.spec.model,
@@ -225,14 +223,6 @@ def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:
     rows = learning.select(list(job.spec.inputs))
     complete = rows.drop_nulls().head(_EXAMPLE_ROWS).collect()
     return rows.head(_EXAMPLE_ROWS).collect() if complete.is_empty() else complete
-
-
-def _profile(data: TrainingData) -> Profile:
-    frames = data.partitions(data.bounds.start, data.bounds.holdout_start)
-    return build_profile(
-        sample_rows(frames, data.job.spec.inputs, data.dataset.rows),
-        data.job.spec.inputs,
-    )
 
 
 def _count_labels(job: Job, rows: pl.LazyFrame) -> int:

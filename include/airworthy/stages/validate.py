@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airworthy.errors import TerminalError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
@@ -12,19 +12,13 @@ from airworthy.job import Job
 from airworthy.lake.dataset_records import ValidationRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
-from airworthy.monitoring.column_profile import (
-    Profile,
-    comparable_columns,
-    sample_rows,
-    stability_indices,
-)
-from airworthy.registry.registry import open_registry
-from airworthy.traffic.current_traffic import current_champion
+from airworthy.monitoring.training_shift import check_training_shift
+from airworthy.spec.waived import waived_expectations
+from airworthy.traffic.current_traffic import current_traffic
+from airworthy.validation.default_expectations import DefaultExpectations
+from airworthy.validation.recent_days import DayExpectation, DayFigures
 from airworthy.validation.suite import Suite, data_docs
 from airworthy.validation.validation_results import PartitionResults, suite_digest, summarise
-
-if TYPE_CHECKING:
-    import polars as pl
 
 log = logging.getLogger("airworthy.validate")
 
@@ -41,8 +35,10 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
         TerminalError: when a critical check failed. The evidence of the result is written before.
         TransientError: when the lake or MLflow cannot be reached.
     """
-    checks = [*_expectations(job, dataset), *_distribution(job, dataset)]
-    critical = [check for check in checks if not check.success and check.severity == "critical"]
+    champion = current_traffic(job.environment, job.spec.model).champion
+    shifts = [] if champion is None else check_training_shift(job, dataset, champion)
+    checks = [*_expectations(job, dataset), *shifts]
+    critical = [check for check in checks if check.stops]
     result = ValidationResult(
         success=not critical,
         dataset_digest=dataset.digest,
@@ -53,7 +49,8 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
     _record(job, dataset, result)
     for check in checks:
         if not check.success:
-            log.warning("%s: %s", check.severity, _describe(check))
+            outcome = check.severity if check.waived is None else "waived"
+            log.warning("%s: %s", outcome, _describe(check))
     log.info(
         "%d checks, %d of them failed", len(checks), sum(not check.success for check in checks)
     )
@@ -65,7 +62,7 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
             received="; ".join(_describe(check) for check in critical),
             allowed="every critical check holds on every partition",
             next_step=f"look at {result.evidence}, correct the source or the expectation, "
-            "then run again",
+            f"then run again{_way_out(critical)}",
         )
     return result
 
@@ -82,6 +79,7 @@ def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
         checks=len(result.checks),
         warnings=sum(check.severity == "warning" for check in failed),
         failed=[_describe(check) for check in failed],
+        waivers=waived_expectations(job.spec),
         evidence=result.evidence,
     )
     open_datasets(job.environment, job.spec.model).add(dataset, record)
@@ -90,8 +88,7 @@ def _record(job: Job, dataset: DatasetRef, result: ValidationResult) -> None:
 def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     """Run the suite on the partitions without a remembered result, one at a time."""
     expectations = job.spec.validate_.expectations
-    if not expectations:
-        return []
+    defaults = DefaultExpectations.of(job.spec)
     environment, model = job.environment, job.spec.model
     remembered = PartitionResults(
         environment.beside_lake(model, "validations"),
@@ -100,12 +97,16 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
     )
     results: list[tuple[str, dict[str, Any]]] = []
     suite: Suite | None = None
+    of_days: dict[date, list[DayExpectation]] = {}
     lake = open_lake(environment, model)
     for day, digest in sorted(dataset.partitions.items()):
         result = remembered.get(day, digest)
         if result is None:
-            suite = suite or Suite(model, expectations)
-            validation = suite.run(lake.read_partition(dataset, date.fromisoformat(day)))
+            if suite is None:
+                suite = Suite(model, expectations)
+                of_days = defaults.of_days(_day_figures(job, dataset))
+            partition = lake.read_partition(dataset, date.fromisoformat(day))
+            validation = suite.run(partition, of_days[date.fromisoformat(day)])
             result = dict(validation.to_json_dict())
             if not result["success"] or day == max(dataset.partitions):
                 remembered.put_page(day, digest, data_docs(validation))
@@ -114,56 +115,35 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
             outcome = "pass" if result["success"] else "some checks failed"
             log.info("validated partition %s: %s", day, outcome)
         results.append((day, result))
-    return summarise(expectations, results)
+    return [*summarise(expectations, results), *defaults.summarise(results)]
 
 
-def _distribution(job: Job, dataset: DatasetRef) -> list[CheckResult]:
-    """Compare the newest rows, for as long as a holdout, with the champion's training data."""
-    profile = _champion_profile(job)
-    if profile is None:
-        return []
-    rule, name = job.spec.validate_.distribution, "population_stability_index"
-    newest = _newest_rows(job, dataset)
-    if newest is None:
-        since = dataset.window.end - job.spec.train.holdout
-        observed = f"no rows from {since:%Y-%m-%d} on"
-        return [
-            CheckResult(
-                check=name, column=None, severity=rule.severity, success=False, observed=observed
-            )
-        ]
-    return [
-        CheckResult(
-            check=name,
-            column=column,
-            severity=rule.severity,
-            success=index <= rule.max_psi,
-            observed=f"{index:.3f}, at most {rule.max_psi:g} allowed",
-        )
-        for column, index in stability_indices(
-            comparable_columns(profile, job.spec.inputs), newest
-        ).items()
-    ]
-
-
-def _newest_rows(job: Job, dataset: DatasetRef) -> pl.LazyFrame | None:
-    end = dataset.window.end
-    days = dataset.partition_days(end - job.spec.train.holdout, end)
-    if not days:
-        return None
+def _day_figures(job: Job, dataset: DatasetRef) -> dict[date, DayFigures]:
+    """Return the figures of the dataset's days, from the statistics of its partitions."""
     lake = open_lake(job.environment, job.spec.model)
-    frames = (lake.read_partition(dataset, day) for day in days)
-    expected_rows = dataset.rows * len(days) // len(dataset.partitions)
-    return sample_rows(frames, job.spec.inputs, expected_rows)
+    daily = open_datasets(job.environment, job.spec.model).daily_statistics(dataset, lake)
+    label = job.spec.ingest.label
+    return {
+        date.fromisoformat(day): DayFigures(
+            rows=columns[label].count + columns[label].nulls,
+            nulls={name: column.nulls for name, column in columns.items()},
+        )
+        for day, columns in daily.items()
+    }
 
 
-def _champion_profile(job: Job) -> Profile | None:
-    champion = current_champion(job.environment, job.spec.model)
-    if champion is None:
-        return None
-    registry = open_registry(job.environment)
-    run_id = registry.version(job.spec.model, champion).run_id
-    return Profile.model_validate_json(registry.run_artifact_text(run_id, "profile.json"))
+def _way_out(checks: list[CheckResult]) -> str:
+    """Return the ways to let default expectations go; empty when none of the checks is one."""
+    waivers = [
+        f"{{expectation: {check.rule}, days: [{', '.join(check.failed_partitions)}], because: ...}}"
+        for check in {check.rule: check for check in checks if check.rule}.values()
+    ]
+    if not waivers:
+        return ""
+    return (
+        f"; if the data are right, add validate.waive: [{', '.join(waivers)}] (without days: every "
+        "day), or an expectation of this type in validate.expectations, which replaces the default"
+    )
 
 
 def _describe(check: CheckResult) -> str:
@@ -172,4 +152,5 @@ def _describe(check: CheckResult) -> str:
     hidden = len(partitions) - _SHOWN_PARTITIONS
     more = f" and {hidden} more" if hidden > 0 else ""
     column = f"({check.column})" if check.column else ""
-    return f"{check.check}{column}{shown}{more}: {check.observed}"
+    waived = f" (waived: {check.waived})" if check.waived else ""
+    return f"{check.check}{column}{shown}{more}: {check.observed}{waived}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
 from airworthy.spec.validate_part import Expectation
+from airworthy.validation.recent_days import DayExpectation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,19 +34,37 @@ class Suite:
         logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.ERROR)
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self.suite = gx.ExpectationSuite(name=model)
-        for number, expectation in enumerate(expectations):
-            self.suite.add_expectation(_build(model, number, expectation))
+        self._model, self._expectations = model, expectations
+        self._suite()  # an expectation that cannot be built is found before any partition is read
         asset = self._context.data_sources.add_pandas("lake").add_dataframe_asset(model)
         self._batches = asset.add_batch_definition_whole_dataframe("partition")
 
-    def run(self, partition: pl.DataFrame) -> Any:
-        """Validate one partition; return an ``ExpectationSuiteValidationResult``."""
+    def run(self, partition: pl.DataFrame, of_day: Sequence[DayExpectation] = ()) -> Any:
+        """Validate one partition; return an ``ExpectationSuiteValidationResult``.
+
+        Args:
+            partition: The rows.
+            of_day: Further expectations, of this partition alone. Their results have their rule and
+                the usual figure in ``meta``.
+        """
         batch = self._batches.get_batch({"dataframe": partition.to_pandas()})
-        return batch.validate(self.suite, result_format="SUMMARY")
+        return batch.validate(self._suite(of_day), result_format="SUMMARY")
+
+    def _suite(self, of_day: Sequence[DayExpectation] = ()) -> Any:
+        """Return a new suite: an expectation belongs to one suite only."""
+        import great_expectations as gx
+
+        suite = gx.ExpectationSuite(name=self._model)
+        for number, expectation in enumerate(self._expectations):
+            # Results come back in another order: the number assigns them to the expectations.
+            suite.add_expectation(_build(self._model, expectation, {"number": number}))
+        for each in of_day:
+            meta = {"rule": each.rule, "usual": each.usual}
+            suite.add_expectation(_build(self._model, each.expectation, meta))
+        return suite
 
 
-def _build(model: str, number: int, expectation: Expectation) -> Any:
+def _build(model: str, expectation: Expectation, meta: dict[str, Any]) -> Any:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
@@ -52,13 +72,12 @@ def _build(model: str, number: int, expectation: Expectation) -> Any:
             type=expectation.type,
             kwargs=expectation.arguments,
             severity=expectation.severity,
-            # Results come back in another order: the number assigns them to the expectations.
-            meta={"number": number},
+            meta=meta,
         ).to_domain_obj()
     except Exception as error:
         raise TerminalError(
-            f"validate.expectations[{number}] is not an expectation that Great Expectations can "
-            "build",
+            f"validate.expectations[{meta.get('number', 'default')}] is not an expectation that "
+            "Great Expectations can build",
             model=model,
             stage="validate",
             received=f"{expectation.type} {expectation.arguments}: {error}",

@@ -150,8 +150,9 @@ def summarise(
     observed = [""] * len(expectations)
     for day, result in results:
         for single in result["results"]:
-            if not single["success"]:
-                number = single["expectation_config"]["meta"]["number"]
+            # Expectations of one day alone have no number; see `DefaultExpectations.summarise`.
+            number = single["expectation_config"]["meta"].get("number")
+            if number is not None and not single["success"]:
                 failed[number].append(day)
                 observed[number] = _observed(single)
     return [

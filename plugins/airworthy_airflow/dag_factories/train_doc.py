@@ -6,6 +6,7 @@ from airworthy.gates.default_gates import HeldGate, held_gates
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
+from airworthy.spec.waivers import waiver_of
 from airworthy_airflow.spec_text import gate_text, guard_text, rollout_text
 
 
@@ -74,7 +75,10 @@ def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
             f"{format_duration(rules.approval_timeout)} counts as a rejection"
         )
     lines.append(rollout_text(rules))
-    if rules.guarded_steps:
+    waiver = waiver_of(spec.release.waive, "guard")
+    if rules.guarded_steps and waiver is not None:
+        lines.append(f"the guard is waived: {waiver.because}")
+    elif rules.guarded_steps:
         lines.append(
             f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion"
         )

@@ -35,6 +35,7 @@ def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRul
         Verdict.model_validate(inputs["verdict"]),
         VersionRef.model_validate(inputs["version"]),
     )
+    parity = ParityResult.model_validate(inputs["parity"])
     parts = [
         _what(run, verdict, version),
         _another_person(run) if rules.by_other_than_trigger else "",
@@ -45,7 +46,8 @@ def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRul
         "**Gates**\n\n"
         + _table(("gate", "outcome", "value", "threshold", "why"), map(_gate_row, verdict.gates)),
         "**Metrics** on the same holdout rows\n\n" + _metrics(verdict),
-        _staging(ParityResult.model_validate(inputs["parity"])),
+        _staging(parity),
+        _waivers(parity),
         f"**Approve**: {rollout_text(rules)}. **Reject**: everything after this is skipped and the champion stays. No "
         f"answer within {format_duration(rules.approval_timeout)} counts as a rejection.",
     ]
@@ -108,6 +110,12 @@ def _staging(parity: ParityResult) -> str:
         f"at most ({parity.tolerance:.3g} allowed); a request takes {parity.p50_ms:.1f} ms at p50, "
         f"{parity.p99_ms:.1f} ms at p99{_cost(parity)}."
     )
+
+
+def _waivers(parity: ParityResult) -> str:
+    """Return the waived rules of the data and of the release, each with its reason."""
+    lines = [f"- {_cell(waiver)}" for waiver in parity.waivers]
+    return "\n".join(["**Waived in data and release**\n", *lines]) if lines else ""
 
 
 def _cost(parity: ParityResult) -> str:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import ArmFigures
-from airworthy.release.guard import Arm, evaluate_guard
-from airworthy.spec.release_part import Guard
+from airworthy.release.guard import Arm, evaluate_guard, waive_guard
+from airworthy.spec.release_part import Guard, ReleaseWaiver
 
 GUARD = Guard(p99_ms=50.0)
 
@@ -155,7 +155,58 @@ def test_latency() -> None:
         "p99 latency 50.1 ms"
         in evaluate_guard(GUARD, arm(), slow, classes=False, over=False).trips[0]
     )
-    assert evaluate_guard(Guard(), arm(), slow, classes=False, over=False).trips == []
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "trips"),
+    [
+        ((20.0, 100.0), (60.0, 310.0), True),
+        # Under a quarter of a second nobody waits.
+        ((2.0, 20.0), (30.0, 240.0), False),
+        # The whole machine is slow.
+        ((200.0, 900.0), (300.0, 2600.0), False),
+        # A few answers of a busy machine were slow, and most were not.
+        ((20.0, 60.0), (25.0, 2000.0), False),
+    ],
+)
+def test_without_a_limit_a_version_much_slower_than_the_champion_trips(
+    champion: tuple[float, float], challenger: tuple[float, float], trips: bool
+) -> None:
+    """The default needs a slow tail, and a median that is slower than the champion's, too."""
+    arms = [
+        arm(requests=100, rows=100, p50_ms=p50, p99_ms=p99) for p50, p99 in (champion, challenger)
+    ]
+    result = evaluate_guard(Guard(), *arms, classes=False, over=True)
+    assert "latency" in result.evaluated
+    assert bool(result.trips) is trips
+    assert all("release.guard.p99_ms" in words for words in result.trips)
+    # Of few requests of the champion nothing is known.
+    few = replace(arms[0], figures=arms[0].figures.model_copy(update={"requests": 99}))
+    assert evaluate_guard(Guard(), few, arms[1], classes=False, over=True).trips == []
+
+
+def test_noise_of_a_slow_machine_never_trips_the_default() -> None:
+    """A thousand looks at two equal versions on a machine with pauses of seconds trip nothing."""
+    random = np.random.default_rng(3)
+    for _ in range(1000):
+        arms = []
+        for _ in range(2):
+            seconds = random.exponential(0.15, 100) + random.choice([0.0, 3.0], 100, p=[0.98, 0.02])
+            p50, p99 = np.percentile(seconds * 1e3, [50, 99])
+            arms.append(arm(requests=100, rows=100, p50_ms=p50, p99_ms=p99))
+        assert evaluate_guard(Guard(), *arms, classes=False, over=True).trips == []
+
+
+def test_a_waived_guard_tells_its_trips_and_trips_nothing() -> None:
+    """What would have ended the rollout is among what was not held against the version."""
+    bad = arm(requests=100, errors=50)
+    result = evaluate_guard(Guard(), arm(), bad, classes=False, over=True)
+    waiver = ReleaseWaiver(limit="guard", because="a first trial of the model")
+    waived = waive_guard(result, waiver)
+    assert waive_guard(result, None) == result
+    assert waived.trips == []
+    assert waived.missing[0] == "the guard is waived: a first trial of the model"
+    assert "it would have tripped: error rate 50.00%" in waived.missing[1]
 
 
 @pytest.mark.parametrize("size", [100, 500, 2000])

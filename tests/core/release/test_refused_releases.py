@@ -112,6 +112,19 @@ def test_within_its_budget(env: ReleaseEnvironment, challenger: dict[str, Any]) 
     assert [entry.event.passed for entry in env.entries_of(payload, StagingCheck)] == [True]
 
 
+def test_a_waived_latency_is_measured_and_recorded(
+    env: ReleaseEnvironment, challenger: dict[str, Any]
+) -> None:
+    """The waiver is in the stage's output and in the ledger, beside what was measured."""
+    because = "a batch model: nobody waits for its answers"
+    env.write_spec(waive=[{"limit": "latency", "because": because}])
+    payload = env.new_run(challenger, staged=False)
+    parity = run_stage("deploy_staging", payload)
+    [entry] = env.entries_of(payload, StagingCheck)
+    assert parity["waivers"] == entry.event.waivers == [f"release latency: {because}"]
+    assert (entry.event.p50_ms or 0.0) > 0
+
+
 def test_tampered_model_file(env: ReleaseEnvironment, challenger: dict[str, Any]) -> None:
     """One byte more in the model's file: staging, rollout and production each refuse to load it."""
     env.write_spec(rollout=["shadow", "full"], bake="1s")

@@ -148,6 +148,26 @@ def test_other_predictions_trip_the_guard(env: ReleaseEnvironment, weak: dict[st
     assert status["psi"] > 0.25
 
 
+def test_a_waived_guard_trips_nothing_and_says_so(
+    env: ReleaseEnvironment, weak: dict[str, Any]
+) -> None:
+    """Each step's entries name the waiver; the end of one has what would have tripped it."""
+    waiver = {"limit": "guard", "because": "the model is new in every way"}
+    env.write_spec(
+        rollout=["shadow", "full"], bake="1s", guard={"min_requests": 60}, waive=[waiver]
+    )
+    payload = env.new_run(weak)
+    env.poll(payload, "shadow")
+    env.wait_for_step("shadow")
+    ask_many(env, payload, 150)
+    assert env.poll_until(payload, "shadow")["state"] == "done"
+    begun, done = (entry.event for entry in env.entries_of(payload, RolloutStep))
+    assert begun.waivers == done.waivers == ["release guard: the model is new in every way"]
+    assert "the guard is waived: the model is new in every way" in done.missing
+    tripped = [words for words in done.missing if "it would have tripped" in words]
+    assert [words for words in tripped if "distributed otherwise" in words]
+
+
 def test_labels_that_come_in_trip_the_guard(env: ReleaseEnvironment, weak: dict[str, Any]) -> None:
     """With labels, a greater loss than the champion's ends the rollout."""
     env.write_spec(**LONG, guard={"max_psi": 1000, "min_labels": 30})

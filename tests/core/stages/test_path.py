@@ -78,7 +78,7 @@ def test_evidence_is_with_the_run(
     assert run.data.tags["airworthy.verdict"] == payload["verdict"]["outcome"] == "pass"
     assert run.inputs.dataset_inputs[0].dataset.digest == payload["dataset"]["digest"][:36]
     artifacts = {item.path for item in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
-    assert {"verdict.json", "evaluation.png", "baseline.json", "profile.json"} <= artifacts
+    assert {"verdict.json", "evaluation.png", "baseline.json"} <= artifacts
     tags = open_registry(environment).version("small_model", "1").tags
     assert tags["airworthy.dataset_digest"] == payload["dataset"]["digest"]
     assert tags["airworthy.validation_status"] == "approved"

@@ -41,6 +41,7 @@ class StagingCheck(_VersionEvent):
         load_seconds: Time until its first answer.
         memory_mib: Growth of the server's memory.
         size_mib: Size of its files.
+        waivers: The waived rules of its data and of its release, as in `ParityResult`.
     """
 
     kind: ClassVar[str] = "staging"
@@ -56,6 +57,7 @@ class StagingCheck(_VersionEvent):
     load_seconds: float | None = None
     memory_mib: float | None = None
     size_mib: float | None = None
+    waivers: list[str] = Field(default_factory=list)
 
     def entry_id(self, run_id: str) -> str:
         """Return one id per run and result."""
@@ -155,7 +157,8 @@ class RolloutStep(_VersionEvent):
         since: Start of the step; None: the guard had nothing to compare.
         until: Planned end of the step; only of a step that began.
         judged: The signals evaluated by the guard.
-        missing: The reasons of signals not evaluated.
+        missing: The reasons of signals not evaluated, and the trips of a waived guard.
+        waivers: The waived rules of the release.
         psi: Population stability index of the predictions of both versions.
         champion_figures: The server's counts for the champion.
         challenger_figures: The server's counts for the version.
@@ -171,6 +174,7 @@ class RolloutStep(_VersionEvent):
     until: Moment | None = None
     judged: list[str] = Field(default_factory=list)
     missing: list[str] = Field(default_factory=list)
+    waivers: list[str] = Field(default_factory=list)
     psi: float | None = None
     champion_figures: ArmFigures | None = None
     challenger_figures: ArmFigures | None = None
