@@ -57,7 +57,7 @@ def approval_reminder(question: Question, now: datetime, share: float, links: Li
         share: The share of the time for an answer that is over. There is one alert for each.
         links: Links to the evidence.
     """
-    left = format_duration(timedelta(seconds=round((question.expires_at - now).total_seconds())))
+    left = _rounded(question.expires_at - now)
     return Alert(
         kind="approval_reminder",
         model=question.model,
@@ -106,6 +106,13 @@ def _facts(question: Question) -> dict[str, str]:
         "expires": _time(question.expires_at),
         "who may answer": approvers,
     }
+
+
+def _rounded(left: timedelta) -> str:
+    """Return a duration in whole hours, minutes or seconds, whichever has two or more."""
+    units = (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
+    unit = next((unit for unit in units if left >= 2 * unit), units[-1])
+    return format_duration(max(round(left / unit), 1) * unit)
 
 
 def _time(moment: datetime) -> str:
