@@ -13,6 +13,7 @@ from airworthy.handover.monitor_outputs import (
     DataCheck,
     DriftDecision,
     PerformanceCheck,
+    RequestCheck,
     ShiftCheck,
 )
 from airworthy.handover.release_outputs import (
@@ -60,6 +61,7 @@ OUTPUT_TYPES: dict[str, type[StageOutput]] = {
     "rollback_request": RollbackRequest,
     "rollback": Rollback,
     "age": AgeCheck,
+    "requests": RequestCheck,
     "data_check": DataCheck,
     "skew": ShiftCheck,
     "drift": ShiftCheck,
@@ -90,6 +92,7 @@ OPERATIONS = _by_name(
     Stage("rollout", ("version", "verdict", "rollout_request"), "rollout_status"),
     Stage("rollback", ("rollback_request",), "rollback"),
     Stage("check_age", (), "age"),
+    Stage("check_requests", (), "requests"),
     Stage("check_data", (), "data_check"),
     Stage("check_skew", ("data_check",), "skew"),
     Stage("check_drift", ("data_check",), "drift"),

@@ -63,6 +63,14 @@ class LoadedVersion(_Part):
     cost: LoadCost = Field(default_factory=LoadCost)
 
 
+class ContractCounts(_Part):
+    """Rows of requests since the server's start: all, outside the contract, and those by column."""
+
+    rows: int = 0
+    outside: int = 0
+    columns: dict[str, int] = Field(default_factory=dict)
+
+
 class ModelReport(_Part):
     """One model in one server.
 
@@ -73,6 +81,7 @@ class ModelReport(_Part):
         failed: The reason of each version that cannot be loaded.
         kill_switch: True when a person turned the model's kill switch on.
         rollout: The step of the rollout, or None.
+        contract: The counts of its requests' rows; None: the server does not count.
     """
 
     seen: int
@@ -81,6 +90,7 @@ class ModelReport(_Part):
     failed: dict[str, str] = Field(default_factory=dict)
     kill_switch: bool = False
     rollout: RolloutReport | None = None
+    contract: ContractCounts | None = None
 
     def has_loaded(self, version: str, bundle_digest: str | None) -> bool:
         """Tell whether the server has these files of a version loaded, as champion or beside it."""
