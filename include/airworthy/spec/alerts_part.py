@@ -143,7 +143,11 @@ class EmailChannel(_Channel):
 
 
 class WebhookChannel(_Channel):
-    """A webhook: POST of the alert as JSON to an endpoint below an `http` connection's address."""
+    """A webhook: POST of the alert as JSON to an endpoint below an `http` connection's address.
+
+    With a key, requests are signed by the convention Standard Webhooks. The key is the field
+    ``secret`` of the connection's extra, or its password when it has no login.
+    """
 
     type: Literal["webhook"]
     connection: Connection = "http_default"
