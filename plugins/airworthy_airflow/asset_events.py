@@ -64,7 +64,9 @@ def emit(
         operator.log.error("%s: no asset event: %s: %s", asset.uri, type(error).__name__, error)
         emitted = False
     if not emitted:
-        operator.outlets = [outlet for outlet in operator.outlets if outlet != asset]
+        operator.outlets = [
+            outlet for outlet in operator.outlets if getattr(outlet, "uri", None) != asset.uri
+        ]
 
 
 def _add(operator: Emitter, context: Mapping[str, Any], asset: Asset, news: AssetNews) -> bool:
