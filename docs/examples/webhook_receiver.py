@@ -44,7 +44,7 @@ class Verifier:
         """Return True for a new message, False for another try of a known one.
 
         Args:
-            headers: The request's headers.
+            headers: The request's headers, with names in lower case.
             body: The request's body, byte for byte.
             now: The present time, in seconds since 1970.
 
@@ -86,7 +86,8 @@ def serve(verifier: Verifier, port: int) -> HTTPServer:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             try:
-                if verifier.verify(self.headers, body, time.time()):
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                if verifier.verify(headers, body, time.time()):
                     alert = json.loads(body)
                     print(f"{alert['severity']}: {alert['title']}", flush=True)
                 self._answer(200, "thanks")
