@@ -20,6 +20,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
+from airworthy.lake.conform import quarantine_rows
 from airworthy.lake.digest import frame_digest
 from airworthy.lake.ingest_news import IngestNews, ingest_news
 from airworthy.lake.ingestion import preprocessing_digest
@@ -359,6 +360,15 @@ def named(job: Job, run_id: str) -> Job:
     return replace(job, run=job.run.model_copy(update={"run_id": run_id}))
 
 
+def rewrite(job: Job, day: str) -> None:
+    """Write a day again with the same rows, as a run does that has read it at the same time."""
+    lake = open_lake(job.environment, "trips")
+    record = lake.partitions()[day]
+    later = record.model_copy(update={"run_id": job.run.run_id, "as_of": job.run.as_of})
+    rows = lake.current_rows(record)
+    lake.replace(rows, quarantine_rows(rows.clear(), rows["city"].clear()), later)
+
+
 def news_of(job: Job) -> IngestNews:
     """Return the news of a job's run."""
     return ingest_news(open_lake(job.environment, "trips"), job.run.run_id)
@@ -374,6 +384,10 @@ def test_a_run_tells_the_days_it_wrote_and_what_changed_in_them(
     ingest(first)
     assert [record.cause for record in news_of(first).written] == ["new"] * 3
     assert news_of(first).restated == []
+    beside = named(make_job(4, restate="2d", as_of=datetime(2026, 1, 4, 12, tzinfo=UTC)), "beside")
+    rewrite(beside, "2026-01-03")
+    assert len(news_of(first).written) == 3
+    assert news_of(beside).written == []
     path = put_day(3, rows=18, minutes=10.0, extra=("2026-01-03T22:00:00Z,9999,rome,",))
     path.write_text(path.read_text(encoding="utf-8").replace(",3000,rome,", ",3000,oslo,"))
     second = named(make_job(5, restate="2d"), "second")

@@ -53,12 +53,14 @@ def ingest_news(lake: Lake, run_id: str) -> IngestNews:
         TransientError: when the lake cannot be reached.
     """
     records = lake.refresh()
-    written = [
-        record
-        for _, record in sorted(records.partitions.items())
+    # All commits, not the newest of each day: a run at the same time may write the same rows again.
+    written = {
+        record.partition: record
+        for record in records.written
         if record.run_id == run_id and record.digest != record.previous_digest
-    ]
+    }
     changes = [change for change in records.schema_changes if change.run_id == run_id]
     newest = max(records.partitions.values(), key=lambda record: record.version, default=None)
     source = newest.source if newest is not None else ""
-    return IngestNews(lake.data_uri, written, changes, source, lake.is_training)
+    days = [record for _, record in sorted(written.items())]
+    return IngestNews(lake.data_uri, days, changes, source, lake.is_training)

@@ -142,6 +142,7 @@ class Records:
         self.version = -1
         self.partitions: dict[str, PartitionRecord] = {}
         self.empty: set[str] = set()
+        self.written: list[PartitionRecord] = []
         self.replaced: list[PartitionRecord] = []
         self.source_schema: SourceSchema | None = None
         self.schema_changes: list[SchemaChange] = []
@@ -183,6 +184,7 @@ class Records:
 
     def _replace(self, record: PartitionRecord) -> None:
         self.partitions[record.partition] = record
+        self.written.append(record)
         self.empty.discard(record.partition)
         if record.cause != "new":
             self.replaced.append(record)
