@@ -46,15 +46,20 @@ class ScoreOperator(StageOperator):
         """Score, and emit the event of the days that this run has written."""
         output = super().run_stage(run, context)
         score = BatchScore.model_validate(output)
-        emit(self, context, scores_asset(self.model), _asset_news(score, self._resolved_at()))
+        emit(self, context, scores_asset(self.model), asset_news(score, self._resolved_at()))
         return output
 
     def _resolved_at(self) -> datetime:
         return datetime.fromisoformat(str(self.inputs["scoring_inputs"]["resolved_at"]))
 
 
-def _asset_news(score: BatchScore, since: datetime) -> AssetNews | None:
-    """Return the event of the days with new scores; None: there are none."""
+def asset_news(score: BatchScore, since: datetime) -> AssetNews | None:
+    """Return the event of the days that a run scored; None: it scored none.
+
+    Args:
+        score: The result of the run.
+        since: The time at which it resolved the version, UTC.
+    """
     if not score.days_written:
         return None
     extra = {
