@@ -54,7 +54,8 @@ def invalid_requests(check: RequestCheck, links: Links) -> Alert | None:
     return Alert(
         kind="invalid_requests",
         model=check.model,
-        about=f"until {check.until:%Y-%m-%dT%H:%M:%S}",
+        # A cleared task compares with the same look of the run before.
+        about=f"since {check.since:%Y-%m-%dT%H:%M:%S}" if check.since is not None else "first look",
         severity="warning",
         title=f"{check.model}: {check.share:.1%} of the rows of requests are outside the contract",
         text="\n".join([check.text, *columns]),
