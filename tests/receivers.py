@@ -23,11 +23,16 @@ HOST, PATIENCE = "127.0.0.1", 60.0
 
 @dataclass
 class WebReceiver:
-    """Takes JSON by POST and answers with `status`."""
+    """Takes JSON by POST and answers with `status`, or first with each of `first`.
+
+    `sent` has the headers, with names in lower case, and the body of each request as it came.
+    """
 
     port: int = 0
     status: int = 200
+    first: list[int] = field(default_factory=list)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    sent: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     def connection(self, kind: str, password: str = "", **extra: str) -> str:
         """Return an Airflow connection to it, as the value of an ``AIRFLOW_CONN_`` variable.
@@ -55,10 +60,12 @@ def web_receiver() -> Iterator[WebReceiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            receiver.requests.append((self.path, body))
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            receiver.sent.append((headers, body))
+            receiver.requests.append((self.path, json.loads(body)))
             answer = b'{"ok": true}'
-            self.send_response(receiver.status)
+            self.send_response(receiver.first.pop(0) if receiver.first else receiver.status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))
             self.end_headers()

@@ -3,10 +3,15 @@
 ======================= =============================================================
 URI                     event
 ======================= =============================================================
-airworthy://M/day       a day's rows are in the lake, or were restated
+airworthy://M/day       a day's rows are in the lake, or were restated: one event for
+                        each day, with the day as its partition
 airworthy://M/champion  the champion moved: a release or a rollback
-airworthy://M/scores    a day's batch predictions are in the lake
+airworthy://M/scores    days of batch predictions are in the lake
 ======================= =============================================================
+
+An asset's name is its URI, so ``Asset("airworthy://M/champion")`` in a DAG of anybody is the same.
+Airflow starts a DAG by an event with a partition only when its schedule is a
+``PartitionedAssetTimetable``.
 """
 
 from __future__ import annotations
@@ -30,6 +35,4 @@ def scores_asset(model: str) -> Asset:
 
 
 def _asset(model: str, name: str) -> Asset:
-    return Asset(
-        name=f"airworthy_{model}_{name}", uri=f"airworthy://{model}/{name}", group="airworthy"
-    )
+    return Asset(uri=f"airworthy://{model}/{name}", group="airworthy")

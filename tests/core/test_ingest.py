@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
+from airworthy.lake.conform import quarantine_rows
 from airworthy.lake.digest import frame_digest
+from airworthy.lake.ingest_news import IngestNews, ingest_news
 from airworthy.lake.ingestion import preprocessing_digest
+from airworthy.lake.row_changes import RowChanges
 from airworthy.spec import ModelSpec
 from airworthy.stages.ingest import ingest
 
@@ -349,3 +353,80 @@ def test_changed_password_is_no_changed_data(make_job: Callable[..., Job]) -> No
         for url in urls
     )
     assert one == rotated != other
+
+
+def named(job: Job, run_id: str) -> Job:
+    """Return the job of another run."""
+    return replace(job, run=job.run.model_copy(update={"run_id": run_id}))
+
+
+def rewrite(job: Job, day: str) -> None:
+    """Write a day again with the same rows, as a run does that has read it at the same time."""
+    lake = open_lake(job.environment, "trips")
+    record = lake.partitions()[day]
+    later = record.model_copy(update={"run_id": job.run.run_id, "as_of": job.run.as_of})
+    rows = lake.current_rows(record)
+    lake.replace(rows, quarantine_rows(rows.clear(), rows["city"].clear()), later)
+
+
+def news_of(job: Job) -> IngestNews:
+    """Return the news of a job's run."""
+    return ingest_news(open_lake(job.environment, "trips"), job.run.run_id)
+
+
+def test_a_run_tells_the_days_it_wrote_and_what_changed_in_them(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
+    """The news are of this run alone; a restated day has its changes, and late labels are none."""
+    for day in (1, 2, 3, 4):
+        put_day(day)
+    first = named(make_job(4, restate="2d"), "first")
+    ingest(first)
+    assert [record.cause for record in news_of(first).written] == ["new"] * 3
+    assert news_of(first).restated == []
+    beside = named(make_job(4, restate="2d", as_of=datetime(2026, 1, 4, 12, tzinfo=UTC)), "beside")
+    rewrite(beside, "2026-01-03")
+    assert len(news_of(first).written) == 3
+    assert news_of(beside).written == []
+    path = put_day(3, rows=18, minutes=10.0, extra=("2026-01-03T22:00:00Z,9999,rome,",))
+    path.write_text(path.read_text(encoding="utf-8").replace(",3000,rome,", ",3000,oslo,"))
+    second = named(make_job(5, restate="2d"), "second")
+    ingest(second)
+    assert [record.partition for record in news_of(second).written] == ["2026-01-03", "2026-01-04"]
+    [restated] = news_of(second).restated
+    assert restated.row_changes == RowChanges(added=1, removed=2, changed={"city": 1}, labelled=0)
+    path.write_text(path.read_text(encoding="utf-8").replace(",9999,rome,", ",9999,rome,7.5"))
+    third = named(make_job(5, restate="3d", as_of=datetime(2026, 1, 6, tzinfo=UTC)), "third")
+    put_day(5)
+    ingest(third)
+    assert "2026-01-03" in [record.partition for record in news_of(third).written]
+    assert news_of(third).restated == []
+
+
+def test_other_columns_at_the_source_are_noticed_once_also_when_they_end_the_run(
+    make_job: Callable[..., Job], put_day: Callable[..., Path]
+) -> None:
+    """An undeclared column counts; a missing one is on record though the run failed by it."""
+    for day in (1, 2, 3, 4, 5):
+        put_day(day)
+    ingest(named(make_job(4), "first"))
+    path = put_day(4)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{lines[0]},tip", *(f"{line},1" for line in lines[1:])]))
+    second = named(make_job(5), "second")
+    ingest(second)
+    [change] = news_of(second).schema_changes
+    assert change.lines == ["tip appeared (String)"]
+    path = put_day(5)
+    path.write_text(path.read_text(encoding="utf-8").replace("city", "town"))
+    third, fourth = (named(make_job(6), run_id) for run_id in ("third", "fourth"))
+    for job in (third, fourth):
+        with pytest.raises(TerminalError, match="no column 'city'"):
+            ingest(job)
+    [change] = news_of(third).schema_changes
+    assert (change.day, sorted(change.vanished), sorted(change.appeared)) == (
+        "2026-01-05",
+        ["city", "tip"],
+        ["town"],
+    )
+    assert news_of(fourth).schema_changes == []

@@ -16,7 +16,7 @@ CHECKS = ("check_skew", "check_drift", "check_performance")
 def test_every_model_has_a_monitor_dag(parse: Parse) -> None:
     """Collect, the checks side by side, the decision, and its trigger, on the spec's schedule."""
     dag = parse()["dags"]["delivery_eta__monitor"]
-    assert dag["tasks"]["collect"] == ["check_age", "check_data"]
+    assert dag["tasks"]["collect"] == ["check_age", "check_data", "check_requests"]
     assert set(dag["tasks"]["check_data"]) >= set(CHECKS)
     assert all("decide" in dag["tasks"][check] for check in CHECKS)
     assert dag["tasks"]["decide"] == ["trigger_retraining"]

@@ -207,6 +207,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     person's approval.
     """
     folder = tmp_path_factory.mktemp("stack")
+    project = write_project(folder / "project")
     write_model(folder / "models", "eta")
     slow = {
         "rounds": 2000,
@@ -220,6 +221,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"},
     )
     variables = {
+        "AIRWORTHY_PROJECT": str(project),
         "AIRWORTHY_STATE": str(folder / "state"),
         "AIRWORTHY_MODELS": str(folder / "models"),
     }
@@ -242,6 +244,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield Stack(layout, airflow, environment)
         finally:
             subprocess.run([*COMMAND, "down"], env=environment, check=True, capture_output=True)
+
+
+def write_project(folder: Path) -> Path:
+    """Link this project into a folder, with a user's own DAG files beside ours."""
+    (folder / "dags").mkdir(parents=True)
+    for path in PROJECT.iterdir():
+        if path.name not in ("dags", ".airworthy"):
+            (folder / path.name).symlink_to(path)
+    for path in (*(PROJECT / "dags").glob("*.py"), Path(__file__).parent / "users_dags.py"):
+        shutil.copy(path, folder / "dags")
+    return folder
 
 
 def write_model(

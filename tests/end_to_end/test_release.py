@@ -17,8 +17,10 @@ import polars as pl
 import pytest
 import yaml
 from airflow_client.client import (
+    AssetApi,
     DagRunApi,
     DAGRunPatchBody,
+    DAGRunResponse,
     HITLDetail,
     HITLUser,
     PatchTaskInstanceBody,
@@ -42,6 +44,7 @@ from airworthy.ledger.events import (
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.release.rollout_flags import read_rollout
 from airworthy.traffic.current_traffic import current_traffic
+from airworthy_airflow.demo.runs import wait_for_dag
 from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
 
 from .conftest import PROJECT, RUN_SECONDS, wait_until
@@ -174,8 +177,34 @@ def rows(stack: Stack, run_id: str) -> pl.DataFrame:
     )
 
 
+def alert_kinds(run_id: str) -> list[str]:
+    """Return the kinds of a run's alerts, in order."""
+    return [str(entry.event.alert["kind"]) for entry in entries(run_id, AlertRaised)]
+
+
+def users_runs(stack: Stack, dag_id: str) -> list[DAGRunResponse]:
+    """Return the runs of a user's own DAG; see ``users_dags.py``."""
+    return DagRunApi(stack.airflow).get_dag_runs(dag_id, limit=100).dag_runs
+
+
+def champion_events(stack: Stack) -> list[tuple[str, str]]:
+    """Return the run and the version of each event of the champion's asset, oldest first."""
+    events = AssetApi(stack.airflow).get_asset_events(
+        name_pattern=f"airworthy://{MODEL}/champion", order_by=["timestamp"]
+    )
+    return [
+        (str(event.source_run_id), str((event.extra or {})["version"]))
+        for event in events.asset_events
+    ]
+
+
 def test_an_approved_version_becomes_champion(stack: Stack) -> None:
-    """The question has the facts; answer and person are in the ledger; the version serves."""
+    """The question has the facts; answer and person are in the ledger; the version serves.
+
+    A user's own DAG runs once, and another one for each day that came into the lake.
+    """
+    wait_for_dag(stack.airflow, "users_on_champion", RUN_SECONDS)
+    wait_for_dag(stack.airflow, "users_on_day", RUN_SECONDS)
     run_id = start(stack, 0)
     question = wait_for_question(stack, run_id)
     version = stack.stage_output(MODEL, run_id, "register")["version"]
@@ -196,6 +225,15 @@ def test_an_approved_version_becomes_champion(stack: Stack) -> None:
     assert approval.event.version == version
     inputs = stack.stage_output(MODEL, run_id, APPROVE)
     assert (inputs["version"], inputs["who"]) == (version, "admin")
+    assert alert_kinds(run_id) == ["approval_waiting", "promoted"]
+    wait_until("the user's DAG", lambda: users_runs(stack, "users_on_champion"), RUN_SECONDS)
+    assert champion_events(stack) == [(run_id, version)]
+    days = set(stack.stage_output(MODEL, run_id, "ingest")["partitions"])
+    wait_until(
+        "a run for each day",
+        lambda: {run.partition_key for run in users_runs(stack, "users_on_day")} == days,
+        RUN_SECONDS,
+    )
 
 
 def test_a_version_takes_over_step_by_step_under_load(stack: Stack, tmp_path: Path) -> None:
@@ -259,6 +297,8 @@ def test_rejection_and_forgery_leave_the_champion(stack: Stack) -> None:
         "not on a Friday",
     )
     assert "not on a Friday" in stack.log(MODEL, rejected, APPROVE)
+    assert alert_kinds(rejected) == ["approval_waiting", "rejected"]
+    assert alert_kinds(forged) == ["approval_waiting", "held"]
     assert release_states(stack, forged) == ["success", "success", "skipped"]
     assert "the ledger has no approval" in stack.log(MODEL, forged, AFTER[-1])
     assert entries(forged, ApprovalAnswered) == []
@@ -281,9 +321,12 @@ def test_a_forged_approval_gets_no_traffic_either(stack: Stack) -> None:
 
 
 def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
-    """A stranger among the approvers is refused; and no answer in time is a rejection."""
+    """A stranger among the approvers is refused; and no answer in time is a rejection.
+
+    People are reminded before.
+    """
     champion = stack.served_version(MODEL)
-    change_spec(approvers=["the-board"], approval_timeout="15s")
+    change_spec(approvers=["the-board"], approval_timeout="60s")
     run_id = start(stack, 2)
     question = wait_for_question(stack, run_id)
     assert question.assigned_users == [HITLUser(id="the-board", name="the-board")]
@@ -294,6 +337,9 @@ def test_silence_and_strangers_approve_nothing(stack: Stack) -> None:
     assert release_states(stack, run_id) == ["skipped"] * len(AFTER)
     [entry] = entries(run_id, ApprovalAnswered)
     assert (entry.who, entry.event.decision) == ("nobody", "timeout")
+    told = alert_kinds(run_id)
+    assert (told[0], told[-1]) == ("approval_waiting", "approval_expired")
+    assert set(told[1:-1]) == {"approval_reminder"}
     assert stack.served_version(MODEL) == champion
 
 
@@ -342,8 +388,19 @@ def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stac
     assert "the champion has all of the traffic" in stack.log(MODEL, run_id, STEPS[0])
     [trip] = entries(run_id, GuardTrip)
     assert "p99" in trip.event.reasons[0]
-    [raised] = entries(run_id, AlertRaised)
+    _, raised = entries(run_id, AlertRaised)
     assert (raised.event.alert["kind"], raised.event.told) == ("guard_trip", [])
     assert answers.failures == []
     assert set(answers.versions) == {champion}
     assert stack.served_version(MODEL) == champion
+
+
+def test_a_users_dag_has_run_once_for_each_move_of_the_champion(stack: Stack) -> None:
+    """Two versions took over; a rejection, a forgery, silence, a stop and a trip moved nothing."""
+    promoted = [
+        run.dag_run_id
+        for run in sorted(stack.runs(MODEL), key=lambda run: str(run.queued_at))
+        if "promoted" in alert_kinds(run.dag_run_id)
+    ]
+    assert [run_id for run_id, _ in champion_events(stack)] == promoted
+    assert len(users_runs(stack, "users_on_champion")) == len(promoted) == 2

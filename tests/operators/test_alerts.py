@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
     DagRunTriggerException,
 )
+from tests.core.alerts.every_alert import every_alert
 from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiver
 
 from airworthy.alerts.alert import Alert
@@ -173,7 +174,7 @@ def test_each_channel_is_told_once_and_a_failure_hides_no_other(
         "{type: slack, connection: not_there}",
         "{type: email, connection: post, to: [a@example.org]}",
     )
-    web.status = 500
+    web.status = 403
     with caplog.at_level(logging.INFO):
         notify(TRIPPED, "run-1", log)
     assert "webhook hook alerts could not be told" in caplog.text
@@ -403,3 +404,17 @@ def test_a_deadline_leaves_time_for_people_and_is_there_only_for_who_is_told(
     [declared] = declared
     assert declared.interval == timedelta(hours=6)
     assert deadline_of(spec, channels("{type: webhook, kinds: [drift]}")) is None
+
+
+def test_each_kind_reaches_mail_and_webhook_once(
+    channels: Channels, web: WebReceiver, mail: MailReceiver
+) -> None:
+    """Releases, approvals, live rows, the source: told again, nobody gets it again."""
+    channels(WEBHOOK, "{type: email, connection: post, to: [a@example.org]}")
+    alerts = every_alert(MODEL)
+    for _ in range(2):
+        for alert in alerts:
+            notify(alert, "run-1", log)
+    assert [body["kind"] for _, body in web.requests] == [alert.kind for alert in alerts]
+    subjects = [str(message["subject"]) for _, message in mail.mails]
+    assert subjects == [f"[Airworthy] {alert.severity}: {alert.title}" for alert in alerts]

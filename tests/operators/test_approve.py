@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    DownstreamTasksSkipped,
+    TaskAwaitingInput,
+)
+from airflow.sdk.execution_time import task_runner
 
 from airworthy.environment import Environment
 from airworthy.ledger import open_ledger
-from airworthy.ledger.events import ApprovalAnswered
+from airworthy.ledger.events import AlertRaised, ApprovalAnswered
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.registry.registry import open_registry
 from airworthy.spec import load_spec
 from airworthy.spec.release_part import Release
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
+from airworthy_airflow.operators.approval_news import ApprovalWait
 from airworthy_airflow.operators.approve_operator import answer_of, is_retry
 
 from .test_approval_brief import HANDED
@@ -68,12 +76,19 @@ class ApprovalTask:
     def context(self, try_number: int = 1) -> Any:
         """Return the context of a try."""
         ti = SimpleNamespace(
+            id=uuid4(),
+            log_url="http://airflow/task",
             try_number=try_number,
             max_tries=2,
             map_index=-1,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
         )
-        return {**context(), "ti": ti, "task": self.task}
+        return {**context(), "ti": ti, "task_instance": ti, "task": self.task}
+
+    def told(self) -> list[str]:
+        """Return the kinds of the ledger's alerts, in order."""
+        entries = open_ledger(self.environment, MODEL).entries()
+        return [str(each.event.alert["kind"]) for each in of_kind(entries, AlertRaised)]
 
     def proofs(self) -> list[str | None]:
         """Return the proof of each recorded name."""
@@ -113,6 +128,7 @@ def test_a_rejection_skips_all_that_follows(
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         approval.task.execute_complete(approval.context(), answer)
     assert set(skipped.value.tasks) == FOLLOWING
+    assert approval.told() == ["approval_expired" if answer is TIMEOUT else "rejected"]
     assert approval.recorded() == [record]
     assert approval.pushed["return_value"]["decision"] == record[1]
 
@@ -180,6 +196,41 @@ def _end_of(approval: ApprovalTask, run: Any) -> tuple[str, set[str]]:
         return run()["decision"], set()
     except DownstreamTasksSkipped as skipped:
         return approval.pushed["return_value"]["decision"], set(skipped.tasks)
+
+
+def test_a_question_is_told_of_and_asked_on_after_each_reminder(
+    approval: ApprovalTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow gets the question for the time to the next reminder; the last timeout is an answer."""
+    asked: list[str] = []
+    comms = SimpleNamespace(send=lambda msg: asked.append(msg.subject))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+    timeout = approval.task.response_timeout
+    with pytest.raises(TaskAwaitingInput) as waiting:
+        approval.task.execute(approval.context())
+    assert waiting.value.timeout == pytest.approx(timeout / 2, abs=timedelta(minutes=10))
+    for over, left in ((0.5, 0.4), (0.9, 0.1)):
+        wait = ApprovalWait.of(datetime.now(UTC) - over * timeout, timeout).to_json()
+        with pytest.raises(TaskAwaitingInput) as waiting:
+            approval.task.execute_complete(approval.context(), TIMEOUT, wait=wait)
+        assert waiting.value.timeout == pytest.approx(left * timeout, abs=timedelta(minutes=10))
+        assert waiting.value.kwargs == {"wait": wait}
+    assert len(asked) == 3
+    assert approval.recorded() == []
+    over_now = ApprovalWait.of(datetime.now(UTC) - timeout, timeout).to_json()
+    with pytest.raises(DownstreamTasksSkipped):
+        approval.task.execute_complete(approval.context(), TIMEOUT, wait=over_now)
+    assert approval.recorded() == [("nobody", "timeout", "")]
+    reminders = ["approval_reminder"] * 2
+    assert approval.told() == ["approval_waiting", *reminders, "approval_expired"]
+
+
+def test_an_answer_before_the_next_reminder_is_the_answer(approval: ApprovalTask) -> None:
+    """A question that is not over for its time takes it, and nobody is told of an approval."""
+    wait = ApprovalWait.of(datetime.now(UTC), timedelta(hours=1)).to_json()
+    approval.task.execute_complete(approval.context(), event("Approve"), wait=wait)
+    assert approval.recorded() == [("ada", "approve", "well")]
+    assert approval.told() == []
 
 
 def test_a_cleared_task_asks_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
 from airworthy.handover import RunRequest
+from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AlertRaised
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy_airflow.operators import DeployStagingOperator, IngestOperator
 from airworthy_airflow.operators.stage_operator import StageOperator, request_of
 
@@ -125,20 +129,22 @@ def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Enviro
 
 
 @pytest.mark.parametrize(
-    ("changes", "given", "reason"),
+    ("changes", "given", "reason", "told"),
     [
         (
             {"releasable": False, "outcome": "fail", "gates": [GATE]},
             context(),
             "9 (at most 6 allowed)",
+            ["rejected"],
         ),
-        ({}, context(promote="never"), "never"),
-        ({}, context("backfill"), "backfill"),
-        ({}, context("backfill", reason="manual"), "backfill"),
+        ({}, context(promote="never"), "never", []),
+        ({}, context("backfill"), "backfill", []),
+        ({}, context("backfill", reason="manual"), "backfill", []),
         (
             {"releasable": False, "outcome": "fail", "gates": [GATE]},
             context(promote="always"),
             "9 (at most 6 allowed)",
+            ["rejected"],
         ),
     ],
     ids=[
@@ -150,12 +156,20 @@ def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Enviro
     ],
 )
 def test_a_held_release_is_skipped_with_its_reason(
-    environment: Environment, changes: dict[str, Any], given: Any, reason: str
+    environment: Environment, changes: dict[str, Any], given: Any, reason: str, told: list[str]
 ) -> None:
-    """A held release is a skip with its reason: the run ends well."""
-    with pytest.raises(AirflowSkipException) as skip:
-        staging(**changes).execute(given)
+    """A held release is a skip with its reason: the run ends well.
+
+    People are told once of a refused challenger, and of nothing that somebody asked for.
+    """
+    given = {**given, "ti": SimpleNamespace(log_url="http://airflow/task")}
+    for _ in range(2):
+        with pytest.raises(AirflowSkipException) as skip:
+            staging(**changes).execute(given)
     assert reason in str(skip.value)
+    raised = of_kind(open_ledger(environment, MODEL).entries(), AlertRaised)
+    assert [entry.event.alert["kind"] for entry in raised] == told
+    assert all(reason in str(entry.event.alert["text"]) for entry in raised)
 
 
 @pytest.mark.parametrize(

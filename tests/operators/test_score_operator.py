@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airworthy.environment import Environment, load_environment
+from airworthy.handover import BatchScore
 from airworthy.spec import ModelSpec, load_spec
 from airworthy.spec.score_part import Score
+from airworthy_airflow.asset_events import emit
+from airworthy_airflow.assets import scores_asset
 from airworthy_airflow.dag_factories.score_dag import build_score_dag
 from airworthy_airflow.operators import ScoreOperator
+from airworthy_airflow.operators.score_operators import asset_news
 from airworthy_airflow.operators.stage_operator import request_of
 
 MODEL = "delivery_late"
@@ -72,3 +77,31 @@ def test_what_was_settled_at_the_start_is_what_the_second_task_needs(
     context: Any = {"dag_run": run, "params": {}}
     with pytest.raises(AirflowFailException, match="lacks 'scoring_inputs'"):
         ScoreOperator(task_id="score", model=MODEL).execute(context)
+
+
+def test_days_with_new_scores_are_one_event_and_none_is_no_event() -> None:
+    """The event's extra has the days; a run that scored nothing gives up its outlet."""
+    moment, asset = datetime(2026, 3, 20, tzinfo=UTC), scores_asset(MODEL)
+    for days in (["2026-03-18", "2026-03-19"], []):
+        score = BatchScore.model_validate(
+            {
+                "model": MODEL,
+                "version": "3",
+                "bundle_digest": "d",
+                "table": "t",
+                "table_version": 7,
+                "window": {"start": moment, "end": datetime(2026, 3, 21, tzinfo=UTC)},
+                "partitions": dict.fromkeys(days, "new"),
+                "rows": 10,
+                "rows_written": 10,
+                "quarantined": 0,
+                "days_written": days,
+            }
+        )
+        operator = ScoreOperator(task_id="score", model=MODEL)
+        run: Any = SimpleNamespace(run_id="r")
+        given = {"dag_run": run, "outlet_events": OutletEventAccessors()}
+        emit(operator, given, asset, asset_news(score, moment))
+        assert [outlet.uri for outlet in operator.outlets] == ([asset.uri] if days else [])
+        if days:
+            assert given["outlet_events"][asset].extra["days"] == days

@@ -13,6 +13,7 @@ from airworthy.handover.monitor_outputs import (
     DataCheck,
     DriftDecision,
     PerformanceCheck,
+    RequestCheck,
     ShiftCheck,
 )
 from airworthy.handover.release_outputs import (
@@ -63,6 +64,7 @@ OUTPUT_TYPES: dict[str, type[StageOutput]] = {
     "watch_status": WatchStatus,
     "drill": DrillResult,
     "age": AgeCheck,
+    "requests": RequestCheck,
     "data_check": DataCheck,
     "skew": ShiftCheck,
     "drift": ShiftCheck,
@@ -95,6 +97,7 @@ OPERATIONS = _by_name(
     Stage("watch", (), "watch_status"),
     Stage("rollback_drill", (), "drill"),
     Stage("check_age", (), "age"),
+    Stage("check_requests", (), "requests"),
     Stage("check_data", (), "data_check"),
     Stage("check_skew", ("data_check",), "skew"),
     Stage("check_drift", ("data_check",), "drift"),

@@ -19,6 +19,9 @@ DecisionOutcome = Literal[
     "inconclusive", "quiet", "watching", "cooling_down", "circuit_open", "retrain"
 ]
 
+MIN_OUTSIDE = 5
+"""Fewer rows of requests outside the contract are no finding, whatever their share."""
+
 
 class LiveWindow(StageOutput):
     """The newest complete live window: ``[start, end)`` in UTC, pinned for all checks.
@@ -50,6 +53,50 @@ class DataCheck(StageOutput):
     success: bool
     checks: list[CheckResult]
     evidence: str
+
+
+class RequestCheck(StageOutput):
+    """The rows of requests to the model servers between two looks of the monitor.
+
+    Attributes:
+        model: The model.
+        since: The time of the look before, UTC; None: there was none.
+        until: The time of this look, UTC.
+        servers: The number of servers with counts.
+        rows: Rows of requests.
+        outside: Rows outside the contract, such as numbers that are not finite.
+        columns: Column -> rows outside the contract by it.
+        max_share: The largest allowed share of `outside`; None: any share.
+    """
+
+    model: str
+    since: AwareDatetime | None
+    until: AwareDatetime
+    servers: int
+    rows: int
+    outside: int
+    columns: dict[str, int] = Field(default_factory=dict)
+    max_share: float | None
+
+    @property
+    def share(self) -> float:
+        """The share of rows outside the contract; 0 without rows."""
+        return self.outside / self.rows if self.rows else 0.0
+
+    @property
+    def too_many(self) -> bool:
+        """True when the share is over its limit, by more than a few rows."""
+        limit = self.max_share
+        return limit is not None and self.outside >= MIN_OUTSIDE and self.share > limit
+
+    @property
+    def text(self) -> str:
+        """The counts in words."""
+        if not self.servers:
+            return "no model server counts rows outside the contract"
+        limit = "" if self.max_share is None else f" ({self.max_share:.2%} allowed)"
+        counts = f"{self.outside:,} of {self.rows:,} rows of requests were outside the contract"
+        return f"{counts}: {self.share:.2%}{limit}"
 
 
 class AgeCheck(StageOutput):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from airworthy.handover.train_outputs import DatasetRef, StageOutput, Window
 
@@ -40,7 +40,7 @@ class BatchScore(StageOutput):
     ``superseded``  not written: a run with a later start had scored it
 
     `rows` and `quarantined` count the table's rows in the whole window, `rows_written` those of
-    this run.
+    this run. `days_written` are the partitions that this run wrote, in all of its tries.
     """
 
     model: str
@@ -53,3 +53,4 @@ class BatchScore(StageOutput):
     rows: int
     rows_written: int
     quarantined: int
+    days_written: list[str] = Field(default_factory=list)

@@ -13,19 +13,26 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from airworthy.days import DAY, midnight
-from airworthy.errors import TerminalError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
 from airworthy.job import Job, git_commit
-from airworthy.lake.conform import conform, declared_columns
+from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.lake import Lake
 from airworthy.lake.partition_records import PartitionRecord, Reading
+from airworthy.lake.row_changes import RowChanges, row_changes
+from airworthy.lake.source_schema import SourceSchema, source_columns
 from airworthy.lake.sources import open_source
 from airworthy.lake.statistics import Statistics, frame_statistics
+
+if TYPE_CHECKING:
+    import polars as pl
 
 log = logging.getLogger("airworthy.ingest")
 
@@ -82,6 +89,7 @@ class Ingestion:
         self.statistics: dict[str, Statistics] = {}
         self._unchanged: list[str] = []
         self._empty: list[str] = []
+        self._schema: SourceSchema | None = None
 
     def ingest_window(self, window: Window) -> DatasetRef:
         """Ingest a window's partitions into the lake.
@@ -133,7 +141,8 @@ class Ingestion:
             self._skip_empty_day(day, current)
             return
         self.read += 1
-        conformed = conform(raw, self.job.spec.ingest, day)
+        self._schema = SourceSchema(day.isoformat(), source_columns(raw), self.preprocessing)
+        conformed = self._conform(raw, day)
         del raw
         digest = frame_digest(conformed.rows)
         if (
@@ -157,6 +166,9 @@ class Ingestion:
             git_commit=git_commit(self.job.environment.project),
             event_time=self.job.spec.ingest.event_time,
             columns=declared_columns(self.job.spec.ingest),
+            run_id=self.job.run.run_id,
+            source_columns=self._schema.columns,
+            row_changes=self._row_changes(current, conformed.rows),
         )
         self.statistics[digest] = frame_statistics(conformed.rows)
         written = self.lake.replace(conformed.rows, conformed.quarantine, record)
@@ -169,6 +181,32 @@ class Ingestion:
             written.duplicates,
             written.digest[:12],
         )
+
+    def _conform(self, raw: pl.DataFrame, day: date) -> ConformedPartition:
+        """Conform a day's rows. Columns that cannot be used are noted before the error.
+
+        Raises:
+            TerminalError: when the rows cannot be used.
+        """
+        try:
+            return conform(raw, self.job.spec.ingest, day)
+        except TerminalError:
+            with suppress(TransientError):
+                self._note_schema_change()
+            raise
+
+    def _note_schema_change(self) -> None:
+        schema, run_id = self._schema, self.job.run.run_id
+        if schema is not None and self.lake.refresh().schema_change(schema, run_id) is not None:
+            self.lake.note(self._reading([], []))
+
+    def _row_changes(
+        self, current: PartitionRecord | None, rows: pl.DataFrame
+    ) -> RowChanges | None:
+        """Return the changes of a restated partition; None: it is new, or the spec changed it."""
+        if current is None or current.preprocessing != self.preprocessing:
+            return None
+        return row_changes(self.lake.current_rows(current), rows, self.job.spec.ingest)
 
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:
@@ -184,14 +222,21 @@ class Ingestion:
         """Note partitions read again unchanged and newly empty days, if any, in one commit."""
         empty = [day for day in self._empty if day not in self.lake.refresh().empty]
         if self._unchanged or empty:
-            reading = Reading(
-                as_of=self.job.run.as_of,
-                created=datetime.now(UTC),
-                preprocessing=self.preprocessing,
-                unchanged=self._unchanged,
-                empty=empty,
-            )
-            self.lake.note(reading)
+            self.lake.note(self._reading(self._unchanged, empty))
+
+    def _reading(self, unchanged: list[str], empty: list[str]) -> Reading:
+        """Return a note, with the source's columns on the last day that was read."""
+        schema = self._schema or SourceSchema("", {}, self.preprocessing)
+        return Reading(
+            as_of=self.job.run.as_of,
+            created=datetime.now(UTC),
+            preprocessing=self.preprocessing,
+            unchanged=unchanged,
+            empty=empty,
+            run_id=self.job.run.run_id,
+            source_day=schema.day,
+            source_columns=schema.columns,
+        )
 
     def _dataset(self, window: Window) -> DatasetRef:
         """Return the dataset version of a window at the lake's current version."""

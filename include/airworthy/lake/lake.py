@@ -55,7 +55,7 @@ class Lake:
             model: The model.
             part: A subfolder of the model's folder; empty: none.
         """
-        self.model = model
+        self.model, self.is_training = model, not part
         folder = f"{root.rstrip('/')}/{model}{part and f'/{part}'}"
         self.data_uri, self.quarantine_uri = f"{folder}/data", f"{folder}/quarantine"
         self._records = Records()
@@ -133,6 +133,17 @@ class Lake:
         partition = day.isoformat()
         paths = files.get(partition, []) if partition in dataset.partitions else []
         return self._frame(paths, columns).collect()
+
+    def current_rows(self, record: PartitionRecord) -> pl.DataFrame:
+        """Return the rows of a partition as they are now, with the columns of its record.
+
+        Raises:
+            TransientError: when the lake cannot be reached.
+        """
+        table = delta.open_table(self.data_uri)
+        files = delta.files_by_partition(table).get(record.partition, []) if table else []
+        with delta.delta_errors(self.data_uri):
+            return self._frame(files, polars_schema(record.columns)).collect()
 
     def scan(
         self, dataset: DatasetRef, start: datetime | None = None, end: datetime | None = None

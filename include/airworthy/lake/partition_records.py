@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from airworthy.handover import StageOutput
+from airworthy.lake.row_changes import RowChanges
+from airworthy.lake.source_schema import SchemaChange, SourceSchema
 from airworthy.spec.fields import ColumnType
 
 _RESTATEMENT: dict[str, pl.DataType] = {
@@ -27,6 +29,7 @@ _RESTATEMENT: dict[str, pl.DataType] = {
     "created": pl.Datetime("us", "UTC"),
     "as_of": pl.Datetime("us", "UTC"),
 }
+_JSON = ("columns", "source_columns", "row_changes")
 
 
 class PartitionRecord(StageOutput):
@@ -50,6 +53,9 @@ class PartitionRecord(StageOutput):
         previous_digest: Digest of the replaced content; empty for a new partition.
         previous_rows: Rows of the replaced content.
         version: The Delta version of its commit.
+        run_id: The run that wrote it; empty in records of earlier versions.
+        source_columns: The source's columns with their types, as it delivered them.
+        row_changes: The changes of a restated partition's rows.
     """
 
     partition: str
@@ -68,6 +74,9 @@ class PartitionRecord(StageOutput):
     previous_digest: str = ""
     previous_rows: int = 0
     version: int = -1
+    run_id: str = ""
+    source_columns: dict[str, str] = Field(default_factory=dict)
+    row_changes: RowChanges | None = None
 
     def metadata(self) -> dict[str, str]:
         """Return the record as commit metadata."""
@@ -100,20 +109,25 @@ class PartitionRecord(StageOutput):
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> PartitionRecord:
         """Read a record from commit metadata."""
-        values = {name: commit[name] for name in cls.model_fields if name != "version"}
-        return cls.model_validate(
-            values | {"columns": json.loads(commit["columns"]), "version": commit["at_version"]}
-        )
+        values = {name: commit[name] for name in cls.model_fields if name in commit}
+        parsed = {name: json.loads(values[name]) for name in _JSON if name in values}
+        return cls.model_validate(values | parsed | {"version": commit["at_version"]})
 
 
 class Reading(StageOutput):
-    """A note of partitions read again unchanged at `as_of`, and of days without rows."""
+    """A note of partitions read again unchanged at `as_of`, and of days without rows.
+
+    `source_columns` are the source's columns on the day `source_day`, as `run_id` read them.
+    """
 
     as_of: AwareDatetime
     created: AwareDatetime
     preprocessing: str
     unchanged: list[str]
     empty: list[str]
+    run_id: str = ""
+    source_day: str = ""
+    source_columns: dict[str, str] = Field(default_factory=dict)
 
     def metadata(self, version: int) -> dict[str, str]:
         """Return the note as commit metadata."""
@@ -128,7 +142,10 @@ class Records:
         self.version = -1
         self.partitions: dict[str, PartitionRecord] = {}
         self.empty: set[str] = set()
+        self.written: list[PartitionRecord] = []
         self.replaced: list[PartitionRecord] = []
+        self.source_schema: SourceSchema | None = None
+        self.schema_changes: list[SchemaChange] = []
 
     def add(self, commits: Iterable[dict[str, Any]], up_to: int | None = None) -> None:
         """Add commits, oldest first; skip those added before, or later than version `up_to`."""
@@ -147,11 +164,32 @@ class Records:
         rows = [record.model_dump(include=set(_RESTATEMENT)) for record in self.replaced]
         return pl.DataFrame(rows, schema=_RESTATEMENT)
 
+    def schema_change(self, schema: SourceSchema, run_id: str) -> SchemaChange | None:
+        """Return the change from the last recorded schema of the source; None: there is none."""
+        if self.source_schema is None:
+            return None
+        return self.source_schema.change_to(schema, run_id)
+
+    def _observe(self, schema: SourceSchema, run_id: str) -> None:
+        """Take over a schema of the source, unless it is of an earlier day, and keep its change."""
+        if not schema.columns:
+            return
+        change, last = self.schema_change(schema, run_id), self.source_schema
+        if change is not None:
+            self.schema_changes.append(change)
+        if last is None:
+            self.source_schema = schema
+        elif last.is_before(schema):
+            self.source_schema = last.followed_by(schema)
+
     def _replace(self, record: PartitionRecord) -> None:
         self.partitions[record.partition] = record
+        self.written.append(record)
         self.empty.discard(record.partition)
         if record.cause != "new":
             self.replaced.append(record)
+        schema = SourceSchema(record.partition, record.source_columns, record.preprocessing)
+        self._observe(schema, record.run_id)
 
     def _note(self, reading: Reading) -> None:
         self.empty.update(reading.empty)
@@ -160,3 +198,5 @@ class Records:
             as_of = max(record.as_of, reading.as_of)
             updates = {"as_of": as_of, "preprocessing": reading.preprocessing}
             self.partitions[partition] = record.model_copy(update=updates)
+        schema = SourceSchema(reading.source_day, reading.source_columns, reading.preprocessing)
+        self._observe(schema, reading.run_id)

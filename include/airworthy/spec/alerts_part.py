@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from airworthy.spec.fields import Duration, ModelName, Part
+from airworthy.spec.fields import Duration, ModelName, Part, Share
 
 AlertKind = Literal[
     "drift",
@@ -72,6 +72,14 @@ class Alerts(Part):
             json_schema_extra={"default": "2d", "examples": ["2d", "36h"]},
         ),
     ] = timedelta(days=2)
+    invalid_requests_max_share: Annotated[
+        Share | None,
+        Field(
+            description="Maximum share of rows of requests outside the contract, between two looks "
+            "of the monitor; null: any.",
+            json_schema_extra={"default": 0.01, "examples": [0.01, 0.2]},
+        ),
+    ] = 0.01
     late_after: Annotated[
         Duration | None,
         Field(
@@ -135,7 +143,11 @@ class EmailChannel(_Channel):
 
 
 class WebhookChannel(_Channel):
-    """A webhook: POST of the alert as JSON to an endpoint below an `http` connection's address."""
+    """A webhook: POST of the alert as JSON to an endpoint below an `http` connection's address.
+
+    With a key, requests are signed by the convention Standard Webhooks. The key is the field
+    ``secret`` of the connection's extra, or its password when it has no login.
+    """
 
     type: Literal["webhook"]
     connection: Connection = "http_default"

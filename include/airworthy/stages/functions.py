@@ -69,6 +69,10 @@ def stage_function(name: str) -> Callable[..., StageOutput]:
             from airworthy.stages.check_age import check_age
 
             return check_age
+        case "check_requests":
+            from airworthy.stages.check_requests import check_requests
+
+            return check_requests
         case "check_data":
             from airworthy.stages.check_data import check_data
 

@@ -59,6 +59,7 @@ def score(job: Job, scoring_inputs: ScoringInputs) -> BatchScore:
         rows=sum(record.rows for record in records),
         rows_written=sum(record.rows for record in written),
         quarantined=sum(record.quarantined for record in records),
+        days_written=[day for day in outcomes if run.partitions[day].run_id == job.run.run_id],
     )
 
 

@@ -67,11 +67,6 @@ def _email(channel: EmailChannel, alert: Alert) -> BaseNotifier:
 
 
 def _webhook(channel: WebhookChannel, alert: Alert) -> BaseNotifier:
-    from airflow.providers.http.notifications import HttpNotifier
+    from airworthy_airflow.alerts.webhook import WebhookNotifier
 
-    return HttpNotifier(
-        http_conn_id=channel.connection,
-        endpoint=channel.endpoint,
-        json=rendering.webhook_json(alert),
-        extra_options={"timeout": _SECONDS},
-    )
+    return WebhookNotifier(channel, alert)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from airworthy.alerts.alert import Alert
@@ -52,6 +52,24 @@ def notify(alert: Alert, run_id: str, log: Log) -> None:
         log.error(
             "this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error
         )
+
+
+def notify_of(make: Callable[[], Alert | None], run_id: str, log: Log) -> None:
+    """Make an alert and send it, if there is one. Nothing is raised, not by the making either.
+
+    Args:
+        make: Makes the alert; None: there is nothing to tell.
+        run_id: The DAG run that raised it.
+        log: The task's log.
+    """
+    try:
+        alert = make()
+    # An alert's words come from the stage's output. A missing one must not undo what is done.
+    except Exception as error:
+        log.error("an alert could not be made: %s: %s", type(error).__name__, error)
+        return
+    if alert is not None:
+        notify(alert, run_id, log)
 
 
 def _notify_once(alert: Alert, channels: Collection[Channel], run_id: str, log: Log) -> None:

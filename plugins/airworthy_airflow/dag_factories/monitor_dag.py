@@ -16,6 +16,7 @@ from airworthy_airflow.operators import (
     CheckDataOperator,
     CheckDriftOperator,
     CheckPerformanceOperator,
+    CheckRequestsOperator,
     CheckSkewOperator,
     CollectOperator,
     DecideOperator,
@@ -57,6 +58,7 @@ def _tasks(model: str) -> None:
     collect = CollectOperator(task_id="collect", model=model)
     # Late data may mean no data, and then nothing can be collected.
     age = CheckAgeOperator(task_id="check_age", model=model, trigger_rule="all_done")
+    requests = CheckRequestsOperator(task_id="check_requests", model=model, trigger_rule="all_done")
     data = CheckDataOperator(task_id="check_data", model=model)
     inputs = {"data_check": data.output}
     checks = {
@@ -77,7 +79,7 @@ def _tasks(model: str) -> None:
         trigger_rule="none_failed",
     )
     # An input makes a task wait for its operator. These edges have no input.
-    collect >> [data, age]
+    collect >> [data, age, requests]
     decide >> trigger
 
 

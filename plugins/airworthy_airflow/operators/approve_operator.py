@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskAwaitingInput
 
 from airworthy.environment import load_environment
 from airworthy.errors import TransientError
@@ -17,6 +17,7 @@ from airworthy.release.release_rules import release_rules
 from airworthy.spec import load_spec
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.approval_brief import approval_brief
+from airworthy_airflow.operators.approval_news import ApprovalWait, tell_of_answer, tell_of_wait
 from airworthy_airflow.operators.stage_operator import (
     PATIENCE,
     EmitsLineage,
@@ -100,16 +101,29 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         if answer is not None:
             return self._conclude(context, answer)
         self.subject, self.body = brief.subject, brief.body
-        # Airflow defers the task here. The answer goes to `execute_complete`.
-        return cast("dict[str, Any]", super().execute(context))
+        wait = ApprovalWait.of(datetime.now(UTC), self.response_timeout or rules.approval_timeout)
+        tell_of_wait(self, context, wait)
+        return self._ask(context, wait)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], wait: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """Record the answer. After a rejection, skip everything downstream.
+
+        Args:
+            context: The task's context.
+            event: Airflow's event; see `answer_of`.
+            wait: The `ApprovalWait` of the question. While its time is not over, a timeout is a
+                reminder, and the task waits on.
 
         Raises:
             AirflowException: when the answer is not one of the options or cannot be recorded. The
                 task asks again.
         """
+        waits = ApprovalWait.from_json(wait) if wait is not None else None
+        if event.get("timedout") and waits is not None and waits.is_open(datetime.now(UTC)):
+            tell_of_wait(self, context, waits)
+            return self._ask(context, waits)
         try:
             HITLOperator.execute_complete(self, context, event)
         except ValueError as error:
@@ -148,6 +162,22 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
                 f"the answer cannot be taken, and is asked for again: {'; '.join(own)}"
             )
 
+    def _ask(self, context: Context, wait: ApprovalWait) -> dict[str, Any]:
+        """Ask, or ask on after a reminder, and free the worker until an answer or the next reminder.
+
+        Airflow has no event before a question expires. So the question is given to it for a part of
+        the time only. It then answers with the default, and asking again removes that answer.
+        """
+        try:
+            return cast("dict[str, Any]", super().execute(context))
+        except TaskAwaitingInput as awaiting:
+            # The answer goes to `execute_complete`.
+            raise TaskAwaitingInput(
+                method_name=awaiting.method_name,
+                kwargs={"wait": wait.to_json()},
+                timeout=wait.until_next(datetime.now(UTC)),
+            ) from None
+
     def _recorded_answer(self, context: Context, run: RunRequest) -> ApprovalAnswer | None:
         """Return an answer recorded by an earlier, lost try: nobody is asked twice."""
         if not is_retry(context["ti"].try_number, context["ti"].max_tries, self.retries or 0):
@@ -176,6 +206,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         with airflow_errors(self.log):
             self.stage_output = self._record(context, answer)
         approval = Approval.model_validate(self.stage_output)
+        tell_of_answer(self, context, approval)
         comment = f" ({approval.comment})" if approval.comment else ""
         if approval.approved:
             self.log.info("approved by %s%s", approval.who, comment)

@@ -8,13 +8,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airworthy.environment import load_environment
 from airworthy.handover import RunRequest
+from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class CollectOperator(StageOperator):
+class CollectOperator(IngestsSource):
     """Brings logged predictions and the newest partitions with their labels into the lake.
 
     The model server logs by `airworthy.predictions.spool`; `airworthy.predictions.collect` reads
@@ -68,16 +69,59 @@ class CheckAgeOperator(StageOperator):
 
 
 class CheckDataOperator(StageOperator):
-    """Finds the newest complete live window and checks its inputs against the expectations."""
+    """Checks the newest complete live window against the expectations, and tells of a critical failure."""
 
     stage: ClassVar[str] = "check_data"
     whole_days: ClassVar[bool] = False
     task_doc_md: ClassVar[str] = (
         "Finds the newest complete window of production, in the prediction log or in the lake, and runs the spec's "
-        "expectations on it. Failures are in the log and in the evidence. Drift may well break an expectation, so the "
-        "next checks run all the same."
+        "expectations on it. Failures are in the log and in the evidence, and people are told of a critical one. Drift "
+        "may well break an expectation, so the next checks run all the same."
     )
     ui_color = "#e6efd8"
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Check the window, and notify people of a broken critical expectation."""
+        from airworthy.alerts.live_alerts import live_expectation
+        from airworthy.handover import DataCheck
+        from airworthy_airflow.alerts.alert_links import task_links
+        from airworthy_airflow.alerts.notify import notify_of
+
+        output = super().run_stage(run, context)
+        notify_of(
+            lambda: live_expectation(DataCheck.model_validate(output), task_links(context)),
+            run.run_id,
+            self.log,
+        )
+        return output
+
+
+class CheckRequestsOperator(StageOperator):
+    """Tells people when too many rows of requests were outside the contract since the last look."""
+
+    stage: ClassVar[str] = "check_requests"
+    whole_days: ClassVar[bool] = False
+    task_doc_md: ClassVar[str] = (
+        "Adds up what the model servers have counted since the monitor's last look: rows of requests, and rows outside "
+        "what the spec allows of a column, such as numbers that are not finite. People are told when the share is over "
+        "`alerts.invalid_requests_max_share`. Runs also when nothing could be collected."
+    )
+    ui_color = "#e6efd8"
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Count, and notify people of a share over its limit."""
+        from airworthy.alerts.live_alerts import invalid_requests
+        from airworthy.handover import RequestCheck
+        from airworthy_airflow.alerts.alert_links import task_links
+        from airworthy_airflow.alerts.notify import notify_of
+
+        output = super().run_stage(run, context)
+        notify_of(
+            lambda: invalid_requests(RequestCheck.model_validate(output), task_links(context)),
+            run.run_id,
+            self.log,
+        )
+        return output
 
 
 class MonitorOperator(StageOperator):

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airworthy.handover import Deployment, RunRequest, Verdict, VersionRef
+from airworthy.handover import Deployment, Rollback, RunRequest, Verdict, VersionRef
+from airworthy_airflow.asset_events import emit
+from airworthy_airflow.assets import champion_asset
 from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.operators.release_news import (
+    champion_news,
+    is_release,
+    tell_of_hold,
+    tell_of_promotion,
+    tell_of_rollback,
+    tell_of_verdict,
+)
 from airworthy_airflow.operators.stage_operator import StageOperator
 
 if TYPE_CHECKING:
@@ -48,12 +58,29 @@ class DeployStagingOperator(StageOperator):
             reasons = "\n".join(f"  - {blocker}" for blocker in blockers)
             message = f"the release is held, the champion stays:\n{reasons}"
             self.log.warning("%s: %s", self.model, message)
+            self._tell(run, verdict, version, blockers, context)
             raise AirflowSkipException(message)
         return super().run_stage(run, context)
 
+    def _tell(
+        self,
+        run: RunRequest,
+        verdict: Verdict,
+        version: VersionRef,
+        blockers: list[str],
+        context: Context,
+    ) -> None:
+        """Notify people, unless nobody waits for a release of this run."""
+        if not is_release(run):
+            return
+        if not verdict.releasable:
+            tell_of_verdict(verdict, version.version, context, self.log)
+            return
+        tell_of_hold(self.model, version.version, blockers, context, self.log)
+
 
 class DeployProductionOperator(StageOperator):
-    """Moves the champion alias and swaps the served model."""
+    """Moves the champion alias and swaps the served model. The champion's asset has an event then."""
 
     stage: ClassVar[str] = "deploy_production"
     task_doc_md: ClassVar[str] = (
@@ -61,6 +88,9 @@ class DeployProductionOperator(StageOperator):
         "the model in the server without dropping a request, and checks that the server answers with it."
     )
     ui_color = "#cfe8e6"
+
+    def __init__(self, *, model: str, **kwargs: Any) -> None:
+        super().__init__(**{"model": model, "outlets": [champion_asset(model)], **kwargs})
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Release the version.
@@ -71,6 +101,8 @@ class DeployProductionOperator(StageOperator):
         output = super().run_stage(run, context)
         deployment = Deployment.model_validate(output)
         if not deployment.promoted:
+            if is_release(run):
+                tell_of_hold(self.model, deployment.version, [deployment.reason], context, self.log)
             raise AirflowSkipException(
                 f"the release is held, the champion stays: {deployment.reason}"
             )
@@ -80,6 +112,10 @@ class DeployProductionOperator(StageOperator):
             deployment.version,
             deployment.previous_version,
         )
+        news = champion_news(self.model, run.run_id, self.log)
+        emit(self, context, champion_asset(self.model), news)
+        if news is not None:
+            tell_of_promotion(deployment, context, self.log)
         return output
 
 
@@ -98,6 +134,9 @@ class RollbackOperator(StageOperator):
     )
     ui_color = "#f9dcdc"
     operator_extra_links = (MlflowVersionLink(),)
+
+    def __init__(self, *, model: str, **kwargs: Any) -> None:
+        super().__init__(**{"model": model, "outlets": [champion_asset(model)], **kwargs})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Roll back as the run's parameters say.
@@ -122,4 +161,9 @@ class RollbackOperator(StageOperator):
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Roll back. The output names the version that serves again, for the link to its page."""
         output = super().run_stage(run, context)
+        rollback = Rollback.model_validate(output)
+        # A rollback that takes the traffic of a rollout moves no champion.
+        news = champion_news(self.model, rollback.started_by, self.log)
+        emit(self, context, champion_asset(self.model), news)
+        tell_of_rollback(rollback, context, self.log)
         return {**output, "version": output["to_version"]}

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airworthy.handover import GuardedStep, RolloutStatus, RunRequest
+from airworthy_airflow.operators.release_news import is_release, tell_of_hold
 from airworthy_airflow.operators.rollout_poll import next_poll, status_lines
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -66,6 +67,8 @@ class RolloutOperator(StageOperator):
                 f"the rollout is over, the champion has all of the traffic:\n{reasons}"
             )
         if status.state == "held":
+            if is_release(run):
+                tell_of_hold(self.model, status.version, status.reasons, context, self.log)
             raise AirflowSkipException(f"the release is held, the champion stays:\n{reasons}")
         if status.state != "done":
             poll_at = next_poll(status, datetime.now(UTC))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airworthy.handover import BatchScore, RunRequest
+from airworthy_airflow.asset_events import AssetNews, emit
+from airworthy_airflow.assets import scores_asset
+from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
-class IngestInputsOperator(StageOperator):
+
+class IngestInputsOperator(IngestsSource):
     """Settles the version and the rows of a score run, and brings the rows into the lake."""
 
     stage: ClassVar[str] = "ingest_inputs"
@@ -20,7 +28,7 @@ class IngestInputsOperator(StageOperator):
 
 
 class ScoreOperator(StageOperator):
-    """Puts the champion's predictions into the lake."""
+    """Puts the champion's predictions into the lake. The scores' asset has an event when it wrote a day."""
 
     stage: ClassVar[str] = "score"
     task_doc_md: ClassVar[str] = (
@@ -30,3 +38,35 @@ class ScoreOperator(StageOperator):
         "with the reason."
     )
     ui_color = "#e9e0f5"
+
+    def __init__(self, *, model: str, **kwargs: Any) -> None:
+        super().__init__(**{"model": model, "outlets": [scores_asset(model)], **kwargs})
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Score, and emit the event of the days that this run has written."""
+        output = super().run_stage(run, context)
+        score = BatchScore.model_validate(output)
+        emit(self, context, scores_asset(self.model), asset_news(score, self._resolved_at()))
+        return output
+
+    def _resolved_at(self) -> datetime:
+        return datetime.fromisoformat(str(self.inputs["scoring_inputs"]["resolved_at"]))
+
+
+def asset_news(score: BatchScore, since: datetime) -> AssetNews | None:
+    """Return the event of the days that a run scored; None: it scored none.
+
+    Args:
+        score: The result of the run.
+        since: The time at which it resolved the version, UTC.
+    """
+    if not score.days_written:
+        return None
+    extra = {
+        "model": score.model,
+        "version": score.version,
+        "table": score.table,
+        "table_version": score.table_version,
+        "days": score.days_written,
+    }
+    return AssetNews(extra, since)

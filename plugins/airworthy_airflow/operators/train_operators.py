@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, RunRequest, Verdict
 from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
+from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class IngestOperator(StageOperator):
+class IngestOperator(IngestsSource):
     """Brings every partition of the run's window into the lake; see `airworthy.lake.ingestion`."""
 
     stage: ClassVar[str] = "ingest"

@@ -73,6 +73,7 @@ def test_what_was_scored_is_neither_read_nor_written_again(env: ScoringEnvironme
         hidden.rename(folder)
     assert again["scoring_inputs"]["dataset"]["partitions_read"] == 0
     assert second.partitions == {"2026-04-04": "unchanged"}
+    assert (first.days_written, second.days_written) == (["2026-04-04"], [])
     assert (second.table_version, second.rows, second.rows_written) == (
         first.table_version,
         first.rows,

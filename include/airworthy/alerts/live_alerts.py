@@ -1,0 +1,71 @@
+"""Factories of alerts about live rows: broken expectations, requests outside the contract. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airworthy.alerts.alert import Alert
+from airworthy.handover import CheckResult, DataCheck, RequestCheck
+
+Links = Mapping[str, str]
+
+
+def live_expectation(check: DataCheck, links: Links) -> Alert | None:
+    """Return the alert about critical expectations that a live window broke; None: it broke none.
+
+    Args:
+        check: The results on the window.
+        links: Links to the evidence.
+    """
+    window = check.window
+    broken = [each for each in check.checks if not each.success and each.severity == "critical"]
+    if not broken:
+        return None
+    time = f"{window.start:%Y-%m-%dT%H:%M} to {window.end:%Y-%m-%dT%H:%M}"
+    return Alert(
+        kind="live_expectation",
+        model=window.model,
+        about=time,
+        severity="critical",
+        title=f"{window.model}: live rows break {len(broken)} critical "
+        f"expectation{'s' if len(broken) > 1 else ''}",
+        text="\n".join(_line(each) for each in broken),
+        facts={
+            "window": f"{time} UTC",
+            "rows": f"{window.rows:,}",
+            "champion": f"version {window.champion}" if window.champion else "none",
+        },
+        links={**links, "evidence": check.evidence},
+        next_step="see who sends such rows; correct the client, the source or the expectation",
+    )
+
+
+def invalid_requests(check: RequestCheck, links: Links) -> Alert | None:
+    """Return the alert about requests outside the contract; None: their share is not over its limit.
+
+    Args:
+        check: The counts since the last look.
+        links: Links to the evidence.
+    """
+    if not check.too_many:
+        return None
+    columns = [f"{name}: {count:,} rows" for name, count in check.columns.items()]
+    since = f"{check.since:%Y-%m-%d %H:%M} UTC" if check.since is not None else "the start"
+    return Alert(
+        kind="invalid_requests",
+        model=check.model,
+        # A cleared task compares with the same look of the run before.
+        about=f"since {check.since:%Y-%m-%dT%H:%M:%S}" if check.since is not None else "first look",
+        severity="warning",
+        title=f"{check.model}: {check.share:.1%} of the rows of requests are outside the contract",
+        text="\n".join([check.text, *columns]),
+        facts={"since": since, "until": f"{check.until:%Y-%m-%d %H:%M} UTC"},
+        links=dict(links),
+        next_step="see who sends such rows, by the metric airworthy_refused_rows_total; correct "
+        "the client or what the spec says of the column",
+    )
+
+
+def _line(check: CheckResult) -> str:
+    column = f"({check.column})" if check.column else ""
+    return f"{check.check}{column}: {check.observed}"
