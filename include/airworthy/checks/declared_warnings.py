@@ -103,8 +103,6 @@ def _search_warnings(file: str, spec: ModelSpec) -> Iterator[SpecWarning]:
     search = spec.train.search
     if search is None:
         return
-    from airworthy.training.train_booster import WHOLE_NUMBERS
-
     next_step = "give ranges to search and enough trials, or remove train.search"
     if not search.space:
         problem = "the search has no range, so every trial is the same"
@@ -112,10 +110,6 @@ def _search_warnings(file: str, spec: ModelSpec) -> Iterator[SpecWarning]:
     elif search.trials <= len(search.space):
         problem = f"{search.trials} trials do not search a space of {len(search.space)} parameters"
         yield SpecWarning(file, "train.search.trials", problem, next_step)
-    for name, (low, high) in search.space.items():
-        if name in WHOLE_NUMBERS and int(low) == int(high):
-            problem = f"this range has one whole number only, {int(low)}, so it is never searched"
-            yield SpecWarning(file, f"train.search.space.{name}", problem, next_step)
 
 
 def _monitor_warnings(file: str, spec: ModelSpec) -> Iterator[SpecWarning]:

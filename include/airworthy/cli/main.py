@@ -10,6 +10,7 @@ from airworthy.cli import (
     backtest_commands,
     lineage_commands,
     metrics_commands,
+    model_test_commands,
     monitor_commands,
     prediction_commands,
     release_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 spec_commands.register(app)
+model_test_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
 prediction_commands.register(app)

@@ -137,11 +137,12 @@ def new_model(
 
     environment = load_environment(find_project() or Path.cwd())
     folder = scaffold(environment.models, name, task.value, source.value)
-    typer.echo(f"made {folder}: model.yaml, features.py")
+    typer.echo(f"made {folder}: model.yaml, features.py, behaviour.py, tests.yaml")
     typer.echo("next:")
     if source is not SourceChoice.simulator:
         typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
     typer.echo("  airworthy check")
+    typer.echo(f"  airworthy test {name}")
     typer.echo(
         f"  airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
     )

@@ -1,4 +1,7 @@
-"""Creates the folder of a new model: features, and a spec ready to pass ``airworthy check``."""
+"""Creates the folder of a new model, ready to pass ``airworthy check --strict``.
+
+It has a spec, features, a rule for its answers, and expected values for ``airworthy test``.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,52 @@ _OWN_LABELS = {
     "binary": ("target", "bool"),
     "multiclass": ("target", "category"),
 }
+# One row of each source, as it is in tests.yaml.
+_DELIVERY = {
+    "picked_up_at": '"2025-03-03T12:30:00Z"',
+    "city": "berlin",
+    "vehicle": "bike",
+    "weather": "rain",
+    "distance_km": "4.5",
+    "stops": "3",
+    "parcel_kg": "2.5",
+    "courier_experience_days": "45.0",
+    "temperature_c": "-0.5",
+    "promised_minutes": "30.0",
+}
+_OWN_ROW = {"happened_at": '"2025-03-03T12:30:00Z"', "amount": "9.5", "kind": "small"}
+# The kind of rule, its name, and its arguments.
+_RULES = {
+    ("simulator", "regression"): (
+        "Direction",
+        "farther takes longer",
+        'change={"distance_km": pl.col("distance_km") + 5.0}, never="lower", tolerance=1.0, '
+        "allowed=0.05",
+    ),
+    ("simulator", "binary"): (
+        "Direction",
+        "more time makes it less likely",
+        'change={"promised_minutes": pl.col("promised_minutes") + 10.0}, never="higher", '
+        "tolerance=0.1, allowed=0.05",
+    ),
+    ("simulator", "multiclass"): (
+        "Invariance",
+        "100 grams more are no other parcel",
+        'change={"parcel_kg": pl.col("parcel_kg") + 0.1}, tolerance=0.4, allowed=0.1',
+    ),
+    ("own", "regression"): (
+        "Invariance",
+        "a little more is nothing else",
+        'change={"amount": pl.col("amount") * 1.001}, tolerance=10.0, allowed=0.1  '
+        "# <- in the unit of the label",
+    ),
+    ("own", "classification"): (
+        "Invariance",
+        "a little more is nothing else",
+        'change={"amount": pl.col("amount") * 1.001}, tolerance=0.4, allowed=0.1  '
+        "# <- your own rule",
+    ),
+}
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 _BOUND = "# an absolute bound; with `slice:` in every value of that column"
 _FURTHER_GATE = {
@@ -52,7 +101,7 @@ class ScaffoldError(TerminalError):
 
 
 def scaffold(models: Path, name: str, task: str, source: str) -> Path:
-    """Create ``<models>/<name>`` with a spec and features.
+    """Create ``<models>/<name>`` with a spec, features, a rule and tests.
 
     Args:
         models: The folder of the model folders.
@@ -79,6 +128,8 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     texts = {
         SPEC_FILE: _spec_text(folder, name, task, source),
         "features.py": _features_text(name, task, source),
+        "behaviour.py": _behaviour_text(name, task, source),
+        "tests.yaml": _tests_text(name, task, source),
     }
     try:
         folder.mkdir(parents=True)
@@ -156,6 +207,38 @@ def _features_text(name: str, task: str, source: str) -> str:
         name=name,
         features="\n".join(f'    "{column}": pl.col("{column}"),' for column in columns),
     )
+
+
+def _behaviour_text(name: str, task: str, source: str) -> str:
+    if source == "simulator":
+        kind, rule, arguments = _RULES[source, task]
+    else:
+        kind, rule, arguments = _RULES[
+            "own", "regression" if task == "regression" else "classification"
+        ]
+    return _fill("behaviour.py.tmpl", name=name, kind=kind, rule=rule, arguments=arguments)
+
+
+def _tests_text(name: str, task: str, source: str) -> str:
+    columns, _, _ = _columns(task, source)
+    simulated = source == "simulator"
+    values = _DELIVERY if simulated else _OWN_ROW
+    time = "picked_up_at" if simulated else "happened_at"
+    row = {column: values[column] for column in (time, *columns)}
+    expect = {column: values[column] for column in columns} | {"hour": "12", "weekday": "1"}
+    return _fill(
+        "tests.yaml.tmpl",
+        name=name,
+        row=_mapping(row),
+        expect=_mapping(expect),
+        delivery="\ndelivery: {as_of: 2025-03-01}         # the days before it are delivered"
+        if simulated
+        else "",
+    )
+
+
+def _mapping(values: dict[str, str]) -> str:
+    return "\n".join(f"      {name}: {value}" for name, value in values.items())
 
 
 def _fill(template: str, **values: str) -> str:

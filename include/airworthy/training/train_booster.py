@@ -23,7 +23,7 @@ _OBJECTIVES = {
     "binary": {"objective": "binary:logistic", "eval_metric": "logloss"},
     "multiclass": {"objective": "multi:softprob", "eval_metric": "mlogloss"},
 }
-WHOLE_NUMBERS = {"max_depth", "max_leaves", "max_bin", "num_parallel_tree"}
+_WHOLE_NUMBERS = {"max_depth", "max_leaves", "max_bin", "num_parallel_tree"}
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,6 @@ def _search(
 
 
 def _suggest(trial: Any, name: str, low: float, high: float) -> float:
-    if name in WHOLE_NUMBERS:
+    if name in _WHOLE_NUMBERS:
         return int(trial.suggest_int(name, int(low), int(high)))
     return float(trial.suggest_float(name, low, high, log=low > 0 and high / low >= 10))
