@@ -41,7 +41,7 @@ def gates(*gates: dict[str, Any]) -> dict[str, Any]:
     return {"evaluate.gates": list(gates)}
 
 
-DECLARED = {
+DECLARED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no expectation": ({"validate.expectations": []}, ("validate.expectations",)),
     "only the schema": (
         {"validate.expectations": [{"type": "expect_column_to_exist", "column": "city"}]},
