@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,31 +32,75 @@ def feature_warnings(path: Path, spec: ModelSpec, sample: Sample) -> Iterator[Sp
         sample: Rows of the model's source.
     """
     expressions = load_expressions(path, spec.model)
-    values = sample.rows.select(**expressions)
+    values, failures = _compute(expressions, sample.rows)
+    for name, message in failures.items():
+        yield SpecWarning(
+            str(path),
+            f"FEATURES[{name!r}]",
+            f"this feature fails on rows of the source: {message}",
+            "write an expression for every value, such as cast(..., strict=False)",
+        )
     ranks = {name: _ranks(values[name]) for name in values.columns}
-    judged = {
-        name: ranks[name]
-        for name, expression in expressions.items()
-        if sample.days >= _MIN_DAYS or spec.ingest.event_time not in expression.meta.root_names()
-    }
+    calendar = [] if sample.days >= _MIN_DAYS else _of_time(expressions, spec.ingest.event_time)
+    judged = {name: codes for name, codes in ranks.items() if name not in calendar}
     rows = f"in {values.height:,} rows of {sample.days} days"
-    constant = [name for name, codes in judged.items() if codes.min() == codes.max()]
-    for name in constant:
+    yield from _constants(path, judged, values, rows)
+    yield from _copies(path, judged, values, rows)
+    yield from _label_warnings(path, spec, sample, ranks)
+
+
+def _of_time(expressions: Mapping[str, pl.Expr], event_time: str) -> list[str]:
+    return [name for name, each in expressions.items() if event_time in each.meta.root_names()]
+
+
+def _constants(
+    path: Path, ranks: Mapping[str, Ranks], values: pl.DataFrame, rows: str
+) -> Iterator[SpecWarning]:
+    for name in (name for name, codes in ranks.items() if _is_constant(codes)):
         yield SpecWarning(
             str(path),
             f"FEATURES[{name!r}]",
             f"this feature has one value {rows}: {values[name][0]}",
             "remove it, or correct its expression",
         )
-    varying = {name: codes for name, codes in judged.items() if name not in constant}
-    for name, other in _copies(varying, values):
-        yield SpecWarning(
-            str(path),
-            f"FEATURES[{name!r}]",
-            f"this feature is a copy of {other!r} {rows}: it tells nothing more",
-            "remove one of the two, or correct its expression",
-        )
-    yield from _label_warnings(path, spec, sample, ranks)
+
+
+def _copies(
+    path: Path, ranks: Mapping[str, Ranks], values: pl.DataFrame, rows: str
+) -> Iterator[SpecWarning]:
+    """Find each feature with the same order or the same groups as an earlier one."""
+    first: dict[tuple[str, bytes], str] = {}
+    for name, codes in ranks.items():
+        if _is_constant(codes):
+            continue
+        signatures = list(_signatures(codes, values[name].dtype))
+        other = next((first[each] for each in signatures if each in first), None)
+        for each in signatures:
+            first.setdefault(each, name)
+        if other is not None:
+            yield SpecWarning(
+                str(path),
+                f"FEATURES[{name!r}]",
+                f"this feature is a copy of {other!r} {rows}: it tells nothing more",
+                "remove one of the two, or correct its expression",
+            )
+
+
+def _is_constant(codes: Ranks) -> bool:
+    return bool(codes.min() == codes.max())
+
+
+def _compute(
+    expressions: Mapping[str, pl.Expr], rows: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Return the values of the features that can be computed, and the others' error messages."""
+    columns, failures = [], {}
+    for name, expression in expressions.items():
+        try:
+            columns.append(rows.with_columns(expression.alias(name))[name])
+        except pl.exceptions.PolarsError as error:
+            failures[name] = str(error).splitlines()[0]
+    return pl.DataFrame(columns), failures
 
 
 def _label_warnings(
@@ -88,18 +133,6 @@ def _ranks(column: pl.Series) -> Ranks:
     return ordered.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
 
 
-def _copies(ranks: Mapping[str, Ranks], values: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield each feature with the earlier one that has the same order or the same groups."""
-    first: dict[tuple[str, bytes], str] = {}
-    for name, codes in ranks.items():
-        signatures = list(_signatures(codes, values[name].dtype))
-        other = next((first[each] for each in signatures if each in first), None)
-        for each in signatures:
-            first.setdefault(each, name)
-        if other is not None:
-            yield name, other
-
-
 def _signatures(codes: Ranks, kind: pl.DataType) -> Iterator[tuple[str, bytes]]:
     reverse = np.where(codes > 0, codes.max() + 1 - codes, 0)
     yield "order", min(codes.tobytes(), reverse.tobytes())
@@ -116,7 +149,7 @@ def _told_by(codes: Ranks, label: pl.Series, number: bool) -> float:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     target = label.cast(pl.Float64).to_numpy() if number else _ranks(label)
-    if len(np.unique(target)) < 2 or codes.min() == codes.max():
+    if len(np.unique(target)) < 2 or _is_constant(codes):
         return 0.0
     kind, score = (
         (DecisionTreeRegressor, r2_score)
@@ -125,4 +158,7 @@ def _told_by(codes: Ranks, label: pl.Series, number: bool) -> float:
     )
     tree = kind(min_samples_leaf=3, random_state=0)
     tree.fit(codes[::2, None], target[::2])
-    return float(score(target[1::2], tree.predict(codes[1::2, None])))
+    with warnings.catch_warnings():
+        # A rare class may be in one half of the rows only.
+        warnings.simplefilter("ignore")
+        return float(score(target[1::2], tree.predict(codes[1::2, None])))

@@ -56,7 +56,7 @@ def write_sample(job: Job, folder: Path) -> DeliverySample:
         if raw is None or raw.is_empty():
             continue
         sampled = _sampled(raw)
-        sampled.write_parquet(folder / f"{day}.parquet")
+        _write(sampled, folder / f"{day}.parquet")
         found.append(day)
         rows += sampled.height
         cut = cut or sampled.height < raw.height
@@ -100,6 +100,20 @@ def delivery_end(spec: ModelSpec, as_of: date | None) -> datetime:
 
 def _sampled(raw: pl.DataFrame) -> pl.DataFrame:
     return raw.gather_every(-(-raw.height // MAX_ROWS_OF_A_DAY))
+
+
+def _write(rows: pl.DataFrame, path: Path) -> None:
+    import polars as pl
+
+    try:
+        rows.write_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise TerminalError(
+            "a sample of the source cannot be kept as Parquet",
+            received=str(error).splitlines()[0],
+            allowed="columns of numbers, texts, booleans and times",
+            next_step="cast the column in the source's query",
+        ) from error
 
 
 def _sample_spec(job: Job, sample: DeliverySample, rows: Path) -> dict[str, Any]:
