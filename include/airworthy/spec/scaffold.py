@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from string import Template
 
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import MODEL_NAME
 from airworthy.spec.loading import SPEC_FILE
+from airworthy.spec.scaffold_tests import behaviour_text, fill, tests_text
 from airworthy.spec.spec_schema import SCHEMA_FILE
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 _DELIVERIES = {
     "city": "category",
@@ -38,52 +36,6 @@ _OWN_LABELS = {
     "regression": ("target", "float"),
     "binary": ("target", "bool"),
     "multiclass": ("target", "category"),
-}
-# One row of each source, as it is in tests.yaml.
-_DELIVERY = {
-    "picked_up_at": '"2025-03-03T12:30:00Z"',
-    "city": "berlin",
-    "vehicle": "bike",
-    "weather": "rain",
-    "distance_km": "4.5",
-    "stops": "3",
-    "parcel_kg": "2.5",
-    "courier_experience_days": "45.0",
-    "temperature_c": "-0.5",
-    "promised_minutes": "30.0",
-}
-_OWN_ROW = {"happened_at": '"2025-03-03T12:30:00Z"', "amount": "9.5", "kind": "small"}
-# The kind of rule, its name, and its arguments.
-_RULES = {
-    ("simulator", "regression"): (
-        "Direction",
-        "farther takes longer",
-        'change={"distance_km": pl.col("distance_km") + 5.0}, never="lower", tolerance=1.0, '
-        "allowed=0.05",
-    ),
-    ("simulator", "binary"): (
-        "Direction",
-        "more time makes it less likely",
-        'change={"promised_minutes": pl.col("promised_minutes") + 10.0}, never="higher", '
-        "tolerance=0.1, allowed=0.05",
-    ),
-    ("simulator", "multiclass"): (
-        "Invariance",
-        "100 grams more are no other parcel",
-        'change={"parcel_kg": pl.col("parcel_kg") + 0.1}, tolerance=0.4, allowed=0.1',
-    ),
-    ("own", "regression"): (
-        "Invariance",
-        "a little more is nothing else",
-        'change={"amount": pl.col("amount") * 1.001}, tolerance=10.0, allowed=0.1  '
-        "# <- in the unit of the label",
-    ),
-    ("own", "classification"): (
-        "Invariance",
-        "a little more is nothing else",
-        'change={"amount": pl.col("amount") * 1.001}, tolerance=0.4, allowed=0.1  '
-        "# <- your own rule",
-    ),
 }
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 _BOUND = "# an absolute bound; with `slice:` in every value of that column"
@@ -128,8 +80,8 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     texts = {
         SPEC_FILE: _spec_text(folder, name, task, source),
         "features.py": _features_text(name, task, source),
-        "behaviour.py": _behaviour_text(name, task, source),
-        "tests.yaml": _tests_text(name, task, source),
+        "behaviour.py": behaviour_text(name, task, source),
+        "tests.yaml": tests_text(name, source, list(_columns(task, source)[0])),
     }
     try:
         folder.mkdir(parents=True)
@@ -158,8 +110,8 @@ def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
     columns, label, label_type = _columns(task, source)
     group = "kind" if source != "simulator" else "city"
     lines = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
-    ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(lines))
-    return _fill(
+    ingest = fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(lines))
+    return fill(
         "model.yaml.tmpl",
         schema=os.path.relpath(SCHEMA_FILE, folder),
         name=name,
@@ -200,46 +152,10 @@ def _gates(task: str) -> str:
 
 def _features_text(name: str, task: str, source: str) -> str:
     if source != "simulator":
-        return _fill("features_own.py.tmpl", name=name)
+        return fill("features_own.py.tmpl", name=name)
     columns, _, _ = _columns(task, source)
-    return _fill(
+    return fill(
         "features_simulator.py.tmpl",
         name=name,
         features="\n".join(f'    "{column}": pl.col("{column}"),' for column in columns),
     )
-
-
-def _behaviour_text(name: str, task: str, source: str) -> str:
-    if source == "simulator":
-        kind, rule, arguments = _RULES[source, task]
-    else:
-        kind, rule, arguments = _RULES[
-            "own", "regression" if task == "regression" else "classification"
-        ]
-    return _fill("behaviour.py.tmpl", name=name, kind=kind, rule=rule, arguments=arguments)
-
-
-def _tests_text(name: str, task: str, source: str) -> str:
-    columns, _, _ = _columns(task, source)
-    simulated = source == "simulator"
-    values = _DELIVERY if simulated else _OWN_ROW
-    time = "picked_up_at" if simulated else "happened_at"
-    row = {column: values[column] for column in (time, *columns)}
-    expect = {column: values[column] for column in columns} | {"hour": "12", "weekday": "1"}
-    return _fill(
-        "tests.yaml.tmpl",
-        name=name,
-        row=_mapping(row),
-        expect=_mapping(expect),
-        delivery="\ndelivery: {as_of: 2025-03-01}         # the days before it are delivered"
-        if simulated
-        else "",
-    )
-
-
-def _mapping(values: dict[str, str]) -> str:
-    return "\n".join(f"      {name}: {value}" for name, value in values.items())
-
-
-def _fill(template: str, **values: str) -> str:
-    return Template((_TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
