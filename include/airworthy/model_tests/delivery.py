@@ -21,6 +21,7 @@ from airworthy.model_tests.delivery_sample import (
     write_sample,
 )
 from airworthy.model_tests.part_result import PartResult
+from airworthy.model_tests.tests_file import DeliveryDays
 from airworthy.spec.model_spec import ModelSpec
 
 DELIVERY, BEHAVIOUR = "delivery", "behaviour"
@@ -31,7 +32,7 @@ _SHARED = ("AIRWORTHY_GIT_COMMIT", "AIRWORTHY_LOCK_DIGEST")
 
 
 def deliver_sample(
-    spec: ModelSpec, environment: Environment, as_of: date | None
+    spec: ModelSpec, environment: Environment, asked: DeliveryDays
 ) -> Iterator[PartResult]:
     """Deliver a copy of the model in a temporary folder; yield delivery and behavioural tests.
 
@@ -40,13 +41,13 @@ def deliver_sample(
     Args:
         spec: The model's spec.
         environment: Gives the model's folder and the download cache.
-        as_of: Exclusive end of the data; None: the newest data.
+        asked: The days of the sample.
     """
     with tempfile.TemporaryDirectory(prefix="airworthy-test-") as scratch:
         folder = Path(scratch).resolve()
         try:
-            job = _job(spec, environment, as_of)
-            sample = write_sample(job, folder / "sample")
+            job = _job(spec, environment, asked.as_of)
+            sample = write_sample(job, folder / "sample", asked.days)
             write_model(job, sample, folder / "sample", folder / "include" / "models")
         except AirworthyError as error:
             yield PartResult(DELIVERY, "fail", "", [str(error)])

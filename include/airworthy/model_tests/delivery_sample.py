@@ -34,10 +34,15 @@ class DeliverySample:
     cut: bool
 
 
-def write_sample(job: Job, folder: Path) -> DeliverySample:
+def write_sample(job: Job, folder: Path, days: int | None) -> DeliverySample:
     """Write a Parquet file of raw rows for each day before the job's `as_of`, the newest first.
 
     It stops at the spec's lookback, at `MAX_ROWS`, or after `MAX_SECONDS`.
+
+    Args:
+        job: Names the model.
+        folder: The folder for the files; it is made.
+        days: Largest number of days; None: those of the lookback.
 
     Raises:
         TerminalError: when the source is wrong, or has rows of fewer than two days.
@@ -48,7 +53,7 @@ def write_sample(job: Job, folder: Path) -> DeliverySample:
     folder.mkdir(parents=True)
     source, until = open_source(job), time.monotonic() + MAX_SECONDS
     last, rows, cut, found = job.run.as_of.date() - timedelta(days=1), 0, False, []
-    for number in range(min(job.spec.train.lookback.days, MAX_DAYS)):
+    for number in range(min(job.spec.train.lookback.days, days or MAX_DAYS)):
         day = last - timedelta(days=number)
         if day < job.spec.start or rows >= MAX_ROWS or time.monotonic() > until:
             break

@@ -54,7 +54,7 @@ def run_model_tests(
         yield from (PartResult(part, "not run", words) for part in (DELIVERY, BEHAVIOUR))
         return
     of_model = environment.model_copy(update={"models": folder.absolute().parent})
-    yield from deliver_sample(spec, of_model, tests.delivery.as_of)
+    yield from deliver_sample(spec, of_model, tests.delivery)
 
 
 def _check(folder: Path, environment: Environment) -> tuple[ModelSpec | None, PartResult]:

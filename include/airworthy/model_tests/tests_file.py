@@ -48,6 +48,9 @@ class KpiRow(Part):
 class DeliveryDays(Part):
     """The days of the whole delivery."""
 
+    days: Annotated[int, Field(ge=2)] | None = Field(
+        default=None, description="Largest number of days; null: those of the spec's lookback."
+    )
     as_of: Day | None = Field(
         default=None, description="Exclusive end of the data, a UTC day; null: the newest data."
     )

@@ -89,7 +89,7 @@ def tests_text(name: str, source: str, columns: list[str]) -> str:
         name=name,
         row=_mapping(row),
         expect=_mapping(expect),
-        delivery="\ndelivery: {as_of: 2025-03-01}         # the days before it are delivered"
+        delivery="\ndelivery: {as_of: 2025-03-01, days: 12}   # the days before it are delivered"
         if simulated
         else "",
     )
