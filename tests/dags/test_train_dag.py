@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.core.models.shipped import SHIPPED as MODELS
 
-from .conftest import DAGS, SHIPPED, copy_models, run_script
+from .conftest import DAGS, copy_models, run_script
 
 CONF = {"bike_demand": {"as_of": "2011-07-01"}}
-MODELS = sorted(path.parent.name for path in SHIPPED.glob("*/model.yaml"))
 
 
 def run_dag(
@@ -32,11 +32,17 @@ def run_dag(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_shipped_models_dag_runs_to_a_release(
-    airflow_environment: dict[str, str], tmp_path: Path, model: str
+    airflow_environment: dict[str, str], tmp_path: Path, shipped_models: Path, model: str
 ) -> None:
     """A fresh clone's models all pass their own gates and are released."""
     conf = CONF.get(model, {"as_of": "2026-03-20"})
-    result = run_dag(airflow_environment, tmp_path, f"{model}__train", conf)
+    result = run_dag(
+        airflow_environment,
+        tmp_path,
+        f"{model}__train",
+        conf,
+        AIRWORTHY_MODELS=str(shipped_models),
+    )
     assert result["state"] == "success"
     assert set(result["tasks"].values()) == {"success"}
 

@@ -15,6 +15,7 @@ import yaml
 from .archive import ROOT
 
 MODEL = "delivery_eta"
+SHIPPED = ("bike_demand", "delivery_drift", "delivery_eta", "delivery_late")
 PROJECT = Path(__file__).resolve().parents[2]
 STATE, MODELS, COPY = ROOT / "state", ROOT / "models", ROOT / "project"
 
@@ -23,9 +24,11 @@ def prepare() -> None:
     """Copy the project's core and its models below `ROOT`, and let the environment's variables name
     these.
     """
-    cached = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PROJECT / "include", COPY / "include", ignore=cached)
-    shutil.copytree(PROJECT / "include" / "models", MODELS, ignore=cached)
+    cached, models = shutil.ignore_patterns("__pycache__"), PROJECT / "include" / "models"
+    for folder in ("airworthy", "environments"):
+        shutil.copytree(PROJECT / "include" / folder, COPY / "include" / folder, ignore=cached)
+    for name in SHIPPED:
+        shutil.copytree(models / name, MODELS / name, ignore=cached)
     write_spec()
     revision = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
     commit = subprocess.run(revision, capture_output=True, text=True, check=True).stdout.strip()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from airworthy.environment import Environment
 
 
 class TaskChoice(StrEnum):
@@ -40,9 +43,12 @@ def check(
             "project."
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Count each warning as a fault.")
+    ] = False,
 ) -> None:
-    """Print every fault of every model spec; exit 1 when there is one."""
-    from airworthy.checks.check_spec import check_spec, spec_files
+    """Print every fault of every model spec, and warn of what it lacks; exit 1 for a fault."""
+    from airworthy.checks.check_spec import spec_files
     from airworthy.environment import load_environment
 
     folders = paths or [load_environment().models]
@@ -53,21 +59,46 @@ def check(
             f"there is no model spec in {locations}\n  next:     airworthy new-model NAME", err=True
         )
         raise typer.Exit(1)
-    broken_specs, fault_count = 0, 0
-    for path in specs:
-        result = check_spec(path)
-        for fault in result.faults:
-            typer.secho(str(fault), fg=typer.colors.RED, err=True)
-        if result.spec is not None and not result.faults:
-            typer.secho(f"{result.spec.model}: ok ({path})", fg=typer.colors.GREEN)
-        broken_specs += bool(result.faults)
-        fault_count += len(result.faults)
-    if fault_count:
-        typer.echo(
-            f"{_count(fault_count, 'fault')} in {broken_specs} of {_count(len(specs), 'spec')}",
-            err=True,
-        )
+    counts = [_check_file(path, strict) for path in specs]
+    faults, warnings = sum(each[0] for each in counts), sum(each[1] for each in counts)
+    broken = sum(bool(each[0] or (strict and each[1])) for each in counts)
+    if warnings:
+        typer.echo(_count(warnings, "warning"), err=True)
+    if broken:
+        found = _count(faults + (warnings if strict else 0), "fault")
+        typer.echo(f"{found} in {broken} of {_count(len(specs), 'spec')}", err=True)
         raise typer.Exit(1)
+
+
+def _check_file(path: Path, strict: bool) -> tuple[int, int]:
+    """Print the faults and the warnings of a spec; return their numbers."""
+    from airworthy.checks.check_spec import check_spec
+    from airworthy.checks.check_warnings import find_warnings
+
+    result = check_spec(path)
+    for fault in result.faults:
+        typer.secho(str(fault), fg=typer.colors.RED, err=True)
+    if result.spec is None or result.faults:
+        return len(result.faults), 0
+    found = find_warnings(path, result.spec, _environment())
+    for warning in found.warnings:
+        typer.secho(str(warning), fg=typer.colors.RED if strict else typer.colors.YELLOW, err=True)
+    for reason in found.unmeasured:
+        typer.echo(f"{path}: not measured: {reason}", err=True)
+    if not (strict and found.warnings):
+        typer.secho(f"{result.spec.model}: ok ({path})", fg=typer.colors.GREEN)
+    return 0, len(found.warnings)
+
+
+def _environment() -> Environment | None:
+    """Return the environment; None without a usable one: a spec can be checked anywhere."""
+    from airworthy.environment import load_environment
+    from airworthy.errors import TerminalError
+
+    try:
+        return load_environment()
+    except TerminalError:
+        return None
 
 
 def schema(
@@ -106,11 +137,12 @@ def new_model(
 
     environment = load_environment(find_project() or Path.cwd())
     folder = scaffold(environment.models, name, task.value, source.value)
-    typer.echo(f"made {folder}: model.yaml, features.py")
+    typer.echo(f"made {folder}: model.yaml, features.py, behaviour.py, tests.yaml")
     typer.echo("next:")
     if source is not SourceChoice.simulator:
         typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
     typer.echo("  airworthy check")
+    typer.echo(f"  airworthy test {name}")
     typer.echo(
         f"  airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
     )

@@ -1,18 +1,19 @@
-"""Creates the folder of a new model: features, and a spec ready to pass ``airworthy check``."""
+"""Creates the folder of a new model, ready to pass ``airworthy check --strict``.
+
+It has a spec, features, a rule for its answers, and expected values for ``airworthy test``.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from string import Template
 
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import MODEL_NAME
 from airworthy.spec.loading import SPEC_FILE
+from airworthy.spec.scaffold_tests import behaviour_text, fill, tests_text
 from airworthy.spec.spec_schema import SCHEMA_FILE
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 _DELIVERIES = {
     "city": "category",
@@ -52,7 +53,7 @@ class ScaffoldError(TerminalError):
 
 
 def scaffold(models: Path, name: str, task: str, source: str) -> Path:
-    """Create ``<models>/<name>`` with a spec and features.
+    """Create ``<models>/<name>`` with a spec, features, a rule and tests.
 
     Args:
         models: The folder of the model folders.
@@ -79,6 +80,8 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     texts = {
         SPEC_FILE: _spec_text(folder, name, task, source),
         "features.py": _features_text(name, task, source),
+        "behaviour.py": behaviour_text(name, task, source),
+        "tests.yaml": tests_text(name, source, list(_columns(task, source)[0])),
     }
     try:
         folder.mkdir(parents=True)
@@ -107,8 +110,8 @@ def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
     columns, label, label_type = _columns(task, source)
     group = "kind" if source != "simulator" else "city"
     lines = [f"    {column}: {kind}" for column, kind in {**columns, label: label_type}.items()]
-    ingest = _fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(lines))
-    return _fill(
+    ingest = fill(f"ingest_{source}.yaml.tmpl", label=label, columns="\n".join(lines))
+    return fill(
         "model.yaml.tmpl",
         schema=os.path.relpath(SCHEMA_FILE, folder),
         name=name,
@@ -149,14 +152,10 @@ def _gates(task: str) -> str:
 
 def _features_text(name: str, task: str, source: str) -> str:
     if source != "simulator":
-        return _fill("features_own.py.tmpl", name=name)
+        return fill("features_own.py.tmpl", name=name)
     columns, _, _ = _columns(task, source)
-    return _fill(
+    return fill(
         "features_simulator.py.tmpl",
         name=name,
         features="\n".join(f'    "{column}": pl.col("{column}"),' for column in columns),
     )
-
-
-def _fill(template: str, **values: str) -> str:
-    return Template((_TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
