@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airworthy.job import UNKNOWN, git_commit, lock_digest
+from airworthy.job import git_commit, lock_digest
+from airworthy.working_tree import UNKNOWN
 
 
 def test_an_image_says_its_commit_and_its_lock(
