@@ -273,7 +273,7 @@ def test_nobody_is_told_where_nothing_is_said(write: Callable[[str], Path]) -> N
             "{type: webhook, kinds: [drfit]}",
             "[0].kinds[0]: this value is not one of the allowed ones; did you mean",
             "'drfit'",
-            "drift, performance, circuit_breaker, guard_trip",
+            "drift, performance, circuit_breaker, champion_fails",
         ),
         (
             "{type: webhook, endpoint: 'http://elsewhere'}",
