@@ -29,6 +29,7 @@ from airworthy.lake.dataset_records import DatasetRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import LedgerEvent, Registration
+from airworthy.ledger.ledger import SCHEMA
 from airworthy.lineage.answer_tree import build_tree, tree_lines
 from airworthy.lineage.trace import trace
 from airworthy.spec import load_spec
@@ -71,7 +72,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Environm
             for event in BENCH.decisions(version, dataset):
                 entries.append(chained(entries, event, version))
         uri = open_ledger(environment, BENCH.MODEL).uri
-        write_deltalake(uri, pl.DataFrame([asdict(entry) for entry in entries]))
+        write_deltalake(uri, pl.DataFrame([asdict(entry) for entry in entries], schema=SCHEMA))
         yield environment, BENCH.predict(environment, str(VERSIONS))
 
 
@@ -149,7 +150,7 @@ def test_a_changed_ledger_is_no_evidence(environment: Environment) -> None:
         entries.append(chained(entries, Registration(version=str(version)), version))
     rows = [asdict(entry) for entry in entries]
     rows[1]["payload"] = rows[1]["payload"].replace("2", "7")
-    write_deltalake(open_ledger(environment, BENCH.MODEL).uri, pl.DataFrame(rows))
+    write_deltalake(open_ledger(environment, BENCH.MODEL).uri, pl.DataFrame(rows, schema=SCHEMA))
     with pytest.raises(TerminalError, match="the ledger was changed") as error:
         trace(environment, f"{BENCH.MODEL}/1")
     assert "registration:2" in str(error.value)

@@ -22,7 +22,7 @@ def test_tracking_server_down_is_transient(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing at the tracking address, a stage ends in a transient error without the password."""
-    # The data are compared with those of the champion's training.
+    # The champion's age is a tag of its version.
     champion = AliasMove(to="1", bundle_digest="d")
     open_ledger(environment, "delivery_eta").append(champion, run_id="r", who="tests")
     monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "http://ada:secret@127.0.0.1:9")
@@ -33,21 +33,9 @@ def test_tracking_server_down_is_transient(
         "reason": "manual",
         "run_id": "r",
     }
-    window = {"start": "2026-03-18T00:00:00Z", "end": "2026-03-20T00:00:00Z"}
-    dataset = {
-        "model": "delivery_eta",
-        "table": "t",
-        "version": 1,
-        "window": window,
-        "partitions": {},
-        "rows": 0,
-        "quarantined": 0,
-        "digest": "d",
-    }
-    result = {"success": True, "dataset_digest": "d", "checks": [], "evidence": ""}
     with pytest.raises(TransientError) as caught:
-        run_stage("validate", {"run": run, "dataset": dataset, "validation": result})
-    assert (caught.value.model, caught.value.stage) == ("delivery_eta", "validate")
+        run_stage("check_age", {"run": run})
+    assert (caught.value.model, caught.value.stage) == ("delivery_eta", "check_age")
     assert "127.0.0.1:9" in str(caught.value)
     assert "secret" not in str(caught.value)
 

@@ -36,6 +36,8 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "ENVIRONMENT": "airworthy.environment",
         "VERDICT": "airworthy.verdict",
         "REASONS": "airworthy.reasons",
+        "WAIVERS": "airworthy.waivers",
+        "CHAMPION_FAILING": "airworthy.champion_failing",
         "NOTE": "mlflow.note.content",
         "VALIDATION_STATUS": "airworthy.validation_status",
         "BUNDLE_DIGEST": "airworthy.bundle_digest",
