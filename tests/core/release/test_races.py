@@ -30,7 +30,7 @@ from .release_environment import (
     open_release_environment,
 )
 
-ROUNDS = repetitions(8, thorough=50)
+ROUNDS = repetitions(4, thorough=50)
 _barriers: list[Any] = []
 
 
@@ -155,7 +155,7 @@ def test_two_rollouts_at_once(
 ) -> None:
     """Each time: one begins, the other waits and leaves the rollout alone."""
     env.write_spec(rollout=["shadow", "full"], bake="1h")
-    for _ in range(repetitions(4, thorough=10)):
+    for _ in range(repetitions(3, thorough=10)):
         runs = contenders(env, versions)
         ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
         assert sorted(ends) == ["baking", "waiting"]
