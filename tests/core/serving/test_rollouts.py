@@ -221,6 +221,7 @@ def test_figures_begin_anew_with_each_step(rolling: RolloutClient, record: Relea
             "version": version,
             "requests": 0,
             "errors": 0,
+            "refused": 0,
             "rows": 0,
             "p50_ms": None,
             "p99_ms": None,
