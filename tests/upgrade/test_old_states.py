@@ -147,11 +147,13 @@ def test_lineage_goes_back_to_the_source(old_state: OldState) -> None:
 def test_every_dataset_version_is_known(old_state: OldState) -> None:
     """Source, digests, statistics, split, and the versions trained on it.
 
-    The lock of the libraries was not recorded then.
+    The lock of the libraries and waivers were not recorded then.
     """
     shown = old_state.lines("dataset", old_state.model, "--json")
     locks = [model.pop("lock_digest") for dataset in shown for model in dataset["models"]]
     assert set(locks) == {"unknown"}
+    checks = [check for dataset in shown for check in dataset["validations"]]
+    assert [check.pop("waivers") for check in checks] == [[]] * len(checks)
     assert shown == old_state.facts["datasets"]
 
 
