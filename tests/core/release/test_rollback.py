@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +25,8 @@ from airworthy.registry.tags import ROLLED_BACK
 from airworthy.stages import run_stage
 from airworthy.traffic.current_traffic import current_traffic
 
-from ..stages.conftest import MakeModel, RunStages  # noqa: TID252 - tests are no installed package
+from ...repetitions import repetitions  # noqa: TID252 - tests are no installed package
+from ..stages.conftest import MakeModel, RunStages  # noqa: TID252
 
 # What a rollback changes things with: it is stopped at each call of these, and at each return.
 STEPS = frozenset(
@@ -125,12 +127,13 @@ def test_the_previous_champion_serves_again_and_it_is_recorded(
 def test_a_rollback_stopped_anywhere_is_completed_once(
     server: str, environment: Environment, model: str
 ) -> None:
-    """Stopped at each step in turn, and retried by the same run or by the same command again: one
-    rollback, whole.
+    """Stopped at one step after another, and retried by the same run or by the same command again:
+    one rollback, whole.
     """
     registry, step_number, last_calls = open_registry(environment), 0, ["something"]
+    strides = cycle([1, repetitions(3, thorough=1)])
     while last_calls:
-        step_number += 1
+        step_number += next(strides)
         before = kinds(environment, model)
         with stopped_at(step_number) as passed:
             roll_back(model, f"r{step_number}", to_version="1")
