@@ -100,12 +100,20 @@ class Replicas:
         return pl.read_delta(table_uri(self.env.environment, MODEL, "predictions"))
 
 
+CLIENTS = 4
+
+
 @dataclass
 class Callers:
-    """Clients without a pause, with few keys; they keep every answer and every failure."""
+    """Clients without a pause, with few keys; they keep every answer and every failure.
+
+    `cut` are the keys of answers that ended in the middle. No proxy can mend these: the client has
+    the beginning already.
+    """
 
     answers: list[tuple[str, str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
     over: Event = field(default_factory=Event)
 
     def call(self, url: str, body: bytes, first: int) -> None:
@@ -116,7 +124,13 @@ class Callers:
                     return
                 key = FEW[number % len(FEW)]
                 headers = {"content-type": "application/json", "x-targeting-key": key}
-                reply = client.post(f"/models/{MODEL}/invocations", content=body, headers=headers)
+                try:
+                    reply = client.post(
+                        f"/models/{MODEL}/invocations", content=body, headers=headers
+                    )
+                except httpx.RemoteProtocolError:
+                    self.cut.append(key)
+                    continue
                 if reply.status_code != httpx.codes.OK:
                     self.failures.append(reply.text)
                     continue
@@ -133,7 +147,9 @@ class Callers:
 def calling(url: str, body: bytes) -> Iterator[Callers]:
     """Ask from several clients until the block ends."""
     callers = Callers()
-    threads = [Thread(target=callers.call, args=(url, body, number * 50)) for number in range(4)]
+    threads = [
+        Thread(target=callers.call, args=(url, body, number * 50)) for number in range(CLIENTS)
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -289,8 +305,8 @@ def test_a_replica_killed_in_mid_canary_loses_nothing(
     proxy: Nginx,
     begin: Callable[[int], dict[str, Any]],
 ) -> None:
-    """No request fails, each key stays in its arm, a new replica joins the step before it answers,
-    and all that was answered is in the lake once.
+    """No request fails but one that had half of its answer, each key stays in its arm, a new replica
+    joins the step before it answers, and all that was answered is in the lake once.
     """
     begin(50)
     entry = replicas.wait_until_all_serve()
@@ -307,6 +323,7 @@ def test_a_replica_killed_in_mid_canary_loses_nothing(
         assert replicas.wait_until_all_serve() == entry
         callers.wait_for(200)
     assert callers.failures == []
+    assert len(callers.cut) <= CLIENTS, "a client has one request at a time"
     assert {(key, version) for key, version, _ in callers.answers} == set(expected.items())
     assert ask_all(replicas.urls[-1], FEW, body, model=MODEL) == expected
     log = replicas.collect()
