@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
 
@@ -24,9 +25,9 @@ class Waiver(Part):
     ]
 
     @property
+    @abstractmethod
     def rule(self) -> str:
         """The name of the waived rule."""
-        raise NotImplementedError
 
 
 _Waiver = TypeVar("_Waiver", bound=Waiver)

@@ -1,4 +1,4 @@
-"""What a duration must do in both of the simulated worlds, whatever its average error."""
+"""Rules that a duration keeps in both of the simulated worlds, whatever its average error."""
 
 from datetime import UTC, datetime
 

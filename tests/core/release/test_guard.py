@@ -198,7 +198,7 @@ def test_noise_of_a_slow_machine_never_trips_the_default() -> None:
 
 
 def test_a_waived_guard_tells_its_trips_and_trips_nothing() -> None:
-    """What would have ended the rollout is among what was not held against the version."""
+    """The record lists a waived trip among the signals that were not held against the version."""
     bad = arm(requests=100, errors=50)
     result = evaluate_guard(Guard(), arm(), bad, classes=False, over=True)
     waiver = ReleaseWaiver(limit="guard", because="a first trial of the model")
