@@ -81,7 +81,7 @@ class LoadedModel:
         self._single = SingleRowEncoder(bundle.features, self._schema)
         self._predictor = DirectPredictor(bundle.booster)
         contract = bundle.manifest.contract
-        self.contract = contract and ContractCheck(contract, inputs, model, version)
+        self.contract = ContractCheck(contract, inputs, model, version) if contract else None
 
     @classmethod
     def load(cls, model: str, version: str, folder: Path, digest: str) -> LoadedModel:
