@@ -36,6 +36,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("airworthy.ingest")
 
+_OF_PREPROCESSING = {
+    "source",
+    "event_time",
+    "time_format",
+    "time_zone",
+    "static",
+    "key",
+    "null_values",
+    "positive",
+    "negative",
+    "since",
+    "columns",
+}
+
 
 def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
     """Return ``[as_of - lookback, as_of)``, clipped to the spec's `start` and `end`.
@@ -67,9 +81,8 @@ def preprocessing_digest(job: Job) -> str:
 
     A database's password has none, and a digest of it would help to guess it.
     """
-    declared = job.spec.ingest.model_dump(
-        mode="json", include={"source", "event_time", "key", "columns"}
-    )
+    ingest = job.spec.ingest.digest_form()
+    declared = {name: value for name, value in ingest.items() if name in _OF_PREPROCESSING}
     if declared["source"].get("url"):
         declared["source"]["url"] = _without_password(declared["source"]["url"])
     return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
@@ -196,6 +196,8 @@ class GateWaiver(Waiver):
 
 class Evaluate(Part):
     """The metrics on the holdout, and the gates of a release."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("waive",)
 
     slices: list[SlicesOf] = Field(
         default_factory=list,

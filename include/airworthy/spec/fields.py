@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -120,6 +120,23 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Part(BaseModel):
-    """Base of every part of a spec: frozen, and an unknown key is a fault."""
+    """Base of every part of a spec: frozen, and an unknown key is a fault.
+
+    Attributes:
+        LATER: Keys that are newer than the digests of specs. A spec that does not use them has the
+            digests that it had before: see `digest_form`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    LATER: ClassVar[tuple[str, ...]] = ()
+
+    def digest_form(self) -> dict[str, Any]:
+        """Return the part as JSON values for a digest, without unused later keys."""
+        content = self.model_dump(mode="json", by_alias=True)
+        for name, field in type(self).model_fields.items():
+            value, key = getattr(self, name), field.alias or name
+            if name in self.LATER and value == field.get_default(call_default_factory=True):
+                del content[key]
+            elif isinstance(value, Part):
+                content[key] = value.digest_form()
+        return content

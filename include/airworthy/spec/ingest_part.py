@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from airworthy.spec.fields import (
     NO_TIME,
     ColumnType,
+    Day,
     Duration,
     Part,
     Share,
@@ -24,6 +25,17 @@ PARTITION = "partition"
 class Ingest(Part):
     """The source of the rows and their columns."""
 
+    LATER: ClassVar[tuple[str, ...]] = (
+        "static",
+        "time_format",
+        "time_zone",
+        "key_inputs",
+        "null_values",
+        "positive",
+        "negative",
+        "since",
+    )
+
     source: Source
     asset: SourceAsset | None = Field(
         default=None,
@@ -37,7 +49,56 @@ class Ingest(Part):
             description="The column with a row's time in UTC; its day is the partition.",
         ),
     ]
-    key: Annotated[list[str], Field(min_length=1, description="The columns that identify a row.")]
+    time_format: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="The format of the event time and of datetime columns; null: ISO 8601. "
+            "iso, epoch_s, epoch_ms, epoch_us, epoch_ns, or a format of strftime.",
+            examples=["%d.%m.%Y %H:%M", "%m/%d/%Y", "epoch_ms"],
+        ),
+    ] = None
+    time_zone: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="The IANA time zone of times without an offset; null: UTC.",
+            examples=["Europe/Berlin"],
+        ),
+    ] = None
+    static: Annotated[
+        bool,
+        Field(
+            description="The rows have no time. All of them belong to the day `start`, with its "
+            "midnight as event time, and no drift can be seen."
+        ),
+    ] = False
+    key: list[str] = Field(
+        default_factory=list,
+        description="The columns that identify a row; empty: its number within the day.",
+    )
+    key_inputs: list[str] = Field(
+        default_factory=list,
+        description="Key columns that a prediction request has, too, so that features may read "
+        "them.",
+    )
+    null_values: list[str] = Field(
+        default_factory=list,
+        description="Texts that mean no value, in every column.",
+        examples=[["NA", "N/A", "-", "?"]],
+    )
+    positive: Annotated[
+        str | int | None,
+        Field(description="The label's value that means yes, for a binary label of other values."),
+    ] = None
+    negative: Annotated[
+        str | int | None,
+        Field(description="The label's value that means no; null: the only other one."),
+    ] = None
+    since: dict[str, Day] = Field(
+        default_factory=dict,
+        description="Column -> the first day on which the source has it. It is null before.",
+    )
     label: Annotated[str, Field(min_length=1, description="The column to predict.")]
     label_delay: Duration = Field(
         default=timedelta(0),

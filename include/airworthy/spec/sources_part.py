@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -83,8 +83,66 @@ class SimulatorSource(Part):
         return first - (first - day) // every * every
 
 
+class CsvFormat(Part):
+    """The form of CSV files, where it is another than RFC 4180's in UTF-8."""
+
+    separator: Annotated[
+        str, Field(min_length=1, max_length=1, description="The character between two cells.")
+    ] = ","
+    quote: Annotated[
+        str | None,
+        Field(min_length=1, max_length=1, description="The quotation mark; null: none."),
+    ] = '"'
+    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of numbers.")
+    encoding: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="The encoding, by Python's name.",
+            examples=["utf-8", "latin-1", "cp1252", "utf-16"],
+        ),
+    ] = "utf-8"
+    header: Annotated[bool, Field(description="The first line has the names of the columns.")] = (
+        True
+    )
+    names: list[str] = Field(
+        default_factory=list,
+        description="The names of the columns in order, for files without a header.",
+    )
+    skip_lines: Annotated[
+        int, Field(ge=0, le=10_000, description="Lines before the header, which are skipped.")
+    ] = 0
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> CsvFormat:
+        violations = []
+        if self.header and self.names:
+            problem = "files with a header have names of their own"
+            allowed = "header: false beside names; or ingest.source.rename"
+            violations.append(Violation(("names",), problem, ", ".join(self.names), allowed))
+        if not self.header and not self.names:
+            problem = "files without a header need the names of their columns"
+            violations.append(Violation(("names",), problem, None, "the names in order"))
+        if self.decimal == self.separator:
+            problem = "the decimal mark is the separator, too"
+            violations.append(Violation(("decimal",), problem, self.decimal, "two characters"))
+        raise_violations(violations)
+        return self
+
+
+class ExcelFormat(Part):
+    """The place of the rows in an Excel file."""
+
+    sheet: Annotated[str | None, Field(min_length=1, description="Its name; null: the first.")] = (
+        None
+    )
+    skip_lines: Annotated[
+        int, Field(ge=0, le=10_000, description="Lines before the header, which are skipped.")
+    ] = 0
+
+
 class FilesSource(Part):
-    """CSV or Parquet files: local, ``s3://``, ``gs://`` or ``https://``.
+    """CSV, Parquet, JSON-lines or Excel files: local, ``s3://``, ``gs://`` or ``https://``.
 
     `path` may hold the date placeholders ``{yyyy}``, ``{mm}``, ``{dd}`` and globs. A relative local
     path is relative to the model's folder. ``https://`` needs `sha256`; its file is kept in the
@@ -92,8 +150,12 @@ class FilesSource(Part):
     CSV file is of its text with LF line ends.
     """
 
+    LATER: ClassVar[tuple[str, ...]] = ("csv", "excel")
+
     type: Literal["files"]
-    format: Literal["csv", "parquet"]
+    format: Literal["csv", "parquet", "jsonl", "excel"]
+    csv: CsvFormat | None = Field(default=None, description="The form of CSV files.")
+    excel: ExcelFormat | None = Field(default=None, description="The place in Excel files.")
     path: Annotated[
         str,
         Field(
@@ -117,6 +179,17 @@ class FilesSource(Part):
         description="Declared column -> Polars SQL expression over the source's columns (as read, "
         "before `rename`).",
     )
+
+    @model_validator(mode="after")
+    def _options_are_of_the_format(self) -> FilesSource:
+        raise_violations(
+            [
+                Violation((name,), f"these files are {self.format}", name, f"format: {name}")
+                for name in ("csv", "excel")
+                if getattr(self, name) is not None and name != self.format
+            ]
+        )
+        return self
 
     @model_validator(mode="after")
     def _https_needs_checksum(self) -> FilesSource:

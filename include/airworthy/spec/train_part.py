@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -50,6 +50,13 @@ class Baseline(Part):
 class Train(Part):
     """The training of a challenger."""
 
+    LATER: ClassVar[tuple[str, ...]] = ("split",)
+
+    split: Literal["time", "hash"] = Field(
+        default="time",
+        description="time: the newest days are the holdout. hash: rows are divided by a hash of "
+        "their key, for static data only.",
+    )
     lookback: Duration = Field(description="Time before `as_of` to read; whole days.")
     holdout: Duration = Field(
         description="The last part of the lookback, kept for the evaluation; whole days."

@@ -21,16 +21,15 @@ def code_digest(job: Job) -> str:
     contract is one of them: it is a part of the bundle.
     """
     parts: dict[str, Any] = {
-        "spec": job.spec.model_dump(
-            mode="json", by_alias=True, include={"model", "task", "ingest", "train", "evaluate"}
-        ),
+        "spec": {
+            name: value
+            for name, value in job.spec.digest_form().items()
+            if name in ("model", "task", "ingest", "train", "evaluate")
+        },
         "contract": contract_of(job.spec).model_dump(mode="json"),
         **{library: version(library) for library in ("polars", "xgboost")},
     }
     parts["spec"]["ingest"].pop("source")
-    if not parts["spec"]["evaluate"]["waive"]:
-        # A spec without waivers has the digest that it had before there were any.
-        parts["spec"]["evaluate"].pop("waive")
     for name in ("features.py", "behaviour.py"):
         path = job.folder / name
         parts[name] = file_digest(path) if path.is_file() else None
