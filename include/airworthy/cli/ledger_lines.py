@@ -16,6 +16,7 @@ from airworthy.ledger.events import (
     FlagOverride,
     GuardTrip,
     Registration,
+    Retirement,
     RetrainingDecision,
     RollbackCompleted,
     RollbackDrill,
@@ -66,6 +67,8 @@ def _words(event: AnyEvent) -> str | None:
             return _alias_move(event)
         case RollbackStarted() | RollbackCompleted():
             return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
+        case Retirement():
+            return f"retired; version {event.from_version} serves no more: {event.reason}"
         case WatchTripped() | WatchEnded():
             return _watch(event)
         case RollbackDrill():

@@ -11,6 +11,7 @@ from airworthy.cli import (
     lineage_commands,
     login_commands,
     metrics_commands,
+    model_commands,
     model_test_commands,
     monitor_commands,
     prediction_commands,
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 spec_commands.register(app)
+model_commands.register(app)
 model_test_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)

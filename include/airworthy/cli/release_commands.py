@@ -42,6 +42,7 @@ def ledger(
     as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
 ) -> None:
     """Print MODEL's decisions, oldest first; or its champion at a time; or check the ledger."""
+    from airworthy.cli.model_names import require_known_model
     from airworthy.ledger import open_ledger
 
     if len(words) > 2 or (len(words) == 2 and (words[0] != "verify" or at is not None)):
@@ -51,8 +52,9 @@ def ledger(
             received=received,
             allowed="airworthy ledger MODEL [--at TIME] [--json], airworthy ledger verify MODEL",
         )
-    model = words[-1]
-    entries = open_ledger(load_environment(), model).entries()
+    model, environment = words[-1], load_environment()
+    require_known_model(environment, model)
+    entries = open_ledger(environment, model).entries()
     if len(words) == 2:
         _verify(model, entries, as_json)
     elif at is not None:

@@ -60,6 +60,7 @@ def run(
     }
     payload = _run_stages({"run": request}, release, approve)
     _summarise(payload)
+    _print_next_steps(payload)
     if not (
         payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"
     ):
@@ -99,6 +100,25 @@ def _summarise(payload: dict[str, Any]) -> None:
             "that version can never take an alias"
         )
     print_release(payload)
+
+
+def _print_next_steps(payload: dict[str, Any]) -> None:
+    """Print how to see the version, to serve it and to ask it."""
+    model, version = payload["run"]["model"], payload["version"]["version"]
+    serves = bool(payload.get("deployment", {}).get("promoted"))
+    ask = f"curl -s localhost:8000/models/{model}/example | curl -s localhost:8000/models/{model}"
+    steps = [
+        ("see", f"airworthy show {model}/{version}; airworthy ledger {model}"),
+        *([("predict", f"airworthy predict {model} --from ROWS.csv")] if serves else []),
+        *([("serve", "airworthy serve")] if serves else []),
+        *(
+            [("ask", f"{ask}/invocations -H 'content-type: application/json' -d @-")]
+            if serves
+            else []
+        ),
+    ]
+    for name, command in steps:
+        typer.echo(f"{name + ':':9}{command}")
 
 
 def stage(  # noqa: PLR0913 - the command's options
@@ -199,7 +219,15 @@ def _read_input(source: str) -> str:
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="AIRWORTHY_SERVER_PORT",
+            min=0,
+            max=65535,
+            help="Port to listen on; 0: a free one.",
+        ),
+    ] = 8000,
     role: Annotated[
         Literal["staging", "production"],
         typer.Option(
@@ -210,10 +238,16 @@ def serve(
         int, typer.Option(min=1, help="Processes on this port; each loads its own models.")
     ] = 1,
 ) -> None:
-    """Run the model server."""
+    """Run the model server until it is stopped."""
     from airworthy.serving.uvicorn_server import serve as serve_models
 
-    serve_models(host, port, role, workers)
+    serve_models(host, port, role, workers, on_address=_print_address)
+
+
+def _print_address(url: str) -> None:
+    typer.echo(
+        f"the model server listens at {url} (/models, /docs, /ready); Ctrl-C stops it", err=True
+    )
 
 
 def _parse_parameters(texts: list[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from airworthy.ledger.events import (
     AliasMove,
     LedgerEvent,
     Registration,
+    Retirement,
     RollbackStarted,
     VerdictReached,
 )
@@ -49,19 +50,20 @@ def alias_moves(entries: Iterable[Entry]) -> list[Entry[AliasMove]]:
 
 
 def served_at(entries: Sequence[Entry], moment: datetime) -> ServicePeriod | None:
-    """Return the champion's service period at a moment; None when there was no champion yet.
+    """Return the champion's service period at a moment; None when there was no champion.
 
     Args:
         entries: One model's ledger, oldest first.
         moment: Timezone-aware; a move at this very moment counts.
     """
-    moves = alias_moves(entries)
+    changes = of_kind(entries, AliasMove, Retirement)
     earlier = [
-        index for index, move in enumerate(moves) if datetime.fromisoformat(move.time) <= moment
+        index for index, each in enumerate(changes) if datetime.fromisoformat(each.time) <= moment
     ]
-    if not earlier:
+    if not earlier or changes[earlier[-1]].kind == Retirement.kind:
         return None
-    move, following = moves[earlier[-1]], moves[earlier[-1] + 1 :]
+    move = cast("Entry[AliasMove]", changes[earlier[-1]])
+    following = changes[earlier[-1] + 1 :]
     return ServicePeriod(
         version=move.event.to,
         since=move.time,

@@ -11,13 +11,14 @@ from airworthy.ledger.events import (
     CandidateDropped,
     CandidateNamed,
     GuardTrip,
+    Retirement,
     RollbackStarted,
     RolloutStep,
     RolloutStopped,
     StagingCheck,
 )
 
-_DECIDING: Final = (AliasMove, GuardTrip, RolloutStopped, RollbackStarted)
+_DECIDING: Final = (AliasMove, GuardTrip, RolloutStopped, RollbackStarted, Retirement)
 _OF_CANDIDATES: Final = (CandidateNamed, CandidateDropped, StagingCheck)
 MAX_CANDIDATES: Final = 4
 """Only the last candidates of a model count. A run that was cut off leaves its own behind."""

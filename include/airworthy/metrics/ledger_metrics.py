@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
 from airworthy.ledger import Entry, open_ledger
-from airworthy.ledger.events import AliasMove, Registration
+from airworthy.ledger.events import AliasMove, Registration, Retirement
 from airworthy.ledger.traffic_entries import is_followed_entry
 from airworthy.spec import ModelSpec, find_specs
 
@@ -63,7 +63,7 @@ class LedgerCounts:
             self.last[entry.kind] = _seconds(entry.time)
             if is_followed_entry(entry.entry_id):
                 self.followed = entry.sequence
-            if entry.kind in (Registration.kind, AliasMove.kind):
+            if entry.kind in (Registration.kind, AliasMove.kind, Retirement.kind):
                 self._add_version(entry)
 
     def _add_version(self, entry: Entry) -> None:
@@ -72,6 +72,8 @@ class LedgerCounts:
                 self.as_of[version] = as_of.timestamp()
             case AliasMove(to=version):
                 self.champion, self.since = version, self.last[entry.kind]
+            case Retirement():
+                self.champion, self.since = None, 0.0
 
 
 class LedgerCollector(Collector):

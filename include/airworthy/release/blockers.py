@@ -77,7 +77,8 @@ def current_blockers(
     from airworthy.release.approval_record import approval_blockers
     from airworthy.traffic import traffic_of
 
-    champion = traffic_of(entries).champion_version
+    traffic = traffic_of(entries)
+    champion = traffic.champion_version
     registered = registry.version(job.spec.model, version.version)
     digest = registry.tag(registered, BUNDLE_DIGEST)
     blockers = release_blockers(
@@ -94,6 +95,7 @@ def current_blockers(
     rules = release_rules(job.spec, job.environment)
     tree = tree_blocker(job.environment, registered.tags)
     return [
+        *([f"the model is retired since {traffic.retired.time}"] if traffic.retired else []),
         *blockers,
         *([tree] if tree else []),
         *approval_blockers(entries, rules, job.run.run_id, version.version, digest),

@@ -65,6 +65,8 @@ def _project_registry(
     # An alias that somebody set before the first release is not ours.
     if champion is not None and registry.champion(model) != champion:
         registry.client.set_registered_model_alias(model, CHAMPION, champion)
+    if traffic.retired is not None and registry.champion(model) is not None:
+        registry.client.delete_registered_model_alias(model, CHAMPION)
     _project_challenger(registry, model, traffic)
     _project_rollbacks(registry, model, champion, entries)
 

@@ -105,11 +105,15 @@ def create_app(  # noqa: PLR0913 - the parts of one server
 
 
 def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) -> None:
+    @app.get("/health", include_in_schema=False)
+    @app.get("/healthz", include_in_schema=False)
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         """The process runs."""
         return {"status": "live"}
 
+    @app.get("/ready", include_in_schema=False, responses={503: _NOT_READY})
+    @app.get("/readyz", include_in_schema=False, responses={503: _NOT_READY})
     @app.get("/health/ready", responses={503: _NOT_READY})
     async def ready(response: Response) -> dict[str, Any]:
         """The versions with traffic have been loaded. `failed` names the others with their errors.
@@ -137,13 +141,13 @@ def _add_models(app: FastAPI, record: FollowedRecord) -> None:
             "failed": models.failed,
         }
 
-    @app.get("/models/{model}", responses=refusals(404, 409, 503))
+    @app.get("/models/{model}", responses=refusals(404, 409, 410, 503))
     async def model_of(model: str) -> dict[str, Any]:
         """A model's champion: version, digest, time of loading (UTC), inputs and candidates."""
         await models.champion(model)
         return store.describe(model)
 
-    @app.get("/models/{model}/example", responses=refusals(404, 409, 503))
+    @app.get("/models/{model}/example", responses=refusals(404, 409, 410, 503))
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
         body = await record.registry.example(await models.champion(model))

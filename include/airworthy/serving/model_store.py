@@ -92,6 +92,12 @@ class ModelStore:
         if dropped is not None:
             self._metrics.remove_version(dropped, "candidate")
 
+    def drop_champion(self, model: str) -> None:
+        """Unload a retired model's champion, if it is loaded."""
+        dropped = self._champions.pop(model, None)
+        if dropped is not None:
+            self._metrics.remove_version(dropped, "champion")
+
     def set_champion(self, loaded: LoadedModel) -> LoadedModel | None:
         """Give all traffic to a version; return the previous champion.
 

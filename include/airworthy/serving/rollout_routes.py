@@ -89,7 +89,7 @@ def rollout_routes(
     """
     router = APIRouter()
 
-    @router.get("/models/{model}/rollout", responses=refusals(404, 409, 503))
+    @router.get("/models/{model}/rollout", responses=refusals(404, 409, 410, 503))
     async def rollout(model: str) -> dict[str, Any]:
         """The present step of a rollout, and both arms' statistics since it began."""
         return rollouts.describe(await models.champion(model))

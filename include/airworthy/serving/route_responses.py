@@ -13,6 +13,7 @@ _DESCRIPTIONS = {
     404: "There is no such model, version or example.",
     405: "The path is asked by POST.",
     409: "The version cannot be loaded.",
+    410: "The model is retired.",
     413: "The request is too large.",
     415: "The body is no plain JSON.",
     500: "The server failed.",

@@ -90,7 +90,7 @@ class ServedModels:
         """Return a model's champion; without one, look at its ledger at once.
 
         Raises:
-            RefusedError: 404 for an unknown model, 503 without a champion, 409 when the champion
+            RefusedError: 404 for an unknown model, 410 for a retired one, 503 without a champion, 409 when the champion
                 cannot be loaded.
         """
         loaded = self._model_store.champion(model)
@@ -113,6 +113,14 @@ class ServedModels:
         traffic = self._follower.traffic(model)
         if traffic is None:
             raise self._unknown(model)
+        if traffic.retired is not None:
+            raise RefusedError(
+                410,
+                f"{model} is retired",
+                received=f"retired since {traffic.retired.time}",
+                allowed="a model with a champion",
+                next_step=f"ask its owner; airworthy ledger {model} says who retired it, and why",
+            )
         if traffic.champion is None:
             raise RefusedError(
                 503,

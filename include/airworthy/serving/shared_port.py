@@ -1,4 +1,4 @@
-"""One port for several processes."""
+"""The port of a model server: its own, or one for several processes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,7 @@ def reserved_port(host: str, port: int) -> Iterator[Address]:
             _share(shared)
             shared.bind((host, port))
         except OSError as error:
-            raise TerminalError(
-                f"the server cannot listen at {host}:{port}",
-                received=str(error),
-                allowed="an address of this machine and a free port",
-                next_step="end the other server, or choose another --port",
-            ) from None
+            raise _cannot_listen(host, port, error) from None
         yield Address(host, shared.getsockname()[1])
 
 
@@ -55,6 +50,35 @@ def bound_socket(address: Address) -> socket.socket:
     _share(bound)
     bound.bind(address)
     return bound
+
+
+def own_socket(host: str, port: int) -> socket.socket:
+    """Return a socket at a port that no other server has; 0: a free one.
+
+    Args:
+        host: The address.
+        port: The port.
+
+    Raises:
+        TerminalError: when another server has the port, or the address is of another machine.
+    """
+    bound = _socket(host)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _cannot_listen(host, port, error) from None
+    return bound
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> TerminalError:
+    return TerminalError(
+        f"the server cannot listen at {host}:{port}",
+        received=str(error),
+        allowed="an address of this machine and a free port",
+        next_step="end the other server, or choose another port: --port, or the variable "
+        "AIRWORTHY_SERVER_PORT",
+    )
 
 
 def _socket(host: str) -> socket.socket:

@@ -76,6 +76,9 @@ class VersionLoader:
         if traffic.champion is not None:
             self._champions[model] = traffic.champion
             wanted.insert(0, traffic.champion)
+        elif traffic.retired is not None:
+            self._champions.pop(model, None)
+            self._model_store.drop_champion(model)
         self._wanted[model] = wanted
         self._failures = {
             key: failure

@@ -11,6 +11,7 @@ from airworthy.lake.dataset_records import DatasetRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.lake.lake import open_lake
+from airworthy.traffic.current_traffic import refuse_retired
 
 
 def ingest(job: Job) -> DatasetRef:
@@ -26,11 +27,13 @@ def ingest(job: Job) -> DatasetRef:
         spec's start.
 
     Raises:
-        TerminalError: when `as_of` is outside the spec's range, the source has no rows for the
-            whole window, or its rows cannot be used. The lake's partition then stays as it was.
-        TransientError: when the source or the lake cannot be reached.
+        TerminalError: when the model is retired, `as_of` is outside the spec's range, the source has
+            no rows for the whole window, or its rows cannot be used. The lake's partition then
+            stays as it was.
+        TransientError: when the source, the lake or the ledger cannot be reached.
     """
     try:
+        refuse_retired(job.environment, job.spec.model)
         window = clipped_window(job, job.spec.train.lookback, "run")
         ingestion = Ingestion(job, open_lake(job.environment, job.spec.model))
         dataset = ingestion.ingest_window(window)

@@ -1,9 +1,9 @@
 """The traffic of a model's versions: a pure function of its ledger's entries.
 
-An alias move makes a champion and ends any rollout. A begun step gives a challenger a share, or a
-shadow's copies. A trip or a stop takes it away. A candidate is loaded without traffic. Entries of
-other kinds change nothing, so few entries of a long ledger are
-needed; see `airworthy.ledger.traffic_entries`.
+An alias move makes a champion and ends any rollout. A retirement takes all
+traffic away. A begun step gives a challenger a share, or a shadow's copies. A trip or a stop takes
+it away. A candidate is loaded without traffic. Entries of other kinds change nothing, so few
+entries of a long ledger are needed; see `airworthy.ledger.traffic_entries`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import cast
 
 from airworthy.handover import GuardedStep
 from airworthy.ledger import Entry
@@ -20,6 +21,7 @@ from airworthy.ledger.events import (
     CandidateNamed,
     CandidatePurpose,
     GuardTrip,
+    Retirement,
     RollbackStarted,
     RolloutStep,
     RolloutStopped,
@@ -84,7 +86,8 @@ class Traffic:
     """The traffic of a model's versions.
 
     Attributes:
-        champion: The version that answers; None: none was released yet.
+        champion: The version that answers; None: none was released yet, or the model is retired.
+        retired: The entry of the model's retirement; None: it is not retired.
         since: The time of the champion's move, ISO 8601 in UTC.
         champion_entry: The sequence number of this move; 0 without one.
         watched_until: The end of the champion's watch, UTC; None: it is not watched.
@@ -97,6 +100,7 @@ class Traffic:
     """
 
     champion: ServedVersion | None = None
+    retired: Entry[Retirement] | None = None
     since: str | None = None
     champion_entry: int = 0
     watched_until: datetime | None = None
@@ -164,6 +168,10 @@ def _apply(traffic: Traffic, entry: Entry) -> Traffic:
     match entry.event:
         case AliasMove() as move:
             return _moved(traffic, entry, move)
+        case Retirement():
+            return Traffic(
+                retired=cast("Entry[Retirement]", entry), decided=traffic.decided, seen=traffic.seen
+            )
         case RolloutStep(state="begun") as step:
             return _begun(traffic, entry, step)
         case GuardTrip(version=version) | RolloutStopped(version=version):
@@ -187,6 +195,7 @@ def _moved(traffic: Traffic, entry: Entry, move: AliasMove) -> Traffic:
     return replace(
         traffic,
         champion=ServedVersion(move.to, move.bundle_digest),
+        retired=None,
         since=entry.time,
         champion_entry=entry.sequence,
         watched_until=move.watched_until.astimezone(UTC) if move.watched_until else None,

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,11 +20,16 @@ from airworthy_airflow.stack.processes import end, members, read_record, stop_su
 from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
 from airworthy_airflow.stack.settings import process_environment, user_environment
 from airworthy_airflow.stack.startup_progress import Report, progress
+from airworthy_airflow.stack.startup_watch import StartupWatch
 from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
 
-HEALTHY_WITHIN_SECONDS = 240
+STALLED_AFTER_SECONDS = 300
 STOPPED_WITHIN_SECONDS = 45
 POLL_SECONDS = 0.5
+
+
+class StalledError(TerminalError):
+    """Nothing moves any more during a start."""
 
 
 def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
@@ -35,8 +41,9 @@ def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
         inherited: The environment variables of the starting shell.
 
     Raises:
-        TerminalError: when a port is taken, or a part fails or is not healthy in time. Nothing of
-            the stack runs then, nor after an interruption.
+        TerminalError: when a port is taken, or a part fails: nothing of the stack runs then, nor
+            after an interruption. Also when nothing moves for `STALLED_AFTER_SECONDS`: the stack
+            stays as it is then.
     """
     layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -97,6 +104,8 @@ def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
             report("Starting Airflow, MLflow and the model server")
             process = start_supervisord(layout, environment)
             _wait_until_healthy(layout, report, process)
+    except StalledError:
+        raise
     except BaseException:
         down(layout)
         raise
@@ -116,7 +125,7 @@ def _refuse_taken_ports(layout: Layout) -> None:
 def _wait_until_healthy(
     layout: Layout, report: Report, process: subprocess.Popen[bytes] | None = None
 ) -> None:
-    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    watch = StartupWatch(layout.logs)
     while True:
         found = health(layout)
         waiting = {part: state for part, state in found.items() if state != "healthy"}
@@ -124,20 +133,47 @@ def _wait_until_healthy(
             return
         states = part_states(layout)
         failed = [part for part, state in states.items() if state == "FATAL"]
-        if (
-            failed
-            or time.monotonic() > deadline
-            or (process is not None and process.poll() is not None)
-        ):
+        if failed or (process is not None and process.poll() is not None):
             part = failed[0] if failed else next(iter(waiting))
-            raise TerminalError(
-                f"{part} {'stopped' if failed else waiting[part]}; the end of its log:\n{log_tail(layout, part)}",
-                received=", ".join(f"{name}: {state}" for name, state in waiting.items()),
-                allowed=f"every part healthy within {HEALTHY_WITHIN_SECONDS} s",
+            raise _failed_start(
+                TerminalError,
+                layout,
+                waiting,
+                problem=f"{part} {'stopped' if failed else waiting[part]}",
+                part=part,
                 next_step=f"look into {layout.logs}, then: make up",
+            )
+        if watch.stalled_seconds(waiting) > STALLED_AFTER_SECONDS:
+            part = next(iter(waiting))
+            raise _failed_start(
+                StalledError,
+                layout,
+                waiting,
+                problem=f"{part} {waiting[part]}, and nothing has moved for "
+                f"{STALLED_AFTER_SECONDS} s",
+                part=part,
+                next_step="the stack was left as it is: make up waits again, make down ends it; "
+                f"logs: {layout.logs}",
             )
         report("Waiting for " + ", ".join(waiting))
         time.sleep(POLL_SECONDS)
+
+
+def _failed_start(
+    kind: type[TerminalError],
+    layout: Layout,
+    waiting: Mapping[str, str],
+    *,
+    problem: str,
+    part: str,
+    next_step: str,
+) -> TerminalError:
+    return kind(
+        f"{problem}; the end of its log:\n{log_tail(layout, part)}",
+        received=", ".join(f"{name}: {state}" for name, state in waiting.items()),
+        allowed="every part healthy",
+        next_step=next_step,
+    )
 
 
 def _write_env_file(layout: Layout, secrets: Secrets) -> None:

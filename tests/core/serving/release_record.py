@@ -17,6 +17,7 @@ from airworthy.ledger.events import (
     CandidateNamed,
     LedgerEvent,
     Registration,
+    Retirement,
     RolloutStep,
     RolloutStopped,
     ServerRole,
@@ -94,6 +95,10 @@ class ReleaseRecord:
         """Append an entry that gives no traffic."""
         event = Registration(version=version, as_of=datetime(2026, 1, 1, tzinfo=UTC))
         return self._append(model, event)
+
+    def retire(self, model: str, version: str) -> Entry:
+        """Retire a model."""
+        return self._append(model, Retirement(from_version=version, reason="no longer needed"))
 
     def move(
         self,

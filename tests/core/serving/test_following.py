@@ -125,6 +125,21 @@ def test_a_release_is_followed_from_candidate_to_champion(
     assert set(rolling.ask_all(FEW).values()) == {"2"}
 
 
+def test_a_retired_model_is_unloaded_and_answers_gone(
+    record: ReleaseRecord, rolling: RolloutClient
+) -> None:
+    """Every server follows: no version answers, until the champion comes back."""
+    assert rolling.ask("anybody")["version"] == "1"
+    record.retire("eta", "1")
+    eventually("nothing is loaded", lambda: report_of(record).champion is None)
+    answer = rolling.get("/models/eta/example")
+    assert answer.status_code == 410
+    assert "retired" in answer.json()["error"]
+    record.move("eta", "1")
+    eventually("it answers again", lambda: report_of(record).champion is not None)
+    assert rolling.ask("anybody")["version"] == "1"
+
+
 def test_a_persons_flags_are_reported(
     record: ReleaseRecord, rolling: RolloutClient, flags: Path
 ) -> None:

@@ -16,6 +16,7 @@ from airworthy.ledger.events import (
     CandidateNamed,
     GuardTrip,
     LedgerEvent,
+    Retirement,
     RollbackStarted,
     RolloutStep,
     RolloutStopped,
@@ -69,6 +70,7 @@ def _events(draw: st.DrawFn) -> tuple[LedgerEvent, str]:
                 ),
                 CandidateDropped(version=version, purpose=purpose, named_by=number),
                 StagingCheck(version=version, passed=True),
+                Retirement(from_version=version, reason="no longer needed"),
             ]
         )
     )
@@ -117,6 +119,18 @@ def test_a_challenger_never_has_traffic_beside_another_champion(
         traffic = traffic_of(entries[:count])
         if traffic.rollout is not None:
             assert traffic.rollout.champion == traffic.champion_version
+
+
+@given(st.lists(_events(), max_size=20))
+def test_a_retired_model_has_no_traffic_until_a_champion_comes_back(
+    events: list[tuple[LedgerEvent, str]],
+) -> None:
+    """Nothing serves after a retirement, whatever happens, until an alias moves."""
+    for count in range(len(events) + 1):
+        traffic = traffic_of(_entries(events[:count]))
+        if traffic.retired is not None:
+            assert traffic.champion is None
+            assert traffic.rollout is None
 
 
 def test_a_follower_reads_only_what_is_new(environment: Environment) -> None:

@@ -30,6 +30,7 @@ from airworthy.ledger.events.release_events import (
     RolloutStopped,
     StagingCheck,
 )
+from airworthy.ledger.events.retirement_events import Retirement
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
 from airworthy.ledger.events.watch_events import RollbackDrill, WatchEnded, WatchTripped
@@ -48,6 +49,7 @@ KnownEvent = (
     | AliasMove
     | RollbackStarted
     | RollbackCompleted
+    | Retirement
     | WatchTripped
     | WatchEnded
     | RollbackDrill
@@ -90,6 +92,7 @@ __all__ = [
     "LedgerEvent",
     "Moment",
     "Registration",
+    "Retirement",
     "RetrainingDecision",
     "RollbackCompleted",
     "RollbackDrill",
