@@ -1,5 +1,8 @@
 """Checks a spec's XGBoost parameters with XGBoost itself: it trains one round on 64 rows.
 
+The rows have the model's features by name, so constraints by name or by position are tried as in a
+training.
+
 XGBoost ignores an unknown name, so a misspelt parameter would train another model in silence. Its
 configuration after training lists every name in use. The names in a spec must be among them.
 """
@@ -7,8 +10,10 @@ configuration after training lists every name in use. The names in a spec must b
 from __future__ import annotations
 
 import json
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
@@ -23,6 +28,7 @@ _OBJECTIVES = {
 # The parameters that decide which other parameters exist.
 _SELECTING = ("objective", "booster", "quantile_alpha")
 _BOOSTERS = ("gbtree", "dart")
+_NO_FEATURES = ("first", "second")
 _SET_ELSEWHERE = {
     "seed": "train.seed",
     "random_state": "train.seed",
@@ -46,8 +52,15 @@ _DERIVED = {
 }
 
 
-def parameter_faults(file: str, spec: ModelSpec) -> list[Fault]:
-    """Return a fault for every invalid parameter, and for every invalid bound of a search range."""
+def parameter_faults(file: str, spec: ModelSpec, features: Sequence[str] = ()) -> list[Fault]:
+    """Return a fault for every invalid parameter, and for every invalid bound of a search range.
+
+    Args:
+        file: The file in the faults.
+        spec: The model's spec.
+        features: The names of the model's features; empty: two without a meaning.
+    """
+    probe = _Probe(spec, tuple(features) or _NO_FEATURES)
     space = spec.train.search.space if spec.train.search else {}
     parameters = dict(spec.train.parameters)
     faults = [
@@ -56,7 +69,7 @@ def parameter_faults(file: str, spec: ModelSpec) -> list[Fault]:
     ]
     if faults or not (parameters or space):
         return faults
-    allowed = _allowed_names(spec, parameters)
+    allowed = probe.allowed_names(parameters)
     faults = [
         *_unknown(file, "train.parameters", parameters, allowed),
         *_unknown(file, "train.search.space", space, allowed),
@@ -65,10 +78,10 @@ def parameter_faults(file: str, spec: ModelSpec) -> list[Fault]:
         fault
         for name in parameters
         if name in allowed
-        for fault in _refused_value(file, spec, name, parameters)
+        for fault in _refused_value(file, probe, name, parameters)
     ]
     faults += [
-        fault for name in space if name in allowed for fault in _refused_bounds(file, spec, name)
+        fault for name in space if name in allowed for fault in _refused_bounds(file, probe, name)
     ]
     return faults
 
@@ -84,12 +97,6 @@ def _reserved(file: str, part: str, values: dict[str, Any], task: str) -> Iterat
         elif name in choices and value not in choices[name]:
             problem = f"this {name} does not go with a {task} task"
             yield Fault(file, key, problem, shorten(value), ", ".join(choices[name]))
-
-
-def _allowed_names(spec: ModelSpec, parameters: dict[str, Any]) -> list[str]:
-    """Return the names in use by XGBoost for the spec's task, objective and booster."""
-    config, _ = _train(spec, _selecting(parameters))
-    return sorted({*_names_in(config), "eval_metric", "device"} - _DERIVED - set(_SET_ELSEWHERE))
 
 
 def _selecting(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -114,26 +121,41 @@ def _unknown(file: str, part: str, values: dict[str, Any], allowed: list[str]) -
 
 
 def _refused_value(
-    file: str, spec: ModelSpec, name: str, parameters: dict[str, Any]
+    file: str, probe: _Probe, name: str, parameters: dict[str, Any]
 ) -> Iterator[Fault]:
-    value = parameters[name]
-    _, message = _train(spec, {**_selecting(parameters), name: value})
+    value, key = parameters[name], key_path(("train", "parameters", name))
+    problem = _no_number(value)
+    if problem is not None:
+        yield Fault(file, key, problem, shorten(value), "a finite number")
+        return
+    _, message = probe.train({**_selecting(parameters), name: value})
     if message:
-        key = key_path(("train", "parameters", name))
-        yield Fault(file, key, message, shorten(value), _allowed(message))
+        allowed = _allowed(message, name, probe.features)
+        yield Fault(file, key, message, shorten(value), allowed)
 
 
-def _refused_bounds(file: str, spec: ModelSpec, name: str) -> Iterator[Fault]:
-    assert spec.train.search is not None
-    for index, value in enumerate(spec.train.search.space[name]):
+def _no_number(value: Any) -> str | None:
+    """Return the problem of a number that is not finite; XGBoost would take some of them."""
+    texts = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity")
+    is_text = isinstance(value, str) and value.strip().lower() in texts
+    is_number = isinstance(value, float) and not math.isfinite(value)
+    return "this is no finite number" if is_text or is_number else None
+
+
+def _refused_bounds(file: str, probe: _Probe, name: str) -> Iterator[Fault]:
+    assert probe.spec.train.search is not None
+    for index, value in enumerate(probe.spec.train.search.space[name]):
         whole = int(value) if float(value).is_integer() else value
-        _, message = _train(spec, {name: whole})
+        _, message = probe.train({name: whole})
         if message:
             steps = ("train", "search", "space", name, index)
-            yield Fault(file, key_path(steps), message, shorten(value), _allowed(message))
+            allowed = _allowed(message, name, probe.features)
+            yield Fault(file, key_path(steps), message, shorten(value), allowed)
 
 
-def _allowed(message: str) -> str:
+def _allowed(message: str, name: str, features: Sequence[str]) -> str:
+    if name.endswith("_constraints"):
+        return f"features by name: {', '.join(features)}"
     bound = message.partition("exceed bound ")[2]
     return (
         f"a value within {bound}"
@@ -142,34 +164,51 @@ def _allowed(message: str) -> str:
     )
 
 
-def _train(spec: ModelSpec, parameters: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Train one round; return XGBoost's configuration, and the first line of its error, if any."""
-    import numpy as np
-    import xgboost
+@dataclass(frozen=True)
+class _Probe:
+    """Trains one round of a spec's task, with features of these names."""
 
-    rows = np.arange(64, dtype=np.float32)
-    label = {"regression": 1 + rows, "binary": rows % 2, "multiclass": rows % 3}[spec.task]
-    base: dict[str, Any] = {
-        "objective": _OBJECTIVES[spec.task][0],
-        "tree_method": "hist",
-        "nthread": 1,
-    }
-    if spec.task == "multiclass":
-        base["num_class"] = 3
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            matrix = xgboost.DMatrix(np.stack([rows, rows[::-1]], axis=1), label=label, nthread=1)
-            booster = xgboost.train(
-                {**base, **parameters, "device": "cpu"},
-                matrix,
-                num_boost_round=1,
-                evals=[(matrix, "probe")],
-                verbose_eval=False,
-            )
-            return json.loads(booster.save_config()), None
-        except (xgboost.core.XGBoostError, TypeError, ValueError) as error:
-            return {}, _first_line(str(error))
+    spec: ModelSpec
+    features: tuple[str, ...]
+
+    def allowed_names(self, parameters: dict[str, Any]) -> list[str]:
+        """Return the names in use by XGBoost for the spec's task, objective and booster."""
+        config, _ = self.train(_selecting(parameters))
+        names = {*_names_in(config), "eval_metric", "device"}
+        return sorted(names - _DERIVED - set(_SET_ELSEWHERE))
+
+    def train(self, parameters: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """Return XGBoost's configuration, and the first line of its error, if any."""
+        import numpy as np
+        import xgboost
+
+        rows = np.arange(64, dtype=np.float32)
+        task = self.spec.task
+        label = {"regression": 1 + rows, "binary": rows % 2, "multiclass": rows % 3}[task]
+        base: dict[str, Any] = {
+            "objective": _OBJECTIVES[task][0],
+            "tree_method": "hist",
+            "nthread": 1,
+        }
+        if task == "multiclass":
+            base["num_class"] = 3
+        values = np.stack([rows if n % 2 == 0 else rows[::-1] for n in range(len(self.features))])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                matrix = xgboost.DMatrix(
+                    values.T, label=label, nthread=1, feature_names=list(self.features)
+                )
+                booster = xgboost.train(
+                    {**base, **parameters, "device": "cpu"},
+                    matrix,
+                    num_boost_round=1,
+                    evals=[(matrix, "probe")],
+                    verbose_eval=False,
+                )
+                return json.loads(booster.save_config()), None
+            except (xgboost.core.XGBoostError, TypeError, ValueError, KeyError) as error:
+                return {}, _first_line(str(error))
 
 
 def _first_line(message: str) -> str:

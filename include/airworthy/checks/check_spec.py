@@ -55,9 +55,10 @@ def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:
     from airworthy.checks.behaviour_file import behaviour_faults
     from airworthy.checks.boosting import parameter_faults
     from airworthy.checks.expectations import expectation_faults
-    from airworthy.checks.feature_file import feature_faults
+    from airworthy.checks.feature_file import feature_faults, feature_names
 
-    faults = [*expectation_faults(str(path), spec), *parameter_faults(str(path), spec)]
+    names = feature_names(path, spec) if path.name == SPEC_FILE else []
+    faults = [*expectation_faults(str(path), spec), *parameter_faults(str(path), spec, names)]
     return (
         [*faults, *feature_faults(path, spec), *behaviour_faults(path, spec)]
         if path.name == SPEC_FILE

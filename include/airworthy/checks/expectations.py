@@ -21,6 +21,7 @@ _NOT_ARGUMENTS = {
     "result_format",
     "severity",
 }
+_KEY: Steps = ("validate", "expectations")
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -30,11 +31,31 @@ def expectation_faults(file: str, spec: ModelSpec) -> list[Fault]:
         return []
     # Great Expectations sends usage statistics by default.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    return [
+    faults = [
         fault
         for index, expectation in enumerate(spec.validate_.expectations)
-        for fault in _faults(file, ("validate", "expectations", index), expectation, spec)
+        for fault in _faults(file, (*_KEY, index), expectation, spec)
     ]
+    return faults or list(_evaluation_faults(file, spec))
+
+
+def _evaluation_faults(file: str, spec: ModelSpec) -> Iterator[Fault]:
+    """Evaluate each expectation on sample rows of the declared types, as validate does."""
+    from airworthy.checks.feature_file import TEXTS, sample_frame
+    from airworthy.lake.conform import declared_columns
+    from airworthy.validation.suite import Suite
+
+    frame = sample_frame(declared_columns(spec.ingest), TEXTS[0])
+    failures = Suite(spec.model, spec.validate_.expectations).failures(frame)
+    for index, message in failures.items():
+        expectation = spec.validate_.expectations[index]
+        yield Fault(
+            file,
+            key_path((*_KEY, index)),
+            f"Great Expectations cannot evaluate it on rows of the declared types: {message}",
+            f"{expectation.type} {shorten(expectation.arguments)}",
+            "an expectation that works on its columns' types",
+        )
 
 
 def _faults(file: str, key: Steps, expectation: Expectation, spec: ModelSpec) -> Iterator[Fault]:
@@ -79,6 +100,11 @@ def _argument_faults(
         received = shorten(expectation.arguments[name])
         yield Fault(file, key_path((*key, name)), problem, received, ", ".join(names))
     values = {name: value for name, value in expectation.arguments.items() if name not in unknown}
+    for name, value in values.items():
+        if isinstance(value, dict) and "$PARAMETER" in value:
+            problem = "there are no suite parameters here"
+            yield Fault(file, key_path((*key, name)), problem, shorten(value), "the value itself")
+            return
     for name, messages in _refusals(expectation_class, values).items():
         steps = key if name == "__root__" else (*key, name)
         received = shorten(values if name == "__root__" else values.get(name, "nothing"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 24
 _MISSING_EVERY = 7
-_TEXTS = (
+TEXTS = (
     ("red", "green", "blue", "amber"),
     ("7", "42", "13", "101"),
     ("2025-01-31", "2025-02-28", "2024-02-29"),
@@ -52,6 +52,16 @@ def feature_faults(spec_file: Path, spec: ModelSpec) -> list[Fault]:
         for fault in _feature_faults(path, spec, name, expressions[name])
     ]
     return [*faults, *_baseline_faults(str(spec_file), spec, list(expressions))]
+
+
+def feature_names(spec_file: Path, spec: ModelSpec) -> list[str]:
+    """Return the names of a spec's features; empty when its ``features.py`` cannot be used."""
+    from airworthy.features import load_expressions
+
+    try:
+        return list(load_expressions(spec_file.with_name("features.py"), spec.model))
+    except TerminalError:
+        return []
 
 
 def _baseline_faults(file: str, spec: ModelSpec, features: list[str]) -> Iterator[Fault]:
@@ -95,7 +105,7 @@ def _row_dependence(
     from airworthy.features import row_dependent_features
 
     message = ""
-    for texts in _TEXTS:
+    for texts in TEXTS:
         try:
             dependent = row_dependent_features({name: expression}, sample_frame(inputs, texts))
         except pl.exceptions.PolarsError as error:

@@ -28,17 +28,31 @@ MAX_VALUES = 20_000
 _C_LOADER_DEPTH = 3_000
 
 _C_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_FLOAT = re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
+_TAG = "tag:yaml.org,2002:"
+# YAML 1.2.2, 10.3.2. A number with a leading zero is text here: a code, whose zero would be lost.
+_BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_INTEGER = re.compile(r"^(?:[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+)$")
+_FLOAT = re.compile(
+    r"^(?:[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
 
 
 def _json_like(loader: Any) -> Any:
-    """Return a subclass of `loader`: it leaves dates as text and reads ``1e-5`` as a number."""
+    """Return a subclass of `loader` with the plain values of YAML 1.2's core schema.
+
+    Dates stay text. PyYAML follows YAML 1.1, in which ``NO`` is false, ``12:30`` is 750 and ``010``
+    is 8. Editors follow 1.2.
+    """
+    replaced = {_TAG + name for name in ("timestamp", "bool", "int", "float")}
     resolvers = {
-        first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, pattern) for tag, pattern in pairs if tag not in replaced]
         for first, pairs in loader.yaml_implicit_resolvers.items()
     }
     subclass: Any = type("JsonLike", (loader,), {"yaml_implicit_resolvers": resolvers})
-    subclass.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+    subclass.add_implicit_resolver(f"{_TAG}bool", _BOOLEAN, list("tTfF"))
+    subclass.add_implicit_resolver(f"{_TAG}int", _INTEGER, list("-+0123456789"))
+    subclass.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
     return subclass
 
 

@@ -204,11 +204,14 @@ def _check_parameters(job: Job) -> None:
     if not job.run.parameters:
         return
     from airworthy.checks.boosting import parameter_faults
+    from airworthy.features import load_expressions
 
     train_part = job.spec.train.model_copy(
         update={"parameters": {**job.spec.train.parameters, **job.run.parameters}, "search": None}
     )
-    faults = parameter_faults("the run", job.spec.model_copy(update={"train": train_part}))
+    spec = job.spec.model_copy(update={"train": train_part})
+    features = load_expressions(job.folder / "features.py", job.spec.model)
+    faults = parameter_faults("the run", spec, list(features))
     if faults:
         raise TerminalError(
             "\n".join(str(fault) for fault in faults),

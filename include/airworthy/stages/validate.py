@@ -17,7 +17,7 @@ from airworthy.spec.waived import waived_expectations
 from airworthy.traffic.current_traffic import current_traffic
 from airworthy.validation.default_expectations import DefaultExpectations
 from airworthy.validation.recent_days import DayExpectation, DayFigures
-from airworthy.validation.suite import Suite, data_docs
+from airworthy.validation.suite import Suite, data_docs, result_values
 from airworthy.validation.validation_results import PartitionResults, suite_digest, summarise
 
 log = logging.getLogger("airworthy.validate")
@@ -107,7 +107,7 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
                 of_days = defaults.of_days(_day_figures(job, dataset))
             partition = lake.read_partition(dataset, date.fromisoformat(day))
             validation = suite.run(partition, of_days[date.fromisoformat(day)])
-            result = dict(validation.to_json_dict())
+            result = result_values(validation)
             if not result["success"] or day == max(dataset.partitions):
                 remembered.put_page(day, digest, data_docs(validation))
             # Last: a remembered partition is not validated again, so its page must exist.

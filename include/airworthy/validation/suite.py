@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airworthy.errors import TerminalError
 from airworthy.spec.validate_part import Expectation
 from airworthy.validation.recent_days import DayExpectation
+from airworthy.validation.validation_results import exception_message
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +37,9 @@ class Suite:
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._model, self._expectations = model, expectations
-        self._suite()  # an expectation that cannot be built is found before any partition is read
+        self._suite(
+            expectations
+        )  # an expectation that cannot be built is found before any partition is read
         asset = self._context.data_sources.add_pandas("lake").add_dataframe_asset(model)
         self._batches = asset.add_batch_definition_whole_dataframe("partition")
 
@@ -47,15 +51,48 @@ class Suite:
             of_day: Further expectations, of this partition alone. Their results have their rule and
                 the usual figure in ``meta``.
         """
-        batch = self._batches.get_batch({"dataframe": partition.to_pandas()})
-        return batch.validate(self._suite(of_day), result_format="SUMMARY")
+        return self._validate(partition, self._suite(self._expectations, of_day))
 
-    def _suite(self, of_day: Sequence[DayExpectation] = ()) -> Any:
+    def failures(self, partition: pl.DataFrame) -> dict[int, str]:
+        """Return the expectations that cannot be evaluated on these rows, with the reason.
+
+        The keys are the positions in the spec. An expectation that is not met is no such failure.
+        """
+        found: dict[int, str] = {}
+        for number, expectation in enumerate(self._expectations):
+            try:
+                result = self._validate(partition, self._suite([expectation])).results[0]
+            except TerminalError as error:
+                found[number] = str(error.received)
+                continue
+            message = exception_message(result.exception_info)
+            if message is not None:
+                found[number] = message
+        return found
+
+    def _validate(self, partition: pl.DataFrame, suite: Any) -> Any:
+        batch = self._batches.get_batch({"dataframe": partition.to_pandas()})
+        try:
+            return batch.validate(suite, result_format="SUMMARY")
+        except Exception as error:
+            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise TerminalError(
+                "Great Expectations cannot evaluate the expectations",
+                model=self._model,
+                stage="validate",
+                received=message,
+                allowed="expectations that work on the declared columns",
+                next_step=f"airworthy check include/models/{self._model} names the expectation",
+            ) from error
+
+    def _suite(
+        self, expectations: Sequence[Expectation], of_day: Sequence[DayExpectation] = ()
+    ) -> Any:
         """Return a new suite: an expectation belongs to one suite only."""
         import great_expectations as gx
 
         suite = gx.ExpectationSuite(name=self._model)
-        for number, expectation in enumerate(self._expectations):
+        for number, expectation in enumerate(expectations):
             # Results come back in another order: the number assigns them to the expectations.
             suite.add_expectation(_build(self._model, expectation, {"number": number}))
         for each in of_day:
@@ -84,6 +121,12 @@ def _build(model: str, expectation: Expectation, meta: dict[str, Any]) -> Any:
             allowed="a Great Expectations type with its own arguments",
             next_step="airworthy check",
         ) from error
+
+
+def result_values(result: Any) -> dict[str, Any]:
+    """Return a validation result as JSON values. Great Expectations leaves NumPy's in some of them."""
+    values = json.dumps(result.to_json_dict(), default=lambda value: value.item())
+    return dict(json.loads(values))
 
 
 def data_docs(result: Any) -> str:

@@ -177,7 +177,7 @@ def _column(expectation: Expectation) -> str | None:
 
 def _observed(single: dict[str, Any]) -> str:
     """Describe the observed values of a failed expectation in a few words."""
-    message = _exception(single.get("exception_info") or {})
+    message = exception_message(single.get("exception_info") or {})
     result = single.get("result") or {}
     if message:
         return message.splitlines()[0][:200]
@@ -187,8 +187,8 @@ def _observed(single: dict[str, Any]) -> str:
     return str(result.get("observed_value", ""))[:200]
 
 
-def _exception(info: dict[str, Any]) -> str | None:
-    """Return the exception's message, if any; there is one in all, or one per metric."""
+def exception_message(info: dict[str, Any]) -> str | None:
+    """Return the message of Great Expectations' exception, if any: one in all, or one per metric."""
     exceptions = [info, *(value for value in info.values() if isinstance(value, dict))]
     messages = (each.get("exception_message") for each in exceptions)
     return next((str(message) for message in messages if message), None)

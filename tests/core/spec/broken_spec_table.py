@@ -153,7 +153,7 @@ BROKEN: dict[str, Told] = {
     "key_twice_inside.yaml": Told(
         "train.lookback", "twice", "on line 20 and on line 22", "each key once"
     ),
-    "key_that_is_no_text.yaml": Told("", "a key that is not text (line 4)", "on", "quotes"),
+    "key_that_is_no_text.yaml": Told("", "a key that is not text (line 4)", "true", "quotes"),
     "tab_for_indent.yaml": Told(
         "line 10, column 1", "not valid YAML", "cannot start any token", "indented with spaces"
     ),
