@@ -175,9 +175,9 @@ class RowCounts:
             )
             return
         raise TerminalError(
-            f"{surplus:,} rows at {days[middle]} 00:00:00 UTC are lost: the query gives them for "
+            f"{surplus:,} row(s) at {days[middle]} 00:00:00 UTC are lost: the query gives them for "
             "neither the day before nor this day",
-            received=f"{days[0]} to {days[-1]}: {surplus:,} rows more than the days have alone",
+            received=f"{days[0]} to {days[-1]}: {surplus:,} more than the days have alone",
             allowed="a query that gives each row for exactly one day",
             next_step="compare the event time with >= :start and < :end; with > :start the rows at "
             "a day's first moment are missing",

@@ -36,12 +36,12 @@ from airworthy.lake.sources import open_source
 from airworthy.lake.sources.source import NOTHING
 from airworthy.lake.statistics import Statistics, frame_statistics
 from airworthy.lake.window_counts import window_counts
-from airworthy.spec.fields import format_duration
 
 if TYPE_CHECKING:
     import polars as pl
 
 log = logging.getLogger("airworthy.ingest")
+_CHANGES_TOLD = 5
 
 _OF_PREPROCESSING = {
     "source",
@@ -174,6 +174,12 @@ class Ingestion:
             else:
                 self._compare(day, record)
             self._notes.fingerprints[record.partition] = state
+        if self._notes.changes:
+            days = [change.day for change in self._notes.changes]
+            self._notice(
+                f"{len(days)} day(s) changed at the source and were kept; to read them again: "
+                f"airworthy run {self.job.spec.model} --refresh {days[0]}..{days[-1]}"
+            )
 
     def _compare(self, day: date, record: PartitionRecord) -> None:
         """Compare a final day with its changed source. The lake keeps its rows."""
@@ -185,12 +191,11 @@ class Ingestion:
         if change is None:
             return
         self._notes.changes.append(change)
-        ingest = self.job.spec.ingest
-        settled = format_duration(max(ingest.label_delay, ingest.restate))
-        self._notice(
-            f"changed at the source, and kept because it is final {settled} after its end: "
-            f"{change.line}; to read it again: airworthy run {self.job.spec.model} --refresh {day}"
-        )
+        if len(self._notes.changes) <= _CHANGES_TOLD:
+            self._notice(
+                f"changed at the source, and kept because it is final since "
+                f"{self._final_at(day):%Y-%m-%d}: {change.line}"
+            )
 
     def _change(self, raw: pl.DataFrame, day: date, record: PartitionRecord) -> SourceChange | None:
         """Return the difference between a partition and its source; None: there is none."""

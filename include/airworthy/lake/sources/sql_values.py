@@ -24,8 +24,8 @@ def stack(batches: list[pl.DataFrame]) -> pl.DataFrame:
 def column(name: str, values: Sequence[Any]) -> pl.Series:
     """Return a column of a driver's values.
 
-    Mixed types become text, for `conform` to cast; so do JSON, arrays, UUIDs, bytes (hexadecimal)
-    and other types that no declared type has, and decimals that a float cannot hold.
+    Mixed types become text, for `conform` to cast; so do JSON, arrays, UUIDs, intervals, bytes
+    (hexadecimal) and other types that no declared type has, and decimals that a float cannot hold.
 
     >>> column("tags", [["a", "b"], None]).to_list()
     ['["a", "b"]', None]
@@ -36,7 +36,7 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
         series = pl.Series(name, values, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         return _texts(name, values)
-    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary, pl.Duration):
         return _texts(name, values)
     return series
 
