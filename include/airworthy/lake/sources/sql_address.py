@@ -58,15 +58,16 @@ def sqlite_file(url: URL, text: str, folder: Path) -> URL:
 
     Args:
         url: The parsed address.
-        text: The address as it is written. A file's name may have a ``?``.
+        text: The address as it is written. A file's name may have a ``?`` or ``%20``.
         folder: A relative path is relative to it.
 
     Raises:
         TerminalError: when there is no such file: SQLite would make an empty database.
     """
     written = text.partition(":///")[2]
-    if written and "?" in written and (folder / Path(written).expanduser()).is_file():
-        return URL.create(url.drivername, database=str(folder / Path(written).expanduser()))
+    literal = folder / Path(written).expanduser()
+    if literal.is_file():
+        return URL.create(url.drivername, database=str(literal))
     path = folder / Path(str(url.database)).expanduser()
     if path.is_file():
         return url.set(database=str(path))
