@@ -20,11 +20,11 @@ from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
 from airworthy.job import Job
 from airworthy.lake import open_lake
-from airworthy.lake.conform import quarantine_rows
 from airworthy.lake.digest import frame_digest
 from airworthy.lake.ingest_news import IngestNews, ingest_news
 from airworthy.lake.ingestion import preprocessing_digest
 from airworthy.lake.row_changes import RowChanges
+from airworthy.lake.unusable_rows import quarantine_rows
 from airworthy.spec import ModelSpec
 from airworthy.stages.ingest import ingest
 

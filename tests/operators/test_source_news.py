@@ -72,10 +72,10 @@ def put_day(tmp_path: Path, day: int, city: str = "rome", head: str = "at,id,cit
     path.write_text("\n".join([head, *rows]), encoding="utf-8")
 
 
-def ingest(as_of: str, run_id: str) -> tuple[IngestOperator, Any]:
+def ingest(as_of: str, run_id: str, **params: str) -> tuple[IngestOperator, Any]:
     """Run the task; return its operator and the context with the events."""
     operator = IngestOperator(task_id="ingest", model=MODEL)
-    given = context(as_of=as_of)
+    given = context(as_of=as_of, **params)
     given["dag_run"].run_id = run_id
     given |= {"ti": SimpleNamespace(log_url="http://task"), "outlet_events": OutletEventAccessors()}
     try:
@@ -126,3 +126,31 @@ def test_a_column_that_vanished_is_told_of_though_the_task_fails_by_it(
     [(_, body)] = web.requests
     assert (body["kind"], body["severity"]) == ("schema_change", "critical")
     assert "2026-03-19: city vanished (String)" in body["text"].splitlines()
+
+
+def test_a_final_day_that_changed_is_told_of_once_and_read_again_when_asked(
+    web: WebReceiver, tmp_path: Path
+) -> None:
+    """The lake keeps its rows until a person asks by the run's `refresh`."""
+    for day in (16, 17, 18, 19, 20):
+        put_day(tmp_path, day)
+    ingest("2026-03-19", "first")
+    put_day(tmp_path, 16, city="oslo")
+    assert days_of(*ingest("2026-03-19", "second")) == set()
+    ingest("2026-03-19", "third")
+    [(_, body)] = web.requests
+    assert (body["kind"], body["facts"]["days"]) == ("source_changed", "1")
+    assert body["text"] == "2026-03-16: 9 rows kept, 9 at the source: 9 with another city"
+    assert "--refresh 2026-03-16..2026-03-16" in body["next_step"]
+    asked = ingest("2026-03-19", "fourth", refresh="2026-03-16")
+    assert days_of(*asked) == {"2026-03-16"}
+
+
+@pytest.mark.parametrize("refresh", ["2026-02-30", "2026-03-18..2026-03-16", "soon"])
+def test_days_to_read_again_that_are_none_end_the_task(
+    web: WebReceiver,
+    refresh: str,
+) -> None:
+    """The error says the form; nothing was read."""
+    _, given = ingest("2026-03-19", "first", refresh=refresh)
+    assert given["error"] == "refresh is no range of days"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from airworthy.alerts.alert import Alert
 from airworthy.lake.partition_records import PartitionRecord
+from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange
 
 Links = Mapping[str, str]
@@ -61,6 +62,35 @@ def schema_change(model: str, changes: Sequence[SchemaChange], source: str, link
         links=dict(links),
         next_step="ask the source's owner; declare a new column in ingest.columns to use it, and "
         "give the source's name of a renamed one in ingest.source",
+    )
+
+
+def source_changed(model: str, changes: Sequence[SourceChange], source: str, links: Links) -> Alert:
+    """Return the alert about final days that the source has changed; the lake keeps its rows.
+
+    Args:
+        model: The model.
+        changes: The changes that a run noticed, at least one, oldest day first.
+        source: The source in words.
+        links: Links to the evidence.
+    """
+    days = [change.day for change in changes]
+    which = days[0] if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]},"
+    lines = [change.line for change in changes]
+    digest = hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]
+    return Alert(
+        kind="source_changed",
+        model=model,
+        about=f"{days[-1]} {digest}",
+        severity="warning",
+        title=f"{model}: the source changed {which} after it was final"
+        if len(days) == 1
+        else f"{model}: the source changed {which} after they were final",
+        text="\n".join(lines[-_SHOWN:]),
+        facts={"days": str(len(days)), "source": source},
+        links=dict(links),
+        next_step="the lake keeps its rows; to read these days again: "
+        f"airworthy run {model} --refresh {days[0]}..{days[-1]}, or the train DAG's `refresh`",
     )
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from xgboost.core import XGBoostError
 
 from airworthy.bundle import ModelBundle
-from airworthy.lake.conform import quarantine_rows
+from airworthy.lake.unusable_rows import quarantine_rows
 
 Predictions = np.ndarray[Any, np.dtype[np.float32]]
 NOT_FINITE = "the prediction is not a finite number"

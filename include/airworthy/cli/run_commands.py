@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("serve")(serve)
 
 
-def run(
+def run(  # noqa: PLR0913 - the command's options
     model: Annotated[str, typer.Argument(help="The model's name.")],
     as_of: Annotated[
         str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")
@@ -46,6 +46,12 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE for XGBoost.")
     ] = None,
+    refresh: Annotated[
+        str | None,
+        typer.Option(
+            help="Days to read again from the source: FROM..TO, as 2026-01-01..2026-01-31."
+        ),
+    ] = None,
 ) -> None:
     """Run every stage of MODEL in this process.
 
@@ -57,6 +63,7 @@ def run(
         **manual_request(model, parse_as_of(as_of).isoformat()),
         "promote": promote,
         "parameters": _parse_parameters(parameter or []),
+        "refresh": refresh,
     }
     payload = _run_stages({"run": request}, release, approve)
     _summarise(payload)
@@ -91,6 +98,8 @@ def _summarise(payload: dict[str, Any]) -> None:
     dataset = DatasetRef.model_validate(payload["dataset"])
     size = f"{dataset.rows:,} rows of {len(dataset.partitions)} partitions"
     typer.echo(f"dataset: {dataset.id}: {size} {dataset.window}")
+    for line in dataset.counts.lines if dataset.counts is not None else []:
+        typer.echo(f"  {line}")
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")

@@ -3,6 +3,7 @@
 All times are UTC and timezone-aware. Digests are lower-case hexadecimal SHA-256.
 """
 
+from airworthy.handover.ingest_counts import IngestCounts, QuarantineReason
 from airworthy.handover.monitor_outputs import (
     AgeCheck,
     Aspect,
@@ -33,6 +34,7 @@ from airworthy.handover.release_outputs import (
     RolloutStatus,
 )
 from airworthy.handover.score_outputs import BatchScore, ScoringInputs
+from airworthy.handover.stage_output import StageOutput
 from airworthy.handover.train_outputs import (
     CheckResult,
     DatasetRef,
@@ -44,7 +46,6 @@ from airworthy.handover.train_outputs import (
     ProvedBy,
     RunRequest,
     Split,
-    StageOutput,
     TriggerReason,
     ValidationResult,
     Verdict,
@@ -70,6 +71,7 @@ __all__ = [
     "GateOutcome",
     "GateState",
     "GuardedStep",
+    "IngestCounts",
     "LiveWindow",
     "ModelRef",
     "Outcome",
@@ -77,6 +79,7 @@ __all__ = [
     "PerformanceCheck",
     "Promote",
     "ProvedBy",
+    "QuarantineReason",
     "RequestCheck",
     "RetrainReason",
     "Rollback",

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from airworthy.days import DAY
-from airworthy.handover.train_outputs import CheckResult, StageOutput
+from airworthy.handover.stage_output import StageOutput
+from airworthy.handover.train_outputs import CheckResult
 from airworthy.spec.fields import format_duration
 
 Aspect = Literal["distance", "spread", "new", "missing"]

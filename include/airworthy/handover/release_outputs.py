@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from airworthy.handover.train_outputs import ProvedBy, StageOutput
+from airworthy.handover.stage_output import StageOutput
+from airworthy.handover.train_outputs import ProvedBy
 
 ApprovalDecision = Literal["approve", "reject", "timeout"]
 GuardedStep = Literal["shadow"] | Annotated[int, Field(ge=1, le=99)]

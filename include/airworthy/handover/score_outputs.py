@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from airworthy.handover.train_outputs import DatasetRef, StageOutput, Window
+from airworthy.handover.stage_output import StageOutput
+from airworthy.handover.train_outputs import DatasetRef, Window
 
 Outcome = Literal["new", "champion", "restated", "unchanged", "superseded"]
 

@@ -7,9 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
 from airworthy.days import days_between
+from airworthy.handover.day_range import parse_day_range
+from airworthy.handover.ingest_counts import IngestCounts
+from airworthy.handover.stage_output import StageOutput
 from airworthy.spec.fields import ModelName
 
 TriggerReason = Literal[
@@ -21,12 +24,6 @@ GateState = Literal["pass", "fail", "inconclusive", "waived", "excused"]
 ProvedBy = Literal["airflow", "operating system", "nobody"]
 """The proof of a person's name: Airflow's login, the process's user, or none."""
 _LONGEST_NAME = 200  # File systems allow 255 bytes.
-
-
-class StageOutput(BaseModel):
-    """Base of the inputs and outputs of stages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Window(StageOutput):
@@ -61,7 +58,8 @@ class Window(StageOutput):
 class RunRequest(StageOutput):
     """The request for a run of a model: by a person or a DAG, as of a time, for a reason.
 
-    `requested_by_proof` is the proof of the name in `requested_by`.
+    `requested_by_proof` is the proof of the name in `requested_by`. `refresh` is a range of days to
+    read again from the source, such as ``2026-01-01..2026-01-31``; a wrong one is a `TerminalError`.
     """
 
     model: ModelName
@@ -73,6 +71,15 @@ class RunRequest(StageOutput):
     requested_by_proof: ProvedBy = "nobody"
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     promote: Promote = "auto"
+    refresh: str | None = None
+
+    @field_validator("refresh")
+    @classmethod
+    def _is_a_range(cls, text: str | None) -> str | None:
+        if not text:
+            return None
+        parse_day_range(text)
+        return text
 
     @property
     def folder_name(self) -> str:
@@ -89,7 +96,8 @@ class RunRequest(StageOutput):
 class DatasetRef(StageOutput):
     """An immutable dataset version: the rows of a window at a Delta version.
 
-    `partitions` maps each partition (``2026-01-31``) to its content digest.
+    `partitions` maps each partition (``2026-01-31``) to its content digest. `counts` has what became
+    of the source's rows; None: an earlier version ingested it.
     """
 
     model: str
@@ -101,6 +109,7 @@ class DatasetRef(StageOutput):
     quarantined: int
     digest: str
     partitions_read: int = 0
+    counts: IngestCounts | None = None
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from airworthy.handover.release_outputs import ArmFigures
-from airworthy.handover.train_outputs import StageOutput
+from airworthy.handover.stage_output import StageOutput
 
 WatchState = Literal["watching", "over", "tripped", "none"]
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
-from airworthy.days import DAY
 from airworthy.errors import TerminalError
+from airworthy.handover import QuarantineReason
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.same_key import REASON, ROW, unique_by_key
+from airworthy.lake.unusable_rows import (
+    quarantine_reason,
+    quarantine_rows,
+    reason_counts,
+    refuse_too_many,
+)
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 
@@ -21,12 +28,16 @@ class ConformedPartition:
     Attributes:
         rows: The declared columns (event time first), unique by key, sorted by key and event time.
         quarantine: Columns `reason` and `row` (the raw row as JSON), one row per unusable raw row.
-        duplicates: Number of rows dropped for a later one with the same key.
+        duplicates: Number of exact repeats of a row, which were dropped.
+        superseded: Number of rows dropped for a later one of their key.
+        reasons: Reason of quarantine -> its rows, with an example.
     """
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
     duplicates: int
+    superseded: int = 0
+    reasons: dict[str, QuarantineReason] = field(default_factory=dict)
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
@@ -39,7 +50,8 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     """Cast, check, dedupe and sort the raw rows of one UTC day.
 
     Of several rows with one key, the one with the latest event time is kept; of these, the last one
-    in the source's order.
+    in the source's order. Exact repeats of a row are dropped. Other rows of the key are unusable,
+    unless the spec says ``same_key: latest``.
 
     Args:
         raw: The rows of the source.
@@ -48,7 +60,8 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
 
     Raises:
         TerminalError: when a declared column is missing, when no cell of a column can be read as
-            its type, or when the share of unusable rows is over ``ingest.max_bad_share``.
+            its type, when the source was asked for this day and gave rows of another one, or when
+            the share of unusable rows is over ``ingest.max_bad_share``.
     """
     columns = declared_columns(ingest)
     _refuse_missing_columns(raw, columns)
@@ -59,16 +72,39 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
     unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
     _refuse_unparsable_columns(uncast, unparsable, columns)
-    reason = _quarantine_reason(cast, unparsable, ingest, day)
-    if reason is None:
-        rows = cast
-        quarantine = quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String))
-    else:
-        rows = cast.filter(reason.is_null())
-        quarantine = quarantine_rows(raw.filter(reason.is_not_null()), reason.drop_nulls())
-    _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
-    unique = _sorted_unique(rows, ingest)
-    return ConformedPartition(unique, quarantine, rows.height - unique.height)
+    reason = quarantine_reason(cast, unparsable, ingest, day)
+    return _partition(raw, uncast, cast, reason, ingest, day)
+
+
+def _partition(
+    raw: pl.DataFrame,
+    uncast: pl.DataFrame,
+    cast: pl.DataFrame,
+    reason: pl.Series | None,
+    ingest: Ingest,
+    day: date,
+) -> ConformedPartition:
+    """Return the partition: usable rows by key, all others in quarantine or counted."""
+    numbered = cast.with_row_index(ROW)
+    usable = numbered if reason is None else numbered.filter(reason.is_null())
+    keyed = unique_by_key(usable, ingest.key, ingest.event_time)
+    aside = keyed.others if ingest.same_key == "quarantine" else keyed.others.clear()
+    if not aside.is_empty():
+        texts = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, raw.height)
+        texts = texts if reason is None else reason
+        reason = texts.scatter(aside[ROW], REASON)
+    counts = {} if reason is None else reason_counts(reason, uncast, keyed.examples)
+    refuse_too_many(counts, raw.height, ingest, day)
+    none = pl.Series("reason", [], dtype=pl.String)
+    return ConformedPartition(
+        rows=keyed.rows.drop(ROW),
+        quarantine=quarantine_rows(raw.clear(), none)
+        if reason is None
+        else quarantine_rows(raw.filter(reason.is_not_null()), reason.drop_nulls()),
+        duplicates=keyed.duplicates,
+        superseded=keyed.others.height - aside.height,
+        reasons=counts,
+    )
 
 
 def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:
@@ -96,56 +132,3 @@ def _refuse_unparsable_columns(
                 next_step=f"correct the type of {name} in ingest.columns, or derive it in "
                 "ingest.source",
             )
-
-
-def _quarantine_reason(
-    cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date
-) -> pl.Series | None:
-    """Return each row's reason of quarantine (null: usable), or None when every row is usable."""
-    time = cast[ingest.event_time]
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
-    checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
-    checks["null event time"] = time.is_null()
-    checks["event time outside the partition"] = ~time.is_between(start, start + DAY, closed="left")
-    checks |= {
-        f"infinite {name}": cast[name].is_infinite()
-        for name in cast.columns
-        if cast[name].dtype == pl.Float64
-    }
-    reason: pl.Series | None = None
-    for text, mask in checks.items():
-        if not mask.any():
-            continue
-        matches = pl.select(
-            pl.when(mask.fill_null(value=False)).then(pl.lit(text)).alias("reason")
-        ).to_series()
-        reason = matches if reason is None else reason.zip_with(reason.is_not_null(), matches)
-    return reason
-
-
-def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
-    """Return rows in the form of the quarantine: columns `reason` and `row`, the row as JSON."""
-    texts = raw.select(pl.all().cast(pl.String, strict=False))
-    return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
-
-
-def _refuse_too_many_bad_rows(
-    quarantine: pl.DataFrame, total: int, ingest: Ingest, day: date
-) -> None:
-    if quarantine.height <= ingest.max_bad_share * total:
-        return
-    counts = quarantine["reason"].value_counts(sort=True)
-    reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.iter_rows())
-    raise TerminalError(
-        f"too many rows of {day} cannot be used: {reasons}; the lake was not touched",
-        received=f"{quarantine.height} of {total} rows ({quarantine.height / total:.2%})",
-        allowed=f"at most {ingest.max_bad_share:.2%} (ingest.max_bad_share)",
-        next_step="correct the source, or raise ingest.max_bad_share",
-    )
-
-
-def _sorted_unique(rows: pl.DataFrame, ingest: Ingest) -> pl.DataFrame:
-    ordered = rows.sort([*ingest.key, ingest.event_time], maintain_order=True)
-    followed = pl.all_horizontal(pl.col(name).eq(pl.col(name).shift(-1)) for name in ingest.key)
-    return ordered.filter(~followed.fill_null(value=False))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from airworthy.handover import StageOutput, Window
+from airworthy.handover import IngestCounts, StageOutput, Window
 from airworthy.lake.statistics import ColumnStatistics
 
 
@@ -37,6 +37,8 @@ class DatasetRecord(Event):
         quarantined: Unusable rows in the window.
         partition_count: Days of the window with rows.
         statistics: By column, over all rows.
+        counts: What became of the source's rows; None in records of earlier versions.
+        refresh: The days that the run was asked to read again, such as ``2026-01-01..2026-01-31``.
     """
 
     id: str
@@ -53,6 +55,8 @@ class DatasetRecord(Event):
     quarantined: int
     partition_count: int
     statistics: dict[str, ColumnStatistics]
+    counts: IngestCounts | None = None
+    refresh: str | None = None
 
 
 class ValidationRecord(Event):

@@ -5,10 +5,11 @@ The lake's commits have them, so a run that was killed, retried or failed tells 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airworthy.lake.lake import Lake
 from airworthy.lake.partition_records import PartitionRecord
+from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange
 
 
@@ -22,6 +23,7 @@ class IngestNews:
         schema_changes: The changes of the source's columns, oldest first.
         source: The source in words.
         is_training: True for the lake of training rows, not for rows of a source only for scoring.
+        source_changes: The days that the source changed after they were final; the lake keeps them.
     """
 
     table: str
@@ -29,6 +31,7 @@ class IngestNews:
     schema_changes: list[SchemaChange]
     source: str = ""
     is_training: bool = True
+    source_changes: list[SourceChange] = field(default_factory=list)
 
     @property
     def version(self) -> int:
@@ -41,7 +44,7 @@ class IngestNews:
         return [
             record
             for record in self.written
-            if record.cause == "restated"
+            if record.cause in ("restated", "refreshed")
             and not (record.row_changes is not None and record.row_changes.are_late_labels)
         ]
 
@@ -63,4 +66,5 @@ def ingest_news(lake: Lake, run_id: str) -> IngestNews:
     newest = max(records.partitions.values(), key=lambda record: record.version, default=None)
     source = newest.source if newest is not None else ""
     days = [record for _, record in sorted(written.items())]
-    return IngestNews(lake.data_uri, days, changes, source, lake.is_training)
+    kept = [change for change in records.source_changes if change.run_id == run_id]
+    return IngestNews(lake.data_uri, days, changes, source, lake.is_training, kept)

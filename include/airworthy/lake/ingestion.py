@@ -5,7 +5,7 @@ A partition is read when the lake lacks it, when the source may have changed it 
 nothing at the last try. A second run of the same window therefore reads and writes nothing.
 Partitions read again unchanged are not rewritten: one commit notes all of a run. A partition in the
 lake is never emptied: when the source has nothing for its day any more, this is logged and the rows
-stay.
+stay. A final day that the source has changed is kept, and people are told: `fingerprints` notices it.
 """
 
 from __future__ import annotations
@@ -21,20 +21,27 @@ from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
+from airworthy.handover.day_range import parse_day_range
 from airworthy.job import Job, git_commit
 from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
+from airworthy.lake.fingerprints import open_fingerprints
+from airworthy.lake.ingest_notes import IngestNotes
 from airworthy.lake.lake import Lake
-from airworthy.lake.partition_records import PartitionRecord, Reading
+from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges, row_changes
+from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SourceSchema, source_columns
 from airworthy.lake.sources import open_source
+from airworthy.lake.sources.source import NOTHING
 from airworthy.lake.statistics import Statistics, frame_statistics
+from airworthy.lake.window_counts import window_counts
 
 if TYPE_CHECKING:
     import polars as pl
 
 log = logging.getLogger("airworthy.ingest")
+_CHANGES_TOLD = 5
 
 _OF_PREPROCESSING = {
     "source",
@@ -47,6 +54,7 @@ _OF_PREPROCESSING = {
     "positive",
     "negative",
     "since",
+    "same_key",
     "columns",
 }
 
@@ -100,9 +108,8 @@ class Ingestion:
         self.preprocessing = preprocessing_digest(job)
         self.read = 0
         self.statistics: dict[str, Statistics] = {}
-        self._unchanged: list[str] = []
-        self._empty: list[str] = []
-        self._schema: SourceSchema | None = None
+        self._fingerprints = open_fingerprints(self.source)
+        self._notes = IngestNotes(job, lake, self.preprocessing)
 
     def ingest_window(self, window: Window) -> DatasetRef:
         """Ingest a window's partitions into the lake.
@@ -111,13 +118,17 @@ class Ingestion:
             The dataset at the lake's version after this run.
 
         Raises:
-            TerminalError: when the source has nothing for the whole window, or when its rows cannot
-                be used; their partition is not changed.
+            TerminalError: when the source has nothing for the whole window, when its rows cannot
+                be used (their partition is not changed), or when the days to read again are not of
+                the window.
             TransientError: when the source or the lake cannot be reached.
         """
         records = self.lake.partitions()
+        asked = refreshed_days(self.job, window)
         days = [
-            day for day in window.days if self._needs_reading(records.get(day.isoformat()), day)
+            day
+            for day in window.days
+            if day in asked or self._needs_reading(records.get(day.isoformat()), day)
         ]
         log.info(
             "%s %s: %d partitions, %d to read",
@@ -126,36 +137,100 @@ class Ingestion:
             len(window.days),
             len(days),
         )
+        self._fingerprints.take(days)
         for day in days:
-            self._ingest_day(day, records.get(day.isoformat()))
-        self._note_reading()
-        dataset = self._dataset(window)
-        log.info(
-            "%s: %d rows, digest %s, %d read",
-            dataset.id,
-            dataset.rows,
-            dataset.digest,
-            dataset.partitions_read,
-        )
-        return dataset
+            self._ingest_day(day, records.get(day.isoformat()), asked=day in asked)
+        try:
+            self._look_for_changes(window)
+        finally:
+            self._notes.commit()
+        return self._told(self._dataset(window))
 
     def _needs_reading(self, record: PartitionRecord | None, day: date) -> bool:
         """Return True for a missing or not yet final partition, or other preprocessing."""
         if record is None or record.preprocessing != self.preprocessing:
             return True
-        settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
-        final_at = midnight(day) + DAY + settling
-        return record.as_of < min(self.job.run.as_of, final_at)
+        return record.as_of < min(self.job.run.as_of, self._final_at(day))
 
-    def _ingest_day(self, day: date, current: PartitionRecord | None) -> None:
+    def _final_at(self, day: date) -> datetime:
+        """Return the time from which on the source should no longer change a day."""
+        settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
+        return midnight(day) + DAY + settling
+
+    def _look_for_changes(self, window: Window) -> None:
+        """Look for days that the source has changed since they were read.
+
+        Days that may still change are read again. Others are kept, and people are told.
+        """
+        records = self.lake.partitions()
+        in_lake = [day for day in window.days if day.isoformat() in records]
+        known = {day: self._notes.known(records, day) for day in in_lake}
+        rows = {day: records[day.isoformat()].read for day in in_lake}
+        for day, state in self._fingerprints.changed(known, rows).items():
+            record = records[day.isoformat()]
+            if record.as_of < self._final_at(day):
+                self._fingerprints.take([day])
+                self._ingest_day(day, record)
+            else:
+                self._compare(day, record)
+            self._notes.fingerprints[record.partition] = state
+        if self._notes.changes:
+            days = [change.day for change in self._notes.changes]
+            self._notice(
+                f"{len(days)} day(s) changed at the source and were kept; to read them again: "
+                f"airworthy run {self.job.spec.model} --refresh {days[0]}..{days[-1]}"
+            )
+
+    def _compare(self, day: date, record: PartitionRecord) -> None:
+        """Compare a final day with its changed source. The lake keeps its rows."""
+        raw = self.source.read(day)
+        if raw is None or raw.is_empty():
+            log.info("%s: %s no longer has this day", day, self.source.describe())
+            return
+        change = self._change(raw, day, record)
+        if change is None:
+            return
+        self._notes.changes.append(change)
+        if len(self._notes.changes) <= _CHANGES_TOLD:
+            self._notice(
+                f"changed at the source, and kept because it is final since "
+                f"{self._final_at(day):%Y-%m-%d}: {change.line}"
+            )
+
+    def _change(self, raw: pl.DataFrame, day: date, record: PartitionRecord) -> SourceChange | None:
+        """Return the difference between a partition and its source; None: there is none."""
+        found: int | None = None
+        try:
+            rows = conform(raw, self.job.spec.ingest, day).rows
+        except TerminalError as error:
+            text = error.problem
+        else:
+            if frame_digest(rows) == record.digest:
+                return None
+            found = rows.height
+            changes = self._row_changes(record, rows)
+            text = changes.text if changes is not None else "other rows"
+        return SourceChange(
+            day=record.partition,
+            run_id=self.job.run.run_id,
+            kept=record.rows,
+            found=found,
+            text=text,
+        )
+
+    def _ingest_day(
+        self, day: date, current: PartitionRecord | None, *, asked: bool = False
+    ) -> None:
         """Read one day, and replace its partition if its content is new."""
         raw = self.source.read(day)
         if raw is None or raw.is_empty():
             self._skip_empty_day(day, current)
             return
         self.read += 1
-        self._schema = SourceSchema(day.isoformat(), source_columns(raw), self.preprocessing)
+        columns = source_columns(raw)
+        self._notes.schema = SourceSchema(day.isoformat(), columns, self.preprocessing)
         conformed = self._conform(raw, day)
+        fingerprint = self._fingerprints.of(day, raw)
         del raw
         digest = frame_digest(conformed.rows)
         if (
@@ -163,14 +238,18 @@ class Ingestion:
             and current.digest == digest
             and current.quarantined == conformed.quarantine.height
         ):
-            self._unchanged.append(current.partition)
+            self._notes.unchanged.append(current.partition)
+            self._notes.fingerprints[current.partition] = fingerprint
             log.info("%s: read again, unchanged (%d rows)", day, current.rows)
             return
+        as_of = self.job.run.as_of
+        if current is not None and current.preprocessing == self.preprocessing:
+            as_of = max(as_of, current.as_of)  # A later run's state gives way, too.
         record = PartitionRecord(
             partition=day.isoformat(),
             source=self.source.describe(),
             created=datetime.now(UTC),
-            as_of=self.job.run.as_of,
+            as_of=as_of,
             rows=conformed.rows.height,
             quarantined=conformed.quarantine.height,
             duplicates=conformed.duplicates,
@@ -179,21 +258,38 @@ class Ingestion:
             git_commit=git_commit(self.job.environment.project),
             event_time=self.job.spec.ingest.event_time,
             columns=declared_columns(self.job.spec.ingest),
+            cause="refreshed" if asked else "new",
             run_id=self.job.run.run_id,
-            source_columns=self._schema.columns,
+            source_columns=columns,
             row_changes=self._row_changes(current, conformed.rows),
+            superseded=conformed.superseded,
+            reasons=conformed.reasons,
+            fingerprint=fingerprint,
         )
-        self.statistics[digest] = frame_statistics(conformed.rows)
+        self._write(record, conformed)
+
+    def _write(self, record: PartitionRecord, conformed: ConformedPartition) -> None:
+        """Replace a partition. Its statistics are computed before: they may fail."""
+        self.statistics[record.digest] = frame_statistics(conformed.rows)
         written = self.lake.replace(conformed.rows, conformed.quarantine, record)
         log.info(
             "%s: %s, %d rows, %d quarantined, %d duplicates, digest %s",
-            day,
+            record.partition,
             written.cause,
             written.rows,
             written.quarantined,
             written.duplicates,
             written.digest[:12],
         )
+        if written.previous_rows > written.rows and written.cause != "preprocessing":
+            self._notice(
+                f"{record.partition} has fewer rows than before: {written.previous_rows:,}, now "
+                f"{written.rows:,} ({written.cause})"
+            )
+
+    def _notice(self, text: str) -> None:
+        log.warning("%s", text)
+        self._notes.notices.append(text)
 
     def _conform(self, raw: pl.DataFrame, day: date) -> ConformedPartition:
         """Conform a day's rows. Columns that cannot be used are noted before the error.
@@ -205,13 +301,8 @@ class Ingestion:
             return conform(raw, self.job.spec.ingest, day)
         except TerminalError:
             with suppress(TransientError):
-                self._note_schema_change()
+                self._notes.note_schema()
             raise
-
-    def _note_schema_change(self) -> None:
-        schema, run_id = self._schema, self.job.run.run_id
-        if schema is not None and self.lake.refresh().schema_change(schema, run_id) is not None:
-            self.lake.note(self._reading([], []))
 
     def _row_changes(
         self, current: PartitionRecord | None, rows: pl.DataFrame
@@ -223,33 +314,27 @@ class Ingestion:
 
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:
-            self._empty.append(day.isoformat())
+            self._notes.empty.append(day.isoformat())
             log.warning("%s: %s has nothing for this day", day, self.source.describe())
             return
-        self._unchanged.append(current.partition)
-        log.warning(
-            "%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe()
+        self._notes.unchanged.append(current.partition)
+        self._notes.fingerprints[current.partition] = NOTHING
+        self._notice(
+            f"{day}: {self.source.describe()} no longer has this day; the lake keeps its rows"
         )
 
-    def _note_reading(self) -> None:
-        """Note partitions read again unchanged and newly empty days, if any, in one commit."""
-        empty = [day for day in self._empty if day not in self.lake.refresh().empty]
-        if self._unchanged or empty:
-            self.lake.note(self._reading(self._unchanged, empty))
-
-    def _reading(self, unchanged: list[str], empty: list[str]) -> Reading:
-        """Return a note, with the source's columns on the last day that was read."""
-        schema = self._schema or SourceSchema("", {}, self.preprocessing)
-        return Reading(
-            as_of=self.job.run.as_of,
-            created=datetime.now(UTC),
-            preprocessing=self.preprocessing,
-            unchanged=unchanged,
-            empty=empty,
-            run_id=self.job.run.run_id,
-            source_day=schema.day,
-            source_columns=schema.columns,
+    def _told(self, dataset: DatasetRef) -> DatasetRef:
+        """Log the dataset and what became of its rows, as the last lines of the run."""
+        log.info(
+            "%s: %d rows, digest %s, %d read",
+            dataset.id,
+            dataset.rows,
+            dataset.digest,
+            dataset.partitions_read,
         )
+        if dataset.counts is not None:
+            log.info("%s", "\n".join(dataset.counts.lines))
+        return dataset
 
     def _dataset(self, window: Window) -> DatasetRef:
         """Return the dataset version of a window at the lake's current version."""
@@ -278,7 +363,29 @@ class Ingestion:
             quarantined=sum(record.quarantined for record in records),
             partitions_read=self.read,
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
+            counts=window_counts(window, lake_records.partitions, self._notes.notices),
         )
+
+
+def refreshed_days(job: Job, window: Window) -> set[date]:
+    """Return the days that a run was asked to read again.
+
+    Raises:
+        TerminalError: when one of them is not of the run's window.
+    """
+    if job.run.refresh is None:
+        return set()
+    first, last = parse_day_range(job.run.refresh)
+    days = window.days
+    if first < days[0] or last > days[-1]:
+        raise TerminalError(
+            "the days to read again are not all of the run's window",
+            received=job.run.refresh,
+            allowed=f"{days[0]}..{days[-1]}, or days in it",
+            next_step=f"airworthy run {job.spec.model} --as-of {last + DAY} --refresh "
+            f"{job.run.refresh}; train.lookback is the window's length",
+        )
+    return {day for day in days if first <= day <= last}
 
 
 def _without_password(url: str) -> str:

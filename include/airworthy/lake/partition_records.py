@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 from pydantic import AwareDatetime, Field
 
-from airworthy.handover import StageOutput
+from airworthy.handover import QuarantineReason, StageOutput
 from airworthy.lake.row_changes import RowChanges
+from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange, SourceSchema
 from airworthy.spec.fields import ColumnType
 
@@ -29,7 +30,7 @@ _RESTATEMENT: dict[str, pl.DataType] = {
     "created": pl.Datetime("us", "UTC"),
     "as_of": pl.Datetime("us", "UTC"),
 }
-_JSON = ("columns", "source_columns", "row_changes")
+_JSON = ("columns", "source_columns", "row_changes", "reasons")
 
 
 class PartitionRecord(StageOutput):
@@ -42,20 +43,24 @@ class PartitionRecord(StageOutput):
         as_of: The latest `as_of` of a run that read it, UTC.
         rows: Rows in the lake.
         quarantined: Unusable rows.
-        duplicates: Rows dropped for a later one with the same key.
+        duplicates: Exact repeats of a row, which were dropped. In records of earlier versions, all
+            rows dropped for a later one with the same key.
         digest: Content digest (SHA-256).
         preprocessing: Digest of the preprocessing: source, columns, key, event time.
         git_commit: The project's commit at the time of writing.
         event_time: Name of the event-time column.
         columns: The columns in order, with their declared types.
-        cause: ``new``, ``restated`` (the source changed it) or ``preprocessing`` (the spec changed
-            it).
+        cause: ``new``, ``restated`` (the source changed it), ``preprocessing`` (the spec changed
+            it) or ``refreshed`` (a person asked to read it again, and the source had changed it).
         previous_digest: Digest of the replaced content; empty for a new partition.
         previous_rows: Rows of the replaced content.
         version: The Delta version of its commit.
         run_id: The run that wrote it; empty in records of earlier versions.
         source_columns: The source's columns with their types, as it delivered them.
         row_changes: The changes of a restated partition's rows.
+        superseded: Rows dropped for a later one of their key, as the spec says.
+        reasons: Reason of quarantine -> its rows, with an example.
+        fingerprint: The state of the source's day when it was read; empty: unknown.
     """
 
     partition: str
@@ -77,6 +82,14 @@ class PartitionRecord(StageOutput):
     run_id: str = ""
     source_columns: dict[str, str] = Field(default_factory=dict)
     row_changes: RowChanges | None = None
+    superseded: int = 0
+    reasons: dict[str, QuarantineReason] = Field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def read(self) -> int:
+        """The number of raw rows."""
+        return self.rows + self.quarantined + self.duplicates + self.superseded
 
     def metadata(self) -> dict[str, str]:
         """Return the record as commit metadata."""
@@ -101,8 +114,10 @@ class PartitionRecord(StageOutput):
         `current` is the partition's record so far; None: the partition is new.
         """
         if current is None:
-            return self.model_copy(update={"version": version})
-        cause = "restated" if current.preprocessing == self.preprocessing else "preprocessing"
+            return self.model_copy(update={"version": version, "cause": "new"})
+        cause = "preprocessing"
+        if current.preprocessing == self.preprocessing:
+            cause = self.cause if self.cause == "refreshed" else "restated"
         previous = {"previous_digest": current.digest, "previous_rows": current.rows}
         return self.model_copy(update={"version": version, "cause": cause, **previous})
 
@@ -118,6 +133,8 @@ class Reading(StageOutput):
     """A note of partitions read again unchanged at `as_of`, and of days without rows.
 
     `source_columns` are the source's columns on the day `source_day`, as `run_id` read them.
+    `fingerprints` has the days of each new fingerprint of the source, `changed` the days that it
+    changed after they were final.
     """
 
     as_of: AwareDatetime
@@ -128,6 +145,8 @@ class Reading(StageOutput):
     run_id: str = ""
     source_day: str = ""
     source_columns: dict[str, str] = Field(default_factory=dict)
+    fingerprints: dict[str, list[str]] = Field(default_factory=dict)
+    changed: list[SourceChange] = Field(default_factory=list)
 
     def metadata(self, version: int) -> dict[str, str]:
         """Return the note as commit metadata."""
@@ -146,6 +165,7 @@ class Records:
         self.replaced: list[PartitionRecord] = []
         self.source_schema: SourceSchema | None = None
         self.schema_changes: list[SchemaChange] = []
+        self.source_changes: list[SourceChange] = []
 
     def add(self, commits: Iterable[dict[str, Any]], up_to: int | None = None) -> None:
         """Add commits, oldest first; skip those added before, or later than version `up_to`."""
@@ -198,5 +218,10 @@ class Records:
             as_of = max(record.as_of, reading.as_of)
             updates = {"as_of": as_of, "preprocessing": reading.preprocessing}
             self.partitions[partition] = record.model_copy(update=updates)
+        for fingerprint, days in reading.fingerprints.items():
+            for day in days:
+                noted = {"fingerprint": fingerprint}
+                self.partitions[day] = self.partitions[day].model_copy(update=noted)
+        self.source_changes.extend(reading.changed)
         schema = SourceSchema(reading.source_day, reading.source_columns, reading.preprocessing)
         self._observe(schema, reading.run_id)

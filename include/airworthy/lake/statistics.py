@@ -148,16 +148,38 @@ def _merge_columns(columns: list[ColumnStatistics]) -> ColumnStatistics:
 def _merge_moments(columns: list[ColumnStatistics]) -> tuple[float | None, float | None]:
     """Return mean and standard deviation of all values.
 
-    The formula of Chan, Golub and LeVeque (1983) has no cancellation of sums of squares.
+    The formula of Chan, Golub and LeVeque (1983) has no cancellation of sums of squares. A value
+    that is too large for a float is None.
     """
     parts = [column for column in columns if column.count]
     if not parts or any(column.mean is None for column in parts):
         return None, None
     count = sum(column.count for column in parts)
-    mean = math.fsum(column.count / count * (column.mean or 0.0) for column in parts)
-    within = math.fsum((column.std or 0.0) ** 2 * (column.count - 1) for column in parts)
-    between = math.fsum(column.count * ((column.mean or 0.0) - mean) ** 2 for column in parts)
-    return mean, math.sqrt((within + between) / (count - 1)) if count > 1 else None
+    try:
+        mean = math.fsum(column.count / count * (column.mean or 0.0) for column in parts)
+    except OverflowError:
+        return None, None
+    if count == 1 or any(column.std is None and column.count > 1 for column in parts):
+        return mean, None
+    try:
+        return mean, _std(parts, mean, count)
+    except OverflowError:
+        scale = max(max(abs(column.mean or 0.0), column.std or 0.0) for column in parts)
+        std = scale * _std(parts, mean, count, scale)
+        return mean, std if math.isfinite(std) else None
+
+
+def _std(parts: list[ColumnStatistics], mean: float, count: int, scale: float = 1.0) -> float:
+    """Return the standard deviation of all values, in units of `scale`.
+
+    Raises:
+        OverflowError: when a square is too large for a float.
+    """
+    within = math.fsum(((part.std or 0.0) / scale) ** 2 * (part.count - 1) for part in parts)
+    between = math.fsum(
+        part.count * ((part.mean or 0.0) / scale - mean / scale) ** 2 for part in parts
+    )
+    return math.sqrt((within + between) / (count - 1))
 
 
 def _merge_values(columns: list[ColumnStatistics]) -> dict[str, int] | None:

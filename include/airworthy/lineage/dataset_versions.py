@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from airworthy.environment import Environment
+from airworthy.handover import IngestCounts
 from airworthy.lake.dataset_records import (
     BenchmarkRecord,
     DatasetRecord,
@@ -125,6 +126,9 @@ def dataset_report(dataset: dict[str, Any]) -> list[str]:
     """Return the whole record of one dataset version as lines; see `describe_datasets`."""
     lines = [f"dataset {dataset['id']}"]
     lines += [f"  {name + ':':<15}{value}" for name, value in _properties(dataset).items()]
+    if dataset.get("counts"):
+        counts = IngestCounts.model_validate(dataset["counts"])
+        lines += ["", "rows of the source", *(f"  {line}" for line in counts.lines)]
     statistics = _statistics(dataset["statistics"])
     lines += ["", "statistics", *(f"  {line}" for line in statistics)]
     lines += ["", "validations", *(_validation(each) for each in dataset["validations"])]
@@ -140,6 +144,7 @@ def _properties(dataset: dict[str, Any]) -> dict[str, str]:
         "window": f"[{_day(window['start'])}, {_day(window['end'])})",
         "table": f"{dataset['table']}, version {dataset['version']}",
         "source": dataset["source"],
+        **({"refreshed": dataset["refresh"]} if dataset.get("refresh") else {}),
         "created": f"{_second(dataset['time'])} by {origin}",
         "git commit": dataset["git_commit"],
         "preprocessing": dataset["preprocessing"],

@@ -31,6 +31,7 @@ AlertKind = Literal[
     "live_expectation",
     "restated_partition",
     "schema_change",
+    "source_changed",
     "invalid_requests",
     "champion_age",
     "data_delay",

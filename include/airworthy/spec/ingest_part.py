@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,7 @@ class Ingest(Part):
         "positive",
         "negative",
         "since",
+        "same_key",
     )
 
     source: Source
@@ -112,6 +113,12 @@ class Ingest(Part):
     )
     max_bad_share: Share = Field(
         default=0.05, description="Maximum share of quarantined rows; more stop the run."
+    )
+    same_key: Literal["quarantine", "latest"] = Field(
+        default="quarantine",
+        description="Rows of one day with the same key and other content. quarantine: one is kept, "
+        "the others count into max_bad_share. latest: the one with the latest event time replaces "
+        "the others.",
     )
     columns: Annotated[
         dict[str, ColumnType],

@@ -68,6 +68,8 @@ def _record(dataset: DatasetRef, ingestion: Ingestion) -> None:
         rows=dataset.rows,
         quarantined=dataset.quarantined,
         partition_count=len(dataset.partitions),
+        counts=dataset.counts,
+        refresh=run.refresh,
         statistics=datasets.statistics(dataset, ingestion.lake, ingestion.statistics),
     )
     datasets.add(dataset, record)

@@ -57,6 +57,14 @@ PARAMS = {
         description="auto: release when every gate passes, but never from a backfill. always: from a backfill too. "
         "never: stop after registering. No choice overrules a gate.",
     ),
+    "refresh": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^(\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2})?)?$",
+        title="Refresh",
+        description="Days (UTC) to read again from the source, although they are final: one day, or "
+        "FROM..TO, such as 2026-01-01..2026-01-31.",
+    ),
 }
 
 

@@ -73,6 +73,7 @@ class IngestsSource(StageOperator):
 
         notify_of(lambda: self._restated(news, context), run.run_id, self.log)
         notify_of(lambda: self._changed(news, context), run.run_id, self.log)
+        notify_of(lambda: self._kept(news, context), run.run_id, self.log)
 
     def _restated(self, news: IngestNews, context: Context) -> Alert | None:
         from airworthy.alerts.source_alerts import restated_partition
@@ -89,6 +90,15 @@ class IngestsSource(StageOperator):
         if not news.schema_changes:
             return None
         return schema_change(self.model, news.schema_changes, news.source, task_links(context))
+
+    def _kept(self, news: IngestNews, context: Context) -> Alert | None:
+        """Return the alert about changed days that the lake keeps as they were."""
+        from airworthy.alerts.source_alerts import source_changed
+        from airworthy_airflow.alerts.alert_links import task_links
+
+        if not news.source_changes:
+            return None
+        return source_changed(self.model, news.source_changes, news.source, task_links(context))
 
 
 def _asset_news(model: str, news: IngestNews | None) -> AssetNews | None:

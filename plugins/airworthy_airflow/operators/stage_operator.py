@@ -149,4 +149,5 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
         requested_by_proof="airflow" if user else "nobody",
         parameters=dict(params.get("parameters") or {}),
         promote=params.get("promote") or "auto",
+        refresh=params.get("refresh") or None,
     )

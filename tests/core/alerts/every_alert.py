@@ -19,7 +19,7 @@ from airworthy.alerts.release_alerts import (
     rejected_by_verdict,
     rolled_back,
 )
-from airworthy.alerts.source_alerts import restated_partition, schema_change
+from airworthy.alerts.source_alerts import restated_partition, schema_change, source_changed
 from airworthy.handover import (
     Approval,
     CheckResult,
@@ -32,6 +32,7 @@ from airworthy.handover import (
 )
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges
+from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -146,6 +147,9 @@ CHANGE = SchemaChange(
 )
 
 
+KEPT = SourceChange(day="2026-03-18", run_id=RUN, kept=99, found=98, text="1 removed")
+
+
 def every_alert(model: str) -> list[Alert]:
     """Return an alert of each of these kinds, about a model."""
     deployment = Deployment(
@@ -176,6 +180,7 @@ def every_alert(model: str) -> list[Alert]:
         live_expectation(live_check(model), LINKS),
         restated_partition(model, [restated()], LINKS),
         schema_change(model, [CHANGE], "csv", LINKS),
+        source_changed(model, [KEPT], "csv", LINKS),
         invalid_requests(requests_check(model), LINKS),
     ]
     return [alert for alert in alerts if alert is not None]

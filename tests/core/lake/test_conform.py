@@ -80,7 +80,7 @@ def test_the_last_of_equal_keys_stays(raw_trips: pl.DataFrame) -> None:
     same_time = later.with_columns(minutes=pl.lit("8"))
     result = conform(pl.concat([later, same_time, raw_trips]), INGEST, DAY)
     assert result.rows.filter(pl.col("id") == 3)["minutes"].to_list() == [8.0]
-    assert (result.rows.height, result.duplicates) == (4, 2)
+    assert (result.rows.height, result.duplicates, result.quarantine.height) == (4, 0, 2)
 
 
 @pytest.mark.parametrize(

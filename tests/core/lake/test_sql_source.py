@@ -12,7 +12,7 @@ from tests.core.lake.conftest import MakeJob
 
 from airworthy.errors import TerminalError, TransientError
 from airworthy.lake.sources import open_source
-from airworthy.lake.sources.sql_source import connection_url
+from airworthy.lake.sources.sql_address import connection_url
 
 QUERY = "SELECT at, id, city, minutes FROM trips WHERE at >= :start AND at < :end ORDER BY id"
 
@@ -88,11 +88,11 @@ def test_an_unknown_connection_is_named(make_job: MakeJob) -> None:
     [
         (
             "postgres://me:pa%2Fss@db.example:5432/trips",
-            "postgresql://me:pa%2Fss@db.example:5432/trips",
+            "postgresql+psycopg2://me:pa%2Fss@db.example:5432/trips",
         ),
         (
             '{"conn_type": "postgres", "login": "me", "password": "pa/ss", "host": "h", "port": 5, "schema": "s"}',
-            "postgresql://me:pa%2Fss@h:5/s",
+            "postgresql+psycopg2://me:pa%2Fss@h:5/s",
         ),
         ("mysql://me@h/s?__extra__=%7B%7D&charset=utf8", "mysql+pymysql://me@h/s?charset=utf8"),
     ],

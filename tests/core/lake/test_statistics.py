@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airworthy.lake.statistics import (
@@ -56,6 +57,16 @@ def test_merged_statistics_are_those_of_all_rows(parts: list[list[tuple[Any, ...
             assert value == (
                 None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-6)
             ), (name, moment)
+
+
+@given(st.lists(st.lists(st.floats(allow_nan=False), max_size=4), min_size=1, max_size=4))
+@example([[1.797e308], [-1.797e308, 1.797e308], [1.0]])
+def test_no_number_is_too_large_for_statistics(parts: list[list[float]]) -> None:
+    """A partition that is in the lake has statistics; what no float can hold is missing in them."""
+    frames = [pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)}) for values in parts]
+    merged = merge_statistics(frame_statistics(frame) for frame in frames)["x"]
+    assert json.loads(merged.model_dump_json())["count"] == sum(map(len, parts))
+    assert all(value is None or math.isfinite(value) for value in (merged.mean, merged.std))
 
 
 @given(ROWS)

@@ -15,7 +15,7 @@ import logging
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.lake.sources.addresses import insert_date, match_local, match_remote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
+from airworthy.lake.sources.file_fingerprints import file_fingerprints
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import FilesSource
 
@@ -57,6 +58,14 @@ class Files:
     def describe(self) -> str:
         """Describe the source by the spec's path and member."""
         return self._source.path + (f" ({self._source.member})" if self._source.member else "")
+
+    def fingerprints(self, days: Sequence[date]) -> dict[date, str]:
+        """Return a fingerprint of each day's files, see `file_fingerprints`.
+
+        Raises:
+            TransientError: when a remote file cannot be reached.
+        """
+        return file_fingerprints({day: insert_date(self._path, day) for day in days}, self._source)
 
     def read(self, day: date) -> pl.DataFrame | None:
         """Return a day's raw rows.

@@ -1,11 +1,15 @@
-"""The protocol of all sources."""
+"""The protocol of all sources, and the further ones of sources that can tell a change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
+
+NOTHING = "nothing"
+"""The fingerprint of a day for which the source has nothing."""
 
 
 class Source(Protocol):
@@ -23,4 +27,38 @@ class Source(Protocol):
 
     def describe(self) -> str:
         """Describe the source in one line, without secrets."""
+        ...
+
+
+@runtime_checkable
+class HasFingerprints(Protocol):
+    """A source that tells the state of each day without reading its rows."""
+
+    def fingerprints(self, days: Sequence[date]) -> dict[date, str]:
+        """Return a fingerprint of each day; `NOTHING`: there are no rows.
+
+        Raises:
+            TransientError: when it cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class CountsRows(Protocol):
+    """A source that counts the rows of several days at once."""
+
+    def count(self, first: date, last: date, columns: Sequence[str]) -> list[int] | None:
+        """Return the number of rows, then the number of values of each column.
+
+        Args:
+            first: The first UTC day.
+            last: The last one.
+            columns: The columns.
+
+        Returns:
+            The counts; None: this source cannot count.
+
+        Raises:
+            TransientError: when it cannot be reached.
+        """
         ...

@@ -3,19 +3,33 @@
 The core does not import Airflow. A connection is read from the environment variable
 ``AIRFLOW_CONN_<ID>``, as a URI or as JSON. Airflow itself reads this variable first. In Airflow,
 the operator of the stage sets it.
+
+``:start`` and ``:end`` are moments. Where a database compares them with times without an offset, it
+does so in ``ingest.time_zone``, UTC unless given, whatever the server's own zone.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    column,
+    create_engine,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import (
     ArgumentError,
@@ -27,10 +41,16 @@ from sqlalchemy.exc import (
 
 from airworthy.days import DAY, midnight
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.lake.sources import sql_values
+from airworthy.lake.sources.sql_address import (
+    connection_url,
+    package_of,
+    parse_url,
+    sqlite_file,
+)
 from airworthy.spec.sources_part import SqlSource
 
 BATCH = 50_000
-DRIVERS = {"postgres": "postgresql", "mssql": "mssql+pymssql", "mysql": "mysql+pymysql"}
 # Drivers raise OperationalError for a lost server, and for a bad query too. These messages are of a
 # bad query.
 _QUERY_ERRORS = (
@@ -40,21 +60,24 @@ _QUERY_ERRORS = (
     "does not exist",
     "unknown column",
     "ambiguous",
+    "must appear in the group by",
 )
 
 
 class Sql:
     """A query with ``:start`` and ``:end`` behind the `Source` protocol."""
 
-    def __init__(self, source: SqlSource, folder: Path) -> None:
+    def __init__(self, source: SqlSource, folder: Path, time_zone: str | None = None) -> None:
         """Keep the declared source; the first read connects.
 
         Args:
             source: The declared source.
             folder: The model's folder; the path of an SQLite file is relative to it.
+            time_zone: The zone of times without an offset; None: UTC.
         """
         self._source = source
         self._folder = folder
+        self._zone = time_zone or "UTC"
         self._engine: Engine | None = None
 
     def describe(self) -> str:
@@ -70,51 +93,86 @@ class Sql:
             TransientError: when the database cannot be reached.
             TerminalError: when the address or the query is wrong.
         """
-        start = midnight(day)
+        with self._connection() as connection:
+            result = connection.execute(text(self._source.query), self._bounds(day, day))
+            return _frame(result, self.describe())
+
+    def count(self, first: date, last: date, columns: Sequence[str]) -> list[int] | None:
+        """Return the number of the query's rows, then the number of values of each column.
+
+        Args:
+            first: The first UTC day.
+            last: The last one.
+            columns: Columns of the query.
+
+        Returns:
+            The counts; None: the query cannot be counted, such as one that cannot be a subquery.
+
+        Raises:
+            TransientError: when the database cannot be reached.
+        """
+        names = [column(name) for name in columns]
+        inner = text(self._source.query.strip().rstrip(";")).columns(*names).subquery("counted")
+        counts = [func.count(), *(func.count(inner.c[name]) for name in columns)]
+        try:
+            with self._connection() as connection:
+                query = select(*counts).select_from(inner)
+                return list(connection.execute(query, self._bounds(first, last)).one())
+        except TerminalError:
+            return None
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Yield a connection; errors of the driver become ours.
+
+        Raises:
+            TransientError: when the database cannot be reached.
+            TerminalError: when the address or the query is wrong.
+        """
         try:
             self._engine = self._engine or create_engine(self._url())
             with self._engine.connect().execution_options(stream_results=True) as connection:
-                bounds = self._bounds(start, start + DAY)
-                return _frame(connection.execute(text(self._source.query), bounds))
+                self._set_zone(connection)
+                yield connection
         except ImportError as error:
-            raise self._terminal("the database's driver is not installed", error) from None
+            raise self._no_driver(error) from None
         except SQLAlchemyError as error:
             raise self._convert_error(error) from None
+        except (ValueError, OverflowError) as error:
+            # Drivers raise these for values that Python has not, such as times before the year 1.
+            raise self._terminal("the driver cannot read a value", error) from None
 
-    def _bounds(self, start: datetime, end: datetime) -> dict[str, Any]:
-        """Return the query's parameters.
+    def _set_zone(self, connection: Connection) -> None:
+        """Set the session's zone, in which times without an offset are compared with moments."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(
+                text("SELECT set_config('TimeZone', :zone, false)"), {"zone": self._zone}
+            )
+        elif connection.dialect.name in ("mysql", "mariadb") and self._zone == "UTC":
+            connection.execute(text("SET time_zone = '+00:00'"))
+
+    def _bounds(self, first: date, last: date) -> dict[str, Any]:
+        """Return the query's parameters for some days.
 
         SQLite has no time type. Texts with seconds compare correctly with all usual forms of a
         time.
         """
-        if self._engine is not None and self._engine.dialect.name == "sqlite":
-            return {"start": f"{start:%Y-%m-%d %H:%M:%S}", "end": f"{end:%Y-%m-%d %H:%M:%S}"}
-        return {"start": start, "end": end}
+        start, end = midnight(first), midnight(last) + DAY
+        dialect = self._engine.dialect.name if self._engine is not None else ""
+        if dialect == "postgresql" or (dialect != "sqlite" and self._zone == "UTC"):
+            return {"start": start, "end": end}
+        zone = ZoneInfo(self._zone)
+        local = [moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end)]
+        if dialect == "sqlite":
+            local = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in local]
+        return dict(zip(("start", "end"), local, strict=True))
 
     def _url(self) -> URL:
-        try:
-            url = (
-                make_url(self._source.url)
-                if self._source.url is not None
-                else self._connection_url()
-            )
-        except (ArgumentError, ValueError):
-            raise TerminalError(
-                "ingest.source.url is no SQLAlchemy URL",
-                received="an address that cannot be read",
-                allowed="dialect+driver://user:password@host:port/database",
-                next_step="correct ingest.source.url",
-            ) from None
+        written = self._source.url or ""
+        url = parse_url(written) if written else self._connection_url()
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
             return url
-        path = self._folder / str(url.database)
-        if not path.is_file():
-            raise TerminalError(
-                "there is no such SQLite file",
-                received=path,
-                next_step="correct ingest.source, or make the file",
-            )
-        return url.set(database=str(path))
+        return sqlite_file(url, written, self._folder)
 
     def _connection_url(self) -> URL:
         variable = f"AIRFLOW_CONN_{str(self._source.connection).upper()}"
@@ -127,11 +185,27 @@ class Sql:
                 next_step=f"set {variable}, or run the stage in Airflow, where the connection is "
                 "defined",
             )
-        return connection_url(value)
+        try:
+            return connection_url(value)
+        except (ArgumentError, ValueError):
+            raise TerminalError(
+                f"the Airflow connection {self._source.connection!r} cannot be read",
+                received=f"{variable} is neither a URI nor JSON",
+                next_step=f"correct {variable}",
+            ) from None
+
+    def _no_driver(self, error: Exception) -> TerminalError:
+        package = package_of(self._url())
+        return TerminalError(
+            f"{self.describe()}: the database's driver is not installed",
+            received=self._masked(error),
+            allowed="a database whose driver is installed; PostgreSQL's and SQLite's are",
+            next_step=f"install the Python package {package} where the stages run",
+        )
 
     def _convert_error(self, error: SQLAlchemyError) -> AirworthyError:
         if isinstance(error, NoSuchModuleError | ArgumentError):
-            return self._terminal("SQLAlchemy knows no such database", error)
+            return self._no_driver(error)
         message = str(error).lower()
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         if lost or (
@@ -160,59 +234,20 @@ class Sql:
         return message.replace(str(password), "***") if password else message
 
 
-def connection_url(value: str) -> URL:
-    """Convert an Airflow connection, a URI or JSON, into an SQLAlchemy URL.
-
-    >>> str(connection_url("postgres://me@db:5432/rides"))
-    'postgresql://me@db:5432/rides'
-
-    Raises:
-        ValueError: when it is neither.
-    """
-    if not value.lstrip().startswith("{"):
-        url = make_url(value.replace("-", "+", 1) if "-" in value.split("://", 1)[0] else value)
-        query = {name: value for name, value in url.query.items() if name != "__extra__"}
-        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername), query=query)
-    parts = json.loads(value)
-    kind = str(parts.get("conn_type", ""))
-    if kind == "sqlite":
-        return URL.create("sqlite", database=parts.get("host") or parts.get("schema"))
-    return URL.create(
-        DRIVERS.get(kind, kind),
-        username=parts.get("login"),
-        password=parts.get("password"),
-        host=parts.get("host"),
-        port=int(parts["port"]) if parts.get("port") else None,
-        database=parts.get("schema"),
-    )
-
-
-def _frame(result: CursorResult[Any]) -> pl.DataFrame | None:
+def _frame(result: CursorResult[Any], source: str) -> pl.DataFrame | None:
     names = list(result.keys())
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise TerminalError(
+            f"{source}: the query gives the column {', '.join(map(repr, twice))} more than once",
+            received=", ".join(names),
+            allowed="each column once",
+            next_step="name the columns after SELECT, each with a name of its own (AS)",
+        )
     batches = [_batch(names, rows) for rows in result.partitions(BATCH)]
-    return _stack(batches) if batches else None
+    return sql_values.stack(batches) if batches else None
 
 
 def _batch(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [_series(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
-    )
-
-
-def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    """Return a column of the driver's values; mixed types become text, for `conform` to cast."""
-    try:
-        return pl.Series(name, values, strict=True)
-    except (TypeError, pl.exceptions.PolarsError):
-        return pl.Series(
-            name, [None if value is None else str(value) for value in values], dtype=pl.String
-        )
-
-
-def _stack(batches: list[pl.DataFrame]) -> pl.DataFrame:
-    """Stack batches; a column with different types in two batches becomes text in all."""
-    for name in batches[0].columns:
-        kinds = {batch.schema[name] for batch in batches if batch.schema[name] != pl.Null}
-        if len(kinds) > 1:
-            batches = [batch.with_columns(pl.col(name).cast(pl.String)) for batch in batches]
-    return pl.concat(batches, how="vertical_relaxed")
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([sql_values.column(name, values) for name, values in columns])

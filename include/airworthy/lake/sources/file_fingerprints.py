@@ -1,0 +1,64 @@
+"""Cheap fingerprints of files: size and time of change, or an object store's own tag."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+from airworthy.lake.sources.addresses import match_local, match_remote
+from airworthy.lake.sources.download import unreachable
+from airworthy.lake.sources.source import NOTHING
+from airworthy.spec.sources_part import FilesSource
+
+_AT_ONCE = 8
+
+
+def file_fingerprints(addresses: Mapping[date, str], source: FilesSource) -> dict[date, str]:
+    """Return each day's fingerprint: of all files at its address; `NOTHING`: there is no file.
+
+    Args:
+        addresses: The address of each day, with its date.
+        source: The declared source. A checksum in it is the fingerprint.
+
+    Raises:
+        TransientError: when a store cannot be reached.
+    """
+    if source.sha256 is not None:
+        return dict.fromkeys(addresses, source.sha256)
+    distinct = list(dict.fromkeys(addresses.values()))
+    if all("://" not in address for address in distinct):
+        found = {address: _local(Path(address)) for address in distinct}
+    else:
+        # A store answers each question in tens of milliseconds.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = dict(zip(distinct, pool.map(_remote, distinct), strict=True))
+    return {day: found[address] for day, address in addresses.items()}
+
+
+def _local(path: Path) -> str:
+    parts = []
+    for match in match_local(path):
+        try:
+            state = match.stat()
+        except OSError:
+            continue
+        parts.append(f"{match.name} {state.st_size} {state.st_mtime_ns}")
+    return _digest(parts)
+
+
+def _remote(address: str) -> str:
+    import fsspec
+
+    paths = match_remote(address)
+    try:
+        system = fsspec.filesystem(address.split("://", 1)[0])
+        return _digest([f"{path} {system.ukey(path)}" for path in paths])
+    except Exception as error:
+        raise unreachable(address, error) from error
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32] if parts else NOTHING
