@@ -10,6 +10,8 @@ import polars as pl
 from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.row_identity import add_identity, blank_keys_to_null
+from airworthy.lake.times import TimeRules, Times, read_times, unreadable_times
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 
@@ -30,9 +32,11 @@ class ConformedPartition:
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
-    """Return the lake's columns in order: the event time, then those of ``ingest.columns``."""
-    columns: dict[str, ColumnType] = {ingest.event_time: "datetime"}
-    return columns | ingest.columns
+    """Return the lake's columns in order: the event time, then those of ``ingest.columns``.
+
+    Rows without a key have their number last.
+    """
+    return ingest.lake_columns
 
 
 def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
@@ -50,16 +54,24 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
         TerminalError: when a declared column is missing, when no cell of a column can be read as
             its type, or when the share of unusable rows is over ``ingest.max_bad_share``.
     """
-    columns = declared_columns(ingest)
+    columns = ingest.source_columns
     _refuse_missing_columns(raw, columns)
+    _refuse_time_of_static_rows(raw, ingest)
     uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    uncast = blank_keys_to_null(uncast, ingest)
+    times = _read_times(uncast, ingest)
     cast = pl.DataFrame(
-        [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
+        [
+            times[name].values if name in times else cast_column(uncast[name], kind).alias(name)
+            for name, kind in columns.items()
+        ]
     )
+    timeless = {text: mask for each in times.values() for text, mask in each.faults.items()}
     unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
     unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
-    _refuse_unparsable_columns(uncast, unparsable, columns)
-    reason = _quarantine_reason(cast, unparsable, ingest, day)
+    _refuse_unparsable_columns(uncast, unparsable, ingest)
+    cast = add_identity(cast, ingest, day)
+    reason = _quarantine_reason(cast, timeless, unparsable, ingest, day)
     if reason is None:
         rows = cast
         quarantine = quarantine_rows(raw.clear(), pl.Series("reason", [], dtype=pl.String))
@@ -83,12 +95,36 @@ def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -
         )
 
 
+def _refuse_time_of_static_rows(raw: pl.DataFrame, ingest: Ingest) -> None:
+    if ingest.static and ingest.event_time in raw.columns:
+        raise TerminalError(
+            f"the source has a column {ingest.event_time!r}, and static rows have no time",
+            received=", ".join(raw.columns),
+            allowed="a name of ingest.event_time that the source does not have",
+            next_step="delete ingest.static if this is the time of a row, or give "
+            "ingest.event_time another name",
+        )
+
+
+def _read_times(uncast: pl.DataFrame, ingest: Ingest) -> dict[str, Times]:
+    """Return the times of the event time and of each datetime column."""
+    others = [name for name in ingest.key if name != ingest.event_time]
+    return {
+        name: read_times(uncast[name], TimeRules.of(ingest, name), uncast.select(others))
+        for name, kind in ingest.source_columns.items()
+        if kind == "datetime"
+    }
+
+
 def _refuse_unparsable_columns(
-    uncast: pl.DataFrame, unparsable: dict[str, pl.Series], columns: dict[str, ColumnType]
+    uncast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest
 ) -> None:
+    columns = ingest.source_columns
     for name, mask in unparsable.items():
         present = uncast.height - uncast[name].null_count()
         if mask.sum() == present and present > 1:
+            if columns[name] == "datetime":
+                raise unreadable_times(name, uncast[name], TimeRules.of(ingest, name))
             raise TerminalError(
                 f"no cell of column {name!r} can be read as {columns[name]}",
                 received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",
@@ -99,12 +135,17 @@ def _refuse_unparsable_columns(
 
 
 def _quarantine_reason(
-    cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date
+    cast: pl.DataFrame,
+    timeless: dict[str, pl.Series],
+    unparsable: dict[str, pl.Series],
+    ingest: Ingest,
+    day: date,
 ) -> pl.Series | None:
     """Return each row's reason of quarantine (null: usable), or None when every row is usable."""
     time = cast[ingest.event_time]
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    checks = {f"unparsable {name}": mask for name, mask in unparsable.items()}
+    checks = dict(timeless)
+    checks |= {f"unparsable {name}": mask for name, mask in unparsable.items()}
     checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
     checks["null event time"] = time.is_null()
     checks["event time outside the partition"] = ~time.is_between(start, start + DAY, closed="left")
@@ -146,6 +187,7 @@ def _refuse_too_many_bad_rows(
 
 
 def _sorted_unique(rows: pl.DataFrame, ingest: Ingest) -> pl.DataFrame:
-    ordered = rows.sort([*ingest.key, ingest.event_time], maintain_order=True)
-    followed = pl.all_horizontal(pl.col(name).eq(pl.col(name).shift(-1)) for name in ingest.key)
+    key = list(ingest.key_types)
+    ordered = rows.sort([*key, ingest.event_time], maintain_order=True)
+    followed = pl.all_horizontal(pl.col(name).eq(pl.col(name).shift(-1)) for name in key)
     return ordered.filter(~followed.fill_null(value=False))

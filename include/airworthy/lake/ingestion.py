@@ -28,8 +28,10 @@ from airworthy.lake.lake import Lake
 from airworthy.lake.partition_records import PartitionRecord, Reading
 from airworthy.lake.row_changes import RowChanges, row_changes
 from airworthy.lake.source_schema import SourceSchema, source_columns
-from airworthy.lake.sources import open_source
+from airworthy.lake.sources import DatedSource, Source, open_source
 from airworthy.lake.statistics import Statistics, frame_statistics
+from airworthy.lake.times import local_days
+from airworthy.spec.sources_part import FilesSource
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +43,7 @@ _OF_PREPROCESSING = {
     "event_time",
     "time_format",
     "time_zone",
+    "repeated_hour",
     "static",
     "key",
     "null_values",
@@ -53,6 +56,8 @@ _OF_PREPROCESSING = {
 
 def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
     """Return ``[as_of - lookback, as_of)``, clipped to the spec's `start` and `end`.
+
+    The window of static rows is the day `start`.
 
     Args:
         job: The run's job.
@@ -73,6 +78,8 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
             + (f" to {last:%Y-%m-%d}" if last else " on"),
             next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
         )
+    if spec.ingest.static:
+        return Window(start=midnight(spec.start), end=first)
     return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 
@@ -102,6 +109,7 @@ class Ingestion:
         self.statistics: dict[str, Statistics] = {}
         self._unchanged: list[str] = []
         self._empty: list[str] = []
+        self._gone: list[str] = []
         self._schema: SourceSchema | None = None
 
     def ingest_window(self, window: Window) -> DatasetRef:
@@ -117,7 +125,9 @@ class Ingestion:
         """
         records = self.lake.partitions()
         days = [
-            day for day in window.days if self._needs_reading(records.get(day.isoformat()), day)
+            day
+            for day in window.days
+            if self._needs_reading(records.get(day.isoformat()), day) and self._is_complete(day)
         ]
         log.info(
             "%s %s: %d partitions, %d to read",
@@ -129,6 +139,7 @@ class Ingestion:
         for day in days:
             self._ingest_day(day, records.get(day.isoformat()))
         self._note_reading()
+        self._tell_empty_days()
         dataset = self._dataset(window)
         log.info(
             "%s: %d rows, digest %s, %d read",
@@ -143,9 +154,31 @@ class Ingestion:
         """Return True for a missing or not yet final partition, or other preprocessing."""
         if record is None or record.preprocessing != self.preprocessing:
             return True
+        if self.job.spec.ingest.static:
+            return True  # The file of static rows may change at any time.
         settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
         final_at = midnight(day) + DAY + settling
         return record.as_of < min(self.job.run.as_of, final_at)
+
+    def _is_complete(self, day: date) -> bool:
+        """Return False for a day whose last hours are in a file of the next day of a zone.
+
+        A run as of the end of a day cannot have that file. The next day's run reads the day. The
+        spec's last day has no next one.
+        """
+        spec, source = self.job.spec, self.job.spec.ingest.source
+        if not isinstance(source, FilesSource) or "{dd}" not in source.path:
+            return True
+        is_whole = len(local_days(day, spec.ingest.time_zone)) == 1
+        if is_whole or day == spec.end or self.job.run.as_of >= midnight(day) + 2 * DAY:
+            return True
+        log.info(
+            "%s: left for the next day's run: the last hours of this UTC day are in another file, "
+            "as ingest.time_zone is %s",
+            day,
+            spec.ingest.time_zone,
+        )
+        return False
 
     def _ingest_day(self, day: date, current: PartitionRecord | None) -> None:
         """Read one day, and replace its partition if its content is new."""
@@ -224,12 +257,18 @@ class Ingestion:
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:
             self._empty.append(day.isoformat())
-            log.warning("%s: %s has nothing for this day", day, self.source.describe())
             return
         self._unchanged.append(current.partition)
-        log.warning(
-            "%s: %s no longer has this day; the lake keeps its rows", day, self.source.describe()
-        )
+        self._gone.append(current.partition)
+
+    def _tell_empty_days(self) -> None:
+        """Tell the days without rows in one line, however many there are."""
+        for days, text in (
+            (self._empty, "has nothing for"),
+            (self._gone, "has no longer, and the lake keeps,"),
+        ):
+            if days:
+                log.warning("%s %s %s", self.source.describe(), text, _days_in_words(days))
 
     def _note_reading(self) -> None:
         """Note partitions read again unchanged and newly empty days, if any, in one commit."""
@@ -263,7 +302,7 @@ class Ingestion:
         if not with_rows:
             raise TerminalError(
                 f"the source has nothing for the whole window {window}",
-                received=self.source.describe(),
+                received=self.source.describe() + _own_days(self.source),
                 allowed="at least one day with rows",
                 next_step="check the source's address, and start and end",
             )
@@ -279,6 +318,16 @@ class Ingestion:
             partitions_read=self.read,
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
         )
+
+
+def _days_in_words(days: list[str]) -> str:
+    """Return days in words: one as it is, several as their number with the first and the last."""
+    return days[0] if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _own_days(source: Source) -> str:
+    days = source.days() if isinstance(source, DatedSource) else None
+    return f", which has rows from {days[0]} to {days[1]}" if days else ""
 
 
 def _without_password(url: str) -> str:

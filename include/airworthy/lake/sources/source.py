@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -23,4 +23,13 @@ class Source(Protocol):
 
     def describe(self) -> str:
         """Describe the source in one line, without secrets."""
+        ...
+
+
+@runtime_checkable
+class DatedSource(Protocol):
+    """A source that can tell its days."""
+
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last UTC day with rows; None: it cannot tell cheaply."""
         ...
