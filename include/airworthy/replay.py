@@ -115,7 +115,7 @@ class Replay:
             end: A UTC midnight, exclusive.
         """
         for day in dataset.partition_days(start, end):
-            yield self._lake.read_partition(dataset, day)
+            yield self._lake.read_partition(dataset, day, start, end)
 
     def evaluate(self, challenger: ReplayedModel, champion: ReplayedModel | None) -> EvaluatedGates:
         """Evaluate the spec's gates on a challenger's holdout, as the evaluate stage does.

@@ -17,6 +17,7 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.monitoring.live_rows import LakeRows
+from airworthy.monitoring.static_rows import require_time
 from airworthy.progress import Progress
 from airworthy.replay import Replay, ReplayedModel, newest_end
 
@@ -45,6 +46,7 @@ def run_backtest(job: Job, start: datetime, end: datetime, step: str, report: Pr
             trained.
         TransientError: when the source cannot be reached.
     """
+    require_time(job.spec, "backtest")
     _require_days(job, start, end)
     steps = periods(start, end, step)
     report_day = _day_report(report, start, end)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from airworthy.batch_scoring.scored_partition import ScoredPartition
-from airworthy.lake.casting import UTC_MICROSECONDS
+from airworthy.lake.times import UTC_MICROSECONDS
 
 # `prediction` is a value, the positive class's probability, or the code of the most probable class.
 COLUMNS: dict[str, pl.DataType] = {

@@ -75,7 +75,15 @@ def _feature_faults(path: Path, spec: ModelSpec, name: str, expression: pl.Expr)
     from airworthy.features import check_expressions
 
     key, inputs = f"FEATURES[{name!r}]", spec.inputs
-    missing = {spec.ingest.label: "the label", **dict.fromkeys(spec.ingest.key, "a key of the row")}
+    ingest = spec.ingest
+    missing = {
+        name: "a key of the row (ingest.key_inputs makes it an input)"
+        for name in ingest.key_types
+        if name not in inputs
+    }
+    missing |= {ingest.label: "the label"}
+    if ingest.static:
+        missing |= {ingest.event_time: "a time of static rows"}
     columns = set(expression.meta.root_names())
     forbidden = [column for column in sorted(columns) if column in missing]
     if forbidden:

@@ -69,6 +69,8 @@ def read_sample(
 
 def sampled_days(spec: ModelSpec, today: date) -> list[date]:
     """Return the days to read, at most `MAX_DAYS`: the newest first, then spread over a year."""
+    if spec.ingest.static:
+        return [spec.start]
     last = min(spec.end or today, today - timedelta(days=1))
     first = max(spec.start, last - _YEAR + timedelta(days=1))
     every = [last - timedelta(days=number) for number in range((last - first).days + 1)]

@@ -150,7 +150,10 @@ class _Scorer:
             slices=pl.concat(self._slices) if self._spec.evaluate.slices else pl.DataFrame(),
             classes=self._order,
             sample=self._sample.rows(),
-            days=np.repeat(np.arange(len(counts)), counts),
+            # Static rows are divided at random: each is an observation of its own.
+            days=np.arange(sum(counts))
+            if self._spec.ingest.static
+            else np.repeat(np.arange(len(counts)), counts),
         )
 
 

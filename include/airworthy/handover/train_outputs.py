@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
-from airworthy.days import days_between
+from airworthy.days import days_between, midnight
 from airworthy.handover.day_range import parse_day_range
 from airworthy.handover.ingest_counts import IngestCounts
 from airworthy.handover.stage_output import StageOutput
@@ -117,9 +117,9 @@ class DatasetRef(StageOutput):
         return f"{self.model}/{self.window.end:%Y-%m-%d}/{self.digest[:12]}"
 
     def partition_days(self, start: datetime, end: datetime) -> list[date]:
-        """Return the UTC days of ``[start, end)`` with a partition, in order."""
+        """Return the UTC days with a partition that have moments of ``[start, end)``, in order."""
         days = map(date.fromisoformat, sorted(self.partitions))
-        return [day for day in days if start.date() <= day < end.date()]
+        return [day for day in days if start.date() <= day and midnight(day) < end]
 
 
 class CheckResult(StageOutput):

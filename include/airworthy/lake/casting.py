@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from airworthy.lake.times import TimeRules, read_times
 from airworthy.spec.fields import ColumnType
 
 BLANKS = ["", "nan", "NaN", "null", "NULL", "None"]
 TRUE, FALSE = ["true", "t", "yes", "y", "1"], ["false", "f", "no", "n", "0"]
-UTC_MICROSECONDS = pl.Datetime("us", "UTC")
-_OFFSET_FORMATS = ("%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%d %H:%M%:z")
-_PLAIN_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
 def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
@@ -29,15 +27,17 @@ def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
 def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:
     """Cast a column without blanks to a declared type; unreadable cells become null.
 
-    Text is parsed as a number, a time or a boolean. Times without an offset are UTC. A whole number
-    may be written as ``3.0``.
+    Text is parsed as a number, a time or a boolean. Times are ISO 8601, without an offset UTC; see
+    `airworthy.lake.times` for others. A whole number may be written as ``3.0``.
 
     >>> cast_column(pl.Series(["3.0", "x"]), "int").to_list()
     [3, None]
     """
     if kind in ("category", "string"):
         return column.cast(pl.String, strict=False)
-    cast = {"float": _floats, "int": _integers, "bool": _booleans, "datetime": _times}[kind]
+    if kind == "datetime":
+        return read_times(column, TimeRules()).values
+    cast = {"float": _floats, "int": _integers, "bool": _booleans}[kind]
     return cast(column)
 
 
@@ -77,37 +77,3 @@ def _booleans(column: pl.Series) -> pl.Series:
     lower = column.str.to_lowercase()
     values = [True] * len(TRUE) + [False] * len(FALSE)
     return lower.replace_strict(TRUE + FALSE, values, default=None, return_dtype=pl.Boolean)
-
-
-def _times(column: pl.Series) -> pl.Series:
-    kind = column.dtype
-    if isinstance(kind, pl.Datetime):
-        aware = (
-            column.dt.replace_time_zone("UTC")
-            if kind.time_zone is None
-            else column.dt.convert_time_zone("UTC")
-        )
-        return aware.dt.cast_time_unit("us")
-    if kind == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    if kind != pl.String:
-        return _nulls(column, UTC_MICROSECONDS)
-    return _parse_times(column)
-
-
-def _parse_times(column: pl.Series) -> pl.Series:
-    """Parse ISO 8601 texts, first in the kind of format of the first cell, then in the others."""
-    text = column.str.replace("T", " ", literal=True).str.replace(r"\s?[zZ]$", "+00:00")
-    times = _nulls(column, UTC_MICROSECONDS)
-    offset_first = bool(text.drop_nulls().head(1).str.contains(r":\d\d.*[+-]\d\d:?\d\d$").any())
-    for form in (
-        (*_OFFSET_FORMATS, *_PLAIN_FORMATS) if offset_first else (*_PLAIN_FORMATS, *_OFFSET_FORMATS)
-    ):
-        if times.null_count() == column.null_count():
-            break
-        parsed = text.str.to_datetime(form, time_unit="us", strict=False)
-        kind = parsed.dtype
-        naive = isinstance(kind, pl.Datetime) and kind.time_zone is None
-        aware = parsed.dt.replace_time_zone("UTC") if naive else parsed.dt.convert_time_zone("UTC")
-        times = times.zip_with(times.is_not_null(), aware)
-    return times

@@ -10,8 +10,11 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.row_identity import add_identity, blank_keys_to_null
 from airworthy.lake.same_key import REASON, ROW, unique_by_key
+from airworthy.lake.times import TimeRules, Times, read_times, unreadable_times
 from airworthy.lake.unusable_rows import (
+    UNPARSABLE,
     quarantine_reason,
     quarantine_rows,
     reason_counts,
@@ -41,9 +44,11 @@ class ConformedPartition:
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
-    """Return the lake's columns in order: the event time, then those of ``ingest.columns``."""
-    columns: dict[str, ColumnType] = {ingest.event_time: "datetime"}
-    return columns | ingest.columns
+    """Return the lake's columns in order: the event time, then those of ``ingest.columns``.
+
+    Rows without a key have their number last.
+    """
+    return ingest.lake_columns
 
 
 def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
@@ -63,16 +68,25 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
             its type, when the source was asked for this day and gave rows of another one, or when
             the share of unusable rows is over ``ingest.max_bad_share``.
     """
-    columns = declared_columns(ingest)
+    columns = ingest.source_columns
     _refuse_missing_columns(raw, columns)
+    _refuse_time_of_static_rows(raw, ingest)
     uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    uncast = blank_keys_to_null(uncast, ingest)
+    times = _read_times(uncast, ingest)
     cast = pl.DataFrame(
-        [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
+        [
+            times[name].values if name in times else cast_column(uncast[name], kind).alias(name)
+            for name, kind in columns.items()
+        ]
     )
+    timeless = {text: mask for each in times.values() for text, mask in each.faults.items()}
     unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
     unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
-    _refuse_unparsable_columns(uncast, unparsable, columns)
-    reason = quarantine_reason(cast, unparsable, ingest, day)
+    _refuse_unparsable_columns(uncast, unparsable, ingest)
+    cast = add_identity(cast, ingest, day)
+    masks = timeless | {f"{UNPARSABLE}{name}": mask for name, mask in unparsable.items()}
+    reason = quarantine_reason(cast, masks, ingest, day)
     return _partition(raw, uncast, cast, reason, ingest, day)
 
 
@@ -87,7 +101,7 @@ def _partition(
     """Return the partition: usable rows by key, all others in quarantine or counted."""
     numbered = cast.with_row_index(ROW)
     usable = numbered if reason is None else numbered.filter(reason.is_null())
-    keyed = unique_by_key(usable, ingest.key, ingest.event_time)
+    keyed = unique_by_key(usable, list(ingest.key_types), ingest.event_time)
     aside = keyed.others if ingest.same_key == "quarantine" else keyed.others.clear()
     if not aside.is_empty():
         texts = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, raw.height)
@@ -119,12 +133,36 @@ def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -
         )
 
 
+def _refuse_time_of_static_rows(raw: pl.DataFrame, ingest: Ingest) -> None:
+    if ingest.static and ingest.event_time in raw.columns:
+        raise TerminalError(
+            f"the source has a column {ingest.event_time!r}, and static rows have no time",
+            received=", ".join(raw.columns),
+            allowed="a name of ingest.event_time that the source does not have",
+            next_step="delete ingest.static if this is the time of a row, or give "
+            "ingest.event_time another name",
+        )
+
+
+def _read_times(uncast: pl.DataFrame, ingest: Ingest) -> dict[str, Times]:
+    """Return the times of the event time and of each datetime column."""
+    others = [name for name in ingest.key if name != ingest.event_time]
+    return {
+        name: read_times(uncast[name], TimeRules.of(ingest, name), uncast.select(others))
+        for name, kind in ingest.source_columns.items()
+        if kind == "datetime"
+    }
+
+
 def _refuse_unparsable_columns(
-    uncast: pl.DataFrame, unparsable: dict[str, pl.Series], columns: dict[str, ColumnType]
+    uncast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest
 ) -> None:
+    columns = ingest.source_columns
     for name, mask in unparsable.items():
         present = uncast.height - uncast[name].null_count()
         if mask.sum() == present and present > 1:
+            if columns[name] == "datetime":
+                raise unreadable_times(name, uncast[name], TimeRules.of(ingest, name))
             raise TerminalError(
                 f"no cell of column {name!r} can be read as {columns[name]}",
                 received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",

@@ -32,10 +32,12 @@ from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges, row_changes
 from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SourceSchema, source_columns
-from airworthy.lake.sources import open_source
+from airworthy.lake.sources import DatedSource, Source, open_source
 from airworthy.lake.sources.source import NOTHING
 from airworthy.lake.statistics import Statistics, frame_statistics
+from airworthy.lake.times import local_days
 from airworthy.lake.window_counts import window_counts
+from airworthy.spec.sources_part import FilesSource
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +50,7 @@ _OF_PREPROCESSING = {
     "event_time",
     "time_format",
     "time_zone",
+    "repeated_hour",
     "static",
     "key",
     "null_values",
@@ -61,6 +64,8 @@ _OF_PREPROCESSING = {
 
 def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
     """Return ``[as_of - lookback, as_of)``, clipped to the spec's `start` and `end`.
+
+    The window of static rows is the day `start`.
 
     Args:
         job: The run's job.
@@ -81,6 +86,8 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
             + (f" to {last:%Y-%m-%d}" if last else " on"),
             next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
         )
+    if spec.ingest.static:
+        return Window(start=midnight(spec.start), end=first)
     return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 
@@ -110,6 +117,7 @@ class Ingestion:
         self.statistics: dict[str, Statistics] = {}
         self._fingerprints = open_fingerprints(self.source)
         self._notes = IngestNotes(job, lake, self.preprocessing)
+        self._gone: list[str] = []
 
     def ingest_window(self, window: Window) -> DatasetRef:
         """Ingest a window's partitions into the lake.
@@ -128,7 +136,8 @@ class Ingestion:
         days = [
             day
             for day in window.days
-            if day in asked or self._needs_reading(records.get(day.isoformat()), day)
+            if day in asked
+            or (self._needs_reading(records.get(day.isoformat()), day) and self._is_complete(day))
         ]
         log.info(
             "%s %s: %d partitions, %d to read",
@@ -144,13 +153,36 @@ class Ingestion:
             self._look_for_changes(window)
         finally:
             self._notes.commit()
+        self._tell_empty_days()
         return self._told(self._dataset(window))
 
     def _needs_reading(self, record: PartitionRecord | None, day: date) -> bool:
         """Return True for a missing or not yet final partition, or other preprocessing."""
         if record is None or record.preprocessing != self.preprocessing:
             return True
+        if self.job.spec.ingest.static:
+            return True  # The file of static rows may change at any time.
         return record.as_of < min(self.job.run.as_of, self._final_at(day))
+
+    def _is_complete(self, day: date) -> bool:
+        """Return False for a day whose last hours are in a file of the next day of a zone.
+
+        A run as of the end of a day cannot have that file. The next day's run reads the day. The
+        spec's last day has no next one.
+        """
+        spec, source = self.job.spec, self.job.spec.ingest.source
+        if not isinstance(source, FilesSource) or "{dd}" not in source.path:
+            return True
+        is_whole = len(local_days(day, spec.ingest.time_zone)) == 1
+        if is_whole or day == spec.end or self.job.run.as_of >= midnight(day) + 2 * DAY:
+            return True
+        log.info(
+            "%s: left for the next day's run: the last hours of this UTC day are in another file, "
+            "as ingest.time_zone is %s",
+            day,
+            spec.ingest.time_zone,
+        )
+        return False
 
     def _final_at(self, day: date) -> datetime:
         """Return the time from which on the source should no longer change a day."""
@@ -315,13 +347,19 @@ class Ingestion:
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:
             self._notes.empty.append(day.isoformat())
-            log.warning("%s: %s has nothing for this day", day, self.source.describe())
             return
         self._notes.unchanged.append(current.partition)
         self._notes.fingerprints[current.partition] = NOTHING
-        self._notice(
-            f"{day}: {self.source.describe()} no longer has this day; the lake keeps its rows"
-        )
+        self._gone.append(current.partition)
+
+    def _tell_empty_days(self) -> None:
+        """Tell the days without rows in one line, however many there are."""
+        source = self.source.describe()
+        if self._notes.empty:
+            log.warning("%s has nothing for %s", source, _days_in_words(self._notes.empty))
+        if self._gone:
+            days = _days_in_words(self._gone)
+            self._notice(f"{source} no longer has {days}; the lake keeps their rows")
 
     def _told(self, dataset: DatasetRef) -> DatasetRef:
         """Log the dataset and what became of its rows, as the last lines of the run."""
@@ -348,7 +386,7 @@ class Ingestion:
         if not with_rows:
             raise TerminalError(
                 f"the source has nothing for the whole window {window}",
-                received=self.source.describe(),
+                received=self.source.describe() + _own_days(self.source),
                 allowed="at least one day with rows",
                 next_step="check the source's address, and start and end",
             )
@@ -386,6 +424,16 @@ def refreshed_days(job: Job, window: Window) -> set[date]:
             f"{job.run.refresh}; train.lookback is the window's length",
         )
     return {day for day in days if first <= day <= last}
+
+
+def _days_in_words(days: list[str]) -> str:
+    """Return days in words: one as it is, several as their number with the first and the last."""
+    return days[0] if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _own_days(source: Source) -> str:
+    days = source.days() if isinstance(source, DatedSource) else None
+    return f", which has rows from {days[0]} to {days[1]}" if days else ""
 
 
 def _without_password(url: str) -> str:

@@ -19,6 +19,7 @@ from typing import TypeVar
 import polars as pl
 from deltalake import DeltaTable
 
+from airworthy.days import DAY, midnight
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.features import polars_schema
@@ -127,12 +128,30 @@ class Lake:
 
         self._retry(attempt)
 
-    def read_partition(self, dataset: DatasetRef, day: date) -> pl.DataFrame:
-        """Return one day's rows of a dataset version, sorted by key, if it has that day."""
-        files, columns, _ = self._pinned(dataset.version)
+    def read_partition(
+        self,
+        dataset: DatasetRef,
+        day: date,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Return one day's rows of a dataset version, sorted by key, if it has that day.
+
+        Args:
+            dataset: The dataset version.
+            day: The UTC day.
+            start: Only rows from this event time on, if it is within the day.
+            end: Only rows before this event time, if it is within the day.
+        """
+        files, columns, event_time = self._pinned(dataset.version)
         partition = day.isoformat()
         paths = files.get(partition, []) if partition in dataset.partitions else []
-        return self._frame(paths, columns).collect()
+        frame = self._frame(paths, columns)
+        if start is not None and start > midnight(day):
+            frame = frame.filter(pl.col(event_time) >= start)
+        if end is not None and end < midnight(day) + DAY:
+            frame = frame.filter(pl.col(event_time) < end)
+        return frame.collect()
 
     def current_rows(self, record: PartitionRecord) -> pl.DataFrame:
         """Return the rows of a partition as they are now, with the columns of its record.

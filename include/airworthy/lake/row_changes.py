@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from airworthy.handover import StageOutput
-from airworthy.spec.ingest_part import Ingest
+from airworthy.spec.ingest_part import ROW_NUMBER, Ingest
 
 _NEW = "__new"
 
@@ -43,11 +43,16 @@ class RowChanges(StageOutput):
 def row_changes(old: pl.DataFrame, new: pl.DataFrame, ingest: Ingest) -> RowChanges:
     """Compare the conformed rows of a partition.
 
+    Rows without a key are compared as a whole: one with another value is removed and added. If all
+    rows are the same but for labels that came in, these are counted.
+
     Args:
         old: The rows so far, unique by key.
         new: The new rows, unique by key, with the same columns.
         ingest: The declared key and label.
     """
+    if not ingest.key:
+        return _without_key(old, new, ingest)
     key, label = ingest.key, ingest.label
     values = [name for name in new.columns if name not in key and name in old.columns]
     both = old.join(new, on=key, how="inner", suffix=_NEW)
@@ -64,3 +69,26 @@ def row_changes(old: pl.DataFrame, new: pl.DataFrame, ingest: Ingest) -> RowChan
         changed={name: count for name, count in changed.items() if count},
         labelled=labelled,
     )
+
+
+def _without_key(old: pl.DataFrame, new: pl.DataFrame, ingest: Ingest) -> RowChanges:
+    names = [name for name in new.columns if name != ROW_NUMBER and name in old.columns]
+    added, removed = _surplus(new, old, names), _surplus(old, new, names)
+    unlabelled = [name for name in names if name != ingest.label]
+    only_labels = not _surplus(new, old, unlabelled) and not _surplus(old, new, unlabelled)
+    if only_labels and ingest.label in names:
+        known = old.filter(pl.col(ingest.label).is_not_null())
+        if not _surplus(known, new, names):
+            return RowChanges(added=0, removed=0, changed={}, labelled=added)
+    return RowChanges(added=added, removed=removed, changed={}, labelled=0)
+
+
+def _surplus(rows: pl.DataFrame, others: pl.DataFrame, names: list[str]) -> int:
+    """Return the number of rows that others lack, each counted as often as it is there."""
+    counts = (
+        rows.group_by(names)
+        .len()
+        .join(others.group_by(names).len("others"), on=names, how="left", nulls_equal=True)
+    )
+    missing = counts["len"].cast(pl.Int64) - counts["others"].fill_null(0).cast(pl.Int64)
+    return int(missing.clip(lower_bound=0).sum())

@@ -16,7 +16,7 @@ from airworthy.spec.ingest_part import Ingest
 LARGEST = 3.4028234663852886e38
 """The largest number of float32, which models and model servers compute with."""
 _YEARS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-_UNPARSABLE = "unparsable "
+UNPARSABLE = "unparsable "
 _MISSING = [
     "na",
     "n/a",
@@ -36,13 +36,13 @@ _LONGEST_EXAMPLE = 120
 
 
 def quarantine_reason(
-    cast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest, day: date
+    cast: pl.DataFrame, unreadable: dict[str, pl.Series], ingest: Ingest, day: date
 ) -> pl.Series | None:
     """Return each row's reason of quarantine (null: usable), or None when every row is usable.
 
     Args:
         cast: The declared columns in their types.
-        unparsable: Column -> True for each cell that has a value and cannot be read.
+        unreadable: Reason -> True for each row with a cell that cannot be read.
         ingest: The declared columns and key.
         day: The UTC day of the partition.
 
@@ -51,8 +51,7 @@ def quarantine_reason(
     """
     time = cast[ingest.event_time]
     refuse_rows_outside(time, ingest, day)
-    checks = {f"{_UNPARSABLE}{name}": mask for name, mask in unparsable.items()}
-    checks |= {f"null key {name}": cast[name].is_null() for name in ingest.key}
+    checks = unreadable | {f"null key {name}": cast[name].is_null() for name in ingest.key}
     checks["null event time"] = time.is_null()
     checks["event time outside the partition"] = outside(time, day)
     for column in cast:
@@ -182,6 +181,6 @@ def missing_texts(counts: dict[str, QuarantineReason]) -> list[str]:
     cells = [
         each.example.partition(" '")[2].removesuffix("'")
         for reason, each in counts.items()
-        if reason.startswith(_UNPARSABLE)
+        if reason.startswith(UNPARSABLE)
     ]
     return sorted({cell for cell in cells if cell.strip().lower() in _MISSING})

@@ -53,7 +53,10 @@ def write_sample(job: Job, folder: Path, days: int | None) -> DeliverySample:
     folder.mkdir(parents=True)
     source, until = open_source(job), time.monotonic() + MAX_SECONDS
     last, rows, cut, found = job.run.as_of.date() - timedelta(days=1), 0, False, []
-    for number in range(min(job.spec.train.lookback.days, days or MAX_DAYS)):
+    static = job.spec.ingest.static
+    if static:
+        last = job.spec.start
+    for number in range(1 if static else min(job.spec.train.lookback.days, days or MAX_DAYS)):
         day = last - timedelta(days=number)
         if day < job.spec.start or rows >= MAX_ROWS or time.monotonic() > until:
             break
@@ -65,7 +68,7 @@ def write_sample(job: Job, folder: Path, days: int | None) -> DeliverySample:
         found.append(day)
         rows += sampled.height
         cut = cut or sampled.height < raw.height
-    if len(found) < _MIN_DAYS:
+    if len(found) < (1 if static else _MIN_DAYS):
         raise TerminalError(
             "the source has too few days for a delivery",
             received=f"{len(found)} days with rows up to {last}: {source.describe()}",
@@ -123,12 +126,14 @@ def _write(rows: pl.DataFrame, path: Path) -> None:
 
 def _sample_spec(job: Job, sample: DeliverySample, rows: Path) -> dict[str, Any]:
     spec: Any = read_mapping(job.folder / SPEC_FILE)
-    path = str(rows / "{yyyy}-{mm}-{dd}.parquet")
+    # Files by day would be taken for days of the spec's zone; static rows have no day at all.
+    by_day = not job.spec.ingest.static and job.spec.ingest.time_zone is None
+    path = str(rows / ("{yyyy}-{mm}-{dd}.parquet" if by_day else "*.parquet"))
     spec["ingest"]["source"] = {"type": "files", "format": "parquet", "path": path}
     spec["ingest"].pop("asset", None)
     spec["start"] = str(sample.first)
     lookback, holdout = job.spec.train.lookback.days, job.spec.train.holdout.days
-    if sample.days < lookback:
+    if sample.days < lookback and not job.spec.ingest.static:
         held = max(1, min(holdout, sample.days // 3))
         spec["train"].update(lookback=f"{sample.days}d", holdout=f"{held}d")
     if sample.days < lookback or sample.cut:

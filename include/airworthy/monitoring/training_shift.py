@@ -15,6 +15,7 @@ from airworthy.monitoring.live_rows import LakeRows
 from airworthy.monitoring.live_window import count_rows
 from airworthy.monitoring.monitored_champion import load_champion
 from airworthy.monitoring.spans import Span, last_complete
+from airworthy.monitoring.static_rows import NO_TIME
 from airworthy.monitoring.window_cache import WindowCache
 from airworthy.monitoring.window_comparison import ComparisonResult, WindowComparison
 from airworthy.spec import ModelSpec
@@ -47,6 +48,8 @@ def check_training_shift(
         TransientError: when MLflow or the lake cannot be reached.
     """
     spec, severity = job.spec, job.spec.validate_.distribution.severity
+    if spec.ingest.static:
+        return [_check(None, severity, True, f"not compared: {NO_TIME}")]
     lake = open_lake(job.environment, spec.model)
     rows = LakeRows(spec, lake, dataset.version, dataset.partitions)
     span = last_complete(dataset.window.end, max(spec.monitor.window, DAY))

@@ -16,6 +16,7 @@ from airworthy.monitoring.live_rows import LiveRows, open_live_rows
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK, LossRise
 from airworthy.monitoring.monitored_champion import open_champion
 from airworthy.monitoring.spans import Span, last_complete
+from airworthy.monitoring.static_rows import NO_TIME
 from airworthy.monitoring.window_cache import WindowCache
 from airworthy.monitoring.window_comparison import ComparisonResult, WindowComparison
 from airworthy.spec.monitor_part import Performance
@@ -41,6 +42,7 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
     """
     span, min_rows = Span(live.start, live.end), job.spec.monitor.min_rows
     try:
+        _refuse_static_rows(job, live)
         if live.rows < min_rows:
             raise InconclusiveError(
                 f"{live.rows} rows in the window, at least {min_rows} are needed"
@@ -58,6 +60,14 @@ def check_inputs(job: Job, live: LiveWindow, signal: Literal["skew", "drift"]) -
     return write_evidence(job, check, shifts=shifts, evidently=report.scores)
 
 
+def _refuse_static_rows(job: Job, live: LiveWindow) -> None:
+    """Refuse to compare rows without a time; the answers in the prediction log have one."""
+    if job.spec.ingest.static and live.production == "lake":
+        raise InconclusiveError(
+            f"{NO_TIME}; the prediction log has times: monitor.production: predictions"
+        )
+
+
 def labelled_window(job: Job, live: LiveWindow) -> Span:
     """Return the newest window with labels by the run's `as_of`, the live window at the latest."""
     labelled_until = min(live.end, job.run.as_of - job.spec.ingest.label_delay)
@@ -73,6 +83,7 @@ def check_labels(job: Job, live: LiveWindow) -> PerformanceCheck:
     """
     span, metric, count = labelled_window(job, live), METRIC_OF_TASK[job.spec.task], 0
     try:
+        _refuse_static_rows(job, live)
         champion, live_rows = open_champion(job, live), open_live_rows(job, live)
         scored = predict_labelled(job.spec, champion.bundle, live_rows.labelled(span))
         labels, predictions = scored

@@ -50,4 +50,4 @@ def _key_columns(environment: Environment, model: str) -> Columns:
         ingest = load_spec(environment.models / model / "model.yaml").ingest
     except SpecError:
         return {}
-    return {name: ingest.columns[name] for name in ingest.key}
+    return ingest.key_types if ingest.key else {}

@@ -69,21 +69,31 @@ def _labels_by_id(environment: Environment, spec: ModelSpec, start: datetime) ->
 def _labels_by_key(
     environment: Environment, spec: ModelSpec, predictions: pl.LazyFrame
 ) -> pl.LazyFrame | None:
-    """Return the labels of the predictions' event days by key. None without a key to join by."""
+    """Return the labels of the predictions' event days by key. None without a key to join by.
+
+    A row's number within its day is no key that a request has.
+    """
     key = spec.ingest.key
+    if not key:
+        return None
     event = INPUT_PREFIX + spec.ingest.event_time
     schema = predictions.collect_schema()
     has_key = all(
-        schema.get(KEY_PREFIX + name) == POLARS_TYPES[spec.ingest.columns[name]] for name in key
+        schema.get(KEY_PREFIX + name) == POLARS_TYPES[kind]
+        for name, kind in spec.ingest.key_types.items()
     )
     table = delta.open_table(open_lake(environment, spec.model).data_uri)
-    if not has_key or event not in schema or table is None:
+    if not has_key or table is None:
         return None
-    day = pl.col(event).dt.strftime("%Y-%m-%d")
-    days = predictions.select(first=day.min(), last=day.max()).collect()
-    data = delta.scan(table).filter(
-        pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
-    )
+    data = delta.scan(table)
+    if not spec.ingest.static:
+        if event not in schema:
+            return None
+        day = pl.col(event).dt.strftime("%Y-%m-%d")
+        days = predictions.select(first=day.min(), last=day.max()).collect()
+        data = data.filter(
+            pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
+        )
     is_text = spec.task == "multiclass"
     label = pl.col(spec.ingest.label)
     return data.select(

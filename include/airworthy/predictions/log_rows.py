@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from airworthy.features import POLARS_TYPES
-from airworthy.lake.casting import UTC_MICROSECONDS
+from airworthy.lake.times import UTC_MICROSECONDS
 from airworthy.predictions.prediction_ids import prediction_id, whole_prediction_id
 from airworthy.predictions.spool import LoggedVersion
 from airworthy.protocol.input_columns import InputColumn
@@ -133,10 +133,14 @@ class _RowGroup:
     """Rows of requests with the same columns."""
 
     def __init__(self, inputs: Columns, key: Columns) -> None:
-        kinds = {INPUT_PREFIX + name: kind for name, kind in inputs.items()}
-        self._kinds = kinds | {KEY_PREFIX + name: kind for name, kind in key.items()}
-        self._names = [*inputs, *key]
-        self._columns = [InputColumn(name, kind, True) for name, kind in (inputs | key).items()]
+        # A key column that is an input, too, is in the body once and in the log twice.
+        columns = inputs | key
+        self._logged = [
+            *((INPUT_PREFIX + name, name, kind) for name, kind in inputs.items()),
+            *((KEY_PREFIX + name, name, kind) for name, kind in key.items()),
+        ]
+        self._names = list(columns)
+        self._columns = [InputColumn(name, kind, True) for name, kind in columns.items()]
         self._values: list[list[Any]] = [[] for _ in self._columns]
         self._answers: dict[str, list[Any]] = {
             name: [] for name in PREDICTION_COLUMNS if name != DAY
@@ -200,10 +204,12 @@ class _RowGroup:
             pl.Series(name, values, PREDICTION_COLUMNS[name])
             for name, values in self._answers.items()
         ]
-        columns = zip(self._kinds.items(), self._values, strict=True)
+        values = dict(zip(self._names, self._values, strict=True))
         inputs = [
-            pl.Series(typed_column_name(name, kind, table_types), values, POLARS_TYPES[kind])
-            for (name, kind), values in columns
+            pl.Series(
+                typed_column_name(column, kind, table_types), values[name], POLARS_TYPES[kind]
+            )
+            for column, name, kind in self._logged
         ]
         return pl.DataFrame([*answers, *inputs]).with_columns(_day())
 

@@ -67,7 +67,13 @@ class ModelSpec(Part):
     def _parts_agree(self) -> ModelSpec:
         evaluation = [*self._wrong_gates(), *self._wrong_slices(), *self._wrong_kpi()]
         raise_violations(
-            [*evaluation, *self._wrong_label(), *self._wrong_days(), *self._wrong_monitor()]
+            [
+                *evaluation,
+                *self._wrong_label(),
+                *self._wrong_days(),
+                *self._wrong_monitor(),
+                *self._wrong_split(),
+            ]
         )
         return self
 
@@ -157,12 +163,27 @@ class ModelSpec(Part):
                 key = ("monitor", "drift", "ignore", index)
                 yield Violation(key, "this is no column that is watched", name, ", ".join(columns))
 
+    def _wrong_split(self) -> Iterator[Violation]:
+        static, split = self.ingest.static, self.train.split
+        if static and split == "time":
+            problem = "static rows have no time to be divided by"
+            yield Violation(("train", "split"), problem, split, "hash")
+        if split == "hash" and not static:
+            problem = (
+                "rows with a time are divided by it, so that the model is judged on the future"
+            )
+            yield Violation(("train", "split"), problem, split, "time; or ingest.static: true")
+
     @property
     def inputs(self) -> dict[str, ColumnType]:
-        """The columns of a prediction request: the event time first, then all but key and label."""
-        excluded = {*self.ingest.key, self.ingest.label}
-        columns: dict[str, ColumnType] = {self.ingest.event_time: "datetime"}
-        columns.update(
-            (name, kind) for name, kind in self.ingest.columns.items() if name not in excluded
-        )
-        return columns
+        """The columns of a prediction request: the event time first, then all but key and label.
+
+        Static rows have no event time. Key columns in `key_inputs` are inputs, too.
+        """
+        ingest = self.ingest
+        excluded = {*ingest.key, ingest.label} - set(ingest.key_inputs)
+        return {
+            name: kind
+            for name, kind in ingest.source_columns.items()
+            if name not in excluded or (name == ingest.event_time and not ingest.static)
+        }

@@ -19,6 +19,9 @@ _SEARCH_SPACE: dict[str, list[float]] = {
 }
 
 
+DEFAULT_HOLDOUT_SHARE = 0.2
+
+
 class Search(Part):
     """Optuna's search over XGBoost parameters, on the last part of the training rows."""
 
@@ -50,17 +53,33 @@ class Baseline(Part):
 class Train(Part):
     """The training of a challenger."""
 
-    LATER: ClassVar[tuple[str, ...]] = ("split",)
+    LATER: ClassVar[tuple[str, ...]] = ("split", "holdout_share")
 
     split: Literal["time", "hash"] = Field(
         default="time",
         description="time: the newest days are the holdout. hash: rows are divided by a hash of "
         "their key, for static data only.",
     )
-    lookback: Duration = Field(description="Time before `as_of` to read; whole days.")
-    holdout: Duration = Field(
-        description="The last part of the lookback, kept for the evaluation; whole days."
+    lookback: Duration = Field(
+        default=2 * DAY,
+        description="Time before `as_of` to read; whole days. Required with split: time.",
+        json_schema_extra={"default": "2d"},
     )
+    holdout: Duration = Field(
+        default=DAY,
+        description="The last part of the lookback, kept for the evaluation; whole days. Required "
+        "with split: time.",
+        json_schema_extra={"default": "1d"},
+    )
+    holdout_share: Annotated[
+        float | None,
+        Field(
+            gt=0.0,
+            lt=1.0,
+            description="The share of the rows that is kept for the evaluation, with split: hash; "
+            "null: 0.2.",
+        ),
+    ] = None
     validation_share: Annotated[
         float,
         Field(
@@ -88,6 +107,22 @@ class Train(Part):
     seed: Annotated[
         int, Field(ge=0, le=2**31 - 1, description="Seed of all random generators.")
     ] = 0
+
+    @model_validator(mode="after")
+    def _keys_of_the_split(self) -> Train:
+        violations = []
+        if self.split == "time":
+            for name in ("lookback", "holdout"):
+                if name not in self.model_fields_set:
+                    allowed = "whole days, such as 28d; or split: hash, for static rows"
+                    violations.append(Violation((name,), "this key is required", None, allowed))
+            if self.holdout_share is not None:
+                problem, allowed = "this share is of split: hash", "holdout, in days"
+                violations.append(
+                    Violation(("holdout_share",), problem, self.holdout_share, allowed)
+                )
+        raise_violations(violations)
+        return self
 
     @model_validator(mode="after")
     def _whole_days(self) -> Train:

@@ -220,11 +220,12 @@ def _record(
 def _holdout_rows(job: Job, dataset: DatasetRef, challenger: ModelRef) -> pl.DataFrame:
     """Return input rows from every day of the holdout, up to the spec's number."""
     lake = open_lake(job.environment, job.spec.model)
-    days = dataset.partition_days(challenger.split.holdout_start, challenger.split.end)
+    start, end = challenger.split.holdout_start, challenger.split.end
+    days = dataset.partition_days(start, end)
     missing, samples = job.spec.release.parity.rows, []
     for number, day in enumerate(days):
         share = -(-missing // (len(days) - number))
-        frame = lake.read_partition(dataset, day).select(list(job.spec.inputs))
+        frame = lake.read_partition(dataset, day, start, end).select(list(job.spec.inputs))
         samples.append(frame.gather_every(max(1, frame.height // max(1, share))).head(share))
         missing -= samples[-1].height
     return pl.concat(samples)

@@ -108,14 +108,18 @@ def _score(
     start, end = challenger.split.holdout_start, challenger.split.end
     days = dataset.partition_days(start, end)
     scored = score_holdout(
-        job.spec, (lake.read_partition(dataset, day) for day in days), bundles, baseline
+        job.spec,
+        (lake.read_partition(dataset, day, start, end) for day in days),
+        bundles,
+        baseline,
     )
     if scored is None:
         raise TerminalError(
             "the holdout has no labelled row",
             model=job.spec.model,
             stage="evaluate",
-            received=f"0 rows in [{start:%Y-%m-%d}, {end:%Y-%m-%d})",
+            received=f"0 rows in [{start:%Y-%m-%d}, {end:%Y-%m-%d}); the newest day with rows is "
+            f"{max(dataset.partitions)}",
             allowed="at least 1 row",
             next_step="raise train.holdout or ingest.label_delay, or look at the source's labels",
         )

@@ -167,8 +167,8 @@ class _Run:
         """The columns beside each prediction: event time and key, with names of the table."""
         ingest, existing = self.job.spec.ingest, self.table.column_types()
         names = {
-            name: typed_column_name(KEY_PREFIX + name, ingest.columns[name], existing)
-            for name in ingest.key
+            name: typed_column_name(KEY_PREFIX + name, kind, existing)
+            for name, kind in ingest.key_types.items()
         }
         key = [pl.col(name).alias(column) for name, column in names.items()]
         return [pl.col(ingest.event_time).alias("event_time"), *key]

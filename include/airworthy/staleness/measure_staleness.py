@@ -16,6 +16,7 @@ from airworthy.evaluation.holdout import ScoredHoldout, align_classes
 from airworthy.evaluation.task_metrics import TaskMetric, measure
 from airworthy.job import Job
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK
+from airworthy.monitoring.static_rows import require_time
 from airworthy.progress import Progress
 from airworthy.replay import Replay
 from airworthy.spec import ModelSpec
@@ -51,6 +52,7 @@ def measure_staleness(
         TerminalError: when no age could be compared on any holdout.
         TransientError: when the source, the lake or MLflow cannot be reached.
     """
+    require_time(job.spec, "staleness")
     scratch = job.environment.state / "scratch" / job.spec.model
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:

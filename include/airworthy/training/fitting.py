@@ -65,9 +65,9 @@ class TrainingData:
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-        """Yield the days of ``[start, end)``, UTC midnights, one in memory at a time."""
+        """Yield the rows of ``[start, end)`` by day, one in memory at a time."""
         for day in self.dataset.partition_days(start, end):
-            yield self.lake.read_partition(self.dataset, day)
+            yield self.lake.read_partition(self.dataset, day, start, end)
 
     def bundle(self, fitted: FittedBooster) -> ModelBundle:
         """Return a booster fitted on this data as a model of raw rows."""
@@ -213,12 +213,16 @@ def _require_rows(job: Job, bounds: Boundaries, counts: list[int]) -> None:
         f"{count} in [{start}, {end})"
         for count, start, end in zip(counts, ends[:-1], ends[1:], strict=True)
     ]
+    if job.spec.ingest.static:
+        parts = [f"{counts[0]} for fitting", f"{counts[1]} to stop the rounds"]
     raise TerminalError(
         problem,
         model=job.spec.model,
         stage="train",
         received=f"{rows} rows with a {label}: {', '.join(parts)}",
         allowed=f"at least {needed} rows, some in each part",
-        next_step="raise train.lookback or validation_share, lower train.min_rows, "
-        "or look at the source's labels",
+        next_step=(
+            "lower train.holdout_share" if job.spec.ingest.static else "raise train.lookback"
+        )
+        + " or raise validation_share, lower train.min_rows, or look at the source's labels",
     )

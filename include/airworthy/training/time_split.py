@@ -1,4 +1,8 @@
-"""The cuts of a dataset in time, never at random: the holdout comes after the fitted days."""
+"""The cuts of a dataset in time: the holdout comes after the fitted days.
+
+Rows with a time are never divided at random. Static rows have a place within their day instead of
+a time, so cuts of this day divide them at random.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
+from airworthy.spec.train_part import DEFAULT_HOLDOUT_SHARE
 
 
 @dataclass(frozen=True)
 class Boundaries:
-    """The cuts of a window, UTC midnights.
+    """The cuts of a window: UTC midnights, or moments of the only day of static rows.
 
     The booster is fitted on ``[start, tuning_start)``. ``[tuning_start, holdout_start)`` stops its
     rounds early and steers the search. ``[holdout_start, end)`` is the holdout.
@@ -26,7 +31,7 @@ class Boundaries:
 
 
 def split_window(spec: ModelSpec, window: Window) -> Boundaries:
-    """Cut a window at UTC midnights.
+    """Cut a window at UTC midnights, and that of static rows by their shares.
 
     Only rows with a label known at the window's end may be used: the holdout ends `label_delay`,
     rounded up to whole days, before it.
@@ -34,6 +39,8 @@ def split_window(spec: ModelSpec, window: Window) -> Boundaries:
     Raises:
         TerminalError: when fewer than two days remain before the holdout.
     """
+    if spec.ingest.static:
+        return _split_static(spec, window)
     hidden = -(-spec.ingest.label_delay // DAY)
     end = window.end - hidden * DAY
     holdout_start = end - spec.train.holdout
@@ -50,3 +57,11 @@ def split_window(spec: ModelSpec, window: Window) -> Boundaries:
         )
     tuning_days = max(1, round(days * spec.train.validation_share))
     return Boundaries(window.start, holdout_start - tuning_days * DAY, holdout_start, end)
+
+
+def _split_static(spec: ModelSpec, window: Window) -> Boundaries:
+    share = spec.train.holdout_share or DEFAULT_HOLDOUT_SHARE
+    length = window.end - window.start
+    holdout_start = window.end - share * length
+    tuning = (holdout_start - window.start) * spec.train.validation_share
+    return Boundaries(window.start, holdout_start - tuning, holdout_start, window.end)

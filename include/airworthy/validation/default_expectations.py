@@ -55,7 +55,7 @@ class DefaultExpectations:
         types = {each.type for each in own}
         judged = {each.arguments.get("column") for each in own if each.type in _OWN_NULLS}
         excluded = {*ingest.key, ingest.event_time, ingest.label, *judged}
-        declared = list(dict.fromkeys([ingest.event_time, *ingest.columns]))
+        declared = list(ingest.lake_columns)
         schema = Expectation.model_validate(
             {"type": _SCHEMA, "column_set": declared, "exact_match": True}
         )

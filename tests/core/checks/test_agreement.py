@@ -60,7 +60,10 @@ def faults(folder: Path, parameters: dict[str, Any], *expectations: dict[str, An
         ({"interaction_constraints": [["distance", "stops"]]}, None),
         ({"interaction_constraints": "[[0, 1]]"}, None),
         ({"monotone_constraints": {"distanz": 1}}, "features by name: distance, stops"),
-        ({"interaction_constraints": [["distance", "stopps"]]}, "features by name: distance, stops"),
+        (
+            {"interaction_constraints": [["distance", "stopps"]]},
+            "features by name: distance, stops",
+        ),
         ({"learning_rate": "NaN"}, "no finite number"),
         ({"learning_rate": "inf"}, "no finite number"),
         ({"max_dept": 3}, "did you mean 'max_depth'?"),

@@ -100,7 +100,7 @@ BROKEN: dict[str, Told] = {
     ),
     "waiver_without_reason.yaml": Told("evaluate.waive[0].because", "required", "nothing", "text"),
     "mapping_expected.yaml": Told(
-        "train", "must be a mapping", "often", "lookback (required), holdout (required)"
+        "train", "must be a mapping", "often", "split, lookback, holdout, holdout_share"
     ),
     "text_for_a_number.yaml": Told(f"{GATE}.max", "must be a number", "eight", "a number or null"),
     "not_a_number.yaml": Told(f"{GATE}.max", "must be finite", "NaN", "a number"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from airworthy.job import Job
-from airworthy.lake.sources.source import Source
+from airworthy.lake.sources.source import DatedSource, Source
 from airworthy.spec.sources_part import FilesSource, SimulatorSource
 
-__all__ = ["Source", "open_source"]
+__all__ = ["DatedSource", "Source", "open_source"]
 
 
 def open_source(job: Job) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -36,6 +36,13 @@ def file_fingerprints(addresses: Mapping[date, str], source: FilesSource) -> dic
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = dict(zip(distinct, pool.map(_remote, distinct), strict=True))
     return {day: found[address] for day, address in addresses.items()}
+
+
+def all_of(states: Sequence[str]) -> str:
+    """Return the fingerprint of several files together; `NOTHING`: none of them is there."""
+    if len(states) == 1 or set(states) == {NOTHING}:
+        return states[0]
+    return _digest(list(states))
 
 
 def _local(path: Path) -> str:

@@ -1,9 +1,12 @@
 """The files source: CSV or Parquet, local or remote, with one day or many days per file.
 
 A path with ``{dd}`` has one file per day, or several with a glob: all their rows belong to that
-day. Other files hold many days, and the event time assigns a row to its day. Many-day files are
-read once. They are split into one Parquet file per day in a temporary folder, in bounded memory,
-and each partition reads its own.
+day. With a time zone in the spec it is a day of the zone: a UTC day takes its rows from the files
+of two days. Files of static rows belong to one day as a whole.
+
+Other files hold many days, and the event time assigns a row to its day. Many-day files are read
+once. They are split into one Parquet file per day in a temporary folder, in bounded memory, and
+each partition reads its own.
 
 CSV cells are read as text. Types inferred from one day could differ between days; `conform` casts
 the cells to the declared types.
@@ -17,21 +20,21 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from airworthy.errors import TerminalError
-from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.casting import blanks_to_null
 from airworthy.lake.sources.addresses import insert_date, match_local, match_remote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
-from airworthy.lake.sources.file_fingerprints import file_fingerprints
+from airworthy.lake.sources.file_fingerprints import all_of, file_fingerprints
+from airworthy.lake.times import UNDATED, TimeRules, local_days, unreadable_times, utc_days
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import FilesSource
 
 DAY_COLUMN = "__airworthy_day"
-UNDATED = "undated"
 log = logging.getLogger("airworthy.ingest")
 
 
@@ -48,6 +51,8 @@ class Files:
             downloads: The download cache.
         """
         self._source, self._event_time, self._downloads = source, ingest.event_time, downloads
+        self._rules = TimeRules.of(ingest, ingest.event_time)
+        self._static = ingest.static
         path = source.path
         self._path = path if "://" in path else str(folder / path)
         self._scratch = tempfile.mkdtemp(prefix="airworthy-files-")
@@ -65,7 +70,12 @@ class Files:
         Raises:
             TransientError: when a remote file cannot be reached.
         """
-        return file_fingerprints({day: insert_date(self._path, day) for day in days}, self._source)
+        local = {day: local_days(day, self._rules.zone) for day in days}
+        files = list(dict.fromkeys(each for several in local.values() for each in several))
+        states = file_fingerprints(
+            {each: insert_date(self._path, each) for each in files}, self._source
+        )
+        return {day: all_of([states[each] for each in local[day]]) for day in days}
 
     def read(self, day: date) -> pl.DataFrame | None:
         """Return a day's raw rows.
@@ -75,13 +85,13 @@ class Files:
                 glob is missing.
             TransientError: when a remote file cannot be reached.
         """
+        if "{dd}" in self._path:
+            return self._read_daily_files(day)
         address = insert_date(self._path, day)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            if "{dd}" in self._path:
-                frames = [
-                    self._scan(path).collect() for path in self._local_files(address, Path(folder))
-                ]
-                return _stack(frames)
+            if self._static:
+                paths = self._local_files(address, Path(folder))
+                return _stack([self._scan(path).collect() for path in paths])
             if self._split is None or self._split[0] != address:
                 paths = self._local_files(address, Path(folder))
                 self._split = (address, self._split_by_day(paths, address))
@@ -89,6 +99,33 @@ class Files:
         return _stack(
             [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in paths]
         )
+
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last day with rows, once the files are split; None before."""
+        days = [] if self._split is None else sorted(self._split[1])
+        return (date.fromisoformat(days[0]), date.fromisoformat(days[-1])) if days else None
+
+    def _read_daily_files(self, day: date) -> pl.DataFrame | None:
+        """Return the rows of a UTC day from the files of its days in the spec's zone."""
+        days = local_days(day, self._rules.zone)
+        frames = []
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            for number, local_day in enumerate(days):
+                address = insert_date(self._path, local_day)
+                for path in self._local_files(address, _subfolder(Path(folder), number)):
+                    rows = self._scan(path).collect()
+                    frames.append(rows if len(days) == 1 else self._of_day(rows, day, local_day))
+        return _stack(frames)
+
+    def _of_day(self, rows: pl.DataFrame, day: date, local_day: date) -> pl.DataFrame:
+        """Return a file's rows of a UTC day; those without a time are of the file's own day."""
+        if self._event_time not in rows.columns:
+            return rows
+        days = utc_days(blanks_to_null(rows[self._event_time], "datetime"), self._rules)
+        own = [day.isoformat(), UNDATED] if local_day == day else [day.isoformat()]
+        # A row of neither day of its file is in the wrong file. It is kept, so that people hear.
+        strays = ~days.is_in([*_utc_names(local_day, self._rules.zone), UNDATED])
+        return rows.filter(days.is_in(own) | (strays & (local_day == day)))
 
     def _local_files(self, address: str, folder: Path) -> list[Path]:
         """Return local copies of the files of an address, sorted by name."""
@@ -165,14 +202,49 @@ class Files:
                     "derive",
                 )
             day = pl.col(self._event_time).map_batches(
-                _day_of, return_dtype=pl.String, is_elementwise=True
+                self._days_of, return_dtype=pl.String, is_elementwise=True
             )
             parts = pl.PartitionBy(target / f"{number:06}", key=DAY_COLUMN, include_key=False)
             with _read_errors(path, self._source.format):
                 frame.with_columns(day.alias(DAY_COLUMN)).sink_parquet(
                     parts, mkdir=True, compression="lz4", maintain_order=True
                 )
-        return _by_day(target, address)
+        return self._by_day(target, address)
+
+    def _days_of(self, column: pl.Series) -> pl.Series:
+        return utc_days(blanks_to_null(column, "datetime"), self._rules)
+
+    def _by_day(self, target: Path, address: str) -> dict[str, list[Path]]:
+        """Return the daily files by day, in the order of their original files."""
+        days: dict[str, list[Path]] = {}
+        for path in sorted(target.rglob("*.parquet")):
+            days.setdefault(path.parent.name.split("=", 1)[1], []).append(path)
+        undated = days.pop(UNDATED, [])
+        if undated and not days:
+            raise self._undated(undated, address)
+        if undated:
+            first = min(days)
+            log.warning(
+                "%s: rows without a readable event time are counted with its first day, %s",
+                address,
+                first,
+            )
+            days[first].extend(undated)
+        return days
+
+    def _undated(self, paths: list[Path], address: str) -> TerminalError:
+        """Return the error of files without a readable event time."""
+        cells = pl.concat([pl.read_parquet(path, columns=[self._event_time]) for path in paths])
+        values = blanks_to_null(cells[self._event_time], "datetime")
+        if values.null_count() < values.len():
+            problem = f"no row of {address} has an event time that can be read"
+            return unreadable_times(self._event_time, values, self._rules, problem)
+        return TerminalError(
+            f"no row of {address} has an event time",
+            received=f"{values.len()} rows, {self._event_time} missing in all of them",
+            allowed="a column with the time of each row",
+            next_step="correct ingest.event_time, or say ingest.static: true if the rows have none",
+        )
 
 
 def _subfolder(folder: Path, number: int) -> Path:
@@ -218,30 +290,7 @@ def _stack(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
     return pl.concat(frames, how="diagonal_relaxed") if frames else None
 
 
-def _day_of(column: pl.Series) -> pl.Series:
-    times = cast_column(blanks_to_null(column, "datetime"), "datetime")
-    return times.dt.strftime("%Y-%m-%d").fill_null(UNDATED)
-
-
-def _by_day(target: Path, address: str) -> dict[str, list[Path]]:
-    """Return the daily files by day, in the order of their original files."""
-    days: dict[str, list[Path]] = {}
-    for path in sorted(target.rglob("*.parquet")):
-        days.setdefault(path.parent.name.split("=", 1)[1], []).append(path)
-    undated = days.pop(UNDATED, [])
-    if undated and not days:
-        raise TerminalError(
-            f"no row of {address} has an event time that can be read",
-            received=f"{len(undated)} file(s)",
-            allowed="ISO 8601, such as 2026-01-31 13:45:00",
-            next_step="correct ingest.event_time or derive it",
-        )
-    if undated:
-        first = min(days)
-        log.warning(
-            "%s: rows without a readable event time are counted with its first day, %s",
-            address,
-            first,
-        )
-        days[first].extend(undated)
-    return days
+def _utc_names(local_day: date, zone: str) -> list[str]:
+    """Return the UTC days that have moments of a day of a zone."""
+    near = [local_day + timedelta(days=number) for number in (-1, 0, 1)]
+    return [day.isoformat() for day in near if local_day in local_days(day, zone)]

@@ -22,6 +22,10 @@ class Simulator:
         """Return the rows of a UTC day, always the same."""
         return generate_deliveries(self._source, day)
 
+    def days(self) -> tuple[date, date] | None:
+        """Return None: every day has rows."""
+        return None
+
     def describe(self) -> str:
         """Describe scenario, seed, size and drift."""
         source = self._source

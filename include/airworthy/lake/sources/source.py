@@ -62,3 +62,12 @@ class CountsRows(Protocol):
             TransientError: when it cannot be reached.
         """
         ...
+
+
+@runtime_checkable
+class DatedSource(Protocol):
+    """A source that can tell its days."""
+
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last UTC day with rows; None: it cannot tell cheaply."""
+        ...

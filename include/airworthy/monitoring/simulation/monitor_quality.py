@@ -29,6 +29,7 @@ from airworthy.monitoring.simulation.injection import Injection, ignored_drift, 
 from airworthy.monitoring.simulation.monitor_replay import MonitorReplay, ReplayedWindow
 from airworthy.monitoring.simulation.simulated_champion import train_champion
 from airworthy.monitoring.spans import Span
+from airworthy.monitoring.static_rows import require_time
 from airworthy.progress import Progress
 from airworthy.spec.sources_part import SimulatorSource
 
@@ -124,6 +125,7 @@ def simulate_monitor(job: Job, champions: int, windows: int, report: Progress) -
     Raises:
         TerminalError: when the source has too few days, or a champion cannot be trained.
     """
+    require_time(job.spec, "monitor-quality")
     quality = MonitorQuality()
     with TemporaryDirectory() as folder:
         for data in _champion_data(job, champions, windows):
