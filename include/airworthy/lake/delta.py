@@ -27,6 +27,7 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
+from airworthy.error_kinds import is_final
 from airworthy.errors import TerminalError, TransientError
 from airworthy.object_store import (
     delta_options,
@@ -65,7 +66,8 @@ def delta_errors(uri: str) -> Iterator[None]:
 
     Raises:
         LostRaceError: when another writer committed first.
-        TerminalError: when the table has another schema, or the object store refuses.
+        TerminalError: when the table has another schema, when its files may not be used, or when
+            the object store refuses.
         TransientError: when the table cannot be reached, is locked, or fails otherwise.
     """
     try:
@@ -75,7 +77,7 @@ def delta_errors(uri: str) -> Iterator[None]:
     except SchemaMismatchError as error:
         raise TerminalError(f"the table {uri} has another schema", received=error) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        if local_folder(uri) is None and is_refusal(error):
+        if is_final(error) if local_folder(uri) else is_refusal(error):
             raise store_error(uri, error) from error
         raise TransientError(
             f"the lake cannot be used at {uri}",

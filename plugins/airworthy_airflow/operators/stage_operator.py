@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
+from airworthy.known_errors import is_convertible, keep_in_temporary_file, known_errors
 from airworthy.spec import load_spec
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
@@ -85,7 +86,7 @@ class StageOperator(EmitsLineage, BaseOperator):
             AirflowFailException: for a `TerminalError`: the task fails without a retry.
             AirflowException: for a `TransientError`: the task is retried.
         """
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, self.stage):
             run = request_of(context, self.model, whole_days=self.whole_days)
             self.log.info(
                 "%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason
@@ -106,15 +107,22 @@ class StageOperator(EmitsLineage, BaseOperator):
 
 
 @contextmanager
-def airflow_errors(log: Log) -> Iterator[None]:
-    """Turn the errors of `airworthy.errors` into Airflow's. The log gets every part of them.
+def airflow_errors(log: Log, model: str | None = None, stage: str | None = None) -> Iterator[None]:
+    """Turn every error into one of Airflow's; Airflow's own pass. The log gets every part of them.
+
+    Args:
+        log: The task's log.
+        model: The model, for errors that name none.
+        stage: The stage, for errors that name none.
 
     Raises:
-        AirflowFailException: for a `TerminalError`: the task fails without a retry.
+        AirflowFailException: for a `TerminalError` and an unexpected error: the task fails without
+            a retry.
         AirflowException: for a `TransientError`: the task is retried.
     """
     try:
-        yield
+        with _known_errors(model, stage):
+            yield
     except TerminalError as error:
         log.error("%s", error)
         # The stage's own frames tell the reader of a log no more than the message.
@@ -122,6 +130,18 @@ def airflow_errors(log: Log) -> Iterator[None]:
     except TransientError as error:
         log.warning("%s", error)
         raise AirflowException(error.problem) from None
+
+
+@contextmanager
+def _known_errors(model: str | None, stage: str | None) -> Iterator[None]:
+    """Turn exceptions into errors of `airworthy.errors`; Airflow's own pass."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_convertible(error) or type(error).__module__.partition(".")[0] == "airflow":
+            raise
+        with known_errors(keep_in_temporary_file, model=model, stage=stage):
+            raise
 
 
 def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = True) -> RunRequest:
