@@ -10,6 +10,8 @@ import polars as pl
 from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.decimals import refuse_decimals
+from airworthy.lake.later_columns import add_later_columns
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 
@@ -51,13 +53,14 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
             its type, or when the share of unusable rows is over ``ingest.max_bad_share``.
     """
     columns = declared_columns(ingest)
-    _refuse_missing_columns(raw, columns)
+    raw = add_later_columns(raw, columns, ingest, day)
     uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
     cast = pl.DataFrame(
         [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
     )
     unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
     unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
+    refuse_decimals(uncast, unparsable, ingest, day)
     _refuse_unparsable_columns(uncast, unparsable, columns)
     reason = _quarantine_reason(cast, unparsable, ingest, day)
     if reason is None:
@@ -69,18 +72,6 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
     unique = _sorted_unique(rows, ingest)
     return ConformedPartition(unique, quarantine, rows.height - unique.height)
-
-
-def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:
-    missing = [name for name in columns if name not in raw.columns]
-    if missing:
-        raise TerminalError(
-            f"the source has no column {', '.join(map(repr, missing))}",
-            received=", ".join(raw.columns),
-            allowed=", ".join(columns),
-            next_step="correct ingest.columns, or give the source's name for it in "
-            "ingest.source.rename or derive",
-        )
 
 
 def _refuse_unparsable_columns(

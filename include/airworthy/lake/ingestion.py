@@ -17,14 +17,15 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from airworthy.days import DAY, midnight
-from airworthy.errors import TerminalError, TransientError
+from airworthy.days import DAY, days_between, midnight
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
 from airworthy.job import Job, git_commit
 from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.lake import Lake
+from airworthy.lake.later_columns import propose_since
 from airworthy.lake.partition_records import PartitionRecord, Reading
 from airworthy.lake.row_changes import RowChanges, row_changes
 from airworthy.lake.source_schema import SourceSchema, source_columns
@@ -103,6 +104,7 @@ class Ingestion:
         self._unchanged: list[str] = []
         self._empty: list[str] = []
         self._schema: SourceSchema | None = None
+        self._end = job.run.as_of
 
     def ingest_window(self, window: Window) -> DatasetRef:
         """Ingest a window's partitions into the lake.
@@ -115,6 +117,7 @@ class Ingestion:
                 be used; their partition is not changed.
             TransientError: when the source or the lake cannot be reached.
         """
+        self._end = window.end
         records = self.lake.partitions()
         days = [
             day for day in window.days if self._needs_reading(records.get(day.isoformat()), day)
@@ -203,10 +206,16 @@ class Ingestion:
         """
         try:
             return conform(raw, self.job.spec.ingest, day)
-        except TerminalError:
+        except TerminalError as error:
             with suppress(TransientError):
                 self._note_schema_change()
+            with suppress(AirworthyError):
+                propose_since(error, days_between(midnight(day) + DAY, self._end), self._columns_of)
             raise
+
+    def _columns_of(self, day: date) -> list[str]:
+        raw = self.source.read(day)
+        return [] if raw is None or raw.is_empty() else raw.columns
 
     def _note_schema_change(self) -> None:
         schema, run_id = self._schema, self.job.run.run_id

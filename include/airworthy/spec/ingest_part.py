@@ -159,5 +159,24 @@ class Ingest(Part):
                     ("key", self.key.index(self.label)), "the label is no key", self.label, allowed
                 )
             )
+        violations.extend(self._wrong_since())
         raise_violations(violations)
         return self
+
+    def _wrong_since(self) -> list[Violation]:
+        """Return the columns of `since` that are not declared, or that every row must have."""
+        needed = {*self.key, self.label, self.event_time}
+        usable = [name for name in self.columns if name not in needed]
+        allowed = ", ".join(usable) or "no column is left"
+        return [
+            Violation(
+                ("since", name),
+                "every row needs this column on every day"
+                if name in needed
+                else "this column is not declared in ingest.columns",
+                name,
+                allowed,
+            )
+            for name in self.since
+            if name not in usable
+        ]
