@@ -180,7 +180,8 @@ def _first_day(expectation: Expectation, since: Mapping[str, date]) -> str:
     single = [expectation.arguments.get(key) for key in ("column", "column_A", "column_B")]
     listed = expectation.arguments.get("column_list") or []
     names = [*single, *listed] if isinstance(listed, list) else single
-    return max((f"{since[name]}" for name in names if name in since), default="")
+    later = [since[name] for name in names if isinstance(name, str) and name in since]
+    return f"{max(later)}" if later else ""
 
 
 def _column(expectation: Expectation) -> str | None:

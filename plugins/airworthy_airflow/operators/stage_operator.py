@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from pydantic import ValidationError
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
@@ -17,7 +18,12 @@ from airworthy.known_errors import is_convertible, keep_in_temporary_file, known
 from airworthy.spec import load_spec
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
-from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
+from airworthy_airflow.windows import (
+    facts_of,
+    refuse_unknown_keys,
+    resolve_as_of,
+    resolve_reason,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -155,18 +161,30 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
     Raises:
         TerminalError: when the spec is broken or the run's parameters are impossible.
     """
+    refuse_unknown_keys(context, model)
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
     user = getattr(run, "triggering_user_name", None)
-    return RunRequest(
-        model=model,
-        as_of=resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
-        reason=resolve_reason(facts),
-        run_id=run.run_id,
-        dag_id=run.dag_id,
-        requested_by=user or "airflow",
-        requested_by_proof="airflow" if user else "nobody",
-        parameters=dict(params.get("parameters") or {}),
-        promote=params.get("promote") or "auto",
-    )
+    content = {
+        "model": model,
+        "as_of": resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
+        "reason": resolve_reason(facts),
+        "run_id": run.run_id,
+        "dag_id": run.dag_id,
+        "requested_by": user or "airflow",
+        "requested_by_proof": "airflow" if user else "nobody",
+        "parameters": params.get("parameters") or {},
+        "promote": params.get("promote") or "auto",
+    }
+    try:
+        return RunRequest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TerminalError(
+            f"the run's parameter {first['loc'][0]} is not right: {first['msg']}",
+            model=model,
+            received=repr(first.get("input"))[:200],
+            allowed="what the parameter's field in Airflow's form says",
+            next_step="trigger again with another value",
+        ) from None
