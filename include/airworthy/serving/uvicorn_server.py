@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from airworthy.serving.server_config import server_config
+from airworthy.serving.shared_port import reserved_port
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,12 +28,13 @@ def serve(host: str, port: int, role: ServerRole = "production", workers: int = 
         workers: The number of processes. Each loads its own models. 1: this one.
 
     Raises:
-        TerminalError: when the environment file is wrong; when several workers cannot have the
-            port.
+        TerminalError: when the environment file is wrong; when another program has the port.
     """
     # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     if workers == 1:
+        with reserved_port(host, port):
+            pass  # A taken port is told before the models are loaded.
         uvicorn.Server(server_config(environment_app(role), host, port)).run()
         return
     from airworthy.environment import load_environment
