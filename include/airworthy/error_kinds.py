@@ -55,10 +55,10 @@ MEMORY = ErrorKind(
 )
 FULL_DISK = ErrorKind(
     "the disk is full",
-    "free space on it, then run again",
+    "free space on it, or raise the quota or limit (ulimit -f), then run again",
     transient=True,
-    numbers=(errno.ENOSPC, errno.EDQUOT),
-    text=r"No space left on device|Disk quota exceeded|disk is full",
+    numbers=(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    text=r"No space left on device|Disk quota exceeded|File too large|disk is full",
 )
 READ_ONLY = ErrorKind(
     "a file system is read-only",
