@@ -120,6 +120,35 @@ def resolve_reason(facts: RunFacts) -> TriggerReason:
     )
 
 
+def refuse_unknown_keys(context: Mapping[str, Any], model: str) -> None:
+    """Refuse a run with keys in its configuration that its DAG does not have.
+
+    Airflow hands over every key of the REST API, the UI and a backfill. A key with a slip in it
+    would change nothing, and nobody would know.
+
+    Args:
+        context: The task's context. One without a DAG is not checked.
+        model: The model, for the error.
+
+    Raises:
+        TerminalError: when there is one.
+    """
+    dag = context.get("dag")
+    if dag is None:
+        return
+    known, given = list(dag.params), getattr(context["dag_run"], "conf", None) or {}
+    unknown = [str(key) for key in given if key not in known]
+    if unknown:
+        raise TerminalError(
+            f"this run's configuration has keys that {dag.dag_id} does not know: "
+            f"{', '.join(unknown)}",
+            model=model,
+            received=", ".join(map(str, given)),
+            allowed=", ".join(known) or "none: this DAG has no parameters",
+            next_step="trigger again without them, or with the right names",
+        )
+
+
 def _implied_end(facts: RunFacts) -> datetime:
     if facts.interval is not None and facts.interval[0] < facts.interval[1]:
         return facts.interval[1]

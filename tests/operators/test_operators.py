@@ -9,14 +9,24 @@ from typing import Any
 
 import pytest
 from airflow.sdk.api.datamodels._generated import DagRun
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from airworthy.environment import Environment
-from airworthy.errors import TransientError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AlertRaised
 from airworthy.ledger.ledger_queries import of_kind
+from airworthy.spec import load_spec
+from airworthy_airflow.dag_factories.monitor_dag import build_monitor_dag
+from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
+from airworthy_airflow.dag_factories.train_dag import build_train_dag
+from airworthy_airflow.dag_factories.watch_dag import build_drill_dag
 from airworthy_airflow.operators import DeployStagingOperator, IngestOperator
 from airworthy_airflow.operators.stage_operator import StageOperator, request_of
 
@@ -126,6 +136,69 @@ def test_a_failure_that_may_pass_is_left_to_airflows_retries(environment: Enviro
         operator.execute(context())
     assert not isinstance(failure.value, AirflowFailException)
     assert operator.retries == 2
+
+
+@pytest.mark.parametrize(
+    ("build", "known"),
+    [
+        (lambda spec, environment: build_train_dag(spec, environment), "promote"),
+        (lambda spec, environment: build_monitor_dag(spec, environment), "as_of"),
+        (lambda spec, _: build_rollback_dag(spec), "to_version"),
+        (lambda spec, _: build_drill_dag(spec, "@daily"), "none"),
+    ],
+    ids=["train", "monitor", "rollback", "drill"],
+)
+def test_an_unknown_key_of_a_run_is_refused_with_those_that_there_are(
+    environment: Environment, build: Any, known: str
+) -> None:
+    """A slip in a key would change nothing in silence. The first task says so, and tries once."""
+    spec = load_spec(environment.models / MODEL / "model.yaml")
+    dag, given = build(spec, environment), context()
+    given["dag_run"].conf = {"as_off": "2026-03-01"}
+    given["dag"] = dag
+    with pytest.raises(TerminalError, match=f"{dag.dag_id} does not know: as_off") as failure:
+        request_of(given, MODEL)
+    assert known in str(failure.value.allowed)
+    given["dag_run"].conf = dict.fromkeys(dag.params)
+    assert request_of(given, MODEL).run_id == "run-1"
+
+
+@pytest.mark.parametrize("value", [{"parameters": [1]}, {"promote": "perhaps"}])
+def test_a_wrong_value_of_a_run_is_refused_before_anything_runs(
+    environment: Environment, value: dict[str, Any]
+) -> None:
+    """The name of the parameter is in the message."""
+    with pytest.raises(TerminalError, match=f"parameter {next(iter(value))} is not right"):
+        request_of(context(**value), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (KeyError("minutes"), AirflowFailException),
+        (MemoryError(), AirflowFailException),
+        (OSError(28, "No space left on device"), AirflowException),
+        (ConnectionResetError(104, "reset"), AirflowException),
+        (AirflowSkipException("held"), AirflowSkipException),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (AirflowTaskTimeout(), AirflowTaskTimeout),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_any_fault_in_a_task_is_final_or_worth_a_retry_and_airflows_own_pass(
+    environment: Environment, fault: BaseException, outcome: type[BaseException]
+) -> None:
+    """An unforeseen fault is tried once; an interruption stays what it is."""
+
+    class Faulty(StageOperator):
+        stage = "ingest"
+
+        def run_stage(self, run: RunRequest, context: Any) -> dict[str, Any]:
+            raise fault
+
+    with pytest.raises(outcome) as failure:
+        Faulty(task_id="ingest", model=MODEL).execute(context())
+    assert type(failure.value) is outcome
 
 
 @pytest.mark.parametrize(

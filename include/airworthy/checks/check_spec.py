@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from airworthy.errors import AirworthyError
+from airworthy.known_errors import keep_in_temporary_file, known_errors
 from airworthy.spec.faults import Fault
-from airworthy.spec.loading import SPEC_FILE, SpecError, load_spec
+from airworthy.spec.loading import SPEC_FILE, SpecError, is_broken_link, load_spec
 from airworthy.spec.model_spec import ModelSpec
 
 _SUFFIXES = {".yaml", ".yml"}
@@ -26,6 +28,13 @@ def spec_files(path: Path) -> list[Path]:
 
     The path is a file, a model's folder, or a folder of model folders and spec files at any depth.
     """
+    try:
+        return _spec_files(path)
+    except OSError:
+        return [path / SPEC_FILE]  # Reading it names the fault, and the other models are checked.
+
+
+def _spec_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     if (path / SPEC_FILE).exists():
@@ -33,7 +42,18 @@ def spec_files(path: Path) -> list[Path]:
     children = sorted(child for child in path.iterdir() if not child.name.startswith((".", "__")))
     files = [child for child in children if child.suffix in _SUFFIXES and not child.is_dir()]
     folders = [child for child in children if child.is_dir() and not child.is_symlink()]
-    return [*files, *(spec for folder in folders for spec in spec_files(folder))]
+    links = [child / SPEC_FILE for child in children if _is_link_of_model(child)]
+    return [*files, *links, *(spec for folder in folders for spec in spec_files(folder))]
+
+
+def _is_link_of_model(path: Path) -> bool:
+    """Return whether a path is a link to a model's folder, or to nothing.
+
+    Other links are not followed: they may lead back.
+    """
+    if path.suffix in _SUFFIXES or not path.is_symlink():
+        return False
+    return is_broken_link(path) or (path / SPEC_FILE).exists()
 
 
 def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
@@ -48,7 +68,24 @@ def check_spec(path: Path, deep: bool = True) -> CheckedSpec:
         spec = load_spec(path)
     except SpecError as error:
         return CheckedSpec(path, None, error.faults)
-    return CheckedSpec(path, spec, _deep_faults(path, spec) if deep else [])
+    return CheckedSpec(path, spec, _known_faults(path, spec) if deep else [])
+
+
+def _known_faults(path: Path, spec: ModelSpec) -> list[Fault]:
+    """Return the faults of the deep checks. One that cannot be carried out is a fault itself."""
+    try:
+        with known_errors(keep_in_temporary_file, path.absolute().parent):
+            return _deep_faults(path, spec)
+    except AirworthyError as error:
+        return [
+            Fault(
+                str(path),
+                "",
+                f"cannot be checked: {error.problem}",
+                error.received or "an error",
+                error.next_step or "a model that can be checked",
+            )
+        ]
 
 
 def _deep_faults(path: Path, spec: ModelSpec) -> list[Fault]:

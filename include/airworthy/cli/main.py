@@ -25,6 +25,7 @@ from airworthy.cli import (
     watch_commands,
 )
 from airworthy.errors import AirworthyError, TransientError
+from airworthy.known_errors import keep_in_temporary_file, known_errors
 
 TRANSIENT_EXIT_CODE = 75
 
@@ -54,7 +55,7 @@ server_commands.register(app)
 
 
 def main() -> None:
-    """Run the command. An `AirworthyError` becomes its message on stderr.
+    """Run the command. An error becomes its message on stderr, without a traceback.
 
     The exit code is 1 for a terminal error and 75 (``EX_TEMPFAIL`` of sysexits.h) for a transient
     one: the caller of a container retries only the second.
@@ -63,7 +64,8 @@ def main() -> None:
         # A character that the terminal cannot show becomes an escape, and not an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
-        app()
+        with known_errors(keep_in_temporary_file):
+            app()
     except AirworthyError as error:
         typer.echo(str(error), err=True)
         raise SystemExit(TRANSIENT_EXIT_CODE if isinstance(error, TransientError) else 1) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -95,7 +96,15 @@ def _measure(
         slice_losses=gate_slice_losses(spec, scored, held),
         rows=len(scored.labels),
         incomparable=dict(incomparable),
+        guess_loss=_guess_loss(spec, scored),
     )
+
+
+def _guess_loss(spec: ModelSpec, scored: ScoredHoldout) -> float | None:
+    """Return the log loss of the same probability for each class; None for a regression."""
+    if spec.task == "regression":
+        return None
+    return math.log(len(scored.classes) if spec.task == "multiclass" else 2)
 
 
 def _champion_outcomes(
@@ -114,6 +123,7 @@ def _champion_outcomes(
         slices=slice_metrics(spec, scored, "champion"),
         losses=gate_losses(spec, scored, bars, of="champion"),
         rows=len(scored.labels),
+        guess_loss=_guess_loss(spec, scored),
     )
     return own_outcomes(held, measurements, _champion_tests(behaviour, bundle, scored))
 

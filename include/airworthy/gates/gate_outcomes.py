@@ -37,6 +37,8 @@ class Measurements:
         incomparable: Role -> the reason that its model could not be scored on these rows.
         slice_losses: (metric, column) -> slice -> the challenger's loss against the champion on the
             slice's rows.
+        guess_loss: The log loss of a guess that gives each class the same probability; None: the
+            task has no classes.
     """
 
     metrics: dict[str, dict[str, float]]
@@ -45,6 +47,7 @@ class Measurements:
     rows: int
     incomparable: dict[str, str] = field(default_factory=dict)
     slice_losses: dict[tuple[str, str], dict[str, Loss]] = field(default_factory=dict)
+    guess_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -170,12 +173,28 @@ def _against_baseline(gate: Gate, measurements: Measurements, better_by: float) 
     if loss is None:
         return _Result("inconclusive", f"{gate.metric} cannot be compared", threshold=better_by)
     point, low, high = -loss.point, -loss.high, -loss.low
-    outcome = _superiority(low, high, better_by)
+    outcome, useless = _superiority(low, high, better_by), _useless(measurements)
+    if outcome == "pass" and useless:
+        # A baseline that knows nothing of these rows, such as of a new class, is easily beaten.
+        reason = f"{share_in_words(loss.point)} than the baseline, but {useless}"
+        return _Result("fail", reason, point, better_by, (low, high))
     gain = f"between {low:+.2%} and {high:+.2%} better"
     share = share_in_words(loss.point)
     required = f"at least {better_by:+.2%}" if better_by else "more than +0.00%"
     reason = f"{share} than the baseline, {gain}; {required} required"
     return _Result(outcome, reason, point, better_by, (low, high))
+
+
+def _useless(measurements: Measurements) -> str:
+    """Return the reason that a classification is no better than a guess; empty: it is better."""
+    metrics, guess = measurements.metrics["challenger"], measurements.guess_loss
+    if metrics.get("accuracy") == 0.0:
+        return "no row is classified right (accuracy 0)"
+    if guess is not None and metrics.get("log_loss", 0.0) >= guess:
+        return (
+            f"no better than a guess: log_loss {metrics['log_loss']:.4g}, a guess has {guess:.4g}"
+        )
+    return ""
 
 
 def _superiority(low: float, high: float, better_by: float) -> Outcome:

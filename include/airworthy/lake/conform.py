@@ -10,6 +10,8 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.decimals import refuse_decimals
+from airworthy.lake.later_columns import add_later_columns
 from airworthy.lake.row_identity import add_identity, blank_keys_to_null
 from airworthy.lake.same_key import REASON, ROW, unique_by_key
 from airworthy.lake.times import TimeRules, Times, read_times, unreadable_times
@@ -69,8 +71,8 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
             the share of unusable rows is over ``ingest.max_bad_share``.
     """
     columns = ingest.source_columns
-    _refuse_missing_columns(raw, columns)
     _refuse_time_of_static_rows(raw, ingest)
+    raw = add_later_columns(raw, columns, ingest, day)
     uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
     uncast = blank_keys_to_null(uncast, ingest)
     times = _read_times(uncast, ingest)
@@ -83,6 +85,7 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     timeless = {text: mask for each in times.values() for text, mask in each.faults.items()}
     unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
     unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
+    refuse_decimals(uncast, unparsable, ingest, day)
     _refuse_unparsable_columns(uncast, unparsable, ingest)
     cast = add_identity(cast, ingest, day)
     masks = timeless | {f"{UNPARSABLE}{name}": mask for name, mask in unparsable.items()}
@@ -119,18 +122,6 @@ def _partition(
         superseded=keyed.others.height - aside.height,
         reasons=counts,
     )
-
-
-def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:
-    missing = [name for name in columns if name not in raw.columns]
-    if missing:
-        raise TerminalError(
-            f"the source has no column {', '.join(map(repr, missing))}",
-            received=", ".join(raw.columns),
-            allowed=", ".join(columns),
-            next_step="correct ingest.columns, or give the source's name for it in "
-            "ingest.source.rename or derive",
-        )
 
 
 def _refuse_time_of_static_rows(raw: pl.DataFrame, ingest: Ingest) -> None:

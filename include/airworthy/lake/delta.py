@@ -15,6 +15,7 @@ import polars as pl
 from deltalake import (
     CommitProperties,
     DeltaTable,
+    Field,
     PostCommitHookProperties,
     Schema,
     WriterProperties,
@@ -26,7 +27,9 @@ from deltalake.exceptions import (
     SchemaMismatchError,
     TableNotFoundError,
 )
+from deltalake.schema import PrimitiveType
 
+from airworthy.error_kinds import is_final
 from airworthy.errors import TerminalError, TransientError
 from airworthy.object_store import (
     delta_options,
@@ -52,6 +55,8 @@ _DELTA_TYPES: dict[object, str] = {
     pl.String: "string",
     pl.Datetime: "timestamp",
 }
+_WIDENING = ("long", "double")
+_NO_PARTITION = "none"  # partitions are days
 ATTEMPTS = 25
 
 
@@ -65,7 +70,8 @@ def delta_errors(uri: str) -> Iterator[None]:
 
     Raises:
         LostRaceError: when another writer committed first.
-        TerminalError: when the table has another schema, or the object store refuses.
+        TerminalError: when the table has another schema, when its files may not be used, or when
+            the object store refuses.
         TransientError: when the table cannot be reached, is locked, or fails otherwise.
     """
     try:
@@ -75,7 +81,7 @@ def delta_errors(uri: str) -> Iterator[None]:
     except SchemaMismatchError as error:
         raise TerminalError(f"the table {uri} has another schema", received=error) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        if local_folder(uri) is None and is_refusal(error):
+        if is_final(error) if local_folder(uri) else is_refusal(error):
             raise store_error(uri, error) from error
         raise TransientError(
             f"the lake cannot be used at {uri}",
@@ -186,13 +192,18 @@ def replace_partition(
         )
 
 
-def refuse_changed_types(table: DeltaTable, schema: pl.Schema, model: str) -> None:
-    """Raise an error for a column with another type than in the table; new columns are allowed.
+def widened_schema(table: DeltaTable, schema: pl.Schema, model: str) -> Schema | None:
+    """Return the table's schema with the integers that are to be numbers with decimals.
+
+    A column may be added, be left out, and become a float. Every other type stays.
 
     Args:
         table: The opened table.
         schema: The columns to write.
         model: The model, for the error.
+
+    Returns:
+        None when the table's types are those of the columns.
 
     Raises:
         TerminalError: when a column of the table is declared with another type.
@@ -203,19 +214,56 @@ def refuse_changed_types(table: DeltaTable, schema: pl.Schema, model: str) -> No
         if hasattr(field.type, "type")
     }
     declared = {name: _DELTA_TYPES[kind.base_type()] for name, kind in schema.items()}
-    changed = [
-        f"{name}: {table_types[name]} -> {kind}"
+    changed = {
+        name: (table_types[name], kind)
         for name, kind in declared.items()
         if table_types.get(name, kind) != kind
+    }
+    refused = [
+        f"{name}: {old} -> {new}" for name, (old, new) in changed.items() if (old, new) != _WIDENING
     ]
-    if changed:
-        raise TerminalError(
-            "columns that the lake already holds are declared with another type",
-            model=model,
-            stage="ingest",
-            received=", ".join(changed),
-            allowed="the type they have; a new column may be added and one be left out at any time",
-            next_step="give the column a new name, or move the lake's folder of this model away",
+    if refused:
+        raise _other_types(refused, table.table_uri, model)
+    fields = [
+        Field(each.name, PrimitiveType(_WIDENING[1]), each.nullable)
+        if each.name in changed
+        else each
+        for each in table.schema().fields
+    ]
+    return Schema(fields) if changed else None
+
+
+def _other_types(changed: list[str], uri: str, model: str) -> TerminalError:
+    name = changed[0].partition(":")[0]
+    return TerminalError(
+        "columns that the lake already holds are declared with another type",
+        model=model,
+        stage="ingest",
+        received=", ".join(changed),
+        allowed="the type they have; an int may become a float, a new column may be added and one "
+        "be left out at any time",
+        next_step=f"declare the new type under another name ({name}_2: ingest.source.rename or "
+        f"derive, or `as` in a query), and name it in features.py; or, when no version of "
+        f"{model} is needed any more, move {uri} away: every day is read again, and the ledger "
+        "beside it stays",
+    )
+
+
+def widen(table: DeltaTable, schema: Schema, metadata: dict[str, str]) -> None:
+    """Commit a schema with wider types. No row is rewritten: readers widen the older files.
+
+    Raises:
+        LostRaceError: when another writer committed first; nothing was changed.
+    """
+    with delta_errors(table.table_uri):
+        table.create_write_transaction(
+            actions=[],
+            mode="overwrite",
+            schema=schema,
+            partition_by=[PARTITION],
+            partition_filters=[(PARTITION, "=", _NO_PARTITION)],
+            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
 
 

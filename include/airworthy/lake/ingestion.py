@@ -17,8 +17,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from airworthy.days import DAY, midnight
-from airworthy.errors import TerminalError, TransientError
+from airworthy.days import DAY, days_between, midnight
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
 from airworthy.handover.day_range import parse_day_range
@@ -28,6 +28,7 @@ from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.fingerprints import open_fingerprints
 from airworthy.lake.ingest_notes import IngestNotes
 from airworthy.lake.lake import Lake
+from airworthy.lake.later_columns import propose_since
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges, row_changes
 from airworthy.lake.source_changes import SourceChange
@@ -118,6 +119,7 @@ class Ingestion:
         self._fingerprints = open_fingerprints(self.source)
         self._notes = IngestNotes(job, lake, self.preprocessing)
         self._gone: list[str] = []
+        self._end = job.run.as_of
 
     def ingest_window(self, window: Window) -> DatasetRef:
         """Ingest a window's partitions into the lake.
@@ -131,6 +133,7 @@ class Ingestion:
                 the window.
             TransientError: when the source or the lake cannot be reached.
         """
+        self._end = window.end
         records = self.lake.partitions()
         asked = refreshed_days(self.job, window)
         days = [
@@ -331,10 +334,16 @@ class Ingestion:
         """
         try:
             return conform(raw, self.job.spec.ingest, day)
-        except TerminalError:
+        except TerminalError as error:
             with suppress(TransientError):
                 self._notes.note_schema()
+            with suppress(AirworthyError):
+                propose_since(error, days_between(midnight(day) + DAY, self._end), self._columns_of)
             raise
+
+    def _columns_of(self, day: date) -> list[str]:
+        raw = self.source.read(day)
+        return [] if raw is None or raw.is_empty() else raw.columns
 
     def _row_changes(
         self, current: PartitionRecord | None, rows: pl.DataFrame

@@ -106,13 +106,22 @@ class Lake:
             current = self._records.partitions.get(record.partition)
             if current is not None and current.supersedes(record):
                 return current
-            delta.refuse_changed_types(self._table, rows.schema, self.model)
+            self._widen(self._table, rows.schema)
             new = record.following(current, self._table.version() + 1)
             delta.replace_partition(self._table, rows, record.partition, new.metadata())
             self._records.add([new.metadata()])
             return new
 
         return self._retry(attempt)
+
+    def _widen(self, table: DeltaTable, schema: pl.Schema) -> None:
+        """Give a table the types of the columns to write, and begin anew with the wider table."""
+        wider = delta.widened_schema(table, schema, self.model)
+        if wider is None:
+            return
+        version = str(table.version() + 1)
+        delta.widen(table, wider, {"kind": "widened", "at_version": version})
+        raise delta.LostRaceError
 
     def note(self, reading: Reading) -> None:
         """Commit a note of partitions read again unchanged, and of days without rows in the source.
@@ -241,7 +250,15 @@ class Lake:
     def _frame(self, files: list[str], columns: dict[str, pl.DataType]) -> pl.LazyFrame:
         if not files:
             return pl.LazyFrame(schema=columns)
-        return delta.scan_files(self.data_uri, files, extra_columns="ignore").select(*columns)
+        # A file may be older than a column, or than a column's wider type.
+        return delta.scan_files(
+            self.data_uri,
+            files,
+            schema=columns,
+            missing_columns="insert",
+            extra_columns="ignore",
+            cast_options=pl.ScanCastOptions(integer_cast="allow-float"),
+        ).select(*columns)
 
     def _replace_quarantine(self, quarantine: pl.DataFrame, record: PartitionRecord) -> None:
         """Write the quarantine, before the data: after a crash, the next run replaces it."""

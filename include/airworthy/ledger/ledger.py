@@ -13,6 +13,7 @@ import json
 import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import polars as pl
@@ -97,6 +98,8 @@ class Ledger:
                 first.
         """
         entry_id = event.entry_id(run_id)
+        # Made here: a ledger that is only read needs no place that can be written to.
+        Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             for _ in range(delta.ATTEMPTS):
                 table = self._open()
@@ -299,7 +302,6 @@ class Ledger:
 
 def open_ledger(environment: Environment, model: str) -> Ledger:
     """Return a model's ledger in this environment."""
-    environment.locks.mkdir(parents=True, exist_ok=True)
     return Ledger(
         f"{environment.lake.rstrip('/')}/{model}/ledger",
         model,

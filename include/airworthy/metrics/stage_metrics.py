@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from airworthy.days import DAY
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef, StageOutput
 from airworthy.job import Job
 from airworthy.metrics.metric_files import add_metrics
@@ -53,7 +53,7 @@ def observe_stage(job: Job, stage: str) -> Iterator[StageRun]:
         _log_usage(job.spec.model, stage, usage)
         try:
             _record(job, stage, outcome, usage, run.output)
-        except (OSError, TimeoutError, AirworthyError) as error:
+        except Exception as error:
             log.warning("what the stage took is not recorded: %s", error)
 
 

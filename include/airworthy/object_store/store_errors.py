@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airworthy.error_kinds import is_final
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store.settings import CREDENTIALS, local_folder
 
@@ -43,6 +44,12 @@ def store_errors(uri: str) -> Iterator[None]:
 def store_error(uri: str, error: Exception) -> AirworthyError:
     """Return the error for an exception of the store; it has the address and no credentials."""
     text = reason(error)
+    if local_folder(uri) is not None and is_final(error):
+        return TerminalError(
+            f"the files cannot be used at {uri}",
+            received=text,
+            next_step="make the folder one that this user can read and write, then run again",
+        )
     if local_folder(uri) is not None:
         return TransientError(
             f"the files cannot be used at {uri}",
@@ -64,7 +71,7 @@ def store_error(uri: str, error: Exception) -> AirworthyError:
     )
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Return an exception's text on one line, without credentials and without the server's page."""
     text = _BACKTRACE.sub("", str(error).split("\n\nDebug source", 1)[0])
     text = _COLOURS.sub(" ", text)

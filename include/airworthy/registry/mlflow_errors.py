@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airworthy.environment import Environment
+from airworthy.error_kinds import is_final
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 
 # Error codes of refusals: a retry gives the same answer. A lost connection, for one, has another
@@ -60,7 +61,7 @@ def convert_error(error: Exception, environment: Environment) -> AirworthyError 
         return None
     message = (str(error).strip() or type(error).__name__).splitlines()[0][:_MAX_MESSAGE_LENGTH]
     address = without_secrets(environment.tracking_uri)
-    if getattr(error, "error_code", None) in _TERMINAL_CODES:
+    if is_final(error) or getattr(error, "error_code", None) in _TERMINAL_CODES:
         return TerminalError(f"MLflow refused: {without_secrets(message)}", received=address)
     return TransientError(
         f"MLflow or its store did not answer: {without_secrets(message)}",

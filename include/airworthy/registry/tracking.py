@@ -48,6 +48,8 @@ def _make_tables(environment: Environment, client: MlflowClient) -> None:
     The lock is beside the file: environments with a state folder each may share the file.
     """
     database = Path(environment.tracking_uri.removeprefix("sqlite:///").partition("?")[0])
+    if database.is_file() and not os.access(database.parent, os.W_OK):
+        return  # Versions in a read-only folder can be looked at. Nobody can migrate them there.
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):
         client.get_experiment_by_name("Default")

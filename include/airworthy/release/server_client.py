@@ -18,6 +18,7 @@ from airworthy.errors import TerminalError, TransientError
 
 _TIMEOUT_SECONDS = 60.0
 _CHUNK_ROWS = 500
+_LIVE = {"status": "live"}  # the answer of /health/live
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})  # of the client errors; server errors all are
 
 
@@ -64,10 +65,11 @@ class ServerClient:
         self._http.close()
 
     def is_up(self) -> bool:
-        """Return whether a server answers at the address."""
+        """Return whether a model server answers at the address. Other programs are none."""
         try:
-            return self._http.get("/health/live", timeout=2.0).status_code == httpx.codes.OK
-        except httpx.HTTPError:
+            answer = self._http.get("/health/live", timeout=2.0)
+            return answer.status_code == httpx.codes.OK and answer.json() == _LIVE
+        except (httpx.HTTPError, ValueError):
             return False
 
     def describe(self, model: str) -> dict[str, Any]:

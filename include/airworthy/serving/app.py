@@ -14,8 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
+from airworthy.errors import AirworthyError
+from airworthy.known_errors import known_error
 from airworthy.predictions.spool import PredictionLog
-from airworthy.protocol.refusals import RefusedError
+from airworthy.protocol.refusals import RefusedError, refusal_of
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.followed_record import READY, FollowedRecord
@@ -95,6 +97,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(Exception, _failed)
     app.include_router(
         rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
     )
@@ -168,6 +171,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
         {"error": detail, "received": received, "next_step": "GET /docs lists what can be asked"},
         getattr(error, "headers", None),
     )
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Answer a request that met a fault of the server. The traceback is in the server's log."""
+    if isinstance(error, AirworthyError):
+        return await _refused(request, refusal_of(error))
+    body = {
+        "error": f"the server failed: {known_error(error).problem}",
+        "received": f"{request.method} {request.url.path}",
+        "next_step": "look at the server's log",
+    }
+    return _response(500, body)
 
 
 async def _not_valid(_request: Request, error: Exception) -> Response:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from airworthy.errors import TerminalError
+from airworthy.serving.port_owner import owner_in_words
 
 
 class Address(NamedTuple):
@@ -38,6 +40,12 @@ def reserved_port(host: str, port: int) -> Iterator[Address]:
         except OSError as error:
             raise _cannot_listen(host, port, error) from None
         yield Address(host, shared.getsockname()[1])
+
+
+def _reason(error: OSError, port: int) -> str:
+    if error.errno != errno.EADDRINUSE:
+        return "this address cannot be used"
+    return f"the port is taken by {owner_in_words(port)}"
 
 
 def bound_socket(address: Address) -> socket.socket:
@@ -73,10 +81,10 @@ def own_socket(host: str, port: int) -> socket.socket:
 
 def _cannot_listen(host: str, port: int, error: OSError) -> TerminalError:
     return TerminalError(
-        f"the server cannot listen at {host}:{port}",
+        f"the server cannot listen at {host}:{port}: {_reason(error, port)}",
         received=str(error),
         allowed="an address of this machine and a free port",
-        next_step="end the other server, or choose another port: --port, or the variable "
+        next_step="end the other program, or choose another port: --port, or the variable "
         "AIRWORTHY_SERVER_PORT",
     )
 

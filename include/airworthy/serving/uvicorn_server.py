@@ -54,7 +54,7 @@ def serve(
         on_address: Called with the server's URL as soon as it listens, or as its workers start. None: nobody is told.
 
     Raises:
-        TerminalError: when the environment file is wrong, or when it cannot have the port.
+        TerminalError: when the environment file is wrong, or another program has the port.
     """
     # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")

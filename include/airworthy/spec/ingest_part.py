@@ -190,6 +190,7 @@ class Ingest(Part):
                     ("key", self.key.index(self.label)), "the label is no key", self.label, allowed
                 )
             )
+        violations.extend(self._wrong_since())
         raise_violations(violations)
         return self
 
@@ -269,6 +270,24 @@ class Ingest(Part):
         if isinstance(self.time_format, dict):
             return self.time_format.get(column, ISO)
         return self.time_format or ISO
+
+    def _wrong_since(self) -> list[Violation]:
+        """Return the columns of `since` that are not declared, or that every row must have."""
+        needed = {*self.key, self.label, self.event_time}
+        usable = [name for name in self.columns if name not in needed]
+        allowed = ", ".join(usable) or "no column is left"
+        return [
+            Violation(
+                ("since", name),
+                "every row needs this column on every day"
+                if name in needed
+                else "this column is not declared in ingest.columns",
+                name,
+                allowed,
+            )
+            for name in self.since
+            if name not in usable
+        ]
 
 
 def _wrong_format(key: tuple[str, ...], text: str) -> Iterator[Violation]:

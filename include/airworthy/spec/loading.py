@@ -69,7 +69,31 @@ def load_spec(path: Path) -> ModelSpec:
 
 def find_specs(models: Path) -> list[SpecFolder]:
     """Load every ``<models>/<name>/model.yaml``, sorted by name; a broken one has its error."""
-    return [_load_folder(path) for path in sorted(models.glob(f"*/{SPEC_FILE}"))]
+    return [_load_folder(path) for path in spec_paths(models)]
+
+
+def spec_paths(models: Path) -> list[Path]:
+    """Return the ``model.yaml`` of every model folder, sorted by name.
+
+    Those of folders that may not be read, and of links to nowhere, are among them: loading names
+    the fault. Without a folder there are none.
+    """
+    if not models.is_dir():
+        return []
+    folders = [child for child in models.iterdir() if child.is_symlink() or child.is_dir()]
+    return sorted(child / SPEC_FILE for child in folders if _may_have_spec(child))
+
+
+def _may_have_spec(folder: Path) -> bool:
+    try:
+        return (folder / SPEC_FILE).exists() or is_broken_link(folder)
+    except OSError:
+        return True
+
+
+def is_broken_link(path: Path) -> bool:
+    """Return whether a path is a link to nothing, or to itself."""
+    return path.is_symlink() and not path.exists()
 
 
 def _load_folder(path: Path) -> SpecFolder:

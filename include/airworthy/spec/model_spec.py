@@ -156,6 +156,16 @@ class ModelSpec(Part):
                 f"{self.start} or later",
             )
 
+        for name, first in self.ingest.since.items():
+            if first <= self.start or (self.end is not None and first > self.end):
+                last = f" to {self.end}" if self.end is not None else ""
+                yield Violation(
+                    ("ingest", "since", name),
+                    "a column that appears later appears after the first day and before the end",
+                    str(first),
+                    f"a day after {self.start}{last}; no line for a column that is always there",
+                )
+
     def _wrong_monitor(self) -> Iterator[Violation]:
         columns = [name for name, kind in self.inputs.items() if kind != "datetime"]
         for index, name in enumerate(self.monitor.drift.ignore):

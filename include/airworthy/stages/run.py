@@ -6,12 +6,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from airworthy.error_kinds import ROWS, kind_of
 from airworthy.errors import AirworthyError, TerminalError
-from airworthy.handover import RunRequest, StageOutput
+from airworthy.handover import DatasetRef, RunRequest, StageOutput
 from airworthy.handover.catalogue import OPERATIONS, OUTPUT_TYPES, STAGES, Stage
 from airworthy.job import Job, open_job
+from airworthy.known_errors import known_errors
 from airworthy.object_store import store_errors
 from airworthy.stages.functions import stage_function
+from airworthy.training.run_spec import keep_one_spec
 
 _Input = TypeVar("_Input", bound=StageOutput)
 
@@ -28,10 +31,15 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         The stage's output, as JSON.
 
     Raises:
-        TerminalError: when the stage is unknown, an input is missing or wrong, or the stage raises
-            it.
-        TransientError: when the stage raises it.
+        TerminalError: when the stage is unknown, an input is missing or wrong, the spec was changed
+            since the run began, the stage raises it, or the stage fails in any other way.
+        TransientError: when the stage raises it, or fails for a reason that may pass.
     """
+    with known_errors(lambda _: None, model=_model_of(payload), stage=name):
+        return _run(name, payload)
+
+
+def _run(name: str, payload: dict[str, Any]) -> dict[str, Any]:
     from airworthy.metrics.stage_metrics import observe_stage
 
     stages = {**STAGES, **OPERATIONS}
@@ -43,21 +51,49 @@ def run_stage(name: str, payload: dict[str, Any]) -> dict[str, Any]:
         key: _parse(name, key, OUTPUT_TYPES[key], payload) for key in stage.inputs
     }
     with observe_stage(job, name) as run:
+        keep_one_spec(job, name)
         run.output = _call(stage, job, inputs)
     return run.output.model_dump(mode="json")
 
 
+def _model_of(payload: dict[str, Any]) -> str | None:
+    run = payload.get("run")
+    model = run.get("model") if isinstance(run, dict) else None
+    return model if isinstance(model, str) else None
+
+
 def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput:
-    """Call the stage's function. Turns errors of MLflow and lake into errors with a next step."""
+    """Call the stage's function. Turns every exception into an error with a next step."""
     from airworthy.registry.mlflow_errors import mlflow_errors
 
     function = stage_function(stage.name)
-    try:
-        with mlflow_errors(job.environment), store_errors(job.environment.lake):
-            return function(job, **inputs)
-    except AirworthyError as error:
-        error.model, error.stage = error.model or job.spec.model, error.stage or stage.name
-        raise
+
+    def keep(traceback: str) -> str:
+        return job.evidence.write(f"errors/{stage.name}.txt", traceback)
+
+    with known_errors(keep, job.folder, job.spec.model, stage.name):
+        try:
+            with mlflow_errors(job.environment), store_errors(job.environment.lake):
+                return function(job, **inputs)
+        except BaseException as error:
+            of_feature = _error_of_feature(job, inputs, error)
+            if of_feature is None:
+                raise
+            raise of_feature from error
+
+
+def _error_of_feature(
+    job: Job, inputs: dict[str, StageOutput], error: BaseException
+) -> TerminalError | None:
+    """Return the error of the feature that cannot be computed; None: it is none's."""
+    dataset = inputs.get("dataset")
+    if isinstance(error, AirworthyError) or not isinstance(dataset, DatasetRef):
+        return None
+    if kind_of(error) is not ROWS:
+        return None
+    from airworthy.training.failing_feature import failing_feature
+
+    return failing_feature(job, dataset)
 
 
 def _parse(stage: str, key: str, kind: type[_Input], payload: dict[str, Any]) -> _Input:

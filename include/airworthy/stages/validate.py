@@ -115,7 +115,8 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
             outcome = "pass" if result["success"] else "some checks failed"
             log.info("validated partition %s: %s", day, outcome)
         results.append((day, result))
-    return [*summarise(expectations, results), *defaults.summarise(results)]
+    own = summarise(expectations, results, job.spec.ingest.since)
+    return [*own, *defaults.summarise(results)]
 
 
 def _day_figures(job: Job, dataset: DatasetRef) -> dict[date, DayFigures]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -41,12 +41,14 @@ class DefaultExpectations:
         row_count: Whether the number of rows has a default expectation.
         null_columns: The columns whose nulls have one.
         waivers: The spec's waivers.
+        since: Column -> the first day on which the source has it.
     """
 
     schema: Expectation | None
     row_count: bool
     null_columns: list[str]
     waivers: list[DataWaiver]
+    since: Mapping[str, date] = field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: ModelSpec) -> DefaultExpectations:
@@ -64,12 +66,13 @@ class DefaultExpectations:
             row_count=not types & _OWN_ROW_COUNT,
             null_columns=[name for name in ingest.columns if name not in excluded],
             waivers=list(spec.validate_.waive),
+            since=ingest.since,
         )
 
     def of_days(self, days: Mapping[date, DayFigures]) -> dict[date, list[DayExpectation]]:
         """Return the expectations of each day, from the figures of all days with rows."""
         schema = [] if self.schema is None else [_of_schema(self.schema)]
-        judged = day_expectations(days, self.row_count, self.null_columns)
+        judged = day_expectations(days, self.row_count, self.null_columns, self.since)
         return {day: [*schema, *expectations] for day, expectations in judged.items()}
 
     def summarise(self, results: DayResults) -> list[CheckResult]:

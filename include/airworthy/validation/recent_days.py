@@ -52,7 +52,10 @@ class DayExpectation:
 
 
 def day_expectations(
-    days: Mapping[date, DayFigures], row_count: bool, columns: Sequence[str]
+    days: Mapping[date, DayFigures],
+    row_count: bool,
+    columns: Sequence[str],
+    since: Mapping[str, date] | None = None,
 ) -> dict[date, list[DayExpectation]]:
     """Return the default expectations of each day; none of a day that cannot be judged.
 
@@ -60,6 +63,7 @@ def day_expectations(
         days: The figures of each day with rows.
         row_count: Whether the number of rows has a default expectation.
         columns: The columns whose nulls have one.
+        since: Column -> its first day: the days before it are null by declaration.
     """
     expectations: dict[date, list[DayExpectation]] = {day: [] for day in days}
     if row_count:
@@ -67,7 +71,9 @@ def day_expectations(
         for day, limit in row_limits(rows).items():
             expectations[day].append(_row_expectation(limit))
     for column in columns:
-        for day, highest in _highest_shares(days, column).items():
+        first = (since or {}).get(column, date.min)
+        with_column = {day: figures for day, figures in days.items() if day >= first}
+        for day, highest in _highest_shares(with_column, column).items():
             expectations[day].append(_null_expectation(column, highest))
     return expectations
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,21 +139,27 @@ def _parse(content: bytes) -> dict[str, Any] | None:
 
 
 def summarise(
-    expectations: list[Expectation], results: Iterable[tuple[str, dict[str, Any]]]
+    expectations: list[Expectation],
+    results: Iterable[tuple[str, dict[str, Any]]],
+    since: Mapping[str, date] | None = None,
 ) -> list[CheckResult]:
     """Return one check per expectation over all partitions.
 
     Args:
         expectations: The expectations of the suite, in order.
         results: Pairs of a day (``2026-01-31``) and Great Expectations' result as JSON values.
+        since: Column -> its first day. Nothing is expected of a column before it.
     """
+    first_days = [_first_day(each, since or {}) for each in expectations]
     failed: list[list[str]] = [[] for _ in expectations]
     observed = [""] * len(expectations)
     for day, result in results:
         for single in result["results"]:
             # Expectations of one day alone have no number; see `DefaultExpectations.summarise`.
             number = single["expectation_config"]["meta"].get("number")
-            if number is not None and not single["success"]:
+            if number is None or day < first_days[number]:
+                continue
+            if not single["success"]:
                 failed[number].append(day)
                 observed[number] = _observed(single)
     return [
@@ -166,6 +173,15 @@ def summarise(
         )
         for each, days, text in zip(expectations, failed, observed, strict=True)
     ]
+
+
+def _first_day(expectation: Expectation, since: Mapping[str, date]) -> str:
+    """Return the day from which an expectation holds; empty: always."""
+    single = [expectation.arguments.get(key) for key in ("column", "column_A", "column_B")]
+    listed = expectation.arguments.get("column_list") or []
+    names = [*single, *listed] if isinstance(listed, list) else single
+    later = [since[name] for name in names if isinstance(name, str) and name in since]
+    return f"{max(later)}" if later else ""
 
 
 def _column(expectation: Expectation) -> str | None:

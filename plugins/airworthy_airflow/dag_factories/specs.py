@@ -9,7 +9,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.spec import ModelSpec, SpecError, find_specs, load_spec
 from airworthy.spec.faults import Fault, shorten
-from airworthy.spec.loading import SpecFolder
+from airworthy.spec.loading import SpecFolder, spec_paths
 from airworthy_airflow.dag_factories.schedule import asset_of
 
 
@@ -54,8 +54,16 @@ def broken_specs_error() -> BrokenSpecsError | None:
 
 
 def _fingerprint(models: Path) -> tuple[tuple[str, int, int], ...]:
-    files = [(path, path.stat()) for path in sorted(models.glob("*/model.yaml"))]
-    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in files)
+    return tuple((str(path), *_state(path)) for path in spec_paths(models))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return a file's time of change and size; zeros for one that may not be read."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 @lru_cache(maxsize=1)

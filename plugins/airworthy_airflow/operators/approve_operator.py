@@ -91,7 +91,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         Raises:
             AirflowFailException: when the model's spec is broken.
         """
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, self.stage):
             run, environment = request_of(context, self.model), load_environment()
             answer = self._recorded_answer(context, run)
             rules = release_rules(
@@ -140,7 +140,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         Raises:
             AirflowException: when it is refused. Nothing is recorded, and the task asks again.
         """
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, self.stage):
             environment = load_environment()
             spec = load_spec(environment.models / self.model / "model.yaml")
             if (
@@ -203,7 +203,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         )
 
     def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, self.stage):
             self.stage_output = self._record(context, answer)
         approval = Approval.model_validate(self.stage_output)
         tell_of_answer(self, context, approval)

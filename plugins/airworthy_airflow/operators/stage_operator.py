@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from pydantic import ValidationError
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
+from airworthy.known_errors import is_convertible, keep_in_temporary_file, known_errors
 from airworthy.spec import load_spec
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
-from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
+from airworthy_airflow.windows import (
+    facts_of,
+    refuse_unknown_keys,
+    resolve_as_of,
+    resolve_reason,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -85,7 +92,7 @@ class StageOperator(EmitsLineage, BaseOperator):
             AirflowFailException: for a `TerminalError`: the task fails without a retry.
             AirflowException: for a `TransientError`: the task is retried.
         """
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, self.stage):
             run = request_of(context, self.model, whole_days=self.whole_days)
             self.log.info(
                 "%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason
@@ -106,15 +113,22 @@ class StageOperator(EmitsLineage, BaseOperator):
 
 
 @contextmanager
-def airflow_errors(log: Log) -> Iterator[None]:
-    """Turn the errors of `airworthy.errors` into Airflow's. The log gets every part of them.
+def airflow_errors(log: Log, model: str | None = None, stage: str | None = None) -> Iterator[None]:
+    """Turn every error into one of Airflow's; Airflow's own pass. The log gets every part of them.
+
+    Args:
+        log: The task's log.
+        model: The model, for errors that name none.
+        stage: The stage, for errors that name none.
 
     Raises:
-        AirflowFailException: for a `TerminalError`: the task fails without a retry.
+        AirflowFailException: for a `TerminalError` and an unexpected error: the task fails without
+            a retry.
         AirflowException: for a `TransientError`: the task is retried.
     """
     try:
-        yield
+        with _known_errors(model, stage):
+            yield
     except TerminalError as error:
         log.error("%s", error)
         # The stage's own frames tell the reader of a log no more than the message.
@@ -122,6 +136,18 @@ def airflow_errors(log: Log) -> Iterator[None]:
     except TransientError as error:
         log.warning("%s", error)
         raise AirflowException(error.problem) from None
+
+
+@contextmanager
+def _known_errors(model: str | None, stage: str | None) -> Iterator[None]:
+    """Turn exceptions into errors of `airworthy.errors`; Airflow's own pass."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_convertible(error) or type(error).__module__.partition(".")[0] == "airflow":
+            raise
+        with known_errors(keep_in_temporary_file, model=model, stage=stage):
+            raise
 
 
 def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = True) -> RunRequest:
@@ -135,19 +161,31 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
     Raises:
         TerminalError: when the spec is broken or the run's parameters are impossible.
     """
+    refuse_unknown_keys(context, model)
     environment = load_environment()
     spec = load_spec(environment.models / model / "model.yaml")
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
     user = getattr(run, "triggering_user_name", None)
-    return RunRequest(
-        model=model,
-        as_of=resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
-        reason=resolve_reason(facts),
-        run_id=run.run_id,
-        dag_id=run.dag_id,
-        requested_by=user or "airflow",
-        requested_by_proof="airflow" if user else "nobody",
-        parameters=dict(params.get("parameters") or {}),
-        promote=params.get("promote") or "auto",
-        refresh=params.get("refresh") or None,
-    )
+    content = {
+        "model": model,
+        "as_of": resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
+        "reason": resolve_reason(facts),
+        "run_id": run.run_id,
+        "dag_id": run.dag_id,
+        "requested_by": user or "airflow",
+        "requested_by_proof": "airflow" if user else "nobody",
+        "parameters": params.get("parameters") or {},
+        "promote": params.get("promote") or "auto",
+        "refresh": params.get("refresh") or None,
+    }
+    try:
+        return RunRequest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TerminalError(
+            f"the run's parameter {first['loc'][0]} is not right: {first['msg']}",
+            model=model,
+            received=repr(first.get("input"))[:200],
+            allowed="what the parameter's field in Airflow's form says",
+            next_step="trigger again with another value",
+        ) from None

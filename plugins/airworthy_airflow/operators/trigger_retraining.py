@@ -63,7 +63,7 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
             AirflowFailException: when the circuit breaker is open.
             DagIsPaused: when the train DAG is paused.
         """
-        with airflow_errors(self.log):
+        with airflow_errors(self.log, self.model, "trigger_retraining"):
             decision = find_decision(self.model, self.data_check["window"])
         if decision is None:
             raise AirflowSkipException("there was nothing to decide on")

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from airworthy.errors import TerminalError
+from airworthy.serving.port_owner import owner_in_words
 from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
 from airworthy_airflow.stack.prepare import prepare_databases
@@ -115,7 +116,8 @@ def _refuse_taken_ports(layout: Layout) -> None:
     for part, (variable, _) in PORT_VARIABLES.items():
         if port_taken(layout.ports[part]):
             raise TerminalError(
-                f"port {layout.ports[part]}, meant for {part}, is taken by another program",
+                f"port {layout.ports[part]}, meant for {part}, is taken by "
+                f"{owner_in_words(layout.ports[part])}",
                 received=f"{variable}={layout.ports[part]}",
                 allowed="a free port",
                 next_step=f"end that program, or: {variable}=<free port> make up",

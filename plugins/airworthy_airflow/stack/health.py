@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 import httpx
 
-from airworthy_airflow.stack.layout import HOST, Layout
+from airworthy.serving.port_owner import owners_of
+from airworthy_airflow.stack.layout import HOST, PORT_VARIABLES, Layout
+from airworthy_airflow.stack.processes import members
 from airworthy_airflow.stack.supervision import part_states
 
 AIRFLOW_PARTS = {
@@ -15,6 +17,7 @@ AIRFLOW_PARTS = {
     "dag-processor": "dag_processor",
     "triggerer": "triggerer",
 }
+_PART_OF_PORT = {"airflow": "api-server"}
 
 
 def health(layout: Layout) -> dict[str, str]:
@@ -30,9 +33,26 @@ def health(layout: Layout) -> dict[str, str]:
     found["mlflow"] = _answers(f"{layout.url('mlflow')}/health")
     found["server"] = _answers(f"{layout.url('server')}/health/ready")
     found["metrics"] = _answers(f"{layout.url('metrics')}/metrics")
+    found.update(foreign_parts(layout))
     state = part_states(layout).get("collector", "has not started")
     found["collector"] = "healthy" if state == "RUNNING" else state
     return found
+
+
+def foreign_parts(layout: Layout) -> dict[str, str]:
+    """Return the parts on whose ports a program listens that is none of the stack.
+
+    Such a program may well answer ``/health`` with 200.
+    """
+    owners = owners_of(layout.ports.values())
+    own = {process.pid for process in members(layout)} if owners else set()
+    foreign = {port: owner for port, owner in owners.items() if owner[0] not in own}
+    return {
+        _PART_OF_PORT.get(part, part): f"port {port} is taken by {foreign[port][1]} (process "
+        f"{foreign[port][0]}), see {PORT_VARIABLES[part][0]}"
+        for part, port in layout.ports.items()
+        if port in foreign
+    }
 
 
 def port_taken(port: int) -> bool:

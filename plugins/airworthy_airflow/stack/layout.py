@@ -75,9 +75,11 @@ def load_layout() -> Layout:
     """Return the stack of the environment.
 
     Raises:
-        TerminalError: when a port's variable holds no port, or the environment file is wrong.
+        TerminalError: when a port's variable holds no port, when two have the same one, or when the
+            environment file is wrong.
     """
     ports = {part: _port(variable, default) for part, (variable, default) in PORT_VARIABLES.items()}
+    _refuse_equal_ports(ports)
     environment = load_environment()
     return Layout(
         project=environment.project,
@@ -89,6 +91,19 @@ def load_layout() -> Layout:
         token_file=environment.server_token_file,
         ports=ports,
     )
+
+
+def _refuse_equal_ports(ports: Mapping[str, int]) -> None:
+    for port in ports.values():
+        same = [part for part, other in ports.items() if other == port]
+        if len(same) > 1:
+            variables = [PORT_VARIABLES[part][0] for part in same]
+            raise TerminalError(
+                f"{' and '.join(same)} have the same port",
+                received=", ".join(f"{variable}={port}" for variable in variables),
+                allowed="a port of its own for each part",
+                next_step=f"{variables[-1]}=<free port> make up",
+            )
 
 
 def _port(variable: str, default: int) -> int:

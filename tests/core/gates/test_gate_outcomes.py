@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -99,6 +100,31 @@ def test_superiority_needs_the_whole_interval(low: float, width: float, expected
     )[0].outcome
     assert (result == "pass") == (-high >= expected and high < 0)
     assert (result == "fail") == (-low < expected or low >= 0)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "outcome", "words"),
+    [
+        ({"log_loss": 0.9, "accuracy": 0.0}, "fail", "accuracy 0"),
+        ({"log_loss": 9.2, "accuracy": 0.2}, "fail", "no better than a guess"),
+        ({"log_loss": 1.0986, "accuracy": 0.4}, "pass", "more than"),
+    ],
+)
+def test_a_useless_classification_does_not_pass_by_a_baseline_that_is_worse(
+    metrics: dict[str, float], outcome: str, words: str
+) -> None:
+    """A holdout of a new class is lost on the baseline, so that to beat it proves nothing."""
+    gate = Gate(metric="log_loss", against="baseline", better_by=0.0)
+    measurements = Measurements(
+        metrics={"challenger": metrics},
+        slices={},
+        losses={("log_loss", "baseline"): Loss(-0.7, -0.8, -0.6)},
+        rows=100,
+        guess_loss=math.log(3),
+    )
+    [result] = evaluate_gates([gate], measurements)
+    assert result.outcome == outcome
+    assert words in result.reason
 
 
 @given(st.lists(st.sampled_from([(1.0, "pass"), (9.0, "fail")]), min_size=1))
