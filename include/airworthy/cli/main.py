@@ -13,6 +13,7 @@ from airworthy.cli import (
     metrics_commands,
     model_test_commands,
     monitor_commands,
+    new_model_command,
     prediction_commands,
     release_commands,
     run_commands,
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 spec_commands.register(app)
+new_model_command.register(app)
 model_test_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)
