@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from airworthy.proposal.proposal_error import ProposalError
-from airworthy.proposal.row_table import RowTable
+from airworthy.proposal.row_table import RowTable, Scratch
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -106,7 +105,7 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    scratch = tempfile.TemporaryDirectory(prefix="airworthy-proposal-")
+    scratch = Scratch()
     paths: list[Path] = []
     try:
         connection = _engine(origin.url).connect().execution_options(stream_results=True)
@@ -116,7 +115,7 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
                 infer_schema_length=None,
             )  # fmt: skip
             for batch in batches:
-                paths.append(Path(scratch.name) / f"{len(paths):06}.parquet")
+                paths.append(scratch.folder / f"{len(paths):06}.parquet")
                 batch.write_parquet(paths[-1])
                 if len(paths) * BATCH >= MAX_ROWS:
                     break

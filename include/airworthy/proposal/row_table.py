@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,15 @@ _SNIFFER = "airworthy.lake.sources.csv_sniffer"
 _PIECE = 8 * 2**20
 
 
+class Scratch:
+    """A folder for temporary copies, removed with the object."""
+
+    def __init__(self) -> None:
+        """Make the folder."""
+        self.folder = Path(tempfile.mkdtemp(prefix="airworthy-proposal-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class RowTable:
     """Raw rows in the source's own names and types; CSV cells are texts.
@@ -37,7 +48,7 @@ class RowTable:
     scan: pl.LazyFrame
     csv: CsvFormat | None = None
     note: str = ""
-    scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+    scratch: Scratch | None = field(default=None, repr=False)
 
     @cached_property
     def rows(self) -> int:
@@ -68,11 +79,11 @@ def files_table(origin: FilesOrigin) -> RowTable:
         every = -(-len(files) // MAX_FILES)
         files = [*files[:-1:every], files[-1]]
         note = f"{len(files)} of {len(origin.files)} files were looked at"
-    scratch = tempfile.TemporaryDirectory(prefix="airworthy-proposal-")
+    scratch = Scratch()
     form = _csv_form(files[-1]) if origin.format == "csv" else None
     with reading(origin.text, origin.format):
         scans = [
-            _scan(path, origin.format, form, Path(scratch.name) / str(number))
+            _scan(path, origin.format, form, scratch.folder / str(number))
             for number, path in enumerate(files)
         ]
         table = pl.concat(scans, how="diagonal_relaxed") if len(scans) > 1 else scans[0]

@@ -205,16 +205,14 @@ def _monitor(windows: Windows | None) -> list[str]:
     if windows is None:
         return ["monitor:", with_comment("  schedule: null", "rows without a time show no drift")]
     monitor = windows.monitor
-    cooldown = f"{monitor.window}d"
     rows = f"about {monitor.rows:,} rows: enough to judge"
     return [
         "monitor:",
-        with_comment('  schedule: "@daily"', "a window is judged once, when it is complete"),
         with_comment(f"  window: {monitor.window}d", rows),
         with_comment(f"  reference: {monitor.reference}d", "what a window is compared with"),
         with_comment(f"  min_rows: {monitor.min_rows}", "below a usual window; fewer say nothing"),
         with_comment(
-            f"  retrain: {{persist: 2 of 3, cooldown: {cooldown}, min_labels: {monitor.min_labels}}}",
-            "when drift trains anew",
+            f"  retrain: {{min_labels: {monitor.min_labels}}}",
+            "fewer labels say nothing of the errors",
         ),
     ]

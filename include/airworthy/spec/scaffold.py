@@ -38,6 +38,7 @@ _OWN_LABELS = {
     "multiclass": ("target", "category"),
 }
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+_WINDOW = "<- longer where a day has fewer than some 800 rows: 1w, 2w or 4w"
 _BOUND = "# an absolute bound; with `slice:` in every value of that column"
 _FURTHER_GATE = {
     "regression": f"# - {{metric: rmse, max: 6.0}}       {_BOUND}",
@@ -129,6 +130,7 @@ def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
         group=group,
         ingest=ingest,
         expectations=_expectations(source, group),
+        window="a day has 2,000 rows" if source == "simulator" else _WINDOW,
         gates=_gates(task),
     )
 
