@@ -19,7 +19,7 @@ from airworthy.proposal.cell_texts import (
     number_hint,
     stripped,
 )
-from airworthy.proposal.time_columns import as_times, guess_format
+from airworthy.proposal.time_columns import as_times, guess_format, several_formats
 from airworthy.spec.fields import ColumnType
 
 MAX_LEVELS = 200
@@ -164,6 +164,11 @@ def _with_use(profile: ColumnProfile) -> ColumnProfile:
     if profile.distinct <= min(MAX_LEVELS, most):
         return profile
     count = f"{profile.distinct:,} values in {len(profile.values):,} rows"
+    formats = several_formats(present)
+    if formats:
+        return _left_out(
+            profile, f"times of several formats: {' or '.join(formats)}; --time-format"
+        )
     hint = number_hint(present, profile.source)
     if hint:
         return _left_out(profile, f"{count}, such as {present[0]!r}; derive a number: {hint}")

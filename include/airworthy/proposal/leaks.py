@@ -14,6 +14,7 @@ from airworthy.proposal.label import Label
 
 _EXACT, _NOTHING = 1e-9, 1e-4
 _MIN_ROWS, _SUM_ROWS = 100, 5_000
+_OFTEN_EQUAL, _MANY_VALUES = 0.2, 50
 _LABEL = "__label"
 # Parts of a sum are looked for among so many columns.
 _MAX_PARTS = 60
@@ -80,9 +81,21 @@ def _single(inputs: Sequence[ColumnProfile], label: Label) -> Iterator[tuple[str
             continue
         if ranks.min() == ranks.max():
             continue
+        equal = _equal_share(each, label)
+        if equal >= _OFTEN_EQUAL:
+            yield each.name, f"it has the label in it: the same value in {equal:.0%} of the rows"
+            continue
         share = told_by(ranks, target, label.task == "regression")
         if share >= CARRIES_LABEL:
             yield each.name, f"it carries the label: alone it tells {share:.1%} of {name}"
+
+
+def _equal_share(column: ColumnProfile, label: Label) -> float:
+    """Return the share of rows in which an amount is the label's; 0.0 for labels of few values."""
+    few = label.task != "regression" or label.profile.distinct < _MANY_VALUES
+    if few or column.kind not in ("int", "float"):
+        return 0.0
+    return float((column.values.cast(pl.Float64) == label.numbers).mean() or 0.0)  # type: ignore[arg-type]
 
 
 def _same_order(ranks: Ranks, others: Ranks) -> bool:

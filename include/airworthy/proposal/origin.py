@@ -41,12 +41,19 @@ class FilesOrigin:
     format: str
     files: list[Path]
 
-    def path_in_spec(self, folder: Path, project: Path) -> str:
-        """Return the path for a spec in `folder`: relative inside the project, else absolute."""
+    def path_in_spec(self, folder: Path, project: Path, static: bool) -> str:
+        """Return the path for a spec: relative inside the project, else absolute.
+
+        Args:
+            folder: The model's folder.
+            project: The project's folder.
+            static: Whether the rows have no time: then dates in the path are any digits.
+        """
+        path = _without_dates(self.path) if static else self.path
         root = os.path.realpath(project)
         if os.path.commonpath([root, os.path.realpath(self.files[0])]) != root:
-            return self.path
-        return os.path.relpath(self.path, os.path.realpath(folder))
+            return path
+        return os.path.relpath(path, os.path.realpath(folder))
 
 
 def is_database(text: str) -> bool:
@@ -82,9 +89,7 @@ def files_origin(text: str) -> FilesOrigin:
         return _folder(text, Path(path))
     if os.path.isfile(path):  # noqa: PTH113 - a text
         return FilesOrigin(text, escape(path), _format(Path(path)), [Path(path)])
-    pattern = path
-    for placeholder, digits in PLACEHOLDERS.items():
-        pattern = pattern.replace(placeholder, digits)
+    pattern = _without_dates(path)
     if not has_magic(pattern):
         raise _no_file(text, Path(path))
     files = _matches(Path(pattern))
@@ -96,6 +101,12 @@ def files_origin(text: str) -> FilesOrigin:
             next_step="check the path",
         )
     return FilesOrigin(text, path, _one_format(text, files), files)
+
+
+def _without_dates(path: str) -> str:
+    for placeholder, digits in PLACEHOLDERS.items():
+        path = path.replace(placeholder, digits)
+    return path
 
 
 def _matches(pattern: Path) -> list[Path]:

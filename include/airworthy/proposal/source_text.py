@@ -30,9 +30,8 @@ def source_lines(
     if isinstance(origin, DatabaseOrigin):
         return _database(origin, proposal, folder, project)
     lines = ["type: files", f"format: {origin.format}"]
-    path = scalar(origin.path_in_spec(folder, project))
-    where = "beside this file" if path.startswith('".') else "a place outside the project"
-    lines.append(with_comment(f"path: {path}", f"from {where}; nothing was copied"))
+    path = scalar(origin.path_in_spec(folder, project, proposal.time is None))
+    lines.append(with_comment(f"path: {path}", "nothing was copied"))
     form = csv_keys(table.csv)
     if form:
         lines.append(with_comment(f"csv: {flow(form)}", "seen in the file"))

@@ -38,7 +38,12 @@ def guess_format(column: pl.Series) -> str | None:
     if cells.is_empty():
         return None
     if cells.dtype.is_integer():
-        return _guess_epoch(cells) if _TIME_NAME.search(column.name) else None
+        named = _TIME_NAME.search(column.name)
+        return (
+            (_guess_epoch(cells) or _guess_text(cells, column.name, compact=True))
+            if named
+            else None
+        )
     if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
         return "iso"
     if cells.dtype != pl.String or not bool(cells.head(500).str.contains(r"\d").all()):
@@ -54,6 +59,10 @@ def as_times(column: pl.Series, form: str) -> pl.Series:
     """Return a column as times in UTC; null where a cell is no time. Naive times are UTC."""
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime) or form == "iso":
         return cast_column(column, "datetime")
+    if find_spec(_TIMES) is not None:
+        times = import_module(_TIMES)
+        values: pl.Series = times.read_times(column, times.TimeRules(form)).values
+        return values
     if form in _EPOCHS:
         whole = column.cast(pl.Int64, strict=False)
         unit: Any = _UNIT[form]
@@ -115,5 +124,13 @@ def _guess_text(cells: pl.Series, name: str, compact: bool = False) -> str | Non
         return None
     if find_spec(_TIMES) is None:
         return None
-    guess = getattr(import_module(_TIMES), "guess_time_format", lambda _: None)(cells)
-    return getattr(guess, "format", None)
+    guess = import_module(_TIMES).guess_time_format(cells)
+    return None if guess is None else str(guess.format)
+
+
+def several_formats(cells: pl.Series) -> list[str]:
+    """Return the formats of a column of times when more than one fits; empty: one or none."""
+    if find_spec(_TIMES) is None:
+        return []
+    found: list[str] = import_module(_TIMES).fitting_formats(cells)
+    return found if len(found) > 1 else []

@@ -67,7 +67,8 @@ def propose_windows(days: RowDays, labelled: float, today: date) -> Windows:
         labelled: The share of rows with a label.
         today: The UTC day.
     """
-    lookback, monitor = _lookback(days), monitor_windows(days.rows_a_day, labelled)
+    lookback = _lookback(days)
+    monitor = monitor_windows(days.rows_a_day, labelled, lookback)
     holdout = _holdout(days, lookback, labelled, monitor.window)
     held = round(days.rows_a_day * holdout * labelled)
     trained = max(0, round(days.rows_a_day * lookback * labelled) - held)
@@ -85,18 +86,20 @@ def propose_windows(days: RowDays, labelled: float, today: date) -> Windows:
     )
 
 
-def monitor_windows(rows_a_day: float, labelled: float = 1.0) -> MonitorWindows:
-    """Propose the shortest window with enough rows to judge.
+def monitor_windows(rows_a_day: float, labelled: float, lookback: int) -> MonitorWindows:
+    """Propose the shortest window with enough rows to judge, of those that the lookback can hold.
 
-    >>> monitor_windows(48.0).window, monitor_windows(2000.0).window
+    >>> monitor_windows(48.0, 1.0, 365).window, monitor_windows(2000.0, 1.0, 365).window
     (7, 1)
 
     Args:
         rows_a_day: The mean rows of a day.
         labelled: The share of rows with a label.
+        lookback: The days of a training.
     """
     least = rows_a_day * labelled
-    window = next((each for each in _WINDOWS if least * each >= _WINDOW_ROWS), _WINDOWS[-1])
+    held = [each for each in _WINDOWS if _whole_windows(each, 1) * 3 <= lookback] or [1]
+    window = next((each for each in held if least * each >= _WINDOW_ROWS), held[-1])
     rows = round(rows_a_day * window)
     return MonitorWindows(
         window=window,

@@ -53,5 +53,7 @@ def one_line(text: str) -> str:
 
 
 def block(lines: Iterable[str], indent: int) -> list[str]:
-    """Return lines, each deeper by `indent` blanks."""
-    return [f"{' ' * indent}{line}" for line in lines]
+    """Return lines, each deeper by `indent` blanks; their comments stay in their column."""
+    wide = re.compile(rf"(\S)(  +) {{{indent}}}(# )")
+    aligned = [wide.sub(r"\1\2\3", line, count=1) for line in lines]
+    return [f"{' ' * indent}{line}" for line in aligned]

@@ -38,7 +38,7 @@ _OWN_LABELS = {
     "multiclass": ("target", "category"),
 }
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
-_WINDOW = "<- longer where a day has fewer than some 800 rows: 1w, 2w or 4w"
+_WINDOW = "<- longer where a day has fewer than some 200 rows: 1w, 2w or 4w"
 _BOUND = "# an absolute bound; with `slice:` in every value of that column"
 _FURTHER_GATE = {
     "regression": f"# - {{metric: rmse, max: 6.0}}       {_BOUND}",
