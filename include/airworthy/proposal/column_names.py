@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from airworthy.spec.ingest_part import PARTITION
 
+# Polars' names for the second column of a name, and further ones.
+_DOUBLED = re.compile(r"_duplicated_\d+$")
+
 
 def spec_names(sources: Iterable[str]) -> dict[str, str]:
     """Return source name -> name for the spec, in the source's order.
@@ -21,6 +24,12 @@ def spec_names(sources: Iterable[str]) -> dict[str, str]:
         if source not in names:
             names[source] = _free(_cleaned(source), set(names.values()))
     return {source: names[source] for source in sources}
+
+
+def doubled_names(sources: Iterable[str]) -> set[str]:
+    """Return the columns whose name the header has more than once, by Polars' names for them."""
+    marked = {source: _DOUBLED.sub("", source) for source in sources if _DOUBLED.search(source)}
+    return {*marked, *marked.values()}
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -67,7 +67,11 @@ class ColumnProfile:
 
 
 def profile_column(
-    raw: pl.Series, name: str, decimal: str = ".", time_format: str | None = None
+    raw: pl.Series,
+    name: str,
+    decimal: str = ".",
+    time_format: str | None = None,
+    doubled: bool = False,
 ) -> ColumnProfile:
     """Look at one column of a sample.
 
@@ -76,10 +80,14 @@ def profile_column(
         name: Its name for the spec.
         decimal: The decimal mark of numbers in texts.
         time_format: The format of times that the user named; None: it is guessed.
+        doubled: Whether the header has its name more than once.
     """
     kind = raw.dtype
+    if doubled:
+        words = "the header has this name more than once"
+        return ColumnProfile(raw.name, name, "string", _texts(raw), problem=words)
     if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration, pl.Time):
-        words = f"its cells are {str(kind).split('(')[0].lower()}s, not single values"
+        words = f"its cells are of type {str(kind).split('(')[0]}, which no model reads"
         return ColumnProfile(raw.name, name, "string", _texts(raw), problem=words)
     if raw.null_count() == len(raw):
         return ColumnProfile(raw.name, name, "string", _texts(raw), problem="it has no value")
@@ -161,23 +169,21 @@ def _with_use(profile: ColumnProfile) -> ColumnProfile:
     if profile.kind != "category":
         return profile
     most = max(20, _MAX_LEVEL_SHARE * len(present))
+    hint = number_hint(present, profile.source)
     if profile.distinct <= min(MAX_LEVELS, most):
-        return profile
+        return replace(profile, note=f"a number by derive: {hint}") if hint else profile
     count = f"{profile.distinct:,} values in {len(profile.values):,} rows"
     formats = several_formats(present)
     if formats:
         return _left_out(
             profile, f"times of several formats: {' or '.join(formats)}; --time-format"
         )
-    hint = number_hint(present, profile.source)
     if hint:
         return _left_out(profile, f"{count}, such as {present[0]!r}; derive a number: {hint}")
     return _left_out(profile, f"free text or an id: {count}, such as {_shorten(present[0])!r}")
 
 
 def _left_out(profile: ColumnProfile, problem: str) -> ColumnProfile:
-    from dataclasses import replace
-
     return replace(profile, problem=problem)
 
 

@@ -125,7 +125,7 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
         raise ProposalError("the query has no row", received=origin.select, allowed="rows")
     note = f"the first {MAX_ROWS:,} rows were looked at" if len(paths) * BATCH >= MAX_ROWS else ""
     scans = [pl.scan_parquet(path, glob=False) for path in paths]
-    return RowTable(pl.concat(scans, how="diagonal_relaxed"), None, note, scratch)
+    return RowTable(origin.text, pl.concat(scans, how="diagonal_relaxed"), None, note, scratch)
 
 
 def _engine(url: URL) -> Engine:

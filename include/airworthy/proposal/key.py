@@ -55,13 +55,14 @@ def _could_be(column: ColumnProfile) -> bool:
 
 
 def _has_one_length(column: ColumnProfile) -> bool:
-    lengths = column.values.cast(pl.String).str.len_chars()
-    return bool(lengths.n_unique() == 1 and lengths[0] >= 8)
+    texts = column.values.cast(pl.String)
+    plain = texts.str.contains(r"^[A-Za-z0-9_-]{8,}$").all()
+    return bool(plain and texts.str.len_chars().n_unique() == 1)
 
 
 def _is_unique(table: RowTable, column: ColumnProfile) -> bool:
     cells = pl.col(column.source)
-    with reading():
+    with reading(table.name):
         counts = table.scan.select(
             cells.n_unique().alias("different"), cells.null_count().alias("null")
         )

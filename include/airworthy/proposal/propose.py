@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from airworthy.proposal.column_names import free_name, spec_names
+from airworthy.proposal.column_names import doubled_names, free_name, spec_names
 from airworthy.proposal.column_profile import ColumnProfile, conformed, profile_column
 from airworthy.proposal.event_time import find_event_time
 from airworthy.proposal.expectations import propose_expectations
@@ -56,8 +56,11 @@ def propose(name: str, table: RowTable, wishes: Wishes, today: date) -> Proposal
             next_step="give more rows",
         )
     names = spec_names(raw.columns)
+    doubled = doubled_names(raw.columns)
     profiles = [
-        profile_column(raw[column], names[column], table.decimal, wishes.time_format)
+        profile_column(
+            raw[column], names[column], table.decimal, wishes.time_format, column in doubled
+        )
         for column in raw.columns
     ]
     found = find_label(profiles, wishes.label)
@@ -71,7 +74,8 @@ def propose(name: str, table: RowTable, wishes: Wishes, today: date) -> Proposal
     if not inputs and time is None:
         raise ProposalError(
             "no column is left to learn from",
-            received="; ".join(f"{each.column.source}: {each.reason}" for each in left_out),
+            received="; ".join(f"{each.column.source}: {each.reason}" for each in left_out)
+            or "the label alone",
             allowed="at least one column that is known before the label is",
             next_step="give more columns, or write the spec by hand: airworthy new-model "
             f"{name} --source files",

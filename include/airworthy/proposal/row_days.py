@@ -64,7 +64,7 @@ def row_days(
 
     day = pl.col(column).map_batches(day_of, return_dtype=pl.Date, is_elementwise=True)
     counted = table.scan.select(day.alias("day")).group_by("day").len()
-    with reading():
+    with reading(table.name):
         counts = counted.collect(engine="streaming").sort("day")
     known = counts.drop_nulls("day")
     if known.is_empty():

@@ -39,12 +39,14 @@ class RowTable:
     """Raw rows in the source's own names and types; CSV cells are texts.
 
     Attributes:
+        name: The place of the rows in words.
         scan: All rows; nothing is read until it is collected.
         csv: The form of CSV files; None: RFC 4180's in UTF-8, or no CSV.
         note: What was not looked at, for people; empty: nothing.
         scratch: The folder of temporary copies, removed with the table.
     """
 
+    name: str
     scan: pl.LazyFrame
     csv: CsvFormat | None = None
     note: str = ""
@@ -53,7 +55,7 @@ class RowTable:
     @cached_property
     def rows(self) -> int:
         """The number of all rows."""
-        with reading():
+        with reading(self.name):
             return int(self.scan.select(pl.len()).collect(engine="streaming").item())
 
     @property
@@ -64,7 +66,7 @@ class RowTable:
     def sample(self) -> pl.DataFrame:
         """Return at most `SAMPLE_ROWS` rows, at equal distances from the first to the last."""
         every = -(-self.rows // SAMPLE_ROWS) or 1
-        with reading():
+        with reading(self.name):
             return self.scan.gather_every(every).collect(engine="streaming")
 
 
@@ -88,11 +90,11 @@ def files_table(origin: FilesOrigin) -> RowTable:
         ]
         table = pl.concat(scans, how="diagonal_relaxed") if len(scans) > 1 else scans[0]
         table.collect_schema()
-    return RowTable(table, form, note, scratch)
+    return RowTable(origin.text, table, form, note, scratch)
 
 
 @contextmanager
-def reading(name: str = "the source", form: str = "") -> Iterator[None]:
+def reading(name: str, form: str = "") -> Iterator[None]:
     """Turn errors of reading into errors for people.
 
     Raises:

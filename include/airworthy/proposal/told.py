@@ -46,7 +46,12 @@ def _guesses(proposal: Proposal, csv: CsvFormat | None) -> Iterator[tuple[str, s
             f"lookback {windows.lookback}d, holdout {windows.holdout}d, monitor "
             f"{windows.monitor.window}d",
         )
-    yield "key", proposal.key.source if proposal.key else "none: a row's number within its day"
+    yield (
+        "key",
+        (proposal.key.source or "'', the first column")
+        if proposal.key
+        else "none: a row's number within its day",
+    )
     if proposal.null_words:
         yield "no value", ", ".join(proposal.null_words)
     yield (

@@ -110,7 +110,7 @@ SHAPES = {
         ["km", "zone"],
     ),
     "nested cells": Shape(
-        lambda: trips(tags=[["a", "b"]] * ROWS), "fare", {}, ("tags: its cells are lists",),
+        lambda: trips(tags=[["a", "b"]] * ROWS), "fare", {}, ("tags: its cells are of type List",),
         ["km", "zone"], form="parquet",
     ),
     "words for no value": Shape(
@@ -179,6 +179,10 @@ SHAPES = {
     "codes are no numbers": Shape(
         lambda: trips(zip=random.choice(["01067", "10115", "80331"], ROWS)), "fare", {},
         ("zip (category)",),
+    ),
+    "amounts with a sign are no key": Shape(
+        lambda: trips(price=[f"${n + 1000:,}.50" for n in range(ROWS)]), "fare", {"key": []},
+        ("derive a number: REPLACE(REPLACE(price, '$', ''), ',', '')",), ["km", "zone"],
     ),
     "rows from long before": Shape(
         lambda: trips().with_columns(at=pl.Series([datetime(1970, 1, 1), *times()[1:]])), "fare", {},
