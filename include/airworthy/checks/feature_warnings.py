@@ -18,7 +18,7 @@ from airworthy.spec.model_spec import ModelSpec
 MIN_ROWS = 200
 # On fewer days a calendar's features look constant, or alike, and are not.
 _MIN_DAYS = 20
-_CARRIES_LABEL = 0.98
+CARRIES_LABEL = 0.98
 _FEW_VALUES = 0.1
 Ranks = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -40,7 +40,7 @@ def feature_warnings(path: Path, spec: ModelSpec, sample: Sample) -> Iterator[Sp
             f"this feature fails on rows of the source: {message}",
             "write an expression for every value, such as cast(..., strict=False)",
         )
-    ranks = {name: _ranks(values[name]) for name in values.columns}
+    ranks = {name: dense_ranks(values[name]) for name in values.columns}
     calendar = [] if sample.days >= _MIN_DAYS else _of_time(expressions, spec.ingest.event_time)
     judged = {name: codes for name, codes in ranks.items() if name not in calendar}
     rows = f"in {values.height:,} rows of {sample.days} days"
@@ -73,9 +73,9 @@ def _copies(
     for name, codes in ranks.items():
         if _is_constant(codes):
             continue
-        signatures = list(_signatures(codes, values[name].dtype))
-        other = next((first[each] for each in signatures if each in first), None)
-        for each in signatures:
+        marks = list(signatures(codes, values[name].dtype))
+        other = next((first[each] for each in marks if each in first), None)
+        for each in marks:
             first.setdefault(each, name)
         if other is not None:
             yield SpecWarning(
@@ -111,8 +111,8 @@ def _label_warnings(
     if labelled.sum() < MIN_ROWS:
         return
     for name, codes in ranks.items():
-        share = _told_by(codes[labelled], label.drop_nulls(), spec.task == "regression")
-        if share >= _CARRIES_LABEL:
+        share = told_by(codes[labelled], label.drop_nulls(), spec.task == "regression")
+        if share >= CARRIES_LABEL:
             yield SpecWarning(
                 str(path),
                 f"FEATURES[{name!r}]",
@@ -122,7 +122,7 @@ def _label_warnings(
             )
 
 
-def _ranks(column: pl.Series) -> Ranks:
+def dense_ranks(column: pl.Series) -> Ranks:
     """Return the dense rank of each value, shape (rows,); 0: missing."""
     if column.dtype.is_numeric():
         ordered = column.cast(pl.Float64).fill_nan(None)
@@ -133,7 +133,8 @@ def _ranks(column: pl.Series) -> Ranks:
     return ordered.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
 
 
-def _signatures(codes: Ranks, kind: pl.DataType) -> Iterator[tuple[str, bytes]]:
+def signatures(codes: Ranks, kind: pl.DataType) -> Iterator[tuple[str, bytes]]:
+    """Yield what a column has in common with each copy of it: the order, and the groups of texts."""
     reverse = np.where(codes > 0, codes.max() + 1 - codes, 0)
     yield "order", min(codes.tobytes(), reverse.tobytes())
     few = codes.max() <= _FEW_VALUES * len(codes)
@@ -143,12 +144,18 @@ def _signatures(codes: Ranks, kind: pl.DataType) -> Iterator[tuple[str, bytes]]:
         yield "groups", start[inverse].tobytes()
 
 
-def _told_by(codes: Ranks, label: pl.Series, number: bool) -> float:
-    """Return the R², or the balanced accuracy, of one feature alone on rows it was not fitted on."""
+def told_by(codes: Ranks, label: pl.Series, number: bool) -> float:
+    """Return the R², or the balanced accuracy, of one feature alone on rows it was not fitted on.
+
+    Args:
+        codes: The feature's dense ranks.
+        label: The label of the same rows, without a missing one.
+        number: Whether the label is a number.
+    """
     from sklearn.metrics import balanced_accuracy_score, r2_score
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    target = label.cast(pl.Float64).to_numpy() if number else _ranks(label)
+    target = label.cast(pl.Float64).to_numpy() if number else dense_ranks(label)
     if len(np.unique(target)) < 2 or _is_constant(codes):
         return 0.0
     kind, score = (

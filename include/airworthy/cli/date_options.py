@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airworthy.days import DAY, floor_day
+from airworthy.days import DAY, floor_day, midnight
 from airworthy.errors import TerminalError
 
 
@@ -44,6 +44,20 @@ def parse_as_of(as_of: str | None) -> datetime:
     if as_of is None:
         return floor_day(datetime.now(UTC))
     return require_not_future(parse_day(as_of))
+
+
+def default_as_of(model: str) -> datetime:
+    """Return the end of a run's data when nobody names it: today, or the end of the model's data.
+
+    Raises:
+        SpecError: when the model's spec is missing or broken.
+    """
+    from airworthy.environment import load_environment
+    from airworthy.spec.data_end import data_end
+    from airworthy.spec.loading import SPEC_FILE, load_spec
+
+    spec = load_spec(load_environment().models / model / SPEC_FILE)
+    return midnight(data_end(spec, datetime.now(UTC).date()))
 
 
 def require_not_future(moment: datetime) -> datetime:

@@ -14,6 +14,7 @@ from airworthy.cli import (
     model_commands,
     model_test_commands,
     monitor_commands,
+    new_model_command,
     prediction_commands,
     release_commands,
     run_commands,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 spec_commands.register(app)
 model_commands.register(app)
+new_model_command.register(app)
 model_test_commands.register(app)
 run_commands.register(app)
 release_commands.register(app)

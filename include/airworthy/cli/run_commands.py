@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
-from airworthy.cli.date_options import parse_as_of
+from airworthy.cli.date_options import default_as_of, parse_as_of
 from airworthy.cli.release_in_process import (
     REJECTED,
     WAITS_FOR_APPROVAL,
@@ -34,7 +35,10 @@ def register(app: typer.Typer) -> None:
 def run(  # noqa: PLR0913 - the command's options
     model: Annotated[str, typer.Argument(help="The model's name.")],
     as_of: Annotated[
-        str | None, typer.Option(help="Exclusive end of the data, a UTC day. Default: today.")
+        str | None,
+        typer.Option(
+            help="Exclusive end of the data, a UTC day. Default: today, or the end of the data."
+        ),
     ] = None,
     promote: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
     release: Annotated[
@@ -60,7 +64,7 @@ def run(  # noqa: PLR0913 - the command's options
     """
     log_to_stderr()
     request = {
-        **manual_request(model, parse_as_of(as_of).isoformat()),
+        **manual_request(model, _end_of_data(model, as_of).isoformat()),
         "promote": promote,
         "parameters": _parse_parameters(parameter or []),
         "refresh": refresh,
@@ -74,6 +78,16 @@ def run(  # noqa: PLR0913 - the command's options
         raise typer.Exit(REJECTED)
     if "parity" in payload and "deployment" not in payload:
         raise typer.Exit(WAITS_FOR_APPROVAL)
+
+
+def _end_of_data(model: str, as_of: str | None) -> datetime:
+    """Return the run's end of data; say it when it is another than today."""
+    if as_of is not None:
+        return parse_as_of(as_of)
+    end = default_as_of(model)
+    if end != parse_as_of(None):
+        typer.echo(f"as of {end:%Y-%m-%d}: the spec's data end on the day before")
+    return end
 
 
 def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> dict[str, Any]:
@@ -163,7 +177,10 @@ def stage(  # noqa: PLR0913 - the command's options
         "model": model,
     }
     # Options win over the payload, and the payload over the defaults.
-    given, request = _run_in(payload), manual_request(model, parse_as_of(None).isoformat())
+    given = _run_in(payload)
+    named = "as_of" in given or as_of is not None
+    end = parse_as_of(None) if named else default_as_of(model)
+    request = manual_request(model, end.isoformat())
     if "requested_by" in given:
         del request["requested_by_proof"]  # The process's user proves no other name.
     payload["run"] = (

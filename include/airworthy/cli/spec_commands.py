@@ -1,8 +1,7 @@
-"""The commands for specs: ``check``, ``schema``, ``new-model``."""
+"""The commands for specs: ``check``, ``schema``."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,27 +11,10 @@ if TYPE_CHECKING:
     from airworthy.environment import Environment
 
 
-class TaskChoice(StrEnum):
-    """The task of a new model: a number, a yes or no, or one of several classes."""
-
-    regression = "regression"
-    binary = "binary"
-    multiclass = "multiclass"
-
-
-class SourceChoice(StrEnum):
-    """The source of a new model's rows."""
-
-    simulator = "simulator"
-    files = "files"
-    sql = "sql"
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the console command."""
     app.command()(check)
     app.command()(schema)
-    app.command("new-model")(new_model)
 
 
 def check(
@@ -121,31 +103,6 @@ def schema(
         typer.echo(f"wrote {write_schema()}")
     else:
         typer.echo(schema_text(), nl=False)
-
-
-def new_model(
-    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and _.")],
-    task: Annotated[TaskChoice, typer.Option(help="What it predicts.")] = TaskChoice.regression,
-    source: Annotated[
-        SourceChoice, typer.Option(help="Where its rows come from.")
-    ] = SourceChoice.simulator,
-) -> None:
-    """Make a working model folder. Without a project, the current folder becomes one."""
-    from airworthy.environment import load_environment
-    from airworthy.project import find_project
-    from airworthy.spec.scaffold import scaffold
-
-    environment = load_environment(find_project() or Path.cwd())
-    folder = scaffold(environment.models, name, task.value, source.value)
-    typer.echo(f"made {folder}: model.yaml, features.py, behaviour.py, tests.yaml")
-    typer.echo("next:")
-    if source is not SourceChoice.simulator:
-        typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
-    typer.echo("  airworthy check")
-    typer.echo(f"  airworthy test {name}")
-    typer.echo(
-        f"  airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
-    )
 
 
 def _count(number: int, noun: str) -> str:

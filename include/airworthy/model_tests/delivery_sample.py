@@ -13,6 +13,7 @@ import yaml
 
 from airworthy.errors import TerminalError
 from airworthy.job import Job
+from airworthy.spec.data_end import data_end
 from airworthy.spec.loading import SPEC_FILE
 from airworthy.spec.model_spec import ModelSpec
 from airworthy.spec.read_yaml import read_mapping
@@ -100,9 +101,7 @@ def write_model(job: Job, sample: DeliverySample, rows: Path, models: Path) -> N
 
 def delivery_end(spec: ModelSpec, as_of: date | None) -> datetime:
     """Return the exclusive end of a delivery's data: the given day, else that of the newest data."""
-    today = datetime.now(UTC).date()
-    newest = min(today, spec.end + timedelta(days=1)) if spec.end else today
-    day = as_of or newest
+    day = as_of or data_end(spec, datetime.now(UTC).date())
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

@@ -38,6 +38,7 @@ _OWN_LABELS = {
     "multiclass": ("target", "category"),
 }
 _LOSS = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+_WINDOW = "<- longer where a day has fewer than some 200 rows: 1w, 2w or 4w"
 _BOUND = "# an absolute bound; with `slice:` in every value of that column"
 _FURTHER_GATE = {
     "regression": f"# - {{metric: rmse, max: 6.0}}       {_BOUND}",
@@ -68,15 +69,7 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
     Raises:
         ScaffoldError: when the name is not allowed or in use, or the folder cannot be created.
     """
-    if not re.fullmatch(MODEL_NAME, name):
-        allowed = "lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
-        raise ScaffoldError(
-            "this cannot be a model's name",
-            received=repr(name),
-            allowed=allowed,
-            next_step=f"airworthy new-model {_suggest_name(name)}",
-        )
-    folder = models / name
+    folder = require_free_name(models, name)
     texts = {
         SPEC_FILE: _spec_text(folder, name, task, source),
         "features.py": _features_text(name, task, source),
@@ -87,17 +80,35 @@ def scaffold(models: Path, name: str, task: str, source: str) -> Path:
         folder.mkdir(parents=True)
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
-    except FileExistsError:
+    except OSError as error:
+        raise ScaffoldError(
+            "the folder cannot be made", received=f"{folder}: {error.strerror}"
+        ) from None
+    return folder
+
+
+def require_free_name(models: Path, name: str) -> Path:
+    """Return the folder of a new model's name.
+
+    Raises:
+        ScaffoldError: when the name is not allowed, or in use.
+    """
+    if not re.fullmatch(MODEL_NAME, name):
+        allowed = "lower-case letters, digits and _, starting with a letter, 2 to 61 characters"
+        raise ScaffoldError(
+            "this cannot be a model's name",
+            received=repr(name),
+            allowed=allowed,
+            next_step=f"airworthy new-model {_suggest_name(name)}",
+        )
+    folder = models / name
+    if folder.exists() or folder.is_symlink():
         raise ScaffoldError(
             "there is something of this name already; nothing was changed",
             received=str(folder),
             allowed="a name that is not taken",
             next_step=f"choose another name, or edit {folder / SPEC_FILE}",
-        ) from None
-    except OSError as error:
-        raise ScaffoldError(
-            "the folder cannot be made", received=f"{folder}: {error.strerror}"
-        ) from None
+        )
     return folder
 
 
@@ -119,6 +130,7 @@ def _spec_text(folder: Path, name: str, task: str, source: str) -> str:
         group=group,
         ingest=ingest,
         expectations=_expectations(source, group),
+        window="a day has 2,000 rows" if source == "simulator" else _WINDOW,
         gates=_gates(task),
     )
 

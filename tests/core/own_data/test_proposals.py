@@ -1,0 +1,309 @@
+"""`airworthy new-model --from`: the spec that is proposed for rows of many shapes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from airworthy.checks.check_spec import check_spec
+from airworthy.errors import TerminalError
+from airworthy.model_tests.feature_tests import feature_tests
+from airworthy.model_tests.tests_file import load_tests
+from airworthy.proposal.propose import Wishes
+from airworthy.proposal.told import told_lines
+from airworthy.proposal.write_model import new_model_from, open_origin
+from airworthy.spec import ModelSpec, load_spec
+
+START = datetime(2024, 3, 1)
+ROWS = 600
+random = np.random.default_rng(5)
+
+
+def times(step: timedelta = timedelta(hours=2), rows: int = ROWS) -> list[datetime]:
+    """Return naive times at equal distances."""
+    return [START + number * step for number in range(rows)]
+
+
+def numbers(rows: int = ROWS) -> list[float]:
+    """Return normal numbers."""
+    return [float(each) for each in random.normal(10, 2, rows)]
+
+
+def trips(**more: Any) -> pl.DataFrame:
+    """Return trips with a fare that depends on the distance."""
+    km = np.abs(random.normal(5, 2, ROWS))
+    return pl.DataFrame(
+        {
+            "at": times(),
+            "km": km,
+            "zone": random.choice(["north", "south"], ROWS),
+            **more,
+            "fare": 2 + 3 * km + random.normal(0, 3, ROWS),
+        }
+    )
+
+
+def static(**columns: Any) -> pl.DataFrame:
+    """Return rows without a time."""
+    return pl.DataFrame({"size": numbers(), **columns})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Rows, what is asked of them, and what the proposal says.
+
+    Attributes:
+        rows: The rows.
+        label: The option ``--label``.
+        ingest: Keys of ``ingest`` as proposed; None: the key is not there.
+        told: Words of the command's output.
+        inputs: The input columns, without the event time; None: any.
+        task: The task.
+        form: The file's format.
+        wishes: Further options.
+    """
+
+    rows: Callable[[], pl.DataFrame]
+    label: str | None
+    ingest: dict[str, Any] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    inputs: list[str] | None = None
+    task: str = "regression"
+    form: str = "csv"
+    wishes: dict[str, Any] = field(default_factory=dict)
+
+
+SHAPES = {
+    "trips": Shape(
+        trips, "fare", {"event_time": "at", "key": []}, ("label       fare: regression", "no zone"),
+        ["km", "zone"],
+    ),
+    "parquet with a key": Shape(
+        lambda: trips(trip_id=range(7, ROWS + 7)), "fare", {"key": ["trip_id"]}, ("key         trip_id",),
+        ["km", "zone"], form="parquet",
+    ),
+    "later times and sums are no inputs": Shape(
+        lambda: trips(end=[each + timedelta(minutes=9) for each in times()], tip=numbers())
+        .with_columns(total=pl.col("fare") + pl.col("tip")),
+        "fare", {"event_time": "at"},
+        ("end: it is later than at in 100% of the rows", "total: the label can be computed from it"),
+        ["km", "zone", "tip"], form="parquet",
+    ),
+    "copies of the label": Shape(
+        lambda: trips().with_columns(cents=pl.col("fare") * 100, zone_too=pl.col("zone")),
+        "fare", {}, ("cents: it is a copy of the label", "zone_too: it is a copy of zone"),
+        ["km", "zone"],
+    ),
+    "nothing to learn from": Shape(
+        lambda: trips(one=["same"] * ROWS, none=[None] * ROWS, text=[f"a note {n}" for n in range(ROWS)]),
+        "fare", {},
+        ("one: it has one value: same", "none: it has no value", "text: free text or an id"),
+        ["km", "zone"],
+    ),
+    "nested cells": Shape(
+        lambda: trips(tags=[["a", "b"]] * ROWS), "fare", {}, ("tags: its cells are of type List",),
+        ["km", "zone"], form="parquet",
+    ),
+    "words for no value": Shape(
+        lambda: trips(age=["NA" if n % 9 == 0 else str(n % 40) for n in range(ROWS)],
+                      kind=["?" if n % 7 == 0 else "ab"[n % 2] for n in range(ROWS)]),
+        "fare", {"null_values": ["NA", "?"]}, ("no value    NA, ?",), ["km", "zone", "age", "kind"],
+    ),
+    "names that are no identifiers": Shape(
+        lambda: trips().rename({"km": "distance [km] <x>", "zone": "partition", "fare": "Preis (€)"}),
+        "Preis (€)",
+        {"label": "Preis", "event_time": "at"},
+        ("'distance [km] <x>' -> distance_km_x", "'partition' -> partition_"),
+        ["distance_km_x", "partition_"],
+    ),
+    "unicode and reserved words": Shape(
+        lambda: trips().rename({"km": "größe", "zone": "no"}), "fare", {}, (), ["größe", "no"],
+    ),
+    "up and down": Shape(
+        lambda: trips().with_columns(move=pl.when(pl.col("km") > 5).then(pl.lit("UP")).otherwise(pl.lit("DOWN")))
+        .drop("km"),
+        "move", {"positive": "UP"}, ("binary (two values; yes is 'UP': by its word)",), task="binary",
+    ),
+    "one and two, and the wish": Shape(
+        lambda: trips(risk=random.choice([1, 2], ROWS)), "risk", {"positive": 1},
+        ("yes is '1': as you said",), task="binary", wishes={"positive": "1"},
+    ),
+    "zero and one": Shape(
+        lambda: trips(late=random.choice([0, 1], ROWS)), "late", {"positive": None}, (), task="binary",
+    ),
+    "classes": Shape(
+        lambda: static(kind=random.choice(["setosa", "versicolor", "virginica"], ROWS)), "kind",
+        {"static": True}, ("static data, divided by a hash", "no drift can be seen"), ["size"],
+        task="multiclass",
+    ),
+    "income": Shape(
+        lambda: static(
+            work=random.choice(["private", "?", "state"], ROWS), income=random.choice(["<=50K", ">50K"], ROWS)
+        ),
+        "income", {"positive": ">50K", "null_values": ["?"], "static": True}, ("yes is '>50K'",),
+        task="binary",
+    ),
+    "a label by its name": Shape(
+        lambda: static(target=numbers()), None, {"label": "target"}, (), ["size"],
+    ),
+    "rows of one day": Shape(
+        lambda: trips().with_columns(at=pl.lit("2024-03-01 08:00:00")), "fare", {"static": True},
+        (), ["km", "zone"],
+    ),
+    "few days": Shape(
+        lambda: trips().with_columns(at=pl.Series(times(timedelta(minutes=3)))), "fare",
+        {"static": True}, ("of 2 days, too few to divide by time",), ["km", "zone"], form="parquet",
+    ),
+    "weeks": Shape(
+        lambda: pl.DataFrame({"week": [str(each.date()) for each in times(timedelta(weeks=1), 160)],
+                              "price": numbers(160), "units": random.poisson(90, 160)}),
+        "units", {"event_time": "week"}, ("monitor 28d",), ["price"],
+    ),
+    "epoch seconds": Shape(
+        lambda: trips().with_columns(created_ts=pl.col("at").dt.epoch("s")).drop("at"), "fare",
+        {"event_time": "created_ts", "time_format": "epoch_s"}, ("format epoch_s",), form="parquet",
+    ),
+    "JSON lines": Shape(
+        lambda: trips(paid=random.choice([True, False], ROWS)), "fare", {}, (),
+        ["km", "zone", "paid"], form="jsonl",
+    ),
+    "codes are no numbers": Shape(
+        lambda: trips(zip=random.choice(["01067", "10115", "80331"], ROWS)), "fare", {},
+        ("zip (category)",),
+    ),
+    "amounts with a sign are no key": Shape(
+        lambda: trips(price=[f"${n + 1000:,}.50" for n in range(ROWS)]), "fare", {"key": []},
+        ("derive a number: REPLACE(REPLACE(price, '$', ''), ',', '')",), ["km", "zone"],
+    ),
+    "rows from long before": Shape(
+        lambda: trips().with_columns(at=pl.Series([datetime(1970, 1, 1), *times()[1:]])), "fare", {},
+        ("1 rows have no time that can be read, or one far from 2024-03-01",), form="parquet",
+    ),
+}  # fmt: skip
+
+
+def write(rows: pl.DataFrame, folder: Path, form: str) -> Path:
+    """Write rows as a file of a format."""
+    path = folder / f"rows.{form}"
+    writers = {"csv": rows.write_csv, "parquet": rows.write_parquet, "jsonl": rows.write_ndjson}
+    writers[form](path)
+    return path
+
+
+def propose(
+    project: Path, origin: str, wishes: Wishes, query: str | None = None
+) -> tuple[Path, str, ModelSpec]:
+    """Propose the model ``mine``; return its folder, what the command says, and its spec."""
+    models = project / "include" / "models"
+    source = open_origin(origin, None, query)
+    today = datetime.now(UTC).date()
+    folder, proposal = new_model_from(models, project, "mine", source, wishes, today)
+    told = "\n".join(told_lines(proposal, source[1].csv))
+    return folder, told, load_spec(folder / "model.yaml")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_proposed_spec_is_valid_and_says_its_guesses(tmp_path: Path, name: str) -> None:
+    """Check finds no fault, the features have their expected values, and the guesses are told."""
+    shape = SHAPES[name]
+    path = write(shape.rows(), tmp_path, shape.form)
+    folder, told, spec = propose(tmp_path, str(path), Wishes(label=shape.label, **shape.wishes))
+
+    assert check_spec(folder / "model.yaml").faults == []
+    assert spec.task == shape.task
+    written = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))["ingest"]
+    assert {key: written.get(key) for key in shape.ingest} == shape.ingest
+    assert [words for words in shape.told if words not in told] == []
+    if shape.inputs is not None:
+        assert list(spec.inputs)[1:] == shape.inputs
+    tested = feature_tests(folder, spec, load_tests(folder), set())
+    assert (tested.outcome, tested.failures) == ("pass", [])
+    assert (folder / str(written["source"]["path"])).resolve() == path.resolve()
+
+
+def test_windows_fit_the_rows_and_the_end_is_that_of_the_data(tmp_path: Path) -> None:
+    """Twelve rows a day: a monitor of weeks, a holdout with a whole one, an end in the past."""
+    path = write(trips(), tmp_path, "csv")
+    spec = propose(tmp_path, str(path), Wishes(label="fare"))[2]
+    assert (spec.start, spec.end) == (date(2024, 3, 1), date(2024, 4, 19))
+    assert spec.train.lookback == timedelta(days=50)
+    rows = 12 * spec.monitor.window.days
+    assert spec.monitor.min_rows < rows
+    assert spec.train.min_rows < 12 * (spec.train.lookback - spec.train.holdout).days
+    assert spec.train.holdout >= spec.monitor.window or spec.monitor.window.days > 10
+
+
+def test_a_folder_a_pattern_and_dates_in_a_path_are_found_from_the_model(tmp_path: Path) -> None:
+    """Several files are one source; its path leads from the model's folder to the same files."""
+    days = trips().with_columns(day=pl.col("at").dt.date()).partition_by("day", as_dict=True)
+    data = tmp_path / "data"
+    data.mkdir()
+    for (day,), rows in days.items():
+        rows.drop("day").write_parquet(data / f"{day}.parquet")
+    for number, origin in enumerate(
+        (str(data), f"{data}/2024-*.parquet", f"{data}/{{yyyy}}-{{mm}}-{{dd}}.parquet")
+    ):
+        folder, told, spec = propose(tmp_path / str(number), origin, Wishes(label="fare"))
+        assert "2024-03-01 to 2024-04-19" in told
+        assert check_spec(folder / "model.yaml").faults == []
+        assert spec.ingest.source.path.startswith(str(data))
+
+
+def test_a_table_and_a_query_of_a_database(tmp_path: Path) -> None:
+    """The only table is taken; the spec's query reads a day of it, under the spec's names."""
+    database = tmp_path / "trips.db"
+    rows = trips().with_columns(pl.col("at").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    with sqlite3.connect(database) as connection:
+        connection.execute('CREATE TABLE trips (at TEXT, "km run" REAL, zone TEXT, fare REAL)')
+        connection.executemany("INSERT INTO trips VALUES (?, ?, ?, ?)", rows.rows())
+    connection.close()
+    for number, query in enumerate((None, "SELECT * FROM trips WHERE zone = 'north';")):
+        folder, _, spec = propose(
+            tmp_path / str(number), f"sqlite:///{database}", Wishes(label="fare"), query
+        )
+        assert check_spec(folder / "model.yaml").faults == []
+        assert list(spec.inputs)[1] == "km_run"
+        bounds = {"start": "2024-03-02 00:00:00", "end": "2024-03-03 00:00:00"}
+        with sqlite3.connect(database) as connection:
+            found = connection.execute(spec.ingest.source.query, bounds).fetchall()
+        connection.close()
+        assert 0 < len(found) <= 12
+
+
+@pytest.mark.parametrize(
+    ("origin", "wishes", "words"),
+    [
+        ("nope.csv", Wishes(label="fare"), "there is no such file"),
+        ("row.csv", Wishes(label="fare"), "did you mean rows.csv?"),
+        ("rows.csv", Wishes(), "allowed:  fare, zone, km"),
+        ("rows.csv", Wishes(label="fair"), "next:     say --label fare"),
+        ("rows.csv", Wishes(label="zone", task="regression"), "a regression label is a number"),
+        ("rows.csv", Wishes(label="fare", task="binary"), "a binary label has two values"),
+        ("rows.csv", Wishes(label="zone", positive="east"), "allowed:  north or south"),
+        ("rows.csv", Wishes(label="fare", event_time="km"), "this is no column of times"),
+        ("rows.csv", Wishes(label="fare", event_time="when"), "the source has no such column"),
+        ("rows.csv", Wishes(label="fare", key=("zone",)), "does not identify a row"),
+        ("s3://bucket/rows.csv", Wishes(label="fare"), "files on another machine"),
+        ("sqlite:///nope.db", Wishes(label="fare"), "there is no such SQLite file"),
+        ("*.parquet", Wishes(label="fare"), "no file matches this path"),
+    ],
+)
+def test_what_cannot_be_seen_is_said_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, wishes: Wishes, words: str
+) -> None:
+    """The error has what was received, what is allowed, and the next step."""
+    monkeypatch.chdir(tmp_path)
+    write(trips(), tmp_path, "csv")
+    with pytest.raises(TerminalError) as refused:
+        propose(tmp_path / "project", origin, wishes)
+    assert words in str(refused.value)
+    assert not list((tmp_path / "project").rglob("model.yaml"))
