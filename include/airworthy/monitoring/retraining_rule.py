@@ -12,7 +12,7 @@ from airworthy.monitoring.follow_ups import FollowUps
 from airworthy.spec.fields import format_duration
 from airworthy.spec.monitor_part import Retrain
 
-_MAX_DOUBLINGS = 6  # of the wait of an open breaker
+_MAX_DOUBLINGS = 2  # of the wait of an open breaker
 # A worse champion is the stronger reason: drift of the inputs alone may do no harm.
 SIGNALS_OF_REASON: dict[RetrainReason, tuple[Signal, ...]] = {
     "performance": ("loss",),
