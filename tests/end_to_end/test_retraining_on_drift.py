@@ -47,7 +47,7 @@ def write_drifting_model() -> None:
     spec["monitor"].update(
         min_rows=100,
         performance={"max_loss": 100.0},
-        retrain={"persist": "1 of 1", "min_labels": 100},
+        retrain={"persist": "1 of 1", "min_labels": 100, "cooldown": "1d"},
     )
     (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
 

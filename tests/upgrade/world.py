@@ -64,7 +64,7 @@ def write_spec(bake: str = "2s", **guard: Any) -> None:
         "guard": guard,
     }
     spec["monitor"].update(reference="14d", min_rows=100)
-    spec["monitor"]["retrain"].update(persist="2 of 2", min_labels=100)
+    spec["monitor"]["retrain"].update(persist="2 of 2", min_labels=100, cooldown="1d")
     spec["score"] = {"schedule": "0 4 * * *", "window": "2d"}
     spec["alerts"] = {"champion_max_age": "2d"}
     (MODELS / MODEL / "model.yaml").write_text(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 from airworthy.backtest.strategies import StrategyRun
 from airworthy.days import DAY, floor_day
+from airworthy.monitoring.follow_ups import find_follow_ups
 from airworthy.monitoring.importance import column_importance
 from airworthy.monitoring.live_rows import LakeRows
 from airworthy.monitoring.monitored_champion import Champion
@@ -44,18 +47,34 @@ def replay_triggered(
     """
     windows: list[MonitoredWindow] = []
     monitor, earlier = _monitor(replay, run.champion, live), list[ReplayedWindow]()
-    span = monitor.spans(1)[0]
+    span, triggers = monitor.spans(1)[0], list[Any]()
     while span.end <= end:
-        window = next(iter(monitor.run([span], earlier=earlier, refused=run.rejected_in_a_row)))
+        follow_ups = find_follow_ups(triggers, replay.spec, span.end)
+        (window,) = monitor.run(
+            [span], earlier=earlier, refused=run.rejected_in_a_row, follow_ups=follow_ups
+        )
         earlier.append(window)
         windows.append(MonitoredWindow(span.end, tuple(window.fired), window.retraining.outcome))
         if window.triggered:
+            triggers.append(_trigger(window))
             training = run.train(floor_day(span.end), _cause(window))
             if training.outcome == "champion":
                 monitor, earlier = _monitor(replay, run.champion, live), []
         report(span.end)
         span = Span(span.end, span.end + replay.spec.monitor.window)
     return windows
+
+
+def _trigger(window: ReplayedWindow) -> Any:
+    """Return what is read of a decision to find its follow-ups."""
+    result = window.retraining
+    return SimpleNamespace(
+        trigger=True,
+        window_end=window.span.end,
+        follows=result.follows,
+        reason=result.reason,
+        champion=window.signals.champion,
+    )
 
 
 def _cause(window: ReplayedWindow) -> str:
@@ -67,6 +86,8 @@ def _cause(window: ReplayedWindow) -> str:
         for signal in SIGNALS_OF_REASON[reason]
         if window.results[signal].outcome == "fired"
     ]
+    if not fired:
+        return window.retraining.words
     columns = list(dict.fromkeys(column for result in fired for column in result.columns))
     return f"{reason}: {', '.join(columns) or fired[0].words.partition(' that the holdout')[0]}"
 

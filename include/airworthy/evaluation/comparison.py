@@ -72,7 +72,7 @@ def gate_slice_losses(
             continue
         masks = _slice_masks(spec, scored, gate.slice)
         if each.default is not None:
-            masks = _with_pool(masks, gate.min_rows)
+            masks = _with_pool(masks, gate.min_rows, scored.days)
         losses[gate.metric, gate.slice] = _losses_in_slices(spec, scored, gate.metric, masks)
     return losses
 
@@ -82,9 +82,18 @@ def _slice_masks(spec: ModelSpec, scored: ScoredHoldout, column: str) -> dict[st
     return dict(rows_in_slices(scored.slices[column], slices))
 
 
-def _with_pool(masks: Mapping[str, Array], min_rows: int) -> dict[str, Array]:
-    """Return the large slices, and all small ones as one when they are large together."""
-    large = {name: mask for name, mask in masks.items() if mask.sum() >= min_rows}
+def _with_pool(masks: Mapping[str, Array], min_rows: int, days: Array) -> dict[str, Array]:
+    """Return the large slices, and all others as one when they are large together.
+
+    A slice within a single day, such as a weekday of a short holdout, cannot be told from its day:
+    it is not large, however many rows it has.
+    """
+    needed = min(2, len(np.unique(days)))
+    large = {
+        name: mask
+        for name, mask in masks.items()
+        if mask.sum() >= min_rows and len(np.unique(days[mask])) >= needed
+    }
     small = [mask for name, mask in masks.items() if name not in large]
     if small and sum(mask.sum() for mask in small) >= min_rows:
         large[POOL] = np.logical_or.reduce(small)

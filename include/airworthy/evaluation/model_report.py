@@ -75,6 +75,7 @@ def _facts(
         ),
         ("Dataset digest", dataset.digest),
         ("Learned from", f"{split.train_rows:,} rows before {split.holdout_start:%Y-%m-%d}"),
+        ("Fitted on", _fitted_on(challenger)),
         ("Evaluated on", f"{verdict.holdout_rows:,} rows of {holdout}"),
         ("Compared with", f"champion version {champion}" if champion else "no champion"),
         ("Model digest", challenger.bundle_digest),
@@ -87,6 +88,15 @@ def _facts(
             for waiver in [*waived_expectations(job.spec), *waived_limits(job.spec)]
         ),
     ]
+
+
+def _fitted_on(challenger: ModelRef) -> str:
+    """Return the fitted days, with the tuning loss of each span that was tried."""
+    days = "all of these days"
+    if challenger.fitted_days != "all":
+        days = f"the newest {challenger.fitted_days} of these days"
+    losses = ", ".join(f"{span} {loss:.4g}" for span, loss in challenger.span_losses.items())
+    return f"{days} (mean loss of a tuning row: {losses})" if losses else days
 
 
 def _metrics(job: Job, verdict: Verdict) -> list[dict[str, Any]]:

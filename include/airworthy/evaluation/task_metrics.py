@@ -54,19 +54,6 @@ def measure(
     return _multiclass(labels, predictions)
 
 
-def row_log_losses(labels: Array, predictions: Array) -> Array:
-    """Return each row's log loss, shape (rows,). Probabilities below 1e-15 count as 1e-15.
-
-    >>> row_log_losses(np.array([1.0, 0.0]), np.array([0.5, 0.75])).round(3).tolist()
-    [0.693, 1.386]
-    """
-    if predictions.ndim == 1:
-        probabilities = np.where(labels == 1, predictions, 1 - predictions)
-    else:
-        probabilities = predictions[np.arange(len(labels)), labels.astype(int)]
-    return np.asarray(-np.log(np.clip(probabilities, 1e-15, 1.0)))
-
-
 def decisions(predictions: Array, threshold: float) -> Array:
     """Return each row's decided class code, shape (rows,).
 

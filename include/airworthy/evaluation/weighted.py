@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from airworthy.arrays import Array
-from airworthy.evaluation.task_metrics import TaskMetric, decisions, row_log_losses
+from airworthy.evaluation.task_metrics import TaskMetric, decisions
+from airworthy.training.row_losses import row_log_losses
 
 # Takes row weights, shape (resamples, rows); returns the metric of each resample, shape
 # (resamples,).

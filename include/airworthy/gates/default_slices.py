@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from airworthy.gates.non_inferiority import Loss, SlicesOutcome, loss_in_words
 
 POOL = "the small slices together"
+"""Also those that lie within one day."""
 MAX_UNTESTED = 0.1
 """The share of rows that may be in slices without a test."""
 
@@ -23,7 +24,7 @@ def evaluate_default_slices(
     The outcome is inconclusive when more than a tenth of the rows is in slices without a test.
 
     Args:
-        losses: Slice -> its loss. The entry `POOL` has that of all small slices together, when they
+        losses: Slice -> its loss. The entry `POOL` has that of all other slices together, when they
             have enough rows together.
         rows: Every slice -> its number of rows.
         min_rows: A slice with fewer rows is small.
@@ -31,11 +32,7 @@ def evaluate_default_slices(
     """
     tested = {name: loss for name, loss in losses.items() if rows.get(name, min_rows) >= min_rows}
     pooled = POOL in losses
-    untested = {
-        name: count
-        for name, count in rows.items()
-        if name not in tested and not (pooled and count < min_rows)
-    }
+    untested = {name: count for name, count in rows.items() if name not in tested and not pooled}
     told = _untested_in_words(untested, min_rows)
     # A loss that is no number is no better than a bad one.
     failed = [name for name, loss in tested.items() if not loss.low <= margin]

@@ -2,7 +2,10 @@
 
 A challenger is proved better than the champion when the whole interval of its loss is below 0. The
 champion serves now, so such a challenger is excused from what the champion fails equally or worse.
-Only a bar that holds for every model can be excused; a gate against the champion cannot.
+A gate against the champion is not excused.
+
+A champion that is proved to fail a bar has no such protection: one of the two serves, and neither is
+proved good. A challenger that is better on these rows then passes without the proof.
 """
 
 from __future__ import annotations
@@ -83,11 +86,29 @@ def waived(outcome: GateOutcome, because: str) -> GateOutcome:
 
 def excused(outcome: GateOutcome, champion: GateOutcome, loss: Loss) -> GateOutcome:
     """Return an outcome that does not stop the challenger, with the champion's own figures."""
+    proved = "proved better" if loss.high < 0 else "better on these rows"
     reason = (
-        f"{outcome.reason}; excused, as the challenger is proved better ({loss_in_words(loss)}) "
+        f"{outcome.reason}; excused, as the challenger is {proved} ({loss_in_words(loss)}) "
         f"and the champion does no better here: {champion.reason}"
     )
     return outcome.model_copy(update={"outcome": "excused", "reason": reason})
+
+
+def unproved(outcome: GateOutcome, champion_failing: Sequence[str], loss: Loss) -> GateOutcome:
+    """Return an inconclusive gate against a failing champion as one that stops nothing."""
+    reason = (
+        f"{outcome.reason}; excused, as the champion fails its own gates "
+        f"({champion_failing[0]}) and the challenger is better on these rows "
+        f"({loss_in_words(loss)})"
+    )
+    return outcome.model_copy(update={"outcome": "excused", "reason": reason})
+
+
+def _asks_for_proof(bar: _Bar, outcome: GateOutcome) -> bool:
+    """Tell whether a gate against the champion lacks the proof only, on all rows."""
+    if isinstance(bar, str) or bar.gate.against != "champion" or bar.gate.slice is not None:
+        return False
+    return outcome.outcome == "inconclusive"
 
 
 def final_outcomes(
@@ -108,13 +129,16 @@ def final_outcomes(
     """
     plain: dict[_Bar, GateOutcome] = {each: held_outcome(each, measurements) for each in held}
     plain.update(challenger.outcomes)
-    better = loss if loss is not None and loss.high < 0 else None
+    unprotected = bool(failing(champion)) and loss is not None and loss.point < 0
+    better = loss if loss is not None and (loss.high < 0 or unprotected) else None
     results = []
     for bar, outcome in plain.items():
         if isinstance(bar, HeldGate) and bar.because is not None:
             results.append(waived(outcome, bar.because))
         elif better and outcome.outcome != "pass" and champion.is_as_bad(challenger, bar):
             results.append(excused(outcome, champion.outcomes[bar], better))
+        elif better and unprotected and _asks_for_proof(bar, outcome):
+            results.append(unproved(outcome, failing(champion), better))
         else:
             results.append(outcome)
     return results

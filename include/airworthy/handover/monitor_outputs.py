@@ -256,6 +256,7 @@ class DriftDecision(StageOutput):
         outcome: The decision.
         told: The decision in words.
         reason: The reason of a retraining.
+        follows: End of the window that triggered the first training, when this one follows it up.
         train_as_of: The `as_of` of the new training, a UTC midnight.
         digest: SHA-256 of all the above.
         trigger: True when the training is triggered now.
@@ -278,6 +279,7 @@ class DriftDecision(StageOutput):
     outcome: DecisionOutcome
     told: str
     reason: RetrainReason | None
+    follows: AwareDatetime | None = None
     train_as_of: AwareDatetime
     digest: str
     trigger: bool

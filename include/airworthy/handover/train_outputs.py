@@ -168,7 +168,11 @@ class Split(StageOutput):
 
 
 class ModelRef(StageOutput):
-    """A trained challenger: an MLflow run with its logged model and its bundle's digests."""
+    """A trained challenger: an MLflow run with its logged model and its bundle's digests.
+
+    `fitted_days` are the newest days before the holdout that it was fitted on, such as ``12d``, or
+    ``all``. `span_losses` has the tuning loss of each span that was tried.
+    """
 
     model: str
     mlflow_run_id: str
@@ -181,6 +185,8 @@ class ModelRef(StageOutput):
     split: Split
     best_iteration: int
     parameters: dict[str, JsonValue]
+    fitted_days: str = "all"
+    span_losses: dict[str, float] = Field(default_factory=dict)
 
 
 class GateOutcome(StageOutput):

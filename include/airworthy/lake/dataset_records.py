@@ -79,6 +79,7 @@ class TrainingRecord(Event):
     ``[start, tuning_start)`` fitted the model, ``[tuning_start, holdout_start)`` stopped the
     rounds, ``[holdout_start, end)`` is the holdout. `rows` counts the rows with a known label in
     each part. `lock_digest` is the SHA-256 of the lock of the libraries; older records lack it.
+    `fitted_days` are the newest days before the holdout that the model was fitted on, or ``all``.
     """
 
     mlflow_run_id: str
@@ -89,6 +90,7 @@ class TrainingRecord(Event):
     reason: str
     parameters: dict[str, JsonValue]
     best_iteration: int
+    fitted_days: str = "all"
     start: AwareDatetime
     tuning_start: AwareDatetime
     holdout_start: AwareDatetime

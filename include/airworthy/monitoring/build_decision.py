@@ -21,8 +21,10 @@ from airworthy.handover import (
 )
 from airworthy.job import Job
 from airworthy.ledger import Entry
+from airworthy.monitoring.follow_ups import find_follow_ups
 from airworthy.monitoring.history import (
     champion_failing,
+    decisions,
     earlier_windows,
     last_retrained,
     refused_in_a_row,
@@ -86,6 +88,7 @@ def build_decision(
         last_retrained=last_retrained(entries, versions),
         rejected_in_a_row=refused_in_a_row(entries, versions),
         champion_failing=champion_failing(entries, live.champion),
+        follow_ups=find_follow_ups(decisions(entries), job.spec, live.end),
     )
     result = (
         evaluate_retraining(inputs, rules)
@@ -108,6 +111,7 @@ def build_decision(
         "outcome": result.outcome,
         "told": result.words,
         "reason": result.reason,
+        "follows": result.follows,
         "train_as_of": floor_day(live.end),
     }
     return _with_digest(fields, job.evidence.address("decision.json"))

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from airworthy.arrays import Array
-from airworthy.evaluation.task_metrics import row_log_losses
 from airworthy.spec.evaluate_part import LOSS_OF_TASK, Task
+from airworthy.training.row_losses import row_losses
 
 METRIC_OF_TASK = LOSS_OF_TASK
 _MIN_LOSS = 1e-12  # a mean loss of 0 has no logarithm
@@ -83,11 +83,7 @@ def summarise_losses(
         labels: Values or class codes, shape (rows,), without NaN.
         predictions: Shape (rows,), or (rows, classes) for a multiclass task.
     """
-    losses = (
-        np.asarray((labels - predictions) ** 2)
-        if task == "regression"
-        else row_log_losses(labels, predictions)
-    )
+    losses = row_losses(task, labels, predictions)
     return WindowLosses(season, float(len(losses)), float(losses.sum()), float((losses**2).sum()))
 
 

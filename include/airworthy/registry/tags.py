@@ -3,6 +3,11 @@
 A run and its registered version share the tags of the training.
 """
 
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
 # Of a training: on its MLflow run, and on its registered version.
 RUN_ID = "airworthy.run_id"
 DAG_ID = "airworthy.dag_id"
@@ -21,6 +26,10 @@ SOURCE_DIFF = "mlflow.source.git.diff"
 """MLflow's own tag: the diff of a dirty tree, cut. The run's artifact has all of it."""
 DIRTY_FILES = "airworthy.dirty_files"
 """The uncommitted files of a dirty tree, one a line."""
+FITTED_DAYS = "airworthy.fitted_days"
+"""The newest days before the holdout that it was fitted on, such as ``12d``, or ``all``."""
+SPAN_LOSSES = "airworthy.span_losses"
+"""JSON: each span of days that was tried, with its mean loss of a tuning row."""
 OWNER = "airworthy.owner"
 ENVIRONMENT = "airworthy.environment"
 
@@ -64,3 +73,13 @@ MONITORING = "airworthy.monitoring"
 INPUT_DIGEST = "digest"
 INPUT_WINDOW = "window"
 INPUT_ROWS = "rows"
+
+
+def span_tags(fitted_days: str, losses: Mapping[str, float]) -> dict[str, str]:
+    """Return the tags of the choice between spans of days; only that of all days without a choice.
+
+    >>> span_tags("all", {})
+    {'airworthy.fitted_days': 'all'}
+    """
+    rounded = {span: float(f"{loss:.6g}") for span, loss in losses.items()}
+    return {FITTED_DAYS: fitted_days, **({SPAN_LOSSES: json.dumps(rounded)} if rounded else {})}

@@ -126,7 +126,7 @@ class Performance(Part):
             description="Allowed rise of the champion's error over its error on the holdout, as a "
             "share.",
         ),
-    ] = 0.2
+    ] = 0.1
     significance: Annotated[
         float,
         Field(
@@ -145,19 +145,25 @@ class Retrain(Part):
         description="In how many of the last windows a signal must have fired.",
     )
     cooldown: Duration = Field(
-        default=DAY,
+        default=WEEK,
         description="Minimum time from one retraining to the next, in the data's time.",
-        json_schema_extra={"default": "1d", "examples": ["1d", "12h"]},
+        json_schema_extra={"default": "7d", "examples": ["7d", "12h"]},
+    )
+    follow_up: bool = Field(
+        default=True,
+        description="Train again while the lookback fills with days after the change: after the "
+        "holdout, the label delay and the cooldown, then after twice as long, and so on.",
     )
     min_labels: Annotated[
         int, Field(ge=10, description="Minimum number of labels to evaluate the champion's errors.")
-    ] = 1000
+    ] = 20
     max_rejected_in_a_row: Annotated[
         int,
         Field(
             ge=1,
             description="Number of challengers rejected in a row that stops retraining until a "
-            "person acts.",
+            "person acts. A worse champion gets one trial after twice the cooldown, then after "
+            "four times, and so on.",
         ),
     ] = 3
 
@@ -189,7 +195,7 @@ class Monitor(Part):
     )
     min_rows: Annotated[
         int, Field(ge=10, description="Minimum number of rows; a smaller window is inconclusive.")
-    ] = 500
+    ] = 20
     drift: Drift = Drift()
     performance: Performance = Performance()
     retrain: Retrain = Retrain()

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 from airworthy.days import DAY
 from airworthy.spec.fields import Duration, Part, Violation, format_duration, raise_violations
 
+AUTO: Literal["auto"] = "auto"
 SearchRange = Annotated[list[float], Field(min_length=2, max_length=2)]
 _SEARCH_SPACE: dict[str, list[float]] = {
     "max_depth": [3, 10],
@@ -53,6 +54,7 @@ class Baseline(Part):
 class Train(Part):
     """The training of a challenger."""
 
+    # `recent` and `refit` are no such keys: they change every training, and so its key.
     LATER: ClassVar[tuple[str, ...]] = ("split", "holdout_share")
 
     split: Literal["time", "hash"] = Field(
@@ -91,6 +93,17 @@ class Train(Part):
     min_rows: Annotated[
         int, Field(ge=10, description="Minimum number of training rows; fewer stop the run.")
     ] = 500
+    recent: Literal["auto"] | list[Duration] = Field(
+        default=AUTO,
+        description="Spans of the newest days before the holdout that are tried beside all of them; "
+        "the best on the tuning rows wins. auto: a half and a quarter of the days; []: none.",
+        examples=["auto", ["14d", "7d"], []],
+    )
+    refit: bool = Field(
+        default=True,
+        description="Fit once more on the tuning rows too, with the rounds that they gave. The "
+        "holdout is never fitted on.",
+    )
     rounds: Annotated[
         int, Field(ge=1, le=100_000, description="Maximum number of boosting rounds.")
     ] = 500
@@ -136,6 +149,17 @@ class Train(Part):
             for name, value in (("lookback", self.lookback), ("holdout", self.holdout))
             if value < DAY or value % DAY
         ]
+        for index, value in enumerate([] if self.recent == AUTO else self.recent):
+            if value < DAY or value % DAY or value >= self.lookback - self.holdout:
+                rest = format_duration(self.lookback - self.holdout)
+                violations.append(
+                    Violation(
+                        ("recent", index),
+                        "this is no span of the newest days before the holdout",
+                        format_duration(value),
+                        f"whole days, at least 1d, less than {rest}",
+                    )
+                )
         if self.holdout >= self.lookback:
             allowed = f"less than the lookback, {format_duration(self.lookback)}"
             problem = "nothing would be left to train on"

@@ -26,6 +26,7 @@ from airworthy.registry.tags import (
     VALIDATION_STATUS,
     WINDOW_END,
     WINDOW_START,
+    span_tags,
 )
 from airworthy.registry.training_runs import run_tags
 from airworthy.registry.verdict_tags import verdict_tags
@@ -168,6 +169,7 @@ def _tags(
         **run_tags(job, challenger.idempotency_key),
         VALIDATION_STATUS: "approved" if verdict.releasable else "rejected",
         **verdict_tags(verdict),
+        **span_tags(challenger.fitted_days, challenger.span_losses),
         BUNDLE_DIGEST: challenger.bundle_digest,
         MODEL_SHA256: challenger.model_sha256,
         DATASET_ID: dataset.id,

@@ -20,6 +20,7 @@ from airworthy.job import Job, lock_digest, working_tree
 from airworthy.lake.dataset_records import TrainingRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import Lake, open_lake
+from airworthy.registry.tags import span_tags
 from airworthy.registry.training_runs import (
     finished_training,
     log_dataset,
@@ -110,6 +111,7 @@ def _fit_and_log(
     model_uri = log_model(job, bundle, _example(job, data.learning))
     log_json("baseline.json", fit_spec_baseline(data).model_dump(mode="json"))
     mlflow.log_params({**fitted.parameters, "best_iteration": fitted.best_iteration})
+    mlflow.set_tags(span_tags(fitted.days, fitted.losses))
     challenger = ModelRef(
         model=job.spec.model,
         mlflow_run_id=mlflow_run.run_id,
@@ -122,6 +124,8 @@ def _fit_and_log(
         split=_split(job, lake, dataset, data.bounds, counts),
         best_iteration=fitted.best_iteration,
         parameters=fitted.parameters,
+        fitted_days=fitted.days,
+        span_losses=fitted.losses,
     )
     record = _record(job, challenger, data.bounds, counts, commit)
     outcome = {
@@ -163,6 +167,7 @@ def _record(
         reason=job.run.reason,
         parameters=challenger.parameters,
         best_iteration=challenger.best_iteration,
+        fitted_days=challenger.fitted_days,
         start=bounds.start,
         tuning_start=bounds.tuning_start,
         holdout_start=bounds.holdout_start,

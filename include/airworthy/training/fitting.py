@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from airworthy.job import Job
 from airworthy.lake.lake import Lake
 from airworthy.spec.contract import contract_of
 from airworthy.training.baseline import BaselineModel, fit_baseline
+from airworthy.training.recent_span import RecentSpan, recent_spans
 from airworthy.training.time_split import Boundaries, split_window
 from airworthy.training.train_booster import FittedBooster, base_parameters, fit_booster
 from airworthy.training.training_labels import find_classes
@@ -108,7 +109,9 @@ def fit_challenger(data: TrainingData, scratch: Path) -> tuple[FittedBooster, li
     _require_rows(job, data.bounds, rows)
     log.info("fitting on %d rows, tuning on %d, %d features", *rows, len(data.features.names))
     parameters = base_parameters(job.spec, data.classes, job.run.parameters)
-    fitted = _fit_booster(job, parameters, learning, tuning)
+    fitted = _fit_booster(job, parameters, learning, tuning, _spans(data, learning))
+    if fitted.losses:
+        log.info("fitted on %s; tuning losses %s", fitted.days, fitted.losses)
     log.info(
         "best round %d of %d, tuning score %.5f",
         fitted.best_iteration + 1,
@@ -177,13 +180,29 @@ def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRo
     return learning, store("tuning", bounds.tuning_start, bounds.holdout_start)
 
 
+def _spans(data: TrainingData, learning: StoredRows) -> list[RecentSpan]:
+    """Return the spans of newest days that are tried beside all days."""
+    bounds = data.bounds
+    return recent_spans(
+        data.job.spec.train,
+        data.dataset.partition_days(bounds.start, bounds.tuning_start),
+        learning.pieces,
+        bounds.start.date(),
+        bounds.holdout_start.date(),
+    )
+
+
 def _fit_booster(
-    job: Job, parameters: dict[str, Any], learning: StoredRows, tuning: StoredRows
+    job: Job,
+    parameters: dict[str, Any],
+    learning: StoredRows,
+    tuning: StoredRows,
+    spans: Sequence[RecentSpan],
 ) -> FittedBooster:
     import xgboost
 
     try:
-        return fit_booster(job.spec, parameters, learning, tuning)
+        return fit_booster(job.spec, parameters, learning, tuning, spans)
     except xgboost.core.XGBoostError as error:
         first_lines = " ".join(str(error).splitlines()[:3])
         raise TerminalError(

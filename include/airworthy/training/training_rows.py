@@ -6,8 +6,8 @@ booster reads the file in pieces of a partition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 class StoredRows:
     """Rows in a file.
 
-    `matrix` maps the file, shape (rows, features). `pieces` are the row counts of its partitions.
+    `matrix` maps the file, shape (rows, features). `pieces` are the row counts of its partitions, in
+    their order; a partition without a labelled row has 0.
     """
 
     matrix: Matrix
@@ -38,6 +39,12 @@ class StoredRows:
     def rows(self) -> int:
         """The number of labelled rows."""
         return len(self.labels)
+
+    def newest(self, partitions: int) -> StoredRows:
+        """Return the rows of the last partitions, without a copy."""
+        pieces = self.pieces[len(self.pieces) - partitions :]
+        start = self.rows - sum(pieces)
+        return replace(self, matrix=self.matrix[start:], labels=self.labels[start:], pieces=pieces)
 
 
 def store_rows(
@@ -62,7 +69,7 @@ def store_rows(
             if labelled.any():
                 stream.write(features.matrix(frame)[labelled].tobytes())
                 labels.append(values[labelled])
-                pieces.append(int(labelled.sum()))
+            pieces.append(int(labelled.sum()))
     rows = sum(pieces)
     matrix: Matrix = (
         np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width))
@@ -75,39 +82,44 @@ def store_rows(
 class _Pieces(xgboost.DataIter):  # type: ignore[misc]  # XGBoost is not typed
     """Feeds stored rows to XGBoost a partition at a time."""
 
-    def __init__(self, rows: StoredRows) -> None:
-        self._rows = rows
-        self._piece = 0
-        self._start = 0
+    def __init__(self, parts: Sequence[StoredRows]) -> None:
+        self._spans = [span for part in parts for span in _spans(part)]
+        self._next = 0
         super().__init__()
 
     def reset(self) -> None:
-        self._piece = self._start = 0
+        self._next = 0
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        if self._piece == len(self._rows.pieces):
+        if self._next == len(self._spans):
             return False
-        end = self._start + self._rows.pieces[self._piece]
+        rows, start, end = self._spans[self._next]
         input_data(
-            data=np.ascontiguousarray(self._rows.matrix[self._start : end]),
-            label=self._rows.labels[self._start : end],
-            feature_names=self._rows.feature_names,
-            feature_types=self._rows.feature_types,
+            data=np.ascontiguousarray(rows.matrix[start:end]),
+            label=rows.labels[start:end],
+            feature_names=rows.feature_names,
+            feature_types=rows.feature_types,
         )
-        self._piece, self._start = self._piece + 1, end
+        self._next += 1
         return True
 
 
+def _spans(rows: StoredRows) -> list[tuple[StoredRows, int, int]]:
+    """Return the first and the last row of each partition that has rows."""
+    ends = np.cumsum(rows.pieces, dtype=int).tolist()
+    return [(rows, end - count, end) for count, end in zip(rows.pieces, ends, strict=True) if count]
+
+
 def quantile_matrix(
-    rows: StoredRows, max_bin: int, reference: xgboost.DMatrix | None = None
+    parts: Sequence[StoredRows], max_bin: int, reference: xgboost.DMatrix | None = None
 ) -> xgboost.DMatrix:
     """Return rows in XGBoost's compressed form.
 
     Args:
-        rows: The rows.
+        parts: The rows, one after the other.
         max_bin: XGBoost's parameter.
         reference: The training set's matrix: a tuning set takes its bins from it.
     """
     return xgboost.QuantileDMatrix(
-        _Pieces(rows), max_bin=max_bin, ref=reference, enable_categorical=True
+        _Pieces(parts), max_bin=max_bin, ref=reference, enable_categorical=True
     )

@@ -34,7 +34,7 @@ def make(make_model: MakeModel, **source: Any) -> str:
         "columns": dict(COLUMNS),
     }
     # Trained at the first sign, a challenger would know too little of the changed world.
-    monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "5 of 5"}}
+    monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "5 of 5", "cooldown": "1d"}}
     train = {"lookback": "15d", "holdout": "2d", "rounds": 40, "parameters": {"max_depth": 4}}
     gates = {"gates": [{"metric": "rmse", "against": "champion", "margin": 0.0}], "resamples": 100}
     return make_model(ingest=ingest, train=train, evaluate=gates, monitor=monitor)

@@ -217,8 +217,8 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         RetrainingDecision(decision=DECISION),
         "run-1", "drift_decision:2026-03-20T00:00:00+00:00",
         '{"champion": "1", "champion_as_of": "2026-03-11T00:00:00Z", "digest": "ab12", '
-        '"evidence": "/state/decision.json", "inputs": {"data": "aa"}, "last_retrained": null, "model": "eta", '
-        '"outcome": "watching", "reason": null, "rejected_in_a_row": 0, '
+        '"evidence": "/state/decision.json", "follows": null, "inputs": {"data": "aa"}, "last_retrained": null, '
+        '"model": "eta", "outcome": "watching", "reason": null, "rejected_in_a_row": 0, '
         '"rules": {"min_labels": 100, "persist": "2 of 3"}, "signals": {"drift": "fired", "label": "quiet", '
         '"loss": "inconclusive", "skew": "quiet"}, "told": "drift: not yet in 2 of 3 windows", '
         '"train_as_of": "2026-03-20T00:00:00Z", "train_run_id": null, "trigger": false, '

@@ -19,7 +19,11 @@ from ..stages.conftest import COLUMNS, MakeModel, RunStages, make_model, run_sta
 __all__ = ["make_model", "run_stages"]
 
 CHECKS = ("check_data", "check_skew", "check_drift", "check_performance", "decide")
-MONITOR: dict[str, Any] = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "14d"}
+MONITOR: dict[str, Any] = {
+    "min_rows": 100,
+    "retrain": {"min_labels": 100, "cooldown": "1d"},
+    "reference": "14d",
+}
 
 RunMonitor = Callable[..., dict[str, Any]]
 

@@ -56,7 +56,11 @@ def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:
         **small_spec("m")["ingest"],
         "source": {"type": "simulator", "rows_per_day": 1000, "seed": 3},
     }
-    monitor = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "28d"}
+    monitor = {
+        "min_rows": 100,
+        "retrain": {"min_labels": 100, "cooldown": "1d"},
+        "reference": "28d",
+    }
     train = {
         "lookback": "28d",
         "holdout": "3d",

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.handover import Signal, SignalOutcome, WindowSignals
-from airworthy.monitoring.retraining_rule import RetrainingInputs, evaluate_retraining, persists
+from airworthy.monitoring.follow_ups import find_follow_ups
+from airworthy.monitoring.retraining_rule import (
+    RetrainingInputs,
+    RetrainingResult,
+    evaluate_retraining,
+    persists,
+)
 from airworthy.spec.monitor_part import Persistence, Retrain
 
 DAY = timedelta(days=1)
@@ -111,6 +119,88 @@ def test_an_open_breaker_says_that_the_champion_fails() -> None:
     assert "the champion fails its own gates: rmse: 9.2 (at most 6 required)" in words
 
 
+@pytest.mark.parametrize(
+    ("rejected", "last", "outcome"),
+    [(3, -2, "circuit_open"), (3, -3, "retrain"), (4, -3, "circuit_open"), (4, -7, "retrain")],
+)
+def test_a_champion_that_got_worse_gets_a_trial_ever_more_rarely(
+    rejected: int, last: int, outcome: str
+) -> None:
+    """An open breaker lets a training through after twice the cooldown of two days, then after four
+    times.
+    """
+    assert decide(LOSS, LOSS, last=last, rejected=rejected) == (outcome, "performance")
+
+
+SPEC: Any = SimpleNamespace(
+    train=SimpleNamespace(lookback=28 * DAY, holdout=3 * DAY),
+    ingest=SimpleNamespace(label_delay=timedelta(hours=12)),
+    monitor=SimpleNamespace(window=DAY, retrain=RULES),
+)
+
+
+def triggered(day: int, follows: int | None = None, champion: str = "1") -> Any:
+    """Return a decision that triggered a training after a window."""
+    first = None if follows is None else FIRST + follows * DAY
+    return SimpleNamespace(
+        trigger=True, window_end=FIRST + day * DAY, follows=first, reason="drift", champion=champion
+    )
+
+
+def followed_up(day: int, last: int, *triggers: Any, rejected: int = 0) -> RetrainingResult:
+    """Return the decision on a quiet window after triggered trainings."""
+    end = FIRST + day * DAY
+    current = windows(QUIET)[0].model_copy(update={"end": end})
+    follow_ups = find_follow_ups(triggers, SPEC, end)
+    inputs = RetrainingInputs([current], FIRST + last * DAY, rejected, follow_ups=follow_ups)
+    return evaluate_retraining(inputs, RULES)
+
+
+@pytest.mark.parametrize(
+    ("day", "last", "rejected", "outcome"),
+    [
+        (3, 0, 0, "quiet"),  # the holdout and the days without labels have not passed
+        (4, 0, 0, "retrain"),
+        (7, 4, 0, "quiet"),
+        (8, 4, 0, "retrain"),
+        (9, 4, 0, "retrain"),  # the window of the day before was not judged
+        (17, 16, 0, "quiet"),
+        (16, 15, 0, "cooling_down"),  # a scheduled training of the day before
+        (32, 16, 0, "quiet"),  # all of the lookback is after the change
+        (8, 4, 3, "circuit_open"),
+    ],
+)
+def test_a_triggered_training_is_followed_up(
+    day: int, last: int, rejected: int, outcome: str
+) -> None:
+    """Further trainings come 4, 8 and 16 days later, however quiet the monitor is."""
+    result = followed_up(day, last, triggered(0), rejected=rejected)
+    assert result.outcome == outcome
+    if outcome == "retrain":
+        assert (result.reason, result.follows) == ("drift", FIRST)
+        assert "follows up the training of 2026-03-20" in result.words
+
+
+def test_follow_ups_count_from_the_first_training() -> None:
+    """A training that follows another one starts no row of its own; a further trigger does."""
+    assert followed_up(12, 8, triggered(0), triggered(4, 0), triggered(8, 0)).outcome == "quiet"
+    assert followed_up(16, 8, triggered(0), triggered(4, 0), triggered(8, 0)).outcome == "retrain"
+    assert followed_up(16, 12, triggered(0), triggered(12)).follows == FIRST + 12 * DAY
+    assert followed_up(20, 12, triggered(0), triggered(12)).follows == FIRST + 12 * DAY
+
+
+def test_drift_alone_waits_for_the_follow_up() -> None:
+    """The same drift triggers no training beside the planned ones; a worse champion does."""
+    for fired, outcome in ((DRIFT, "cooling_down"), (LOSS, "retrain")):
+        recent = [
+            each.model_copy(update={"end": FIRST + (5 + number) * DAY})
+            for number, each in enumerate(windows(fired, fired))
+        ]
+        follow_ups = find_follow_ups([triggered(0), triggered(4, 0)], SPEC, recent[-1].end)
+        inputs = RetrainingInputs(recent, FIRST + 4 * DAY, 0, follow_ups=follow_ups)
+        assert evaluate_retraining(inputs, RULES).outcome == outcome
+
+
 @given(
     histories,
     st.integers(0, 7),
@@ -162,7 +252,9 @@ def test_what_must_hold_before_anything_is_trained(
     fired = [any(each[signal] == "fired" for signal in signals) for each in history]  # type: ignore[index]
     assert fired[-1]
     assert sum(fired) >= persist.needed
-    assert rejected < rules.max_rejected_in_a_row
+    waits = 2 ** max(0, rejected - rules.max_rejected_in_a_row + 1)
+    assert decision.reason == "performance" or waits == 1
+    assert inputs.windows[-1].end >= FIRST + last * DAY + waits * rules.cooldown
     assert inputs.windows[-1].end >= FIRST + last * DAY + rules.cooldown
 
 

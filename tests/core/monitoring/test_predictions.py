@@ -94,7 +94,7 @@ def test_the_log_is_watched_and_its_labels_come_with_the_data(
     """Skew, drift and errors of logged requests; once a window has rows in the log, the lake is not
     looked at.
     """
-    monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "1 of 1"}}
+    monitor = {**MONITOR, "retrain": {"min_labels": 100, "persist": "1 of 1", "cooldown": "1d"}}
     model = monitored_model(drift_from="2026-03-20", monitor=monitor)
     job = job_of(model)
     for number in range(20):

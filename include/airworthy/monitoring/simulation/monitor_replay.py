@@ -11,6 +11,7 @@ from airworthy.handover import Signal, SignalOutcome, WindowSignals
 from airworthy.monitoring.champion_predictions import predict_labelled
 from airworthy.monitoring.check_results import InconclusiveError
 from airworthy.monitoring.drift_rule import describe
+from airworthy.monitoring.follow_ups import FollowUps
 from airworthy.monitoring.live_rows import LiveRows
 from airworthy.monitoring.loss_rise import METRIC_OF_TASK
 from airworthy.monitoring.monitored_champion import Champion
@@ -94,6 +95,7 @@ class MonitorReplay:
         rows: LiveRows | None = None,
         earlier: Sequence[ReplayedWindow] = (),
         refused: int = 0,
+        follow_ups: FollowUps | None = None,
     ) -> Iterator[ReplayedWindow]:
         """Yield the windows with their signals, in order.
 
@@ -103,6 +105,7 @@ class MonitorReplay:
             earlier: Earlier windows. They count for the persistence of a reason. The last training
                 is the one triggered last by them, if any.
             refused: Number of newest challengers refused in a row.
+            follow_ups: The trainings of the last change.
         """
         windows = [window.signals for window in earlier]
         triggers = [window.span.end for window in earlier if window.triggered]
@@ -113,7 +116,7 @@ class MonitorReplay:
             windows.append(
                 WindowSignals(end=span.end, champion=self._champion.version, signals=outcomes)
             )
-            inputs = RetrainingInputs(windows, last_retrained, refused)
+            inputs = RetrainingInputs(windows, last_retrained, refused, follow_ups=follow_ups)
             retraining = evaluate_retraining(inputs, self._spec.monitor.retrain)
             window = ReplayedWindow(span, windows[-1], results, retraining)
             if window.triggered:
