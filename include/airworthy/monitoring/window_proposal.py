@@ -20,8 +20,6 @@ WINDOWS = (DAY, WEEK, 2 * WEEK, 4 * WEEK)
 """The lengths of windows that are proposed, the shortest first."""
 
 _LEAST_ROWS = 150  # fewer say nothing of a distribution or a mean loss
-_MOST_ROWS = 500  # the defaults of the spec
-_MOST_LABELS = 1000
 _SHARE = 0.6  # of the usual rows: a quiet day or a holiday is still judged
 _LEAST_MINIMUM = 10
 _REFERENCE_WINDOWS = 4
@@ -59,8 +57,8 @@ class WindowProposal:
     def lines(self) -> list[str]:
         """The lines of the ``monitor`` part, for a spec.
 
-        >>> propose_window(48).lines[1:]
-        ['  window: 7d', '  min_rows: 200', '  reference: 56d', '  retrain: {min_labels: 200}']
+        >>> propose_window(48).lines[:2]
+        ['monitor:', '  window: 7d']
         """
         return [
             "monitor:",
@@ -94,10 +92,11 @@ def propose_window(rows_a_day: float, labels_a_day: float | None = None) -> Wind
     fitting = (window for window in WINDOWS if least * (window / DAY) >= _LEAST_ROWS)
     window = next(fitting, WINDOWS[-1])
     rows, labels = rows_a_day * (window / DAY), labels_a_day * (window / DAY)
+    default = Monitor()
     return WindowProposal(
         window=window,
-        min_rows=_minimum(rows, _MOST_ROWS),
-        min_labels=_minimum(labels, _MOST_LABELS),
+        min_rows=_minimum(rows, default.min_rows),
+        min_labels=_minimum(labels, default.retrain.min_labels),
         reference=4 * WEEK if window <= DAY else max(8 * WEEK, _REFERENCE_WINDOWS * window),
         rows=rows,
     )
@@ -152,11 +151,6 @@ def days_with_windows(window: timedelta, count: int) -> timedelta:
     return count * max(window, DAY) + max(window - DAY, timedelta(0))
 
 
-def is_blind(monitor: Monitor, rows: float, labels: float) -> bool:
-    """Tell whether a window with so many rows and labels is judged by no signal or by few."""
-    return rows < monitor.min_rows or labels < monitor.retrain.min_labels
-
-
 def _short_data(spec: ModelSpec) -> Iterator[Blindness]:
     """Find a holdout or a training time without whole windows: errors are then never judged."""
     window, train = spec.monitor.window, spec.train
@@ -174,5 +168,5 @@ def _short_data(spec: ModelSpec) -> Iterator[Blindness]:
 def _minimum(usual: float, most: int) -> int:
     """Return a round minimum below the usual number."""
     number = int(min(usual * _SHARE, most))
-    step = 10 ** max(len(str(number)) - 2, 1)
+    step = 100 if number >= 1000 else 10
     return max(number // step * step, _LEAST_MINIMUM)
