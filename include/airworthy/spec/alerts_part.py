@@ -32,6 +32,7 @@ AlertKind = Literal[
     "restated_partition",
     "schema_change",
     "invalid_requests",
+    "blind_monitor",
     "champion_age",
     "data_delay",
     "late_run",
