@@ -1,13 +1,14 @@
-"""Factories of alerts about live rows: broken expectations, requests outside the contract. Pure."""
+"""Factories of alerts about live rows: broken expectations, invalid requests, no judgement. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from airworthy.alerts.alert import Alert
-from airworthy.handover import CheckResult, DataCheck, RequestCheck
+from airworthy.handover import CheckResult, DataCheck, DriftDecision, RequestCheck
 
 Links = Mapping[str, str]
+_FIRST_BLIND_WINDOWS = 3
 
 
 def live_expectation(check: DataCheck, links: Links) -> Alert | None:
@@ -63,6 +64,38 @@ def invalid_requests(check: RequestCheck, links: Links) -> Alert | None:
         links=dict(links),
         next_step="see who sends such rows, by the metric airworthy_refused_rows_total; correct "
         "the client or what the spec says of the column",
+    )
+
+
+def blind_monitor(decision: DriftDecision, links: Links) -> Alert | None:
+    """Return the alert about windows in a row in which nothing could be judged.
+
+    There is one after three windows, and one each time that their number has doubled.
+
+    Args:
+        decision: The decision on the newest window.
+        links: Links to the evidence.
+    """
+    count, since, model = decision.blind_windows, decision.blind_since, decision.model
+    doublings, rest = divmod(count, _FIRST_BLIND_WINDOWS)
+    if since is None or rest or doublings.bit_count() != 1:
+        return None
+    return Alert(
+        kind="blind_monitor",
+        model=model,
+        about=f"{count} windows since {since:%Y-%m-%dT%H:%M}",
+        severity="warning",
+        title=f"{model}: nothing could be judged in {count} windows in a row",
+        text="\n".join(
+            [
+                "The monitor is blind: no change would be noticed, and no training triggered.",
+                *(f"{signal}: {words}" for signal, words in decision.words.items()),
+            ]
+        ),
+        facts={"since": f"{since:%Y-%m-%d %H:%M} UTC", "champion": f"version {decision.champion}"},
+        links={**links, "decision": decision.evidence},
+        next_step="airworthy check proposes a window and minimums for the source's rows a day; "
+        "look whether rows and labels still arrive",
     )
 
 

@@ -6,19 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from airworthy.backtest.period_scores import LossTotals
+from airworthy.backtest.period_scores import Scores, join_scores
 from airworthy.backtest.periods import Period
 from airworthy.backtest.strategies import StrategyName, StrategyRun, Training
 from airworthy.backtest.triggered_strategy import MonitoredWindow
 from airworthy.handover import StageOutput
-from airworthy.monitoring.loss_rise import METRIC_OF_TASK
 from airworthy.spec import ModelSpec
 
 
 class PeriodResult(StageOutput):
     """One period: each strategy's metric on its rows, its monitored windows, and its trainings.
+
+    `all_metrics` is arm -> metric -> value, for all of the task's metrics.
 
     `windows` is the number of monitored windows, `fired` of those with a fired signal.
 
@@ -30,6 +31,7 @@ class PeriodResult(StageOutput):
     end: AwareDatetime
     rows: int
     metrics: dict[str, float]
+    all_metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
     windows: int
     fired: int
     outcomes: dict[str, int]
@@ -40,7 +42,8 @@ class PeriodResult(StageOutput):
 class Backtest(StageOutput):
     """All periods.
 
-    `metrics` are over all rows. `reasons` has the first champion's gates that did not pass.
+    `metrics` are over all rows, of `metric` alone. `all_metrics` has all of the task's metrics.
+    `reasons` has the first champion's gates that did not pass.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Backtest(StageOutput):
     end: AwareDatetime
     rows: int
     metrics: dict[str, float]
+    all_metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
     reasons: list[str]
     periods: list[PeriodResult]
 
@@ -67,56 +71,71 @@ class ReplayedStrategies:
     Attributes:
         runs: Every strategy's champions and trainings.
         windows: The monitored windows of ``triggered``.
-        totals: The losses of each period.
+        scores: The scores of each period.
         reasons: The first champion's gates that did not pass.
     """
 
     runs: Mapping[StrategyName, StrategyRun]
     windows: Sequence[MonitoredWindow]
-    totals: Sequence[tuple[Period, LossTotals]]
+    scores: Sequence[tuple[Period, Scores]]
     reasons: list[str]
 
 
-def summarise_backtest(spec: ModelSpec, step: str, strategies: ReplayedStrategies) -> Backtest:
+def summarise_backtest(
+    spec: ModelSpec, step: str, strategies: ReplayedStrategies, metric: str
+) -> Backtest:
     """Return the results by period and over all rows.
 
     Args:
         spec: The model's spec.
         step: The length of the periods.
         strategies: After their replay.
+        metric: The metric of the table.
     """
-    overall = LossTotals()
-    for _, totals in strategies.totals:
-        overall.include(totals)
+    overall = join_scores([scores for _, scores in strategies.scores])
+    metrics = overall.metrics(spec)
     return Backtest(
         model=spec.model,
-        metric=METRIC_OF_TASK[spec.task],
+        metric=metric,
         step=step,
-        start=strategies.totals[0][0].start,
-        end=strategies.totals[-1][0].end,
-        rows=int(overall.rows),
-        metrics=overall.metrics(spec.task),
+        start=strategies.scores[0][0].start,
+        end=strategies.scores[-1][0].end,
+        rows=len(overall.labels),
+        metrics=of_metric(metrics, metric),
+        all_metrics=metrics,
         reasons=strategies.reasons,
         periods=[
-            _period_result(spec, period, totals, strategies) for period, totals in strategies.totals
+            _period_result(spec, period, scores, strategies, metric)
+            for period, scores in strategies.scores
         ],
     )
 
 
+def of_metric(metrics: Mapping[str, Mapping[str, float]], name: str) -> dict[str, float]:
+    """Return arm -> the value of one metric. An arm for which it is not defined is left out."""
+    return {arm: values[name] for arm, values in metrics.items() if name in values}
+
+
 def _period_result(
-    spec: ModelSpec, period: Period, totals: LossTotals, strategies: ReplayedStrategies
+    spec: ModelSpec,
+    period: Period,
+    scores: Scores,
+    strategies: ReplayedStrategies,
+    metric: str,
 ) -> PeriodResult:
     # A window belongs to the period of its last day. A training as of its end belongs to the same
     # one.
     windows = [each for each in strategies.windows if period.start < each.end <= period.end]
     triggered = strategies.runs["triggered"].trainings
     scheduled = strategies.runs["scheduled"].trainings
+    metrics = scores.metrics(spec)
     return PeriodResult(
         name=period.name,
         start=period.start,
         end=period.end,
-        rows=int(totals.rows),
-        metrics=totals.metrics(spec.task),
+        rows=len(scores.labels),
+        metrics=of_metric(metrics, metric),
+        all_metrics=metrics,
         windows=len(windows),
         fired=sum(bool(each.fired) for each in windows),
         outcomes=dict(Counter(each.outcome for each in windows)),

@@ -25,7 +25,36 @@ def backtest_table(backtest: Backtest) -> str:
     rows.append(["**trainings**", "", "0", *counts, "", "", ""])
     days = f"{backtest.start:%Y-%m-%d} to {backtest.end:%Y-%m-%d}"
     title = f"{backtest.model}: {backtest.metric}, {days}"
-    return "\n".join([title, "", *_markdown(rows)]) + _first_champion(backtest.reasons)
+    table = "\n".join([title, "", *markdown(rows)]) + _first_champion(backtest.reasons)
+    blind = _blind(backtest)
+    return "\n\n".join([table, *([blind] if blind else []), _all_metrics(backtest)])
+
+
+def _all_metrics(backtest: Backtest) -> str:
+    """Return one line for each of the task's metrics, over all rows."""
+    arms = backtest.all_metrics
+    names = dict.fromkeys(name for values in arms.values() for name in values)
+    heads = {"never": "never retrained", "triggered": "when triggered"}
+    heads |= {"scheduled": f"every {backtest.step}"}
+    rows = [["all rows", *(heads.get(arm, arm) for arm in _COLUMNS)]]
+    for name in names:
+        values = {arm: metrics[name] for arm, metrics in arms.items() if name in metrics}
+        rows.append([name, *_values(values)])
+    return "\n".join(markdown(rows))
+
+
+def _blind(backtest: Backtest) -> str:
+    """Return a sentence on windows that could not be judged, when most could not."""
+    windows = sum(period.windows for period in backtest.periods)
+    blind = sum(period.outcomes.get("inconclusive", 0) for period in backtest.periods)
+    if not windows:
+        return "The monitor saw no complete window. See airworthy check."
+    if 2 * blind <= windows:
+        return ""
+    return (
+        f"Nothing could be judged in {blind} of {windows} windows: the monitor is blind. "
+        "airworthy check proposes a window."
+    )
 
 
 def _first_champion(reasons: Sequence[str]) -> str:
@@ -70,7 +99,8 @@ def _means(periods: Sequence[PeriodResult]) -> list[str]:
     metrics = [period.metrics for period in periods if period.metrics]
     if not metrics:
         return _values({})
-    return _values({name: fmean(each[name] for each in metrics) for name in _COLUMNS})
+    defined = [name for name in _COLUMNS if all(name in each for each in metrics)]
+    return _values({name: fmean(each[name] for each in metrics) for name in defined})
 
 
 def _count(trainings: Sequence[Training]) -> str:
@@ -78,7 +108,8 @@ def _count(trainings: Sequence[Training]) -> str:
     return f"{len(trainings)} ({champions} new champions)"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table with aligned columns; the first row is its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |"

@@ -43,6 +43,7 @@ def find_warnings(path: Path, spec: ModelSpec, environment: Environment | None) 
 def _measure(path: Path, spec: ModelSpec, environment: Environment, found: SpecWarnings) -> None:
     """Add what a sample of the source shows."""
     from airworthy.checks.feature_warnings import MIN_ROWS, feature_warnings
+    from airworthy.checks.monitor_warnings import monitor_warnings
     from airworthy.checks.source_sample import NoSampleError, read_sample
 
     try:
@@ -51,6 +52,7 @@ def _measure(path: Path, spec: ModelSpec, environment: Environment, found: SpecW
         received = "" if error.received is None else f" ({error.received})"
         found.unmeasured.append(f"features and gates: {error.problem}{received}")
         return
+    found.warnings += monitor_warnings(str(path), spec, sample)
     if sample.rows.height < MIN_ROWS:
         found.unmeasured.append(
             f"features and gates: the source gave {sample.rows.height} rows, at least {MIN_ROWS} "

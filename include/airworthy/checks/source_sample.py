@@ -29,10 +29,14 @@ class NoSampleError(TerminalError):
 
 @dataclass(frozen=True)
 class Sample:
-    """Conformed rows of a source, as the lake would have them, of this number of days."""
+    """Conformed rows of a source, as the lake would have them, of this number of days.
+
+    `rows_of_days` has the source's rows of every day that was read, also of days without rows.
+    """
 
     rows: pl.DataFrame
     days: int
+    rows_of_days: tuple[int, ...] = ()
 
 
 def read_sample(
@@ -59,7 +63,7 @@ def read_sample(
     if frames:
         import polars as pl
 
-        return Sample(pl.concat(frames), len(frames))
+        return Sample(pl.concat(frames), len(frames), tuple(reading.rows_of_days))
     if thread.is_alive():
         raise NoSampleError(f"the source gave no row within {seconds:g} s")
     if reading.error is not None:
@@ -86,6 +90,7 @@ class _Reading:
 
     job: Job
     frames: list[pl.DataFrame] = field(default_factory=list)
+    rows_of_days: list[int] = field(default_factory=list)
     error: AirworthyError | None = None
     source: str = ""
     stopped: bool = False
@@ -117,6 +122,7 @@ class _Reading:
                 # The file of one day may be missing, and the others may be there.
                 self.error = self.error or error
                 continue
+            self.rows_of_days.append(0 if raw is None else raw.height)
             if raw is not None and not raw.is_empty():
                 rows += self._add(raw, day)
 

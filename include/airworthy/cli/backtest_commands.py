@@ -32,6 +32,9 @@ def backtest(
     step: Annotated[
         str, typer.Option(help="Months or days: how often the third arm is retrained.")
     ] = "1mo",
+    metric: Annotated[
+        str | None, typer.Option(help="The metric of the table. Default: the task's loss.")
+    ] = None,
 ) -> None:
     """Replay past days of MODEL: never retrained, retrained on its monitor's trigger, every step.
 
@@ -42,7 +45,7 @@ def backtest(
 
     log_warnings_to_stderr()
     job = open_manual_job(model, datetime.now(UTC))
-    result = _run(job, first, last, step)
+    result = _run(job, first, last, step, metric)
     table = backtest_table(result)
     job.evidence.write("backtest.json", result.model_dump_json(indent=1))
     job.evidence.write("backtest.md", f"{table}\n")
@@ -50,10 +53,10 @@ def backtest(
     typer.echo(f"\nevidence: {job.evidence}")
 
 
-def _run(job: Job, first: str, last: str | None, step: str) -> Backtest:
+def _run(job: Job, first: str, last: str | None, step: str, metric: str | None) -> Backtest:
     from airworthy.backtest.run_backtest import run_backtest
     from airworthy.replay import newest_end
 
     start, end = parse_day(first), newest_end(job) if last is None else parse_day_end(last)
     with progress() as report:
-        return run_backtest(job, start, end, step, report)
+        return run_backtest(job, start, end, step, report, metric)

@@ -22,6 +22,7 @@ from airworthy.cli import (
     server_commands,
     spec_commands,
     staleness_commands,
+    tuning_commands,
     version_commands,
     watch_commands,
 )
@@ -50,6 +51,7 @@ score_commands.register(app)
 monitor_commands.register(app)
 staleness_commands.register(app)
 backtest_commands.register(app)
+tuning_commands.register(app)
 lineage_commands.register(app)
 version_commands.register(app)
 metrics_commands.register(app)

@@ -252,6 +252,8 @@ class DriftDecision(StageOutput):
         windows: This champion's last windows by time, this one last.
         last_retrained: The end of the data of the newest training, run or requested.
         rejected_in_a_row: The number of newest challengers rejected in a row.
+        blind_windows: The number of newest windows in a row in which nothing could be judged.
+        blind_since: The end of the first of them; None without any.
         rules: The spec's ``monitor.retrain``.
         outcome: The decision.
         told: The decision in words.
@@ -275,6 +277,8 @@ class DriftDecision(StageOutput):
     windows: list[WindowSignals]
     last_retrained: AwareDatetime | None
     rejected_in_a_row: int
+    blind_windows: int = 0
+    blind_since: AwareDatetime | None = None
     rules: dict[str, str | int]
     outcome: DecisionOutcome
     told: str

@@ -23,6 +23,7 @@ from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.monitoring.follow_ups import find_follow_ups
 from airworthy.monitoring.history import (
+    blind_windows,
     champion_failing,
     decisions,
     earlier_windows,
@@ -95,6 +96,7 @@ def build_decision(
         if inputs.windows
         else RetrainingResult("inconclusive", None, "there is no champion")
     )
+    blind = _blind_windows(checks, result, entries)
     fields: dict[str, Any] = {
         "model": live.model,
         "champion": live.champion,
@@ -107,9 +109,11 @@ def build_decision(
         "windows": inputs.windows[-2 * rules.persist.of :],
         "last_retrained": inputs.last_retrained,
         "rejected_in_a_row": inputs.rejected_in_a_row,
+        "blind_windows": len(blind),
+        "blind_since": blind[0] if blind else None,
         "rules": rules.model_dump(mode="json"),
         "outcome": result.outcome,
-        "told": result.words,
+        "told": _blind_words(checks, blind) if blind else result.words,
         "reason": result.reason,
         "follows": result.follows,
         "train_as_of": floor_day(live.end),
@@ -124,6 +128,22 @@ def _windows(checks: Checks, entries: Sequence[Entry]) -> list[WindowSignals]:
         return []
     current = WindowSignals(end=live.end, champion=live.champion, signals=checks.signals)
     return [*earlier_windows(entries, live.champion, live.end), current]
+
+
+def _blind_windows(
+    checks: Checks, result: RetrainingResult, entries: Sequence[Entry]
+) -> list[datetime]:
+    """Return the ends of the windows in a row in which nothing could be judged, this one last."""
+    live = checks.data.window
+    if result.outcome != "inconclusive" or live.champion is None:
+        return []
+    return [*blind_windows(entries, live.end), live.end]
+
+
+def _blind_words(checks: Checks, blind: Sequence[datetime]) -> str:
+    reasons = "; ".join(dict.fromkeys([checks.skew.words, checks.performance.words]))
+    row = f", nor in the {len(blind) - 1} windows before" if len(blind) > 1 else ""
+    return f"nothing could be judged{row}: {reasons}; airworthy check proposes a window"
 
 
 def _with_digest(fields: dict[str, Any], evidence: str) -> DriftDecision:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from airworthy.handover import DriftDecision, WindowSignals
 from airworthy.ledger import Entry
@@ -99,6 +100,24 @@ def earlier_windows(
         if each.champion == champion and each.window_end < window_end
     }
     return [window for _, window in sorted(signals.items())]
+
+
+def blind_windows(entries: Iterable[Entry], window_end: datetime) -> list[datetime]:
+    """Return the ends of the newest windows in a row in which nothing could be judged, by time.
+
+    Windows without a champion end the row.
+
+    Args:
+        entries: The model's ledger.
+        window_end: Only windows that end before this moment are returned.
+    """
+    blind = {
+        each.window_end: each.outcome == "inconclusive" and each.champion is not None
+        for each in decisions(entries)
+        if each.window_end < window_end
+    }
+    newest_first = sorted(blind, reverse=True)
+    return sorted(takewhile(lambda end: blind[end], newest_first))
 
 
 def last_retrained(entries: Iterable[Entry], versions: Sequence[TrainedVersion]) -> datetime | None:

@@ -143,6 +143,12 @@ class LakeRows:
         last = max(self._partitions, default=None)
         return None if last is None else datetime.fromisoformat(last).replace(tzinfo=UTC) + DAY
 
+    def until_by(self, moment: datetime) -> datetime | None:
+        """Return the end of the last partition that was complete at a moment, in UTC, or None."""
+        last_day = str((floor_day(moment) - DAY).date())
+        last = max((day for day in self._partitions if day <= last_day), default=None)
+        return None if last is None else datetime.fromisoformat(last).replace(tzinfo=UTC) + DAY
+
     def scan(self, span: Span) -> pl.LazyFrame:
         """Return a span's rows."""
         partitions = self._partitions_of(span)

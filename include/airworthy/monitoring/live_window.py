@@ -9,7 +9,7 @@ from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.monitoring.history import find_decision
 from airworthy.monitoring.live_rows import LakeRows, LiveRows, LoggedRows
-from airworthy.monitoring.spans import Span, last_complete
+from airworthy.monitoring.spans import Span, last_complete, live_span
 from airworthy.traffic import traffic_of
 
 
@@ -31,9 +31,7 @@ def find_live_window(job: Job) -> LiveWindow:
     ):
         return _live_window(job, logged, span)
     lake = LakeRows.at(job)
-    if lake.until is not None:
-        span = last_complete(min(job.run.as_of, lake.until), monitor.window)
-    return _live_window(job, lake, span)
+    return _live_window(job, lake, live_span(job.run.as_of, lake.until, monitor.window))
 
 
 def _live_window(job: Job, rows: LoggedRows | LakeRows, span: Span) -> LiveWindow:

@@ -47,6 +47,17 @@ def last_complete(moment: datetime, length: timedelta) -> Span:
     return Span(end - length, end)
 
 
+def live_span(moment: datetime, until: datetime | None, length: timedelta) -> Span:
+    """Return the newest window that was complete at a moment.
+
+    Args:
+        moment: The time of the look, UTC.
+        until: The end of the source's newest rows, UTC; None: not known to be before `moment`.
+        length: The length of a window.
+    """
+    return last_complete(moment if until is None else min(moment, until), length)
+
+
 def comparable_windows(span: Span, since: datetime, until: datetime) -> list[Span]:
     """Return the windows with the same hours within ``[since, until)``, of all weekdays, by time.
 

@@ -33,6 +33,7 @@ AlertKind = Literal[
     "schema_change",
     "source_changed",
     "invalid_requests",
+    "blind_monitor",
     "champion_age",
     "data_delay",
     "late_run",

@@ -179,5 +179,21 @@ class DecideOperator(MonitorOperator):
     task_doc_md: ClassVar[str] = (
         "Decides whether the champion is to be trained again: a signal must fire in enough windows, not too soon after "
         "the last training, and not after too many refused challengers. Every input and the outcome go into the ledger "
-        "(`drift_decision`) and onto the champion's MLflow run, folder `monitoring`."
+        "(`drift_decision`) and onto the champion's MLflow run, folder `monitoring`. People are told when nothing "
+        "could be judged in several windows in a row."
     )
+
+    def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
+        """Decide, and notify people of a blind monitor."""
+        from airworthy.alerts.live_alerts import blind_monitor
+        from airworthy.handover import DriftDecision
+        from airworthy_airflow.alerts.alert_links import task_links
+        from airworthy_airflow.alerts.notify import notify_of
+
+        output = super().run_stage(run, context)
+        notify_of(
+            lambda: blind_monitor(DriftDecision.model_validate(output), task_links(context)),
+            run.run_id,
+            self.log,
+        )
+        return output

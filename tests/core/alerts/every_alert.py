@@ -12,7 +12,7 @@ from airworthy.alerts.approval_alerts import (
     approval_reminder,
     approval_waiting,
 )
-from airworthy.alerts.live_alerts import invalid_requests, live_expectation
+from airworthy.alerts.live_alerts import blind_monitor, invalid_requests, live_expectation
 from airworthy.alerts.release_alerts import (
     held,
     promoted,
@@ -25,9 +25,11 @@ from airworthy.handover import (
     CheckResult,
     DataCheck,
     Deployment,
+    DriftDecision,
     LiveWindow,
     RequestCheck,
     Rollback,
+    Signal,
     Verdict,
 )
 from airworthy.lake.partition_records import PartitionRecord
@@ -120,6 +122,35 @@ def requests_check(model: str, outside: int = 30, max_share: float | None = 0.01
     )
 
 
+def blind_decision(model: str, windows: int = 3) -> DriftDecision:
+    """Return the decision on the last of some windows in which nothing could be judged."""
+    signals: tuple[Signal, ...] = ("skew", "drift", "label", "loss")
+    return DriftDecision(
+        model=model,
+        champion="4",
+        champion_as_of=NOW,
+        window_start=NOW - timedelta(days=1),
+        window_end=NOW,
+        signals=dict.fromkeys(signals, "inconclusive"),
+        words=dict.fromkeys(signals, "48 rows in the window, at least 500 are needed"),
+        inputs={},
+        windows=[],
+        last_retrained=None,
+        rejected_in_a_row=0,
+        blind_windows=windows,
+        blind_since=NOW - timedelta(days=windows - 1),
+        rules={},
+        outcome="inconclusive",
+        told="nothing could be judged",
+        reason=None,
+        train_as_of=NOW,
+        digest="",
+        trigger=False,
+        train_run_id=None,
+        evidence="/e/decision.json",
+    )
+
+
 def restated(day: str = "2026-03-18") -> PartitionRecord:
     """Return the record of a restated day."""
     return PartitionRecord(
@@ -182,5 +213,6 @@ def every_alert(model: str) -> list[Alert]:
         schema_change(model, [CHANGE], "csv", LINKS),
         source_changed(model, [KEPT], "csv", LINKS),
         invalid_requests(requests_check(model), LINKS),
+        blind_monitor(blind_decision(model), LINKS),
     ]
     return [alert for alert in alerts if alert is not None]

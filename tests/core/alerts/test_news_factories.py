@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airworthy.alerts.approval_alerts import approval_reminder
-from airworthy.alerts.live_alerts import invalid_requests, live_expectation
+from airworthy.alerts.live_alerts import blind_monitor, invalid_requests, live_expectation
 from airworthy.alerts.release_alerts import rejected_by_person, rejected_by_verdict
 from airworthy.alerts.source_alerts import restated_partition
 from airworthy.spec.alerts_part import ALERT_KINDS
@@ -15,6 +15,7 @@ from .every_alert import (
     NOW,
     RUN,
     answered,
+    blind_decision,
     every_alert,
     live_check,
     question,
@@ -89,3 +90,13 @@ def test_the_restated_days_of_a_run_are_one_alert() -> None:
     assert "2 days, 2026-03-17 to 2026-03-18, after they were read" in alert.title
     other = [days[0], days[1].model_copy(update={"digest": "c"})]
     assert restated_partition("parcels", other, LINKS).key != alert.key
+
+
+def test_a_blind_monitor_is_told_of_each_time_that_its_windows_have_doubled() -> None:
+    """After three windows, after six, after twelve; never once for each window."""
+    told = [
+        number
+        for number in range(30)
+        if blind_monitor(blind_decision("parcels", number), LINKS) is not None
+    ]
+    assert told == [3, 6, 12, 24]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from airworthy.backtest.strategies import StrategyRun, Training
+from airworthy.backtest.trained_models import TrainedModels
 from airworthy.errors import TerminalError
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,32 +38,16 @@ class Trainer:
     def evaluate(self, challenger: Any, champion: Any) -> Any:
         """Return the given outcome."""
         gate = SimpleNamespace(gate="rmse", outcome="pass" if self._next == "champion" else "fail")
-        return SimpleNamespace(gates=[gate], releasable=self._next == "champion")
+        passes = self._next == "champion"
+        return SimpleNamespace(gates=[gate], releasable=passes, champion_failing=[])
 
 
 def trained(*outcomes: Outcome) -> StrategyRun:
     """Return a strategy's run after these trainings."""
-    run = StrategyRun(Trainer(*outcomes), model(0))  # type: ignore[arg-type]
+    run = StrategyRun(Trainer(*outcomes), model(0))
     for day, _ in enumerate(outcomes, 1):
         run.train(START + timedelta(days=day), "drift")
     return run
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "refused"),
-    [
-        ((), 0),
-        (("rejected", "rejected"), 2),
-        (("rejected", "champion"), 0),
-        (("champion", "rejected", "failed", "rejected"), 2),
-        (("champion", "failed"), 0),
-    ],
-)
-def test_only_what_the_gates_rejected_opens_the_breaker(
-    outcomes: tuple[Outcome, ...], refused: int
-) -> None:
-    """A failed training is no rejected challenger; a champion ends the row."""
-    assert trained(*outcomes).rejected_in_a_row == refused
 
 
 def test_a_champion_answers_from_its_own_day_on() -> None:
@@ -92,3 +77,24 @@ def test_a_champion_answers_from_its_own_day_on() -> None:
         ["rmse: fail"],
     ]
     assert Training.model_validate(run.trainings[0].model_dump()) == run.trainings[0]
+
+
+def test_a_challenger_takes_over_when_it_is_released() -> None:
+    """It is trained up to a midnight, decided on at five, and its rollout takes an hour."""
+    run = StrategyRun(Trainer("champion"), model(0), timedelta(hours=1))
+    run.train(START + timedelta(days=1), "drift", START + timedelta(days=1, hours=5))
+    takeover = START + timedelta(days=1, hours=6)
+    assert run.champion_changes == [takeover]
+    assert run.champion_at(takeover - timedelta(minutes=1)).as_of == START
+    assert run.champion_at(takeover).as_of == START + timedelta(days=1)
+
+
+def test_what_two_strategies_train_is_trained_once() -> None:
+    """A challenger depends on its day alone; a failure is remembered as well."""
+    models = TrainedModels(Trainer("rejected", "failed"))  # type: ignore[arg-type]
+    first, second = models.train_challenger(START), models.train_challenger(START)
+    assert first is second
+    for _ in range(2):
+        with pytest.raises(TerminalError):
+            models.train_challenger(START + timedelta(days=1))
+    assert models.trainings == 2

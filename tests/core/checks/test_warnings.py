@@ -51,6 +51,14 @@ DECLARED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "one trial": ({SEARCH: {"trials": 1}}, ("train.search.trials", "do not search a space of 5")),
     "no range": ({SEARCH: {"space": {}}}, ("train.search.space", "no range")),
     "no monitor": ({"monitor.schedule": None}, ("monitor.schedule",)),
+    "blind monitor": (
+        {"monitor.min_rows": 100_000},
+        ("monitor.min_rows", "the monitor would be blind", "window: 1d", "100000 are needed"),
+    ),
+    "no whole week": (
+        {"monitor": {"window": "1w", "reference": "8w"}, "train.holdout": "7d"},
+        ("train.holdout", "not always a whole 7d: give it 13d", "  holdout: 13d"),
+    ),
     "nobody": ({"owner": "my-team"}, ("owner", "no alert channel")),
     "any r2": (gates({"metric": "r2", "min": 0.0}), ("evaluate.gates[0]", "nothing can fail")),
     "rmse of nothing": (gates({"metric": "rmse", "max": 0}), ("gates[0]", "nothing can pass")),

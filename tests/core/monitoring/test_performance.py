@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from airworthy.monitoring.judge_window import evaluate_rise
 from airworthy.monitoring.loss_rise import LossRise, WindowLosses, loss_rise, summarise_losses
-from airworthy.monitoring.window_checks import evaluate_rise
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.monitor_part import Performance
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from airworthy.monitoring.monitored_champion import Champion
 from airworthy.monitoring.simulation.in_memory_rows import InMemoryRows, read_days
 from airworthy.monitoring.simulation.injection import Injection, ignored_drift, injections
 from airworthy.monitoring.simulation.monitor_replay import MonitorReplay, ReplayedWindow
+from airworthy.monitoring.simulation.replayed_ledger import ReplayedLedger
 from airworthy.monitoring.simulation.simulated_champion import train_champion
 from airworthy.monitoring.spans import Span
 from airworthy.monitoring.static_rows import require_time
@@ -184,16 +185,20 @@ def _first_days(job: Job, champions: int, days: int) -> list[date]:
 def _simulate_champion(
     job: Job, data: _ChampionData, windows: int, folder: Path, quality: MonitorQuality
 ) -> None:
-    champion = train_champion(job, data.rows, data.as_of, f"simulated-{data.number}")
-    replay = MonitorReplay(job.spec, champion, data.rows, folder, data.as_of)
-    unchanged = list(replay.run(replay.spans(windows)))
+    ledger = ReplayedLedger()
+    version = ledger.add_version(data.as_of, "schedule", approved=True)
+    name = f"simulated-{data.number}"
+    champion = replace(train_champion(job, data.rows, data.as_of, name), version=version)
+    replay = MonitorReplay(job, champion, data.rows, folder, ledger)
+    unchanged = list(replay.run(replay.spans(windows, data.as_of)))
     quality.add_unchanged(unchanged)
     # The change begins on another weekday for every champion.
     start = max(0, windows - DETECTION_WINDOWS - data.number % 7)
     spans = [window.span for window in unchanged[start : start + DETECTION_WINDOWS]]
     for injection in _injections(job, champion, data.rows):
         changed = _change_rows(data, injection, spans[0])
-        replayed = list(replay.run(spans, changed, unchanged[:start]))
+        before = ledger.before(spans[0].end)
+        replayed = list(MonitorReplay(job, champion, changed, folder, before).run(spans))
         quality.add_changed(injection, replayed)
 
 

@@ -1,159 +1,145 @@
-"""Replay of the monitor: one champion's windows in order, with the real rules, without a ledger."""
+"""Replay of the monitor: its real checks and its real decision on past windows.
+
+Only the sources differ from a real run: rows of the past, a champion that was never registered, and
+a ledger in memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from airworthy.handover import Signal, SignalOutcome, WindowSignals
-from airworthy.monitoring.champion_predictions import predict_labelled
-from airworthy.monitoring.check_results import InconclusiveError
-from airworthy.monitoring.drift_rule import describe
-from airworthy.monitoring.follow_ups import FollowUps
+from airworthy.handover import DataCheck, DriftDecision, LiveWindow, Signal
+from airworthy.job import Job
+from airworthy.monitoring.build_decision import Checks, build_decision
+from airworthy.monitoring.judge_window import WindowData, judge_window, labelled_span
 from airworthy.monitoring.live_rows import LiveRows
-from airworthy.monitoring.loss_rise import METRIC_OF_TASK
+from airworthy.monitoring.live_window import count_rows
 from airworthy.monitoring.monitored_champion import Champion
-from airworthy.monitoring.retraining_rule import (
-    RetrainingInputs,
-    RetrainingResult,
-    evaluate_retraining,
-)
+from airworthy.monitoring.retraining_rule import SIGNALS_OF_REASON
+from airworthy.monitoring.simulation.replayed_ledger import ReplayedLedger
 from airworthy.monitoring.spans import Span, last_complete
 from airworthy.monitoring.window_cache import WindowCache
-from airworthy.monitoring.window_checks import evaluate_rise
-from airworthy.monitoring.window_comparison import ComparisonResult, WindowComparison
-from airworthy.spec import ModelSpec
 
 
-@dataclass(frozen=True)
-class SignalResult:
-    """The result of one signal for a window: its outcome, in words, and the drifted columns."""
-
-    outcome: SignalOutcome
-    words: str
-    columns: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class ReplayedWindow:
-    """One window: its signals, and the result of the retraining rule.
+    """One window: its checks and the decision."""
 
-    Attributes:
-        span: The window.
-        signals: The outcomes of the signals.
-        results: The full results of the signals.
-        retraining: The result of the retraining rule.
-    """
-
-    span: Span
-    signals: WindowSignals
-    results: Mapping[Signal, SignalResult]
-    retraining: RetrainingResult
+    def __init__(self, span: Span, checks: Checks, decision: DriftDecision) -> None:
+        """Keep a window's results."""
+        self.span, self.checks, self.decision = span, checks, decision
 
     @property
     def fired(self) -> list[Signal]:
         """The signals that fired."""
-        return [signal for signal, result in self.results.items() if result.outcome == "fired"]
+        signals = self.decision.signals.items()
+        return [signal for signal, outcome in signals if outcome == "fired"]
 
     @property
     def triggered(self) -> bool:
         """Whether a training was triggered."""
-        return self.retraining.outcome == "retrain"
+        return self.decision.trigger
+
+    @property
+    def cause(self) -> str:
+        """The reason, with the drifted columns or how much worse the champion was."""
+        reason, checks = self.decision.reason, self.checks
+        if reason is None:
+            return ""
+        shifts = {"skew": checks.skew, "drift": checks.drift, "label": checks.performance.label}
+        fired = [signal for signal in self.fired if signal in SIGNALS_OF_REASON[reason]]
+        if not fired:
+            return self.decision.told
+        drifted = [name for signal in fired if signal in shifts for name in shifts[signal].drifted]
+        loss = checks.performance.words.partition(" that the holdout")[0]
+        return f"{reason}: {', '.join(dict.fromkeys(drifted)) or loss}"
 
 
 class MonitorReplay:
-    """A champion's windows in order, from its training on."""
+    """The monitor of one model over past windows."""
 
     def __init__(
-        self, spec: ModelSpec, champion: Champion, rows: LiveRows, folder: Path, as_of: datetime
+        self,
+        job: Job,
+        champion: Champion,
+        rows: LiveRows,
+        folder: Path,
+        ledger: ReplayedLedger,
     ) -> None:
         """Prepare a replay.
 
         Args:
-            spec: The model's spec.
-            champion: The champion.
+            job: The model's job; of its run, only `as_of` is replaced.
+            champion: The champion, by its number in `ledger`.
             rows: The source of the windows' rows.
             folder: The folder of the window cache.
-            as_of: The `as_of` of the champion's training.
+            ledger: The earlier windows and trainings. The replay adds its decisions.
         """
-        self._spec, self._champion, self._rows = spec, champion, rows
-        self._cache, self._as_of = WindowCache(str(folder), spec, champion), as_of
+        self._job, self._rows, self._folder = job, rows, folder
+        self.ledger = ledger
+        self._last: tuple[Span, Span] | None = None
+        self._skipped = datetime.min.replace(tzinfo=UTC)
+        self.watch(champion)
 
-    def spans(self, count: int) -> list[Span]:
-        """Return the first windows after the training."""
-        length = self._spec.monitor.window
-        first = last_complete(self._as_of, length).end
+    def watch(self, champion: Champion) -> None:
+        """Judge another champion from now on."""
+        self._champion, self._last = champion, None
+        cache = WindowCache(str(self._folder), self._job.spec, champion)
+        self._data = WindowData(champion, self._rows, cache)
+
+    def skip_to(self, moment: datetime) -> None:
+        """Leave out the windows up to a moment: the monitor judged them before."""
+        length = self._job.spec.monitor.window
+        self._skipped = last_complete(moment, length).end
+
+    def spans(self, count: int, as_of: datetime) -> list[Span]:
+        """Return the first windows after a moment."""
+        length = self._job.spec.monitor.window
+        first = last_complete(as_of, length).end
         return [
             Span(first + number * length, first + (number + 1) * length) for number in range(count)
         ]
 
-    def run(
-        self,
-        spans: Sequence[Span],
-        rows: LiveRows | None = None,
-        earlier: Sequence[ReplayedWindow] = (),
-        refused: int = 0,
-        follow_ups: FollowUps | None = None,
-    ) -> Iterator[ReplayedWindow]:
-        """Yield the windows with their signals, in order.
+    def run(self, spans: Sequence[Span]) -> Iterator[ReplayedWindow]:
+        """Yield windows in order, each judged at its end."""
+        for span in spans:
+            window = self.look(span, span.end)
+            if window is not None:
+                yield window
+
+    def look(self, span: Span, moment: datetime) -> ReplayedWindow | None:
+        """Judge a window at a moment, as the monitor's run at that time does.
 
         Args:
-            spans: The windows.
-            rows: Another source of rows than the replay's own.
-            earlier: Earlier windows. They count for the persistence of a reason. The last training
-                is the one triggered last by them, if any.
-            refused: Number of newest challengers refused in a row.
-            follow_ups: The trainings of the last change.
+            span: The newest complete window at that moment.
+            moment: The `as_of` of the run, UTC.
+
+        Returns:
+            None when it is decided, or when a look before saw the same rows.
         """
-        windows = [window.signals for window in earlier]
-        triggers = [window.span.end for window in earlier if window.triggered]
-        last_retrained = triggers[-1] if triggers else self._as_of
-        for span in spans:
-            results = self._evaluate_signals(span, rows or self._rows)
-            outcomes = {signal: result.outcome for signal, result in results.items()}
-            windows.append(
-                WindowSignals(end=span.end, champion=self._champion.version, signals=outcomes)
-            )
-            inputs = RetrainingInputs(windows, last_retrained, refused, follow_ups=follow_ups)
-            retraining = evaluate_retraining(inputs, self._spec.monitor.retrain)
-            window = ReplayedWindow(span, windows[-1], results, retraining)
-            if window.triggered:
-                last_retrained = span.end
-            yield window
+        seen = (span, labelled_span(self._job.spec, span.end, moment))
+        if span.end <= self._skipped or span.end in self.ledger.decided or seen == self._last:
+            return None
+        self._last = seen
+        run = self._job.run.model_copy(update={"as_of": moment})
+        job = Job(self._job.spec, self._job.environment, run)
+        checks = judge_window(job, self._data_check(span), lambda: self._data)
+        decision = build_decision(job, checks, self.ledger.entries, self.ledger.tags)
+        self.ledger.add_decision(decision)
+        return ReplayedWindow(span, checks, decision)
 
-    def _evaluate_signals(self, span: Span, rows: LiveRows) -> dict[Signal, SignalResult]:
-        comparison = WindowComparison(self._spec, self._champion, rows, self._cache)
-        labelled_until = span.end - self._spec.ingest.label_delay
-        labelled = last_complete(labelled_until, self._spec.monitor.window)
-        return {
-            "skew": self._shift_result(lambda: comparison.compare_inputs(span, "skew")),
-            "drift": self._shift_result(lambda: comparison.compare_inputs(span, "drift")),
-            "label": self._shift_result(lambda: comparison.compare_labels(labelled)),
-            "loss": self._loss_result(comparison, labelled, rows),
-        }
-
-    def _shift_result(self, compare: Callable[[], ComparisonResult]) -> SignalResult:
-        try:
-            drift = compare().drift
-        except InconclusiveError as reason:
-            return SignalResult("inconclusive", str(reason))
-        outcome: SignalOutcome = "fired" if drift.fired else "quiet"
-        return SignalResult(outcome, describe(drift, self._spec.monitor.drift), drift.columns)
-
-    def _loss_result(
-        self, comparison: WindowComparison, span: Span, rows: LiveRows
-    ) -> SignalResult:
-        scored = predict_labelled(self._spec, self._champion.bundle, rows.labelled(span))
-        labels, predictions = scored
-        min_labels = self._spec.monitor.retrain.min_labels
-        if len(labels) < min_labels:
-            words = f"{len(labels)} labels of the window, at least {min_labels} are needed"
-            return SignalResult("inconclusive", words)
-        try:
-            rise = comparison.compare_errors(span, labels, predictions)
-        except InconclusiveError as reason:
-            return SignalResult("inconclusive", str(reason))
-        metric = METRIC_OF_TASK[self._spec.task]
-        return SignalResult(*evaluate_rise(rise, self._spec.monitor.performance, metric))
+    def _data_check(self, span: Span) -> DataCheck:
+        window = LiveWindow(
+            model=self._job.spec.model,
+            start=span.start,
+            end=span.end,
+            production="lake",
+            version=None,
+            rows=count_rows(self._rows, span),
+            quarantined=0,
+            newest=None,
+            champion=self._champion.version,
+            champion_digest=self._champion.digest,
+        )
+        return DataCheck(window=window, success=True, checks=[], evidence="")
