@@ -23,14 +23,39 @@ def insert_date(path: str, day: date) -> str:
     )
 
 
-def match_local(path: Path) -> list[Path]:
-    """Return the matches of a local glob, in order; a path without a glob is returned itself."""
-    first = next((n for n, part in enumerate(path.parts) if has_magic(part)), None)
-    return (
-        [path]
-        if first is None
-        else sorted(Path(*path.parts[:first]).glob("/".join(path.parts[first:])))
-    )
+def match_local(folder: Path, pattern: str) -> list[Path]:
+    """Return the matches of a local glob, in order; a path without a glob is returned itself.
+
+    `folder` is never read as a pattern. A part of the pattern that is the name of something there
+    is this name.
+
+    Args:
+        folder: The folder that a relative pattern is relative to.
+        pattern: The pattern. A leading ``~`` is the home folder.
+
+    Raises:
+        TerminalError: when there is no such home folder.
+    """
+    path = folder / _expand_home(pattern)
+    parts = path.parts[len(folder.parts) :] if path.is_relative_to(folder) else path.parts[1:]
+    place = folder if path.is_relative_to(folder) else Path(path.anchor)
+    for number, part in enumerate(parts):
+        if has_magic(part) and not (place / part).exists():
+            return sorted(place.glob("/".join(parts[number:])))
+        place /= part
+    return [place]
+
+
+def _expand_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise TerminalError(
+            f"the home folder of {path} is not known",
+            received=error,
+            allowed="~/ and a path below it, or a path from / on",
+            next_step="correct ingest.source.path",
+        ) from error
 
 
 def match_remote(address: str) -> list[str]:

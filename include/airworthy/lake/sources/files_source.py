@@ -47,8 +47,7 @@ class Files:
             downloads: The download cache.
         """
         self._source, self._event_time, self._downloads = source, ingest.event_time, downloads
-        path = source.path
-        self._path = path if "://" in path else str(folder / path)
+        self._path, self._folder = source.path, folder
         self._scratch = tempfile.mkdtemp(prefix="airworthy-files-")
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         # The address of the split files, and their daily files by day.
@@ -88,7 +87,7 @@ class Files:
         if "://" not in address:
             return [
                 self._open(path, str(path), folder)
-                for path in match_local(Path(address))
+                for path in match_local(self._folder, address)
                 if path.is_file()
             ]
         return [
