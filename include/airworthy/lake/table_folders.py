@@ -17,8 +17,8 @@ from pathlib import Path
 from airworthy.errors import TerminalError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+,@~-]*")
-# What delta-rs stops at, or takes for another character: %20 for a space.
-_UNUSABLE = re.compile(r"[\[\]^|\\]|%[0-9A-Fa-f]{2}")
+# What delta-rs stops at, takes for another character (%20 for a space), or loses the history behind.
+_UNUSABLE = re.compile(r"[\[\]^|\\#?]|%[0-9A-Fa-f]{2}")
 
 
 def refuse_unusable_folder(folder: Path) -> None:
@@ -32,7 +32,7 @@ def refuse_unusable_folder(folder: Path) -> None:
         raise TerminalError(
             f"no Delta table can be kept below a folder with {' or '.join(found)} in its path",
             received=folder.absolute(),
-            allowed=r"a path without [ ] ^ | \ and without %20 and the like",
+            allowed=r"a path without [ ] ^ | \ # ? and without %20 and the like",
             next_step="export AIRWORTHY_STATE=... with another folder for state and lake; the "
             "project may stay where it is",
         )
