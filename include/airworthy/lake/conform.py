@@ -10,6 +10,7 @@ import polars as pl
 from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.column_types import as_text, refuse_unusable_types
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 
@@ -52,7 +53,10 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     """
     columns = declared_columns(ingest)
     _refuse_missing_columns(raw, columns)
-    uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    refuse_unusable_types(raw.schema, columns)
+    uncast = pl.DataFrame(
+        [blanks_to_null(raw[name], kind, ingest.null_values) for name, kind in columns.items()]
+    )
     cast = pl.DataFrame(
         [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
     )
@@ -126,7 +130,7 @@ def _quarantine_reason(
 
 def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
     """Return rows in the form of the quarantine: columns `reason` and `row`, the row as JSON."""
-    texts = raw.select(pl.all().cast(pl.String, strict=False))
+    texts = pl.DataFrame([as_text(column) for column in raw])
     return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
 
 

@@ -29,6 +29,7 @@ from deltalake.exceptions import (
 )
 
 from airworthy.errors import TerminalError, TransientError
+from airworthy.lake.table_folders import plain_folder, refuse_unusable_folder
 from airworthy.object_store import (
     delta_options,
     is_refusal,
@@ -37,7 +38,6 @@ from airworthy.object_store import (
     reason,
     store_error,
 )
-from airworthy.lake.table_folders import plain_folder, refuse_unusable_folder
 from airworthy.spec.ingest_part import PARTITION
 
 # The lake's records are in its commits: they, and the files of older versions, must never expire.

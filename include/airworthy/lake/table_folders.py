@@ -53,7 +53,7 @@ def _link(folder: Path, process: int) -> Path:
         process: The process that makes the link. A forked one makes its own.
     """
     links = _links(process)
-    link = links / str(len(os.listdir(links)))
+    link = links / str(len(list(links.iterdir())))
     link.symlink_to(folder)
     return link
 

@@ -1,12 +1,12 @@
-"""The files source: CSV or Parquet, local or remote, with one day or many days per file.
+"""The files source: CSV, Parquet, JSON lines or Excel, with one day or many days per file.
 
 A path with ``{dd}`` has one file per day, or several with a glob: all their rows belong to that
 day. Other files hold many days, and the event time assigns a row to its day. Many-day files are
 read once. They are split into one Parquet file per day in a temporary folder, in bounded memory,
 and each partition reads its own.
 
-CSV cells are read as text. Types inferred from one day could differ between days; `conform` casts
-the cells to the declared types.
+Cells of CSV files and values of JSON lines are read as text. Types inferred from one day could
+differ between days; `conform` casts the cells to the declared types.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import logging
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 
@@ -24,8 +23,12 @@ import polars as pl
 
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
-from airworthy.lake.sources.addresses import insert_date, match_local, match_remote
+from airworthy.lake.column_types import refuse_unusable_types, stack_rows
+from airworthy.lake.conform import declared_columns
+from airworthy.lake.sources.addresses import find_local, find_remote, insert_date
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
+from airworthy.lake.sources.open_text import read_errors
+from airworthy.lake.sources.scan_file import scan_file
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import FilesSource
 
@@ -47,6 +50,7 @@ class Files:
             downloads: The download cache.
         """
         self._source, self._event_time, self._downloads = source, ingest.event_time, downloads
+        self._columns = declared_columns(ingest)
         self._path, self._folder = source.path, folder
         self._scratch = tempfile.mkdtemp(prefix="airworthy-files-")
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
@@ -68,31 +72,42 @@ class Files:
         address = insert_date(self._path, day)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             if "{dd}" in self._path:
-                frames = [
-                    self._scan(path).collect() for path in self._local_files(address, Path(folder))
-                ]
-                return _stack(frames)
+                return stack_rows(self._read_whole(address, Path(folder)))
             if self._split is None or self._split[0] != address:
                 paths = self._local_files(address, Path(folder))
-                self._split = (address, self._split_by_day(paths, address))
+                self._split = (address, self._split_by_day(paths, address, Path(folder)))
         paths = self._split[1].get(day.isoformat(), [])
-        return _stack(
+        return stack_rows(
             [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in paths]
         )
+
+    def _read_whole(self, address: str, folder: Path) -> list[pl.DataFrame]:
+        """Return the rows of each file of an address."""
+        frames = []
+        for path in self._local_files(address, folder):
+            rows = self._scan(path, folder)
+            with self._read_errors(path):
+                frames.append(rows.collect())
+        return frames
+
+    def _scan(self, path: Path, folder: Path) -> pl.LazyFrame:
+        return scan_file(path, self._source, self._columns, folder)
+
+    def _read_errors(self, path: Path) -> AbstractContextManager[None]:
+        return read_errors(path, self._source.format, derived=bool(self._source.derive))
 
     def _local_files(self, address: str, folder: Path) -> list[Path]:
         """Return local copies of the files of an address, sorted by name."""
         if address.startswith("https://"):
             return [self._download(address, folder)]
-        if "://" not in address:
+        if "://" not in address or address.startswith("file://"):
             return [
                 self._open(path, str(path), folder)
-                for path in match_local(self._folder, address)
-                if path.is_file()
+                for path in find_local(self._folder, self._source.path, address)
             ]
         return [
             self._open(fetch(path, _subfolder(folder, number)), path, folder)
-            for number, path in enumerate(match_remote(address))
+            for number, path in enumerate(find_remote(self._source.path, address))
         ]
 
     def _download(self, address: str, folder: Path) -> Path:
@@ -116,53 +131,38 @@ class Files:
         verify(path, self._source, address)
         return path
 
-    def _scan(self, path: Path) -> pl.LazyFrame:
-        """Return a file's rows with derived and renamed columns."""
-        with _read_errors(path, self._source.format):
-            if self._source.format == "csv":
-                frame = pl.scan_csv(path, infer_schema=False, glob=False)
-            else:
-                frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            names = frame.collect_schema().names()
-        renamed = {old: new for old, new in self._source.rename.items() if old in names}
-        derived = [_expression(name, text) for name, text in self._source.derive.items()]
-        try:
-            frame = frame.with_columns(derived).rename(renamed)
-            frame.collect_schema()
-        except pl.exceptions.PolarsError as error:
-            raise TerminalError(
-                f"ingest.source.derive or rename does not fit {path.name}: {error}",
-                received=", ".join(names),
-                allowed="SQL over the file's own columns",
-                next_step="correct ingest.source",
-            ) from error
-        return frame
-
-    def _split_by_day(self, paths: list[Path], address: str) -> dict[str, list[Path]]:
+    def _split_by_day(self, paths: list[Path], address: str, folder: Path) -> dict[str, list[Path]]:
         """Split many-day files into one Parquet file per day.
 
         Rows without a readable time go to the first day.
+
+        Args:
+            paths: The local files.
+            address: The address of the files, for errors.
+            folder: A folder for copies.
         """
         target = Path(tempfile.mkdtemp(dir=self._scratch))
         for number, path in enumerate(paths):
-            frame = self._scan(path)
-            if self._event_time not in frame.collect_schema().names():
+            frame = self._scan(path, folder)
+            schema = frame.collect_schema()
+            if self._event_time not in schema:
                 raise TerminalError(
                     f"{path.name} has no column {self._event_time!r}",
-                    received=", ".join(frame.collect_schema().names()),
+                    received=", ".join(schema),
                     allowed=self._event_time,
                     next_step="correct ingest.event_time, or give it in ingest.source.rename or "
                     "derive",
                 )
+            refuse_unusable_types(schema, {self._event_time: "datetime"})
             day = pl.col(self._event_time).map_batches(
                 _day_of, return_dtype=pl.String, is_elementwise=True
             )
             parts = pl.PartitionBy(target / f"{number:06}", key=DAY_COLUMN, include_key=False)
-            with _read_errors(path, self._source.format):
+            with self._read_errors(path):
                 frame.with_columns(day.alias(DAY_COLUMN)).sink_parquet(
                     parts, mkdir=True, compression="lz4", maintain_order=True
                 )
-        return _by_day(target, address)
+        return _by_day(target, address) if paths else {}
 
 
 def _subfolder(folder: Path, number: int) -> Path:
@@ -170,42 +170,6 @@ def _subfolder(folder: Path, number: int) -> Path:
     subfolder = folder / f"{number:06}"
     subfolder.mkdir()
     return subfolder
-
-
-def _expression(name: str, text: str) -> pl.Expr:
-    try:
-        return pl.sql_expr(text).alias(name)
-    except pl.exceptions.PolarsError as error:
-        raise TerminalError(
-            f"ingest.source.derive.{name} is not SQL: {error}",
-            received=text,
-            allowed="a Polars SQL expression",
-            next_step="correct ingest.source.derive",
-        ) from error
-
-
-@contextmanager
-def _read_errors(path: Path, form: str) -> Iterator[None]:
-    """Convert exceptions of reading a file into an error with the file's name.
-
-    Raises:
-        TerminalError: when the file is not of the declared format.
-    """
-    try:
-        yield
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TerminalError(
-            f"{path.name} cannot be read as {form}",
-            received=first,
-            allowed=f"a whole {form} file in UTF-8",
-            next_step="check the file, then ingest.source.format",
-        ) from error
-
-
-def _stack(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
-    """Concatenate the rows of a day's files; a column missing in a file is null there."""
-    return pl.concat(frames, how="diagonal_relaxed") if frames else None
 
 
 def _day_of(column: pl.Series) -> pl.Series:
@@ -219,6 +183,13 @@ def _by_day(target: Path, address: str) -> dict[str, list[Path]]:
     for path in sorted(target.rglob("*.parquet")):
         days.setdefault(path.parent.name.split("=", 1)[1], []).append(path)
     undated = days.pop(UNDATED, [])
+    if not undated and not days:
+        raise TerminalError(
+            f"{address} has no rows",
+            received="a header and nothing more",
+            allowed="at least one row",
+            next_step="check the file, then ingest.source.path",
+        )
     if undated and not days:
         raise TerminalError(
             f"no row of {address} has an event time that can be read",
