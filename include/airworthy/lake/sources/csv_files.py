@@ -97,29 +97,54 @@ def _tee(lines: Iterator[str], target: IO[str]) -> Iterator[str]:
 
 
 def _check(lines: Iterator[str], path: Path, form: CsvFormat) -> _Header:
+    """Check that all rows have the cells of the header.
+
+    No Python code runs for a row. Only a file with a fault is read again, for its line.
+    """
     reader = csv.reader(lines, strict=True, **dialect(form))
-    names: list[str] | None = None if form.header else form.names
-    before, line = 0, form.skip_lines + 1
     try:
-        for row in reader:
-            if names is None:
-                if row:
-                    names = row
-                else:
-                    before = reader.line_num
-            elif row and len(row) != len(names):
-                raise _ragged(path, form, line, row, names)
-            line = form.skip_lines + reader.line_num + 1
+        header = _header(reader, path, form)
+        lengths = set(map(len, reader))
     except csv.Error as error:
-        raise _broken(path, form, line, error) from error
-    if names is None:
-        raise TerminalError(
-            f"{path.name} is empty",
-            received="no line" if not form.skip_lines else f"no line after {form.skip_lines}",
-            allowed="a header with the names of the columns",
-            next_step=f"bring {path} again, or take it away if there are no rows",
-        )
-    return _Header(names, form.skip_lines + before)
+        raise _first_fault(path, form) or _broken(path, form, 1, error) from error
+    if not lengths <= {0, len(header.names)}:
+        fault = _first_fault(path, form)
+        if fault is not None:
+            raise fault
+    return header
+
+
+def _header(reader: Iterator[list[str]], path: Path, form: CsvFormat) -> _Header:
+    """Return the names of the columns, and the lines before them; empty lines may be before."""
+    if not form.header:
+        return _Header(form.names, form.skip_lines)
+    for before, row in enumerate(reader):
+        if row:
+            return _Header(row, form.skip_lines + before)
+    raise TerminalError(
+        f"{path.name} is empty",
+        received="no line" if not form.skip_lines else f"no line after {form.skip_lines}",
+        allowed="a header with the names of the columns",
+        next_step=f"bring {path} again, or take it away if there are no rows",
+    )
+
+
+def _first_fault(path: Path, form: CsvFormat) -> TerminalError | None:
+    """Return the error of the first row that does not fit, with its line."""
+    with closing(open_text(path, form.encoding)) as stream:
+        for _ in range(form.skip_lines):
+            stream.readline()
+        reader = csv.reader(stream, strict=True, **dialect(form))
+        line, names = form.skip_lines + 1, form.names
+        try:
+            for row in reader:
+                names = names or row
+                if row and len(row) != len(names):
+                    return _ragged(path, form, line, row, names)
+                line = form.skip_lines + reader.line_num + 1
+        except csv.Error as error:
+            return _broken(path, form, line, error)
+    return None
 
 
 def dialect(form: CsvFormat) -> dict[str, Any]:
