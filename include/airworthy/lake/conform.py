@@ -97,9 +97,19 @@ def _refuse_unparsable_columns(
                 f"no cell of column {name!r} can be read as {columns[name]}",
                 received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",
                 allowed=columns[name],
-                next_step=f"correct the type of {name} in ingest.columns, or derive it in "
-                "ingest.source",
+                next_step=_other_decimal_mark(uncast[name])
+                or f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
             )
+
+
+def _other_decimal_mark(column: pl.Series) -> str | None:
+    """Return what to write for a column of numbers with decimal commas; None: it is not one."""
+    if (
+        column.dtype != pl.String
+        or not column.str.contains(r"^[+-]?[\d.]*,\d+$").drop_nulls().all()
+    ):
+        return None
+    return 'write in ingest.source: csv: {decimal: ","}; in other formats, derive it with REPLACE'
 
 
 def _quarantine_reason(

@@ -25,6 +25,7 @@ from airworthy.spec.loading import SpecError
 
 PLAIN = "at,id,city,minutes\n2026-01-01 05:00,1,rome,1.5\n2026-01-03 06:00,2,münchen,2\n"
 GERMAN = PLAIN.replace(".", "|").replace(",", ";").replace("|", ",")
+COMMAS = PLAIN.replace("1.5", '"1,5"').replace("03 06", "01 06").replace(",2\n", ',"2,25"\n')
 ROWS = [(1, "rome", 1.5), (2, "münchen", 2.0)]
 BOM = b"\xef\xbb\xbf"
 DAY_1 = datetime(2026, 1, 1, 5, tzinfo=UTC)
@@ -134,6 +135,9 @@ def test_a_point_is_no_decimal_mark_beside_decimal_commas(
         (PLAIN + "2026-01-03 07:00,3,rome\n", ["line 4: this row has 3 cells, and there are 4"]),
         (PLAIN + '2026-01-03 07:00,3,"rome,1\n' + PLAIN * 3, ["line 4: a quotation mark is not closed", '"rome,1']),
         (PLAIN + '2026-01-03 07:00,3,"ro"me,1\n', ["line 4: "]),
+        (PLAIN + '2026-01-03 07:00,3,5" pipe,1\n', ["line 4: a quotation mark is within a cell", "csv: {quote: null}"]),
+        (PLAIN + '2026-01-03 07:00,3,5" pipe,1\n' + '1,4,"x\ny",1\n' * 9, ["line 4: a quotation mark is within"]),
+        (COMMAS, ["no cell of column 'minutes' can be read as float", 'csv: {decimal: ","}']),
         ("Trips of January\n" + PLAIN, ["line 2: this row has 4 cells", "csv: {skip_lines: 1}"]),
         (PLAIN.replace("\n", "\r"), ["CR alone"]),
         ("", ["all.csv is empty"]),
@@ -449,11 +453,13 @@ def test_a_folder_in_which_no_table_can_be_is_refused(tmp_path: Path, folder: st
 
 
 def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that begins with ~/ is below the home folder."""
+    """A path that begins with ~/ is below the home folder; file:// is a local path, too."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     (tmp_path / "home/all.csv").write_text(PLAIN)
     assert kept(ingest_window(write_model(tmp_path, source={"path": "~/all.csv"}))) == ROWS
+    address = (tmp_path / "home/all.csv").as_uri()
+    assert kept(ingest_window(write_model(tmp_path, source={"path": address}))) == ROWS
 
 
 def test_a_derivation_that_fails_on_a_row_is_named(tmp_path: Path) -> None:

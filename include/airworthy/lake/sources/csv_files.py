@@ -106,7 +106,7 @@ def _check(lines: Iterator[str], path: Path, form: CsvFormat) -> _Header:
         header = _header(reader, path, form)
         lengths = set(map(len, reader))
     except csv.Error as error:
-        raise _first_fault(path, form) or _broken(path, form, 1, error) from error
+        raise _first_fault(path, form) or _broken(path, form, 1, _problem(error)) from error
     if not lengths <= {0, len(header.names)}:
         fault = _first_fault(path, form)
         if fault is not None:
@@ -143,7 +143,7 @@ def _first_fault(path: Path, form: CsvFormat) -> TerminalError | None:
                     return _ragged(path, form, line, row, names)
                 line = form.skip_lines + reader.line_num + 1
         except csv.Error as error:
-            return _broken(path, form, line, error)
+            return _broken(path, form, line, _problem(error))
     return None
 
 
@@ -182,9 +182,42 @@ def _ragged(
     )
 
 
-def _broken(path: Path, form: CsvFormat, line: int, error: csv.Error) -> TerminalError:
+def stray_quote(path: Path, form: CsvFormat) -> TerminalError | None:
+    """Return the error of the first row with a quotation mark within a cell that has none around.
+
+    Python's csv module takes such a mark for a sign like any other. Polars does not.
+
+    Args:
+        path: The file, plain or compressed.
+        form: Its declared form.
+    """
+    if form.quote is None:
+        return None
+    seen: list[str] = []
+    with closing(open_text(path, form.encoding)) as stream:
+        for _ in range(form.skip_lines):
+            stream.readline()
+        line = form.skip_lines + 1
+        for _ in csv.reader(_keep(stream, seen), **dialect(form)):
+            if "".join(seen).count(form.quote) % 2:
+                return _broken(path, form, line, "a quotation mark is within a cell")
+            line += len(seen)
+            seen.clear()
+    return None
+
+
+def _keep(lines: Iterator[str], seen: list[str]) -> Iterator[str]:
+    for line in lines:
+        seen.append(line)
+        yield line
+
+
+def _problem(error: csv.Error) -> str:
     at_end = "unexpected end" in str(error) or "field larger" in str(error)
-    problem = "a quotation mark is not closed" if at_end else str(error)
+    return "a quotation mark is not closed" if at_end else str(error)
+
+
+def _broken(path: Path, form: CsvFormat, line: int, problem: str) -> TerminalError:
     return TerminalError(
         f"{path.name}, line {line}: {problem}",
         received=_line_of(path, form, line)[:_SHOWN],

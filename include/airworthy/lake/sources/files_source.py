@@ -15,7 +15,8 @@ import logging
 import shutil
 import tempfile
 import weakref
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -26,11 +27,12 @@ from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.lake.column_types import refuse_unusable_types, stack_rows
 from airworthy.lake.conform import declared_columns
 from airworthy.lake.sources.addresses import find_local, find_remote, insert_date
+from airworthy.lake.sources.csv_files import stray_quote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
 from airworthy.lake.sources.open_text import read_errors
 from airworthy.lake.sources.scan_file import scan_file
 from airworthy.spec.ingest_part import Ingest
-from airworthy.spec.sources_part import FilesSource
+from airworthy.spec.sources_part import CsvFormat, FilesSource
 
 DAY_COLUMN = "__airworthy_day"
 UNDATED = "undated"
@@ -93,8 +95,19 @@ class Files:
     def _scan(self, path: Path, folder: Path) -> pl.LazyFrame:
         return scan_file(path, self._source, self._columns, folder)
 
-    def _read_errors(self, path: Path) -> AbstractContextManager[None]:
-        return read_errors(path, self._source.format, derived=bool(self._source.derive))
+    @contextmanager
+    def _read_errors(self, path: Path) -> Iterator[None]:
+        """Convert exceptions of reading a file's rows; see `read_errors`."""
+        source = self._source
+        with read_errors(path, source.format, derived=bool(source.derive)):
+            try:
+                yield
+            except pl.exceptions.ComputeError as error:
+                form = source.csv or CsvFormat()
+                fault = stray_quote(path, form) if source.format == "csv" else None
+                if fault is None:
+                    raise
+                raise fault from error
 
     def _local_files(self, address: str, folder: Path) -> list[Path]:
         """Return local copies of the files of an address, sorted by name."""
