@@ -469,8 +469,16 @@ def test_a_derivation_that_fails_on_a_row_is_named(tmp_path: Path) -> None:
     assert "TRY_CAST" in outcome.message
 
 
+def test_a_utf8_file_is_not_read_with_one_byte_for_a_letter(tmp_path: Path) -> None:
+    """Any byte is a letter in latin-1: such a file would be misread without an error."""
+    outcome = ingest_file(tmp_path, PLAIN, csv={"encoding": "latin-1"})
+    assert "all.csv is UTF-8, and its spec says latin-1" in outcome.message
+
+
 def test_columns_in_both_cases_are_two(tmp_path: Path) -> None:
-    """`Fare` and `fare` are different columns of a file."""
+    """`Fare` and `fare` are different columns of a file; the lake can keep one of each name."""
+    with pytest.raises(SpecError, match="the lake cannot tell them apart"):
+        write_model(tmp_path, source={"path": "all.csv"}, columns={"fare": "int", "Fare": "float"})
     text = "at,id,fare,Fare\n2026-01-01 05:00,1,1.5,x\n"
     (model_folder(tmp_path) / "all.csv").write_text(text)
     columns = {"id": "int", "Fare": "category", "minutes": "float"}

@@ -8,6 +8,7 @@ compressed one, into plain UTF-8, in pieces.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +25,7 @@ from airworthy.spec.sources_part import CsvFormat
 # A longer cell is the rest of a file behind an open quotation mark.
 _LONGEST_CELL = 1 << 24
 _SHOWN = 200
+_ONE_BYTE = ("cp125", "iso8859", "mac", "koi8")
 
 
 class CsvFile(NamedTuple):
@@ -78,6 +80,7 @@ def scan_csv(path: Path, form: CsvFormat, scratch: Path) -> CsvFile:
 def _read_through(path: Path, form: CsvFormat, copy: Path | None) -> _Header:
     """Check every line of a file, and write its lines to `copy`, if given."""
     csv.field_size_limit(_LONGEST_CELL)
+    _refuse_utf8(path, form)
     try:
         with closing(open_text(path, form.encoding)) as stream:
             for _ in range(form.skip_lines):
@@ -88,6 +91,21 @@ def _read_through(path: Path, form: CsvFormat, copy: Path | None) -> _Header:
                 return _check(_tee(stream, target), path, form)
     except UnicodeError as error:
         raise _undecodable(path, form) from error
+
+
+def _refuse_utf8(path: Path, form: CsvFormat) -> None:
+    """Refuse a UTF-8 file that is declared with one byte for each letter: it can be decoded, too."""
+    if not codecs.lookup(form.encoding).name.startswith(_ONE_BYTE):
+        return
+    with closing(open_bytes(path)) as stream:
+        is_ascii = all(line.isascii() for line in stream)
+    if not is_ascii and encoding_of(path) == "utf-8":
+        raise TerminalError(
+            f"{path.name} is UTF-8, and its spec says {form.encoding}",
+            received="letters that are UTF-8 and would be two others each",
+            allowed=form.encoding,
+            next_step="take encoding out of ingest.source.csv",
+        )
 
 
 def _tee(lines: Iterator[str], target: IO[str]) -> Iterator[str]:
@@ -161,6 +179,26 @@ def form_hint(path: Path, form: CsvFormat) -> str | None:
     """
     found = sniff_csv(path)
     return None if found is None or found == form else written(found)
+
+
+def form_with(path: Path, form: CsvFormat, missing: list[str], none_there: bool) -> str | None:
+    """Return the key to write for a file that has missing columns in another form; None: it has not.
+
+    Args:
+        path: The file.
+        form: Its declared form.
+        missing: Columns that the file lacks in this form.
+        none_there: It lacks all of them: then the names in its first line may be a row.
+    """
+    found = sniff_csv(path)
+    if found is None or found == form:
+        return None
+    with closing(open_text(path, found.encoding)) as stream:
+        for _ in range(found.skip_lines):
+            stream.readline()
+        names = _header(csv.reader(stream, **dialect(found)), path, found).names
+    fits = none_there if not found.header else not set(missing).isdisjoint(names)
+    return written(found) if fits else None
 
 
 def _next_step(path: Path, form: CsvFormat, otherwise: str) -> str:
@@ -243,9 +281,9 @@ def _undecodable(path: Path, form: CsvFormat) -> TerminalError:
     line, shown = _first_undecodable(path, form.encoding)
     found = encoding_of(path)
     utf8 = is_utf8(form.encoding)
-    readings = latin_readings(shown)
-    if found is not None and not found.startswith("utf"):
-        readings = {found: shown.decode(found, errors="replace")}
+    readings = latin_readings(shown) if b"\0" not in shown else {}
+    if found is not None:
+        readings = {found: shown.decode(found, errors="replace")} if found[:6] != "utf-16" else {}
     meant = "".join(f"; as {name}: {text}" for name, text in readings.items())
     return TerminalError(
         f"{path.name}, line {line}: this is not {'UTF-8' if utf8 else form.encoding}",

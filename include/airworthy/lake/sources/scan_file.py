@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from airworthy.errors import TerminalError
-from airworthy.lake.sources.csv_files import form_hint, scan_csv
+from airworthy.lake.sources.csv_files import form_hint, form_with, scan_csv
 from airworthy.lake.sources.excel_files import read_sheet
 from airworthy.lake.sources.json_lines import scan_json_lines
 from airworthy.lake.sources.open_text import read_errors
@@ -129,7 +129,11 @@ def _refuse_other_form(
 ) -> None:
     """Refuse a CSV file that lacks columns, when it is plainly of another form than declared."""
     missing = [name for name in columns if name not in present]
-    hint = _form_hint(path, source) if missing else None
+    if source.format != "csv" or not missing:
+        return
+    none_there = len(missing) == len(columns)
+    wanted = missing + [old for old, new in source.rename.items() if new in missing]
+    hint = form_with(path, source.csv or CsvFormat(), wanted, none_there)
     if hint is not None:
         raise TerminalError(
             f"{path.name}, line {1 + (source.csv or CsvFormat()).skip_lines}: there is no column "
