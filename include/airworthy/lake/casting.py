@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from airworthy.lake.times import TimeRules, read_times
@@ -11,10 +13,23 @@ BLANKS = ["", "nan", "NaN", "null", "NULL", "None"]
 TRUE, FALSE = ["true", "t", "yes", "y", "1"], ["false", "f", "no", "n", "0"]
 
 
-def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
-    """Replace missing values by null: NaN, and blank texts of numbers and times."""
+def blanks_to_null(
+    column: pl.Series, kind: ColumnType, null_values: Sequence[str] = ()
+) -> pl.Series:
+    """Replace missing values by null: NaN, and blank texts of numbers and times.
+
+    Args:
+        column: The source's column.
+        kind: Its declared type.
+        null_values: Further texts without a value, in columns of every type; in a column of
+            numbers, the numbers that they are.
+
+    >>> blanks_to_null(pl.Series(["7", " - "]), "category", ["-"]).to_list()
+    ['7', None]
+    """
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
+    column = _without(column, null_values)
     if column.dtype.is_float():
         return column.fill_nan(None)
     if column.dtype != pl.String or kind in ("category", "string"):
@@ -22,6 +37,18 @@ def blanks_to_null(column: pl.Series, kind: ColumnType) -> pl.Series:
     stripped = column.str.strip_chars()
     blank = stripped.is_in(BLANKS)
     return stripped.set(blank, None) if blank.any() else stripped
+
+
+def _without(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
+    """Return a column with null in the place of some values."""
+    if column.dtype == pl.String:
+        absent = column.str.strip_chars().is_in(list(null_values))
+    elif column.dtype.is_numeric():
+        numbers = pl.Series(null_values, dtype=pl.String).cast(pl.Float64, strict=False)
+        absent = column.cast(pl.Float64, strict=False).is_in(numbers.drop_nulls().to_list())
+    else:
+        return column
+    return column.set(absent, None) if null_values and absent.any() else column
 
 
 def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:

@@ -10,6 +10,7 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.column_types import refuse_unusable_types
 from airworthy.lake.decimals import refuse_decimals
 from airworthy.lake.later_columns import add_later_columns
 from airworthy.lake.row_identity import add_identity, blank_keys_to_null
@@ -73,7 +74,10 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     columns = ingest.source_columns
     _refuse_time_of_static_rows(raw, ingest)
     raw = add_later_columns(raw, columns, ingest, day)
-    uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    refuse_unusable_types(raw.schema, columns)
+    uncast = pl.DataFrame(
+        [blanks_to_null(raw[name], kind, ingest.null_values) for name, kind in columns.items()]
+    )
     uncast = blank_keys_to_null(uncast, ingest)
     times = _read_times(uncast, ingest)
     cast = pl.DataFrame(
@@ -158,6 +162,16 @@ def _refuse_unparsable_columns(
                 f"no cell of column {name!r} can be read as {columns[name]}",
                 received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",
                 allowed=columns[name],
-                next_step=f"correct the type of {name} in ingest.columns, or derive it in "
-                "ingest.source",
+                next_step=_other_decimal_mark(uncast[name])
+                or f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
             )
+
+
+def _other_decimal_mark(column: pl.Series) -> str | None:
+    """Return what to write for a column of numbers with decimal commas; None: it is not one."""
+    if (
+        column.dtype != pl.String
+        or not column.str.contains(r"^[+-]?[\d.]*,\d+$").drop_nulls().all()
+    ):
+        return None
+    return 'write in ingest.source: csv: {decimal: ","}; in other formats, derive it with REPLACE'

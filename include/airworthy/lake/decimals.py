@@ -29,7 +29,7 @@ def refuse_decimals(
         if ingest.columns.get(name) != "int":
             continue
         cells = uncast[name].filter(mask)
-        decimals = cells.filter(cast_column(cells, "float").is_not_null())
+        decimals = cells.filter((cast_column(cells, "float") % 1 != 0).fill_null(value=False))
         if len(decimals) > ingest.max_bad_share * uncast.height:
             raise TerminalError(
                 f"column {name!r} is declared as int and has numbers with decimals on {day}",

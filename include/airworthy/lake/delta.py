@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,6 +32,7 @@ from deltalake.schema import PrimitiveType
 
 from airworthy.error_kinds import is_final
 from airworthy.errors import TerminalError, TransientError
+from airworthy.lake.table_folders import plain_folder, refuse_unusable_folder
 from airworthy.object_store import (
     delta_options,
     is_refusal,
@@ -93,6 +95,9 @@ def delta_errors(uri: str) -> Iterator[None]:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """Open a table at its newest version, or at `version`; None when there is none."""
+    folder = local_folder(uri)
+    if folder is not None:
+        refuse_unusable_folder(folder)
     with delta_errors(uri):
         try:
             return DeltaTable(uri, version=version, storage_options=delta_options(uri))
@@ -107,9 +112,28 @@ def is_table(uri: str) -> bool:
 
 def scan(table: DeltaTable) -> pl.LazyFrame:
     """Return a table's rows at its version."""
+    folder = local_folder(table.table_uri)
+    if folder is not None and plain_folder(folder) != folder:
+        return _scan_linked(table, plain_folder(folder))
     # A table on a disk brings no options. One in an object store is opened by the table itself.
     options = polars_options(table.table_uri).get("storage_options")
     return pl.scan_delta(table, storage_options=options)
+
+
+def _scan_linked(table: DeltaTable, folder: Path) -> pl.LazyFrame:
+    """Return a table's rows, read through another path of its folder."""
+    schema = pl.Schema(table.schema())
+    days = {name: schema[name] for name in table.metadata().partition_columns}
+    paths = [folder / unquote(path) for path in pl.DataFrame(table.get_add_actions())["path"]]
+    return pl.scan_parquet(
+        paths,
+        schema=schema,
+        glob=False,
+        hive_partitioning=bool(days),
+        hive_schema=days or None,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
 
 
 def scan_files(uri: str, files: Sequence[str], **options: Any) -> pl.LazyFrame:

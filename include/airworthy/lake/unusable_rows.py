@@ -10,6 +10,7 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
 from airworthy.lake import same_key
+from airworthy.lake.column_types import as_text
 from airworthy.lake.outside_day import outside, refuse_rows_outside
 from airworthy.spec.ingest_part import Ingest
 
@@ -105,34 +106,15 @@ def _example(reason: str, uncast: pl.DataFrame, row: int, others: list[str]) -> 
         # Of the columns `b` and `a b`, the longer name is the reason's.
         name = max(names, key=len, default=uncast.columns[0])
         cell = uncast[name].slice(row, 1)
-        shown = "" if cell.null_count() else f" {_texts(cell)[0]!r}"
+        shown = "" if cell.null_count() else f" {as_text(cell)[0]!r}"
         text = f"row {row + 1:,}{shown}"
     return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 
 
 def quarantine_rows(raw: pl.DataFrame, reason: pl.Series) -> pl.DataFrame:
     """Return rows in the form of the quarantine: columns `reason` and `row`, the row as JSON."""
-    texts = pl.DataFrame([_texts(column) for column in raw.iter_columns()])
+    texts = pl.DataFrame([as_text(column) for column in raw.iter_columns()])
     return pl.DataFrame({"reason": reason, "row": texts.to_struct("row").struct.json_encode()})
-
-
-def _texts(column: pl.Series) -> pl.Series:
-    """Return any column as texts, also of types that Polars itself turns into none."""
-    kind = column.dtype
-    try:
-        if not (kind.is_nested() or kind in (pl.Binary, pl.Object)):
-            return column.cast(pl.String, strict=False)
-    except pl.exceptions.PolarsError:
-        pass
-    return pl.Series(column.name, [_text(value) for value in column.to_list()], dtype=pl.String)
-
-
-def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def refuse_too_many(

@@ -9,20 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
 
+from airworthy.lake.sources.csv_sniffer import sniff_csv
+from airworthy.lake.sources.scan_file import scan_file
 from airworthy.proposal.origin import FilesOrigin
 from airworthy.proposal.proposal_error import ProposalError
-from airworthy.spec.sources_part import CsvFormat
+from airworthy.spec.sources_part import CsvFormat, FilesSource
 
 SAMPLE_ROWS = 20_000
 MAX_FILES = 60
-_SNIFFER = "airworthy.lake.sources.csv_sniffer"
-_PIECE = 8 * 2**20
 
 
 class Scratch:
@@ -82,12 +80,10 @@ def files_table(origin: FilesOrigin) -> RowTable:
         files = [*files[:-1:every], files[-1]]
         note = f"{len(files)} of {len(origin.files)} files were looked at"
     scratch = Scratch()
-    form = _csv_form(files[-1]) if origin.format == "csv" else None
+    form = sniff_csv(files[-1]) if origin.format == "csv" else None
     with reading(origin.text, origin.format):
-        scans = [
-            _scan(path, origin.format, form, scratch.folder / str(number))
-            for number, path in enumerate(files)
-        ]
+        source = FilesSource(type="files", format=origin.format, path="rows", csv=form)
+        scans = [scan_file(path, source, {}, scratch.folder) for path in files]
         table = pl.concat(scans, how="diagonal_relaxed") if len(scans) > 1 else scans[0]
         table.collect_schema()
     return RowTable(origin.text, table, form, note, scratch)
@@ -110,50 +106,3 @@ def reading(name: str, form: str = "") -> Iterator[None]:
             allowed="whole files of one format, with the same columns",
             next_step="check the file",
         ) from error
-
-
-def _csv_form(path: Path) -> CsvFormat | None:
-    """Return the form of a CSV file; None for RFC 4180's in UTF-8."""
-    if find_spec(_SNIFFER) is None:
-        return None
-    form: CsvFormat | None = import_module(_SNIFFER).sniff_csv(path)
-    return form
-
-
-def _scan(path: Path, form: str, csv: CsvFormat | None, copy: Path) -> pl.LazyFrame:
-    match form:
-        case "parquet":
-            return pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        case "jsonl":
-            return pl.scan_ndjson(path, infer_schema_length=SAMPLE_ROWS)
-        case "excel":
-            return pl.read_excel(path, infer_schema_length=SAMPLE_ROWS).lazy()
-    return _scan_csv(path, csv or CsvFormat(), copy)
-
-
-def _scan_csv(path: Path, csv: CsvFormat, copy: Path) -> pl.LazyFrame:
-    source = path if _is_utf8(csv.encoding) else _in_utf8(path, csv.encoding, copy)
-    return pl.scan_csv(
-        source,
-        infer_schema=False,
-        glob=False,
-        separator=csv.separator,
-        quote_char=csv.quote,
-        has_header=csv.header,
-        new_columns=csv.names or None,
-        skip_lines=csv.skip_lines,
-    )
-
-
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "ascii", "utf-8-sig")
-
-
-def _in_utf8(path: Path, encoding: str, copy: Path) -> Path:
-    with (
-        path.open(encoding=encoding, newline="") as source,
-        copy.open("w", encoding="utf-8", newline="") as target,
-    ):
-        while piece := source.read(_PIECE):
-            target.write(piece)
-    return copy

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 import polars as pl
 
 from airworthy.lake.casting import cast_column
+from airworthy.lake.time_guesses import fitting_formats, guess_time_format
+from airworthy.lake.times import TimeRules, read_times
 
-_TIMES = "airworthy.lake.times"
 _NEARLY_ALL = 0.98
 _TIME_NAME = re.compile(
     r"(date|time|stamp|epoch|created|start|begin|pickup|picked|opened|ordered|month|week|day)|"
@@ -25,7 +23,6 @@ _LAST_NAME = re.compile(
 )
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 2_524_608_000  # 1990 to 2050
-_UNIT = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us", "epoch_ns": "ns"}
 
 
 def guess_format(column: pl.Series) -> str | None:
@@ -50,8 +47,10 @@ def guess_format(column: pl.Series) -> str | None:
         return None
     if bool(cells.head(500).str.contains(r"^[+-]?[\d.,]+([eE][+-]?\d+)?$").all()):
         whole = cells.cast(pl.Int64, strict=False)
-        named = _TIME_NAME.search(column.name) and whole.null_count() == 0
-        return _guess_epoch(whole) if named else _guess_text(cells, column.name, compact=True)
+        is_epoch = bool(_TIME_NAME.search(column.name)) and whole.null_count() == 0
+        return (
+            _guess_epoch(whole) if is_epoch else _guess_text(cells, column.name, compact=True)
+        )
     return _guess_text(cells, column.name)
 
 
@@ -59,21 +58,7 @@ def as_times(column: pl.Series, form: str) -> pl.Series:
     """Return a column as times in UTC; null where a cell is no time. Naive times are UTC."""
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime) or form == "iso":
         return cast_column(column, "datetime")
-    if find_spec(_TIMES) is not None:
-        times = import_module(_TIMES)
-        values: pl.Series = times.read_times(column, times.TimeRules(form)).values
-        return values
-    if form in _EPOCHS:
-        whole = column.cast(pl.Int64, strict=False)
-        unit: Any = _UNIT[form]
-        return (
-            pl.from_epoch(whole, time_unit=unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        )
-    texts = column.cast(pl.String).str.strip_chars()
-    times = texts.str.to_datetime(form, time_unit="us", strict=False)
-    kind = times.dtype
-    naive = isinstance(kind, pl.Datetime) and kind.time_zone is None
-    return times.dt.replace_time_zone("UTC") if naive else times.dt.convert_time_zone("UTC")
+    return read_times(column, TimeRules(form)).values
 
 
 def event_time_of(candidates: Sequence[tuple[str, pl.Series]]) -> str | None:
@@ -122,15 +107,11 @@ def _guess_text(cells: pl.Series, name: str, compact: bool = False) -> str | Non
         return "iso"
     if compact and not _TIME_NAME.search(name):
         return None
-    if find_spec(_TIMES) is None:
-        return None
-    guess = import_module(_TIMES).guess_time_format(cells)
-    return None if guess is None else str(guess.format)
+    guess = guess_time_format(cells)
+    return None if guess is None else guess.format
 
 
 def several_formats(cells: pl.Series) -> list[str]:
     """Return the formats of a column of times when more than one fits; empty: one or none."""
-    if find_spec(_TIMES) is None:
-        return []
-    found: list[str] = import_module(_TIMES).fitting_formats(cells)
+    found = fitting_formats(cells)
     return found if len(found) > 1 else []

@@ -183,6 +183,17 @@ class Ingest(Part):
                         "another name; files can be given a `rename`",
                     )
                 )
+        by_case = {name.lower(): name for name in (*self.columns, self.event_time)}
+        violations += [
+            Violation(
+                ("columns", name),
+                f"{by_case[name.lower()]!r} is another column, and the lake cannot tell them apart",
+                name,
+                "names that differ in more than upper and lower case; files can be given a `rename`",
+            )
+            for name in self.columns
+            if by_case[name.lower()] != name
+        ]
         if self.label in self.key:
             allowed = ", ".join(name for name in self.columns if name != self.label)
             violations.append(

@@ -24,6 +24,9 @@ AssetText = Annotated[
     str, Field(pattern=r"^[!-~](?:[ -~]{0,1498}[!-~])?$", description="printable ASCII")
 ]
 
+# ${DATA} anywhere, or $DATA as the first folder.
+_VARIABLE = re.compile(r"\$\{\w+\}|^\$\w+(/|$)")
+
 
 class SimulatorSource(Part):
     """A seeded generator: it always gives the same rows for the same day."""
@@ -123,11 +126,38 @@ class CsvFormat(Part):
         if not self.header and not self.names:
             problem = "files without a header need the names of their columns"
             violations.append(Violation(("names",), problem, None, "the names in order"))
+        for name in ("separator", "quote"):
+            sign = getattr(self, name)
+            if sign is not None and (not sign.isascii() or sign in "\r\n"):
+                problem = "this cannot stand between or around cells"
+                violations.append(Violation((name,), problem, sign, "one ASCII character"))
+        if self.quote == self.separator:
+            problem = "the quotation mark is the separator, too"
+            violations.append(Violation(("quote",), problem, self.quote, "two characters"))
+        if not _is_encoding(self.encoding):
+            problem = "Python knows no such encoding"
+            allowed = "such as utf-8, cp1252, latin-1, utf-16"
+            violations.append(Violation(("encoding",), problem, self.encoding, allowed))
+        if len(set(self.names)) < len(self.names):
+            problem = "each column needs a name of its own"
+            allowed = "different names"
+            violations.append(Violation(("names",), problem, ", ".join(self.names), allowed))
         if self.decimal == self.separator:
             problem = "the decimal mark is the separator, too"
             violations.append(Violation(("decimal",), problem, self.decimal, "two characters"))
         raise_violations(violations)
         return self
+
+
+def _is_encoding(name: str) -> bool:
+    """Return whether Python can read texts of an encoding."""
+    try:
+        b"a".decode(name)
+    except UnicodeError:
+        return True
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 class ExcelFormat(Part):
@@ -144,8 +174,9 @@ class ExcelFormat(Part):
 class FilesSource(Part):
     """CSV, Parquet, JSON-lines or Excel files: local, ``s3://``, ``gs://`` or ``https://``.
 
-    `path` may hold the date placeholders ``{yyyy}``, ``{mm}``, ``{dd}`` and globs. A relative local
-    path is relative to the model's folder. ``https://`` needs `sha256`; its file is kept in the
+    `path` may hold the date placeholders ``{yyyy}``, ``{mm}``, ``{dd}`` and globs; a part of it
+    that names something is no glob. A relative local path is relative to the model's folder; ``~/``
+    is the home folder. ``https://`` needs `sha256`; its file is kept in the
     download cache. With `member`, the checksum is of the file from the archive. The checksum of a
     CSV file is of its text with LF line ends.
     """
@@ -189,6 +220,16 @@ class FilesSource(Part):
                 if getattr(self, name) is not None and name != self.format
             ]
         )
+        return self
+
+    @model_validator(mode="after")
+    def _path_has_no_variable(self) -> FilesSource:
+        if _VARIABLE.search(self.path):
+            problem = (
+                "environment variables are not replaced here: two machines would read two files"
+            )
+            allowed = "the path itself, ~/ for the home folder, or a path in the model's folder"
+            raise violation_error(Violation(("path",), problem, self.path, allowed))
         return self
 
     @model_validator(mode="after")

@@ -191,15 +191,6 @@ def test_a_local_archive_and_a_missing_member(make_job: MakeJob, tmp_path: Path)
         open_source(make_job(source=csv_source("data.zip", member="all.csv"))).read(DAYS[0])
 
 
-def test_a_file_of_another_format_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
-    """Text where Parquet is declared is named as such, not a traceback."""
-    put_file(tmp_path, "all.parquet", MANY)
-    with pytest.raises(TerminalError, match=r"all\.parquet cannot be read as parquet"):
-        open_source(
-            make_job(source={"type": "files", "format": "parquet", "path": "all.parquet"})
-        ).read(DAYS[0])
-
-
 def test_an_object_store_s_files(make_job: MakeJob) -> None:
     """Addresses known to fsspec are read like local ones, dated and by glob."""
     import fsspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,11 +46,14 @@ Fault = Callable[[Path], None]
 def no_space() -> Iterator[None]:
     """Let no file of this process grow over two kilobytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python would leave a cut-off file behind for a module that is imported now.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = written
 
 
 def edit(root: Path, name: str, old: str, new: str) -> None:

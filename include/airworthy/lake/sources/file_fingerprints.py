@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
-from airworthy.lake.sources.addresses import match_local, match_remote
+from airworthy.lake.sources.addresses import local_path, match_local, match_remote
 from airworthy.lake.sources.download import unreachable
 from airworthy.lake.sources.source import NOTHING
 from airworthy.spec.sources_part import FilesSource
@@ -16,10 +16,13 @@ from airworthy.spec.sources_part import FilesSource
 _AT_ONCE = 8
 
 
-def file_fingerprints(addresses: Mapping[date, str], source: FilesSource) -> dict[date, str]:
+def file_fingerprints(
+    folder: Path, addresses: Mapping[date, str], source: FilesSource
+) -> dict[date, str]:
     """Return each day's fingerprint: of all files at its address; `NOTHING`: there is no file.
 
     Args:
+        folder: The model's folder; local addresses are relative to it.
         addresses: The address of each day, with its date.
         source: The declared source. A checksum in it is the fingerprint.
 
@@ -29,8 +32,8 @@ def file_fingerprints(addresses: Mapping[date, str], source: FilesSource) -> dic
     if source.sha256 is not None:
         return dict.fromkeys(addresses, source.sha256)
     distinct = list(dict.fromkeys(addresses.values()))
-    if all("://" not in address for address in distinct):
-        found = {address: _local(Path(address)) for address in distinct}
+    if all("://" not in address or address.startswith("file://") for address in distinct):
+        found = {address: _local(folder, address) for address in distinct}
     else:
         # A store answers each question in tens of milliseconds.
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -45,9 +48,9 @@ def all_of(states: Sequence[str]) -> str:
     return _digest(list(states))
 
 
-def _local(path: Path) -> str:
+def _local(folder: Path, address: str) -> str:
     parts = []
-    for match in match_local(path):
+    for match in match_local(folder, local_path(address)):
         try:
             state = match.stat()
         except OSError:

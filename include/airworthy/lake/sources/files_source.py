@@ -1,20 +1,16 @@
-"""The files source: CSV or Parquet, local or remote, with one day or many days per file.
+"""The files source: CSV, Parquet, JSON lines or Excel, with one day or many days per file.
 
 A path with ``{dd}`` has one file per day, or several with a glob: all their rows belong to that
 day. With a time zone in the spec it is a day of the zone: a UTC day takes its rows from the files
-of two days. Files of static rows belong to one day as a whole.
+of two days. Files of static rows belong to one day as a whole. Other files hold many days: see
+`split_files`.
 
-Other files hold many days, and the event time assigns a row to its day. Many-day files are read
-once. They are split into one Parquet file per day in a temporary folder, in bounded memory, and
-each partition reads its own.
-
-CSV cells are read as text. Types inferred from one day could differ between days; `conform` casts
-the cells to the declared types.
+Cells of CSV files and values of JSON lines are read as text. Types inferred from one day could
+differ between days; `conform` casts the cells to the declared types.
 """
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 import weakref
@@ -27,19 +23,21 @@ import polars as pl
 
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null
-from airworthy.lake.sources.addresses import insert_date, match_local, match_remote
+from airworthy.lake.column_types import stack_rows
+from airworthy.lake.sources.addresses import find_local, find_remote, insert_date
+from airworthy.lake.sources.csv_files import stray_quote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
 from airworthy.lake.sources.file_fingerprints import all_of, file_fingerprints
-from airworthy.lake.times import UNDATED, TimeRules, local_days, unreadable_times, utc_days
+from airworthy.lake.sources.open_text import read_errors
+from airworthy.lake.sources.scan_file import scan_file
+from airworthy.lake.sources.split_files import days_by_file, split_by_day
+from airworthy.lake.times import UNDATED, TimeRules, local_days, utc_days
 from airworthy.spec.ingest_part import Ingest
-from airworthy.spec.sources_part import FilesSource
-
-DAY_COLUMN = "__airworthy_day"
-log = logging.getLogger("airworthy.ingest")
+from airworthy.spec.sources_part import CsvFormat, FilesSource
 
 
 class Files:
-    """CSV or Parquet files behind the `Source` protocol."""
+    """Files behind the `Source` protocol."""
 
     def __init__(self, source: FilesSource, ingest: Ingest, folder: Path, downloads: Path) -> None:
         """Keep the declared source; the first read opens it.
@@ -50,11 +48,9 @@ class Files:
             folder: The model's folder; relative paths are relative to it.
             downloads: The download cache.
         """
-        self._source, self._event_time, self._downloads = source, ingest.event_time, downloads
+        self._source, self._ingest, self._downloads = source, ingest, downloads
         self._rules = TimeRules.of(ingest, ingest.event_time)
-        self._static = ingest.static
-        path = source.path
-        self._path = path if "://" in path else str(folder / path)
+        self._folder = folder
         self._scratch = tempfile.mkdtemp(prefix="airworthy-files-")
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         # The address of the split files, and their daily files by day.
@@ -72,9 +68,8 @@ class Files:
         """
         local = {day: local_days(day, self._rules.zone) for day in days}
         files = list(dict.fromkeys(each for several in local.values() for each in several))
-        states = file_fingerprints(
-            {each: insert_date(self._path, each) for each in files}, self._source
-        )
+        addresses = {each: insert_date(self._source.path, each) for each in files}
+        states = file_fingerprints(self._folder, addresses, self._source)
         return {day: all_of([states[each] for each in local[day]]) for day in days}
 
     def read(self, day: date) -> pl.DataFrame | None:
@@ -85,18 +80,16 @@ class Files:
                 glob is missing.
             TransientError: when a remote file cannot be reached.
         """
-        if "{dd}" in self._path:
+        if "{dd}" in self._source.path:
             return self._read_daily_files(day)
-        address = insert_date(self._path, day)
+        address = insert_date(self._source.path, day)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            if self._static:
-                paths = self._local_files(address, Path(folder))
-                return _stack([self._scan(path).collect() for path in paths])
+            if self._ingest.static:
+                return stack_rows(self._read_whole(address, Path(folder)))
             if self._split is None or self._split[0] != address:
-                paths = self._local_files(address, Path(folder))
-                self._split = (address, self._split_by_day(paths, address))
+                self._split = (address, self._split_days(address, Path(folder)))
         paths = self._split[1].get(day.isoformat(), [])
-        return _stack(
+        return stack_rows(
             [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in paths]
         )
 
@@ -108,38 +101,75 @@ class Files:
     def _read_daily_files(self, day: date) -> pl.DataFrame | None:
         """Return the rows of a UTC day from the files of its days in the spec's zone."""
         days = local_days(day, self._rules.zone)
-        frames = []
+        frames: list[pl.DataFrame] = []
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             for number, local_day in enumerate(days):
-                address = insert_date(self._path, local_day)
-                for path in self._local_files(address, _subfolder(Path(folder), number)):
-                    rows = self._scan(path).collect()
-                    frames.append(rows if len(days) == 1 else self._of_day(rows, day, local_day))
-        return _stack(frames)
+                address = insert_date(self._source.path, local_day)
+                rows = self._read_whole(address, _subfolder(Path(folder), number))
+                frames += [
+                    each if len(days) == 1 else self._of_day(each, day, local_day) for each in rows
+                ]
+        return stack_rows(frames)
 
     def _of_day(self, rows: pl.DataFrame, day: date, local_day: date) -> pl.DataFrame:
         """Return a file's rows of a UTC day; those without a time are of the file's own day."""
-        if self._event_time not in rows.columns:
+        if self._ingest.event_time not in rows.columns:
             return rows
-        days = utc_days(blanks_to_null(rows[self._event_time], "datetime"), self._rules)
+        times = blanks_to_null(rows[self._ingest.event_time], "datetime", self._ingest.null_values)
+        days = utc_days(times, self._rules)
         own = [day.isoformat(), UNDATED] if local_day == day else [day.isoformat()]
         # A row of neither day of its file is in the wrong file. It is kept, so that people hear.
         strays = ~days.is_in([*_utc_names(local_day, self._rules.zone), UNDATED])
         return rows.filter(days.is_in(own) | (strays & (local_day == day)))
 
+    def _read_whole(self, address: str, folder: Path) -> list[pl.DataFrame]:
+        """Return the rows of each file of an address."""
+        frames = []
+        for path in self._local_files(address, folder):
+            rows = self._scan(path, folder)
+            with self._read_errors(path):
+                frames.append(rows.collect())
+        return frames
+
+    def _split_days(self, address: str, folder: Path) -> dict[str, list[Path]]:
+        """Split many-day files into one Parquet file per day."""
+        target = Path(tempfile.mkdtemp(dir=self._scratch))
+        paths = self._local_files(address, folder)
+        for number, path in enumerate(paths):
+            frame = self._scan(path, folder)
+            with self._read_errors(path):
+                split_by_day(frame, path.name, self._ingest, target / f"{number:06}")
+        return days_by_file(target, address, self._ingest) if paths else {}
+
+    def _scan(self, path: Path, folder: Path) -> pl.LazyFrame:
+        return scan_file(path, self._source, self._ingest.source_columns, folder)
+
+    @contextmanager
+    def _read_errors(self, path: Path) -> Iterator[None]:
+        """Convert exceptions of reading a file's rows; see `read_errors`."""
+        source = self._source
+        with read_errors(path, source.format, derived=bool(source.derive)):
+            try:
+                yield
+            except pl.exceptions.ComputeError as error:
+                form = source.csv or CsvFormat()
+                fault = stray_quote(path, form) if source.format == "csv" else None
+                if fault is None:
+                    raise
+                raise fault from error
+
     def _local_files(self, address: str, folder: Path) -> list[Path]:
         """Return local copies of the files of an address, sorted by name."""
         if address.startswith("https://"):
             return [self._download(address, folder)]
-        if "://" not in address:
+        if "://" not in address or address.startswith("file://"):
             return [
                 self._open(path, str(path), folder)
-                for path in match_local(Path(address))
-                if path.is_file()
+                for path in find_local(self._folder, self._source.path, address)
             ]
         return [
             self._open(fetch(path, _subfolder(folder, number)), path, folder)
-            for number, path in enumerate(match_remote(address))
+            for number, path in enumerate(find_remote(self._source.path, address))
         ]
 
     def _download(self, address: str, folder: Path) -> Path:
@@ -163,89 +193,6 @@ class Files:
         verify(path, self._source, address)
         return path
 
-    def _scan(self, path: Path) -> pl.LazyFrame:
-        """Return a file's rows with derived and renamed columns."""
-        with _read_errors(path, self._source.format):
-            if self._source.format == "csv":
-                frame = pl.scan_csv(path, infer_schema=False, glob=False)
-            else:
-                frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            names = frame.collect_schema().names()
-        renamed = {old: new for old, new in self._source.rename.items() if old in names}
-        derived = [_expression(name, text) for name, text in self._source.derive.items()]
-        try:
-            frame = frame.with_columns(derived).rename(renamed)
-            frame.collect_schema()
-        except pl.exceptions.PolarsError as error:
-            raise TerminalError(
-                f"ingest.source.derive or rename does not fit {path.name}: {error}",
-                received=", ".join(names),
-                allowed="SQL over the file's own columns",
-                next_step="correct ingest.source",
-            ) from error
-        return frame
-
-    def _split_by_day(self, paths: list[Path], address: str) -> dict[str, list[Path]]:
-        """Split many-day files into one Parquet file per day.
-
-        Rows without a readable time go to the first day.
-        """
-        target = Path(tempfile.mkdtemp(dir=self._scratch))
-        for number, path in enumerate(paths):
-            frame = self._scan(path)
-            if self._event_time not in frame.collect_schema().names():
-                raise TerminalError(
-                    f"{path.name} has no column {self._event_time!r}",
-                    received=", ".join(frame.collect_schema().names()),
-                    allowed=self._event_time,
-                    next_step="correct ingest.event_time, or give it in ingest.source.rename or "
-                    "derive",
-                )
-            day = pl.col(self._event_time).map_batches(
-                self._days_of, return_dtype=pl.String, is_elementwise=True
-            )
-            parts = pl.PartitionBy(target / f"{number:06}", key=DAY_COLUMN, include_key=False)
-            with _read_errors(path, self._source.format):
-                frame.with_columns(day.alias(DAY_COLUMN)).sink_parquet(
-                    parts, mkdir=True, compression="lz4", maintain_order=True
-                )
-        return self._by_day(target, address)
-
-    def _days_of(self, column: pl.Series) -> pl.Series:
-        return utc_days(blanks_to_null(column, "datetime"), self._rules)
-
-    def _by_day(self, target: Path, address: str) -> dict[str, list[Path]]:
-        """Return the daily files by day, in the order of their original files."""
-        days: dict[str, list[Path]] = {}
-        for path in sorted(target.rglob("*.parquet")):
-            days.setdefault(path.parent.name.split("=", 1)[1], []).append(path)
-        undated = days.pop(UNDATED, [])
-        if undated and not days:
-            raise self._undated(undated, address)
-        if undated:
-            first = min(days)
-            log.warning(
-                "%s: rows without a readable event time are counted with its first day, %s",
-                address,
-                first,
-            )
-            days[first].extend(undated)
-        return days
-
-    def _undated(self, paths: list[Path], address: str) -> TerminalError:
-        """Return the error of files without a readable event time."""
-        cells = pl.concat([pl.read_parquet(path, columns=[self._event_time]) for path in paths])
-        values = blanks_to_null(cells[self._event_time], "datetime")
-        if values.null_count() < values.len():
-            problem = f"no row of {address} has an event time that can be read"
-            return unreadable_times(self._event_time, values, self._rules, problem)
-        return TerminalError(
-            f"no row of {address} has an event time",
-            received=f"{values.len()} rows, {self._event_time} missing in all of them",
-            allowed="a column with the time of each row",
-            next_step="correct ingest.event_time, or say ingest.static: true if the rows have none",
-        )
-
 
 def _subfolder(folder: Path, number: int) -> Path:
     """Create a numbered folder: files of the same name from several folders need one each."""
@@ -254,43 +201,7 @@ def _subfolder(folder: Path, number: int) -> Path:
     return subfolder
 
 
-def _expression(name: str, text: str) -> pl.Expr:
-    try:
-        return pl.sql_expr(text).alias(name)
-    except pl.exceptions.PolarsError as error:
-        raise TerminalError(
-            f"ingest.source.derive.{name} is not SQL: {error}",
-            received=text,
-            allowed="a Polars SQL expression",
-            next_step="correct ingest.source.derive",
-        ) from error
-
-
-@contextmanager
-def _read_errors(path: Path, form: str) -> Iterator[None]:
-    """Convert exceptions of reading a file into an error with the file's name.
-
-    Raises:
-        TerminalError: when the file is not of the declared format.
-    """
-    try:
-        yield
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TerminalError(
-            f"{path.name} cannot be read as {form}",
-            received=first,
-            allowed=f"a whole {form} file in UTF-8",
-            next_step="check the file, then ingest.source.format",
-        ) from error
-
-
-def _stack(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
-    """Concatenate the rows of a day's files; a column missing in a file is null there."""
-    return pl.concat(frames, how="diagonal_relaxed") if frames else None
-
-
-def _utc_names(local_day: date, zone: str) -> list[str]:
-    """Return the UTC days that have moments of a day of a zone."""
-    near = [local_day + timedelta(days=number) for number in (-1, 0, 1)]
-    return [day.isoformat() for day in near if local_day in local_days(day, zone)]
+def _utc_names(day: date, zone: str) -> list[str]:
+    """Return the UTC days of a day of a zone."""
+    around = (day + timedelta(days=each) for each in (-1, 0, 1))
+    return [utc.isoformat() for utc in around if day in local_days(utc, zone)]
