@@ -26,6 +26,7 @@ __all__ = [
     "TimeGuess",
     "TimeRules",
     "Times",
+    "fitting_formats",
     "guess_time_format",
     "local_days",
     "read_times",
@@ -172,7 +173,8 @@ def _told_apart(
     """
     if repeated != "order":
         return (early if repeated == "earliest" else late), twice & False
-    frame = (series if series is not None else pl.DataFrame()).with_columns(early.alias("__time"))
+    others = [] if series is None else series.get_columns()
+    frame = pl.DataFrame([*others, early.alias("__time")])
     same = frame.select(pl.struct(pl.all()).alias("row")).select(
         pl.len().over("row").alias("count"), pl.int_range(pl.len()).over("row").alias("number")
     )
