@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +28,9 @@ from airworthy.lake.ingestion import Ingestion, clipped_window
 from airworthy.lake.lake import open_lake
 from airworthy.lake.times import guess_time_format
 from airworthy.monitoring.static_rows import require_time
+from airworthy.predictions.log_rows import prediction_rows
+from airworthy.predictions.prediction_ids import new_request_id
+from airworthy.predictions.spool import LoggedVersion
 from airworthy.spec import SpecError
 from airworthy.training.time_split import split_window
 
@@ -428,3 +432,25 @@ def test_a_time_in_the_source_of_static_rows_is_not_replaced(tmp_path: Path) -> 
 def test_static_rows_have_no_past_days_to_replay(tmp_path: Path, command: str) -> None:
     with pytest.raises(TerminalError, match="the rows of this model have no time"):
         require_time(write_static(tmp_path, [1]).spec, command)
+
+
+def test_a_key_column_that_is_an_input_is_logged_as_both() -> None:
+    head = {
+        "id": new_request_id(),
+        "time": datetime(2026, 1, 2, tzinfo=UTC),
+        "version": "1",
+        "arm": "champion",
+        "key": None,
+        "predictions": [5.0],
+    }
+    body = b'{"dataframe_records": [{"city": "rome", "id": 7, "at": "2026-01-02T10:00:00Z"}]}'
+    version = LoggedVersion(inputs={"at": "datetime", "city": "category"}, task="regression")
+    rows = prediction_rows(
+        [orjson.dumps(head) + b"\n" + body],
+        lambda _: version,
+        {"city": "category", "at": "datetime", "id": "int"},
+        {},
+    )
+    names = ("input_city", "key_city", "key_id")
+    assert [rows[name][0] for name in names] == ["rome", "rome", 7]
+    assert rows["input_at"][0] == rows["key_at"][0] == datetime(2026, 1, 2, 10, tzinfo=UTC)
