@@ -78,6 +78,8 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
     """
     as_of, spec = job.run.as_of.astimezone(UTC), job.spec
     first = midnight(spec.start) + DAY
+    if spec.ingest.static:
+        return Window(start=midnight(spec.start), end=first)
     last = midnight(spec.end) + DAY if spec.end is not None else None
     if as_of.time() != time(0) or as_of < first or (last is not None and as_of > last):
         raise TerminalError(
@@ -87,8 +89,6 @@ def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
             + (f" to {last:%Y-%m-%d}" if last else " on"),
             next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
         )
-    if spec.ingest.static:
-        return Window(start=midnight(spec.start), end=first)
     return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 

@@ -93,8 +93,7 @@ def _from_epoch(column: pl.Series, nanoseconds: int) -> pl.Series:
     # The product of a number that is far too large wraps round: the bounds are compared before.
     limit = last * 1_000 // nanoseconds
     plausible = scaled.is_between(first, last, closed="left")
-    if column.dtype.is_integer():
-        plausible &= whole.cast(pl.Float64).abs() <= limit
+    plausible &= whole.cast(pl.Float64).abs().fill_null(0.0) <= limit
     scaled = scaled.set(~plausible.fill_null(value=False), None)
     return scaled.cast(UTC_MICROSECONDS)
 

@@ -26,6 +26,7 @@ __all__ = [
     "TimeGuess",
     "TimeRules",
     "Times",
+    "fitting_formats",
     "guess_time_format",
     "local_days",
     "read_times",
@@ -82,7 +83,7 @@ def read_times(column: pl.Series, rules: TimeRules, series: pl.DataFrame | None 
     clock = parse_times(column, rules.form)
     readings, zone = clock.readings, rules.zone
     if readings.null_count() == readings.len():
-        return Times(clock.moments.alias(column.name), {})
+        return Times(_in_calendar(clock.moments).alias(column.name), {})
     early, late = (_moments(readings, zone, first) for first in ("earliest", "latest"))
     present = readings.is_not_null()
     skipped, twice = present & early.is_null(), (early != late).fill_null(value=False)
@@ -90,7 +91,7 @@ def read_times(column: pl.Series, rules: TimeRules, series: pl.DataFrame | None 
     if twice.any() and rules.repeated is not None:
         local, unknown = _told_apart(early, late, twice, rules.repeated, series)
     local = local.set(unknown, None)
-    moments = clock.moments.zip_with(~present, local)
+    moments = _in_calendar(clock.moments.zip_with(~present, local))
     name = column.name
     faults = {
         f"{name} is in an hour that the clocks of {zone} skip": skipped,
@@ -110,7 +111,7 @@ def utc_days(column: pl.Series, rules: TimeRules) -> pl.Series:
     local = _moments(clock.readings, rules.zone, "earliest")
     hour = pl.select(pl.lit(clock.readings).dt.offset_by("1h")).to_series()
     local = local.zip_with(local.is_not_null(), _moments(hour, rules.zone, "earliest"))
-    moments = clock.moments.zip_with(clock.moments.is_not_null(), local)
+    moments = _in_calendar(clock.moments.zip_with(clock.moments.is_not_null(), local))
     return moments.dt.strftime("%Y-%m-%d").fill_null(UNDATED)
 
 
@@ -159,6 +160,12 @@ def _moments(readings: pl.Series, zone: str, first: str) -> pl.Series:
     return local.dt.convert_time_zone("UTC")
 
 
+def _in_calendar(moments: pl.Series) -> pl.Series:
+    """Return null for years that Python's dates do not have: 9999-12-31 may be 10000 in UTC."""
+    known = moments.dt.year().is_between(1, 9999)
+    return moments if known.all() else moments.set(~known.fill_null(value=True), None)
+
+
 def _told_apart(
     early: pl.Series,
     late: pl.Series,
@@ -172,7 +179,8 @@ def _told_apart(
     """
     if repeated != "order":
         return (early if repeated == "earliest" else late), twice & False
-    frame = (series if series is not None else pl.DataFrame()).with_columns(early.alias("__time"))
+    others = [] if series is None else series.get_columns()
+    frame = pl.DataFrame([*others, early.alias("__time")])
     same = frame.select(pl.struct(pl.all()).alias("row")).select(
         pl.len().over("row").alias("count"), pl.int_range(pl.len()).over("row").alias("number")
     )

@@ -20,9 +20,6 @@ _SEARCH_SPACE: dict[str, list[float]] = {
 }
 
 
-DEFAULT_HOLDOUT_SHARE = 0.2
-
-
 class Search(Part):
     """Optuna's search over XGBoost parameters, on the last part of the training rows."""
 
@@ -63,14 +60,15 @@ class Train(Part):
         "their key, for static data only.",
     )
     lookback: Duration = Field(
-        default=2 * DAY,
-        description="Time before `as_of` to read; whole days. Required with split: time.",
-        json_schema_extra={"default": "2d"},
+        default=5 * DAY,
+        description="Time before `as_of` to read; whole days. Required with split: time. "
+        "With split: hash, its days are so many parts of the rows.",
+        json_schema_extra={"default": "5d"},
     )
     holdout: Duration = Field(
         default=DAY,
         description="The last part of the lookback, kept for the evaluation; whole days. Required "
-        "with split: time.",
+        "with split: time. With split: hash, so many parts of the rows.",
         json_schema_extra={"default": "1d"},
     )
     holdout_share: Annotated[
@@ -79,7 +77,7 @@ class Train(Part):
             gt=0.0,
             lt=1.0,
             description="The share of the rows that is kept for the evaluation, with split: hash; "
-            "null: 0.2.",
+            "null: holdout / lookback.",
         ),
     ] = None
     validation_share: Annotated[

@@ -13,7 +13,6 @@ from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.handover import Window
 from airworthy.spec import ModelSpec
-from airworthy.spec.train_part import DEFAULT_HOLDOUT_SHARE
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def split_window(spec: ModelSpec, window: Window) -> Boundaries:
 
 
 def _split_static(spec: ModelSpec, window: Window) -> Boundaries:
-    share = spec.train.holdout_share or DEFAULT_HOLDOUT_SHARE
+    share = spec.train.holdout_share or spec.train.holdout / spec.train.lookback
     length = window.end - window.start
     holdout_start = window.end - share * length
     tuning = (holdout_start - window.start) * spec.train.validation_share

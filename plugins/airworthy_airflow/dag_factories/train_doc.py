@@ -16,8 +16,7 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
         f"## {spec.model}: train",
         spec.description,
         f"A **{spec.task}** model of *{spec.owner}*: predicts `{spec.ingest.label}` from {len(spec.inputs)} columns "
-        f"of a `{spec.ingest.source.type}` source. Each run sees the {format_duration(spec.train.lookback)} of data "
-        f"before its *as of* day (UTC) and holds out the last {format_duration(spec.train.holdout)} with known labels.",
+        f"of a `{spec.ingest.source.type}` source. {_window(spec)}",
         _end_of_data(spec),
         _new_data(spec),
         "`ingest >> validate >> train >> evaluate >> register >> release`",
@@ -83,3 +82,12 @@ def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
             f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion"
         )
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _window(spec: ModelSpec) -> str:
+    if spec.ingest.static:
+        return "Its rows have no time: each run sees all of them and holds out a part by a hash."
+    return (
+        f"Each run sees the {format_duration(spec.train.lookback)} of data "
+        f"before its *as of* day (UTC) and holds out the last {format_duration(spec.train.holdout)} with known labels."
+    )
