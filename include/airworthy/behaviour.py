@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeAlias
 import polars as pl
 
 from airworthy.arrays import Array
+from airworthy.error_kinds import line_in
 from airworthy.errors import TerminalError
 
 BEHAVIOUR_FILE = "behaviour.py"
@@ -137,7 +138,7 @@ def load_behaviour(folder: Path, model: str | None = None) -> Behaviour:
             # The model's own code, like its features. Running it this way leaves no compiled files.
             exec(compile(path.read_bytes(), str(path), "exec"), names)  # noqa: S102
         except Exception as error:
-            problem = f"{path} cannot be run: {type(error).__name__}: {error}"
+            problem = f"{path} cannot be run: {type(error).__name__}: {error}{line_in(error, path)}"
             raise TerminalError(
                 problem, model=model, allowed=_ALLOWED, next_step=f"edit {path}"
             ) from error

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -201,3 +203,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         current = current.__cause__
+
+
+def line_in(error: BaseException, file: Path) -> str:
+    """Return `` (line 12)``: the last line of a file that an exception went through; else nothing."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return ""  # its own text has the line
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(file)
+    ]
+    return f" (line {lines[-1]})" if lines else ""

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from airworthy.error_kinds import line_in
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import ColumnType
 
@@ -72,7 +73,7 @@ def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]
     try:
         features: Any = runpy.run_path(str(path)).get("FEATURES")
     except Exception as error:
-        problem = f"{path} cannot be run: {type(error).__name__}: {error}"
+        problem = f"{path} cannot be run: {type(error).__name__}: {error}{line_in(error, path)}"
         raise TerminalError(
             problem, model=model, allowed=allowed, next_step=f"edit {path}"
         ) from error

@@ -6,6 +6,7 @@ import numpy as np
 
 from airworthy.arrays import Array
 from airworthy.behaviour import Behaviour
+from airworthy.error_kinds import line_in
 from airworthy.errors import TerminalError
 from airworthy.evaluation.task_metrics import decisions
 from airworthy.spec import ModelSpec
@@ -63,7 +64,8 @@ def _by_function(spec: ModelSpec, behaviour: Behaviour, labels: Array, predictio
     try:
         costs = np.asarray(function(labels.copy(), predictions.copy()), dtype=np.float64)
     except Exception as error:
-        raise failure(f"{type(error).__name__}: {error}") from error
+        place = line_in(error, behaviour.path)
+        raise failure(f"{type(error).__name__}: {error}{place}") from error
     if costs.shape != labels.shape or not np.isfinite(costs).all():
         raise failure(f"shape {costs.shape}, {int((~np.isfinite(costs)).sum())} not finite")
     return costs

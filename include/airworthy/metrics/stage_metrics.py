@@ -20,6 +20,7 @@ from airworthy.days import DAY
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef, StageOutput
 from airworthy.job import Job
+from airworthy.known_errors import UnexpectedError
 from airworthy.metrics.metric_files import add_metrics
 from airworthy.metrics.resource_usage import ResourceUsage, measure_usage
 from airworthy.metrics.shared_gauges import DATASET, write_gauges
@@ -47,7 +48,8 @@ def observe_stage(job: Job, stage: str) -> Iterator[StageRun]:
             yield run
         outcome = "success"
     except (TerminalError, TransientError) as error:
-        outcome = "terminal" if isinstance(error, TerminalError) else "transient"
+        if not isinstance(error, UnexpectedError):
+            outcome = "terminal" if isinstance(error, TerminalError) else "transient"
         raise
     finally:
         _log_usage(job.spec.model, stage, usage)
