@@ -27,10 +27,10 @@ from airworthy.handover.release_outputs import (
     RolloutStatus,
 )
 from airworthy.handover.score_outputs import BatchScore, ScoringInputs
+from airworthy.handover.stage_output import StageOutput
 from airworthy.handover.train_outputs import (
     DatasetRef,
     ModelRef,
-    StageOutput,
     ValidationResult,
     Verdict,
     VersionRef,

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from sqlalchemy import (
     URL,
+    ColumnClause,
     Connection,
     Engine,
     column,
@@ -111,7 +112,7 @@ class Sql:
         Raises:
             TransientError: when the database cannot be reached.
         """
-        names = [column(name) for name in columns]
+        names: list[ColumnClause[Any]] = [column(name) for name in columns]
         inner = text(self._source.query.strip().rstrip(";")).columns(*names).subquery("counted")
         counts = [func.count(), *(func.count(inner.c[name]) for name in columns)]
         try:
@@ -163,9 +164,8 @@ class Sql:
             return {"start": start, "end": end}
         zone = ZoneInfo(self._zone)
         local = [moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end)]
-        if dialect == "sqlite":
-            local = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in local]
-        return dict(zip(("start", "end"), local, strict=True))
+        given = [f"{each:%Y-%m-%d %H:%M:%S}" if dialect == "sqlite" else each for each in local]
+        return dict(zip(("start", "end"), given, strict=True))
 
     def _url(self) -> URL:
         written = self._source.url or ""
