@@ -27,6 +27,7 @@ from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.lake.sources.addresses import insert_date, match_local, match_remote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
 from airworthy.lake.sources.file_fingerprints import file_fingerprints
+from airworthy.lake.sources.other_periods import refuse_other_periods
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import FilesSource
 
@@ -85,6 +86,7 @@ class Files:
             if self._split is None or self._split[0] != address:
                 paths = self._local_files(address, Path(folder))
                 self._split = (address, self._split_by_day(paths, address))
+                refuse_other_periods(self._split[1], self._path, address)
         paths = self._split[1].get(day.isoformat(), [])
         return _stack(
             [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in paths]
