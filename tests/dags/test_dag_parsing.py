@@ -63,7 +63,13 @@ def test_a_dag_tells_what_its_spec_says(parse: Parse) -> None:
     assert dag["tags"] == ["airworthy", "delivery_eta", "regression", "train"]
     assert dag["schedule"] == "CronDataIntervalTimetable"
     assert "`rmse` at most 6" in dag["doc"]
-    assert dag["params"] == {"as_of": None, "reason": None, "parameters": {}, "promote": "auto"}
+    assert dag["params"] == {
+        "as_of": None,
+        "reason": None,
+        "parameters": {},
+        "promote": "auto",
+        "refresh": None,
+    }
 
 
 ADDRESSES = ("LAKE", "TRACKING_URI", "ARTIFACTS", "SERVER_URL", "STAGING_SERVER_URL", "FLAGS")

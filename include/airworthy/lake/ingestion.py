@@ -201,7 +201,7 @@ class Ingestion:
         in_lake = [day for day in window.days if day.isoformat() in records]
         known = {day: self._notes.known(records, day) for day in in_lake}
         rows = {day: records[day.isoformat()].read for day in in_lake}
-        for day, state in self._fingerprints.changed(known, rows).items():
+        for day, state in self._changed(known, rows).items():
             record = records[day.isoformat()]
             if record.as_of < self._final_at(day):
                 self._fingerprints.take([day])
@@ -215,6 +215,14 @@ class Ingestion:
                 f"{len(days)} day(s) changed at the source and were kept; to read them again: "
                 f"airworthy run {self.job.spec.model} --refresh {days[0]}..{days[-1]}"
             )
+
+    def _changed(self, known: dict[date, str], rows: dict[date, int]) -> dict[date, str]:
+        """Return the changed days. A source out of reach is told of: the lake has the rows."""
+        try:
+            return self._fingerprints.changed(known, rows)
+        except TransientError as error:
+            self._notice(f"it is not known whether the source has changed: {error.problem}")
+            return {}
 
     def _compare(self, day: date, record: PartitionRecord) -> None:
         """Compare a final day with its changed source. The lake keeps its rows."""

@@ -48,9 +48,7 @@ def guess_format(column: pl.Series) -> str | None:
     if bool(cells.head(500).str.contains(r"^[+-]?[\d.,]+([eE][+-]?\d+)?$").all()):
         whole = cells.cast(pl.Int64, strict=False)
         is_epoch = bool(_TIME_NAME.search(column.name)) and whole.null_count() == 0
-        return (
-            _guess_epoch(whole) if is_epoch else _guess_text(cells, column.name, compact=True)
-        )
+        return _guess_epoch(whole) if is_epoch else _guess_text(cells, column.name, compact=True)
     return _guess_text(cells, column.name)
 
 

@@ -13,6 +13,7 @@ from tests.core.lake.conftest import MakeJob
 from airworthy.errors import TerminalError, TransientError
 from airworthy.lake.sources import open_source
 from airworthy.lake.sources.sql_address import connection_url
+from airworthy.lake.sources.sql_source import Sql
 
 QUERY = "SELECT at, id, city, minutes FROM trips WHERE at >= :start AND at < :end ORDER BY id"
 
@@ -58,6 +59,13 @@ def test_a_day_without_rows_is_nothing(make_job: MakeJob, database: Path) -> Non
         open_source(make_job(source=sql(url=f"sqlite:///{database}"))).read(date(2027, 1, 1))
         is None
     )
+
+
+def test_the_first_and_the_last_day_are_told(make_job: MakeJob, database: Path) -> None:
+    """A window without a row is answered with the days that there are."""
+    source = open_source(make_job(source=sql(url=f"sqlite:///{database}")))
+    assert isinstance(source, Sql)
+    assert source.days() == (date(2025, 12, 31), date(2026, 1, 2))
 
 
 @pytest.mark.parametrize("form", ["uri", "json"])

@@ -111,11 +111,12 @@ def test_bad_rows_are_of_every_kind_and_as_many_as_asked() -> None:
         "null event time",
         "event time outside the partition",
         "unparsable distance_km",
+        "another row of this key",
     }
     assert set(result.quarantine["reason"]) == kinds
-    assert result.duplicates > 50
+    assert (result.duplicates, result.superseded) == (0, 0)
     assert (result.rows["distance_km"] < 0).sum() > 50
-    assert result.quarantine.height == pytest.approx(50_000 * 0.01 * 4 / 6, rel=0.25)
+    assert result.quarantine.height == pytest.approx(50_000 * 0.01 * 5 / 6, rel=0.25)
     assert result.rows["parcel_kg"].null_count() == pytest.approx(500, rel=0.25)
 
 

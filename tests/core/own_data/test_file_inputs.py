@@ -90,7 +90,9 @@ def test_a_csv_file_of_a_declared_form_comes_in_whole(
         outcome = ingest_file(
             tmp_path, content, "2026-01-01.csv", path="{yyyy}-{mm}-{dd}.csv", **csv
         )
-        assert "1 of 2 rows that the source gave for 2026-01-01 are of another day" in outcome.message
+        assert (
+            "1 of 2 rows that the source gave for 2026-01-01 are of another day" in outcome.message
+        )
 
 
 @pytest.mark.parametrize(

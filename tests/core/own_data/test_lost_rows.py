@@ -115,6 +115,16 @@ def test_what_becomes_of_a_row_of_a_day(
     assert result.quarantine["reason"].to_list() == quarantined
 
 
+def test_a_monthly_file_has_no_row_of_another_month(tmp_path: Path) -> None:
+    """Such a row would be looked for in the other month's file, and lost."""
+    path = model_folder(tmp_path) / "2026-01.csv"
+    path.write_text("\n".join([HEAD, *lines(1), "2026-02-01T00:30:00Z,7,rome,1"]) + "\n")
+    result = ingest_window(write_model(tmp_path, source={"path": "{yyyy}-{mm}.csv"}))
+    assert "has rows of days that are looked for in other files" in result.message
+    whole = ingest_window(write_model(tmp_path, source={"path": "2026-*.csv"}))
+    assert (whole.message, whole.rows.height) == ("", 20)
+
+
 def test_a_wrong_key_stops_with_two_examples(tmp_path: Path) -> None:
     """A key that names several rows is told with keys and values, and with both ways on."""
     result = ingest_window(daily(tmp_path, [], key=["city"]))

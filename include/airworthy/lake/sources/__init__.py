@@ -22,4 +22,4 @@ def open_source(job: Job) -> Source:
         return Files(declared, job.spec.ingest, job.folder, job.environment.downloads)
     from airworthy.lake.sources.sql_source import Sql
 
-    return Sql(declared, job.folder, job.spec.ingest.time_zone)
+    return Sql(declared, job.folder, job.spec.ingest.time_zone, job.spec.ingest.event_time)

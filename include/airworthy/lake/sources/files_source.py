@@ -29,6 +29,7 @@ from airworthy.lake.sources.csv_files import stray_quote
 from airworthy.lake.sources.download import cached_download, extract_member, fetch, verify
 from airworthy.lake.sources.file_fingerprints import all_of, file_fingerprints
 from airworthy.lake.sources.open_text import read_errors
+from airworthy.lake.sources.other_periods import refuse_other_periods
 from airworthy.lake.sources.scan_file import scan_file
 from airworthy.lake.sources.split_files import days_by_file, split_by_day
 from airworthy.lake.times import UNDATED, TimeRules, local_days, utc_days
@@ -88,6 +89,7 @@ class Files:
                 return stack_rows(self._read_whole(address, Path(folder)))
             if self._split is None or self._split[0] != address:
                 self._split = (address, self._split_days(address, Path(folder)))
+                refuse_other_periods(self._split[1], self._source.path, address)
         paths = self._split[1].get(day.isoformat(), [])
         return stack_rows(
             [pl.read_parquet(path, glob=False, hive_partitioning=False) for path in paths]

@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from sqlalchemy import (
     URL,
-    ColumnClause,
     Connection,
     Engine,
+    Subquery,
     column,
     create_engine,
     func,
@@ -42,6 +42,7 @@ from sqlalchemy.exc import (
 
 from airworthy.days import DAY, midnight
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.lake.casting import cast_column
 from airworthy.lake.sources import sql_values
 from airworthy.lake.sources.sql_address import (
     connection_url,
@@ -52,6 +53,7 @@ from airworthy.lake.sources.sql_address import (
 from airworthy.spec.sources_part import SqlSource
 
 BATCH = 50_000
+_EVER = date(1900, 1, 1), date(2199, 12, 31)
 # Drivers raise OperationalError for a lost server, and for a bad query too. These messages are of a
 # bad query.
 _QUERY_ERRORS = (
@@ -68,17 +70,25 @@ _QUERY_ERRORS = (
 class Sql:
     """A query with ``:start`` and ``:end`` behind the `Source` protocol."""
 
-    def __init__(self, source: SqlSource, folder: Path, time_zone: str | None = None) -> None:
+    def __init__(
+        self,
+        source: SqlSource,
+        folder: Path,
+        time_zone: str | None = None,
+        event_time: str | None = None,
+    ) -> None:
         """Keep the declared source; the first read connects.
 
         Args:
             source: The declared source.
             folder: The model's folder; the path of an SQLite file is relative to it.
             time_zone: The zone of times without an offset; None: UTC.
+            event_time: The column with the time of a row; None: `days` cannot tell.
         """
         self._source = source
         self._folder = folder
         self._zone = time_zone or "UTC"
+        self._event_time = event_time
         self._engine: Engine | None = None
 
     def describe(self) -> str:
@@ -112,8 +122,7 @@ class Sql:
         Raises:
             TransientError: when the database cannot be reached.
         """
-        names: list[ColumnClause[Any]] = [column(name) for name in columns]
-        inner = text(self._source.query.strip().rstrip(";")).columns(*names).subquery("counted")
+        inner = self._subquery(columns)
         counts = [func.count(), *(func.count(inner.c[name]) for name in columns)]
         try:
             with self._connection() as connection:
@@ -121,6 +130,31 @@ class Sql:
                 return list(connection.execute(query, self._bounds(first, last)).one())
         except TerminalError:
             return None
+
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last day with rows; None: there is none, or it cannot tell.
+
+        Raises:
+            TransientError: when the database cannot be reached.
+        """
+        if self._event_time is None:
+            return None
+        inner = self._subquery([self._event_time])
+        time = inner.c[self._event_time]
+        try:
+            with self._connection() as connection:
+                query = select(func.min(time), func.max(time)).select_from(inner)
+                bounds = self._bounds(*_EVER)
+                values = list(connection.execute(query, bounds).one())
+        except TerminalError:
+            return None
+        days = cast_column(sql_values.column("time", values), "datetime").dt.date().to_list()
+        return None if None in days else (days[0], days[1])
+
+    def _subquery(self, columns: Sequence[str]) -> Subquery:
+        """Return the query as a subquery with some of its columns."""
+        names: list[ColumnClause[Any]] = [column(name) for name in columns]
+        return text(self._source.query.strip().rstrip(";")).columns(*names).subquery("counted")
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -164,9 +198,8 @@ class Sql:
             return {"start": start, "end": end}
         zone = ZoneInfo(self._zone)
         local = [moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end)]
-        texts = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in local]
-        bounds = texts if dialect == "sqlite" else local
-        return dict(zip(("start", "end"), bounds, strict=True))
+        given = [f"{each:%Y-%m-%d %H:%M:%S}" if dialect == "sqlite" else each for each in local]
+        return dict(zip(("start", "end"), given, strict=True))
 
     def _url(self) -> URL:
         written = self._source.url or ""

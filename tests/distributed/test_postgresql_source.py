@@ -1,0 +1,83 @@
+"""A PostgreSQL server whose zone is another one loses no row of a day, and misreads no value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url
+from tests.core.own_data.world import Ingested, ingest_window, write_model
+
+from .conftest import require_programs
+from .machines import Processes, network
+from .services import services
+
+QUERY = "SELECT {} FROM trips WHERE {} >= :start AND {} < :end"
+EVERY = "tags::text AS tags, num, ref, doc, bin, took"
+TABLE = """
+ALTER ROLE mlflow SET TimeZone = 'Europe/Berlin';
+CREATE TABLE trips (naive timestamp, aware timestamptz, id numeric(20), city text, minutes numeric,
+    tags int[], num float8, ref uuid, doc jsonb, bin bytea, took interval);
+INSERT INTO trips SELECT at, at AT TIME ZONE 'UTC', 9007199254740993 + n, 'rome', n + 0.25,
+    '{1,2}', 1.5, '00000000-0000-0000-0000-000000000001', '{"a": 1}', 'x', '90 minutes'
+FROM generate_series(0, 143) n, LATERAL (SELECT timestamp '2026-01-01' + n * interval '30 min' AS at) t
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a database with trips of three days, without a driver in it."""
+    require_programs()
+    folder = tmp_path_factory.mktemp("postgresql")
+    with (
+        network(folder / "machine") as machines,
+        services(machines, Processes(folder)) as shared,
+    ):
+        url = shared.databases["mlflow"]
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(TABLE)
+        plain = make_url(url).set(drivername="postgresql")
+        yield plain.render_as_string(hide_password=False)
+
+
+def read(root: Path, address: str, query: str, columns: dict[str, str], **ingest: Any) -> Ingested:
+    """Ingest the three days of a query."""
+    source = {"type": "sql", "url": address, "query": query}
+    job = write_model(root, source={}, columns=columns, ingest={"source": source, **ingest})
+    return ingest_window(job)
+
+
+COLUMNS = {"id": "int", "city": "category", "minutes": "float"}
+
+
+@pytest.mark.parametrize("kind", ["naive", "aware"])
+def test_a_day_is_utc_whatever_the_server_s_zone(tmp_path: Path, address: str, kind: str) -> None:
+    """Each row of each day comes in, with its own time."""
+    query = QUERY.format(f"{kind} AS at, id, city, minutes", kind, kind)
+    result = read(tmp_path, address, query, COLUMNS)
+    assert (result.message, result.rows.height) == ("", 144)
+    assert result.rows["at"].min() == datetime(2026, 1, 1, tzinfo=UTC)
+    assert result.rows["id"].n_unique() == 144
+
+
+def test_values_of_every_type_come_as_numbers_or_texts(tmp_path: Path, address: str) -> None:
+    """None of them ends in a traceback, and decimals keep all digits."""
+    query = QUERY.format(f"naive AS at, id, {EVERY}, minutes", "naive", "naive")
+    texts = dict.fromkeys(("tags", "ref", "doc", "bin", "took"), "string")
+    columns = {"id": "int", **texts, "num": "float", "minutes": "float"}
+    result = read(tmp_path, address, query, columns)
+    assert result.message == ""
+    assert result.rows.drop("at").row(0, named=True) == {
+        "id": 9007199254740993,
+        "tags": "{1,2}",
+        "ref": "00000000-0000-0000-0000-000000000001",
+        "doc": '{"a": 1}',
+        "bin": "78",
+        "took": "1:30:00",
+        "num": 1.5,
+        "minutes": 0.25,
+    }
