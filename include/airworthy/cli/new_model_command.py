@@ -153,12 +153,10 @@ def _propose(
     typer.echo(f"proposed from {origin.text}:")
     for line in told_lines(proposal, rows.csv):
         typer.echo(line)
-    here = Path.cwd()
-    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    typer.echo(f"made {shown}: {FILES}")
+    typer.echo(f"made {folder}: {FILES}")
     typer.echo("next:")
     if is_secret(origin):
         variable = f"AIRFLOW_CONN_{name.upper()}_SOURCE"
         typer.echo(f"  export {variable}=...    # the database's address; no spec holds a password")
-    typer.echo(f"  airworthy check {shown}")
+    typer.echo(f"  airworthy check {folder}")
     typer.echo(f"  airworthy run {name}    # every stage in this process, without Airflow")

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from sqlalchemy import (
     URL,
+    ColumnClause,
     Connection,
     Engine,
     Subquery,
