@@ -181,8 +181,10 @@ def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRo
 
 
 def _spans(data: TrainingData, learning: StoredRows) -> list[RecentSpan]:
-    """Return the spans of newest days that are tried beside all days."""
+    """Return the spans of newest days that are tried beside all days; static data has none."""
     bounds = data.bounds
+    if data.job.spec.train.split == "hash":
+        return []
     return recent_spans(
         data.job.spec.train,
         data.dataset.partition_days(bounds.start, bounds.tuning_start),

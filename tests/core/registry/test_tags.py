@@ -32,6 +32,8 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "SOURCE_DIRTY": "mlflow.source.git.dirty",
         "SOURCE_DIFF": "mlflow.source.git.diff",
         "DIRTY_FILES": "airworthy.dirty_files",
+        "FITTED_DAYS": "airworthy.fitted_days",
+        "SPAN_LOSSES": "airworthy.span_losses",
         "OWNER": "airworthy.owner",
         "ENVIRONMENT": "airworthy.environment",
         "VERDICT": "airworthy.verdict",
