@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from airworthy.backtest.strategies import StrategyRun, Training
 from airworthy.days import DAY
@@ -41,6 +42,7 @@ class TriggeredStrategy:
         run: The strategy's run.
         live: The live rows.
         folder: The folder of the window cache.
+        memo: Comparisons that several monitors share; see `WindowData`.
         decisions: All decisions, oldest first.
     """
 
@@ -48,6 +50,7 @@ class TriggeredStrategy:
     run: StrategyRun
     live: LakeRows
     folder: Path
+    memo: dict[Hashable, Any] | None = None
     decisions: list[DriftDecision] = field(default_factory=list)
 
     def replay(
@@ -68,6 +71,7 @@ class TriggeredStrategy:
             self.live,
             self.folder,
             ledger,
+            self.memo,
         )
         monitor.skip_to(start)
         windows: dict[datetime, MonitoredWindow] = {}

@@ -5,9 +5,10 @@ The search sees the first part of the days. The last part shows what its result 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from airworthy.backtest.monitor_settings import (
     MonitorSettings,
@@ -72,6 +73,7 @@ class _Tuner:
         self.first = self.models.train_challenger(self.start)
         self.book = PredictionBook(self.replay, self.dataset, self.first)
         self.live = LakeRows.at(self.replay.job(self.end))
+        self._memo: dict[Hashable, Any] = {}
         self._delay = release_time(self.job)
         self._results: dict[tuple[MonitorSettings, datetime], ArmResult] = {}
 
@@ -83,7 +85,8 @@ class _Tuner:
             job = self.replay.job(self.end)
             job = Job(settings.apply(job.spec), job.environment, job.run)
             run = StrategyRun(self.models, self.first, self._delay)
-            strategy = TriggeredStrategy(job, run, self.live, self.replay.folder / "windows")
+            folder = self.replay.folder / "windows"
+            strategy = TriggeredStrategy(job, run, self.live, folder, self._memo)
             windows = strategy.replay(self.start, end, lambda _: None)
             judged = sum(window.outcome != "inconclusive" for window in windows)
             self._results[key] = self._result(name, settings.words, run, end, judged)

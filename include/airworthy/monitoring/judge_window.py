@@ -5,10 +5,10 @@ Nothing is written here. The monitor writes the outputs as evidence; a replay ke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from airworthy.arrays import Array
 from airworthy.evaluation.task_metrics import measure
@@ -35,6 +35,7 @@ from airworthy.monitoring.window_comparison import ComparisonResult, WindowCompa
 from airworthy.spec import ModelSpec
 from airworthy.spec.monitor_part import Performance
 
+_Result = TypeVar("_Result")
 MAX_SHIFTS = 100  # in a check's output; its evidence has all
 
 
@@ -46,15 +47,37 @@ class WindowData:
         champion: The champion.
         rows: The source of the live rows.
         cache: Summaries and losses of earlier windows under this champion.
+        memo: Results of comparisons, for replays with several rules of retraining. The rules of
+            drift are the same in all of them. None: nothing is kept.
     """
 
     champion: Champion
     rows: LiveRows
     cache: WindowCache
+    memo: dict[Hashable, Any] | None = None
 
     def comparison(self, spec: ModelSpec) -> WindowComparison:
         """Return comparisons by the rules of a spec."""
         return WindowComparison(spec, self.champion, self.rows, self.cache)
+
+    def remember(self, key: tuple[Hashable, ...], make: Callable[[], _Result]) -> _Result:
+        """Return what was made for a key under this champion, else make it.
+
+        Raises:
+            InconclusiveError: when `make` raises it, now or earlier.
+        """
+        if self.memo is None:
+            return make()
+        full_key = (self.champion.digest, *key)
+        if full_key not in self.memo:
+            try:
+                self.memo[full_key] = make()
+            except InconclusiveError as reason:
+                self.memo[full_key] = reason
+        result = self.memo[full_key]
+        if isinstance(result, InconclusiveError):
+            raise result
+        return cast("_Result", result)
 
 
 OpenData = Callable[[], WindowData]
@@ -112,8 +135,11 @@ def judge_inputs(
     try:
         _refuse_static_rows(job, live)
         _require(live.rows, job.spec.monitor.min_rows, "rows in the window")
-        comparison = opened().comparison(job.spec)
-        result = comparison.compare_inputs(Span(live.start, live.end), signal)
+        data, span, monitor = opened(), Span(live.start, live.end), job.spec.monitor
+        result = data.remember(
+            (signal, span, monitor.reference, monitor.retrain.persist.of),
+            lambda: data.comparison(job.spec).compare_inputs(span, signal),
+        )
     except InconclusiveError as reason:
         return JudgedInputs(_inconclusive(job, signal, str(reason)), None)
     return JudgedInputs(_shift_check(job, signal, result), result)
@@ -132,13 +158,19 @@ def judge_labels(job: Job, live: LiveWindow, opened: OpenData) -> PerformanceChe
     try:
         _refuse_static_rows(job, live)
         data = opened()
-        labels, predictions = predict_labelled(
-            job.spec, data.champion.bundle, data.rows.labelled(span)
+        labels, predictions = data.remember(
+            ("predictions", span),
+            lambda: predict_labelled(job.spec, data.champion.bundle, data.rows.labelled(span)),
         )
         count = len(labels)
         _require(count, job.spec.monitor.retrain.min_labels, "labels of the window")
-        rise = data.comparison(job.spec).compare_errors(span, labels, predictions)
-        result = data.comparison(job.spec).compare_labels(span)
+        rise = data.remember(
+            ("rise", span),
+            lambda: data.comparison(job.spec).compare_errors(span, labels, predictions),
+        )
+        result = data.remember(
+            ("label", span), lambda: data.comparison(job.spec).compare_labels(span)
+        )
     except InconclusiveError as reason:
         return _inconclusive_performance(job, span, count, str(reason))
     return _performance(job, span, (labels, predictions), rise, result)

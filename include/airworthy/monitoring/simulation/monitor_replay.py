@@ -6,9 +6,10 @@ a ledger in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from airworthy.handover import DataCheck, DriftDecision, LiveWindow, Signal
 from airworthy.job import Job
@@ -66,6 +67,7 @@ class MonitorReplay:
         rows: LiveRows,
         folder: Path,
         ledger: ReplayedLedger,
+        memo: dict[Hashable, Any] | None = None,
     ) -> None:
         """Prepare a replay.
 
@@ -75,9 +77,10 @@ class MonitorReplay:
             rows: The source of the windows' rows.
             folder: The folder of the window cache.
             ledger: The earlier windows and trainings. The replay adds its decisions.
+            memo: Comparisons of other replays; see `WindowData`.
         """
         self._job, self._rows, self._folder = job, rows, folder
-        self.ledger = ledger
+        self.ledger, self._memo = ledger, memo
         self._last: tuple[Span, Span] | None = None
         self._skipped = datetime.min.replace(tzinfo=UTC)
         self.watch(champion)
@@ -86,7 +89,7 @@ class MonitorReplay:
         """Judge another champion from now on."""
         self._champion, self._last = champion, None
         cache = WindowCache(str(self._folder), self._job.spec, champion)
-        self._data = WindowData(champion, self._rows, cache)
+        self._data = WindowData(champion, self._rows, cache, self._memo)
 
     def skip_to(self, moment: datetime) -> None:
         """Leave out the windows up to a moment: the monitor judged them before."""
@@ -136,7 +139,7 @@ class MonitorReplay:
             end=span.end,
             production="lake",
             version=None,
-            rows=count_rows(self._rows, span),
+            rows=self._data.remember(("rows", span), lambda: count_rows(self._rows, span)),
             quarantined=0,
             newest=None,
             champion=self._champion.version,
