@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from airworthy.category_text import category_texts
 from airworthy.spec.fields import ColumnType
 
 BLANKS = ["", "nan", "NaN", "null", "NULL", "None"]
@@ -30,13 +31,18 @@ def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:
     """Cast a column without blanks to a declared type; unreadable cells become null.
 
     Text is parsed as a number, a time or a boolean. Times without an offset are UTC. A whole number
-    may be written as ``3.0``.
+    may be written as ``3.0``. A category has one text per value: see `category_text`. A string
+    keeps the source's texts.
 
     >>> cast_column(pl.Series(["3.0", "x"]), "int").to_list()
     [3, None]
+    >>> cast_column(pl.Series([3.0, None]), "category").to_list()
+    ['3', None]
     """
+    if kind == "string" and column.dtype == pl.String:
+        return column
     if kind in ("category", "string"):
-        return column.cast(pl.String, strict=False)
+        return category_texts(column)
     cast = {"float": _floats, "int": _integers, "bool": _booleans, "datetime": _times}[kind]
     return cast(column)
 
@@ -74,7 +80,7 @@ def _booleans(column: pl.Series) -> pl.Series:
         column = _integers(column).cast(pl.String)
     if column.dtype != pl.String:
         return _nulls(column, pl.Boolean())
-    lower = column.str.to_lowercase()
+    lower = category_texts(column).str.to_lowercase()
     values = [True] * len(TRUE) + [False] * len(FALSE)
     return lower.replace_strict(TRUE + FALSE, values, default=None, return_dtype=pl.Boolean)
 

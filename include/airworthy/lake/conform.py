@@ -10,6 +10,7 @@ import polars as pl
 from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.label_values import label_values
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 
@@ -22,11 +23,14 @@ class ConformedPartition:
         rows: The declared columns (event time first), unique by key, sorted by key and event time.
         quarantine: Columns `reason` and `row` (the raw row as JSON), one row per unusable raw row.
         duplicates: Number of rows dropped for a later one with the same key.
+        negative: The label's value that means no, where ``ingest.positive`` is given; None: no row
+            has it.
     """
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
     duplicates: int
+    negative: str | None = None
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
@@ -53,6 +57,8 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     columns = declared_columns(ingest)
     _refuse_missing_columns(raw, columns)
     uncast = pl.DataFrame([blanks_to_null(raw[name], kind) for name, kind in columns.items()])
+    label, negative = label_values(uncast[ingest.label], ingest)
+    uncast = uncast.with_columns(label)
     cast = pl.DataFrame(
         [cast_column(uncast[name], kind).alias(name) for name, kind in columns.items()]
     )
@@ -68,7 +74,7 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
         quarantine = quarantine_rows(raw.filter(reason.is_not_null()), reason.drop_nulls())
     _refuse_too_many_bad_rows(quarantine, raw.height, ingest, day)
     unique = _sorted_unique(rows, ingest)
-    return ConformedPartition(unique, quarantine, rows.height - unique.height)
+    return ConformedPartition(unique, quarantine, rows.height - unique.height, negative)
 
 
 def _refuse_missing_columns(raw: pl.DataFrame, columns: dict[str, ColumnType]) -> None:

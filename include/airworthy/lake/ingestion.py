@@ -24,6 +24,7 @@ from airworthy.handover import DatasetRef, Window
 from airworthy.job import Job, git_commit
 from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
+from airworthy.lake.label_values import require_same_no
 from airworthy.lake.lake import Lake
 from airworthy.lake.partition_records import PartitionRecord, Reading
 from airworthy.lake.row_changes import RowChanges, row_changes
@@ -157,6 +158,7 @@ class Ingestion:
         self._schema = SourceSchema(day.isoformat(), source_columns(raw), self.preprocessing)
         conformed = self._conform(raw, day)
         del raw
+        self._require_same_no(conformed.negative, day)
         digest = frame_digest(conformed.rows)
         if (
             current is not None
@@ -182,6 +184,7 @@ class Ingestion:
             run_id=self.job.run.run_id,
             source_columns=self._schema.columns,
             row_changes=self._row_changes(current, conformed.rows),
+            negative=conformed.negative,
         )
         self.statistics[digest] = frame_statistics(conformed.rows)
         written = self.lake.replace(conformed.rows, conformed.quarantine, record)
@@ -207,6 +210,15 @@ class Ingestion:
             with suppress(TransientError):
                 self._note_schema_change()
             raise
+
+    def _require_same_no(self, no: str | None, day: date) -> None:
+        """Check that the label's value for no is that of the other partitions of this spec."""
+        ingest = self.job.spec.ingest
+        if no is None or ingest.negative is not None:
+            return
+        for name, record in self.lake.refresh().partitions.items():
+            if name != day.isoformat() and record.preprocessing == self.preprocessing:
+                require_same_no(no, record.negative, ingest.label, day.isoformat(), name)
 
     def _note_schema_change(self) -> None:
         schema, run_id = self._schema, self.job.run.run_id

@@ -56,6 +56,7 @@ class PartitionRecord(StageOutput):
         run_id: The run that wrote it; empty in records of earlier versions.
         source_columns: The source's columns with their types, as it delivered them.
         row_changes: The changes of a restated partition's rows.
+        negative: The label's value that means no, where ``ingest.positive`` is given.
     """
 
     partition: str
@@ -77,6 +78,7 @@ class PartitionRecord(StageOutput):
     run_id: str = ""
     source_columns: dict[str, str] = Field(default_factory=dict)
     row_changes: RowChanges | None = None
+    negative: str | None = None
 
     def metadata(self) -> dict[str, str]:
         """Return the record as commit metadata."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from airworthy.spec.fields import (
     NO_TIME,
@@ -16,6 +16,7 @@ from airworthy.spec.fields import (
     Share,
     Violation,
     raise_violations,
+    violation_error,
 )
 from airworthy.spec.sources_part import Source, SourceAsset
 
@@ -121,6 +122,16 @@ class Ingest(Part):
         ),
     ]
 
+    @field_validator("positive", "negative", mode="before")
+    @classmethod
+    def _no_boolean(cls, value: Any) -> Any:
+        """Refuse an unquoted yes or no: YAML reads it as a boolean, and the text is lost."""
+        if isinstance(value, bool):
+            problem = "YAML reads this as a boolean, and the label's text is not known"
+            allowed = "a text in quotes, such as 'yes', or a number"
+            raise violation_error(Violation((), problem, str(value).lower(), allowed))
+        return value
+
     @model_validator(mode="after")
     def _names_agree(self) -> Ingest:
         declared = ", ".join(self.columns)
@@ -159,5 +170,28 @@ class Ingest(Part):
                     ("key", self.key.index(self.label)), "the label is no key", self.label, allowed
                 )
             )
-        raise_violations(violations)
+        raise_violations([*violations, *self._wrong_label_values()])
         return self
+
+    def _wrong_label_values(self) -> list[Violation]:
+        if self.positive is None:
+            if self.negative is None:
+                return []
+            problem = "a value that means no needs one that means yes"
+            return [Violation(("negative",), problem, str(self.negative), "ingest.positive, too")]
+        violations = []
+        kind = self.columns.get(self.label)
+        if kind not in (None, "bool"):
+            key = ("columns", self.label)
+            problem = "a label with ingest.positive is kept as yes or no"
+            violations.append(Violation(key, problem, kind, "bool"))
+        if self.negative is not None and str(self.negative) == str(self.positive):
+            problem = "yes and no have the same value"
+            violations.append(
+                Violation(("negative",), problem, str(self.negative), "another value of the label")
+            )
+        for name, value in (("positive", self.positive), ("negative", self.negative)):
+            if isinstance(value, str) and (not value.strip() or value in self.null_values):
+                problem = "this text means that the label is missing"
+                violations.append(Violation((name,), problem, repr(value), "a value of the label"))
+        return violations
