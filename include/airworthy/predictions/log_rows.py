@@ -136,7 +136,13 @@ class _RowGroup:
         kinds = {INPUT_PREFIX + name: kind for name, kind in inputs.items()}
         self._kinds = kinds | {KEY_PREFIX + name: kind for name, kind in key.items()}
         self._names = [*inputs, *key]
-        self._columns = [InputColumn(name, kind, True) for name, kind in (inputs | key).items()]
+        # The request was answered: whatever its version took as a category is read here, too.
+        self._columns = [
+            InputColumn(name, kind, True, ("number", "boolean"))
+            for name, kind in (inputs | key).items()
+        ]
+        # The event time is the first input. Where no feature reads it, requests may leave it out.
+        self._optional = list(inputs)[:1]
         self._values: list[list[Any]] = [[] for _ in self._columns]
         self._answers: dict[str, list[Any]] = {
             name: [] for name in PREDICTION_COLUMNS if name != DAY
@@ -153,7 +159,7 @@ class _RowGroup:
         Raises:
             RefusedError: when the body cannot be read. Nothing was added.
         """
-        parsed = parse_body(body, self._names, maxsize, exact=False)
+        parsed = parse_body(body, self._names, maxsize, exact=False, optional=self._optional)
         if len(parsed[0]) != len(head["predictions"]):
             raise RefusedError(400, "the body has not one row per prediction")
         new_values = [column.read(raw) for column, raw in zip(self._columns, parsed, strict=True)]

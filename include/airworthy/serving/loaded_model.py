@@ -14,6 +14,7 @@ import psutil
 from xgboost.core import XGBoostError
 
 from airworthy.bundle import ModelBundle
+from airworthy.category_text import json_type
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 from airworthy.protocol.contract_check import ContractCheck, Outside
@@ -73,9 +74,14 @@ class LoadedModel:
         self.memory_mib = 0.0
         inputs = bundle.manifest.inputs
         self._names = list(inputs)
-        # The first input is the event time. Most features mean nothing without it.
+        # The first input is the event time. A feature that reads it means nothing without it.
+        self.optional = [name for name in self._names[:1] if not bundle.features.reads(name)]
+        self.category_types = _category_types(bundle)
         self._columns = [
-            InputColumn(name, kind, index > 0) for index, (name, kind) in enumerate(inputs.items())
+            InputColumn(
+                name, kind, index > 0 or name in self.optional, self.category_types.get(name, ())
+            )
+            for index, (name, kind) in enumerate(inputs.items())
         ]
         self._schema = polars_schema(inputs)
         self._single = SingleRowEncoder(bundle.features, self._schema)
@@ -147,7 +153,7 @@ class LoadedModel:
         Raises:
             RefusedError: when the body is malformed. It names the fault.
         """
-        values = parse_body(body, self._names, limits.max_rows)
+        values = parse_body(body, self._names, limits.max_rows, optional=self.optional)
         return [column.read(raw) for column, raw in zip(self._columns, values, strict=True)]
 
     def predict_columns(self, columns: list[list[Any]]) -> list[Any]:
@@ -233,9 +239,21 @@ class LoadedModel:
             "since": self.since.isoformat(),
             "task": self.bundle.manifest.task,
             "inputs": self.bundle.manifest.inputs,
+            "optional": self.optional,
+            "category_types": self.category_types,
             "classes": self.bundle.manifest.classes,
             "contract": contract.model_dump(mode="json") if contract else None,
             "example": f"/models/{self.model}/example",
             "load_seconds": self.load_seconds,
             "memory_mib": self.memory_mib,
         }
+
+
+def _category_types(bundle: ModelBundle) -> dict[str, list[str]]:
+    """Return category -> its further JSON type: all its levels are numbers, or all are booleans."""
+    types = {
+        name: json_type(bundle.features.levels_of(name))
+        for name, kind in bundle.manifest.inputs.items()
+        if kind in ("category", "string")
+    }
+    return {name: [kind] for name, kind in types.items() if kind is not None}
