@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from airworthy.errors import TerminalError
 from airworthy.features import Feature, FeatureSet, load_expressions
+from airworthy.infinite_features import InfiniteFeature, infinite_features
 from airworthy.spec.contract import Contract
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
@@ -96,6 +97,24 @@ class ModelBundle:
             shape (rows, classes): each class's probability (multiclass).
         """
         return self.predict_matrix(self.features.matrix(frame))
+
+    def infinite(
+        self, frame: pl.DataFrame, matrix: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> list[InfiniteFeature]:
+        """Return the computed features that are infinite in some row, where the contract refuses.
+
+        A contract refuses an infinite input by itself. Versions without a contract, and those that
+        answer rows outside it, answer such rows as they always did.
+
+        Args:
+            frame: The raw rows.
+            matrix: Their encoded features.
+        """
+        contract = self.manifest.contract
+        if contract is None or contract.out_of_contract != "refuse":
+            return []
+        found = infinite_features(self.features, frame, matrix)
+        return [each for each in found if self.features.is_computed(each.name)]
 
     def predict_matrix(
         self, matrix: np.ndarray[Any, np.dtype[np.float32]]

@@ -265,6 +265,10 @@ class FeatureSet:
         """Tell whether a feature reads an input column."""
         return any(column in each.meta.root_names() for each in self.expressions.values())
 
+    def is_computed(self, name: str) -> bool:
+        """Tell whether a feature is more than an input column as it is."""
+        return not self.expressions[name].meta.undo_aliases().meta.is_column()
+
     def levels_of(self, column: str) -> list[str]:
         """Return the levels of an input column that is a category as it is; else none."""
         levels: set[str] = set()

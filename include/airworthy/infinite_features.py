@@ -68,12 +68,12 @@ def _described(
     return InfiniteFeature(name, row, frame.select(roots).row(row, named=True), len(rows))
 
 
-def refuse_infinite(found: list[InfiniteFeature], model: str, stage: str, part: str) -> None:
+def refuse_infinite(found: list[InfiniteFeature], model: str | None, stage: str, part: str) -> None:
     """Raise an error that names infinite features with their rows.
 
     Args:
         found: Of one or several frames; a feature may be there several times.
-        model: The model's name.
+        model: The model's name, if known.
         stage: The stage, for the error.
         part: The part of the rows that was looked at, such as ``the training rows``.
 

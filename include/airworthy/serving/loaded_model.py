@@ -163,7 +163,10 @@ class LoadedModel:
             NotComputableError: when the model's expressions cannot take the values.
         """
         try:
-            return self._predictor.predict(self._matrix(columns))
+            matrix = self._matrix(columns)
+            if np.isinf(matrix).any():
+                self._refuse_infinite(columns, matrix)
+            return self._predictor.predict(matrix)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
             raise NotComputableError(
                 400,
@@ -176,11 +179,29 @@ class LoadedModel:
             return self._single.matrix(
                 {name: values[0] for name, values in zip(self._names, columns, strict=True)}
             )
+        return self.bundle.features.matrix(self._frame(columns))
+
+    def _frame(self, columns: list[list[Any]]) -> pl.DataFrame:
         series = zip(self._schema.items(), columns, strict=True)
-        frame = pl.DataFrame(
+        return pl.DataFrame(
             [pl.Series(name, values, dtype=kind) for (name, kind), values in series]
         )
-        return self.bundle.features.matrix(frame)
+
+    def _refuse_infinite(
+        self, columns: list[list[Any]], matrix: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> None:
+        found = self.bundle.infinite(self._frame(columns), matrix)
+        if found:
+            first = min(found, key=lambda each: each.row)
+            raise NotComputableError(
+                400,
+                f"the feature {first.name!r} is infinite (row {first.row}) where {first.received}",
+                field=first.name,
+                row=first.row,
+                received=first.received[:300],
+                allowed="inputs of which every feature is finite",
+                next_step="correct the inputs, send null for an unknown one, or leave the row out",
+            )
 
     def _warm_up(self) -> None:
         """Predict once with the bundle and once with the server's fast path.

@@ -171,7 +171,9 @@ def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRo
 
     def store(name: str, start: datetime, end: datetime) -> StoredRows:
         frames = data.partitions(start, end)
-        return store_rows(scratch / name, frames, data.features, label, data.classes)
+        return store_rows(
+            scratch / name, frames, data.features, label, data.classes, data.job.spec.model
+        )
 
     learning = store("learning", bounds.start, bounds.tuning_start)
     return learning, store("tuning", bounds.tuning_start, bounds.holdout_start)
