@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from airworthy.errors import TerminalError
 from airworthy.features import Feature, FeatureSet, load_expressions
@@ -43,6 +43,8 @@ class Manifest(BaseModel):
         classes: The classes of a multiclass task, in the order of the probabilities.
         contract: The rules about the inputs' values. None in bundles made before there were
             contracts: the server then answers every row of the right types.
+        positive: The label's value that a binary probability is of; None: true.
+        negative: The label's value that means no, where the spec names it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,17 @@ class Manifest(BaseModel):
     features: list[Feature]
     classes: list[str] = []
     contract: Contract | None = None
+    positive: str | None = None
+    negative: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unused_names(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave unused names out: a bundle without them keeps its digest."""
+        content: dict[str, Any] = write(self)
+        for name in ("positive", "negative"):
+            if content.get(name) is None:
+                content.pop(name, None)
+        return content
 
 
 class ModelBundle:

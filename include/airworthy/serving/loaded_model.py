@@ -17,6 +17,7 @@ from airworthy.bundle import ModelBundle
 from airworthy.category_text import json_type
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
+from airworthy.protocol.class_names import class_names
 from airworthy.protocol.contract_check import ContractCheck, Outside
 from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
@@ -174,6 +175,11 @@ class LoadedModel:
                 next_step="look for values that the model's feature expressions cannot take",
             ) from error
 
+    def class_names(self, predictions: list[Any]) -> dict[str, Any]:
+        """Return the keys of an answer that name its classes; none for a number."""
+        manifest = self.bundle.manifest
+        return class_names(manifest.task, manifest.classes, manifest.positive, predictions)
+
     def _matrix(self, columns: list[list[Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         if len(columns[0]) == 1:
             return self._single.matrix(
@@ -263,6 +269,8 @@ class LoadedModel:
             "optional": self.optional,
             "category_types": self.category_types,
             "classes": self.bundle.manifest.classes,
+            "positive": self.bundle.manifest.positive,
+            "negative": self.bundle.manifest.negative,
             "contract": contract.model_dump(mode="json") if contract else None,
             "example": f"/models/{self.model}/example",
             "load_seconds": self.load_seconds,

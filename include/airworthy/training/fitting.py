@@ -62,6 +62,8 @@ class TrainingData:
             features=self.features.features,
             classes=self.classes,
             contract=contract_of(spec),
+            positive=_text(spec.ingest.positive),
+            negative=_text(spec.ingest.negative),
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
@@ -163,6 +165,10 @@ def _fit_features(
     # Raises for a single class: a second one that only the holdout has would teach nothing.
     find_classes(job.spec, learning)
     return FeatureSet(expressions, features), find_classes(job.spec, all_rows)
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRows]:

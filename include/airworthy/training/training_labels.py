@@ -39,7 +39,7 @@ def find_classes(spec: ModelSpec, labels: pl.LazyFrame) -> list[str]:
             model=spec.model,
             stage="train",
             received=received,
-            allowed="at least two classes",
+            allowed="at least two classes in the days before the holdout",
             next_step="raise train.lookback, lower train.holdout, or look at the source's labels",
         )
     if spec.task == "multiclass":

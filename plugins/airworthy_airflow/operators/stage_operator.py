@@ -14,6 +14,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.spec import load_spec
+from airworthy.spec.run_parameters import require_finite
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
 from airworthy_airflow.windows import facts_of, resolve_as_of, resolve_reason
@@ -139,6 +140,8 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
     spec = load_spec(environment.models / model / "model.yaml")
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
     user = getattr(run, "triggering_user_name", None)
+    parameters = dict(params.get("parameters") or {})
+    require_finite(parameters, model)
     return RunRequest(
         model=model,
         as_of=resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
@@ -147,6 +150,6 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
         dag_id=run.dag_id,
         requested_by=user or "airflow",
         requested_by_proof="airflow" if user else "nobody",
-        parameters=dict(params.get("parameters") or {}),
+        parameters=parameters,
         promote=params.get("promote") or "auto",
     )

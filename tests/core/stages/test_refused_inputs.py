@@ -53,7 +53,7 @@ TRAIN = {"lookback": "8d", "holdout": "2d", "rounds": 5, "min_rows": 100}
     [
         (pl.Series([1] * 50), "one class only"),
         (pl.Series([0, 7] * 25), "a binary label is 0 or 1"),
-        (pl.Series([None] * 50, dtype=pl.Int64), "one class only"),
+        (pl.Series([None] * 50, dtype=pl.Int64), "no labelled row, so there is no class"),
     ],
 )
 def test_labels_that_teach_nothing(
