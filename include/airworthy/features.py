@@ -31,6 +31,7 @@ POLARS_TYPES: dict[str, pl.DataType] = {
 }
 
 
+_MANY_LEVELS, _ROWS_PER_LEVEL = 100, 20
 NAMES_ALLOWED = "printable characters other than [, ] and <"
 
 # Up to this many rows, handing work to Polars' thread pool costs more than it saves.
@@ -242,6 +243,18 @@ def _one_per_value(levels: set[str]) -> list[str]:
     writings = Counter(map(category_text, levels))
     texts = {level: category_text(level) for level in levels}
     return sorted({text if writings[text] > 1 else level for level, text in texts.items()})
+
+
+def too_many_levels(kind: pl.DataType, levels: int, rows: int) -> bool:
+    """Tell whether a category looks like free text: many levels with a few rows each.
+
+    Args:
+        kind: The feature's Polars type.
+        levels: The number of its levels.
+        rows: The number of rows with a value.
+    """
+    is_text = not (kind.is_numeric() or kind == pl.Boolean)
+    return is_text and levels >= _MANY_LEVELS and rows < _ROWS_PER_LEVEL * levels
 
 
 class FeatureSet:

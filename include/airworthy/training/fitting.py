@@ -14,11 +14,13 @@ import polars as pl
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import (
+    Feature,
     FeatureSet,
     check_expressions,
     fit_features,
     load_expressions,
     row_dependent_features,
+    too_many_levels,
 )
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
@@ -162,9 +164,25 @@ def _fit_features(
             next_step=f"edit {path}",
         )
     features = fit_features(expressions, types, [learning])
+    _warn_of_free_text(features, types, learning)
     # Raises for a single class: a second one that only the holdout has would teach nothing.
     find_classes(job.spec, learning)
     return FeatureSet(expressions, features), find_classes(job.spec, all_rows)
+
+
+def _warn_of_free_text(
+    features: list[Feature], types: dict[str, Any], learning: pl.LazyFrame
+) -> None:
+    rows = int(learning.select(pl.len()).collect().item())
+    for feature in features:
+        if too_many_levels(types[feature.name], len(feature.levels), rows):
+            log.warning(
+                "feature %r has %d levels in %d rows, like free text: group rare levels, or leave "
+                "it out",
+                feature.name,
+                len(feature.levels),
+                rows,
+            )
 
 
 def _text(value: str | int | None) -> str | None:
