@@ -42,8 +42,8 @@ def texts_of(expression: pl.Expr, kind: pl.DataType) -> pl.Expr:
     if kind.is_float():
         whole = expression.cast(pl.Int64, strict=False)
         is_whole = whole.cast(kind).eq(expression) & (expression.abs() < _INT64_END)
-        text = pl.when(is_whole).then(whole.cast(pl.String))
-        return text.otherwise(expression.cast(pl.String))
+        texts = pl.when(is_whole).then(whole.cast(pl.String))
+        return texts.otherwise(expression.cast(pl.String))
     text = expression.cast(pl.String, strict=False)
     if kind.is_decimal():
         return text.str.replace(_TRAILING_ZEROS, "$1").str.strip_suffix(".")

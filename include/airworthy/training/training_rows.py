@@ -71,11 +71,11 @@ def store_rows(
             values = encode_labels(frame[label], classes)
             labelled = ~np.isnan(values)
             if labelled.any():
-                matrix = features.matrix(frame)[labelled]
-                if np.isinf(matrix).any():
-                    rows_of_matrix = frame.filter(pl.Series(labelled))
-                    infinite += infinite_features(features, rows_of_matrix, matrix)
-                stream.write(matrix.tobytes())
+                encoded = features.matrix(frame)[labelled]
+                if np.isinf(encoded).any():
+                    kept = frame.filter(pl.Series(labelled))
+                    infinite += infinite_features(features, kept, encoded)
+                stream.write(encoded.tobytes())
                 labels.append(values[labelled])
                 pieces.append(int(labelled.sum()))
     refuse_infinite(infinite, model, "train", "the training rows")

@@ -58,7 +58,8 @@ def load(task: Any = "regression", classes: int = 0, positive: str | None = None
     elif task == "binary":
         objective, target = {"objective": "binary:logistic"}, np.arange(60) % 2
     matrix = xgboost.QuantileDMatrix(features.matrix(rows), label=target)
-    booster = xgboost.train(objective | {"tree_method": "hist", "seed": 0}, matrix, 5)
+    parameters: dict[str, Any] = {**objective, "tree_method": "hist", "seed": 0}
+    booster = xgboost.train(parameters, matrix, 5)
     manifest = Manifest(
         model="trips",
         task=task,
