@@ -248,6 +248,9 @@ def _one_per_value(levels: set[str]) -> list[str]:
 def too_many_levels(kind: pl.DataType, levels: int, rows: int) -> bool:
     """Tell whether a category looks like free text: many levels with a few rows each.
 
+    >>> too_many_levels(pl.String(), 816, 10_000), too_many_levels(pl.String(), 260, 10_000)
+    (True, False)
+
     Args:
         kind: The feature's Polars type.
         levels: The number of its levels.

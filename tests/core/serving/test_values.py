@@ -81,12 +81,19 @@ def ask(loaded: LoadedModel, *rows: dict[str, Any]) -> list[Any]:
 def test_a_level_may_be_written_as_its_json_type(more: int) -> None:
     """Levels learnt from numbers and booleans take them, alone and among other rows."""
     loaded = load()
-    variants = [{"zip": 1}, {"zip": 1.0}, {"zip": "1.0"}, {"night": True}, {"night": "True"}]
+    variants: list[dict[str, Any]] = [
+        {"zip": 1},
+        {"zip": 1.0},
+        {"zip": "1.0"},
+        {"night": True},
+        {"night": "True"},
+    ]
     expected = ask(loaded, ROW)[0]
     for variant in variants:
         assert ask(loaded, ROW | variant, *[ROW] * more)[0] == expected
     assert ask(loaded, ROW | {"zip": 2})[0] != expected
-    for wrong in ({"zip": True}, {"night": 1}, {"a": "1"}):
+    wrongs: list[dict[str, Any]] = [{"zip": True}, {"night": 1}, {"a": "1"}]
+    for wrong in wrongs:
         with pytest.raises(RefusedError, match=f"{next(iter(wrong))}: received"):
             ask(loaded, ROW | wrong)
 
