@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from airworthy.errors import TerminalError
 from airworthy.features import Feature, FeatureSet, load_expressions
+from airworthy.infinite_features import InfiniteFeature, infinite_features
 from airworthy.spec.contract import Contract
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
@@ -42,6 +43,8 @@ class Manifest(BaseModel):
         classes: The classes of a multiclass task, in the order of the probabilities.
         contract: The rules about the inputs' values. None in bundles made before there were
             contracts: the server then answers every row of the right types.
+        positive: The label's value that a binary probability is of; None: true.
+        negative: The label's value that means no, where the spec names it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +55,17 @@ class Manifest(BaseModel):
     features: list[Feature]
     classes: list[str] = []
     contract: Contract | None = None
+    positive: str | None = None
+    negative: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unused_names(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave unused names out: a bundle without them keeps its digest."""
+        content: dict[str, Any] = write(self)
+        for name in ("positive", "negative"):
+            if content.get(name) is None:
+                content.pop(name, None)
+        return content
 
 
 class ModelBundle:
@@ -96,6 +110,24 @@ class ModelBundle:
             shape (rows, classes): each class's probability (multiclass).
         """
         return self.predict_matrix(self.features.matrix(frame))
+
+    def infinite(
+        self, frame: pl.DataFrame, matrix: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> list[InfiniteFeature]:
+        """Return the computed features that are infinite in some row, where the contract refuses.
+
+        A contract refuses an infinite input by itself. Versions without a contract, and those that
+        answer rows outside it, answer such rows as they always did.
+
+        Args:
+            frame: The raw rows.
+            matrix: Their encoded features.
+        """
+        contract = self.manifest.contract
+        if contract is None or contract.out_of_contract != "refuse":
+            return []
+        found = infinite_features(self.features, frame, matrix)
+        return [each for each in found if self.features.is_computed(each.name)]
 
     def predict_matrix(
         self, matrix: np.ndarray[Any, np.dtype[np.float32]]

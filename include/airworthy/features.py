@@ -9,6 +9,7 @@ one row only.
 from __future__ import annotations
 
 import runpy
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from airworthy.category_text import category_text, json_type, texts_of
 from airworthy.error_kinds import line_in
 from airworthy.errors import TerminalError
 from airworthy.spec.fields import ColumnType
@@ -29,6 +31,9 @@ POLARS_TYPES: dict[str, pl.DataType] = {
     "datetime": pl.Datetime("us", "UTC"),
 }
 
+
+_MANY_LEVELS, _ROWS_PER_LEVEL = 100, 20
+NAMES_ALLOWED = "printable characters other than [, ] and <"
 
 # Up to this many rows, handing work to Polars' thread pool costs more than it saves.
 SEQUENTIAL_ROWS = 2_000
@@ -49,8 +54,31 @@ class Feature(BaseModel):
             return expression.cast(pl.Float32).alias(self.name)
         # An Enum encodes each level by its index in the list, many times faster than a lookup
         # table.
-        coded = expression.cast(pl.String).cast(pl.Enum(self.levels), strict=False).to_physical()
-        return coded.cast(pl.Float32).alias(self.name)
+        text = expression.cast(pl.String)
+        coded = text.cast(pl.Enum(self.levels), strict=False).to_physical().cast(pl.Float32)
+        variants = self.variants()
+        if variants:
+            other = texts_of(text, pl.String()).replace_strict(
+                list(variants), list(variants.values()), default=None, return_dtype=pl.Float32
+            )
+            coded = pl.coalesce(coded, other)
+        return coded.alias(self.name)
+
+    def variants(self) -> dict[str, float]:
+        """Return the codes of levels that have other ways of writing them, by their one text.
+
+        These are whole numbers and booleans: the level ``1`` may be written ``1.0``.
+
+        >>> Feature(name="zip", kind="category", levels=["1.0", "x"]).variants()
+        {'1': 0.0}
+        """
+        codes = {level: float(code) for code, level in enumerate(self.levels)}
+        texts = {category_text(level): code for level, code in codes.items()}
+        return {
+            text: codes.get(text, code)
+            for text, code in texts.items()
+            if json_type([text]) is not None and "." not in text
+        }
 
 
 def polars_schema(columns: dict[str, ColumnType]) -> dict[str, pl.DataType]:
@@ -106,6 +134,7 @@ def check_expressions(
         TerminalError: when a feature reads an undeclared column, does not resolve, or is neither a
             number, a boolean nor text.
     """
+    _check_names(list(expressions), path)
     frame = pl.LazyFrame(schema=polars_schema(inputs))
     types: dict[str, Any] = {}
     for name, expression in expressions.items():
@@ -138,6 +167,36 @@ def check_expressions(
             )
         types[name] = kind
     return types
+
+
+def _check_names(names: list[Any], path: Path) -> None:
+    for name in names:
+        problem = name_problem(name)
+        if problem is not None:
+            raise TerminalError(
+                f"{path}: feature {name!r} {problem}",
+                received=repr(name)[:200],
+                allowed=NAMES_ALLOWED,
+                next_step=f"rename the feature in {path}",
+            )
+
+
+def name_problem(name: object) -> str | None:
+    """Return the reason that no feature can have this name; None: it can.
+
+    >>> name_problem("a[0]")
+    "has '[' in its name, which XGBoost refuses"
+    """
+    if not isinstance(name, str):
+        return f"has a name of type {type(name).__name__}, not text"
+    if not name.strip():
+        return "has an empty name"
+    refused = [char for char in name if char in "[]<"]
+    if refused:
+        return f"has {refused[0]!r} in its name, which XGBoost refuses"
+    if not name.isprintable():
+        return "has a character in its name that cannot be printed"
+    return None
 
 
 def row_dependent_features(expressions: dict[str, pl.Expr], frame: pl.DataFrame) -> list[str]:
@@ -173,11 +232,33 @@ def fit_features(
         for name, values in uniques.collect().to_dict(as_series=False).items():
             levels[name].update(value for value in values[0] if value is not None)
     return [
-        Feature(name=name, kind="category", levels=sorted(levels[name]))
+        Feature(name=name, kind="category", levels=_one_per_value(levels[name]))
         if name in levels
         else Feature(name=name, kind="number")
         for name in expressions
     ]
+
+
+def _one_per_value(levels: set[str]) -> list[str]:
+    """Return sorted levels; of several ways to write one value, its one text."""
+    writings = Counter(map(category_text, levels))
+    texts = {level: category_text(level) for level in levels}
+    return sorted({text if writings[text] > 1 else level for level, text in texts.items()})
+
+
+def too_many_levels(kind: pl.DataType, levels: int, rows: int) -> bool:
+    """Tell whether a category looks like free text: many levels with a few rows each.
+
+    >>> too_many_levels(pl.String(), 816, 10_000), too_many_levels(pl.String(), 260, 10_000)
+    (True, False)
+
+    Args:
+        kind: The feature's Polars type.
+        levels: The number of its levels.
+        rows: The number of rows with a value.
+    """
+    is_text = not (kind.is_numeric() or kind == pl.Boolean)
+    return is_text and levels >= _MANY_LEVELS and rows < _ROWS_PER_LEVEL * levels
 
 
 class FeatureSet:
@@ -196,6 +277,23 @@ class FeatureSet:
         """Return a C-ordered float32 matrix of shape (rows, features); missing values are NaN."""
         select = frame.select_seq if frame.height <= SEQUENTIAL_ROWS else frame.select
         return np.ascontiguousarray(select(self._encoded).to_numpy(order="c"), dtype=np.float32)
+
+    def reads(self, column: str) -> bool:
+        """Tell whether a feature reads an input column."""
+        return any(column in each.meta.root_names() for each in self.expressions.values())
+
+    def is_computed(self, name: str) -> bool:
+        """Tell whether a feature is more than an input column as it is."""
+        return not self.expressions[name].meta.undo_aliases().meta.is_column()
+
+    def levels_of(self, column: str) -> list[str]:
+        """Return the levels of an input column that is a category as it is; else none."""
+        levels: set[str] = set()
+        for feature in self.features:
+            expression = self.expressions[feature.name].meta.undo_aliases()
+            if feature.kind == "category" and expression.meta.is_column():
+                levels.update(feature.levels if expression.meta.root_names() == [column] else ())
+        return sorted(levels)
 
     def values(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the features before encoding, one named column each."""

@@ -79,7 +79,9 @@ def _predict_parts(
     One bad row fails all rows computed with it. Bisection finds it.
     """
     try:
-        predictions = bundle.predict(frame.select(list(bundle.manifest.inputs)))
+        matrix = bundle.features.matrix(frame.select(list(bundle.manifest.inputs)))
+        infinite = bundle.infinite(frame, matrix)
+        predictions = bundle.predict_matrix(matrix)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
         if frame.height > 1:
             half = frame.height // 2
@@ -89,7 +91,32 @@ def _predict_parts(
         message = " ".join(str(error).split())[:_MAX_ERROR_CHARACTERS]
         yield frame, f"the features cannot be computed: {message}"
         return
+    if infinite:
+        yield from _split_infinite(frame, matrix, predictions, bundle)
+        return
     yield frame, predictions
+
+
+def _split_infinite(
+    frame: pl.DataFrame, matrix: Predictions, predictions: Predictions, bundle: ModelBundle
+) -> Iterator[tuple[pl.DataFrame, Predictions | str]]:
+    """Yield rows in their order: runs of rows with a prediction, and rows with a reason."""
+    names = [
+        bundle.infinite(frame[row : row + 1], matrix[row : row + 1]) for row in range(len(matrix))
+    ]
+    start = 0
+    for row, found in enumerate(names):
+        if not found:
+            continue
+        if row > start:
+            yield frame[start:row], predictions[start:row]
+        yield (
+            frame[row : row + 1],
+            f"feature {found[0].name!r} is infinite where {found[0].received}",
+        )
+        start = row + 1
+    if start < frame.height:
+        yield frame[start:], predictions[start:]
 
 
 def _scored_rows(

@@ -12,7 +12,7 @@ import polars as pl
 
 from airworthy.checks.source_sample import Sample
 from airworthy.checks.spec_warning import SpecWarning
-from airworthy.features import load_expressions
+from airworthy.features import load_expressions, too_many_levels
 from airworthy.spec.model_spec import ModelSpec
 
 MIN_ROWS = 200
@@ -44,6 +44,7 @@ def feature_warnings(path: Path, spec: ModelSpec, sample: Sample) -> Iterator[Sp
     calendar = [] if sample.days >= _MIN_DAYS else _of_time(expressions, spec.ingest.event_time)
     judged = {name: codes for name, codes in ranks.items() if name not in calendar}
     rows = f"in {values.height:,} rows of {sample.days} days"
+    yield from _free_texts(path, values, rows)
     yield from _constants(path, judged, values, rows)
     yield from _copies(path, judged, values, rows)
     yield from _label_warnings(path, spec, sample, ranks)
@@ -51,6 +52,22 @@ def feature_warnings(path: Path, spec: ModelSpec, sample: Sample) -> Iterator[Sp
 
 def _of_time(expressions: Mapping[str, pl.Expr], event_time: str) -> list[str]:
     return [name for name, each in expressions.items() if event_time in each.meta.root_names()]
+
+
+def _free_texts(path: Path, values: pl.DataFrame, rows: str) -> Iterator[SpecWarning]:
+    """Find a text with so many levels that most of them are in a few rows only."""
+    for name in values.columns:
+        levels = values[name].drop_nulls().n_unique()
+        if not too_many_levels(values[name].dtype, levels, values[name].count()):
+            continue
+        yield SpecWarning(
+            str(path),
+            f"FEATURES[{name!r}]",
+            f"this category has {levels:,} levels {rows}, so most levels have a few rows to learn "
+            "from: it is more like free text",
+            "group rare levels in the expression (pl.when(...is_in(frequent))...), take a part of "
+            "the text, or leave the feature out; declare the column as string, not category",
+        )
 
 
 def _constants(

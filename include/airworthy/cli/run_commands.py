@@ -23,6 +23,7 @@ from airworthy.cli.release_in_process import (
     run_timed,
 )
 from airworthy.errors import TerminalError
+from airworthy.spec.run_parameters import require_finite
 
 
 def register(app: typer.Typer) -> None:
@@ -288,4 +289,5 @@ def _parse_parameters(texts: list[str]) -> dict[str, Any]:
             parameters[name] = json.loads(value)
         except ValueError:
             parameters[name] = value
+    require_finite(parameters)
     return parameters

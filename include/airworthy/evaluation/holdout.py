@@ -15,6 +15,7 @@ from airworthy.evaluation.kpi import costs_of_rows
 from airworthy.evaluation.row_sample import RowSample
 from airworthy.evaluation.slicing import assign_slices, rows_in_slices
 from airworthy.evaluation.task_metrics import measure
+from airworthy.infinite_features import InfiniteFeature, infinite_features, refuse_infinite
 from airworthy.spec import ModelSpec
 from airworthy.spec.evaluate_part import KPI
 from airworthy.training.baseline import BaselineModel
@@ -99,6 +100,9 @@ def score_holdout(
 
     Returns:
         None when no row has a label.
+
+    Raises:
+        TerminalError: when a feature of the challenger is infinite in a row.
     """
     scorer = _Scorer(spec, bundles, baseline)
     for frame in frames:
@@ -116,6 +120,7 @@ class _Scorer:
         self._classes = bundles["challenger"].manifest.classes
         self._order = _class_order(bundles)
         self._labels: list[Array] = []
+        self._infinite: list[InfiniteFeature] = []
         self._slices: list[pl.DataFrame] = []
         self._sample = RowSample(spec.evaluate.behaviour_rows, spec.train.seed)
         self._predictions: dict[str, list[Array]] = {role: [] for role in (*bundles, "baseline")}
@@ -129,7 +134,10 @@ class _Scorer:
         self._slices.append(assign_slices(rows, self._spec.evaluate.slices))
         self._sample.add(rows.select(list(self._spec.inputs)))
         for role, bundle in self._bundles.items():
-            self._keep(role, bundle.predict(rows), bundle.manifest.classes)
+            matrix = bundle.features.matrix(rows)
+            if role == "challenger" and np.isinf(matrix).any():
+                self._infinite += infinite_features(bundle.features, rows, matrix)
+            self._keep(role, bundle.predict_matrix(matrix), bundle.manifest.classes)
         features = self._bundles["challenger"].features.values(rows)
         self._keep("baseline", self._baseline.predict(features), self._classes)
 
@@ -138,6 +146,7 @@ class _Scorer:
 
     def result(self) -> ScoredHoldout | None:
         """Return all partitions as one; None without a row."""
+        refuse_infinite(self._infinite, self._spec.model, "evaluate", "the holdout")
         counts = [len(labels) for labels in self._labels]
         if not sum(counts):
             return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from airworthy.category_text import category_texts
 from airworthy.lake.times import TimeRules, read_times
 from airworthy.spec.fields import ColumnType
 
@@ -55,13 +56,18 @@ def cast_column(column: pl.Series, kind: ColumnType) -> pl.Series:
     """Cast a column without blanks to a declared type; unreadable cells become null.
 
     Text is parsed as a number, a time or a boolean. Times are ISO 8601, without an offset UTC; see
-    `airworthy.lake.times` for others. A whole number may be written as ``3.0``.
+    `airworthy.lake.times` for others. A whole number may be written as ``3.0``. A category has one
+    text per value: see `category_text`. A string keeps the source's texts.
 
     >>> cast_column(pl.Series(["3.0", "x"]), "int").to_list()
     [3, None]
+    >>> cast_column(pl.Series([3.0, None]), "category").to_list()
+    ['3', None]
     """
+    if kind == "string" and column.dtype == pl.String:
+        return column
     if kind in ("category", "string"):
-        return column.cast(pl.String, strict=False)
+        return category_texts(column)
     if kind == "datetime":
         return read_times(column, TimeRules()).values
     cast = {"float": _floats, "int": _integers, "bool": _booleans}[kind]
@@ -101,6 +107,6 @@ def _booleans(column: pl.Series) -> pl.Series:
         column = _integers(column).cast(pl.String)
     if column.dtype != pl.String:
         return _nulls(column, pl.Boolean())
-    lower = column.str.to_lowercase()
+    lower = category_texts(column).str.to_lowercase()
     values = [True] * len(TRUE) + [False] * len(FALSE)
     return lower.replace_strict(TRUE + FALSE, values, default=None, return_dtype=pl.Boolean)

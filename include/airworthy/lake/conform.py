@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
@@ -12,6 +12,7 @@ from airworthy.handover import QuarantineReason
 from airworthy.lake.casting import blanks_to_null, cast_column
 from airworthy.lake.column_types import refuse_unusable_types
 from airworthy.lake.decimals import refuse_decimals
+from airworthy.lake.label_values import label_values
 from airworthy.lake.later_columns import add_later_columns
 from airworthy.lake.row_identity import add_identity, blank_keys_to_null
 from airworthy.lake.same_key import REASON, ROW, unique_by_key
@@ -37,6 +38,8 @@ class ConformedPartition:
         duplicates: Number of exact repeats of a row, which were dropped.
         superseded: Number of rows dropped for a later one of their key.
         reasons: Reason of quarantine -> its rows, with an example.
+        negative: The label's value that means no, where ``ingest.positive`` is given; None: no row
+            has it.
     """
 
     rows: pl.DataFrame
@@ -44,6 +47,7 @@ class ConformedPartition:
     duplicates: int
     superseded: int = 0
     reasons: dict[str, QuarantineReason] = field(default_factory=dict)
+    negative: str | None = None
 
 
 def declared_columns(ingest: Ingest) -> dict[str, ColumnType]:
@@ -79,6 +83,8 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
         [blanks_to_null(raw[name], kind, ingest.null_values) for name, kind in columns.items()]
     )
     uncast = blank_keys_to_null(uncast, ingest)
+    label, negative = label_values(uncast[ingest.label], ingest)
+    uncast = uncast.with_columns(label)
     times = _read_times(uncast, ingest)
     cast = pl.DataFrame(
         [
@@ -94,7 +100,7 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     cast = add_identity(cast, ingest, day)
     masks = timeless | {f"{UNPARSABLE}{name}": mask for name, mask in unparsable.items()}
     reason = quarantine_reason(cast, masks, ingest, day)
-    return _partition(raw, uncast, cast, reason, ingest, day)
+    return replace(_partition(raw, uncast, cast, reason, ingest, day), negative=negative)
 
 
 def _partition(

@@ -27,6 +27,7 @@ from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.fingerprints import open_fingerprints
 from airworthy.lake.ingest_notes import IngestNotes
+from airworthy.lake.label_values import require_same_no
 from airworthy.lake.lake import Lake
 from airworthy.lake.later_columns import propose_since
 from airworthy.lake.partition_records import PartitionRecord
@@ -275,6 +276,7 @@ class Ingestion:
         conformed = self._conform(raw, day)
         fingerprint = self._fingerprints.of(day, raw)
         del raw
+        self._require_same_no(conformed.negative, day)
         digest = frame_digest(conformed.rows)
         if (
             current is not None
@@ -308,6 +310,7 @@ class Ingestion:
             superseded=conformed.superseded,
             reasons=conformed.reasons,
             fingerprint=fingerprint,
+            negative=conformed.negative,
         )
         self._write(record, conformed)
 
@@ -352,6 +355,15 @@ class Ingestion:
     def _columns_of(self, day: date) -> list[str]:
         raw = self.source.read(day)
         return [] if raw is None or raw.is_empty() else raw.columns
+
+    def _require_same_no(self, no: str | None, day: date) -> None:
+        """Check that the label's value for no is that of the other partitions of this spec."""
+        ingest = self.job.spec.ingest
+        if no is None or ingest.negative is not None:
+            return
+        for name, record in self.lake.refresh().partitions.items():
+            if name != day.isoformat() and record.preprocessing == self.preprocessing:
+                require_same_no(no, record.negative, ingest.label, day.isoformat(), name)
 
     def _row_changes(
         self, current: PartitionRecord | None, rows: pl.DataFrame

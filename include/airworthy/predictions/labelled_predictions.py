@@ -11,6 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
+from airworthy.category_text import texts_of
 from airworthy.environment import Environment
 from airworthy.features import POLARS_TYPES
 from airworthy.lake import delta
@@ -63,7 +64,11 @@ def _labels_by_id(environment: Environment, spec: ModelSpec, start: datetime) ->
     if sent is None:
         sent = pl.LazyFrame(schema=LABEL_COLUMNS)
     last = sent.sort("time", maintain_order=True).unique("id", keep="last")
-    return last.select("id", label="value", label_text="text")
+    text = pl.col("text")
+    if spec.task == "multiclass":
+        # A class learnt from integers may be sent as a number.
+        text = pl.coalesce(text, texts_of(pl.col("value"), pl.Float64()))
+    return last.select("id", label="value", label_text=text)
 
 
 def _labels_by_key(
@@ -89,8 +94,11 @@ def _labels_by_key(
     if not spec.ingest.static:
         if event not in schema:
             return None
-        day = pl.col(event).dt.strftime("%Y-%m-%d")
-        days = predictions.select(first=day.min(), last=day.max()).collect()
+        # Where no feature reads it, a request may have no event time: its label comes on any later day.
+        day = pl.coalesce(pl.col(event), pl.col("time")).dt.strftime("%Y-%m-%d")
+        any_later = pl.col(event).is_null().any()
+        last_day = pl.when(any_later).then(pl.lit(_LAST_DAY)).otherwise(day.max())
+        days = predictions.select(first=day.min(), last=last_day).collect()
         data = data.filter(
             pl.col(PARTITION).is_between(pl.lit(days["first"][0]), pl.lit(days["last"][0]))
         )
@@ -99,5 +107,5 @@ def _labels_by_key(
     return data.select(
         *(pl.col(name).alias(KEY_PREFIX + name) for name in key),
         data_label=pl.lit(None, pl.Float64) if is_text else label.cast(pl.Float64),
-        data_label_text=label if is_text else pl.lit(None, pl.String),
+        data_label_text=label.cast(pl.String) if is_text else pl.lit(None, pl.String),
     ).unique([KEY_PREFIX + name for name in key], keep="last")

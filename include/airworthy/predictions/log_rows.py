@@ -140,7 +140,12 @@ class _RowGroup:
             *((KEY_PREFIX + name, name, kind) for name, kind in key.items()),
         ]
         self._names = list(columns)
-        self._columns = [InputColumn(name, kind, True) for name, kind in columns.items()]
+        # The request was answered: whatever its version took as a category is read here, too.
+        self._columns = [
+            InputColumn(name, kind, True, ("number", "boolean")) for name, kind in columns.items()
+        ]
+        # The event time is the first input. Where no feature reads it, requests may leave it out.
+        self._optional = list(inputs)[:1]
         self._values: list[list[Any]] = [[] for _ in self._columns]
         self._answers: dict[str, list[Any]] = {
             name: [] for name in PREDICTION_COLUMNS if name != DAY
@@ -157,7 +162,7 @@ class _RowGroup:
         Raises:
             RefusedError: when the body cannot be read. Nothing was added.
         """
-        parsed = parse_body(body, self._names, maxsize, exact=False)
+        parsed = parse_body(body, self._names, maxsize, exact=False, optional=self._optional)
         if len(parsed[0]) != len(head["predictions"]):
             raise RefusedError(400, "the body has not one row per prediction")
         new_values = [column.read(raw) for column, raw in zip(self._columns, parsed, strict=True)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from airworthy.category_text import category_text
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.spec.fields import ColumnType
 
 _NONE = type(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = 2**63
+_TEXTS = ("category", "string")
 
 # Values of these JSON types need no conversion.
 _UNCHANGED_TYPES: dict[str, frozenset[type]] = {
@@ -35,21 +37,30 @@ _ALLOWED: dict[str, str] = {
 class InputColumn:
     """One column of ``manifest.inputs``."""
 
-    def __init__(self, name: str, kind: ColumnType, nullable: bool) -> None:
+    def __init__(
+        self, name: str, kind: ColumnType, nullable: bool, also: Collection[str] = ()
+    ) -> None:
         """Select the checks of the declared type.
 
         Args:
             name: The column's name.
             kind: Its declared type.
-            nullable: Whether null is allowed. It is allowed for every input except the event time.
+            nullable: Whether null is allowed. It is allowed for every input except an event time
+                that a feature reads.
+            also: For a category or a string, the further JSON types of its values: ``number``,
+                ``boolean``. They become texts as in training.
         """
         self.name = name
         self.nullable = nullable
-        self.allowed = _ALLOWED[kind] + (" or null" if nullable else "")
+        texts = "".join(f", a {each}" for each in also) if kind in _TEXTS else ""
+        self.allowed = _ALLOWED[kind] + texts + (" or null" if nullable else "")
         self._unchanged_types = _UNCHANGED_TYPES[kind] | ({_NONE} if nullable else set())
-        self._convert: Callable[[Any], Any] = {"int": _whole_number, "datetime": _microseconds}.get(
-            kind, _reject
-        )
+        self._convert: Callable[[Any], Any] = {
+            "int": _whole_number,
+            "datetime": _microseconds_or_null if nullable else _microseconds,
+            "category": _text_of(also),
+            "string": _text_of(also),
+        }.get(kind, _reject)
 
     def read(self, values: list[Any]) -> list[Any]:
         """Return the values in types for Polars.
@@ -87,6 +98,18 @@ def _reject(value: Any) -> Any:
     raise ValueError(value)
 
 
+def _text_of(also: Collection[str]) -> Callable[[Any], str]:
+    types = {"number": (int, float), "boolean": (bool,)}
+    taken = tuple(each for name in also for each in types[name])
+
+    def text(value: Any) -> str:
+        if type(value) not in taken:
+            raise ValueError(value)
+        return category_text(value)
+
+    return text
+
+
 def _whole_number(value: Any) -> int:
     # Clients with whole numbers and nulls in a float column send 3.0 for 3.
     if (
@@ -96,6 +119,11 @@ def _whole_number(value: Any) -> int:
     ):
         raise ValueError(value)
     return number
+
+
+def _microseconds_or_null(value: Any) -> int | None:
+    # MLflow's client writes a missing time of pandas so.
+    return None if value == "NaT" else _microseconds(value)
 
 
 def _microseconds(value: Any) -> int:

@@ -5,13 +5,15 @@
 ``{"inputs": {column: [...]}}`` or ``{"inputs": [{...}, ...]}``
 ``{"instances": [{...}, ...]}`` or ``{"instances": {column: [...]}}``
 
-Unknown columns are ignored, as in MLflow. A missing input is refused, never filled in.
+Unknown columns are ignored, as in MLflow. A missing input is refused, never filled in, unless no
+feature needs it. NaN, as MLflow's client writes it, is null. Infinity is no value of any column.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
@@ -21,11 +23,18 @@ from airworthy.protocol.unique_keys import check_unique_keys, parsed_keys
 
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _ONE_OF = "exactly one of " + ", ".join(FORMS)
+# Words outside of texts. An open text ends with the body.
+_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|-?Infinity|NaN', re.DOTALL)
 _COLUMNS_OR_ROWS = "{column: [value, ...], ...} or [{column: value, ...}, ...]"
 
 
 def parse_body(
-    body: bytes, names: list[str], max_rows: int, *, exact: bool = True
+    body: bytes,
+    names: list[str],
+    max_rows: int,
+    *,
+    exact: bool = True,
+    optional: Collection[str] = (),
 ) -> list[list[Any]]:
     """Return one list of values per name, all of the same length.
 
@@ -38,21 +47,22 @@ def parse_body(
         max_rows: The largest number of rows. The smallest is 1.
         exact: Whether to refuse a key that is twice in one object, and `params` that are empty but
             no object. Bodies logged by earlier versions may have them.
+        optional: Names that may be missing; their values are then None.
 
     Raises:
         RefusedError: 400 for a malformed body, naming the fault; 413 for too many rows.
     """
     form, content = _form_and_content(body, exact)
     if form == "dataframe_split":
-        return _from_split(content, names, max_rows)
+        return _from_split(content, names, max_rows, optional)
     if form == "dataframe_records" or isinstance(content, list):
-        return _from_records(content, names, form, max_rows)
-    return _from_columns(content, names, form, max_rows)
+        return _from_records(content, names, form, max_rows, optional)
+    return _from_columns(content, names, form, max_rows, optional)
 
 
 def _form_and_content(body: bytes, exact: bool) -> tuple[str, Any]:
     try:
-        request = orjson.loads(body)
+        body, request = _load(body)
     except orjson.JSONDecodeError as error:
         raise RefusedError(
             400, f"the body is not valid JSON: {error}", allowed=f"a JSON object with {_ONE_OF}"
@@ -70,11 +80,31 @@ def _form_and_content(body: bytes, exact: bool) -> tuple[str, Any]:
     return keys[0], request[keys[0]]
 
 
+def _load(body: bytes) -> tuple[bytes, Any]:
+    """Return a body and its JSON value, with null for NaN."""
+    try:
+        return body, orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise
+    body = _WORDS.sub(_plain_word, body)
+    return body, orjson.loads(body)
+
+
+def _plain_word(match: re.Match[bytes]) -> bytes:
+    if match[0].startswith(b'"'):
+        return match[0]
+    # An object is no value of any column, so that the refusal names column and row.
+    return b"null" if match[0] == b"NaN" else b'{"%s":"not a finite number"}' % match[0]
+
+
 def _is_empty(parameters: Any, exact: bool) -> bool:
     return parameters in (None, {}) if exact else not parameters
 
 
-def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]]:
+def _from_split(
+    content: Any, names: list[str], max_rows: int, optional: Collection[str]
+) -> list[list[Any]]:
     if (
         type(content) is not dict
         or type(content.get("columns")) is not list
@@ -93,12 +123,20 @@ def _from_split(content: Any, names: list[str], max_rows: int) -> list[list[Any]
             raise _malformed(
                 "dataframe_split.data", received, f"a list of {len(columns)} values", row
             )
-    return [[values[index] for values in rows] for index in _column_indexes(columns, names)]
+    return [
+        [None] * len(rows) if index is None else [values[index] for values in rows]
+        for index in _column_indexes(columns, names, optional)
+    ]
 
 
-def _column_indexes(columns: list[Any], names: list[str]) -> list[int]:
-    indexes = []
+def _column_indexes(
+    columns: list[Any], names: list[str], optional: Collection[str]
+) -> list[int | None]:
+    indexes: list[int | None] = []
     for name in names:
+        if name in optional and name not in columns:
+            indexes.append(None)
+            continue
         if columns.count(name) != 1:
             if name in columns:
                 raise _malformed(
@@ -111,14 +149,22 @@ def _column_indexes(columns: list[Any], names: list[str]) -> list[int]:
     return indexes
 
 
-def _from_records(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
+def _from_records(
+    content: Any, names: list[str], form: str, max_rows: int, optional: Collection[str]
+) -> list[list[Any]]:
     if type(content) is not list:
         raise _malformed(form, short_repr(content), "[{column: value, ...}, ...]")
     _check_count(len(content), form, max_rows)
     try:
-        return [[record[name] for record in content] for name in names]
-    except (KeyError, TypeError, IndexError):
-        raise _bad_record(content, names, form) from None
+        return [
+            [record.get(name) for record in content]
+            if name in optional
+            else [record[name] for record in content]
+            for name in names
+        ]
+    except (KeyError, TypeError, IndexError, AttributeError):
+        needed = [name for name in names if name not in optional]
+        raise _bad_record(content, needed, form) from None
 
 
 def _bad_record(records: list[Any], names: list[str], form: str) -> RefusedError:
@@ -133,12 +179,17 @@ def _bad_record(records: list[Any], names: list[str], form: str) -> RefusedError
     return _malformed(form, short_repr(records), allowed)
 
 
-def _from_columns(content: Any, names: list[str], form: str, max_rows: int) -> list[list[Any]]:
+def _from_columns(
+    content: Any, names: list[str], form: str, max_rows: int, optional: Collection[str]
+) -> list[list[Any]]:
     if type(content) is not dict:
         raise _malformed(form, short_repr(content), _COLUMNS_OR_ROWS)
-    columns = []
+    columns: list[list[Any] | None] = []
     for name in names:
         if name not in content:
+            if name in optional:
+                columns.append(None)
+                continue
             raise _missing(name, content)
         if type(content[name]) is not list:
             raise _malformed(
@@ -151,8 +202,9 @@ def _from_columns(content: Any, names: list[str], form: str, max_rows: int) -> l
         raise _malformed(
             form, f"columns of different lengths ({received[:200]})", "columns of one length"
         )
-    _check_count(len(columns[0]), form, max_rows)
-    return columns
+    rows = next(iter(lengths.values()), 0)
+    _check_count(rows, form, max_rows)
+    return [[None] * rows if column is None else column for column in columns]
 
 
 def _check_count(rows: int, form: str, max_rows: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from airworthy.protocol.contract_check import FLOAT32_END, inclusive_bounds
@@ -23,33 +24,55 @@ _TYPES: dict[str, Schema] = {
 _ANY_VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
 
 
-def row_schemas(inputs: dict[str, ColumnType], contract: Contract | None) -> dict[str, Schema]:
+def row_schemas(
+    inputs: dict[str, ColumnType],
+    contract: Contract | None,
+    optional: Collection[str] = (),
+    category_types: Mapping[str, list[str]] | None = None,
+) -> dict[str, Schema]:
     """Return the schema of each input's values.
 
-    A contract that answers rows outside it restricts nothing. Null is allowed, except for the event
-    time, the first input.
+    A contract that answers rows outside it restricts nothing. Null is allowed, except for an event
+    time, the first input, that a feature reads.
+
+    Args:
+        inputs: The inputs with their types.
+        contract: The rules about them; None: there are none.
+        optional: Inputs that no feature reads and a request may leave out.
+        category_types: Category -> its further JSON types, such as ``number``.
     """
     refuses = contract is not None and contract.out_of_contract == "refuse"
     rules = [rule for rule in contract.rules if rule.refuses] if contract and refuses else []
-    return {
+    schemas = {
         name: _value_schema(
-            kind, [rule for rule in rules if rule.column == name], position > 0, refuses
+            kind,
+            [rule for rule in rules if rule.column == name],
+            position > 0 or name in optional,
+            refuses,
         )
         for position, (name, kind) in enumerate(inputs.items())
     }
+    for name, types in (category_types or {}).items():
+        types_before = schemas[name]["type"]
+        known = [types_before] if isinstance(types_before, str) else types_before
+        schemas[name]["type"] = [*known, *types]
+    return schemas
 
 
-def body_schema(rows: dict[str, Schema] | None, max_rows: int) -> Schema:
+def body_schema(
+    rows: dict[str, Schema] | None, max_rows: int, optional: Collection[str] = ()
+) -> Schema:
     """Return the schema of a request's body: one of four forms.
 
     Args:
         rows: The schema of each input. None: any inputs.
         max_rows: The largest number of rows.
+        optional: Inputs that a request may leave out.
     """
     some: Schema = {"type": "array", "minItems": 1, "maxItems": max_rows}
-    records = some | {"items": _object(rows, _ANY_VALUE)}
+    records = some | {"items": _object(rows, _ANY_VALUE, optional)}
     values = None if rows is None else {name: some | {"items": rows[name]} for name in rows}
-    columns = _object(values, some | {"items": _ANY_VALUE}) | {
+    columns = _object(values, some | {"items": _ANY_VALUE}, optional) | {
         "description": "All lists have one length."
     }
     either = {"anyOf": [records, columns]}
@@ -82,7 +105,19 @@ def answer_schema(task: Task | None, classes: list[str]) -> Schema:
         "model": {"type": "string"},
         "version": {"type": "string"},
     }
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    required = list(properties)
+    names: Schema = {"type": "array", "items": {"type": "string"}}
+    if task in (None, "multiclass"):
+        properties["classes"] = names | {"description": "The order of the probabilities."}
+        properties["predicted_classes"] = names | {
+            "description": "The most probable class of each row."
+        }
+    if task in (None, "binary"):
+        properties["positive"] = {
+            "type": "string",
+            "description": "The label's value that the probability is of; missing: true.",
+        }
+    return {"type": "object", "properties": properties, "required": required}
 
 
 def _value_schema(
@@ -126,11 +161,14 @@ def _whole_bounds(rule: Between) -> tuple[int | None, int | None]:
     return None if first is None else max(0, first), None if last is None else max(0, last)
 
 
-def _object(properties: dict[str, Schema] | None, value: Schema) -> Schema:
-    """Return the schema of an object with all these keys; None: with any keys."""
+def _object(
+    properties: dict[str, Schema] | None, value: Schema, optional: Collection[str] = ()
+) -> Schema:
+    """Return the schema of an object with all these keys but the optional; None: with any keys."""
     if properties is None:
         return {"type": "object", "additionalProperties": value}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
 
 
 def _split(rows: dict[str, Schema] | None, some: Schema) -> Schema:

@@ -43,7 +43,15 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
             The predictions; see `ModelBundle.predict`.
         """
         schema = polars_schema(self.bundle.manifest.inputs)
-        columns = {name: pl.Series(name, model_input[name], strict=False) for name in schema}
+        # The event time is the first input.
+        optional = [name for name in list(schema)[:1] if not self.bundle.features.reads(name)]
+        rows = len(model_input)
+        columns = {
+            name: pl.Series(name, model_input[name], strict=False)
+            if name in model_input or name not in optional
+            else pl.Series(name, [None] * rows)
+            for name in schema
+        }
         frame = pl.DataFrame(columns).select(_cast(name, kind) for name, kind in schema.items())
         return self.bundle.predict(frame)
 

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airworthy.bundle import FEATURES_FILE, MANIFEST_FILE, Manifest
 from airworthy.errors import TransientError
+from airworthy.features import load_expressions
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
 from airworthy.registry.tags import (
@@ -169,12 +171,20 @@ def log_model(job: Job, bundle: Path, example: pl.DataFrame) -> str:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, Schema
 
+    manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_bytes())
     event_time = job.spec.ingest.event_time
+    expressions = load_expressions(bundle / FEATURES_FILE, job.spec.model).values()
+    needs_time = any(event_time in each.meta.root_names() for each in expressions)
     inputs = [
-        ColSpec(_SIGNATURE_TYPES[kind], name, required=name == event_time)
+        ColSpec(_SIGNATURE_TYPES[kind], name, required=needs_time and name == event_time)
         for name, kind in job.spec.inputs.items()
     ]
-    outputs = Schema([ColSpec("double")]) if job.spec.task != "multiclass" else None
+    outputs = Schema([ColSpec("double")])
+    if job.spec.task == "multiclass":
+        # The columns of the probabilities, in their order.
+        outputs = Schema([ColSpec("double", name) for name in manifest.classes])
+    elif manifest.positive is not None:
+        outputs = Schema([ColSpec("double", f"probability of {manifest.positive}")])
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     info = mlflow.pyfunc.log_model(
         name="model",

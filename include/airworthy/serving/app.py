@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -153,8 +153,20 @@ def _add_models(app: FastAPI, record: FollowedRecord) -> None:
     @app.get("/models/{model}/example", responses=refusals(404, 409, 410, 503))
     async def example(model: str) -> Response:
         """A valid body for ``POST /models/{model}/invocations``."""
-        body = await record.registry.example(await models.champion(model))
+        champion = await models.champion(model)
+        body = _without(await record.registry.example(champion), champion.optional)
         return Response(orjson.dumps(body), media_type="application/json")
+
+
+def _without(body: dict[str, Any], columns: Collection[str]) -> dict[str, Any]:
+    """Return an example without the columns that a request may leave out."""
+    split = body.get("dataframe_split")
+    if split is None or not columns:
+        return body
+    kept = [index for index, name in enumerate(split["columns"]) if name not in columns]
+    data = [[row[index] for index in kept] for row in split["data"]]
+    names = [split["columns"][index] for index in kept]
+    return body | {"dataframe_split": split | {"columns": names, "data": data}}
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -14,8 +14,10 @@ import psutil
 from xgboost.core import XGBoostError
 
 from airworthy.bundle import ModelBundle
+from airworthy.category_text import json_type
 from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
+from airworthy.protocol.class_names import class_names
 from airworthy.protocol.contract_check import ContractCheck, Outside
 from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
@@ -73,9 +75,14 @@ class LoadedModel:
         self.memory_mib = 0.0
         inputs = bundle.manifest.inputs
         self._names = list(inputs)
-        # The first input is the event time. Most features mean nothing without it.
+        # The first input is the event time. A feature that reads it means nothing without it.
+        self.optional = [name for name in self._names[:1] if not bundle.features.reads(name)]
+        self.category_types = _category_types(bundle)
         self._columns = [
-            InputColumn(name, kind, index > 0) for index, (name, kind) in enumerate(inputs.items())
+            InputColumn(
+                name, kind, index > 0 or name in self.optional, self.category_types.get(name, ())
+            )
+            for index, (name, kind) in enumerate(inputs.items())
         ]
         self._schema = polars_schema(inputs)
         self._single = SingleRowEncoder(bundle.features, self._schema)
@@ -147,7 +154,7 @@ class LoadedModel:
         Raises:
             RefusedError: when the body is malformed. It names the fault.
         """
-        values = parse_body(body, self._names, limits.max_rows)
+        values = parse_body(body, self._names, limits.max_rows, optional=self.optional)
         return [column.read(raw) for column, raw in zip(self._columns, values, strict=True)]
 
     def predict_columns(self, columns: list[list[Any]]) -> list[Any]:
@@ -157,7 +164,10 @@ class LoadedModel:
             NotComputableError: when the model's expressions cannot take the values.
         """
         try:
-            return self._predictor.predict(self._matrix(columns))
+            matrix = self._matrix(columns)
+            if np.isinf(matrix).any():
+                self._refuse_infinite(columns, matrix)
+            return self._predictor.predict(matrix)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, XGBoostError) as error:
             raise NotComputableError(
                 400,
@@ -165,16 +175,39 @@ class LoadedModel:
                 next_step="look for values that the model's feature expressions cannot take",
             ) from error
 
+    def class_names(self, predictions: list[Any]) -> dict[str, Any]:
+        """Return the keys of an answer that name its classes; none for a number."""
+        manifest = self.bundle.manifest
+        return class_names(manifest.task, manifest.classes, manifest.positive, predictions)
+
     def _matrix(self, columns: list[list[Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         if len(columns[0]) == 1:
             return self._single.matrix(
                 {name: values[0] for name, values in zip(self._names, columns, strict=True)}
             )
+        return self.bundle.features.matrix(self._frame(columns))
+
+    def _frame(self, columns: list[list[Any]]) -> pl.DataFrame:
         series = zip(self._schema.items(), columns, strict=True)
-        frame = pl.DataFrame(
+        return pl.DataFrame(
             [pl.Series(name, values, dtype=kind) for (name, kind), values in series]
         )
-        return self.bundle.features.matrix(frame)
+
+    def _refuse_infinite(
+        self, columns: list[list[Any]], matrix: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> None:
+        found = self.bundle.infinite(self._frame(columns), matrix)
+        if found:
+            first = min(found, key=lambda each: each.row)
+            raise NotComputableError(
+                400,
+                f"the feature {first.name!r} is infinite (row {first.row}) where {first.received}",
+                field=first.name,
+                row=first.row,
+                received=first.received[:300],
+                allowed="inputs of which every feature is finite",
+                next_step="correct the inputs, send null for an unknown one, or leave the row out",
+            )
 
     def _warm_up(self) -> None:
         """Predict once with the bundle and once with the server's fast path.
@@ -233,9 +266,23 @@ class LoadedModel:
             "since": self.since.isoformat(),
             "task": self.bundle.manifest.task,
             "inputs": self.bundle.manifest.inputs,
+            "optional": self.optional,
+            "category_types": self.category_types,
             "classes": self.bundle.manifest.classes,
+            "positive": self.bundle.manifest.positive,
+            "negative": self.bundle.manifest.negative,
             "contract": contract.model_dump(mode="json") if contract else None,
             "example": f"/models/{self.model}/example",
             "load_seconds": self.load_seconds,
             "memory_mib": self.memory_mib,
         }
+
+
+def _category_types(bundle: ModelBundle) -> dict[str, list[str]]:
+    """Return category -> its further JSON type: all its levels are numbers, or all are booleans."""
+    types = {
+        name: json_type(bundle.features.levels_of(name))
+        for name, kind in bundle.manifest.inputs.items()
+        if kind in ("category", "string")
+    }
+    return {name: [kind] for name, kind in types.items() if kind is not None}

@@ -70,9 +70,11 @@ class OpenAPIDocument:
 
     def _champion(self, loaded: LoadedModel, schemas: dict[str, Any]) -> dict[str, Any]:
         manifest = loaded.bundle.manifest
-        rows = row_schemas(manifest.inputs, manifest.contract)
+        rows = row_schemas(
+            manifest.inputs, manifest.contract, loaded.optional, loaded.category_types
+        )
         names = {part: f"{loaded.model}.{part}" for part in ("request", "answer")}
-        schemas[names["request"]] = body_schema(rows, self._limits.max_rows)
+        schemas[names["request"]] = body_schema(rows, self._limits.max_rows, loaded.optional)
         schemas[names["answer"]] = answer_schema(manifest.task, manifest.classes)
         return _operation(
             f"invoke_{loaded.model}",

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from airworthy.bundle import Manifest
+from airworthy.category_text import category_text, json_type
 from airworthy.predictions.spool import Label
 from airworthy.protocol.refusals import RefusedError, short_repr
 
@@ -116,7 +117,9 @@ class PredictionQuality(LossMean):
             return float(error * error)
         if self._manifest.task == "binary":
             return _log_loss(prediction if label else 1.0 - prediction)
-        code = self._codes.get(str(label))
+        code = self._codes.get(category_text(label)) if label is not None else None
+        if code is None:
+            code = self._codes.get(str(label))
         return None if code is None else _log_loss(prediction[code])
 
 
@@ -127,6 +130,24 @@ def _log_loss(probability: float) -> float:
 def _is_whole(label: Any) -> bool:
     # A larger one can be written neither to the log nor to the lake.
     return type(label) is int and -_INT64 <= label < _INT64
+
+
+def meant_label(manifest: Manifest, label: Any) -> Any:
+    """Return the label of a binary task by its own names as a boolean; others as they are.
+
+    Args:
+        manifest: The champion's manifest.
+        label: The received value.
+    """
+    if manifest.positive is None or type(label) not in (str, int, float):
+        return label
+    names = {category_text(manifest.positive): True}
+    if manifest.negative is not None:
+        names[category_text(manifest.negative)] = False
+    # A label of 1 and 2 is not that of 0 and 1: a number that is no name is refused.
+    numeric = any(json_type([name]) == "number" for name in names)
+    text = category_text(label)
+    return names[text] if text in names else (str(label) if numeric else label)
 
 
 def check_label(manifest: Manifest, label: Any, index: int) -> None:
@@ -149,7 +170,8 @@ def check_label(manifest: Manifest, label: Any, index: int) -> None:
         valid = type(label) in (str, bool) or _is_whole(label)
     if not valid:
         field = f"labels.{index}.label"
-        allowed = _ALLOWED[manifest.task]
+        named = [name for name in (manifest.positive, manifest.negative) if name is not None]
+        allowed = ", ".join([_ALLOWED[manifest.task], *map(repr, named)])
         received = short_repr(label)
         raise RefusedError(
             400,

@@ -14,7 +14,7 @@ from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.protocol.unique_keys import check_unique_keys
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
-from airworthy.serving.prediction_quality import check_label
+from airworthy.serving.prediction_quality import check_label, meant_label
 from airworthy.serving.request_body import check_type, read_body
 from airworthy.serving.route_responses import refusals
 from airworthy.serving.served_models import ServedModels
@@ -143,6 +143,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
     check_unique_keys(body, 1 + 2 * len(labels))
     for index, labelled in enumerate(labels):
         _check_id(labelled.id, index)
+        labelled.label = meant_label(manifest, labelled.label)
         check_label(manifest, labelled.label, index)
     return labels
 

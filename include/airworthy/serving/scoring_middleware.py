@@ -105,6 +105,7 @@ class ScoringMiddleware:
             "model": loaded.model,
             "version": loaded.version,
             "id": answer.id,
+            **loaded.class_names(answer.predictions),
         }
         version = (b"x-model-version", loaded.version.encode("latin-1"))
         await _send(
@@ -135,7 +136,12 @@ class ScoringMiddleware:
             await _send(send, refused.status, refused.body, _refusal_headers(refused.status))
             return
         self._metrics.record_request(loaded, NO_VERSION, 200, predictions, started)
-        content = {"predictions": predictions, "model": loaded.model, "version": loaded.version}
+        content = {
+            "predictions": predictions,
+            "model": loaded.model,
+            "version": loaded.version,
+            **loaded.class_names(predictions),
+        }
         await _send(
             send, 200, content, [_JSON_TYPE, (b"x-model-version", loaded.version.encode("latin-1"))]
         )

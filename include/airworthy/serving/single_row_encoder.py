@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from airworthy.category_text import category_text
 from airworthy.features import Feature, FeatureSet
 
 _NAN = float("nan")
@@ -83,11 +84,15 @@ def _encoder(feature: Feature) -> Callable[[Any], float]:
     codes: dict[str | None, float] = {
         level: float(code) for code, level in enumerate(feature.levels)
     }
+    variants = feature.variants()
 
     def code(value: Any) -> float:
         if value is not None and type(value) is not str:
             raise _NeedsPolarsError
-        return codes.get(value, _NAN)
+        known = codes.get(value)
+        if known is not None:
+            return known
+        return variants.get(category_text(value), _NAN) if variants and value else _NAN
 
     return code
 

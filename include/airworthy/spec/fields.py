@@ -5,6 +5,7 @@ Validators report broken rules with `raise_violations`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ _DURATIONS_ALLOWED = (
     "a whole number and one of s, m, h, d, w (at most 100 years), such as 28d, 12h, 30m or 45s"
 )
 _LONGEST = timedelta(days=36_525)
+_NOT_FINITE = ("nan", "inf", "infinity")
 
 
 class Violation(NamedTuple):
@@ -117,6 +119,19 @@ ModelName = Annotated[
     ),
 ]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def non_finite(value: JsonValue | Any) -> bool:
+    """Tell whether a parameter is, or holds, NaN or infinity, as a number or as XGBoost's text.
+
+    >>> non_finite(float("nan")), non_finite("Infinity"), non_finite([1, "nan"]), non_finite("hist")
+    (True, True, True, False)
+    """
+    if isinstance(value, list):
+        return any(map(non_finite, value))
+    if isinstance(value, str) and value.strip().lower().lstrip("+-") not in _NOT_FINITE:
+        return False
+    return isinstance(value, str | float) and not math.isfinite(float(value))
 
 
 class Part(BaseModel):

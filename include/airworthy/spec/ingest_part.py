@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from airworthy.spec.fields import (
     NO_TIME,
@@ -155,6 +155,16 @@ class Ingest(Part):
         ),
     ]
 
+    @field_validator("positive", "negative", mode="before")
+    @classmethod
+    def _no_boolean(cls, value: Any) -> Any:
+        """Refuse an unquoted yes or no: YAML reads it as a boolean, and the text is lost."""
+        if isinstance(value, bool):
+            problem = "YAML reads this as a boolean, and the label's text is not known"
+            allowed = "a text in quotes, such as 'yes', or a number"
+            raise violation_error(Violation((), problem, str(value).lower(), allowed))
+        return value
+
     @model_validator(mode="after")
     def _names_agree(self) -> Ingest:
         declared = ", ".join(self.columns)
@@ -202,6 +212,7 @@ class Ingest(Part):
                 )
             )
         violations.extend(self._wrong_since())
+        violations.extend(self._wrong_label_values())
         raise_violations(violations)
         return self
 
@@ -299,6 +310,29 @@ class Ingest(Part):
             for name in self.since
             if name not in usable
         ]
+
+    def _wrong_label_values(self) -> list[Violation]:
+        if self.positive is None:
+            if self.negative is None:
+                return []
+            problem = "a value that means no needs one that means yes"
+            return [Violation(("negative",), problem, str(self.negative), "ingest.positive, too")]
+        violations = []
+        kind = self.columns.get(self.label)
+        if kind not in (None, "bool"):
+            key = ("columns", self.label)
+            problem = "a label with ingest.positive is kept as yes or no"
+            violations.append(Violation(key, problem, kind, "bool"))
+        if self.negative is not None and str(self.negative) == str(self.positive):
+            problem = "yes and no have the same value"
+            violations.append(
+                Violation(("negative",), problem, str(self.negative), "another value of the label")
+            )
+        for name, value in (("positive", self.positive), ("negative", self.negative)):
+            if isinstance(value, str) and (not value.strip() or value in self.null_values):
+                problem = "this text means that the label is missing"
+                violations.append(Violation((name,), problem, repr(value), "a value of the label"))
+        return violations
 
 
 def _wrong_format(key: tuple[str, ...], text: str) -> Iterator[Violation]:

@@ -27,7 +27,7 @@ from airworthy.spec.validate_part import Validate
 LABEL_TYPES: dict[str, tuple[ColumnType, ...]] = {
     "regression": ("float", "int"),
     "binary": ("bool", "int"),
-    "multiclass": ("category", "string"),
+    "multiclass": ("category", "string", "int"),
 }
 SLICE_TYPES: tuple[ColumnType, ...] = ("category", "string", "bool", "int")
 BIN_TYPES: tuple[ColumnType, ...] = ("float", "int")
@@ -145,6 +145,14 @@ class ModelSpec(Part):
             key = ("ingest", "columns", self.ingest.label)
             yield Violation(
                 key, f"a {self.task} label cannot have this type", kind, ", ".join(allowed)
+            )
+        if self.ingest.positive is not None and self.task != "binary":
+            problem = f"a {self.task} label has no value that means yes"
+            yield Violation(
+                ("ingest", "positive"),
+                problem,
+                str(self.ingest.positive),
+                "nothing, or task: binary",
             )
 
     def _wrong_days(self) -> Iterator[Violation]:

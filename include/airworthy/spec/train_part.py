@@ -7,7 +7,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from airworthy.days import DAY
-from airworthy.spec.fields import Duration, Part, Violation, format_duration, raise_violations
+from airworthy.spec.fields import (
+    Duration,
+    Part,
+    Violation,
+    format_duration,
+    non_finite,
+    raise_violations,
+)
 
 AUTO: Literal["auto"] = "auto"
 SearchRange = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -164,5 +171,15 @@ class Train(Part):
             violations.append(
                 Violation(("holdout",), problem, format_duration(self.holdout), allowed)
             )
+        violations += [
+            Violation(
+                ("parameters", name),
+                "a parameter is a finite number",
+                str(value),
+                "a finite number, or leave the parameter out",
+            )
+            for name, value in self.parameters.items()
+            if non_finite(value)
+        ]
         raise_violations(violations)
         return self

@@ -38,6 +38,8 @@ from airworthy.registry.version_source import (
 )
 from airworthy.release.dirty_trees import require_committed
 from airworthy.spec import load_spec
+from airworthy.spec.run_parameters import require_finite
+from airworthy.training.class_counts import require_classes
 from airworthy.training.fitting import (
     TrainingData,
     fit_challenger,
@@ -63,7 +65,7 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
         digests. A retry of the same run after the training gives the same MLflow run.
 
     Raises:
-        TerminalError: when there are too few rows, one class only, no labels, a broken
+        TerminalError: when there are too few rows, a part without a class, no labels, a broken
             ``features.py``, a run's parameter that XGBoost rejects, or a dirty tree where the
             environment refuses one.
         TransientError: when the lake or MLflow cannot be reached.
@@ -91,6 +93,7 @@ def _train(job: Job, dataset: DatasetRef, key: str) -> dict[str, Any]:
         source = scratch / job.spec.model
         copy_source(job.folder, source, tree)
         data = prepare_training_data(job, lake, dataset)
+        require_classes(data)
         _require_unchanged(job, key, dataset, source)
         with training_run(job, key, code) as mlflow_run:
             log_source(source)
@@ -208,6 +211,7 @@ def _check_parameters(job: Job) -> None:
     """Check the run's parameters, as ``airworthy check`` does: XGBoost ignores unknown names."""
     if not job.run.parameters:
         return
+    require_finite(job.run.parameters, job.spec.model)
     from airworthy.checks.boosting import parameter_faults
     from airworthy.features import load_expressions
 

@@ -14,11 +14,13 @@ import polars as pl
 from airworthy.bundle import Manifest, ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.features import (
+    Feature,
     FeatureSet,
     check_expressions,
     fit_features,
     load_expressions,
     row_dependent_features,
+    too_many_levels,
 )
 from airworthy.handover import DatasetRef
 from airworthy.job import Job
@@ -63,6 +65,8 @@ class TrainingData:
             features=self.features.features,
             classes=self.classes,
             contract=contract_of(spec),
+            positive=_text(spec.ingest.positive),
+            negative=_text(spec.ingest.negative),
         )
 
     def partitions(self, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
@@ -163,9 +167,29 @@ def _fit_features(
             next_step=f"edit {path}",
         )
     features = fit_features(expressions, types, [learning])
+    _warn_of_free_text(features, types, learning)
     # Raises for a single class: a second one that only the holdout has would teach nothing.
     find_classes(job.spec, learning)
     return FeatureSet(expressions, features), find_classes(job.spec, all_rows)
+
+
+def _warn_of_free_text(
+    features: list[Feature], types: dict[str, Any], learning: pl.LazyFrame
+) -> None:
+    rows = int(learning.select(pl.len()).collect().item())
+    for feature in features:
+        if too_many_levels(types[feature.name], len(feature.levels), rows):
+            log.warning(
+                "feature %r has %d levels in %d rows, like free text: group rare levels, or leave "
+                "it out",
+                feature.name,
+                len(feature.levels),
+                rows,
+            )
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRows]:
@@ -174,7 +198,9 @@ def _store_rows(data: TrainingData, scratch: Path) -> tuple[StoredRows, StoredRo
 
     def store(name: str, start: datetime, end: datetime) -> StoredRows:
         frames = data.partitions(start, end)
-        return store_rows(scratch / name, frames, data.features, label, data.classes)
+        return store_rows(
+            scratch / name, frames, data.features, label, data.classes, data.job.spec.model
+        )
 
     learning = store("learning", bounds.start, bounds.tuning_start)
     return learning, store("tuning", bounds.tuning_start, bounds.holdout_start)

@@ -16,6 +16,7 @@ import polars as pl
 import xgboost
 
 from airworthy.features import FeatureSet
+from airworthy.infinite_features import InfiniteFeature, infinite_features, refuse_infinite
 from airworthy.training.training_labels import Labels, encode_labels
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
@@ -48,7 +49,12 @@ class StoredRows:
 
 
 def store_rows(
-    path: Path, frames: Iterable[pl.DataFrame], features: FeatureSet, label: str, classes: list[str]
+    path: Path,
+    frames: Iterable[pl.DataFrame],
+    features: FeatureSet,
+    label: str,
+    classes: list[str],
+    model: str | None = None,
 ) -> StoredRows:
     """Write the labelled rows of partitions to a file.
 
@@ -58,7 +64,12 @@ def store_rows(
         features: Encodes them.
         label: The label's column.
         classes: In the order of their codes; empty for a regression.
+        model: The model's name, for errors.
+
+    Raises:
+        TerminalError: when a feature is infinite in a labelled row.
     """
+    infinite: list[InfiniteFeature] = []
     width = len(features.names)
     pieces: list[int] = []
     labels: list[Labels] = [np.empty(0)]
@@ -67,9 +78,14 @@ def store_rows(
             values = encode_labels(frame[label], classes)
             labelled = ~np.isnan(values)
             if labelled.any():
-                stream.write(features.matrix(frame)[labelled].tobytes())
+                encoded = features.matrix(frame)[labelled]
+                if np.isinf(encoded).any():
+                    kept = frame.filter(pl.Series(labelled))
+                    infinite += infinite_features(features, kept, encoded)
+                stream.write(encoded.tobytes())
                 labels.append(values[labelled])
             pieces.append(int(labelled.sum()))
+    refuse_infinite(infinite, model, "train", "the training rows")
     rows = sum(pieces)
     matrix: Matrix = (
         np.memmap(path, dtype=np.float32, mode="r", shape=(rows, width))

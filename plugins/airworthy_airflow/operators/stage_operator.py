@@ -16,6 +16,7 @@ from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import RunRequest
 from airworthy.known_errors import is_convertible, keep_in_temporary_file, known_errors
 from airworthy.spec import load_spec
+from airworthy.spec.run_parameters import require_finite
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
 from airworthy_airflow.windows import (
@@ -166,6 +167,9 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
     spec = load_spec(environment.models / model / "model.yaml")
     facts, run, params = facts_of(context), context["dag_run"], context.get("params") or {}
     user = getattr(run, "triggering_user_name", None)
+    parameters = params.get("parameters") or {}
+    if isinstance(parameters, dict):
+        require_finite(parameters, model)
     content = {
         "model": model,
         "as_of": resolve_as_of(facts, spec.start, spec.end, model, whole_days=whole_days),
@@ -174,7 +178,7 @@ def request_of(context: Mapping[str, Any], model: str, *, whole_days: bool = Tru
         "dag_id": run.dag_id,
         "requested_by": user or "airflow",
         "requested_by_proof": "airflow" if user else "nobody",
-        "parameters": params.get("parameters") or {},
+        "parameters": parameters,
         "promote": params.get("promote") or "auto",
         "refresh": params.get("refresh") or None,
     }

