@@ -120,7 +120,10 @@ class Deliveries:
                 for index, days in enumerate(drawn)
             ]
             return fit_booster(
-                self.spec, base_parameters(self.spec, self.classes, QUICK), *stored
+                self.spec,
+                base_parameters(self.spec, self.classes, QUICK),
+                stored[0],
+                stored[1],
             ).booster
 
 
