@@ -50,7 +50,7 @@ def guess_format(column: pl.Series) -> str | None:
         return None
     if bool(cells.head(500).str.contains(r"^[+-]?[\d.,]+([eE][+-]?\d+)?$").all()):
         whole = cells.cast(pl.Int64, strict=False)
-        named = _TIME_NAME.search(column.name) and whole.null_count() == 0
+        named = _TIME_NAME.search(column.name) is not None and whole.null_count() == 0
         return _guess_epoch(whole) if named else _guess_text(cells, column.name, compact=True)
     return _guess_text(cells, column.name)
 
@@ -60,8 +60,8 @@ def as_times(column: pl.Series, form: str) -> pl.Series:
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime) or form == "iso":
         return cast_column(column, "datetime")
     if find_spec(_TIMES) is not None:
-        times = import_module(_TIMES)
-        values: pl.Series = times.read_times(column, times.TimeRules(form)).values
+        reader = import_module(_TIMES)
+        values: pl.Series = reader.read_times(column, reader.TimeRules(form)).values
         return values
     if form in _EPOCHS:
         whole = column.cast(pl.Int64, strict=False)

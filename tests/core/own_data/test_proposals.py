@@ -22,6 +22,7 @@ from airworthy.proposal.propose import Wishes
 from airworthy.proposal.told import told_lines
 from airworthy.proposal.write_model import new_model_from, open_origin
 from airworthy.spec import ModelSpec, load_spec
+from airworthy.spec.sources_part import FilesSource, SqlSource
 
 START = datetime(2024, 3, 1)
 ROWS = 600
@@ -194,7 +195,11 @@ SHAPES = {
 def write(rows: pl.DataFrame, folder: Path, form: str) -> Path:
     """Write rows as a file of a format."""
     path = folder / f"rows.{form}"
-    writers = {"csv": rows.write_csv, "parquet": rows.write_parquet, "jsonl": rows.write_ndjson}
+    writers: dict[str, Callable[[Path], Any]] = {
+        "csv": rows.write_csv,
+        "parquet": rows.write_parquet,
+        "jsonl": rows.write_ndjson,
+    }
     writers[form](path)
     return path
 
@@ -256,6 +261,7 @@ def test_a_folder_a_pattern_and_dates_in_a_path_are_found_from_the_model(tmp_pat
         folder, told, spec = propose(tmp_path / str(number), origin, Wishes(label="fare"))
         assert "2024-03-01 to 2024-04-19" in told
         assert check_spec(folder / "model.yaml").faults == []
+        assert isinstance(spec.ingest.source, FilesSource)
         assert spec.ingest.source.path.startswith(str(data))
 
 
@@ -273,6 +279,7 @@ def test_a_table_and_a_query_of_a_database(tmp_path: Path) -> None:
         )
         assert check_spec(folder / "model.yaml").faults == []
         assert "km_run" in spec.inputs
+        assert isinstance(spec.ingest.source, SqlSource)
         bounds = {"start": "2024-03-02 00:00:00", "end": "2024-03-03 00:00:00"}
         with sqlite3.connect(database) as connection:
             found = connection.execute(spec.ingest.source.query, bounds).fetchall()
