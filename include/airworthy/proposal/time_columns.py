@@ -47,13 +47,8 @@ def guess_format(column: pl.Series) -> str | None:
         return None
     if bool(cells.head(500).str.contains(r"^[+-]?[\d.,]+([eE][+-]?\d+)?$").all()):
         whole = cells.cast(pl.Int64, strict=False)
-<<<<<<< HEAD
         is_epoch = bool(_TIME_NAME.search(column.name)) and whole.null_count() == 0
         return _guess_epoch(whole) if is_epoch else _guess_text(cells, column.name, compact=True)
-=======
-        named = _TIME_NAME.search(column.name) is not None and whole.null_count() == 0
-        return _guess_epoch(whole) if named else _guess_text(cells, column.name, compact=True)
->>>>>>> h/newmodel
     return _guess_text(cells, column.name)
 
 
@@ -61,25 +56,7 @@ def as_times(column: pl.Series, form: str) -> pl.Series:
     """Return a column as times in UTC; null where a cell is no time. Naive times are UTC."""
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime) or form == "iso":
         return cast_column(column, "datetime")
-<<<<<<< HEAD
     return read_times(column, TimeRules(form)).values
-=======
-    if find_spec(_TIMES) is not None:
-        reader = import_module(_TIMES)
-        values: pl.Series = reader.read_times(column, reader.TimeRules(form)).values
-        return values
-    if form in _EPOCHS:
-        whole = column.cast(pl.Int64, strict=False)
-        unit: Any = _UNIT[form]
-        return (
-            pl.from_epoch(whole, time_unit=unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        )
-    texts = column.cast(pl.String).str.strip_chars()
-    times = texts.str.to_datetime(form, time_unit="us", strict=False)
-    kind = times.dtype
-    naive = isinstance(kind, pl.Datetime) and kind.time_zone is None
-    return times.dt.replace_time_zone("UTC") if naive else times.dt.convert_time_zone("UTC")
->>>>>>> h/newmodel
 
 
 def event_time_of(candidates: Sequence[tuple[str, pl.Series]]) -> str | None:
