@@ -9,16 +9,15 @@ import polars as pl
 
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
-from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.cells import read_cells, without_blanks
 from airworthy.lake.column_types import refuse_unusable_types
 from airworthy.lake.decimals import refuse_decimals
 from airworthy.lake.label_values import label_values
 from airworthy.lake.later_columns import add_later_columns
-from airworthy.lake.row_identity import add_identity, blank_keys_to_null
+from airworthy.lake.row_identity import add_identity
 from airworthy.lake.same_key import REASON, ROW, unique_by_key
-from airworthy.lake.times import TimeRules, Times, read_times, unreadable_times
+from airworthy.lake.times import TimeRules, unreadable_times
 from airworthy.lake.unusable_rows import (
-    UNPARSABLE,
     quarantine_reason,
     quarantine_rows,
     reason_counts,
@@ -79,27 +78,16 @@ def conform(raw: pl.DataFrame, ingest: Ingest, day: date) -> ConformedPartition:
     _refuse_time_of_static_rows(raw, ingest)
     raw = add_later_columns(raw, columns, ingest, day)
     refuse_unusable_types(raw.schema, columns)
-    uncast = pl.DataFrame(
-        [blanks_to_null(raw[name], kind, ingest.null_values) for name, kind in columns.items()]
-    )
-    uncast = blank_keys_to_null(uncast, ingest)
-    label, negative = label_values(uncast[ingest.label], ingest)
-    uncast = uncast.with_columns(label)
-    times = _read_times(uncast, ingest)
-    cast = pl.DataFrame(
-        [
-            times[name].values if name in times else cast_column(uncast[name], kind).alias(name)
-            for name, kind in columns.items()
-        ]
-    )
-    timeless = {text: mask for each in times.values() for text, mask in each.faults.items()}
-    unreadable = [name for name in columns if cast[name].null_count() > uncast[name].null_count()]
-    unparsable = {name: uncast[name].is_not_null() & cast[name].is_null() for name in unreadable}
-    refuse_decimals(uncast, unparsable, ingest, day)
-    _refuse_unparsable_columns(uncast, unparsable, ingest)
-    cast = add_identity(cast, ingest, day)
-    masks = timeless | {f"{UNPARSABLE}{name}": mask for name, mask in unparsable.items()}
-    reason = quarantine_reason(cast, masks, ingest, day)
+    uncast = without_blanks(raw, columns, ingest)
+    negative = None
+    if ingest.label in columns:  # Rows that are only scored have none.
+        label, negative = label_values(uncast[ingest.label], ingest)
+        uncast = uncast.with_columns(label)
+    cells = read_cells(uncast, columns, ingest)
+    refuse_decimals(uncast, cells.unparsable, ingest, day)
+    _refuse_unparsable_columns(uncast, cells.unparsable, ingest)
+    cast = add_identity(cells.cast, ingest, day)
+    reason = quarantine_reason(cast, cells.unreadable, ingest, day)
     return replace(_partition(raw, uncast, cast, reason, ingest, day), negative=negative)
 
 
@@ -145,32 +133,37 @@ def _refuse_time_of_static_rows(raw: pl.DataFrame, ingest: Ingest) -> None:
         )
 
 
-def _read_times(uncast: pl.DataFrame, ingest: Ingest) -> dict[str, Times]:
-    """Return the times of the event time and of each datetime column."""
-    others = [name for name in ingest.key if name != ingest.event_time]
-    return {
-        name: read_times(uncast[name], TimeRules.of(ingest, name), uncast.select(others))
-        for name, kind in ingest.source_columns.items()
-        if kind == "datetime"
-    }
-
-
 def _refuse_unparsable_columns(
     uncast: pl.DataFrame, unparsable: dict[str, pl.Series], ingest: Ingest
 ) -> None:
-    columns = ingest.source_columns
-    for name, mask in unparsable.items():
-        present = uncast.height - uncast[name].null_count()
-        if mask.sum() == present and present > 1:
-            if columns[name] == "datetime":
-                raise unreadable_times(name, uncast[name], TimeRules.of(ingest, name))
-            raise TerminalError(
-                f"no cell of column {name!r} can be read as {columns[name]}",
-                received=f"{uncast[name].dtype}, such as {uncast[name].drop_nulls()[0]!r}",
-                allowed=columns[name],
-                next_step=_other_decimal_mark(uncast[name])
-                or f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
-            )
+    """Refuse columns of which no cell can be read, all of them at once."""
+    errors = [
+        _unparsable_column(uncast[name], ingest)
+        for name, mask in unparsable.items()
+        if mask.sum() == uncast.height - uncast[name].null_count() and mask.sum() > 1
+    ]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise TerminalError(
+            "; ".join(error.problem for error in errors),
+            received="; ".join(str(error.received) for error in errors),
+            allowed="; ".join(str(error.allowed) for error in errors),
+            next_step="; ".join(str(error.next_step) for error in errors),
+        )
+
+
+def _unparsable_column(column: pl.Series, ingest: Ingest) -> TerminalError:
+    name, kind = column.name, ingest.source_columns[column.name]
+    if kind == "datetime":
+        return unreadable_times(name, column, TimeRules.of(ingest, name))
+    return TerminalError(
+        f"no cell of column {name!r} can be read as {kind}",
+        received=f"{column.dtype}, such as {column.drop_nulls()[0]!r}",
+        allowed=kind,
+        next_step=_other_decimal_mark(column)
+        or f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
+    )
 
 
 def _other_decimal_mark(column: pl.Series) -> str | None:

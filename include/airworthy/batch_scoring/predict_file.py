@@ -1,0 +1,113 @@
+"""Predicts the rows of a file with a model's champion, as its server answers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from airworthy.batch_scoring.file_rows import FileRows, read_file_rows
+from airworthy.batch_scoring.predict import predict
+from airworthy.bundle import Manifest
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
+from airworthy.registry.registry import open_registry
+from airworthy.serving.loaded_model import LoadedModel
+from airworthy.spec import ModelSpec
+from airworthy.traffic.champion_files import champion_digest
+from airworthy.traffic.current_traffic import current_traffic, refuse_retired
+
+PREDICTION, PROBLEM = "prediction", "problem"
+_ROW = "__row"
+
+
+@dataclass(frozen=True)
+class FilePredictions:
+    """The predictions of a file.
+
+    Attributes:
+        version: The version that predicted.
+        rows: The file's rows with `prediction`; of a multiclass task `predicted_class` and a column
+            for each class instead; and `problem` where a row has no prediction.
+        refused: The number of rows without a prediction.
+    """
+
+    version: str
+    rows: pl.DataFrame
+    refused: int
+
+
+def predict_file(environment: Environment, spec: ModelSpec, path: Path) -> FilePredictions:
+    """Predict the rows of a file. Nothing is written and nothing is logged.
+
+    Args:
+        environment: The environment with ledger and registry.
+        spec: The model's spec.
+        path: The file.
+
+    Raises:
+        TerminalError: when the model has no champion, or the file cannot be used.
+        TransientError: when MLflow or the ledger cannot be reached.
+    """
+    loaded = _champion(environment, spec.model)
+    inputs = loaded.bundle.manifest.inputs
+    rows = read_file_rows(path, spec, inputs, loaded.optional)
+    problems = _outside_contract(loaded, rows)
+    usable = rows.inputs.with_row_index(_ROW).filter(problems.is_null())
+    answers = _answers(loaded, usable)
+    numbered = rows.raw.with_row_index(_ROW).join(answers, on=_ROW, how="left").sort(_ROW)
+    told = numbered[PROBLEM].zip_with(problems.is_null(), problems).alias(PROBLEM)
+    result = numbered.drop(_ROW, PROBLEM).with_columns(told)
+    refused = result.height - result[PROBLEM].null_count()
+    return FilePredictions(loaded.version, result if refused else result.drop(PROBLEM), refused)
+
+
+def _champion(environment: Environment, model: str) -> LoadedModel:
+    refuse_retired(environment, model)
+    champion = current_traffic(environment, model).champion
+    if champion is None:
+        raise TerminalError(
+            "there is no champion to predict with",
+            model=model,
+            received="no release in the model's ledger",
+            allowed="a released version",
+            next_step=f"train and release one: airworthy run {model}",
+        )
+    registry = open_registry(environment)
+    digest = champion_digest(registry, model, champion)
+    folder, _ = registry.bundle(model, champion.version)
+    return LoadedModel.load(model, champion.version, folder, digest)
+
+
+def _outside_contract(loaded: LoadedModel, rows: FileRows) -> pl.Series:
+    """Return each row's problem, with those that the server would refuse by the contract."""
+    if loaded.contract is None:
+        return rows.problems
+    problems = rows.problems.to_list()
+    columns = [column.to_list() for column in rows.inputs.iter_columns()]
+    for row in range(rows.inputs.height):
+        outside = loaded.contract.outside([[column[row]] for column in columns])
+        if outside is not None and outside.refusal is not None and problems[row] is None:
+            refusal = outside.refusal
+            problems[row] = f"{refusal.field} {refusal.received}, allowed: {refusal.allowed}"
+    return pl.Series(PROBLEM, problems, dtype=pl.String)
+
+
+def _answers(loaded: LoadedModel, usable: pl.DataFrame) -> pl.DataFrame:
+    """Return the predictions by row number, and the problem of rows that have none."""
+    manifest = loaded.bundle.manifest
+    if usable.is_empty():
+        return _as_columns(manifest, usable.select(_ROW).clear(), usable.height)
+    scored = predict(loaded.bundle, usable, [pl.col(_ROW)], usable.height)
+    return _as_columns(manifest, scored.rows, usable.height)
+
+
+def _as_columns(manifest: Manifest, scored: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Return `prediction`, or a class and its shares in columns of their own."""
+    del rows
+    if manifest.task != "multiclass":
+        answer = scored.select(_ROW, *([PREDICTION] if PREDICTION in scored.columns else []))
+    else:
+        answer = scored
+    return answer
