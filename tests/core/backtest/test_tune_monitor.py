@@ -48,7 +48,7 @@ def make(make_model: MakeModel, **monitor: Any) -> str:
         "lookback": "15d",
         "holdout": "2d",
         "min_rows": 100,
-        "rounds": 20,
+        "rounds": 8,
         "parameters": {"max_depth": 3, "nthread": 1},
     }
     return make_model(
