@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -92,13 +93,13 @@ def _raw_rows(path: Path, ingest: Ingest, inputs: dict[str, ColumnType]) -> pl.D
             allowed=f"a file that exists, with an ending of {', '.join(FORMATS)}",
             next_step="correct the path",
         )
-    options = {"csv": sniff_csv(path)} if form == "csv" else {}
+    options: dict[str, Any] = {"csv": sniff_csv(path)} if form == "csv" else {}
     if isinstance(source, FilesSource):
         same = source.format == form
-        kept = {"csv": source.csv, "excel": source.excel} if same else {}
-        options = {name: form for name, form in (kept | options).items() if form is not None}
+        kept: dict[str, Any] = {"csv": source.csv, "excel": source.excel} if same else {}
+        options = {name: value for name, value in (kept | options).items() if value is not None}
         options |= {"rename": source.rename, "derive": source.derive}
-    declared = FilesSource(type="files", format=form, path="rows", **options)  # type: ignore[arg-type]
+    declared = FilesSource(type="files", format=form, path="rows", **options)
     with tempfile.TemporaryDirectory() as folder:
         plain = declared.model_copy(update={"derive": {}})
         present = scan_file(path, plain, inputs, Path(folder)).collect_schema().names()

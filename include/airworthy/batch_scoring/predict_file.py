@@ -53,6 +53,7 @@ def predict_file(environment: Environment, spec: ModelSpec, path: Path) -> FileP
     loaded = _champion(environment, spec.model)
     inputs = loaded.bundle.manifest.inputs
     rows = read_file_rows(path, spec, inputs, loaded.optional)
+    _refuse_taken_names(path, spec.model, rows.raw)
     problems = _outside_contract(loaded, rows)
     usable = rows.inputs.with_row_index(_ROW).filter(problems.is_null())
     answers = _answers(loaded, usable)
@@ -61,6 +62,18 @@ def predict_file(environment: Environment, spec: ModelSpec, path: Path) -> FileP
     result = numbered.drop(_ROW, PROBLEM).with_columns(told)
     refused = result.height - result[PROBLEM].null_count()
     return FilePredictions(loaded.version, result if refused else result.drop(PROBLEM), refused)
+
+
+def _refuse_taken_names(path: Path, model: str, raw: pl.DataFrame) -> None:
+    taken = [name for name in (PREDICTION, PROBLEM) if name in raw.columns]
+    if taken:
+        raise TerminalError(
+            f"{path.name} has a column {taken[0]!r}, which the result adds",
+            model=model,
+            received=", ".join(raw.columns),
+            allowed="rows without their predictions",
+            next_step="give that column another name",
+        )
 
 
 def _champion(environment: Environment, model: str) -> LoadedModel:
@@ -89,25 +102,28 @@ def _outside_contract(loaded: LoadedModel, rows: FileRows) -> pl.Series:
     for row in range(rows.inputs.height):
         outside = loaded.contract.outside([[column[row]] for column in columns])
         if outside is not None and outside.refusal is not None and problems[row] is None:
-            refusal = outside.refusal
-            problems[row] = f"{refusal.field} {refusal.received}, allowed: {refusal.allowed}"
+            body = outside.refusal.body
+            problems[row] = f"{body['field']} {body['received']}, allowed: {body['allowed']}"
     return pl.Series(PROBLEM, problems, dtype=pl.String)
 
 
 def _answers(loaded: LoadedModel, usable: pl.DataFrame) -> pl.DataFrame:
-    """Return the predictions by row number, and the problem of rows that have none."""
-    manifest = loaded.bundle.manifest
+    """Return the predictions by row number, and the problem of rows that the model cannot take."""
     if usable.is_empty():
-        return _as_columns(manifest, usable.select(_ROW).clear(), usable.height)
+        return pl.DataFrame(schema={_ROW: pl.UInt32, PREDICTION: pl.Float64, PROBLEM: pl.String})
     scored = predict(loaded.bundle, usable, [pl.col(_ROW)], usable.height)
-    return _as_columns(manifest, scored.rows, usable.height)
+    number = pl.col("row").str.json_path_match(f"$.{_ROW}").cast(pl.UInt32)
+    failed = scored.unscorable.select(number.alias(_ROW), pl.col("reason").alias(PROBLEM))
+    answers = _columns(loaded.bundle.manifest, scored.rows)
+    return pl.concat([answers, failed], how="diagonal")
 
 
-def _as_columns(manifest: Manifest, scored: pl.DataFrame, rows: int) -> pl.DataFrame:
-    """Return `prediction`, or a class and its shares in columns of their own."""
-    del rows
+def _columns(manifest: Manifest, scored: pl.DataFrame) -> pl.DataFrame:
+    """Return one column, or a class and the probability of each class in columns of their own."""
     if manifest.task != "multiclass":
-        answer = scored.select(_ROW, *([PREDICTION] if PREDICTION in scored.columns else []))
-    else:
-        answer = scored
-    return answer
+        return scored.select(_ROW, PREDICTION)
+    shares = [
+        pl.col("probabilities").list.get(position).alias(f"probability {name}")
+        for position, name in enumerate(manifest.classes)
+    ]
+    return scored.select(_ROW, "predicted_class", *shares)

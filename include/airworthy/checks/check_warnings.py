@@ -9,11 +9,14 @@ from airworthy.checks.declared_warnings import declared_warnings, owner_warnings
 from airworthy.checks.spec_warning import SpecWarning, SpecWarnings
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.spec.faults import Fault
 from airworthy.spec.loading import SPEC_FILE
 from airworthy.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from airworthy.checks.source_sample import NoSampleError
 
 
 def find_warnings(path: Path, spec: ModelSpec, environment: Environment | None) -> SpecWarnings:
@@ -40,6 +43,29 @@ def find_warnings(path: Path, spec: ModelSpec, environment: Environment | None) 
     return found
 
 
+def source_fault(file: str, spec: ModelSpec, error: NoSampleError) -> Fault | None:
+    """Return the fault of a spec that the source does not fit; None: it cannot be told.
+
+    Args:
+        file: The spec's file.
+        spec: The spec.
+        error: The reason of a sample without rows.
+    """
+    if error.misfit is not None:
+        way_out = f"{error.misfit.allowed or 'rows that fit'}; {error.misfit.next_step or ''}"
+        received = error.misfit.received
+        return Fault(file, "ingest", error.misfit.problem, received, way_out.rstrip("; "))
+    if error.days is None:
+        return None
+    first, last = error.days
+    received = f"start: {spec.start}, end: {spec.end or 'today'}"
+    if last < spec.start or (spec.end is not None and first > spec.end):
+        problem = f"the source has rows from {first} to {last}, and none of the spec's days"
+        return Fault(file, "start", problem, received, f"start: {first}, end: {last}")
+    problem = f"the source's rows end on {last}, so a run as of today finds none in its window"
+    return Fault(file, "end", problem, received, f"end: {last}, or a source with newer rows")
+
+
 def _measure(path: Path, spec: ModelSpec, environment: Environment, found: SpecWarnings) -> None:
     """Add what a sample of the source shows."""
     from airworthy.checks.feature_warnings import MIN_ROWS, feature_warnings
@@ -49,6 +75,10 @@ def _measure(path: Path, spec: ModelSpec, environment: Environment, found: SpecW
     try:
         sample = read_sample(path, spec, environment)
     except NoSampleError as error:
+        fault = source_fault(str(path), spec, error)
+        if fault is not None:
+            found.faults.append(fault)
+            return
         received = "" if error.received is None else f" ({error.received})"
         found.unmeasured.append(f"features and gates: {error.problem}{received}")
         return

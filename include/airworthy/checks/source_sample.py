@@ -22,9 +22,16 @@ _NEWEST_DAYS, _YEAR, _STRIDE = 7, timedelta(days=365), 8
 
 
 class NoSampleError(TerminalError):
-    """The source gave no row to measure; nothing was read or written elsewhere."""
+    """The source gave no row to measure; nothing was read or written elsewhere.
+
+    Attributes:
+        misfit: The error of a source that was read and does not fit the spec; None: it was not read.
+        days: The source's own first and last day, where it can tell; else None.
+    """
 
     consequence = ""
+    misfit: TerminalError | None = None
+    days: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,10 @@ def read_sample(
     thread.join(seconds)
     reading.stopped = True
     frames = list(reading.frames)
+    if not frames and reading.misfit is not None:
+        found = NoSampleError(reading.misfit.problem, received=reading.misfit.received)
+        found.misfit = reading.misfit
+        raise found
     if frames:
         import polars as pl
 
@@ -68,7 +79,9 @@ def read_sample(
         raise NoSampleError(f"the source gave no row within {seconds:g} s")
     if reading.error is not None:
         raise NoSampleError(reading.error.problem, received=reading.error.received)
-    raise NoSampleError("the source has no row of the last year", received=reading.source)
+    nothing = NoSampleError("the source has no row of these days", received=reading.source)
+    nothing.days = reading.days
+    raise nothing
 
 
 def sampled_days(spec: ModelSpec, today: date) -> list[date]:
@@ -92,6 +105,8 @@ class _Reading:
     frames: list[pl.DataFrame] = field(default_factory=list)
     rows_of_days: list[int] = field(default_factory=list)
     error: AirworthyError | None = None
+    misfit: TerminalError | None = None
+    days: tuple[date, date] | None = None
     source: str = ""
     stopped: bool = False
 
@@ -107,7 +122,8 @@ class _Reading:
             self.error = self.error or TerminalError(problem)
 
     def _read_days(self) -> None:
-        from airworthy.lake.sources import open_source
+        from airworthy.lake.sources import DatedSource, open_source
+        from airworthy.lake.sources.source import MissingSourceError
 
         source, rows = open_source(self.job), 0
         self.source = source.describe()
@@ -121,10 +137,15 @@ class _Reading:
             except TerminalError as error:
                 # The file of one day may be missing, and the others may be there.
                 self.error = self.error or error
+                if self.job.spec.ingest.source.type == "files":
+                    is_there = not isinstance(error, MissingSourceError)
+                    self.misfit = self.misfit or (error if is_there else None)
                 continue
             self.rows_of_days.append(0 if raw is None else raw.height)
             if raw is not None and not raw.is_empty():
                 rows += self._add(raw, day)
+        if not self.frames and isinstance(source, DatedSource):
+            self.days = source.days()
 
     def _add(self, raw: pl.DataFrame, day: date) -> int:
         from airworthy.lake.conform import conform
@@ -134,6 +155,7 @@ class _Reading:
             frame = conform(raw.gather_every(every), self.job.spec.ingest, day).rows
         except TerminalError as error:
             self.error = self.error or error
+            self.misfit = self.misfit or error
             return 0
         if frame.is_empty():
             return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from airworthy.spec.faults import Fault
+
 
 @dataclass(frozen=True)
 class SpecWarning:
@@ -29,8 +31,10 @@ class SpecWarnings:
 
     Attributes:
         warnings: In the order of the checks.
+        faults: What a sample of the source shows, and every run would stop at.
         unmeasured: Each check that needs rows of the source and had none, with the reason.
     """
 
     warnings: list[SpecWarning] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     unmeasured: list[str] = field(default_factory=list)

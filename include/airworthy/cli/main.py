@@ -15,6 +15,7 @@ from airworthy.cli import (
     model_test_commands,
     monitor_commands,
     new_model_command,
+    predict_command,
     prediction_commands,
     release_commands,
     run_commands,
@@ -46,6 +47,7 @@ run_commands.register(app)
 release_commands.register(app)
 login_commands.register(app)
 watch_commands.register(app)
+predict_command.register(app)
 prediction_commands.register(app)
 score_commands.register(app)
 monitor_commands.register(app)

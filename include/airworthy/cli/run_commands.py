@@ -64,6 +64,7 @@ def run(  # noqa: PLR0913 - the command's options
     release.
     """
     log_to_stderr()
+    _require_checked(model)
     request = {
         **manual_request(model, _end_of_data(model, as_of).isoformat()),
         "promote": promote,
@@ -89,6 +90,30 @@ def _end_of_data(model: str, as_of: str | None) -> datetime:
     if end != parse_as_of(None):
         typer.echo(f"as of {end:%Y-%m-%d}: the spec's data end on the day before")
     return end
+
+
+def _require_checked(model: str) -> None:
+    """Check the model as ``airworthy check`` does, before anything is read from the source.
+
+    Raises:
+        TerminalError: with all faults.
+    """
+    from airworthy.checks.check_spec import check_spec
+    from airworthy.cli.model_names import require_known_model
+    from airworthy.environment import load_environment
+    from airworthy.spec.loading import SPEC_FILE
+
+    environment = load_environment()
+    path = environment.models / model / SPEC_FILE
+    if not path.exists():
+        require_known_model(environment, model)
+    faults = check_spec(path).faults
+    if faults:
+        raise TerminalError(
+            "\n".join(str(fault) for fault in faults),
+            model=model,
+            next_step=f"edit {path.parent}, then: airworthy check {path.parent}",
+        )
 
 
 def _run_stages(payload: dict[str, Any], release: bool, approve: str | None) -> dict[str, Any]:

@@ -63,13 +63,15 @@ def _check_file(path: Path, strict: bool) -> tuple[int, int]:
     if result.spec is None or result.faults:
         return len(result.faults), 0
     found = find_warnings(path, result.spec, _environment())
+    for fault in found.faults:
+        typer.secho(str(fault), fg=typer.colors.RED, err=True)
     for warning in found.warnings:
         typer.secho(str(warning), fg=typer.colors.RED if strict else typer.colors.YELLOW, err=True)
     for reason in found.unmeasured:
         typer.echo(f"{path}: not measured: {reason}", err=True)
-    if not (strict and found.warnings):
+    if not (found.faults or (strict and found.warnings)):
         typer.secho(f"{result.spec.model}: ok ({path})", fg=typer.colors.GREEN)
-    return 0, len(found.warnings)
+    return len(found.faults), len(found.warnings)
 
 
 def _environment() -> Environment | None:

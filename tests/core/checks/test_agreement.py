@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from airworthy.checks.check_spec import check_spec
+from airworthy.checks.check_warnings import find_warnings
+from airworthy.environment import Environment
+from airworthy.spec import load_spec
 from airworthy.spec.validate_part import Expectation
 from airworthy.validation.suite import Suite, data_docs, result_values
 
@@ -64,8 +67,8 @@ def faults(folder: Path, parameters: dict[str, Any], *expectations: dict[str, An
             {"interaction_constraints": [["distance", "stopps"]]},
             "features by name: distance, stops",
         ),
-        ({"learning_rate": "NaN"}, "no finite number"),
-        ({"learning_rate": "inf"}, "no finite number"),
+        ({"learning_rate": "NaN"}, "finite"),
+        ({"learning_rate": "inf"}, "finite"),
         ({"max_dept": 3}, "did you mean 'max_depth'?"),
         ({"max_depth": -3}, "XGBoost refuses it"),
     ],
@@ -115,3 +118,52 @@ def test_plain_values_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     path.write_text("a: [NO, on, true, 010, 12:30, 1_0, 1e-5, -3, 0, .5]\n", encoding="utf-8")
     values = ["NO", "on", True, "010", "12:30", "1_0", 1e-5, -3, 0, 0.5]
     assert read_mapping(path)["a"] == values
+
+
+def write_source(folder: Path, lines: str, **spec: Any) -> Path:
+    """Write a model whose rows are a CSV file beside it; return its spec."""
+    ingest = SPEC["ingest"] | {
+        "source": {"type": "files", "format": "csv", "path": "rows.csv", **spec.pop("source", {})}
+    }
+    path = folder / "trips" / "model.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(SPEC | {"ingest": ingest} | spec), encoding="utf-8")
+    path.with_name("features.py").write_text(FEATURES, encoding="utf-8")
+    path.with_name("rows.csv").write_text(lines, encoding="utf-8")
+    return path
+
+
+HEAD = "picked_up_at,delivery_id,city,distance_km,stops,minutes\n"
+ROWS = "2026-03-02 08:00,1,rome,1.5,2,9\n2026-03-03 08:00,2,rome,2.5,2,12\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "spec", "told"),
+    [
+        (HEAD + ROWS, {"end": "2026-03-03"}, None),
+        (HEAD + ROWS, {"end": "2026-03-03", "source": {"derive": {"stops": "stopps * 2"}}}, "stopps"),
+        (HEAD + ROWS, {"end": "2026-03-03", "source": {"derive": {"stops": "nonsense((" }}}, "is not SQL"),
+        (HEAD.replace("stops", "halts") + ROWS, {"end": "2026-03-03"}, "no column 'stops'"),
+        (HEAD + ROWS, {"end": "2025-12-31"}, "rows from 2026-03-02 to 2026-03-03, and none of the spec's days"),
+        (HEAD + ROWS.replace("2026", "2021"), {"start": "2020-01-01"}, "rows end on 2021-03-03"),
+    ],
+)  # fmt: skip
+def test_check_reads_the_source_as_a_run_does(
+    environment: Environment, tmp_path: Path, lines: str, spec: dict[str, Any], told: str | None
+) -> None:
+    """What every run would stop at is a fault of check: derive, missing columns, other days."""
+    path = write_source(tmp_path, lines, **spec)
+    found = find_warnings(path, load_spec(path), environment)
+    texts = [str(fault) for fault in found.faults]
+    assert texts == [] if told is None else told in texts[0]
+
+
+def test_all_columns_that_cannot_be_read_are_told_in_one_round(
+    environment: Environment, tmp_path: Path
+) -> None:
+    """Two columns of another type are one error with both."""
+    rows = "".join(f"2026-03-02 08:0{n},{n},rome,far,two,9\n" for n in range(4))
+    path = write_source(tmp_path, HEAD + rows, end="2026-03-02")
+    fault = str(find_warnings(path, load_spec(path), environment).faults[0])
+    assert "no cell of column 'distance_km' can be read as float" in fault
+    assert "no cell of column 'stops' can be read as int" in fault

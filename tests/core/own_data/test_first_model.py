@@ -168,3 +168,7 @@ def test_from_a_file_to_a_served_prediction(
     assert "champion: yes" in ran
     assert "the spec's data end on the day before" in ran
     assert is_of_label(answer["predictions"][0])
+    predicted = pl.read_csv(newcomer.airworthy("predict", "mine", "--from", file).encode())
+    assert predicted.height >= 1000
+    assert "problem" not in predicted.columns
+    assert all(map(is_of_label, predicted["prediction"]))

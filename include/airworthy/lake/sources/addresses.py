@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from airworthy.errors import TerminalError
 from airworthy.lake.sources.download import unreachable
+from airworthy.lake.sources.source import MissingSourceError
 
 
 def insert_date(path: str, day: date) -> str:
@@ -68,7 +69,7 @@ def _refuse_missing(folder: Path, path: str, found: list[Path]) -> None:
         )
     fixed = path.split("{")[0] if is_dated(path) else path
     if not is_dated(path):
-        raise TerminalError(
+        raise MissingSourceError(
             "no file matches the pattern" if has_magic(path) else "there is no such file",
             received=found[0] if found else folder / _expand_home(folder, path),
             allowed="a file that exists",
@@ -76,7 +77,7 @@ def _refuse_missing(folder: Path, path: str, found: list[Path]) -> None:
         )
     start = match_local(folder, fixed.rsplit("/", 1)[0]) if "/" in fixed else [folder]
     if start and not has_magic(fixed) and not start[0].is_dir():
-        raise TerminalError(
+        raise MissingSourceError(
             "there is no such folder",
             received=start[0],
             allowed="a folder that exists",
@@ -102,7 +103,7 @@ def find_remote(path: str, address: str) -> list[str]:
     """
     found = match_remote(address)
     if not found and not is_dated(path):
-        raise TerminalError(
+        raise MissingSourceError(
             "no file matches the pattern" if has_magic(address) else "there is no such file",
             received=address,
             allowed="a file that exists",

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import polars as pl
 
-from airworthy.errors import TerminalError
 from airworthy.lake.casting import blanks_to_null
 from airworthy.lake.column_types import stack_rows
 from airworthy.lake.sources.addresses import find_local, find_remote, insert_date
@@ -31,6 +30,7 @@ from airworthy.lake.sources.file_fingerprints import all_of, file_fingerprints
 from airworthy.lake.sources.open_text import read_errors
 from airworthy.lake.sources.other_periods import refuse_other_periods
 from airworthy.lake.sources.scan_file import scan_file
+from airworthy.lake.sources.source import MissingSourceError
 from airworthy.lake.sources.split_files import days_by_file, split_by_day
 from airworthy.lake.times import UNDATED, TimeRules, local_days, utc_days
 from airworthy.spec.ingest_part import Ingest
@@ -180,7 +180,7 @@ class Files:
                 return cached_download(self._source, self._downloads)
             return self._open(fetch(address, folder), address, folder)
         except FileNotFoundError as error:
-            raise TerminalError(
+            raise MissingSourceError(
                 f"there is no file at {address}",
                 received=error,
                 next_step="correct ingest.source.path",

@@ -8,8 +8,14 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
+from airworthy.errors import TerminalError
+
 NOTHING = "nothing"
 """The fingerprint of a day for which the source has nothing."""
+
+
+class MissingSourceError(TerminalError):
+    """There is nothing at the source's address. On another machine it may be there."""
 
 
 class Source(Protocol):

@@ -9,6 +9,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from airworthy.errors import TerminalError
+from airworthy.lake.sources.source import MissingSourceError
 
 # SQLAlchemy's own default for PostgreSQL is another driver than the one that is installed here.
 _POSTGRESQL = "postgresql+psycopg2"
@@ -71,7 +72,7 @@ def sqlite_file(url: URL, text: str, folder: Path) -> URL:
     path = folder / Path(str(url.database)).expanduser()
     if path.is_file():
         return url.set(database=str(path))
-    raise TerminalError(
+    raise MissingSourceError(
         "there is no such SQLite file",
         received=path,
         allowed="a file; a relative path is relative to the model's folder",
