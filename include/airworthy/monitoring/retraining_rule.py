@@ -115,7 +115,7 @@ def _trigger_or_wait(
 def _next_trial(inputs: RetrainingInputs, rules: Retrain) -> datetime | None:
     """Return when an open breaker lets one training through; None: never.
 
-    The wait doubles with each further refusal.
+    The wait is twice the cooldown, then four times: by then most rows are other ones.
     """
     if inputs.last_retrained is None:
         return None
