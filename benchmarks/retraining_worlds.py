@@ -87,7 +87,7 @@ class World:
     def _labels(self, signal: Array, generator: np.random.Generator) -> Array:
         if self.task == "regression":
             return np.asarray(10 + signal + generator.normal(size=self.rows))
-        return generator.uniform(size=self.rows) < 1 / (1 + np.exp(-2 * signal))
+        return np.asarray(generator.uniform(size=self.rows) < 1 / (1 + np.exp(-2 * signal)))
 
 
 @contextmanager

@@ -120,7 +120,8 @@ def _next_trial(inputs: RetrainingInputs, rules: Retrain) -> datetime | None:
     if inputs.last_retrained is None:
         return None
     refusals = min(inputs.rejected_in_a_row - rules.max_rejected_in_a_row + 1, _MAX_DOUBLINGS)
-    return inputs.last_retrained + rules.cooldown * 2**refusals
+    wait: timedelta = rules.cooldown * 2**refusals
+    return inputs.last_retrained + wait
 
 
 def _breaker_words(words: str, inputs: RetrainingInputs, trial: datetime | None) -> str:
