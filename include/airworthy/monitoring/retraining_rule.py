@@ -115,12 +115,13 @@ def _trigger_or_wait(
 def _next_trial(inputs: RetrainingInputs, rules: Retrain) -> datetime | None:
     """Return when an open breaker lets one training through; None: never.
 
-    The wait doubles with each further refusal.
+    The wait is twice the cooldown, then four times: by then most rows are other ones.
     """
     if inputs.last_retrained is None:
         return None
     refusals = min(inputs.rejected_in_a_row - rules.max_rejected_in_a_row + 1, _MAX_DOUBLINGS)
-    return inputs.last_retrained + rules.cooldown * int(2**refusals)
+    wait: timedelta = rules.cooldown * 2**refusals
+    return inputs.last_retrained + wait
 
 
 def _breaker_words(words: str, inputs: RetrainingInputs, trial: datetime | None) -> str:

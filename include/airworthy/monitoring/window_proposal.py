@@ -19,8 +19,8 @@ from airworthy.spec.monitor_part import WEEK, Monitor
 WINDOWS = (DAY, WEEK, 2 * WEEK, 4 * WEEK)
 """The lengths of windows that are proposed, the shortest first."""
 
-_LEAST_ROWS = 150  # fewer say nothing of a distribution or a mean loss
-_SHARE = 0.6  # of the usual rows: a quiet day or a holiday is still judged
+LEAST_ROWS = 40  # with fewer, most changes are within chance
+USUAL_SHARE = 0.6  # of the usual rows: a quiet day or a holiday is still judged
 _LEAST_MINIMUM = 10
 _REFERENCE_WINDOWS = 4
 
@@ -57,7 +57,7 @@ class WindowProposal:
     def lines(self) -> list[str]:
         """The lines of the ``monitor`` part, for a spec.
 
-        >>> propose_window(48).lines[:2]
+        >>> propose_window(20).lines[:2]
         ['monitor:', '  window: 7d']
         """
         return [
@@ -89,7 +89,7 @@ def propose_window(rows_a_day: float, labels_a_day: float | None = None) -> Wind
     """
     labels_a_day = rows_a_day if labels_a_day is None else labels_a_day
     least = min(rows_a_day, labels_a_day)
-    fitting = (window for window in WINDOWS if least * (window / DAY) >= _LEAST_ROWS)
+    fitting = (window for window in WINDOWS if least * (window / DAY) >= LEAST_ROWS)
     window = next(fitting, WINDOWS[-1])
     rows, labels = rows_a_day * (window / DAY), labels_a_day * (window / DAY)
     default = Monitor()
@@ -167,6 +167,6 @@ def _short_data(spec: ModelSpec) -> Iterator[Blindness]:
 
 def _minimum(usual: float, most: int) -> int:
     """Return a round minimum below the usual number."""
-    number = int(min(usual * _SHARE, most))
+    number = int(min(usual * USUAL_SHARE, most))
     step = 100 if number >= 1000 else 10
     return max(number // step * step, _LEAST_MINIMUM)

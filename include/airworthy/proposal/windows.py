@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from airworthy.monitoring.window_proposal import LEAST_ROWS, USUAL_SHARE
 from airworthy.proposal.row_days import RowDays
 
 _YEAR = 365
 _FEW_ROWS, _MANY_ROWS = 5_000, 1_000_000
 _HOLDOUT_ROWS, _MIN_TRAIN_DAYS = 500, 3
-# A window with fewer rows says nothing; this share of the usual rows is judged.
-_WINDOW_ROWS, _USUAL_SHARE = 150, 0.6
 _RECENT = timedelta(days=2)
 _WINDOWS = (1, 7, 14, 28)
 
@@ -89,7 +88,7 @@ def propose_windows(days: RowDays, labelled: float, today: date) -> Windows:
 def monitor_windows(rows_a_day: float, labelled: float, lookback: int) -> MonitorWindows:
     """Propose the shortest window with enough rows to judge, of those that the lookback can hold.
 
-    >>> monitor_windows(48.0, 1.0, 365).window, monitor_windows(2000.0, 1.0, 365).window
+    >>> monitor_windows(20.0, 1.0, 365).window, monitor_windows(2000.0, 1.0, 365).window
     (7, 1)
 
     Args:
@@ -99,13 +98,13 @@ def monitor_windows(rows_a_day: float, labelled: float, lookback: int) -> Monito
     """
     least = rows_a_day * labelled
     held = [each for each in _WINDOWS if _whole_windows(each, 1) * 3 <= lookback] or [1]
-    window = next((each for each in held if least * each >= _WINDOW_ROWS), held[-1])
+    window = next((each for each in held if least * each >= LEAST_ROWS), held[-1])
     rows = round(rows_a_day * window)
     return MonitorWindows(
         window=window,
         reference=28 if window == 1 else max(56, 4 * window),
-        min_rows=max(10, min(500, round(rows * _USUAL_SHARE))),
-        min_labels=max(10, min(1000, round(rows * labelled * _USUAL_SHARE))),
+        min_rows=max(10, min(20, round(rows * USUAL_SHARE))),
+        min_labels=max(10, min(20, round(rows * labelled * USUAL_SHARE))),
         rows=rows,
     )
 

@@ -162,8 +162,8 @@ class Retrain(Part):
         Field(
             ge=1,
             description="Number of challengers rejected in a row that stops retraining until a "
-            "person acts. A worse champion gets one trial after twice the cooldown, then after "
-            "four times, and so on.",
+            "person acts. A worse champion gets one trial after twice the cooldown, then every "
+            "four cooldowns.",
         ),
     ] = 3
 

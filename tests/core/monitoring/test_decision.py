@@ -252,7 +252,7 @@ def test_what_must_hold_before_anything_is_trained(
     fired = [any(each[signal] == "fired" for signal in signals) for each in history]  # type: ignore[index]
     assert fired[-1]
     assert sum(fired) >= persist.needed
-    waits = 2 ** max(0, rejected - rules.max_rejected_in_a_row + 1)
+    waits = 2 ** min(2, max(0, rejected - rules.max_rejected_in_a_row + 1))
     assert decision.reason == "performance" or waits == 1
     assert inputs.windows[-1].end >= FIRST + last * DAY + waits * rules.cooldown
     assert inputs.windows[-1].end >= FIRST + last * DAY + rules.cooldown
