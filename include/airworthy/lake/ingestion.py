@@ -310,7 +310,7 @@ class Ingestion:
             superseded=conformed.superseded,
             reasons=conformed.reasons,
             fingerprint=fingerprint,
-            negative=conformed.negative,
+            negative=conformed.negative or "",
         )
         self._write(record, conformed)
 
@@ -363,7 +363,7 @@ class Ingestion:
             return
         for name, record in self.lake.refresh().partitions.items():
             if name != day.isoformat() and record.preprocessing == self.preprocessing:
-                require_same_no(no, record.negative, ingest.label, day.isoformat(), name)
+                require_same_no(no, record.negative or None, ingest.label, day.isoformat(), name)
 
     def _row_changes(
         self, current: PartitionRecord | None, rows: pl.DataFrame

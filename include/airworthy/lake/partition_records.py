@@ -61,7 +61,8 @@ class PartitionRecord(StageOutput):
         superseded: Rows dropped for a later one of their key, as the spec says.
         reasons: Reason of quarantine -> its rows, with an example.
         fingerprint: The state of the source's day when it was read; empty: unknown.
-        negative: The label's value that means no, where ``ingest.positive`` is given.
+        negative: The label's value that means no, where ``ingest.positive`` is given; empty: no row
+            has it.
     """
 
     partition: str
@@ -86,7 +87,7 @@ class PartitionRecord(StageOutput):
     superseded: int = 0
     reasons: dict[str, QuarantineReason] = Field(default_factory=dict)
     fingerprint: str = ""
-    negative: str | None = None
+    negative: str = ""
 
     @property
     def read(self) -> int:

@@ -15,6 +15,7 @@ from airworthy.ledger.events import (
     GuardTrip,
     LedgerEvent,
     Registration,
+    Retirement,
     RetrainingDecision,
     RollbackCompleted,
     RollbackDrill,
@@ -189,6 +190,10 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         '"started_by": "back", "to": "1", "withdraws": false}',
     ),
     (
+        Retirement(from_version="3", bundle_digest="bd", reason="trams only"), "run-3", "retirement:run-3",
+        '{"bundle_digest": "bd", "from_version": "3", "reason": "trams only"}',
+    ),
+    (
         WatchTripped(
             version="3", since=NOON, champion_entry=12, reasons=["error rate 50%"], judged=["error_rate"],
             missing=["quality: no labels"], figures=FIGURES,
@@ -216,7 +221,8 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
     (
         RetrainingDecision(decision=DECISION),
         "run-1", "drift_decision:2026-03-20T00:00:00+00:00",
-        '{"champion": "1", "champion_as_of": "2026-03-11T00:00:00Z", "digest": "ab12", '
+        '{"blind_since": null, "blind_windows": 0, "champion": "1", "champion_as_of": "2026-03-11T00:00:00Z", '
+        '"digest": "ab12", '
         '"evidence": "/state/decision.json", "follows": null, "inputs": {"data": "aa"}, "last_retrained": null, '
         '"model": "eta", "outcome": "watching", "reason": null, "rejected_in_a_row": 0, '
         '"rules": {"min_labels": 100, "persist": "2 of 3"}, "signals": {"drift": "fired", "label": "quiet", '
