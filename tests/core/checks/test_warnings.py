@@ -57,7 +57,7 @@ DECLARED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "no whole week": (
         {"monitor": {"window": "1w", "reference": "8w"}, "train.holdout": "7d"},
-        ("train.holdout", "not always a whole 7d: give it 13d", "  holdout: 13d"),
+        ("train.holdout", "not always a whole 7d: give it 13d", "  window: 1d"),
     ),
     "nobody": ({"owner": "my-team"}, ("owner", "no alert channel")),
     "any r2": (gates({"metric": "r2", "min": 0.0}), ("evaluate.gates[0]", "nothing can fail")),
