@@ -125,9 +125,8 @@ def _write(rows: pl.DataFrame, path: Path) -> None:
 
 def _sample_spec(job: Job, sample: DeliverySample, rows: Path) -> dict[str, Any]:
     spec: Any = read_mapping(job.folder / SPEC_FILE)
-    # Files by day would be taken for days of the spec's zone; static rows have no day at all.
-    by_day = not job.spec.ingest.static and job.spec.ingest.time_zone is None
-    path = str(rows / ("{yyyy}-{mm}-{dd}.parquet" if by_day else "*.parquet"))
+    # Not one file for each day: a few rows of the source may be of another day than they came with.
+    path = str(rows / "*.parquet")
     spec["ingest"]["source"] = {"type": "files", "format": "parquet", "path": path}
     spec["ingest"].pop("asset", None)
     spec["start"] = str(sample.first)
