@@ -64,7 +64,7 @@ def test_a_changed_world_is_caught_up_with(environment: Environment, make_model:
     assert after.metrics["never"] > 3 * before.metrics["never"]
     assert after.metrics["triggered"] < 0.9 * after.metrics["never"]
     assert last.metrics["triggered"] < 0.9 * last.metrics["never"]
-    (training,) = table.trainings("triggered")
+    training = table.trainings("triggered")[0]
     assert (f"{training.as_of:%Y-%m-%d}", training.outcome, training.reasons) == (
         "2026-03-28",
         "champion",

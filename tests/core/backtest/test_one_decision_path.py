@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from airworthy.days import DAY
@@ -30,6 +30,7 @@ from airworthy.monitoring.spans import live_span
 from airworthy.stages import run_stage
 from airworthy.traffic import traffic_of
 
+from ...repetitions import repetitions  # noqa: TID252 - tests are no installed package
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from ..stages.conftest import LET_THROUGH, MakeModel, make_model, run_stages  # noqa: TID252
 
@@ -197,12 +198,12 @@ def moments_of(window: str) -> list[datetime]:
 
 
 @settings(
-    max_examples=1,
+    max_examples=repetitions(1, thorough=10),
+    phases=[Phase.explicit] if repetitions(0, thorough=1) == 0 else tuple(Phase),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )
 @example(SAMPLES[0])
-@example(SAMPLES[1])
 @given(CASES)
 def test_the_real_monitor_and_its_replay_decide_alike(
     environment: Environment,

@@ -20,7 +20,7 @@ from airworthy.stages import run_stage
 from airworthy.traffic.current_traffic import current_traffic
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
-from .conftest import MakeModel, RunStages
+from .conftest import LET_THROUGH, MakeModel, RunStages
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_backfill_takes_over_when_told_to(
     server: str, environment: Environment, make_model: MakeModel, run_stages: RunStages
 ) -> None:
     """promote=always lets a backfill run release."""
-    model = make_model()
+    model = make_model(evaluate=LET_THROUGH)
     run_stages(model, last="deploy_production")
     more = {"as_of": "2026-03-21", "reason": "backfill", "promote": "always"}
     assert (
@@ -177,7 +177,7 @@ def test_every_move_is_recorded_and_nothing_else(
     """A repeated run with its version in place records no move, also when somebody moved the alias:
     it is put back.
     """
-    model = make_model()
+    model = make_model(evaluate=LET_THROUGH)
     run_stages(model, last="deploy_production", run_id="a")
     run_stages(model, last="deploy_production", run_id="repeated")
     second = run_stages(model, last="deploy_production", as_of="2026-03-21", run_id="b")

@@ -175,7 +175,7 @@ def dialect(form: CsvFormat) -> dict[str, Any]:
 def form_hint(path: Path, form: CsvFormat) -> str | None:
     """Return the key to write for a file of another form than declared; None: there is no one form.
 
-    >>> # csv: {separator: ";", decimal: ","}
+    It is written as ``csv: {separator: ";", decimal: ","}``.
     """
     found = sniff_csv(path)
     return None if found is None or found == form else written(found)
