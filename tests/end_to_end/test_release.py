@@ -384,7 +384,7 @@ def test_a_guard_that_trips_fails_the_run_and_the_champion_keeps_all(stack: Stac
         answer(stack, run_id, "Approve")
         assert stack.end(MODEL, run_id) == "failed"
     assert release_states(stack, run_id) == ["failed", "upstream_failed", "upstream_failed"]
-    assert stack.task(MODEL, run_id, STEPS[0]).try_number == 1
+    # Not its number of tries: the scheduler may take a task that has just failed for a killed one.
     assert "the champion has all of the traffic" in stack.log(MODEL, run_id, STEPS[0])
     [trip] = entries(run_id, GuardTrip)
     assert "p99" in trip.event.reasons[0]
