@@ -13,6 +13,35 @@ from airworthy.features import polars_schema
 from airworthy.handover import ScoringInputs
 from airworthy.registry.registry import open_registry
 from airworthy.serving.loaded_model import LoadedModel
+from airworthy.traffic import Traffic
+from airworthy.traffic.champion_files import champion_digest
+
+
+def resolve_champion(
+    environment: Environment, model: str, traffic: Traffic, purpose: str
+) -> tuple[str, str]:
+    """Return the champion's version and the digest of its files, both by the ledger.
+
+    Args:
+        environment: The environment with the registry.
+        model: The model.
+        traffic: Its traffic by the ledger.
+        purpose: The use of the champion in words, for the error.
+
+    Raises:
+        TerminalError: when there is none, or MLflow and the ledger name different files.
+        TransientError: when MLflow cannot be reached.
+    """
+    champion = traffic.champion
+    if champion is None:
+        raise TerminalError(
+            f"there is no champion to {purpose} with",
+            model=model,
+            received="no release in the model's ledger",
+            allowed="a released version",
+            next_step=f"train and release one: airworthy run {model}",
+        )
+    return champion.version, champion_digest(open_registry(environment), model, champion)
 
 
 def load_champion(

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from airworthy.batch_scoring.file_rows import FileRows, read_file_rows
+from airworthy.batch_scoring.load_champion import resolve_champion
 from airworthy.batch_scoring.predict import predict
 from airworthy.bundle import Manifest
 from airworthy.environment import Environment
@@ -15,8 +16,7 @@ from airworthy.errors import TerminalError
 from airworthy.registry.registry import open_registry
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.spec import ModelSpec
-from airworthy.traffic.champion_files import champion_digest
-from airworthy.traffic.current_traffic import current_traffic, refuse_retired
+from airworthy.traffic.current_traffic import current_traffic, retired_error
 
 PREDICTION, PROBLEM = "prediction", "problem"
 _ROW = "__row"
@@ -77,28 +77,23 @@ def _refuse_taken_names(path: Path, model: str, raw: pl.DataFrame) -> None:
 
 
 def _champion(environment: Environment, model: str) -> LoadedModel:
-    refuse_retired(environment, model)
-    champion = current_traffic(environment, model).champion
-    if champion is None:
-        raise TerminalError(
-            "there is no champion to predict with",
-            model=model,
-            received="no release in the model's ledger",
-            allowed="a released version",
-            next_step=f"train and release one: airworthy run {model}",
-        )
-    registry = open_registry(environment)
-    digest = champion_digest(registry, model, champion)
-    folder, _ = registry.bundle(model, champion.version)
-    return LoadedModel.load(model, champion.version, folder, digest)
+    traffic = current_traffic(environment, model)
+    if traffic.retired is not None:
+        raise retired_error(model, traffic.retired)
+    version, digest = resolve_champion(environment, model, traffic, "predict")
+    folder, _ = open_registry(environment).bundle(model, version)
+    return LoadedModel.load(model, version, folder, digest)
 
 
 def _outside_contract(loaded: LoadedModel, rows: FileRows) -> pl.Series:
     """Return each row's problem, with those that the server would refuse by the contract."""
     if loaded.contract is None:
         return rows.problems
-    problems = rows.problems.to_list()
     columns = [column.to_list() for column in rows.inputs.iter_columns()]
+    outside = loaded.contract.outside(columns)
+    if outside is None or outside.refusal is None:
+        return rows.problems  # The usual file: no row has to be looked at alone.
+    problems = rows.problems.to_list()
     for row in range(rows.inputs.height):
         outside = loaded.contract.outside([[column[row]] for column in columns])
         if outside is not None and outside.refusal is not None and problems[row] is None:
