@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
 
 import pytest
+
+from ..scripts import load_script  # noqa: TID252 - tests are no installed package
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "readability.py"
 CORE = Path("include/airworthy")
 
 
-def load_benchmark() -> ModuleType:
-    """Return the benchmark as a module."""
-    spec = spec_from_file_location("benchmark_of_readability", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look for their module there
-    spec.loader.exec_module(module)
-    return module
-
-
-BENCHMARK = load_benchmark()
+BENCHMARK = load_script(SCRIPT, "benchmark_of_readability")
 
 
 class Checkout:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from ...scripts import load_script  # noqa: TID252 - tests are no installed package
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "retraining_worlds.py"
 
 
-def load_benchmark() -> ModuleType:
-    """Return the benchmark as a module."""
-    spec = spec_from_file_location("benchmark_of_retraining", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look for their module there
-    spec.loader.exec_module(module)
-    return module
-
-
-WORLDS = load_benchmark()
+WORLDS = load_script(SCRIPT, "benchmark_of_retraining")
 
 
 @pytest.mark.parametrize(("world", "days", "changes"), [("abrupt", 90, True), ("stays", 60, False)])

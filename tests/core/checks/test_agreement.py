@@ -151,7 +151,7 @@ ROWS = "2026-03-02 08:00,1,rome,1.5,2,9\n2026-03-03 08:00,2,rome,2.5,2,12\n"
 def test_check_reads_the_source_as_a_run_does(
     environment: Environment, tmp_path: Path, lines: str, spec: dict[str, Any], told: str | None
 ) -> None:
-    """What every run would stop at is a fault of check: derive, missing columns, other days."""
+    """Check finds what every run would stop at: derive, missing columns, other days."""
     path = write_source(tmp_path, lines, **spec)
     found = find_warnings(path, load_spec(path), environment)
     texts = [str(fault) for fault in found.faults]

@@ -11,9 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import polars as pl
 import pytest
@@ -35,21 +33,13 @@ from airworthy.lineage.trace import trace
 from airworthy.spec import load_spec
 from airworthy.stages.ingest import ingest
 
+from ...scripts import load_script  # noqa: TID252 - tests are no installed package
+
 PARTITIONS, VERSIONS = 1000, 200
 
 
-def load_benchmark() -> ModuleType:
-    """Return the benchmark as a module."""
-    path = Path(__file__).parents[3] / "benchmarks" / "lineage.py"
-    spec = spec_from_file_location("benchmark_of_lineage", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-BENCH = load_benchmark()
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "lineage.py"
+BENCH = load_script(SCRIPT, "benchmark_of_lineage")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What clients send for numbers, categories and times is read as in training; answers name classes."""
+"""Numbers, categories and times of clients are read as in training; answers name classes."""
 
 from __future__ import annotations
 
