@@ -8,7 +8,7 @@ from airworthy.alerts.alert import Alert
 from airworthy.handover import CheckResult, DataCheck, DriftDecision, RequestCheck
 
 Links = Mapping[str, str]
-_FIRST_BLIND_WINDOWS = 3
+FIRST_BLIND_WINDOWS = 3
 
 
 def live_expectation(check: DataCheck, links: Links) -> Alert | None:
@@ -77,7 +77,7 @@ def blind_monitor(decision: DriftDecision, links: Links) -> Alert | None:
         links: Links to the evidence.
     """
     count, since, model = decision.blind_windows, decision.blind_since, decision.model
-    doublings, rest = divmod(count, _FIRST_BLIND_WINDOWS)
+    doublings, rest = divmod(count, FIRST_BLIND_WINDOWS)
     if since is None or rest or doublings.bit_count() != 1:
         return None
     return Alert(

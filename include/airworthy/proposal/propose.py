@@ -25,7 +25,7 @@ _MIN_ROWS = 60
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user said; None: it is guessed."""
+    """The wishes of the user; None: it is guessed."""
 
     label: str | None = None
     event_time: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from airworthy.monitoring.window_proposal import LEAST_ROWS, USUAL_SHARE
+from airworthy.monitoring.window_proposal import LEAST_ROWS, USUAL_SHARE, days_with_windows
 from airworthy.proposal.row_days import RowDays
 
 _YEAR = 365
@@ -111,7 +111,7 @@ def monitor_windows(rows_a_day: float, labelled: float, lookback: int) -> Monito
 
 def _whole_windows(window: int, count: int) -> int:
     """Return the days that always hold so many whole windows, whatever day they begin on."""
-    return (count + 1) * window - 1
+    return days_with_windows(timedelta(days=window), count).days
 
 
 def _lookback(days: RowDays) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from airworthy.alerts.live_alerts import FIRST_BLIND_WINDOWS
 from airworthy.ledger import Entry
 from airworthy.ledger.events import (
     AliasMove,
@@ -16,11 +18,10 @@ from airworthy.ledger.events import (
     VerdictReached,
 )
 from airworthy.ledger.ledger_queries import of_kind
-from airworthy.monitoring.history import decisions
+from airworthy.monitoring.history import blind_windows, decisions
 from airworthy.traffic import traffic_of
 
-BLIND_AFTER = 3
-"""A monitor is blind when it could judge nothing in so many windows in a row."""
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ class ModelState:
 
     @property
     def needs(self) -> list[str]:
-        """What waits for a person, in words."""
+        """Each thing that waits for a person, in words."""
         texts = {
             f"version {self.waits_for_approval} waits for an approval": self.waits_for_approval,
             f"retraining has stopped: {self.open_breaker}": self.open_breaker,
             f"the monitor could judge nothing in {self.blind_windows} windows": (
-                self.blind_windows >= BLIND_AFTER
+                self.blind_windows >= FIRST_BLIND_WINDOWS
             ),
             f"its spec has faults: {self.faults}": self.faults,
         }
@@ -109,7 +110,7 @@ def model_state(
         verdict_at=None if verdict is None else verdict.time,
         waits_for_approval=_waiting(entries) if approval_required else None,
         open_breaker=_open_breaker(entries),
-        blind_windows=_blind_windows(entries),
+        blind_windows=len(blind_windows(entries, _EVER)),
         retired=None if retired is None else f"{retired.time}: {retired.event.reason}",
         faults=faults,
     )
@@ -136,14 +137,3 @@ def _waiting(entries: Sequence[Entry]) -> str | None:
 def _open_breaker(entries: Sequence[Entry]) -> str | None:
     newest = decisions(of_kind(entries, RetrainingDecision))[-1:]
     return newest[0].told if newest and newest[0].outcome == "circuit_open" else None
-
-
-def _blind_windows(entries: Sequence[Entry]) -> int:
-    """Count the last windows in a row on which the monitor had nothing to judge."""
-    outcomes = {each.window_end: each.outcome for each in decisions(entries)}
-    count = 0
-    for _, outcome in sorted(outcomes.items(), reverse=True):
-        if outcome != "inconclusive":
-            break
-        count += 1
-    return count

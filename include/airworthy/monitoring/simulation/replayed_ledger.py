@@ -17,7 +17,7 @@ from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
 @dataclass
 class ReplayedLedger:
-    """What a model's monitor reads of earlier windows and trainings.
+    """The part of a ledger that a monitor reads: earlier windows and trainings, in memory.
 
     Attributes:
         entries: The entries of decisions and verdicts, oldest first.
