@@ -14,14 +14,13 @@ import hashlib
 import json
 import logging
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from airworthy.days import DAY, days_between, midnight
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
-from airworthy.handover.day_range import parse_day_range
 from airworthy.job import Job, git_commit
 from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
@@ -32,6 +31,7 @@ from airworthy.lake.lake import Lake
 from airworthy.lake.later_columns import propose_since
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges, row_changes
+from airworthy.lake.run_days import refreshed_days
 from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SourceSchema, source_columns
 from airworthy.lake.sources import DatedSource, Source, open_source
@@ -62,35 +62,6 @@ _OF_PREPROCESSING = {
     "same_key",
     "columns",
 }
-
-
-def clipped_window(job: Job, lookback: timedelta, command: str) -> Window:
-    """Return ``[as_of - lookback, as_of)``, clipped to the spec's `start` and `end`.
-
-    The window of static rows is the day `start`.
-
-    Args:
-        job: The run's job.
-        lookback: Length of the window.
-        command: The command of the error's next step.
-
-    Raises:
-        TerminalError: when `as_of` is not a UTC midnight, or outside the spec's days.
-    """
-    as_of, spec = job.run.as_of.astimezone(UTC), job.spec
-    first = midnight(spec.start) + DAY
-    if spec.ingest.static:
-        return Window(start=midnight(spec.start), end=first)
-    last = midnight(spec.end) + DAY if spec.end is not None else None
-    if as_of.time() != time(0) or as_of < first or (last is not None and as_of > last):
-        raise TerminalError(
-            "as_of is not a day for which this model has data",
-            received=as_of.isoformat(),
-            allowed=f"a UTC midnight from {first:%Y-%m-%d}"
-            + (f" to {last:%Y-%m-%d}" if last else " on"),
-            next_step=f"airworthy {command} {spec.model} --as-of {last or first:%Y-%m-%d}",
-        )
-    return Window(start=max(as_of - lookback, midnight(spec.start)), end=as_of)
 
 
 def preprocessing_digest(job: Job) -> str:
@@ -432,27 +403,6 @@ class Ingestion:
             digest=dataset_digest(digests, polars_schema(declared_columns(self.job.spec.ingest))),
             counts=window_counts(window, lake_records.partitions, self._notes.notices),
         )
-
-
-def refreshed_days(job: Job, window: Window) -> set[date]:
-    """Return the days that a run was asked to read again.
-
-    Raises:
-        TerminalError: when one of them is not of the run's window.
-    """
-    if job.run.refresh is None:
-        return set()
-    first, last = parse_day_range(job.run.refresh)
-    days = window.days
-    if first < days[0] or last > days[-1]:
-        raise TerminalError(
-            "the days to read again are not all of the run's window",
-            received=job.run.refresh,
-            allowed=f"{days[0]}..{days[-1]}, or days in it",
-            next_step=f"airworthy run {job.spec.model} --as-of {last + DAY} --refresh "
-            f"{job.run.refresh}; train.lookback is the window's length",
-        )
-    return {day for day in days if first <= day <= last}
 
 
 def _days_in_words(days: list[str]) -> str:

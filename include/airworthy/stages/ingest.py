@@ -9,8 +9,9 @@ from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
 from airworthy.lake.dataset_records import DatasetRecord
 from airworthy.lake.datasets import open_datasets
-from airworthy.lake.ingestion import Ingestion, clipped_window
+from airworthy.lake.ingestion import Ingestion
 from airworthy.lake.lake import open_lake
+from airworthy.lake.run_days import clipped_window
 from airworthy.traffic.current_traffic import refuse_retired
 
 

@@ -14,7 +14,8 @@ from airworthy.batch_scoring.scoring_inputs import (
 )
 from airworthy.handover import ScoringInputs
 from airworthy.job import Job
-from airworthy.lake.ingestion import Ingestion, clipped_window
+from airworthy.lake.ingestion import Ingestion
+from airworthy.lake.run_days import clipped_window
 from airworthy.traffic.current_traffic import current_traffic
 
 log = logging.getLogger("airworthy.score")

@@ -24,8 +24,9 @@ from tests.core.own_data.world import (
 from airworthy.days import DAY
 from airworthy.errors import TerminalError
 from airworthy.job import Job
-from airworthy.lake.ingestion import Ingestion, clipped_window
+from airworthy.lake.ingestion import Ingestion
 from airworthy.lake.lake import open_lake
+from airworthy.lake.run_days import clipped_window
 from airworthy.lake.times import guess_time_format
 from airworthy.monitoring.static_rows import require_time
 from airworthy.predictions.log_rows import prediction_rows
