@@ -24,10 +24,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -36,9 +35,10 @@ from airworthy.errors import TerminalError
 from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
+from airworthy.server_settings import ServerSettings
 from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
-from airworthy.spec.fields import Duration, Violation, format_duration, raise_violations
+from airworthy.spec.fields import Violation, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
@@ -48,61 +48,6 @@ OVERRIDES = {
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
 }
-
-
-class ServerSettings(BaseModel):
-    """The model servers of an environment.
-
-    Attributes:
-        on_lost_record: A server that cannot see the record serves on, or refuses requests.
-        lost_after: With ``refuse``, the time without a look at the record until it refuses.
-        lease: A server without a new report for this time counts as silent.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    on_lost_record: Literal["serve", "refuse"] = "serve"
-    lost_after: Duration = timedelta(seconds=30)
-    lease: Duration = timedelta(seconds=10)
-
-    @model_validator(mode="after")
-    def _times_are_long_enough(self) -> ServerSettings:
-        # A server looks and reports about once a second, and a store may need a moment.
-        shortest = {"lost_after": timedelta(seconds=1), "lease": timedelta(seconds=5)}
-        raise_violations(
-            [
-                Violation(
-                    (key,),
-                    "this is too short",
-                    format_duration(getattr(self, key)),
-                    f"{format_duration(least)} or more",
-                )
-                for key, least in shortest.items()
-                if getattr(self, key) < least
-            ]
-        )
-        return self
-
-
-SERVER_TOKEN = "AIRWORTHY_SERVER_TOKEN"  # noqa: S105 - the name of a variable
-
-
-def server_token(file: Path) -> str | None:
-    """Return the token for the model server's administration; None: there is none.
-
-    It is the variable's value. Without the variable, which several machines need, it is the content
-    of a file of this machine.
-
-    Args:
-        file: `Environment.server_token_file`.
-    """
-    token = os.environ.get(SERVER_TOKEN, "").strip()
-    if token:
-        return token
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
 
 
 class Environment(BaseModel):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airworthy.environment import Environment, server_token
+from airworthy.environment import Environment
 from airworthy.ledger.events import ServerRole
 from airworthy.release.server_client import ServerClient
+from airworthy.server_settings import server_token
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from airworthy.environment import SERVER_TOKEN, server_token
 from airworthy.protocol.refusals import RefusedError
+from airworthy.server_settings import SERVER_TOKEN, server_token
 
 TokenCheck = Callable[[bytes | None], None]
 ReadToken = Callable[[], str | None]

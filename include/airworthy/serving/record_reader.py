@@ -8,12 +8,13 @@ from typing import Protocol
 # Threads must not be the first to import it: one would see a part of what another one imports.
 import obstore.exceptions  # noqa: F401
 
-from airworthy.environment import Environment, ServerSettings
+from airworthy.environment import Environment
 from airworthy.ledger import Entry
 from airworthy.ledger.events import ServerRole
 from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
 from airworthy.object_store import ObjectStore, local_folder, open_store
+from airworthy.server_settings import ServerSettings
 from airworthy.traffic.label_exchange import open_label_store
 from airworthy.traffic.replica_reports import ReplicaReports, open_replica_reports
 

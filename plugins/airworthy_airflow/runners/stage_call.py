@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airworthy.environment import OVERRIDES, SERVER_TOKEN, Environment
+from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store import CREDENTIALS
 from airworthy.runners import ContainerSettings
+from airworthy.server_settings import SERVER_TOKEN
 from airworthy.stage_input import VARIABLE, pack
 
 _TERMINAL_EXIT_CODE = 1

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from filelock import FileLock
 
 from airworthy.bundle import bundle_digest
-from airworthy.environment import ServerSettings
 from airworthy.ledger import Entry
 from airworthy.ledger.events import (
     AliasMove,
@@ -26,6 +25,7 @@ from airworthy.ledger.ledger import Ledger
 from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
 from airworthy.object_store import open_store
+from airworthy.server_settings import ServerSettings
 from airworthy.serving.record_reader import Following, LakeRecord
 from airworthy.traffic import Rollout, Traffic, traffic_of
 from airworthy.traffic.label_exchange import open_label_store

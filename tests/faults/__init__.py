@@ -1,0 +1,1 @@
+"""Faults of disks, machines and services: what an operator finds after them."""
