@@ -19,7 +19,7 @@ from typing import Any
 from airworthy.spec.faults import Fault, did_you_mean, key_path, shorten
 from airworthy.spec.model_spec import ModelSpec
 
-_OBJECTIVES = {
+OBJECTIVES = {
     "regression": ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:squaredlogerror", "reg:gamma",
                    "reg:tweedie", "count:poisson", "reg:quantileerror"),
     "binary": ("binary:logistic",),
@@ -87,7 +87,7 @@ def parameter_faults(file: str, spec: ModelSpec, features: Sequence[str] = ()) -
 
 
 def _reserved(file: str, part: str, values: dict[str, Any], task: str) -> Iterator[Fault]:
-    choices = {"objective": _OBJECTIVES[task], "booster": _BOOSTERS}
+    choices = {"objective": OBJECTIVES[task], "booster": _BOOSTERS}
     for name, value in values.items():
         key = f"{part}.{name}"
         if name in _SET_ELSEWHERE:
@@ -186,7 +186,7 @@ class _Probe:
         task = self.spec.task
         label = {"regression": 1 + rows, "binary": rows % 2, "multiclass": rows % 3}[task]
         base: dict[str, Any] = {
-            "objective": _OBJECTIVES[task][0],
+            "objective": OBJECTIVES[task][0],
             "tree_method": "hist",
             "nthread": 1,
         }

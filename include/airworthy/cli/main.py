@@ -8,6 +8,7 @@ import typer
 
 from airworthy.cli import (
     backtest_commands,
+    explain_command,
     lineage_commands,
     login_commands,
     metrics_commands,
@@ -55,6 +56,7 @@ staleness_commands.register(app)
 backtest_commands.register(app)
 tuning_commands.register(app)
 lineage_commands.register(app)
+explain_command.register(app)
 version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)

@@ -162,6 +162,17 @@ class Lake:
             frame = frame.filter(pl.col(event_time) < end)
         return frame.collect()
 
+    def rows_at(self, version: int, day: date) -> pl.DataFrame:
+        """Return one day's rows at a Delta version of the table; none without that day.
+
+        Raises:
+            TerminalError: when there is no such version.
+            TransientError: when the lake cannot be reached.
+        """
+        files, columns, _ = self._pinned(version)
+        with delta.delta_errors(self.data_uri):
+            return self._frame(files.get(day.isoformat(), []), columns).collect()
+
     def current_rows(self, record: PartitionRecord) -> pl.DataFrame:
         """Return the rows of a partition as they are now, with the columns of its record.
 

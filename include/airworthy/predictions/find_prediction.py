@@ -150,14 +150,14 @@ def _prediction(model: str, row: dict[str, Any], *, in_lake: bool) -> LoggedPred
         **{name: row[name] for name in names},
         model=model,
         time=row["time"].astimezone(UTC),
-        inputs=_values_by_name(row, INPUT_PREFIX),
-        key=_values_by_name(row, KEY_PREFIX),
+        inputs=values_by_name(row, INPUT_PREFIX),
+        key=values_by_name(row, KEY_PREFIX),
         in_lake=in_lake,
     )
 
 
-def _values_by_name(row: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the values of columns with a prefix, by name without it.
+def values_by_name(row: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the values of a log's columns with a prefix, by name without it.
 
     A column with several types has one name. Its value is the one not null.
     """

@@ -149,6 +149,25 @@ def test_predictions_are_the_servers(env: ScoringEnvironment) -> None:
     assert mine["prediction"].to_list() == reply["predictions"]
 
 
+def test_a_batch_prediction_is_explained_by_the_row_that_was_scored(
+    env: ScoringEnvironment,
+) -> None:
+    """Also after its row was restated: the row is that of the lake's version at the scoring."""
+    env.write_spec(OWN)
+    env.write_day("2026-04-20", rows=5, seed=1)
+    result = env.score("2026-04-21", "first")
+    row = scored(env, result).row(3, named=True)
+    env.write_day("2026-04-20", rows=5, seed=2)
+    env.score("2026-04-21", "again")
+    found = CliRunner().invoke(app, ["explain", row["id"], "--json"])
+    assert found.exit_code == 0, found.output
+    explanation = orjson.loads(found.stdout)
+    assert explanation["is_same"]
+    assert explanation["answer"]["value"] == row["prediction"] == explanation["recomputed"]
+    assert explanation["answer"]["source"] == "batch"
+    assert explanation["answer_of_sum"] == pytest.approx(row["prediction"], rel=1e-5)
+
+
 def test_rows_that_cannot_be_scored_go_to_quarantine_with_the_reason(
     env: ScoringEnvironment,
 ) -> None:
