@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test lint bench lock wheel clean
+  compose-test docker-test docs lint bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,11 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint --failure-threshold warning infra/docker/Dockerfile infra/docker/offline/Dockerfile
+
+docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
+	@$(BIN)/python infra/docs/reference.py
+	@$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs dist/docs
+	@echo "dist/docs/index.html"
 
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

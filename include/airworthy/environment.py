@@ -53,12 +53,28 @@ OVERRIDES = {
 class Environment(BaseModel):
     """One deployment, with absolute paths and complete addresses.
 
-    `staging_server_url` is the server for checking a version before it takes traffic; None: the one
-    in production, besides the champion. `airflow_url` is the address of the Airflow that
-    authenticates the people who approve on the command line; no variable replaces it. `release` has
-    the defaults for keys missing in a spec's `release`. `stages` maps a stage to its runner;
-    ``default`` is for all other stages. `alerts` are the alert channels. `variables` are the
-    environment variables named in the file.
+    Attributes:
+        name: The name of the file.
+        project: The project's folder.
+        models: The folder of the model folders.
+        state: This machine's own folder: caches, spools, locks, and the embedded stack.
+        lake: The root of the lake: a folder, or ``s3://bucket/prefix``.
+        tracking_uri: The address of MLflow's tracking and registry.
+        artifacts: The root of MLflow's artifacts.
+        server_url: The model server in production.
+        staging_server_url: The server for checking a version before it takes traffic; None: the one
+            in production, beside the champion.
+        downloads: The cache of downloaded files.
+        flags: The file with the flags of rollouts; None: below `state`.
+        airflow_url: The Airflow that authenticates the people who approve on the command line; no
+            variable replaces it.
+        server: The model servers.
+        release: Defaults for keys missing in a spec's `release`.
+        stages: Stage -> its runner; `default` is for all other stages.
+        docker: How stages run in Docker.
+        kubernetes: How stages run in Kubernetes.
+        alerts: The alert channels.
+        variables: The environment variables named in the file. They are found, and not written.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +63,23 @@ def test_every_path_of_the_table_exists() -> None:
     assert len(paths) > 5
     roots = (PACKAGES["airworthy"] / "airworthy", PROJECT)
     assert [path for path in paths if not any((root / path).exists() for root in roots)] == []
+
+
+def test_the_reference_pages_are_those_of_the_code(tmp_path: Path) -> None:
+    """``make docs`` writes them; a key, a command or a kind that is not written there fails here."""
+    script = PROJECT / "infra" / "docs" / "reference.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
+    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    kept = PROJECT / "docs" / "reference"
+    assert {path.name: path.read_text(encoding="utf-8") for path in kept.iterdir()} == pages
+
+
+def test_the_pages_are_built_without_a_warning(tmp_path: Path) -> None:
+    """Sphinx finds each page in a table of contents, and the target of each link."""
+    options = ["--quiet", "--nitpicky", "--fail-on-warning", "--keep-going"]
+    command = [sys.executable, "-m", "sphinx", *options, f"{PROJECT}/docs", str(tmp_path)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
 
 
 def test_every_module_named_in_a_docstring_exists() -> None:
