@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import typer
 import typer.main
+from dag_reference import dag_page
 from docstrings import attributes, summary
 from markdown import code, page, table
 from schema_tables import object_tables, reachable
@@ -111,6 +112,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "spec.md": spec_page,
     "environment.md": environment_page,
     "commands.md": command_page,
+    "dags.md": dag_page,
     "ledger.md": ledger_page,
     "alerts.md": alert_page,
 }
