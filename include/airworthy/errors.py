@@ -7,6 +7,8 @@ and the allowed value, and the next command to run. Nobody needs a traceback to 
 
 from __future__ import annotations
 
+from airworthy.masking import masked
+
 
 class AirworthyError(Exception):
     """Base of Airworthy's errors."""
@@ -23,7 +25,7 @@ class AirworthyError(Exception):
         allowed: object = None,
         next_step: str | None = None,
     ) -> None:
-        """Keep the parts separate, for a log line, a table or JSON.
+        """Keep the parts separate, for a log line, a table or JSON. Secrets in them are masked.
 
         Args:
             problem: The problem in one sentence.
@@ -33,11 +35,11 @@ class AirworthyError(Exception):
             allowed: The allowed values.
             next_step: The next command to run, or the next change to make.
         """
-        super().__init__(problem)
-        self.problem = problem
+        super().__init__(masked(problem))
+        self.problem = masked(problem)
         self.model = model
         self.stage = stage
-        self.received = received
+        self.received = masked(received) if isinstance(received, str) else received
         self.allowed = allowed
         self.next_step = next_step
 
@@ -46,7 +48,7 @@ class AirworthyError(Exception):
         subject = " ".join(part for part in (self.model, self.stage) if part)
         lines = [f"{subject}: {self.problem}" if subject else self.problem]
         if self.received is not None:
-            lines.append(f"  received: {self.received}")
+            lines.append(f"  received: {masked(str(self.received))}")
         if self.allowed is not None:
             lines.append(f"  allowed:  {self.allowed}")
         if self.consequence:

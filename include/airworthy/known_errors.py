@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,13 +12,13 @@ from pathlib import Path
 
 from airworthy.error_kinds import OF_MACHINES, kind_of
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.masking import masked
 from airworthy.object_store import reason
 
 log = logging.getLogger("airworthy.errors")
 
 _MAX_LENGTH = 500
 _OWN_CODE = ("features.py", "behaviour.py")  # also in a copy of the model's folder
-_LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 class UnexpectedError(TerminalError):
@@ -112,13 +111,13 @@ def plain_text(error: BaseException) -> str:
     >>> plain_text(ValueError("postgresql://me:secret@db/rows is down"))
     'ValueError: postgresql://***@db/rows is down'
     """
-    text = _LOGIN.sub("***@", reason(error))
+    text = masked(reason(error))
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return an exception's traceback, without logins."""
-    return _LOGIN.sub("***@", "".join(traceback.format_exception(error)))
+    """Return an exception's traceback, without logins and secrets."""
+    return masked("".join(traceback.format_exception(error)))
 
 
 def _kept(keep: Callable[[str], str | None], error: BaseException) -> str | None:

@@ -134,3 +134,31 @@ def test_it_says_who_asked_and_what_the_version_was_compared_with(brief: Brief) 
 def test_it_names_the_waived_rules_with_their_reasons(brief: Brief) -> None:
     """Who approves reads what was not held against the version, and why."""
     assert "- validate row_count on 2026-03-18: a holiday \\| nobody works" in brief.body
+
+
+ATTACKS = (
+    "[approve](https://attacked.example)", "![x](https://attacked.example/x.png)", "<b>attacked</b>",
+    "https://attacked.example", "www.attacked.example", "me@attacked.example", "[x]: https://attacked.example",
+    "a`b`c", "\u202eevil", "x\n\n[approve]: https://attacked.example",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_texts_of_data_are_text(monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
+    """A category, a reason or a run's id makes no link, no picture and no markup."""
+    monkeypatch.setenv("AIRWORTHY_MLFLOW_URL", "http://mlflow.test")
+    gate: dict[str, Any] = {
+        "gate": f"rmse in city={attack}",
+        "outcome": "fail",
+        "value": 1,
+        "threshold": 1,
+        "n": 3,
+    }
+    gate["reason"] = attack
+    verdict = {**HANDED["verdict"], "gates": [gate], "waivers": [attack]}
+    run = RUN.model_copy(update={"requested_by": attack, "run_id": attack})
+    body = approval_brief(run, {**HANDED, "verdict": verdict}, RULES).body
+    shown = re.sub(r"`[^`\n]*`|\\[^\w\s]", "", body)  # code spans and escaped characters are text
+    links = re.findall(r"\]\((?!http://mlflow\.test)|\]:|!\[|<|://(?!mlflow\.test)|www\.|@", shown)
+    assert links == []
+    assert "\u202e" not in body

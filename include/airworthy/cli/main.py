@@ -28,6 +28,7 @@ from airworthy.cli import (
     version_commands,
     watch_commands,
 )
+from airworthy.cli.private_files import close_new_files
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.known_errors import keep_in_temporary_file, known_errors
 
@@ -73,6 +74,7 @@ def main() -> None:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         with known_errors(keep_in_temporary_file):
+            close_new_files(sys.argv[1:])
             app()
     except AirworthyError as error:
         typer.echo(str(error), err=True)

@@ -39,6 +39,7 @@ from airworthy.lake.sources.source import NOTHING
 from airworthy.lake.statistics import Statistics, frame_statistics
 from airworthy.lake.times import local_days
 from airworthy.lake.window_counts import window_counts
+from airworthy.masking import shown_url
 from airworthy.spec.sources_part import FilesSource
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ _OF_PREPROCESSING = {
 def preprocessing_digest(job: Job) -> str:
     """Return the digest of the spec's keys with an effect on the rows of a partition.
 
-    A database's password has none, and a digest of it would help to guess it.
+    A secret of a database's address has none: a digest of it would help to guess it.
     """
     ingest = job.spec.ingest.digest_form()
     declared = {name: value for name, value in ingest.items() if name in _OF_PREPROCESSING}
     if declared["source"].get("url"):
-        declared["source"]["url"] = _without_password(declared["source"]["url"])
+        declared["source"]["url"] = shown_url(declared["source"]["url"])
     return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
@@ -413,9 +414,3 @@ def _days_in_words(days: list[str]) -> str:
 def _own_days(source: Source) -> str:
     days = source.days() if isinstance(source, DatedSource) else None
     return f", which has rows from {days[0]} to {days[1]}" if days else ""
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

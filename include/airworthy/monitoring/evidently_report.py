@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -16,6 +17,7 @@ import polars as pl
 from airworthy.monitoring.bins import NUMBERS
 from airworthy.monitoring.live_rows import LiveRows
 from airworthy.monitoring.spans import Span
+from airworthy.sandboxed_page import sandboxed_page
 from airworthy.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def draw_report(spec: ModelSpec, live: pl.DataFrame, reference: pl.DataFrame) ->
         snapshot = _compare(
             spec, _as_pandas(spec, live, columns), _as_pandas(spec, reference, columns)
         )
-        return EvidentlyReport(snapshot.get_html_str(as_iframe=False), _scores(snapshot.dict()))
+        page = sandboxed_page("Evidently", snapshot.get_html_str(as_iframe=False), scripts=True)
+        return EvidentlyReport(page, _scores(snapshot.dict()))
     except Exception as error:
         log.warning("Evidently could not draw its page: %s: %s", type(error).__name__, error)
         return EvidentlyReport(None, {})
@@ -85,10 +88,13 @@ def _has_values(name: str, *samples: pl.DataFrame) -> bool:
 
 
 def _as_pandas(spec: ModelSpec, rows: pl.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the numeric columns as floats, then the others as texts."""
+    """Return the numeric columns as floats, then the others as texts that are escaped for HTML."""
     numeric = [name for name in columns if spec.inputs[name] in NUMBERS]
     others = [name for name in columns if spec.inputs[name] not in NUMBERS]
-    return rows.select(pl.col(numeric).cast(pl.Float64), pl.col(others).cast(pl.String)).to_pandas()
+    return rows.select(
+        pl.col(numeric).cast(pl.Float64),
+        pl.col(others).cast(pl.String).map_elements(escape, return_dtype=pl.String),
+    ).to_pandas()
 
 
 def _compare(spec: ModelSpec, live: pd.DataFrame, reference: pd.DataFrame) -> Any:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from airworthy.error_kinds import is_final
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.masking import masked
 from airworthy.object_store.settings import CREDENTIALS, local_folder
 
 _ANSWER = re.compile(r"<(\?xml|Error|html).*", re.DOTALL | re.IGNORECASE)
@@ -81,7 +82,7 @@ def reason(error: BaseException) -> str:
         secret = os.environ.get(variable)
         if secret and len(secret) >= _SECRET_LENGTH:
             text = text.replace(secret, f"<{variable}>")
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {masked(text)}"
 
 
 def is_refusal(error: Exception) -> bool:

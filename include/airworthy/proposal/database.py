@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from airworthy.masking import masked, shown_url, url_secrets
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable, Scratch
 
@@ -42,15 +43,15 @@ class DatabaseOrigin:
 
     @property
     def text(self) -> str:
-        """The address without its password."""
-        return self.url.render_as_string(hide_password=True)
+        """The address without its secrets."""
+        return shown_url(self.url)
 
     def url_in_spec(self, folder: Path, project: Path) -> str | None:
-        """Return the address for a spec in `folder`; None: it has a password, which no spec holds.
+        """Return the address for a spec in `folder`; None: it has a secret, which no spec holds.
 
         An SQLite file inside the project has a path that is relative to the folder.
         """
-        if self.url.password is not None:
+        if url_secrets(self.url):
             return None
         path = self.url.database
         root = os.path.realpath(project)
@@ -171,11 +172,9 @@ def _only_table(engine: Engine, url: URL) -> str:
 
 def _failed(url: URL, error: Exception) -> ProposalError:
     message = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if url.password:
-        message = message.replace(str(url.password), "***")
     return ProposalError(
-        f"{url.render_as_string(hide_password=True)} cannot be read",
-        received=message,
+        f"{shown_url(url)} cannot be read",
+        received=masked(message, url_secrets(url)),
         allowed=_ALLOWED,
         next_step="check the address and the query",
     )

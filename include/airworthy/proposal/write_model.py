@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from airworthy.features import load_expressions
+from airworthy.masking import url_secrets
 from airworthy.proposal.database import DatabaseOrigin, database_origin, database_table
 from airworthy.proposal.features_text import features_file
 from airworthy.proposal.first_tests import behaviour_file, tests_file
@@ -100,5 +101,5 @@ def _write(folder: Path, texts: dict[str, str], proposal: Proposal) -> None:
 
 
 def is_secret(origin: Origin) -> bool:
-    """Return whether the address has a password, which no spec holds."""
-    return isinstance(origin, DatabaseOrigin) and origin.url.password is not None
+    """Return whether the address has a secret, which no spec holds."""
+    return isinstance(origin, DatabaseOrigin) and bool(url_secrets(origin.url))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airworthy.environment import Environment
 from airworthy.error_kinds import FAILED_DISK, FULL_DISK, LOCKED, is_final, kind_of
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.masking import without_address_secrets
 
 # Error codes of refusals: a retry gives the same answer. A lost connection, for one, has another
 # code.
@@ -75,9 +75,9 @@ def convert_error(error: Exception, environment: Environment) -> AirworthyError 
 
 
 def without_secrets(text: str) -> str:
-    """Replace the user and password of every address in a text.
+    """Replace login and secret parameters of every address in a text.
 
     >>> without_secrets("postgresql://me:secret@db/mlflow")
     'postgresql://***@db/mlflow'
     """
-    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
+    return without_address_secrets(text)

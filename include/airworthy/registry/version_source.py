@@ -1,7 +1,7 @@
 """The source of a version: the files and the code that made it, kept with its MLflow run.
 
 ``source/`` of the run has the model's ``model.yaml``, ``features.py``, ``behaviour.py`` and
-``tests.yaml``, byte by byte, and ``diff.patch``, the whole diff of a dirty tree.
+``tests.yaml``, byte by byte but for secrets, which are masked, and ``diff.patch``, the whole diff of a dirty tree.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airworthy.masking import without_source_secrets
 from airworthy.registry.tags import (
     DIRTY_FILES,
     GIT_COMMIT,
@@ -52,7 +53,7 @@ def code_tags(tree: WorkingTree, lock_digest: str) -> dict[str, str]:
     if tree.changes:
         tags[DIRTY_FILES] = cut_text("\n".join(tree.changes), _FILES_LENGTH)
     if tree.diff:
-        tags[SOURCE_DIFF] = cut_text(tree.diff, _TAG_LENGTH)
+        tags[SOURCE_DIFF] = cut_text(without_source_secrets(tree.diff), _TAG_LENGTH)
     return tags
 
 
@@ -73,10 +74,15 @@ def copy_source(model_folder: Path, target: Path, tree: WorkingTree) -> None:
 
 
 def log_source(folder: Path) -> None:
-    """Log a folder made by `copy_source` to the active MLflow run."""
+    """Log a folder made by `copy_source` to the active MLflow run, with the secrets masked."""
     import mlflow
 
-    mlflow.log_artifacts(str(folder), _FOLDER)
+    with tempfile.TemporaryDirectory() as shown:
+        for path in folder.iterdir():
+            text = path.read_bytes().decode(errors="surrogateescape")
+            content = without_source_secrets(text).encode(errors="surrogateescape")
+            (Path(shown) / path.name).write_bytes(content)
+        mlflow.log_artifacts(shown, _FOLDER)
 
 
 def source_files(client: MlflowClient, version: ModelVersion) -> list[str]:

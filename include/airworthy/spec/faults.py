@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from airworthy.masking import masked
 from airworthy.spec.schema_location import SchemaLocation, Steps
 
 _PROBLEMS = {
@@ -99,11 +100,15 @@ def did_you_mean(received: object, allowed: list[str]) -> str:
 
 
 def shorten(value: object, max_length: int = 120) -> str:
-    """Format a received value as JSON (a text with ``repr``), cut at `max_length` characters."""
+    """Format a received value as JSON (a text with ``repr``), cut at `max_length` characters.
+
+    Secrets in it are masked.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else repr(value)
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
+    text = masked(text)
     return text if len(text) <= max_length else f"{text[: max_length - 3]}..."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
+from airworthy.sandboxed_page import escaped_texts, sandboxed_page
 from airworthy.spec.validate_part import Expectation
 from airworthy.validation.recent_days import DayExpectation
 from airworthy.validation.validation_results import exception_message
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 # Great Expectations sends usage statistics by default.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
+_UNFOLDED = "<style>.collapse { display: block !important; }</style></head>"
 
 
 class Suite:
@@ -130,13 +133,23 @@ def result_values(result: Any) -> dict[str, Any]:
 
 
 def data_docs(result: Any) -> str:
-    """Return the Data Docs page of a validation result as HTML."""
+    """Return the Data Docs page of a validation result as HTML, in a sandbox.
+
+    Texts of the data are escaped before Great Expectations draws them. Its scripts, which come from
+    servers of others, do not run: what they would unfold is shown unfolded.
+    """
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
+    result = copy.deepcopy(result)
     for single in result.results:
         observed = single.result.get("observed_value")
         if hasattr(observed, "item"):
             # Great Expectations' page cannot print a NumPy scalar.
             single.result["observed_value"] = observed.item()
-    return str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))
+        single.result = escaped_texts(single.result)
+        single.exception_info = escaped_texts(single.exception_info)
+        config = single.expectation_config
+        config.kwargs = escaped_texts(config.kwargs)
+    page = str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))
+    return sandboxed_page("Data Docs", page.replace("</head>", _UNFOLDED, 1), scripts=False)

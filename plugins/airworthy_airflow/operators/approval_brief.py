@@ -10,6 +10,7 @@ from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, 
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.links import artifact_url, mlflow_url
+from airworthy_airflow.operators.markdown_text import as_code, as_text
 from airworthy_airflow.spec_text import rollout_text
 
 _ROLES = ("challenger", "champion", "baseline")
@@ -61,13 +62,13 @@ def _what(run: RunRequest, verdict: Verdict, version: VersionRef) -> str:
     against = f"version {verdict.champion_version}" if verdict.champion_version else "none yet"
     return (
         f"**{version.model} version {version.version}**: verdict **{verdict.outcome}** on {verdict.holdout_rows:,} "
-        f"holdout rows; champion: {against}.\n\nRun `{run.run_id}` ({run.reason}, {run.requested_by}) on data up to "
-        f"{run.as_of:%Y-%m-%d} (UTC)."
+        f"holdout rows; champion: {against}.\n\nRun {as_code(run.run_id)} ({run.reason}, "
+        f"{as_text(run.requested_by)}) on data up to {run.as_of:%Y-%m-%d} (UTC)."
     )
 
 
 def _another_person(run: RunRequest) -> str:
-    trigger = run.requested_by if run.requested_by_proof != "nobody" else "nobody"
+    trigger = as_text(run.requested_by) if run.requested_by_proof != "nobody" else "nobody"
     return (
         f"**Another person** than the one who triggered the run ({trigger}) must approve it. Another approval is "
         "refused, and the question asked again."
@@ -88,19 +89,23 @@ def _links(challenger: ModelRef, version: VersionRef) -> str:
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:
-    return f"**{title}**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines) if lines else ""
+    return f"**{title}**\n\n" + "\n".join(f"- {as_text(line)}" for line in lines) if lines else ""
 
 
 def _gate_row(gate: GateOutcome) -> Sequence[str]:
     interval = f" [{gate.interval[0]:.4g}, {gate.interval[1]:.4g}]" if gate.interval else ""
     outcome = gate.outcome if gate.outcome == "pass" else f"**{gate.outcome}**"
-    return gate.gate, outcome, _number(gate.value) + interval, _number(gate.threshold), gate.reason
+    value = _number(gate.value) + interval
+    return as_text(gate.gate), outcome, value, _number(gate.threshold), as_text(gate.reason)
 
 
 def _metrics(verdict: Verdict) -> str:
     roles = [role for role in _ROLES if role in verdict.metrics]
     names = verdict.metrics["challenger"]
-    rows = ([name, *(_number(verdict.metrics[role].get(name)) for role in roles)] for name in names)
+    rows = (
+        [as_text(name), *(_number(verdict.metrics[role].get(name)) for role in roles)]
+        for name in names
+    )
     return _table(("metric", *roles), rows)
 
 
@@ -114,7 +119,7 @@ def _staging(parity: ParityResult) -> str:
 
 def _waivers(parity: ParityResult) -> str:
     """Return the waived rules of the data and of the release, each with its reason."""
-    lines = [f"- {_cell(waiver)}" for waiver in parity.waivers]
+    lines = [f"- {as_text(waiver)}" for waiver in parity.waivers]
     return "\n".join(["**Waived in data and release**\n", *lines]) if lines else ""
 
 
@@ -129,12 +134,7 @@ def _cost(parity: ParityResult) -> str:
 
 def _table(head: Sequence[str], rows: Any) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Return text that ends neither a table's cell nor its line."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:

@@ -22,6 +22,7 @@ from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, w
 from airworthy_airflow.stack.settings import process_environment, user_environment
 from airworthy_airflow.stack.startup_progress import Report, progress
 from airworthy_airflow.stack.startup_watch import StartupWatch
+from airworthy_airflow.stack.state_folder import close_state
 from airworthy_airflow.stack.supervision import log_tail, part_states, start_supervisord
 
 STALLED_AFTER_SECONDS = 300
@@ -46,7 +47,8 @@ def up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
             after an interruption. Also when nothing moves for `STALLED_AFTER_SECONDS`: the stack
             stays as it is then.
     """
-    layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    close_state(layout.state)
+    layout.folder.mkdir(exist_ok=True)
     try:
         with FileLock(layout.folder / "up.lock", timeout=0):
             _up(layout, console, inherited)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from airworthy_airflow.stack.layout import HOST, Layout
+from airworthy_airflow.stack.state_folder import UMASK
 
 # An answer that has not reached the lake is lost with the machine: it may be this old.
 _COLLECT_SECONDS = 5
@@ -80,7 +81,6 @@ def supervisord_config(layout: Layout) -> str:
         "pidfile": str(layout.folder / "supervisord.pid"),
         "childlogdir": str(layout.logs),
         "directory": str(layout.folder),
-        "umask": "077",
     }
     factory = "supervisor.rpcinterface:make_main_rpcinterface"
     config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
@@ -94,6 +94,8 @@ def supervisord_config(layout: Layout) -> str:
 def _program(layout: Layout, name: str, command: list[str]) -> dict[str, str]:
     return {
         "command": " ".join(_quoted(part) for part in command),
+        # Supervisord heeds an umask of its own only as a daemon, which it is not here.
+        "umask": f"{UMASK:03o}",
         "autorestart": "true",
         "startsecs": "2",
         "startretries": "3",

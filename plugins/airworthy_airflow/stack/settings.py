@@ -76,7 +76,12 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "refresh_interval": 10,
             "parsing_processes": 1,
         },
-        "logging": {"base_log_folder": layout.airflow_home / "logs"},
+        "logging": {
+            "base_log_folder": layout.airflow_home / "logs",
+            # Airflow gives its task logs these rights, whatever the umask.
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
         "metrics": {
             # One datagram for each metric, to the part that serves Prometheus. It need not listen.
             "statsd_on": True,

@@ -14,6 +14,7 @@ from airworthy_airflow.stack.layout import Layout
 from airworthy_airflow.stack.processes import write_record
 from airworthy_airflow.stack.programs import supervisord_config
 from airworthy_airflow.stack.secret_keys import write_private
+from airworthy_airflow.stack.state_folder import UMASK
 
 
 def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -29,6 +30,7 @@ def start_supervisord(layout: Layout, environment: dict[str, str]) -> subprocess
             stdout=out,
             stderr=out,
             start_new_session=True,
+            umask=UMASK,
         )
     write_record(layout, process.pid)
     return process

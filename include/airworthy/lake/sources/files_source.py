@@ -33,6 +33,7 @@ from airworthy.lake.sources.scan_file import scan_file
 from airworthy.lake.sources.source import MissingSourceError
 from airworthy.lake.sources.split_files import days_by_file, split_by_day
 from airworthy.lake.times import UNDATED, TimeRules, local_days, utc_days
+from airworthy.masking import without_address_secrets
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import CsvFormat, FilesSource
 
@@ -58,8 +59,9 @@ class Files:
         self._split: tuple[str, dict[str, list[Path]]] | None = None
 
     def describe(self) -> str:
-        """Describe the source by the spec's path and member."""
-        return self._source.path + (f" ({self._source.member})" if self._source.member else "")
+        """Describe the source by the spec's path, without secrets, and member."""
+        path = without_address_secrets(self._source.path)
+        return path + (f" ({self._source.member})" if self._source.member else "")
 
     def fingerprints(self, days: Sequence[date]) -> dict[date, str]:
         """Return a fingerprint of each day's files, see `file_fingerprints`.

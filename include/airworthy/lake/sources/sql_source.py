@@ -51,6 +51,7 @@ from airworthy.lake.sources.sql_address import (
     parse_url,
     sqlite_file,
 )
+from airworthy.masking import masked, remember, shown_url, url_secrets
 from airworthy.spec.sources_part import SqlSource
 
 BATCH = 50_000
@@ -93,10 +94,10 @@ class Sql:
         self._engine: Engine | None = None
 
     def describe(self) -> str:
-        """Describe the address without its password, or the connection's id."""
+        """Describe the address without its secrets, or the connection's id."""
         if self._source.connection is not None:
             return f"sql connection {self._source.connection}"
-        return f"sql {self._url().render_as_string(hide_password=True)}"
+        return f"sql {shown_url(self._url())}"
 
     def read(self, day: date) -> pl.DataFrame | None:
         """Return the query's rows for a UTC day; None when there is none.
@@ -205,6 +206,7 @@ class Sql:
     def _url(self) -> URL:
         written = self._source.url or ""
         url = parse_url(written) if written else self._connection_url()
+        remember(url_secrets(url))
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
             return url
         return sqlite_file(url, written, self._folder)
@@ -263,10 +265,8 @@ class Sql:
         )
 
     def _masked(self, error: Exception) -> str:
-        """Return a driver's message without the password; some drivers repeat it."""
-        message = str(getattr(error, "orig", None) or error)
-        password = self._url().password
-        return message.replace(str(password), "***") if password else message
+        """Return a driver's message without the address's secrets; some drivers repeat them."""
+        return masked(str(getattr(error, "orig", None) or error), url_secrets(self._url()))
 
 
 def _frame(result: CursorResult[Any], source: str) -> pl.DataFrame | None:
