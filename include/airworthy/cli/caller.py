@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airworthy.shown_text import indented
+
 if TYPE_CHECKING:
     from airworthy.job import Job
 
@@ -25,11 +27,20 @@ def user_name() -> str:
         return f"uid {uid}"
 
 
+class _Formatter(logging.Formatter):
+    """One message is one line: further lines, such as those of an error, are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return a record's line, with people's text in it escaped."""
+        record.message = indented(record.message, 2)
+        return super().formatMessage(record)
+
+
 def log_to_stderr() -> None:
     """Log to standard error. Standard output is for results."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("airworthy").setLevel(logging.INFO)
 
 

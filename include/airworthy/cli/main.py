@@ -8,6 +8,7 @@ import typer
 
 from airworthy.cli import (
     backtest_commands,
+    ledger_commands,
     lineage_commands,
     login_commands,
     metrics_commands,
@@ -44,6 +45,7 @@ model_commands.register(app)
 new_model_command.register(app)
 model_test_commands.register(app)
 run_commands.register(app)
+ledger_commands.register(app)
 release_commands.register(app)
 login_commands.register(app)
 watch_commands.register(app)

@@ -37,7 +37,7 @@ def read_model_records(environment: Environment, model: str) -> ModelRecords:
         TransientError: when the lake cannot be reached.
     """
     entries = open_ledger(environment, model).entries()
-    broken = first_broken_entry(entries)
+    broken = first_broken_entry(entries, model)
     if broken is not None:
         raise TerminalError(
             "the ledger was changed, so that nothing can be traced through it",

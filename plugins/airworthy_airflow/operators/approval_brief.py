@@ -8,6 +8,7 @@ from typing import Any
 
 from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, Verdict, VersionRef
 from airworthy.release.release_rules import ReleaseRules
+from airworthy.shown_text import one_line
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.links import artifact_url, mlflow_url
 from airworthy_airflow.spec_text import rollout_text
@@ -61,13 +62,13 @@ def _what(run: RunRequest, verdict: Verdict, version: VersionRef) -> str:
     against = f"version {verdict.champion_version}" if verdict.champion_version else "none yet"
     return (
         f"**{version.model} version {version.version}**: verdict **{verdict.outcome}** on {verdict.holdout_rows:,} "
-        f"holdout rows; champion: {against}.\n\nRun `{run.run_id}` ({run.reason}, {run.requested_by}) on data up to "
-        f"{run.as_of:%Y-%m-%d} (UTC)."
+        f"holdout rows; champion: {against}.\n\nRun `{_cell(run.run_id)}` ({run.reason}, {_cell(run.requested_by)}) "
+        f"on data up to {run.as_of:%Y-%m-%d} (UTC)."
     )
 
 
 def _another_person(run: RunRequest) -> str:
-    trigger = run.requested_by if run.requested_by_proof != "nobody" else "nobody"
+    trigger = _cell(run.requested_by) if run.requested_by_proof != "nobody" else "nobody"
     return (
         f"**Another person** than the one who triggered the run ({trigger}) must approve it. Another approval is "
         "refused, and the question asked again."
@@ -134,7 +135,7 @@ def _table(head: Sequence[str], rows: Any) -> str:
 
 def _cell(text: str) -> str:
     """Return text that ends neither a table's cell nor its line."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return one_line(" ".join(text.split())).replace("|", "\\|")
 
 
 def _number(value: float | None) -> str:
