@@ -92,6 +92,35 @@ def test_a_model_that_is_not_there_is_an_error_and_an_empty_ledger_is_told(
         assert "whole" not in empty.stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ledger", "no_such_model"],
+        ["ledger", "anchor", "no_such_model"],
+        ["dataset", "no_such_model"],
+        ["collect", "no_such_model"],
+        ["release", "no_such_model", "1"],
+        ["rollback", "no_such_model"],
+        ["retire", "no_such_model", "--reason", "late"],
+        ["watch", "no_such_model", "--once"],
+        ["drill", "no_such_model"],
+        ["score", "no_such_model"],
+        ["show", "no_such_model/1"],
+        ["staleness", "no_such_model"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_command_knows_that_a_model_is_not_there(
+    environment: Environment, words: list[str]
+) -> None:
+    """It says so with the names that there are, and makes no database for it."""
+    done = command(*words)
+    assert done.exit_code == 1
+    assert "there is no model of this name" in str(done.exception)
+    assert "delivery_eta" in str(done.exception)
+    assert not (environment.state / "mlflow.db").exists()
+
+
 @pytest.mark.parametrize("kind", ["file", "bucket"])
 def test_an_anchor_elsewhere_has_every_head(
     open_with_anchors: OpenWithAnchors, tmp_path: Path, kind: str

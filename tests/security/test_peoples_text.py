@@ -192,6 +192,10 @@ def test_a_category_in_a_verdict_cannot_be_a_gate_of_its_own() -> None:
     ]
     verdict = Verdict.model_construct(
         model=MODEL,
+        run_id="run",
+        mlflow_run_id="m",
+        dataset_digest="d",
+        champion_version=None,
         holdout_rows=9,
         metrics={"challenger": {"rmse": 1.0}},
         gates=gates,

@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airworthy.cli.model_names import require_known_model
+from airworthy.environment import load_environment
 from airworthy.shown_text import indented
 
 if TYPE_CHECKING:
@@ -56,7 +58,12 @@ def manual_request(model: str, as_of: str, run_id: str | None = None) -> dict[st
         model: The model's name.
         as_of: The exclusive end of the data, ISO 8601.
         run_id: The run's id; None: a new one.
+
+    Raises:
+        TerminalError: when there is no model of this name.
+        TransientError: when the lake cannot be reached.
     """
+    require_known_model(load_environment(), model)
     return {
         "model": model,
         "as_of": as_of,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.model_names import require_known_model
 from airworthy.cli.release_in_process import (
     REJECTED,
     WAITS_FOR_APPROVAL,
@@ -52,6 +53,7 @@ def release(
 
     log_to_stderr()
     environment = load_environment()
+    require_known_model(environment, model)
     with mlflow_errors(environment):
         payload = read_stage_outputs(open_registry(environment), model, version)
     as_of = payload["dataset"]["window"]["end"]

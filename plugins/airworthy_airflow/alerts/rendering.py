@@ -26,7 +26,7 @@ def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
         _markdown(f"*{_slack(name)}*\n{_slack(one_line(value))}", _FIELD)
         for name, value in list(alert.facts.items())[:_FIELDS]
     ]
-    links = "\n".join(_slack_link(name, link) for name, link in alert.links.items())
+    links = "\n".join(_slack_link(name, one_line(link)) for name, link in alert.links.items())
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
         {"type": "section", "text": _markdown(_slack(visible(alert.text)), _SECTION)},
@@ -48,7 +48,7 @@ def email_subject(alert: Alert) -> str:
 def email_html(alert: Alert) -> str:
     """Return the body of the e-mail."""
     rows = [(name, escape(one_line(value))) for name, value in alert.facts.items()]
-    rows += [(name, _html_link(link)) for name, link in alert.links.items()]
+    rows += [(name, _html_link(one_line(link))) for name, link in alert.links.items()]
     table = "".join(
         f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows
     )
