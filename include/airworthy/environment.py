@@ -11,6 +11,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
+``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
@@ -31,6 +32,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from airworthy.anchor_settings import AnchorSettings, FileAnchor
 from airworthy.errors import TerminalError
 from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
@@ -74,6 +76,8 @@ class Environment(BaseModel):
         docker: How stages run in Docker.
         kubernetes: How stages run in Kubernetes.
         alerts: The alert channels.
+        anchors: Get the signed heads of the ledgers; None: a folder beside the lake, in the state
+            folder.
         variables: The environment variables named in the file. They are found, and not written.
     """
 
@@ -97,6 +101,7 @@ class Environment(BaseModel):
     docker: DockerSettings | None = None
     kubernetes: KubernetesSettings | None = None
     alerts: list[Channel] = Field(default_factory=list)
+    anchors: list[AnchorSettings] | None = None
     variables: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -172,6 +177,18 @@ class Environment(BaseModel):
     def flags_file(self) -> Path:
         """The flagd file of `flags_address`, on a disk."""
         return Path(self.flags_address)
+
+    @property
+    def ledger_anchors(self) -> list[AnchorSettings]:
+        """The anchors of the ledgers. Without settings, one in the state folder."""
+        if self.anchors is not None:
+            return self.anchors
+        return [FileAnchor(type="file", path=str(self.state / "anchors"))]
+
+    @property
+    def anchor_key_file(self) -> Path:
+        """The file with the key of the anchors; see `anchor_key`."""
+        return self.state / "anchor_key"
 
     @property
     def server_token_file(self) -> Path:

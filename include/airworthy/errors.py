@@ -8,6 +8,9 @@ and the allowed value, and the next command to run. Nobody needs a traceback to 
 from __future__ import annotations
 
 from airworthy.masking import masked
+from airworthy.shown_text import indented, visible
+
+_INDENT = len("  received: ")
 
 
 class AirworthyError(Exception):
@@ -44,17 +47,17 @@ class AirworthyError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """Return every given part on a line of its own."""
+        """Return every given part on a line of its own. What was received is escaped."""
         subject = " ".join(part for part in (self.model, self.stage) if part)
-        lines = [f"{subject}: {self.problem}" if subject else self.problem]
+        lines = [visible(f"{subject}: {self.problem}" if subject else self.problem)]
         if self.received is not None:
-            lines.append(f"  received: {masked(str(self.received))}")
+            lines.append(f"  received: {indented(masked(str(self.received)), _INDENT)}")
         if self.allowed is not None:
-            lines.append(f"  allowed:  {self.allowed}")
+            lines.append(f"  allowed:  {indented(self.allowed, _INDENT)}")
         if self.consequence:
             lines.append(f"  so:       {self.consequence}")
         if self.next_step is not None:
-            lines.append(f"  next:     {self.next_step}")
+            lines.append(f"  next:     {indented(self.next_step, _INDENT)}")
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from airworthy.handover import StageOutput
+from airworthy.shown_text import one_line, visible
 from airworthy.spec.alerts_part import AlertKind
 
 AlertSeverity = Literal["critical", "warning"]
@@ -47,8 +48,8 @@ class Alert(StageOutput):
     def lines(self) -> list[str]:
         """The whole alert as plain text, for a log."""
         return [
-            f"{self.severity}: {self.title}",
-            *self.text.splitlines(),
-            *(f"  {name}: {value}" for name, value in {**self.facts, **self.links}.items()),
-            f"  next: {self.next_step}",
+            one_line(f"{self.severity}: {self.title}"),
+            *visible(self.text).split("\n"),
+            *(f"  {name}: {one_line(value)}" for name, value in (self.facts | self.links).items()),
+            f"  next: {one_line(self.next_step)}",
         ]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from airworthy.alerts.alert import Alert
 from airworthy.errors import TerminalError
 from airworthy.handover import AgeCheck, DriftDecision, RolloutStatus
+from airworthy.shown_text import one_line
 from airworthy.spec.fields import format_duration
 
 Links = Mapping[str, str]
@@ -80,7 +81,7 @@ def guard_trip(status: RolloutStatus, run_id: str, links: Links) -> Alert:
         about=f"version {status.version} {run_id}",
         severity="critical",
         title=f"{status.model}: {rollout} was ended, the champion has all traffic",
-        text="\n".join(status.reasons),
+        text="\n".join(map(one_line, status.reasons)),
         facts={"version": status.version, "step": step, **figures},
         links=dict(links),
         next_step=f"airworthy ledger {status.model} has the figures; "

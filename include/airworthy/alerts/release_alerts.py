@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from airworthy.alerts.alert import Alert
 from airworthy.handover import Approval, Deployment, Rollback, Verdict
+from airworthy.shown_text import one_line
 
 Links = Mapping[str, str]
 
@@ -25,7 +26,7 @@ def promoted(deployment: Deployment, run_id: str, links: Links) -> Alert:
         about=_of_run(version, run_id),
         severity="warning",
         title=f"{model}: version {version} is champion",
-        text=deployment.reason,
+        text=one_line(deployment.reason),
         facts={"version": version, "champion before": _version(deployment.previous_version)},
         links=dict(links),
         next_step=f"nothing; to go back: airworthy rollback {model}",
@@ -71,7 +72,7 @@ def rejected_by_person(approval: Approval, run_id: str, links: Links) -> Alert:
         about=_of_run(version, run_id),
         severity="warning",
         title=f"{model}: {approval.who} rejected version {version}, the champion stays",
-        text=approval.comment or "no comment was given",
+        text=one_line(approval.comment) or "no comment was given",
         facts={"version": version, "answered": f"{approval.at:%Y-%m-%d %H:%M} UTC"},
         links=dict(links),
         next_step="nothing: a new training asks again",
@@ -115,7 +116,7 @@ def rolled_back(rollback: Rollback, links: Links) -> Alert:
         about=f"version {old} {rollback.started_by}",
         severity="critical",
         title=f"{model}: version {old} is rolled back, version {new} serves",
-        text=rollback.reason,
+        text=one_line(rollback.reason),
         facts={"rolled back": old, "serves": new, "run": rollback.started_by},
         links=dict(links),
         next_step=f"find out what was wrong with version {old}: it does not come back by itself",
@@ -131,4 +132,4 @@ def _version(version: str | None) -> str:
 
 
 def _lines(reasons: Sequence[str], without: str) -> str:
-    return "\n".join(reasons) or without
+    return "\n".join(map(one_line, reasons)) or without

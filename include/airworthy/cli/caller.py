@@ -9,6 +9,10 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airworthy.cli.model_names import require_known_model
+from airworthy.environment import load_environment
+from airworthy.shown_text import indented
+
 if TYPE_CHECKING:
     from airworthy.job import Job
 
@@ -25,11 +29,20 @@ def user_name() -> str:
         return f"uid {uid}"
 
 
+class _Formatter(logging.Formatter):
+    """One message is one line: further lines, such as those of an error, are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return a record's line, with people's text in it escaped."""
+        record.message = indented(record.message, 2)
+        return super().formatMessage(record)
+
+
 def log_to_stderr() -> None:
     """Log to standard error. Standard output is for results."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("airworthy").setLevel(logging.INFO)
 
 
@@ -45,7 +58,12 @@ def manual_request(model: str, as_of: str, run_id: str | None = None) -> dict[st
         model: The model's name.
         as_of: The exclusive end of the data, ISO 8601.
         run_id: The run's id; None: a new one.
+
+    Raises:
+        TerminalError: when there is no model of this name.
+        TransientError: when the lake cannot be reached.
     """
+    require_known_model(load_environment(), model)
     return {
         "model": model,
         "as_of": as_of,

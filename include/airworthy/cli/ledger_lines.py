@@ -31,14 +31,49 @@ from airworthy.ledger.events import (
     WatchTripped,
 )
 from airworthy.ledger.ledger_queries import ServicePeriod
+from airworthy.shown_text import one_line
 
 _ANSWERS = {"approve": "approved", "reject": "rejected", "timeout": "not approved in time"}
 
 
 def ledger_line(entry: Entry) -> str:
-    """Return number, time, kind, author, decision and reasons of an entry."""
+    """Return number, time, kind, author, decision and reasons of an entry, on one line."""
     words = _words(entry.shown_event) or entry.payload
-    return f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {author(entry)}  {words}"
+    if entry.order_time is not None:
+        words += f" (by a clock that was behind: an entry before is of {entry.order_time})"
+    return one_line(
+        f"{entry.sequence:>4}  {entry.time}  {entry.kind:<16}  {author(entry)}  {words}"
+    )
+
+
+def served_lines(model: str, moment: datetime, service: ServicePeriod | None) -> list[str]:
+    """Return the champion at a moment as lines.
+
+    Args:
+        model: The model.
+        moment: The moment, UTC.
+        service: The champion's time; None: there was no champion.
+    """
+    at = moment.isoformat()
+    if service is None:
+        return [f"{model}: no version served at {at}: none had been released yet"]
+    evidence = service.evidence
+    verdict = [str(evidence["verdict"] or "not recorded"), *evidence["verdict_reasons"]]
+    behind = f" (by the order of the entries; the clock said {service.clock})"
+    values = {
+        "since": f"{service.since}{behind if service.clock else ''}",
+        "until": service.until or "it serves still",
+        "reason": service.reason,
+        "run": service.run_id,
+        "who": author(service),
+        "verdict": "; ".join(verdict),
+        "dataset": evidence["dataset_digest"] or "not recorded",
+        "bundle": evidence["bundle_digest"] or "not recorded",
+    }
+    return [
+        f"{model}: version {service.version} served at {at}",
+        *(one_line(f"  {name + ':':<9} {value}") for name, value in values.items()),
+    ]
 
 
 def author(entry: Entry | ServicePeriod) -> str:

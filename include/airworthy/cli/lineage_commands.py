@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def dataset(
     )
     from airworthy.lineage.reference import unknown_reference
 
-    datasets = describe_datasets(load_environment(), model, reference)
+    environment = load_environment()
+    require_known_model(environment, model)
+    datasets = describe_datasets(environment, model, reference)
     if not datasets:
         raise unknown_reference(
             reference or model,

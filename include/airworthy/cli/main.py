@@ -9,6 +9,7 @@ import typer
 from airworthy.cli import (
     backtest_commands,
     explain_command,
+    ledger_commands,
     lineage_commands,
     login_commands,
     metrics_commands,
@@ -46,6 +47,7 @@ model_commands.register(app)
 new_model_command.register(app)
 model_test_commands.register(app)
 run_commands.register(app)
+ledger_commands.register(app)
 release_commands.register(app)
 login_commands.register(app)
 watch_commands.register(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from airworthy.shown_text import one_line
 from airworthy.versions.model_state import ModelState
 
 _HEAD = ("model", "task", "champion", "served for", "data until", "last verdict", "state")
@@ -22,7 +23,7 @@ def model_lines(states: Sequence[ModelState], now: datetime | None = None) -> li
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    needs = [f"{state.model}: {text}" for state in states for text in state.needs]
+    needs = [one_line(f"{state.model}: {text}") for state in states for text in state.needs]
     return [*table, *(["", *needs] if needs else [])]
 
 

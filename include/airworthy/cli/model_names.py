@@ -32,7 +32,10 @@ def require_known_model(environment: Environment, model: str) -> None:
         TerminalError: when there is none; it has the names that there are.
         TransientError: when the lake cannot be reached.
     """
-    names = sorted({*spec_names(environment), *ledger_names(environment)})
+    specs = spec_names(environment)
+    if model in specs:
+        return
+    names = sorted({*specs, *ledger_names(environment)})
     if model in names:
         return
     similar = difflib.get_close_matches(model, names, n=1)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.shown_text import visible
+
 if TYPE_CHECKING:
     from airworthy.environment import Environment
     from airworthy.proposal.propose import Wishes
@@ -152,7 +154,7 @@ def _propose(
     )
     typer.echo(f"proposed from {origin.text}:")
     for line in told_lines(proposal, rows.csv):
-        typer.echo(line)
+        typer.echo(visible(line))
     typer.echo(f"made {folder}: {FILES}")
     typer.echo("next:")
     if is_secret(origin):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr
+from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
 
@@ -50,8 +51,11 @@ def collect(
     # The model server needs the cores more. Polars reads this variable at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from airworthy.predictions.collect import Collector
+    from airworthy.predictions.spool import spooled_models
 
     environment = load_environment()
+    if model is not None and model not in spooled_models(environment):
+        require_known_model(environment, model)
     collector = Collector(environment)
     while True:
         errors = _collect_once(environment, collector, model)

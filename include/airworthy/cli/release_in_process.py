@@ -19,6 +19,7 @@ from airworthy.cli.approver import Approver, approver_of
 from airworthy.cli.watch_commands import watch_text
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.shown_text import one_line
 
 if TYPE_CHECKING:
     from airworthy.handover import GuardedStep
@@ -110,12 +111,14 @@ def print_release(payload: dict[str, Any]) -> None:
     version, deployment = payload["version"], payload.get("deployment")
     if "approved_run" in payload:
         run = f"{version['model']}__train/{payload['approved_run']}"
+        who = one_line(payload["approved_by"])
         typer.echo(
-            f"champion: not yet: approved by {payload['approved_by']} in Airflow, whose run {run} "
+            f"champion: not yet: approved by {who} in Airflow, whose run {run} "
             "goes on with the release"
         )
     elif deployment:
-        typer.echo(f"champion: {'yes' if deployment['promoted'] else 'no'}: {deployment['reason']}")
+        promoted = "yes" if deployment["promoted"] else "no"
+        typer.echo(f"champion: {promoted}: {one_line(deployment['reason'])}")
         if deployment.get("watched_until"):
             typer.echo(watch_text(deployment["model"], deployment["watched_until"]))
     elif "parity" in payload:

@@ -23,6 +23,7 @@ from airworthy.cli.release_in_process import (
     run_timed,
 )
 from airworthy.errors import TerminalError
+from airworthy.shown_text import one_line
 from airworthy.spec.run_parameters import require_finite
 
 
@@ -139,7 +140,7 @@ def _summarise(payload: dict[str, Any]) -> None:
     size = f"{dataset.rows:,} rows of {len(dataset.partitions)} partitions"
     typer.echo(f"dataset: {dataset.id}: {size} {dataset.window}")
     for line in dataset.counts.lines if dataset.counts is not None else []:
-        typer.echo(f"  {line}")
+        typer.echo(f"  {one_line(line)}")
     typer.echo(verdict_table(Verdict.model_validate(payload["verdict"])))
     version = payload["version"]
     typer.echo(f"version: {version['version']} ({version['validation_status']})")

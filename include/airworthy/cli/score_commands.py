@@ -44,10 +44,13 @@ def score(
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:
     from airworthy.batch_scoring.scoring_inputs import score_part_of
+    from airworthy.cli.model_names import require_known_model
     from airworthy.environment import load_environment
     from airworthy.spec import load_spec
 
-    spec, moment = load_spec(load_environment().models / model / "model.yaml"), parse_as_of(as_of)
+    environment = load_environment()
+    require_known_model(environment, model)
+    spec, moment = load_spec(environment.models / model / "model.yaml"), parse_as_of(as_of)
     # Fails here: the metrics would count a failed stage of a model that never scores batches.
     score_part_of(spec)
     if as_of is None and spec.end is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from airworthy.shown_text import one_line
 from airworthy.traffic.replica_report import ModelReport
 from airworthy.traffic.replica_reports import Replica
 from airworthy.traffic.replica_state import replica_state
@@ -23,7 +24,9 @@ def server_lines(replicas: Sequence[Replica], now: datetime) -> list[str]:
     rows = [_HEAD, *(_row(replica, now) for replica in replicas)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        one_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -88,7 +89,9 @@ def _read(environment: Environment, words: list[str]) -> VersionRecord:
     from airworthy.versions.version_record import read_version, resolve_version
 
     with mlflow_errors(environment):
-        return read_version(environment, *resolve_version(environment, words))
+        model, version = resolve_version(environment, words)
+        require_known_model(environment, model)
+        return read_version(environment, model, version)
 
 
 def _kept_file(environment: Environment, record: VersionRecord, name: str) -> bytes:

@@ -12,6 +12,7 @@ import typer
 from airworthy.cli.caller import log_to_stderr, manual_request
 from airworthy.days import floor_day
 from airworthy.errors import TransientError
+from airworthy.shown_text import one_line
 
 if TYPE_CHECKING:
     from airworthy.handover import WatchStatus
@@ -62,7 +63,7 @@ def drill(
     result = DrillResult.model_validate(run_stage("rollback_drill", {"run": run}))
     way = f"version {result.champion} -> version {result.predecessor} and back in staging"
     if not result.passed:
-        typer.echo(f"{model}: {way}: failed: {'; '.join(result.reasons)}")
+        typer.echo(one_line(f"{model}: {way}: failed: {'; '.join(result.reasons)}"))
         raise typer.Exit(TRIPPED)
     typer.echo(f"{model}: {way}: {result.back_seconds:.2f} s and {result.forth_seconds:.2f} s")
 
@@ -89,7 +90,7 @@ def status_text(status: WatchStatus) -> str:
     if status.until is not None:
         parts.append(f"until {status.until:%Y-%m-%d %H:%M:%S} UTC")
     words = "; ".join([", ".join(parts), *status.reasons])
-    return f"{status.model}: watch of version {status.version}: {words}"
+    return one_line(f"{status.model}: watch of version {status.version}: {words}")
 
 
 def _watch(run: dict[str, Any], *, once: bool) -> WatchStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airworthy.handover import GateState, Verdict
+from airworthy.shown_text import one_line
 
 _MARKS: dict[GateState, str] = {
     "pass": "PASS",
@@ -35,7 +36,7 @@ def verdict_table(verdict: Verdict) -> str:
     lines += ["", f"verdict: {verdict.outcome}: this challenger {released}"]
     lines += [f"waived: {waiver}" for waiver in verdict.waivers]
     lines += [f"the champion fails its own gates: {text}" for text in verdict.champion_failing]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _metric_line(verdict: Verdict, name: str, roles: Sequence[str]) -> str:

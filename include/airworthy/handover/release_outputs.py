@@ -141,11 +141,13 @@ class RollbackRequest(StageOutput):
     """A rollback's request: a version (None: the previous good one), and a reason.
 
     With `from_version`, it is done only while this version is champion, and a rollout under way
-    changes nothing about it.
+    changes nothing about it. Without it, `requested_at` is the time of the request: it is done only
+    while the champion of that time is champion. None: the champion at the beginning of the run.
     """
 
     to_version: NonEmptyText | None = None
     from_version: NonEmptyText | None = None
+    requested_at: AwareDatetime | None = None
     reason: NonEmptyText = "no reason was given"
 
 

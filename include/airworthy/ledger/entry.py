@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, cast
 
@@ -26,6 +28,8 @@ class Entry(Generic[_Event]):
     """One decision. `time` is ISO 8601 in UTC; `payload` is JSON with sorted keys.
 
     `proved_by` is the proof of the name in `who`; None: an older version wrote the entry.
+    `time` is the writer's clock. `order_time` is the latest time of the entries before, when the
+    clock was behind it; else None.
     """
 
     sequence: int
@@ -39,14 +43,21 @@ class Entry(Generic[_Event]):
     previous_hash: str
     hash: str
     proved_by: ProvedBy | None = None
+    order_time: str | None = None
 
     @property
     def stored(self) -> dict[str, Any]:
         """The fields as they were written: an entry of an older version has no `proved_by`."""
         fields = asdict(self)
-        if self.proved_by is None:
-            del fields["proved_by"]
+        for name in ("proved_by", "order_time"):
+            if fields[name] is None:
+                del fields[name]
         return fields
+
+    @property
+    def moment(self) -> datetime:
+        """The time by the order of the entries: no entry is before the one that it follows."""
+        return datetime.fromisoformat(self.order_time or self.time)
 
     def expected_hash(self) -> str:
         """Return the hash of the fields."""
@@ -94,11 +105,17 @@ def _first_problem(error: ValueError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
-def first_broken_entry(entries: list[Entry]) -> Entry | None:
-    """Return the first of a ledger's entries outside the hash chain, or None."""
+def first_broken_entry(entries: Sequence[Entry], model: str | None = None) -> Entry | None:
+    """Return the first of a ledger's entries outside the hash chain, or None.
+
+    Args:
+        entries: The entries, oldest first.
+        model: Its model. Another model's ledger in its place is whole by itself. None: any one.
+    """
     previous, sequence = NO_HASH, 1
     for entry in entries:
         fits = entry.previous_hash == previous and entry.sequence == sequence
+        fits = fits and model in (None, entry.model)
         if not fits or entry.hash != entry.expected_hash():
             return entry
         previous, sequence = entry.hash, sequence + 1

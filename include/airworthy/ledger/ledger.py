@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -25,13 +27,15 @@ from airworthy.handover import ProvedBy
 from airworthy.lake import delta
 from airworthy.ledger import entry_files
 from airworthy.ledger.entry import NO_HASH, Entry, first_broken_entry
-from airworthy.ledger.events import LedgerEvent
+from airworthy.ledger.events import LedgerEvent, UnknownEvent
 from airworthy.ledger.notices import Notices, open_notices
 from airworthy.ledger.traffic_entries import is_followed_entry, last_decision
 from airworthy.object_store import delta_options
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+    from airworthy.anchors import Head
 
 log = logging.getLogger("airworthy.ledger")
 
@@ -48,6 +52,7 @@ SCHEMA = pl.Schema(
         "previous_hash": pl.String,
         "hash": pl.String,
         "proved_by": pl.String,
+        "order_time": pl.String,
     }
 )
 
@@ -58,7 +63,12 @@ class Ledger:
     """One model's ledger."""
 
     def __init__(
-        self, uri: str, model: str, lock: FileLock, notices: Notices | None = None
+        self,
+        uri: str,
+        model: str,
+        lock: FileLock,
+        notices: Notices | None = None,
+        anchor: Callable[[Entry[LedgerEvent]], None] | None = None,
     ) -> None:
         """See `open_ledger`.
 
@@ -67,11 +77,13 @@ class Ledger:
             model: The model.
             lock: Serialises the appends of this machine: a try less at the table's next version.
             notices: Tells the model servers of entries that they follow; None: nobody follows.
+            anchor: Sends the head after each new entry to where it is kept; None: nowhere.
         """
         self.uri = uri
         self.model = model
         self._lock = lock
         self._notices = notices
+        self._anchor = anchor
 
     def append(
         self,
@@ -116,8 +128,16 @@ class Ledger:
                 except delta.LostRaceError:
                     continue
                 self._notify(entry)
-                return entry
-        raise TransientError(
+                break
+            else:
+                raise self._lost_every_race()
+        # Outside the lock: an anchor that is slow stops no other writer.
+        if self._anchor is not None:
+            self._anchor(entry)
+        return entry
+
+    def _lost_every_race(self) -> TransientError:
+        return TransientError(
             "other writers kept appending to the ledger first",
             model=self.model,
             received=self.uri,
@@ -203,10 +223,11 @@ class Ledger:
     def _entry(
         self, event: _Appended, run_id: str, author: tuple[str, ProvedBy], last: Entry | None
     ) -> Entry[_Appended]:
+        now = datetime.now(UTC)
         unsealed: Entry[_Appended] = Entry(
             sequence=last.sequence + 1 if last else 1,
             entry_id=event.entry_id(run_id),
-            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            time=now.isoformat(timespec="milliseconds"),
             kind=event.kind,
             model=self.model,
             run_id=run_id,
@@ -215,8 +236,22 @@ class Ledger:
             previous_hash=last.hash if last else NO_HASH,
             hash="",
             proved_by=author[1],
+            order_time=self._later_time(now, last),
         )
         return Entry(**{**asdict(unsealed), "hash": unsealed.expected_hash()})
+
+    def _later_time(self, now: datetime, last: Entry | None) -> str | None:
+        """Return the latest time of the entries, when the clock is behind it; None: it is not."""
+        if last is None or now >= last.moment:
+            return None
+        later = last.moment.isoformat(timespec="milliseconds")
+        log.warning(
+            "%s: this machine's clock says %s, and an entry before is of %s: the order counts",
+            self.model,
+            now.isoformat(timespec="milliseconds"),
+            later,
+        )
+        return later
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first; without a table, none.
@@ -297,14 +332,38 @@ class Ledger:
 
     def first_broken_entry(self) -> Entry | None:
         """Return the first entry outside the hash chain, or None when the chain is unbroken."""
-        return first_broken_entry(self.entries())
+        return first_broken_entry(self.entries(), self.model)
 
 
 def open_ledger(environment: Environment, model: str) -> Ledger:
     """Return a model's ledger in this environment."""
+    anchor = partial(_anchor, environment) if environment.ledger_anchors else None
     return Ledger(
         f"{environment.lake.rstrip('/')}/{model}/ledger",
         model,
         FileLock(environment.locks / f"ledger-{model}.lock"),
         open_notices(environment),
+        anchor,
+    )
+
+
+def _anchor(environment: Environment, entry: Entry[LedgerEvent]) -> None:
+    """Send the head after a new entry to the environment's anchors. It never fails."""
+    from airworthy.anchors import send_appended_head
+
+    send_appended_head(environment, head_of(environment, entry))
+
+
+def head_of(environment: Environment, entry: Entry[LedgerEvent | UnknownEvent]) -> Head:
+    """Return the head of a ledger whose last entry this is."""
+    from airworthy.anchors import Head
+
+    return Head(
+        environment=environment.name,
+        model=entry.model,
+        sequence=entry.sequence,
+        entry_id=entry.entry_id,
+        hash=entry.hash,
+        time=entry.time,
+        at=datetime.now(UTC).isoformat(timespec="microseconds"),
     )

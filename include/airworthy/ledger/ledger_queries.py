@@ -17,6 +17,7 @@ from airworthy.ledger.events import (
     RollbackStarted,
     VerdictReached,
 )
+from airworthy.ledger.version_numbers import reused_numbers
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
 
@@ -25,7 +26,9 @@ _Event = TypeVar("_Event", bound=LedgerEvent)
 class ServicePeriod:
     """A version's time as champion: ``[since, until)``, ISO 8601, UTC; None while it lasts.
 
-    `evidence` has the digests of data and model files, and the verdict behind the release.
+    `since` and `until` are by the order of the entries. `clock` is the time by the writer's clock,
+    where it was behind the order; else None. `evidence` has the digests of data and model files,
+    and the verdict behind the release.
     """
 
     version: str
@@ -36,6 +39,7 @@ class ServicePeriod:
     who: str
     proved_by: str | None
     evidence: dict[str, Any]
+    clock: str | None = None
 
 
 def of_kind(entries: Iterable[Entry], *kinds: type[_Event]) -> list[Entry[_Event]]:
@@ -52,28 +56,54 @@ def alias_moves(entries: Iterable[Entry]) -> list[Entry[AliasMove]]:
 def served_at(entries: Sequence[Entry], moment: datetime) -> ServicePeriod | None:
     """Return the champion's service period at a moment; None when there was no champion.
 
+    The order of the entries counts: an entry whose clock was behind is no earlier than the one that
+    it follows.
+
     Args:
         entries: One model's ledger, oldest first.
         moment: Timezone-aware; a move at this very moment counts.
     """
+    times = ordered_times(entries)
     changes = of_kind(entries, AliasMove, Retirement)
-    earlier = [
-        index for index, each in enumerate(changes) if datetime.fromisoformat(each.time) <= moment
-    ]
+    earlier = [index for index, each in enumerate(changes) if times[each.sequence] <= moment]
     if not earlier or changes[earlier[-1]].kind == Retirement.kind:
         return None
     move = cast("Entry[AliasMove]", changes[earlier[-1]])
     following = changes[earlier[-1] + 1 :]
+    since = _text(times[move.sequence])
     return ServicePeriod(
         version=move.event.to,
-        since=move.time,
-        until=following[0].time if following else None,
+        since=since,
+        until=_text(times[following[0].sequence]) if following else None,
         reason=move.event.reason,
         run_id=move.run_id,
         who=move.who,
         proved_by=move.proved_by,
         evidence=evidence(entries, move),
+        clock=move.time if datetime.fromisoformat(move.time) < times[move.sequence] else None,
     )
+
+
+def ordered_times(entries: Sequence[Entry]) -> dict[int, datetime]:
+    """Return the time of each entry by its sequence number. It never goes back.
+
+    Entries of older versions do not say that their clock was behind: it shows by the order.
+    """
+    times: dict[int, datetime] = {}
+    latest = datetime.min.replace(tzinfo=UTC)
+    for entry in entries:
+        latest = times[entry.sequence] = max(latest, entry.moment)
+    return times
+
+
+def clocks_behind(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries whose clock was behind an entry before."""
+    times = ordered_times(entries)
+    return [each for each in entries if datetime.fromisoformat(each.time) < times[each.sequence]]
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]:
@@ -89,14 +119,17 @@ def evidence(entries: Sequence[Entry], move: Entry[AliasMove]) -> dict[str, Any]
 
 
 def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[VerdictReached] | None:
-    """Return the verdict of the move's run; after a rollback, of the version's registration."""
+    """Return the verdict of the move's run; after a rollback, of the version's registration.
+
+    The registration is the last one before the move: the number may have been another version's.
+    """
     earlier = [entry for entry in entries if entry.sequence < move.sequence]
     runs = [move.run_id]
     runs += [
         entry.run_id
         for entry in of_kind(earlier, Registration)
         if entry.event.version == move.event.to
-    ]
+    ][-1:]
     for run_id in runs:
         verdicts = [entry for entry in of_kind(earlier, VerdictReached) if entry.run_id == run_id]
         if verdicts:
@@ -105,13 +138,19 @@ def _verdict_of(entries: Sequence[Entry], move: Entry[AliasMove]) -> Entry[Verdi
 
 
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
-    """Return the rolled-back versions, without those brought back by name since."""
+    """Return the rolled-back versions, without those brought back by name since.
+
+    A version that was registered under the number of another one was not rolled back with it.
+    """
     versions: set[str] = set()
-    for entry in of_kind(entries, RollbackStarted, AliasMove):
+    reused = reused_numbers(entries)
+    for entry in of_kind(entries, RollbackStarted, AliasMove, Registration):
         match entry.event:
             case RollbackStarted(from_=version):
                 versions.add(version)
             case AliasMove(to=version):
+                versions.discard(version)
+            case Registration(version=version) if entry.sequence in reused:
                 versions.discard(version)
     return versions
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from airworthy.lineage.graph import Node
 from airworthy.lineage.lineage_answer import LineageAnswer
+from airworthy.shown_text import one_line
 
 _MOST_SIBLINGS = 10
 _INPUTS, _RESULTS = "made from", "led to"
@@ -49,7 +50,7 @@ def _headline(answer: LineageAnswer) -> str:
     """Return the reference, and the versions that it concerns: the most frequent question."""
     versions = ", ".join(f"{answer.model}/{version}" for version in answer.versions())
     verb = "made by" if answer.kind == "prediction" else "concerns"
-    return f"{answer.kind} {answer.text}: {verb} {versions or 'no version'}"
+    return one_line(f"{answer.kind} {answer.text}: {verb} {versions or 'no version'}")
 
 
 def _topmost(answer: LineageAnswer) -> list[str]:
@@ -85,7 +86,7 @@ class _Subtree:
 
     def _branch(self, node: Node) -> Branch:
         if node.id in self.shown:
-            return Branch(f"{node.title} (see above)")
+            return Branch(one_line(f"{node.title} (see above)"))
         self.shown.add(node.id)
         mark = "* " if node.id in self.answer.roots else ""
         return Branch(f"{mark}{_line(node)}", self.branches(node.id))
@@ -112,4 +113,4 @@ def _line(node: Node) -> str:
     dag = f"{node.dag_id}/" if node.dag_id else ""
     run = f"run {dag}{node.run_id}" if node.run_id else ""
     origin = ", ".join(part for part in (time, who, run) if part)
-    return f"{node.title}  [{origin}]" if origin else node.title
+    return one_line(f"{node.title}  [{origin}]" if origin else node.title)

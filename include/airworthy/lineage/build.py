@@ -88,7 +88,8 @@ def _add_versions(graph: Graph, records: ModelRecords) -> None:
         for entry in of_kind(records.entries, VerdictReached)
     ]
     for entry in of_kind(records.entries, Registration):
-        node = graph.add(_version_node(records.model, entry))
+        name = records.names.at_entry(entry.event.version, entry.sequence)
+        node = graph.add(_version_node(records.model, name, entry))
         runs = _training_runs(entry, verdicts, keys)
         of_runs = [verdict for verdict, run in verdicts if run in runs]
         for verdict in of_runs:
@@ -97,16 +98,16 @@ def _add_versions(graph: Graph, records: ModelRecords) -> None:
             link_if_present(graph, training_id(run), node)
 
 
-def _version_node(model: str, entry: Entry[Registration]) -> Node:
+def _version_node(model: str, name: str, entry: Entry[Registration]) -> Node:
     registration = entry.event
     return Node(
-        id=version_id(registration.version),
+        id=version_id(name),
         kind="version",
-        title=f"version {model}/{registration.version}: {registration.validation_status}",
+        title=f"version {model}/{name}: {registration.validation_status}",
         time=entry_time(entry),
         run_id=entry.run_id,
         dag_id=registration.dag_id,
-        version=registration.version,
+        version=name,
         facts={"model": model, **entry.content, "who": entry.who, "proved_by": entry.proved_by},
     )
 

@@ -32,6 +32,7 @@ from airworthy.lineage.model_records import ModelRecords
 from airworthy.lineage.node_ids import dataset_id
 from airworthy.lineage.read_records import read_model_records
 from airworthy.lineage.resolve import find_datasets
+from airworthy.shown_text import one_line
 
 
 def describe_datasets(
@@ -125,10 +126,12 @@ def dataset_table(datasets: list[dict[str, Any]]) -> list[str]:
 def dataset_report(dataset: dict[str, Any]) -> list[str]:
     """Return the whole record of one dataset version as lines; see `describe_datasets`."""
     lines = [f"dataset {dataset['id']}"]
-    lines += [f"  {name + ':':<15}{value}" for name, value in _properties(dataset).items()]
+    lines += [
+        f"  {name + ':':<15}{one_line(value)}" for name, value in _properties(dataset).items()
+    ]
     if dataset.get("counts"):
         counts = IngestCounts.model_validate(dataset["counts"])
-        lines += ["", "rows of the source", *(f"  {line}" for line in counts.lines)]
+        lines += ["", "rows of the source", *(f"  {one_line(line)}" for line in counts.lines)]
     statistics = _statistics(dataset["statistics"])
     lines += ["", "statistics", *(f"  {line}" for line in statistics)]
     lines += ["", "validations", *(_validation(each) for each in dataset["validations"])]
@@ -175,17 +178,17 @@ def _distinct(column: dict[str, Any]) -> str:
 
 def _validation(validation: dict[str, Any]) -> str:
     outcome = "the run went on" if validation["success"] else "the run was stopped"
-    failed = "".join(f"\n    {check}" for check in validation["failed"])
+    failed = "".join(f"\n    {one_line(check)}" for check in validation["failed"])
     passed = validation["checks"] - len(validation["failed"])
     counts = f"{passed} of {validation['checks']} checks held"
     run = f"{_second(validation['time'])} run {validation['run_id']}"
-    return f"  {run}: {counts}, {outcome}{failed}"
+    return f"  {one_line(run)}: {counts}, {outcome}{failed}"
 
 
 def _model_lines(model: dict[str, Any]) -> list[str]:
     version = f"version {model['version']}" if model["version"] else "not registered"
     run = f"MLflow run {model['mlflow_run_id']}, run {model['run_id']} ({model['reason']})"
-    lines = [f"  {version}: {run}", f"    split:      {'; '.join(_split_parts(model))}"]
+    lines = [one_line(f"  {version}: {run}"), f"    split:      {'; '.join(_split_parts(model))}"]
     for benchmark in model["benchmarks"]:
         for role, metrics in benchmark["metrics"].items():
             values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
@@ -208,7 +211,7 @@ def _split_parts(model: dict[str, Any]) -> list[str]:
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        one_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
         for row in [head, *rows]
     )
     return [line.rstrip() for line in lines]

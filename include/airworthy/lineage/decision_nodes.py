@@ -29,27 +29,32 @@ def add_decisions(graph: Graph, records: ModelRecords) -> None:
     Verdicts, registrations, alerts and the loading of candidates are left out.
     """
     last_by_chain: dict[tuple[str, str], str] = {}
-    deployments: dict[str, str] = {}
+    deployments: dict[str, tuple[str, str]] = {}
     for entry in records.entries:
         event = entry.shown_event
         if isinstance(event, _LEFT_OUT):
             continue
-        node = graph.add(_decision_node(entry, event))
-        if event.subject is None:
+        version = _name(records, entry, event.subject)
+        node = graph.add(_decision_node(entry, event, version))
+        if version is None:
             continue
-        chain = (event.subject, _deciding_run(entry, event))
-        before = last_by_chain.get(chain) or _version_node(graph, records.model, event.subject)
+        chain = (version, _deciding_run(entry, event))
+        before = last_by_chain.get(chain) or _version_node(graph, records.model, version)
         graph.link(before, node)
         last_by_chain[chain] = node
         if isinstance(event, AliasMove):
-            _end_deployment(graph, entry, event, deployments)
-            deployments[event.to] = node
+            _end_deployment(graph, (entry, version), event, deployments)
+            deployments[event.to] = (version, node)
 
 
-def _decision_node(entry: Entry, event: AnyEvent) -> Node:
+def _name(records: ModelRecords, entry: Entry, number: str | None) -> str | None:
+    return None if number is None else records.names.at_entry(number, entry.sequence)
+
+
+def _decision_node(entry: Entry, event: AnyEvent, version: str | None) -> Node:
     if isinstance(event, AliasMove):
-        return entry_node(entry, "deployment", deployment_title(event))
-    return entry_node(entry, entry.kind, decision_title(entry))
+        return entry_node(entry, "deployment", deployment_title(event), version)
+    return entry_node(entry, entry.kind, decision_title(entry), version)
 
 
 def _deciding_run(entry: Entry, event: AnyEvent) -> str:
@@ -57,18 +62,24 @@ def _deciding_run(entry: Entry, event: AnyEvent) -> str:
 
 
 def _end_deployment(
-    graph: Graph, entry: Entry, move: AliasMove, deployments: Mapping[str, str]
+    graph: Graph,
+    moved: tuple[Entry, str],
+    move: AliasMove,
+    deployments: Mapping[str, tuple[str, str]],
 ) -> None:
     """Add the end of the replaced deployment after it: the new deployment is not its result.
 
     Args:
         graph: The graph.
-        entry: The move's entry.
+        moved: The move's entry, and the name of the new champion.
         move: Its event.
-        deployments: Version -> the node of its last deployment.
+        deployments: Number of the champion -> its name, and the node of its last deployment.
     """
-    former = move.from_
-    if former is None or former not in deployments or former == move.to:
+    (entry, version), former = moved, move.from_
+    if former is None or former not in deployments:
+        return
+    name, deployment = deployments[former]
+    if name == version:
         return
     reason = move.reason or "no reason recorded"
     node = Node(
@@ -78,10 +89,10 @@ def _end_deployment(
         time=entry_time(entry),
         run_id=entry.run_id,
         dag_id=entry.content.get("dag_id"),
-        version=former,
+        version=name,
         facts={"by": move.to, "reason": reason, "who": entry.who, "proved_by": entry.proved_by},
     )
-    graph.link(deployments[former], graph.add(node))
+    graph.link(deployment, graph.add(node))
 
 
 def _version_node(graph: Graph, model: str, version: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airworthy.lake.dataset_records import Event
 from airworthy.ledger import Entry
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.node_ids import entry_id, entry_time, utc_text
+from airworthy.lineage.version_names import VersionNames
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class ModelRecords:
     model: str
     events: list[tuple[str, Event]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+
+    @cached_property
+    def names(self) -> VersionNames:
+        """The names of its versions."""
+        return VersionNames(self.entries)
 
     def of_kind(self, kind: type[Event]) -> list[tuple[str, Any]]:
         """Return the records of one class, each with its dataset version's key."""
@@ -55,13 +62,14 @@ def event_node(
     )
 
 
-def entry_node(entry: Entry, kind: str, title: str) -> Node:
+def entry_node(entry: Entry, kind: str, title: str, version: str | None = None) -> Node:
     """Return the node of a ledger entry.
 
     Args:
         entry: The entry.
         kind: The node's kind.
         title: The node's title.
+        version: The name of its version; None: it is about none.
     """
     metadata = {
         "who": entry.who,
@@ -76,7 +84,7 @@ def entry_node(entry: Entry, kind: str, title: str) -> Node:
         time=entry_time(entry),
         run_id=entry.run_id,
         dag_id=entry.content.get("dag_id"),
-        version=entry.shown_event.subject,
+        version=version,
         facts={**entry.content, **metadata},
     )
 

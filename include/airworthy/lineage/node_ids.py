@@ -27,7 +27,7 @@ def training_id(mlflow_run_id: str) -> str:
 
 
 def version_id(version: str) -> str:
-    """Return the node of a registered version."""
+    """Return the node of a registered version, by its name; see `version_names`."""
     return f"version:{version}"
 
 
@@ -37,8 +37,8 @@ def entry_id(entry: Entry) -> str:
 
 
 def entry_time(entry: Entry) -> str:
-    """Return the time of a ledger entry, ISO 8601 in UTC with milliseconds."""
-    return utc_text(datetime.fromisoformat(entry.time))
+    """Return the time of a ledger entry by the order, ISO 8601 in UTC with milliseconds."""
+    return utc_text(entry.moment)
 
 
 def utc_text(moment: datetime) -> str:

@@ -25,6 +25,7 @@ from airworthy.lineage.node_ids import dataset_id, partition_id
 from airworthy.lineage.partition_nodes import add_partitions
 from airworthy.lineage.scored_nodes import add_scored
 from airworthy.lineage.served_nodes import PredictionCount, add_prediction_counts
+from airworthy.lineage.version_names import VersionNames, number_of
 from airworthy.predictions.log_tables import scan_days, table_uri
 from airworthy.predictions.spool import PREDICTIONS
 
@@ -37,7 +38,7 @@ def read_model_records(environment: Environment, model: str) -> ModelRecords:
         TransientError: when the lake cannot be reached.
     """
     entries = open_ledger(environment, model).entries()
-    broken = first_broken_entry(entries)
+    broken = first_broken_entry(entries, model)
     if broken is not None:
         raise TerminalError(
             "the ledger was changed, so that nothing can be traced through it",
@@ -98,7 +99,7 @@ def read_day(environment: Environment, graph: Graph, model: str, day: str) -> li
 
 
 def read_prediction_counts(
-    environment: Environment, graph: Graph, model: str, nodes: Collection[str]
+    environment: Environment, graph: Graph, records: ModelRecords, nodes: Collection[str]
 ) -> None:
     """Add the number of predictions of each version among the nodes, by arm.
 
@@ -107,21 +108,24 @@ def read_prediction_counts(
     Args:
         environment: The environment of the lake.
         graph: The model's graph.
-        model: The model's name.
+        records: The model's records.
         nodes: Ids of nodes of the graph.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
+    model = records.model
     versions = {
         str(graph.nodes[node].version) for node in nodes if graph.nodes[node].version is not None
     }
     rows = scan_days(table_uri(environment, model, PREDICTIONS), "0", "9")
     if rows is None or not versions:
         return
-    keys, time = ["model_version", "arm"], pl.col("time")
+    keys, time = ["version", "arm"], pl.col("time")
     counts = (
-        rows.filter(pl.col("model_version").is_in(sorted(versions)))
+        rows.filter(pl.col("model_version").is_in(sorted(set(map(number_of, versions)))))
+        .with_columns(_version_name(records.names).alias("version"))
+        .filter(pl.col("version").is_in(sorted(versions)))
         .group_by(keys)
         .agg(pl.len(), time.min().alias("first"), time.max().alias("last"))
         .sort(keys)
@@ -132,26 +136,40 @@ def read_prediction_counts(
         )
 
 
-def read_scored(environment: Environment, graph: Graph, model: str, nodes: Collection[str]) -> None:
+def _version_name(names: VersionNames) -> pl.Expr:
+    """Return the name of a logged prediction's version, by its number and its time."""
+    name = pl.col("model_version")
+    for number, bearers in names.bearers.items():
+        for bearer in reversed(bearers[:-1]):
+            is_former = (pl.col("model_version") == number) & (pl.col("time") < bearer.until)
+            name = pl.when(is_former).then(pl.lit(bearer.name)).otherwise(name)
+    return name
+
+
+def read_scored(
+    environment: Environment, graph: Graph, records: ModelRecords, nodes: Collection[str]
+) -> None:
     """Add the batch predictions of the versions among the nodes, and of the partitions among them.
 
     Args:
         environment: The environment of the lake.
         graph: The model's graph.
-        model: The model's name.
+        records: The model's records.
         nodes: Ids of nodes of the graph.
 
     Raises:
         TransientError: when the lake cannot be reached.
     """
+    names, model = records.names, records.model
     versions = {graph.nodes[node].version for node in nodes}
     history = BatchPredictions(environment, model).history()
+    named = [(names.of_files(each.model_version, each.bundle_digest), each) for each in history]
     versions |= {
-        record.model_version
-        for record in history
+        name
+        for name, record in named
         if partition_id(record.partition, record.input_digest) in nodes
     }
-    add_scored(graph, model, [record for record in history if record.model_version in versions])
+    add_scored(graph, model, [each for each in named if each[0] in versions])
 
 
 def read_scored_day(graph: Graph, model: str, record: ScoredPartition) -> None:

@@ -13,7 +13,8 @@ from airworthy.spec.fields import MODEL_NAME
 Kind = Literal["version", "alias", "dataset", "partition", "run", "word"]
 
 ALLOWED = (
-    "a version (delivery_eta/7), an alias (delivery_eta@champion), a dataset version "
+    "a version (delivery_eta/7, or delivery_eta/7@DIGEST of one that had the number before), an "
+    "alias (delivery_eta@champion), a dataset version "
     "(delivery_eta/2026-11-25/1a2b3c, or the first 6 or more digits of its digest), a partition "
     "(delivery_eta/2026-11-20), the id of a prediction, an Airflow run "
     "(delivery_eta__train/RUN_ID, or RUN_ID alone), the id of an MLflow run"
@@ -21,7 +22,7 @@ ALLOWED = (
 _MODEL = MODEL_NAME.strip("^$")
 _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("alias", re.compile(rf"({_MODEL})@([a-z][a-z0-9_-]*)")),
-    ("version", re.compile(rf"({_MODEL})/([0-9]{{1,9}})")),
+    ("version", re.compile(rf"({_MODEL})/([0-9]{{1,9}}(?:@[0-9a-f]{{6,64}})?)")),
     ("dataset", re.compile(rf"({_MODEL})/([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/[0-9a-f]{{6,64}})")),
     ("partition", re.compile(rf"({_MODEL})/([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})")),
 )
@@ -89,7 +90,7 @@ def _parse_form(text: str) -> Reference | None:
     for kind, form in _FORMS:
         match = form.fullmatch(text)
         if match and (kind != "partition" or _is_day(match[2])):
-            value = str(int(match[2])) if kind == "version" else match[2]
+            value = _without_zeros(match[2]) if kind == "version" else match[2]
             return Reference(text, kind, value, match[1])
     return None
 
@@ -98,6 +99,11 @@ def _parse_dag_run(text: str) -> Reference | None:
     match = _RUN.fullmatch(text)
     # Greedy: a model's name may contain two underscores, the rest of a DAG id does not.
     return Reference(text, "run", match["run"], match["model"], match["dag"]) if match else None
+
+
+def _without_zeros(version: str) -> str:
+    number, at, digest = version.partition("@")
+    return f"{int(number)}{at}{digest}"
 
 
 def _is_day(text: str) -> bool:

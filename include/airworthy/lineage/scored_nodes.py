@@ -13,7 +13,7 @@ from airworthy.lineage.titles import scored_title
 from airworthy.release.rollout_flags import CHAMPION
 
 
-def add_scored(graph: Graph, model: str, records: Iterable[ScoredPartition]) -> None:
+def add_scored(graph: Graph, model: str, records: Iterable[tuple[str, ScoredPartition]]) -> None:
     """Add one node for all batch predictions of a version.
 
     It follows the version's deployments and the scored partitions.
@@ -21,12 +21,13 @@ def add_scored(graph: Graph, model: str, records: Iterable[ScoredPartition]) -> 
     Args:
         graph: The result of `build_graph`.
         model: The model's name.
-        records: The records of every partition over time, oldest first.
+        records: The records of every partition over time, oldest first, each with its version's
+            name.
     """
     history = list(records)
-    current = {record.partition: record.request_id for record in history}
-    for version in dict.fromkeys(record.model_version for record in history):
-        written = [record for record in history if record.model_version == version]
+    current = {record.partition: record.request_id for _, record in history}
+    for version in dict.fromkeys(name for name, _ in history):
+        written = [record for name, record in history if name == version]
         replaced = sum(current[record.partition] != record.request_id for record in written)
         days = sorted({record.partition for record in written})
         facts: dict[str, Any] = {

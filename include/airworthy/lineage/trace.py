@@ -56,8 +56,8 @@ class _ModelLineage:
             )
         environment, graph = self.environment, self.graph
         read_partitions(environment, graph, self.model, graph.causes(roots))
-        read_prediction_counts(environment, graph, self.model, graph.effects(roots))
-        read_scored(environment, graph, self.model, graph.effects(roots))
+        read_prediction_counts(environment, graph, self.records, graph.effects(roots))
+        read_scored(environment, graph, self.records, graph.effects(roots))
         return LineageAnswer(text, kind, self.model, graph, roots)
 
     def prediction_answer(self, text: str, node: str) -> LineageAnswer:
@@ -94,15 +94,23 @@ def _roots(lineage: _ModelLineage, reference: Reference) -> list[str]:
     if reference.kind == "run":
         return nodes_of_run(lineage.graph, reference.value, reference.dag_id)
     is_alias = reference.kind == "alias"
-    version = _aliased_version(lineage, reference) if is_alias else reference.value
+    version = (
+        _aliased_version(lineage, reference)
+        if is_alias
+        else lineage.records.names.find(reference.value)
+    )
     return [version_id(version)] if version_id(version) in lineage.graph.nodes else []
 
 
 def _aliased_version(lineage: _ModelLineage, reference: Reference) -> str:
     traffic = traffic_of(lineage.records.entries)
-    aliases = {"champion": traffic.champion.version} if traffic.champion else {}
+    names, aliases = lineage.records.names, {}
+    if traffic.champion is not None:
+        champion = traffic.champion
+        aliases["champion"] = names.of_files(champion.version, champion.bundle_digest)
     if traffic.rollout is not None:
-        aliases["challenger"] = traffic.rollout.challenger
+        rollout = traffic.rollout
+        aliases["challenger"] = names.of_files(rollout.challenger, rollout.bundle_digest)
     if reference.value not in aliases:
         raise unknown_reference(
             reference.text,
@@ -156,7 +164,8 @@ def _trace_prediction(environment: Environment, reference: Reference) -> Lineage
     if prediction is None:
         return _trace_scored(environment, reference)
     lineage = _ModelLineage.read(environment, prediction.model)
-    node = _prediction_node(prediction)
+    name = lineage.records.names.at(prediction.model_version, prediction.time)
+    node = _prediction_node(prediction, name)
     add_prediction(lineage.graph, node, prediction.arm, prediction.time)
     return lineage.prediction_answer(reference.text, node.id)
 
@@ -165,7 +174,9 @@ def _trace_scored(environment: Environment, reference: Reference) -> LineageAnsw
     row = find_scored_row(environment, _models(environment, reference), reference.value)
     if row is None:
         return None
-    lineage, node = _ModelLineage.read(environment, row.model), _scored_node(row)
+    lineage, record = _ModelLineage.read(environment, row.model), row.record
+    name = lineage.records.names.of_files(record.model_version, record.bundle_digest)
+    node = _scored_node(row, name)
     read_scored_day(lineage.graph, lineage.model, row.record)
     add_scored_prediction(lineage.graph, node, row.record)
     return lineage.prediction_answer(reference.text, node.id)
@@ -177,7 +188,7 @@ def _models(environment: Environment, reference: Reference) -> list[str]:
     return [path.parent.name for path in sorted(environment.models.glob("*/model.yaml"))]
 
 
-def _scored_node(row: ScoredRow) -> Node:
+def _scored_node(row: ScoredRow, version: str) -> Node:
     record = row.record
     facts = {**record.model_dump(mode="json"), **to_jsonable_python(row.row)}
     return Node(
@@ -187,17 +198,17 @@ def _scored_node(row: ScoredRow) -> Node:
         time=record.scored_at.isoformat(timespec="milliseconds"),
         run_id=record.run_id,
         dag_id=record.dag_id,
-        version=record.model_version,
+        version=version,
         facts=facts,
     )
 
 
-def _prediction_node(prediction: LoggedPrediction) -> Node:
+def _prediction_node(prediction: LoggedPrediction, version: str) -> Node:
     return Node(
         id=f"prediction:{prediction.id}",
         kind="prediction",
         title=prediction_title(prediction),
         time=prediction.time.isoformat(timespec="milliseconds"),
-        version=prediction.model_version,
+        version=version,
         facts=to_jsonable_python(asdict(prediction)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.handover import DriftDecision, Signal, WindowSignals
+from airworthy.shown_text import one_line
 
 _SIGNALS: tuple[Signal, ...] = ("skew", "drift", "label", "loss")
 _MARKS = {"fired": "FIRED", "quiet": "quiet", "inconclusive": "?????"}
@@ -24,7 +25,7 @@ def decision_table(decision: DriftDecision) -> str:
         f"windows before, and what fired: {earlier or 'none'}",
         f"decision: {decision.outcome}: {decision.told}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _fired(window: WindowSignals) -> str:

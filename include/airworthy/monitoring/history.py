@@ -16,10 +16,12 @@ from airworthy.ledger.events import (
     AliasMove,
     ApprovalAnswered,
     GuardTrip,
+    Registration,
     RetrainingDecision,
     VerdictReached,
 )
 from airworthy.ledger.ledger_queries import of_kind
+from airworthy.ledger.version_numbers import entries_about, reused_numbers
 from airworthy.registry.tags import AS_OF, REASON, VALIDATION_STATUS
 
 
@@ -83,7 +85,7 @@ def triggering_entry(entries: Iterable[Entry], run_id: str) -> str | None:
 
 
 def earlier_windows(
-    entries: Iterable[Entry], champion: str, window_end: datetime
+    entries: Sequence[Entry], champion: str, window_end: datetime
 ) -> list[WindowSignals]:
     """Return the signals of a champion's earlier windows, by time.
 
@@ -96,7 +98,7 @@ def earlier_windows(
         each.window_end: WindowSignals(
             end=each.window_end, champion=each.champion, signals=each.signals
         )
-        for each in decisions(entries)
+        for each in decisions(entries_about(entries, champion))
         if each.champion == champion and each.window_end < window_end
     }
     return [window for _, window in sorted(signals.items())]
@@ -140,12 +142,12 @@ def refused_in_a_row(entries: Sequence[Entry], versions: Sequence[TrainedVersion
     return count
 
 
-def champion_failing(entries: Iterable[Entry], champion: str | None) -> list[str]:
+def champion_failing(entries: Sequence[Entry], champion: str | None) -> list[str]:
     """Return the gates that the champion failed in the last verdict against it.
 
     They come with its figures.
     """
-    verdicts = of_kind(entries, VerdictReached)
+    verdicts = of_kind(entries_about(entries, champion), VerdictReached)
     against = [entry.event for entry in verdicts if champion and entry.event.champion == champion]
     return against[-1].champion_failing if against else []
 
@@ -153,12 +155,15 @@ def champion_failing(entries: Iterable[Entry], champion: str | None) -> list[str
 def _refused_in_release(entries: Sequence[Entry]) -> set[str]:
     """Return the versions whose last release event is a refusal by a person or a guard trip."""
     refused: dict[str, bool] = {}
-    for entry in of_kind(entries, ApprovalAnswered, GuardTrip, AliasMove):
+    reused = reused_numbers(entries)
+    for entry in of_kind(entries, ApprovalAnswered, GuardTrip, AliasMove, Registration):
         match entry.event:
             case ApprovalAnswered(version=version, decision=decision):
                 refused[version] = decision != "approve"
             case GuardTrip(version=version):
                 refused[version] = True
             case AliasMove(to=version):
+                refused[version] = False
+            case Registration(version=version) if entry.sequence in reused:
                 refused[version] = False
     return {version for version, is_refused in refused.items() if is_refused}

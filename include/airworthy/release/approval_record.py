@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from airworthy.ledger import Entry
 from airworthy.ledger.events import ApprovalAnswered, Registration, VerdictReached
 from airworthy.ledger.ledger_queries import alias_moves, of_kind
+from airworthy.ledger.version_numbers import entries_about
 from airworthy.release.release_record import entries_of
 from airworthy.release.release_rules import ReleaseRules
 
@@ -64,7 +65,7 @@ def trigger_blockers(
     """
     triggers = {
         entry.who
-        for entry in of_kind(entries, VerdictReached, Registration)
+        for entry in of_kind(entries_about(entries, version), VerdictReached, Registration)
         if entry.proved_by != "nobody"
         and (entry.run_id == run_id or entry.event.subject == version)
     }

@@ -106,12 +106,13 @@ def _rollback_reason(entries: Sequence[Entry], version: str) -> str | None:
     """Return the reason of a version's rollback by the ledger; None when it was not rolled back."""
     from airworthy.ledger.events import RollbackStarted
     from airworthy.ledger.ledger_queries import of_kind, rolled_back
+    from airworthy.ledger.version_numbers import entries_about
 
     if version not in rolled_back(entries):
         return None
     reasons = [
         entry.event.reason
-        for entry in of_kind(entries, RollbackStarted)
+        for entry in of_kind(entries_about(entries, version), RollbackStarted)
         if entry.event.from_ == version
     ]
     return reasons[-1] or "no reason was given"

@@ -47,7 +47,13 @@ def _recorded_latency(
     entries: Iterable[Entry], champion: ServedVersion
 ) -> dict[str, float | None] | None:
     checks = [entry.event for entry in of_kind(entries, StagingCheck)]
-    own = [check for check in checks if check.passed and check.version == champion.version]
+    own = [
+        check
+        for check in checks
+        if check.passed
+        and check.version == champion.version
+        and champion.bundle_digest in (None, check.bundle_digest)
+    ]
     return {"p50_ms": own[-1].p50_ms, "p99_ms": own[-1].p99_ms} if own else None
 
 

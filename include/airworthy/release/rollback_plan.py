@@ -10,6 +10,7 @@ from airworthy.handover import RollbackRequest
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted, RollbackStarted
 from airworthy.ledger.ledger_queries import alias_moves, of_kind, rolled_back
+from airworthy.ledger.version_numbers import reused_numbers
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def plan_rollback(
         raise TerminalError("there is no champion to roll back from", model=model, stage="rollback")
     if request.from_version not in (None, champion):
         raise _not_champion(model, str(request.from_version), champion)
-    champions = list(dict.fromkeys(move.event.to for move in reversed(alias_moves(entries))))
+    champions = _champions(entries)
     former = [version for version in champions if version != champion]
     withdraws = challenger is not None and request.from_version is None
     if challenger is not None and withdraws and request.to_version in (None, champion):
@@ -197,6 +198,17 @@ def plan_rollback(
             next_step="train and release a better version, or name a version with --to-version",
         )
     return RollbackPlan(run_id, champion, good[0], request.reason, named=False)
+
+
+def _champions(entries: Sequence[Entry]) -> list[str]:
+    """Return the versions that were champion, the last one first.
+
+    A number that has another version since it was champion is left out.
+    """
+    reused = reused_numbers(entries)
+    taken = {number: sequence for sequence, number in reused.items()}
+    moves = [move for move in alias_moves(entries) if move.sequence > taken.get(move.event.to, 0)]
+    return list(dict.fromkeys(move.event.to for move in reversed(moves)))
 
 
 def _not_champion(model: str | None, version: str, champion: str) -> TerminalError:

@@ -13,6 +13,7 @@ from airworthy.handover import ArmFigures, WatchStatus
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RolloutStep, WatchEnded, WatchTripped
 from airworthy.ledger.ledger_queries import alias_moves, of_kind
+from airworthy.ledger.version_numbers import entries_about
 from airworthy.release.watch_rule import Reference
 from airworthy.spec.release_part import Guard
 
@@ -106,9 +107,10 @@ def _figures_of_previous(entries: Sequence[Entry], watch: Watch) -> list[ArmFigu
         and entry.event.version == watch.version
         and entry.event.champion == watch.previous
     ]
+    before = [entry for entry in entries if entry.sequence < watch.entry]
     watches = [
         entry.event.figures
-        for entry in reversed(of_kind(entries, WatchEnded))
+        for entry in reversed(of_kind(entries_about(before, watch.previous), WatchEnded))
         if entry.event.version == watch.previous and entry.event.outcome == "well"
     ]
     return [figures for figures in (*steps, *watches) if figures is not None]

@@ -9,6 +9,7 @@ from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, 
 from airworthy.job import Job
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import Registration
+from airworthy.ledger.version_numbers import was_other_version
 from airworthy.monitoring.history import triggering_entry
 from airworthy.registry.registry import Registry, open_registry
 from airworthy.registry.stage_outputs import log_stage_outputs
@@ -115,6 +116,7 @@ def _record(
     decision: str | None,
 ) -> None:
     """Record the registration in the ledger."""
+    ledger = open_ledger(job.environment, job.spec.model)
     registration = Registration(
         version=registered.version,
         validation_status=registered.validation_status,
@@ -125,8 +127,10 @@ def _record(
         mlflow_run_id=challenger.mlflow_run_id,
         dag_id=job.run.dag_id,
         decision=decision,
+        reuses_number=was_other_version(
+            ledger.entries(), registered.version, challenger.bundle_digest
+        ),
     )
-    ledger = open_ledger(job.environment, job.spec.model)
     ledger.append(
         registration,
         run_id=job.run.run_id,

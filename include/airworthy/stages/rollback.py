@@ -23,7 +23,8 @@ from airworthy.handover import Rollback, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted
-from airworthy.ledger.ledger_queries import alias_moves
+from airworthy.ledger.ledger_queries import alias_moves, ordered_times
+from airworthy.ledger.version_numbers import entries_about
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.await_replicas import open_replicas
@@ -41,6 +42,7 @@ from airworthy.release.rollback_plan import (
 )
 from airworthy.serving.example_rows import example_rows
 from airworthy.serving.loaded_model import LoadedModel
+from airworthy.traffic import traffic_of
 
 log = logging.getLogger("airworthy.rollback")
 
@@ -125,25 +127,44 @@ class _Rollback:
         if interrupted is not None:
             log.info("%s: completing the rollback of run %s", self.model, interrupted.started_by)
             return interrupted
-        self._require_same_champion(champion)
+        self._require_same_champion(view)
         rollout = view.traffic.rollout
         challenger = rollout.challenger if rollout else None
         return plan_rollback(
             view.entries, run_id, self.request, champion, self._usable(), challenger
         )
 
-    def _require_same_champion(self, champion: str | None) -> None:
-        if champion == self.first.champion:
+    def _require_same_champion(self, view: LedgerView) -> None:
+        """Check that the champion is still the one that the request saw.
+
+        Of two rollbacks at once, the second one does not go back from the first one's result.
+        """
+        seen, champion = self._seen_champion(), view.traffic
+        if self.request.from_version is not None or seen == (
+            champion.champion_version,
+            champion.champion_entry,
+        ):
             return
         raise TerminalError(
-            "another version became champion while the rollback was decided",
+            "another version became champion since this rollback was asked for",
             model=self.model,
             stage="rollback",
-            received=f"champion is version {champion}",
-            allowed=f"champion is version {self.first.champion}",
-            next_step=f"airworthy ledger {self.model}, then begin a new rollback if one is still "
-            "needed",
+            received=f"champion is version {champion.champion_version}, by entry "
+            f"{champion.champion_entry} of the ledger",
+            allowed=f"version {seen[0]}, the champion then",
+            next_step=f"airworthy ledger {self.model}; to go back from the present champion too: "
+            f"airworthy rollback {self.model} --from-version {champion.champion_version}",
         )
+
+    def _seen_champion(self) -> tuple[str | None, int]:
+        """Return the champion that the request saw, and the entry that made it champion."""
+        traffic, asked = self.first.traffic, self.request.requested_at
+        if asked is None:
+            return traffic.champion_version, traffic.champion_entry
+        times = ordered_times(self.first.entries)
+        before = [entry for entry in self.first.entries if times[entry.sequence] <= asked]
+        then = traffic_of(before)
+        return then.champion_version, then.champion_entry
 
     def _usable(self) -> set[str]:
         """Return the versions that are approved and not marked as rolled back."""
@@ -223,7 +244,8 @@ class _Rollback:
         self.registry.require_releasable(
             self.model, plan.to_version, even_if_rolled_back=plan.named
         )
-        moves = [move.event for move in alias_moves(view.entries)]
+        about = entries_about(view.entries, plan.to_version)
+        moves = [move.event for move in alias_moves(about)]
         released = [move for move in moves if move.to == plan.to_version]
         view.decide(
             AliasMove(
@@ -280,9 +302,8 @@ class _Rollback:
 
 def _require_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
     """Check that the registry's digest is the version's digest at its release."""
-    released = {
-        move.event.bundle_digest for move in alias_moves(entries) if move.event.to == version
-    }
+    moves = alias_moves(entries_about(entries, version))
+    released = {move.event.bundle_digest for move in moves if move.event.to == version}
     if released - {None, digest}:
         raise TerminalError(
             f"version {version} has another digest in the registry than it was released with",

@@ -7,6 +7,7 @@ from airworthy.errors import TerminalError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import Retirement
 from airworthy.ledger.ledger_follower import LedgerFollower
+from airworthy.shown_text import one_line
 from airworthy.traffic.traffic_state import Traffic, traffic_of
 
 
@@ -46,7 +47,7 @@ def refuse_retired(environment: Environment, model: str) -> None:
 def retired_error(model: str, entry: Entry[Retirement]) -> TerminalError:
     """Return the error of work on a retired model, from the entry of its retirement."""
     return TerminalError(
-        f"this model is retired since {entry.time}, by {entry.who}: {entry.event.reason}",
+        one_line(f"this model is retired since {entry.time}, by {entry.who}: {entry.event.reason}"),
         model=model,
         received="a retired model",
         allowed="a model that is not retired",

@@ -19,7 +19,7 @@ from airworthy.ledger.events import (
 )
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.monitoring.history import blind_windows, decisions
-from airworthy.traffic import traffic_of
+from airworthy.traffic import ServedVersion, traffic_of
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -104,7 +104,7 @@ def model_state(
         task=task,
         champion=traffic.champion_version,
         since=traffic.since,
-        data_until=_data_until(entries, traffic.champion_version),
+        data_until=_data_until(entries, traffic.champion),
         rollout=None if rollout is None else f"version {rollout.challenger}, {rollout.step}",
         verdict=None if verdict is None else verdict.event.outcome,
         verdict_at=None if verdict is None else verdict.time,
@@ -116,11 +116,14 @@ def model_state(
     )
 
 
-def _data_until(entries: Sequence[Entry], champion: str | None) -> str | None:
+def _data_until(entries: Sequence[Entry], champion: ServedVersion | None) -> str | None:
     ends = [
         entry.event.as_of.isoformat()
         for entry in of_kind(entries, Registration)
-        if entry.event.version == champion and entry.event.as_of is not None
+        if champion is not None
+        and entry.event.version == champion.version
+        and champion.bundle_digest in (None, entry.event.bundle_digest)
+        and entry.event.as_of is not None
     ]
     return ends[-1] if ends else None
 

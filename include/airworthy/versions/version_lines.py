@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airworthy.registry.version_source import BEHAVIOUR_FILE, DIFF_FILE, SPEC_FILE
+from airworthy.shown_text import one_line, visible
 from airworthy.versions.column_shifts import ColumnShift
 from airworthy.versions.version_diff import DataDiff, VersionDiff
 from airworthy.versions.version_record import Code, VersionRecord
@@ -162,7 +163,10 @@ def _code_lines(diff: VersionDiff) -> list[str]:
         return [*lines, f"  version {' and '.join(missing)}: {NOTHING_KEPT}"]
     if not diff.files:
         return [*lines, "  no difference in the model's files"]
-    return [*lines, *(line for each in diff.files.values() for line in ("", *each.splitlines()))]
+    return [
+        *lines,
+        *(line for each in diff.files.values() for line in ("", *visible(each).split("\n"))),
+    ]
 
 
 def _pair(old: str, new: str) -> str:
@@ -194,6 +198,7 @@ def _properties(properties: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _table(rows: list[list[str]]) -> list[str]:
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

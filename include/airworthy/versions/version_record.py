@@ -12,6 +12,7 @@ from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import ApprovalAnswered
 from airworthy.ledger.ledger_queries import of_kind
+from airworthy.ledger.version_numbers import entries_about
 from airworthy.lineage.reference import parse_reference, unknown_reference
 from airworthy.registry import tags
 from airworthy.registry.registry import Registry, open_registry
@@ -227,6 +228,6 @@ def _approvals(entries: list[Entry], version: str) -> list[dict[str, str]]:
             "at": str(entry.event.at),
             "comment": entry.event.comment,
         }
-        for entry in of_kind(entries, ApprovalAnswered)
+        for entry in of_kind(entries_about(entries, version), ApprovalAnswered)
         if entry.event.version == version
     ]

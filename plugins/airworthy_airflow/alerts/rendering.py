@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from airworthy.alerts.alert import Alert
+from airworthy.shown_text import one_line, visible
 
 _SIGNS = {"critical": ":rotating_light:", "warning": ":warning:"}
 # Slack refuses longer parts of a message.
@@ -15,22 +16,25 @@ _TITLE, _SECTION, _FIELD, _FIELDS = 150, 3000, 2000, 10
 
 def slack_text(alert: Alert) -> str:
     """Return the text of Slack's notification."""
-    return _slack(f"{_SIGNS[alert.severity]} {alert.title}")
+    return _slack(one_line(f"{_SIGNS[alert.severity]} {alert.title}"))
 
 
 def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
     """Return the message in Slack's Block Kit: title, text, facts, next step, evidence."""
-    title = _cut(f"{_SIGNS[alert.severity]} {alert.title}", _TITLE)
+    title = _cut(one_line(f"{_SIGNS[alert.severity]} {alert.title}"), _TITLE)
     facts = [
-        _markdown(f"*{_slack(name)}*\n{_slack(value)}", _FIELD)
+        _markdown(f"*{_slack(name)}*\n{_slack(one_line(value))}", _FIELD)
         for name, value in list(alert.facts.items())[:_FIELDS]
     ]
-    links = "\n".join(_slack_link(name, link) for name, link in alert.links.items())
+    links = "\n".join(_slack_link(name, one_line(link)) for name, link in alert.links.items())
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
-        {"type": "section", "text": _markdown(_slack(alert.text), _SECTION)},
+        {"type": "section", "text": _markdown(_slack(visible(alert.text)), _SECTION)},
         {"type": "section", "fields": facts} if facts else None,
-        {"type": "section", "text": _markdown(f"*Next:* {_slack(alert.next_step)}", _SECTION)},
+        {
+            "type": "section",
+            "text": _markdown(f"*Next:* {_slack(one_line(alert.next_step))}", _SECTION),
+        },
         {"type": "context", "elements": [_markdown(links, _SECTION)]} if links else None,
     ]
     return [block for block in blocks if block is not None]
@@ -38,19 +42,19 @@ def slack_blocks(alert: Alert) -> list[dict[str, Any]]:
 
 def email_subject(alert: Alert) -> str:
     """Return the subject, on one line."""
-    return " ".join(f"[Airworthy] {alert.severity}: {alert.title}".split())
+    return one_line(" ".join(f"[Airworthy] {alert.severity}: {alert.title}".split()))
 
 
 def email_html(alert: Alert) -> str:
     """Return the body of the e-mail."""
-    rows = [(name, escape(value)) for name, value in alert.facts.items()]
-    rows += [(name, _html_link(link)) for name, link in alert.links.items()]
+    rows = [(name, escape(one_line(value))) for name, value in alert.facts.items()]
+    rows += [(name, _html_link(one_line(link))) for name, link in alert.links.items()]
     table = "".join(
         f"<tr><td><b>{escape(name)}</b></td><td>{value}</td></tr>" for name, value in rows
     )
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in alert.text.splitlines())
-    next_step = f"<p><b>Next:</b> {escape(alert.next_step)}</p>"
-    return f"<h2>{escape(alert.title)}</h2>{paragraphs}{next_step}<table>{table}</table>"
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in visible(alert.text).split("\n"))
+    next_step = f"<p><b>Next:</b> {escape(one_line(alert.next_step))}</p>"
+    return f"<h2>{escape(one_line(alert.title))}</h2>{paragraphs}{next_step}<table>{table}</table>"
 
 
 def webhook_json(alert: Alert) -> dict[str, Any]:

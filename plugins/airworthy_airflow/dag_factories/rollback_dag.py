@@ -18,6 +18,13 @@ PARAMS = {
         title="To version",
         description="The registered version to go back to; it must have been champion. Empty: the last good champion.",
     ),
+    "from_version": Param(
+        None,
+        type=["null", "string"],
+        pattern="^[0-9]+$",
+        title="From version",
+        description="Only while this version is champion. Empty: only while the champion of the trigger's time is.",
+    ),
     "reason": Param(
         type="string",
         minLength=1,

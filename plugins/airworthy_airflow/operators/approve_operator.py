@@ -14,6 +14,7 @@ from airworthy.environment import load_environment
 from airworthy.errors import TransientError
 from airworthy.handover import Approval, ApprovalAnswer, RunRequest
 from airworthy.release.release_rules import release_rules
+from airworthy.shown_text import one_line
 from airworthy.spec import load_spec
 from airworthy_airflow.links import MlflowVersionLink
 from airworthy_airflow.operators.approval_brief import approval_brief
@@ -207,7 +208,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             self.stage_output = self._record(context, answer)
         approval = Approval.model_validate(self.stage_output)
         tell_of_answer(self, context, approval)
-        comment = f" ({approval.comment})" if approval.comment else ""
+        comment = f" ({one_line(approval.comment)})" if approval.comment else ""
         if approval.approved:
             self.log.info("approved by %s%s", approval.who, comment)
             return self.stage_output

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from airworthy.shown_text import one_line
+
 _MARKUP = re.compile(r"[\\`*\[\]<>&#~|]|(?<!\w)_|_(?!\w)")
 # Airflow's page makes links of these by itself. Only in a code span it does not.
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
@@ -26,8 +28,8 @@ def as_code(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text, control characters and what turns its direction taken out."""
-    return ["".join(filter(str.isprintable, word)) for word in text.split()]
+    """Return the words of a text. Control characters and what turns its direction are escapes."""
+    return [one_line(word) for word in text.split()]
 
 
 def _escaped(word: str) -> str:

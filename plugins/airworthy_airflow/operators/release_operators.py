@@ -152,7 +152,12 @@ class RollbackOperator(StageOperator):
                 "a rollback needs a reason: trigger again with the parameter reason"
             )
         self.inputs = {
-            "rollback_request": {"to_version": params.get("to_version") or None, "reason": reason}
+            "rollback_request": {
+                "to_version": params.get("to_version") or None,
+                "from_version": params.get("from_version") or None,
+                "requested_at": context["dag_run"].run_after.isoformat(),
+                "reason": reason,
+            }
         }
         # These are a rollback's parameters. A train run's `reason` is one of few words, so they are
         # not read as such.

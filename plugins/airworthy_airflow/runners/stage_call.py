@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airworthy.anchor_settings import ANCHOR_KEY
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store import CREDENTIALS
@@ -70,7 +71,8 @@ class StageCall:
         if not with_secrets:
             stored = set(self.environment.store_variables)
             stored -= set() if private else set(CREDENTIALS)
-            names |= {*OVERRIDES.values(), SERVER_TOKEN, *self.environment.variables, *stored}
+            names |= {*OVERRIDES.values(), SERVER_TOKEN, ANCHOR_KEY, *stored}
+            names |= set(self.environment.variables)
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         return {**given, VARIABLE: pack(self.payload)}
 

@@ -54,6 +54,8 @@ class Registration(LedgerEvent):
         mlflow_run_id: The MLflow run of its training.
         dag_id: The Airflow DAG; None: outside Airflow.
         decision: The id of the entry with the retraining decision behind the training, or None.
+        reuses_number: Not stored: true when another version had the number. MLflow counts from 1
+            again after a registered model was deleted.
     """
 
     kind: ClassVar[str] = "registration"
@@ -67,11 +69,13 @@ class Registration(LedgerEvent):
     mlflow_run_id: str | None = None
     dag_id: str | None = None
     decision: str | None = None
+    reuses_number: bool = Field(default=False, exclude=True)
 
     @override
     def entry_id(self, run_id: str) -> str:
         """Return one id per version, whichever run registers it."""
-        return f"{self.kind}:{self.version}"
+        files = f":{self.bundle_digest}" if self.reuses_number else ""
+        return f"{self.kind}:{self.version}{files}"
 
     @property
     def subject(self) -> str:
