@@ -17,7 +17,7 @@ def test_every_model_has_a_rollback_dag(parse: Parse) -> None:
     dag = parse()["dags"]["delivery_eta__rollback"]
     assert list(dag["tasks"]) == ["rollback"]
     assert dag["schedule"] == "NullTimetable"
-    assert dag["params"] == {"to_version": None, "reason": None}
+    assert dag["params"] == {"to_version": None, "from_version": None, "reason": None}
     assert dag["retries"] == [2]
     assert dag["documented"]
     assert dag["tags"] == ["airworthy", "delivery_eta", "rollback"]

@@ -14,9 +14,6 @@ from airworthy.anchor_settings import (
 )
 from airworthy.anchors.head import SignedHead
 
-SECONDS = 3.0
-"""The time for one anchor to take a head: a rollback appends several entries."""
-
 
 class Anchor(Protocol):
     """A place outside the lake that keeps heads."""

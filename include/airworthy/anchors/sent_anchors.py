@@ -8,10 +8,11 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from airworthy.anchor_settings import EmailAnchor
-from airworthy.anchors.anchor import SECONDS
 from airworthy.anchors.head import SignedHead
 from airworthy.errors import TerminalError, TransientError
 
+SECONDS = 3.0
+"""The time for one anchor to take a head: a rollback appends several entries."""
 _FIRST_ERROR, _TOO_MANY, _FIRST_SERVER_ERROR = 400, 429, 500
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
