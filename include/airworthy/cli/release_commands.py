@@ -136,14 +136,17 @@ def release(
 
     Exits 3 when there are blockers, 4 when it waits for an approval.
     """
+    from airworthy.ledger import open_ledger
     from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
     from airworthy.registry.stage_outputs import read_stage_outputs
+    from airworthy.release.recorded_outputs import require_recorded_outputs
 
     log_to_stderr()
     environment = load_environment()
     with mlflow_errors(environment):
         payload = read_stage_outputs(open_registry(environment), model, version)
+    require_recorded_outputs(open_ledger(environment, model).entries(), payload)
     as_of = payload["dataset"]["window"]["end"]
     payload["run"] = {**manual_request(model, as_of, run_id), "promote": promote}
     payload = release_version(payload, approve)
