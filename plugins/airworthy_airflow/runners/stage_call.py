@@ -10,6 +10,7 @@ from typing import Any
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store import CREDENTIALS
+from airworthy.registry.mlflow_login import LOGIN_VARIABLES
 from airworthy.runners import ContainerSettings
 from airworthy.server_settings import SERVER_TOKEN
 from airworthy.stage_input import VARIABLE, pack
@@ -70,7 +71,8 @@ class StageCall:
         if not with_secrets:
             stored = set(self.environment.store_variables)
             stored -= set() if private else set(CREDENTIALS)
-            names |= {*OVERRIDES.values(), SERVER_TOKEN, *self.environment.variables, *stored}
+            names |= {*OVERRIDES.values(), SERVER_TOKEN, *LOGIN_VARIABLES}
+            names |= {*self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         return {**given, VARIABLE: pack(self.payload)}
 
