@@ -136,6 +136,26 @@ def release(
 
     Exits 3 when there are blockers, 4 when it waits for an approval.
     """
+    release_recorded(model, version, approve, promote, run_id)
+
+
+def release_recorded(
+    model: str, version: str, approve: str | None, promote: str, run_id: str | None
+) -> None:
+    """Release a version by the outputs that its stages left, and print the result.
+
+    Args:
+        model: The model's name.
+        version: The registered version.
+        approve: The caller's comment on the approval; None: no approval.
+        promote: ``auto`` or ``always``.
+        run_id: The release's run; None: a new one.
+
+    Raises:
+        TerminalError: when the ledger does not have its verdict or its files, or it may not go on.
+        TransientError: when MLflow, the ledger or the server cannot be reached.
+        typer.Exit: 3 when there are blockers, 4 when it waits for an approval.
+    """
     from airworthy.ledger import open_ledger
     from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
