@@ -5,13 +5,16 @@
 ``bundle.json``   the input columns, the features' encodings, the task and its classes
 
 The bundle's digest is the SHA-256 over the lines ``<sha256 of file>  <file name>``, sorted by file
-name. It is recorded at a version's registration, and verified before every load.
+name. It is recorded at a version's registration, and verified before every load. Each file is read
+once: the bytes that are verified are the bytes that are loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,52 @@ if TYPE_CHECKING:
     import xgboost
 
 MODEL_FILE, FEATURES_FILE, MANIFEST_FILE = "model.ubj", "features.py", "bundle.json"
+DIGEST_KEY = "bundle_digest"
+"""The key of the digest in the ``model_config`` of a logged model; see `registry.pyfunc_model`."""
+_FILES = sorted((MODEL_FILE, FEATURES_FILE, MANIFEST_FILE))
+
+
+@dataclass(frozen=True)
+class BundleFiles:
+    """The bytes of a bundle's files, each read once.
+
+    Attributes:
+        folder: The folder that they were read from.
+        content: File name -> bytes.
+    """
+
+    folder: Path
+    content: Mapping[str, bytes]
+
+    @classmethod
+    def read(cls, folder: Path) -> BundleFiles:
+        """Read the three files of a folder.
+
+        Raises:
+            OSError: when one is missing or cannot be read.
+        """
+        return cls(folder, {name: (folder / name).read_bytes() for name in _FILES})
+
+    @property
+    def digest(self) -> str:
+        """The bundle's digest; the module's docstring defines it."""
+        lines = [f"{hashlib.sha256(self.content[name]).hexdigest()}  {name}\n" for name in _FILES]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def require_digest(self, expected: str) -> None:
+        """Compare these bytes with the digest recorded at their registration.
+
+        Raises:
+            TerminalError: when they differ.
+        """
+        digest = self.digest
+        if digest != expected:
+            raise TerminalError(
+                f"the model files in {self.folder} are not those that were registered",
+                received=f"digest {digest}",
+                allowed=f"digest {expected}",
+                next_step="restore the files, or roll back to a version whose files are whole",
+            )
 
 
 class Manifest(BaseModel):
@@ -90,13 +139,21 @@ class ModelBundle:
         Raises:
             TerminalError: when the digest differs; nothing of the bundle was run.
         """
+        files = BundleFiles.read(folder)
+        if expected_digest is not None:
+            files.require_digest(expected_digest)
+        return cls.from_files(files)
+
+    @classmethod
+    def from_files(cls, files: BundleFiles) -> ModelBundle:
+        """Load a bundle from the bytes of its files. No file is opened."""
         import xgboost
 
-        if expected_digest is not None:
-            verify_digest(folder, expected_digest)
-        manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
-        expressions = load_expressions(folder / FEATURES_FILE, manifest.model)
-        booster = xgboost.Booster(model_file=str(folder / MODEL_FILE))
+        manifest = Manifest.model_validate_json(files.content[MANIFEST_FILE])
+        features_file = files.folder / FEATURES_FILE
+        source = files.content[FEATURES_FILE]
+        expressions = load_expressions(features_file, manifest.model, source)
+        booster = xgboost.Booster(model_file=bytearray(files.content[MODEL_FILE]))
         return cls(manifest, FeatureSet(expressions, manifest.features), booster)
 
     def predict(self, frame: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -160,25 +217,5 @@ def file_digest(path: Path) -> str:
 
 
 def bundle_digest(folder: Path) -> str:
-    """Return the bundle's digest; the module's docstring defines it."""
-    lines = [
-        f"{file_digest(folder / name)}  {name}\n"
-        for name in sorted((MODEL_FILE, FEATURES_FILE, MANIFEST_FILE))
-    ]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def verify_digest(folder: Path, expected: str) -> None:
-    """Compare a bundle with the digest recorded at its registration.
-
-    Raises:
-        TerminalError: when they differ.
-    """
-    digest = bundle_digest(folder)
-    if digest != expected:
-        raise TerminalError(
-            f"the model files in {folder} are not those that were registered",
-            received=f"digest {digest}",
-            allowed=f"digest {expected}",
-            next_step="restore the files, or roll back to a version whose files are whole",
-        )
+    """Return the digest of a bundle's folder; the module's docstring defines it."""
+    return BundleFiles.read(folder).digest

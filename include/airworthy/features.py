@@ -8,9 +8,10 @@ one row only.
 
 from __future__ import annotations
 
-import runpy
+import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -90,8 +91,16 @@ def polars_schema(columns: dict[str, ColumnType]) -> dict[str, pl.DataType]:
     return {name: POLARS_TYPES[kind] for name, kind in columns.items()}
 
 
-def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]:
+def load_expressions(
+    path: Path, model: str | None = None, content: bytes | None = None
+) -> dict[str, pl.Expr]:
     """Run a ``features.py`` and return its ``FEATURES``.
+
+    Args:
+        path: The file.
+        model: The model's name, for errors.
+        content: The bytes to run, read from the file before; None: read them now. Bytes that were
+            verified are run as they are, whatever became of the file meanwhile.
 
     Raises:
         TerminalError: when the file is missing, fails, or does not hold a mapping of names to
@@ -99,7 +108,7 @@ def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]
     """
     allowed = "FEATURES: dict[str, polars.Expr]"
     try:
-        features: Any = runpy.run_path(str(path)).get("FEATURES")
+        features: Any = _run_file(path, path.read_bytes() if content is None else content)
     except Exception as error:
         problem = f"{path} cannot be run: {type(error).__name__}: {error}{line_in(error, path)}"
         raise TerminalError(
@@ -118,6 +127,19 @@ def load_expressions(path: Path, model: str | None = None) -> dict[str, pl.Expr]
             next_step=f"edit {path}",
         )
     return dict(features)
+
+
+def _run_file(path: Path, content: bytes) -> Any:
+    """Run a file's bytes as a module of their own; return its ``FEATURES``, or None."""
+    module = ModuleType(f"<features of {path}>")
+    module.__file__ = str(path)
+    # Dataclasses look their module up while they are made.
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(content, str(path), "exec"), vars(module))  # noqa: S102 - it is code
+    finally:
+        sys.modules.pop(module.__name__, None)
+    return getattr(module, "FEATURES", None)
 
 
 def check_expressions(

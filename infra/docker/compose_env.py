@@ -2,7 +2,7 @@
 
 The file (``.env`` in the current folder, unless another one is named) is readable by its owner
 only. One that is there is never written over: it has the passwords of the databases that were made
-with it.
+with it. Secrets that came with a later release are added at its end.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PASSWORDS = (
     "AIRFLOW_ADMIN_PASSWORD",
     "GRAFANA_ADMIN_PASSWORD",
     "AIRWORTHY_SERVER_TOKEN",
+    "MLFLOW_LOGIN_PASSWORD",
 )
 
 
@@ -54,13 +55,25 @@ def write_settings(path: Path, settings: Mapping[str, str]) -> None:
         stream.writelines(f"{name}={value}\n" for name, value in settings.items())
 
 
+def add_missing(path: Path, settings: Mapping[str, str]) -> list[str]:
+    """Add the settings that a file does not have, and return their names."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    there = {line.partition("=")[0].strip() for line in lines}
+    missing = [name for name in PASSWORDS if name not in there]
+    if missing:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.writelines(f"{name}={settings[name]}\n" for name in missing)
+    return missing
+
+
 def main(name: str = ".env") -> int:
     """Write the file if it is not there; say what was done."""
     path = Path(name)
     try:
         write_settings(path, new_settings())
     except FileExistsError:
-        print(f"{path} is there and stays as it is")
+        added = add_missing(path, new_settings())
+        print(f"{path} is there and stays as it is; added: {', '.join(added) or 'nothing'}")
         return 0
     print(f"{path}: written; keep it: the databases are made with these passwords")
     return 0

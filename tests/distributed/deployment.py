@@ -70,12 +70,13 @@ class Deployment:
     def start_mlflow(self) -> None:
         """Start MLflow's server, which keeps the models' files too."""
         address = httpx.URL(self.settings.addresses.mlflow)
-        command = [str(BINARIES / "mlflow"), "server", "--host", address.host]
-        command += ["--port", str(address.port), "--workers", "1", "--serve-artifacts"]
-        command += ["--backend-store-uri", self.settings.services.databases["mlflow"]]
+        command = [sys.executable, "-m", "airworthy_airflow.stack.mlflow_server"]
+        command += ["--host", address.host, "--port", str(address.port)]
         command += ["--artifacts-destination", self.settings.storage.artifacts]
         command += ["--allowed-hosts", f"{address.host}:{address.port}"]
-        self.processes.start("mlflow", command, self.settings.of_part(self.folder / "mlflow"))
+        variables = self.settings.of_part(self.folder / "mlflow")
+        variables["MLFLOW_BACKEND_STORE_URI"] = self.settings.services.databases["mlflow"]
+        self.processes.start("mlflow", command, variables)
 
     def start_model_server(self) -> None:
         """Start the model server that releases go to."""
@@ -159,7 +160,12 @@ class Deployment:
     def versions(self, model: str) -> list[str]:
         """Return the model's registered versions, as MLflow's server lists them."""
         address = f"{self.settings.addresses.mlflow}/api/2.0/mlflow/model-versions/search"
-        answer = httpx.get(address, params={"filter": f"name='{model}'"}, trust_env=False)
+        answer = httpx.get(
+            address,
+            params={"filter": f"name='{model}'"},
+            auth=("admin", self.settings.mlflow_password),
+            trust_env=False,
+        )
         assert answer.status_code == 200, answer.text
         return sorted(each["version"] for each in answer.json().get("model_versions", []))
 

@@ -83,6 +83,7 @@ class Settings:
     addresses: Addresses
     storage: Storage
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    mlflow_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     keys: Mapping[str, str] = field(
         default_factory=lambda: {
@@ -138,6 +139,8 @@ class Settings:
             "AIRWORTHY_ARTIFACTS": "mlflow-artifacts:/",
             "AIRWORTHY_FLAGS": str(folder / "flags.json"),
             "AIRWORTHY_TRACKING_URI": self.addresses.mlflow,
+            "MLFLOW_TRACKING_USERNAME": "admin",
+            "MLFLOW_TRACKING_PASSWORD": self.mlflow_password,
             "AIRWORTHY_MLFLOW_URL": self.addresses.mlflow,
             "AIRWORTHY_SERVER_URL": self.addresses.server,
             "AIRWORTHY_SERVER_TOKEN": self.token,

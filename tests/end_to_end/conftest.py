@@ -163,10 +163,20 @@ class Stack:
         answer = httpx.get(f"{self.layout.url('server')}/models/{model}", trust_env=False)
         return str(answer.json()["version"]) if answer.status_code == 200 else None
 
+    @property
+    def mlflow_login(self) -> tuple[str, str]:
+        """The login at MLflow's server."""
+        return USER, ensure_secrets(self.layout).mlflow_password
+
     def versions(self, model: str) -> list[dict[str, Any]]:
         """Return the model's registered versions, as MLflow's server lists them."""
         address = f"{self.layout.url('mlflow')}/api/2.0/mlflow/model-versions/search"
-        answer = httpx.get(address, params={"filter": f"name='{model}'"}, trust_env=False)
+        answer = httpx.get(
+            address,
+            params={"filter": f"name='{model}'"},
+            auth=self.mlflow_login,
+            trust_env=False,
+        )
         assert answer.status_code == 200, answer.text
         result: list[dict[str, Any]] = answer.json().get("model_versions", [])
         return result

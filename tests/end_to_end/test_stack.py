@@ -101,7 +101,10 @@ def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
         "MLflow run": f"{mlflow}/#/runs/{run}",
     }
     listed = httpx.get(
-        f"{mlflow}/api/2.0/mlflow/artifacts/list", params={"run_id": run}, trust_env=False
+        f"{mlflow}/api/2.0/mlflow/artifacts/list",
+        params={"run_id": run},
+        auth=stack.mlflow_login,
+        trust_env=False,
     ).json()
     assert {"verdict.json", "report.html"} <= {artifact["path"] for artifact in listed["files"]}
     expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}

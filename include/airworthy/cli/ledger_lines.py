@@ -7,6 +7,7 @@ from datetime import datetime
 from airworthy.ledger import Entry
 from airworthy.ledger.events import (
     BEGUN,
+    Adoption,
     AlertRaised,
     AliasMove,
     AnyEvent,
@@ -102,6 +103,8 @@ def _words(event: AnyEvent) -> str | None:
             return _alias_move(event)
         case RollbackStarted() | RollbackCompleted():
             return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
+        case Adoption():
+            return f"version {event.version} is adopted, released next: {event.reason}"
         case Retirement():
             return f"retired; version {event.from_version} serves no more: {event.reason}"
         case WatchTripped() | WatchEnded():

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from airworthy.cli import (
+    adopt_command,
     backtest_commands,
     explain_command,
     ledger_commands,
@@ -49,6 +50,7 @@ model_test_commands.register(app)
 run_commands.register(app)
 ledger_commands.register(app)
 release_commands.register(app)
+adopt_command.register(app)
 login_commands.register(app)
 watch_commands.register(app)
 predict_command.register(app)

@@ -62,6 +62,7 @@ def staleness(
 
 
 def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
+    from airworthy.ledger import open_ledger
     from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
     from airworthy.replay import newest_end
@@ -71,7 +72,8 @@ def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
 
     days = parse_ages(ages)
     with mlflow_errors(job.environment), progress() as report:
-        registered = RegisteredModels(open_registry(job.environment), job.spec.model)
+        entries = open_ledger(job.environment, job.spec.model).entries()
+        registered = RegisteredModels(open_registry(job.environment), job.spec.model, entries)
         plan = StalenessPlan(newest_end(job), windows, days)
         return measure_staleness(job, registered, plan, report)
 

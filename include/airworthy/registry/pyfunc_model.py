@@ -2,6 +2,8 @@
 
 MLflow runs this file when it loads a model version.
 ``mlflow.pyfunc.load_model("models:/NAME@champion")`` takes the same raw rows as the model server.
+The digest that was logged with the model is checked before anything of the bundle runs. A caller may
+name the ledger's: ``load_model(..., model_config={"bundle_digest": DIGEST})``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import polars as pl
 from mlflow.pyfunc import PythonModel
 from mlflow.types.type_hints import TypeFromExample
 
-from airworthy.bundle import ModelBundle
+from airworthy.bundle import DIGEST_KEY, ModelBundle
+from airworthy.errors import TerminalError
 from airworthy.features import polars_schema
 
 
@@ -22,8 +25,21 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow is not typed
     """A model bundle as a python function of MLflow."""
 
     def load_context(self, context: Any) -> None:
-        """Load the bundle logged with the model."""
-        self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]))
+        """Load the bundle logged with the model.
+
+        Raises:
+            TerminalError: when its files are not those that were logged, or no digest was.
+        """
+        digest = (context.model_config or {}).get(DIGEST_KEY)
+        if not digest:
+            raise TerminalError(
+                "this model names no digest of its files",
+                received=f"no {DIGEST_KEY} in its model_config",
+                allowed="a model that the train stage logged",
+                next_step=f'load_model(..., model_config={{"{DIGEST_KEY}": DIGEST}}), with the '
+                "digest in the ledger",
+            )
+        self.bundle = ModelBundle.load(Path(context.artifacts["bundle"]), str(digest))
 
     # The hint makes MLflow pass rows in the form of the input example: a pandas frame.
     def predict(

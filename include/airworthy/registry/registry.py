@@ -39,6 +39,14 @@ class Registry:
             model.name for model in self.client.search_registered_models(max_results=1000)
         )
 
+    def aliases(self) -> dict[str, dict[str, str]]:
+        """Return alias -> version, by model, of all registered models."""
+        models = self.client.search_registered_models(max_results=1000)
+        return {
+            str(model.name): {alias: str(version) for alias, version in model.aliases.items()}
+            for model in models
+        }
+
     def champion(self, model: str) -> str | None:
         """Return the version with the champion alias, or None."""
         return self._version_by_alias(model, CHAMPION)

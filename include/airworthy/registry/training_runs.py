@@ -10,7 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airworthy.bundle import FEATURES_FILE, MANIFEST_FILE, Manifest
+from airworthy.bundle import (
+    DIGEST_KEY,
+    FEATURES_FILE,
+    MANIFEST_FILE,
+    Manifest,
+    bundle_digest,
+)
 from airworthy.errors import TransientError
 from airworthy.features import load_expressions
 from airworthy.handover import DatasetRef
@@ -190,6 +196,7 @@ def log_model(job: Job, bundle: Path, example: pl.DataFrame) -> str:
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={"bundle": str(bundle)},
+        model_config={DIGEST_KEY: bundle_digest(bundle)},
         code_paths=[str(Path(__file__).parents[1])],
         signature=ModelSignature(inputs=Schema(inputs), outputs=outputs),
         input_example=_example_frame(example),

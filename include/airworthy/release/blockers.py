@@ -63,7 +63,7 @@ def current_blockers(
 ) -> list[str]:
     """Return the current reasons against traffic for a version; empty without any.
 
-    Champion, rollbacks and approval are read from the ledger. A task's state is no evidence: the
+    Champion, registration, rollbacks and approval are read from the ledger. A task's state is no evidence: the
     approval must be of exactly the registered files, by this run, and by a person whom Airflow
     authenticated.
 
@@ -74,6 +74,7 @@ def current_blockers(
         verdict: The run's verdict.
         version: The version.
     """
+    from airworthy.ledger.registered_versions import registration_blockers
     from airworthy.release.approval_record import approval_blockers
     from airworthy.traffic import traffic_of
 
@@ -92,6 +93,7 @@ def current_blockers(
         blockers.append(
             f"its files changed: digest {version.bundle_digest} was judged, {digest} is registered"
         )
+    blockers += registration_blockers(entries, version.version, version.bundle_digest)
     rules = release_rules(job.spec, job.environment)
     tree = tree_blocker(job.environment, registered.tags)
     return [

@@ -17,6 +17,7 @@ from airworthy.ledger.events import (
     CandidatePurpose,
     ServerRole,
 )
+from airworthy.ledger.registered_versions import require_registered
 from airworthy.release.await_replicas import open_replicas
 from airworthy.release.release_ledger import LedgerView
 from airworthy.release.rollout_steps import is_own
@@ -49,7 +50,8 @@ def name_candidate(
 ) -> Candidate:
     """Record that the servers of a role are to load a version; return the candidate.
 
-    This run's candidate for the same purpose is returned when it is still named.
+    This run's candidate for the same purpose is returned when it is still named. Only files that
+    the ledger registered are named: servers load what is named.
 
     Args:
         view: The ledger, for the run that needs it.
@@ -58,9 +60,11 @@ def name_candidate(
         server: The role.
 
     Raises:
+        TerminalError: when the ledger did not register the version with these files.
         TransientError: when the ledger cannot be reached.
     """
-    run_id = view.job.run.run_id
+    run_id, model = view.job.run.run_id, view.job.spec.model
+    require_registered(view.entries, model, files.version, files.bundle_digest)
     named = view.traffic.candidate(run_id, files.version, purpose)
     if named and (named.bundle_digest, named.server) == (files.bundle_digest, server):
         return named

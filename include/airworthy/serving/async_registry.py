@@ -29,6 +29,10 @@ class RegistryReader(Protocol):
         """Return a valid request body of the version, as logged with the model, or None."""
         ...
 
+    def aliases(self) -> dict[str, dict[str, str]]:
+        """Return alias -> version, by model, of all registered models."""
+        ...
+
 
 OpenRegistry = Callable[[], RegistryReader]
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from airworthy.protocol.refusals import RefusedError
+from airworthy.serving.alias_watch import AliasWatch
 from airworthy.serving.async_registry import AsyncRegistry, OpenRegistry
 from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollouts
@@ -43,6 +44,7 @@ class FollowedRecord:
         rollouts: The rollouts of all models.
         models: The models by the record.
         contracts: Counts rows outside their contract.
+        aliases: Watches MLflow's aliases.
         reporter: Writes the server's report.
         labels: Passes labels on to other replicas, or None.
     """
@@ -78,6 +80,7 @@ class FollowedRecord:
             self._changed,
         )
         self.contracts = ContractCounts(metrics)
+        self.aliases = AliasWatch(registry, self._follower, self._changed)
         self.reporter = ReplicaReporter(
             following,
             self._threads,
@@ -86,6 +89,7 @@ class FollowedRecord:
             self.model_store,
             self.rollouts,
             self.contracts,
+            self.aliases,
         )
         self.labels = (
             None
@@ -138,6 +142,7 @@ class FollowedRecord:
             "status": self.status,
             "models": self.model_store.models,
             "failed": self.models.failed,
+            "moved_aliases": [each.model_dump() for each in self.aliases.moved],
             "replica": self.reporter.replica,
             "record": {
                 "seen": seen.isoformat() if seen else None,
@@ -152,6 +157,7 @@ class FollowedRecord:
             asyncio.create_task(self._loader.run()),
             asyncio.create_task(self._run(on_ready)),
             asyncio.create_task(self.rollouts.poll_flags()),
+            asyncio.create_task(self.aliases.run()),
         ]
         if self.labels is not None:
             tasks.append(asyncio.create_task(self.labels.run()))

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from airworthy.errors import AirworthyError
+from airworthy.serving.alias_watch import AliasWatch
 from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import LoadedModel
@@ -54,6 +55,7 @@ class ReplicaReporter:
         model_store: ModelStore,
         rollouts: LiveRollouts,
         contracts: ContractCounts,
+        aliases: AliasWatch,
     ) -> None:
         """Keep the parts to report on.
 
@@ -65,6 +67,7 @@ class ReplicaReporter:
             model_store: Has the loaded versions.
             rollouts: Has the steps and the flags.
             contracts: Has the counts of rows outside their contract.
+            aliases: Has the moved aliases.
         """
         self.replica = replica_name()
         self.ready = False
@@ -77,6 +80,7 @@ class ReplicaReporter:
         self._model_store = model_store
         self._rollouts = rollouts
         self._contracts = contracts
+        self._aliases = aliases
         self._changed = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failed = False
@@ -156,6 +160,7 @@ class ReplicaReporter:
             rollout=self._rollout(model),
             watch=watched.report() if watched else None,
             contract=self._contracts.report(model),
+            moved_aliases=self._aliases.of(model),
         )
 
     def _rollout(self, model: str) -> RolloutReport | None:

@@ -139,11 +139,13 @@ class VersionLoader:
             await self._progress.wait()
 
     def _missing(self, model: str) -> list[ServedVersion]:
-        return [
-            each
-            for each in self._wanted.get(model, ())
-            if self._model_store.find(model, each.version, each.bundle_digest) is None
-        ]
+        return [each for each in self._wanted.get(model, ()) if self._find(model, each) is None]
+
+    def _find(self, model: str, version: ServedVersion) -> LoadedModel | None:
+        """Return a loaded version; an entry that names no files finds none."""
+        if version.bundle_digest is None:
+            return None
+        return self._model_store.find(model, version.version, version.bundle_digest)
 
     def _next(self) -> _Key | None:
         """Return the next version to load now: champions first."""
@@ -182,10 +184,18 @@ class VersionLoader:
         self._on_change()
 
     async def _loaded(self, model: str, version: ServedVersion) -> LoadedModel:
+        if version.bundle_digest is None:
+            raise TerminalError(
+                f"the ledger names no files of version {version.version}",
+                model=model,
+                received="an entry without a digest",
+                allowed="an entry with the digest of the version's files",
+                next_step=f"release it again: airworthy release {model} {version.version}",
+            )
         folder, digest = await self._registry.call(
             lambda registry: registry.bundle(model, version.version)
         )
-        if version.bundle_digest not in (None, digest):
+        if version.bundle_digest != digest:
             raise TerminalError(
                 f"version {version.version} is registered with other files than the ledger names",
                 model=model,
@@ -193,7 +203,9 @@ class VersionLoader:
                 allowed=f"digest {version.bundle_digest}",
                 next_step=f"airworthy ledger {model}, then release a version that is whole",
             )
-        return await asyncio.to_thread(LoadedModel.load, model, version.version, folder, digest)
+        return await asyncio.to_thread(
+            LoadedModel.load, model, version.version, folder, version.bundle_digest
+        )
 
     def _fail(self, key: _Key, error: AirworthyError) -> None:
         model, version = key
@@ -213,7 +225,7 @@ class VersionLoader:
         store, champion = self._model_store, self._champions.get(model)
         wanted = self._wanted[model]
         if champion is not None:
-            loaded = store.find(model, champion.version, champion.bundle_digest)
+            loaded = self._find(model, champion)
             if loaded is not None and loaded is not store.champion(model):
                 previous = store.set_champion(loaded)
                 if previous is not None and _is_named(previous, wanted):
@@ -225,6 +237,5 @@ class VersionLoader:
 
 def _is_named(loaded: LoadedModel, wanted: list[ServedVersion]) -> bool:
     return any(
-        loaded.version == each.version and each.bundle_digest in (None, loaded.digest)
-        for each in wanted
+        loaded.version == each.version and each.bundle_digest == loaded.digest for each in wanted
     )

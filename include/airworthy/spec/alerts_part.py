@@ -27,6 +27,7 @@ AlertKind = Literal[
     "guard_trip",
     "rolled_back",
     "rollback_drill",
+    "alias_moved",
     "failed_validation",
     "live_expectation",
     "restated_partition",

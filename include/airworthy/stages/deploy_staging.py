@@ -132,8 +132,8 @@ def _check_parity(
 ) -> ParityResult:
     model, number, parity = job.spec.model, version.version, job.spec.release.parity
     # The servers load the version meanwhile.
-    folder, digest = open_registry(job.environment).bundle(model, number)
-    bundle = ModelBundle.load(folder, digest)
+    folder, _ = open_registry(job.environment).bundle(model, number)
+    bundle = ModelBundle.load(folder, version.bundle_digest)
     rows = _holdout_rows(job, dataset, challenger)
     offline = bundle.predict(rows)
     replicas = open_replicas(job.environment, model, candidate.server)

@@ -24,6 +24,7 @@ from airworthy.job import Job
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted
 from airworthy.ledger.ledger_queries import alias_moves, ordered_times
+from airworthy.ledger.registered_versions import released_digest
 from airworthy.ledger.version_numbers import entries_about
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
@@ -182,8 +183,8 @@ class _Rollback:
             TransientError: when a server does not answer.
         """
         version = plan.to_version
-        digest = self.registry.tag(self.registry.version(self.model, version), BUNDLE_DIGEST)
-        _require_released_digest(view.entries, self.model, version, digest)
+        digest = released_digest(view.entries, self.model, version)
+        self._require_tag(version, digest)
         folder, _ = self.registry.bundle(self.model, version)
         offline = LoadedModel.load(self.model, version, folder, digest)
         rows = example_rows(self.registry, offline, "rollback")
@@ -198,6 +199,19 @@ class _Rollback:
             )
             self._require_parity(version, difference)
         return _Parity(rows, difference)
+
+    def _require_tag(self, version: str, digest: str) -> None:
+        """Check that the registry's digest is the version's digest at its release."""
+        registered = self.registry.tag(self.registry.version(self.model, version), BUNDLE_DIGEST)
+        if registered != digest:
+            raise TerminalError(
+                f"version {version} has another digest in the registry than it was released with",
+                model=self.model,
+                stage="rollback",
+                received=f"digest {registered}",
+                allowed=f"digest {digest}",
+                next_step="name another version with --to-version",
+            )
 
     @contextmanager
     def _loaded(self, view: LedgerView, files: CandidateFiles) -> Iterator[None]:
@@ -254,7 +268,7 @@ class _Rollback:
                 to=plan.to_version,
                 reason=f"rollback {plan.started_by}: {plan.reason}",
                 dataset_digest=released[-1].dataset_digest if released else None,
-                bundle_digest=released[-1].bundle_digest if released else None,
+                bundle_digest=released_digest(view.entries, self.model, plan.to_version),
                 rollback=plan.started_by,
             )
         )
@@ -298,18 +312,3 @@ class _Rollback:
                 allowed=f"version {plan.to_version}",
                 next_step="look at the model server's log",
             )
-
-
-def _require_released_digest(entries: list[Entry], model: str, version: str, digest: str) -> None:
-    """Check that the registry's digest is the version's digest at its release."""
-    moves = alias_moves(entries_about(entries, version))
-    released = {move.event.bundle_digest for move in moves if move.event.to == version}
-    if released - {None, digest}:
-        raise TerminalError(
-            f"version {version} has another digest in the registry than it was released with",
-            model=model,
-            stage="rollback",
-            received=f"digest {digest}",
-            allowed=f"digest {released.pop()}",
-            next_step="name another version with --to-version",
-        )

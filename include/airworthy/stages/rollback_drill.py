@@ -15,8 +15,9 @@ from airworthy.errors import TerminalError
 from airworthy.handover import DrillResult, RollbackRequest
 from airworthy.job import Job
 from airworthy.ledger.events import RollbackDrill, ServerRole
+from airworthy.ledger.registered_versions import released_digest
 from airworthy.registry.registry import Registry, open_registry
-from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
+from airworthy.registry.tags import ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.await_replicas import open_replicas, staging_role
 from airworthy.release.candidates import (
     CandidateFiles,
@@ -109,9 +110,10 @@ class _Drill:
             TerminalError: when it cannot be loaded or answers otherwise.
         """
         model, started = self.job.spec.model, perf_counter()
-        digest = self.registry.tag(self.registry.version(model, version), BUNDLE_DIGEST)
+        view = view_ledger(self.job)
+        digest = released_digest(view.entries, model, version)
         files = CandidateFiles(version, digest)
-        candidate = name_candidate(view_ledger(self.job), files, "staging", self.server)
+        candidate = name_candidate(view, files, "staging", self.server)
         try:
             replicas = open_replicas(self.job.environment, model, self.server)
             replicas.await_loaded(version, digest, candidate.entry)

@@ -10,6 +10,8 @@ from airworthy.bundle import ModelBundle
 from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError
 from airworthy.evaluation.holdout import ScoredHoldout, score_holdout
+from airworthy.ledger import Entry
+from airworthy.ledger.registered_versions import registration_of
 from airworthy.progress import Progress
 from airworthy.registry.registry import Registry
 from airworthy.replay import Replay, ReplayedModel
@@ -23,18 +25,32 @@ FRESH = "challenger"  # score_holdout takes the rows and the classes of this rol
 class RegisteredModels:
     """Registered versions: a challenger with the key of one need not be trained again."""
 
-    def __init__(self, registry: Registry, model: str) -> None:
-        """Use a model's versions; `reused` maps the keys found so far to their versions."""
-        self._registry, self._model = registry, model
+    def __init__(self, registry: Registry, model: str, entries: Sequence[Entry]) -> None:
+        """Use a model's versions.
+
+        `reused` maps the keys found so far to their versions.
+
+        Args:
+            registry: Has the files.
+            model: The model.
+            entries: Its ledger. Only versions that it registered are used, with those files.
+        """
+        self._registry, self._model, self._entries = registry, model, entries
         self.reused: dict[str, str] = {}
 
     def __call__(self, key: str) -> ModelBundle | None:
-        """Return the model registered under an idempotency key; None when there is none."""
+        """Return the model registered under an idempotency key; None when there is none.
+
+        Raises:
+            TerminalError: when its files are not those that the ledger registered.
+        """
         versions = self._registry.versions(self._model, key)
-        if not versions:
+        registered = registration_of(self._entries, str(versions[0].version)) if versions else None
+        if registered is None or registered.bundle_digest is None:
             return None
-        self.reused[key] = str(versions[0].version)
-        return ModelBundle.load(*self._registry.bundle(self._model, self.reused[key]))
+        self.reused[key] = registered.version
+        folder, _ = self._registry.bundle(self._model, registered.version)
+        return ModelBundle.load(folder, registered.bundle_digest)
 
 
 @dataclass(frozen=True)

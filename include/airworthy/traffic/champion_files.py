@@ -11,18 +11,25 @@ from airworthy.traffic.traffic_state import ServedVersion
 def champion_digest(registry: Registry, model: str, champion: ServedVersion) -> str:
     """Return the digest that the champion's files must have.
 
-    An entry of an old ledger names no digest. Then it is the digest of the registration.
-
     Args:
         registry: The registry with the version.
         model: The model.
         champion: The champion by the ledger.
 
     Raises:
-        TerminalError: when the registry has another digest than the ledger, or no such version.
+        TerminalError: when the ledger names no digest, the registry has another one, or there is no
+            such version.
     """
+    if champion.bundle_digest is None:
+        raise TerminalError(
+            f"the ledger names no files of version {champion.version}",
+            model=model,
+            received="an alias move without a digest",
+            allowed="an entry with the digest of the version's files",
+            next_step=f"release it again: airworthy release {model} {champion.version}",
+        )
     registered = registry.tag(registry.version(model, champion.version), BUNDLE_DIGEST)
-    if champion.bundle_digest in (None, registered):
+    if champion.bundle_digest == registered:
         return registered
     raise TerminalError(
         f"MLflow and the ledger name different files of version {champion.version}",

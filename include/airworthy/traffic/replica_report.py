@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from airworthy.handover import ArmFigures, GuardedStep
 from airworthy.ledger.events import ServerRole
+from airworthy.traffic.moved_aliases import MovedAlias
 
 
 class _Part(BaseModel):
@@ -111,6 +112,7 @@ class ModelReport(_Part):
         rollout: The step of the rollout, or None.
         watch: The watched champion, or None.
         contract: The rows judged by a contract, or None before the first one.
+        moved_aliases: MLflow's aliases that do not say what the ledger says.
     """
 
     seen: int
@@ -121,6 +123,7 @@ class ModelReport(_Part):
     rollout: RolloutReport | None = None
     watch: WatchReport | None = None
     contract: ContractReport | None = None
+    moved_aliases: list[MovedAlias] = Field(default_factory=list)
 
     def has_loaded(self, version: str, bundle_digest: str | None) -> bool:
         """Tell whether the server has these files of a version loaded, as champion or beside it."""

@@ -134,7 +134,8 @@ def _next(layout: Layout, example: str) -> str:
             f"  curl -s {example} | curl -s -X POST {invocations} -H 'content-type: application/json' -d @-",
             f"  {layout.url('airflow')}/dags/{MODEL}__train   the run, its tasks, a form to start another",
             f"  {layout.url('airflow')}/dags/{CHANGING}__monitor   what the monitor looked at and decided",
-            f"  {layout.url('mlflow')}/#/models/{MODEL}   the versions and their evidence",
+            f"  {layout.url('mlflow')}/#/models/{MODEL}   the versions and their evidence "
+            f"(login: {USER} / {ensure_secrets(layout).mlflow_password})",
             f"  source {layout.env_file}; airworthy ledger {CHANGING}; airworthy lineage {CHANGING}@champion",
             "  make demo                                  lives through the next change",
             "  make down                                  stops everything",

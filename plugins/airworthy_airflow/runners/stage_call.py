@@ -11,6 +11,7 @@ from airworthy.anchor_settings import ANCHOR_KEY
 from airworthy.environment import OVERRIDES, Environment
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.object_store import CREDENTIALS
+from airworthy.registry.mlflow_login import LOGIN_VARIABLES
 from airworthy.runners import ContainerSettings
 from airworthy.server_settings import SERVER_TOKEN
 from airworthy.stage_input import VARIABLE, pack
@@ -71,8 +72,8 @@ class StageCall:
         if not with_secrets:
             stored = set(self.environment.store_variables)
             stored -= set() if private else set(CREDENTIALS)
-            names |= {*OVERRIDES.values(), SERVER_TOKEN, ANCHOR_KEY, *stored}
-            names |= set(self.environment.variables)
+            names |= {*OVERRIDES.values(), SERVER_TOKEN, ANCHOR_KEY, *LOGIN_VARIABLES}
+            names |= {*self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
         return {**given, VARIABLE: pack(self.payload)}
 

@@ -79,7 +79,7 @@ def addresses(layout: Layout) -> str:
     return "\n".join(
         [
             f"Airflow       {layout.url('airflow')}   login: {USER} / {secrets.password}",
-            f"MLflow        {layout.url('mlflow')}",
+            f"MLflow        {layout.url('mlflow')}   login: {USER} / {secrets.mlflow_password}",
             f"model server  {layout.url('server')}/models",
             f"metrics       {layout.url('metrics')}/metrics, {layout.url('server')}/metrics",
             f"state, logs   {layout.state}",

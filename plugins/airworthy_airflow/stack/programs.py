@@ -22,19 +22,15 @@ def commands(layout: Layout) -> dict[str, list[str]]:
     python, binaries = sys.executable, Path(sys.executable).parent
     airflow = str(binaries / "airflow")
     mlflow = [
-        str(binaries / "mlflow"),
-        "server",
+        python,
+        "-m",
+        "airworthy_airflow.stack.mlflow_server",
         "--host",
         HOST,
         "--port",
         str(layout.ports["mlflow"]),
-        "--workers",
-        "1",
-        "--backend-store-uri",
-        layout.tracking_uri,
         "--default-artifact-root",
         layout.artifacts,
-        "--no-serve-artifacts",
     ]
     collect = [python, "-m", "airworthy", "collect", "--all", "--every", str(_COLLECT_SECONDS)]
     # These have processes of their own, which a killed one leaves behind.

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from airworthy_airflow.stack.layout import Layout
@@ -16,28 +16,37 @@ USER = "admin"
 
 @dataclass(frozen=True)
 class Secrets:
-    """Airflow's keys and the password of its one user."""
+    """Airflow's keys, the password of its one user, and that of the same user in MLflow.
+
+    Secrets of a stack before 0.3.0 have no password for MLflow: `ensure_secrets` adds it.
+    """
 
     fernet_key: str
     jwt_secret: str
     secret_key: str
     password: str
+    mlflow_password: str = ""
 
 
 def ensure_secrets(layout: Layout) -> Secrets:
     """Return the stack's secrets. The first call makes them, the password file and the server's token."""
     path = layout.folder / "secrets.json"
     if not path.exists():
-        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        made = Secrets(
-            fernet, secrets.token_urlsafe(48), secrets.token_urlsafe(48), secrets.token_urlsafe(12)
-        )
-        write_private(path, json.dumps(made.__dict__))
+        write_private(path, json.dumps(asdict(_new_secrets())))
     found = Secrets(**json.loads(path.read_text(encoding="utf-8")))
+    if not found.mlflow_password:
+        found = replace(found, mlflow_password=secrets.token_urlsafe(24))
+        write_private(path, json.dumps(asdict(found)))
     write_private(password_file(layout), json.dumps({USER: found.password}))
     if not layout.token_file.exists():
         write_private(layout.token_file, secrets.token_urlsafe(32))
     return found
+
+
+def _new_secrets() -> Secrets:
+    fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    keys = (secrets.token_urlsafe(48), secrets.token_urlsafe(48))
+    return Secrets(fernet, *keys, secrets.token_urlsafe(12), secrets.token_urlsafe(24))
 
 
 def password_file(layout: Layout) -> Path:

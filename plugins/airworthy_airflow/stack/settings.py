@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from airworthy.registry.mlflow_login import PASSWORD, USERNAME
 from airworthy_airflow.stack.layout import HOST, Layout
 from airworthy_airflow.stack.secret_keys import USER, Secrets, password_file
 
@@ -120,6 +121,10 @@ def user_environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
         "AIRWORTHY_DOWNLOADS": str(layout.downloads),
         "AIRWORTHY_SERVER_URL": layout.url("server"),
         "AIRWORTHY_MLFLOW_URL": layout.url("mlflow"),
+        "MLFLOW_BACKEND_STORE_URI": layout.tracking_uri,
+        # MLflow's server asks for them, and every client of it reads them.
+        USERNAME: USER,
+        PASSWORD: secrets.mlflow_password,
         "PYTHONPATH": os.pathsep.join(
             str(project / p) for p in ("include", "plugins", "infra/airflow")
         ),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airworthy.alerts.alert import Alert
+from airworthy.alerts.alias_alerts import alias_moved
 from airworthy.alerts.approval_alerts import (
     Question,
     approval_expired,
@@ -36,6 +37,7 @@ from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.row_changes import RowChanges
 from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange
+from airworthy.traffic.moved_aliases import MovedAlias
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 LINKS = {"task": "http://airflow/task"}
@@ -214,5 +216,6 @@ def every_alert(model: str) -> list[Alert]:
         source_changed(model, [KEPT], "csv", LINKS),
         invalid_requests(requests_check(model), LINKS),
         blind_monitor(blind_decision(model), LINKS),
+        alias_moved(MovedAlias(model=model, alias="champion", found="7", expected="5"), RUN, LINKS),
     ]
     return [alert for alert in alerts if alert is not None]

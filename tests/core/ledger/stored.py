@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airworthy.handover import ArmFigures, DriftDecision, WindowSignals
 from airworthy.ledger.events import (
+    Adoption,
     AlertRaised,
     AliasMove,
     ApprovalAnswered,
@@ -282,5 +283,10 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         "run-1", "flag_override:run-1:9:b9c97eaddbffb55d",
         '{"flag": "eta.kill_switch", "replicas": ["host-1"], "step_entry": 9, "value": "true", '
         '"version": "4"}',
+    ),
+    (
+        Adoption(version="4", champion="3", reason="it was meant"),
+        "run-1", "adoption:run-1",
+        '{"champion": "3", "reason": "it was meant", "version": "4"}',
     ),
 ]  # fmt: skip

@@ -74,6 +74,7 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "drift_decision",
         "staleness",
         "alert",
+        "adoption",
     ]
 
 

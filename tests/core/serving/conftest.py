@@ -165,6 +165,10 @@ class FolderRegistry:
         entry: dict[str, Any] | None = self._entry(model, version)["example"]
         return entry
 
+    def aliases(self) -> dict[str, dict[str, str]]:
+        """Return the aliases; nobody has set one unless a test did."""
+        return dict(self._read().get("aliases", {}))
+
     def _entry(self, model: str, version: str) -> dict[str, Any]:
         versions = self._read()["models"].get(model, {})
         if version not in versions:

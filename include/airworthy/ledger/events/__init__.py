@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
+from airworthy.ledger.events.adoption_events import Adoption
 from airworthy.ledger.events.candidate_events import (
     CandidateDropped,
     CandidateNamed,
@@ -56,6 +57,7 @@ KnownEvent = (
     | RetrainingDecision
     | StalenessMeasured
     | AlertRaised
+    | Adoption
 )
 AnyEvent = KnownEvent | UnknownEvent
 
@@ -79,6 +81,7 @@ __all__ = [
     "BEGUN",
     "DONE",
     "EVENTS",
+    "Adoption",
     "AlertRaised",
     "AliasMove",
     "AnyEvent",
