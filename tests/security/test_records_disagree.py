@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.core.champions import make_champion
 from tests.core.lake.conftest import MakeJob, make_job, put_day
+from tests.core.release.replica_reports import loaded, replica_report
+from tests.core.stages.conftest import LET_THROUGH, MakeModel, RunStages, make_model, run_stages
+from typer.testing import CliRunner
 
+from airworthy.cli.main import app
+from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.handover import RunRequest
+from airworthy.job import open_job
 from airworthy.lake import Lake, open_lake
+from airworthy.ledger import open_ledger
+from airworthy.reconciliation import require_agreement
+from airworthy.registry.registry import CHAMPION, open_registry
+from airworthy.registry.tags import BUNDLE_DIGEST
 from airworthy.stages.ingest import ingest
+from airworthy.traffic.replica_report import ModelReport
+from airworthy.traffic.replica_reports import open_replica_reports
 
-__all__ = ["make_job", "put_day"]
+__all__ = ["make_job", "make_model", "put_day", "run_stages"]
 
+AS_OF = datetime(2026, 3, 20, tzinfo=UTC)
 DAY = "2026-01-02"
 
 
@@ -89,3 +106,119 @@ def test_a_damaged_partition_is_not_read_and_comes_back_from_the_source(
     assert lake.scan(repaired).collect()["minutes"].sum() == 3 * sum(range(10, 30))
     assert lake.partitions()[DAY].cause == "repaired"
     assert lake.restatements().is_empty()
+
+
+@pytest.fixture
+def champion(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> str:
+    """A model whose version 1 is champion, with a challenger of another run before evaluation."""
+    model = make_model(evaluate=LET_THROUGH)
+    make_champion(environment, model, run_stages(model)["version"]["version"])
+    return model
+
+
+def lose_mlflow(environment: Environment, model: str) -> None:
+    """Remove MLflow's database."""
+    for path in environment.state.glob("mlflow.db*"):
+        path.unlink()
+
+
+def delete_champion(environment: Environment, model: str) -> None:
+    """Delete the champion in MLflow. Another version stays."""
+    client = open_registry(environment).client
+    client.create_model_version(model, client.get_model_version(model, "1").source)
+    client.delete_model_version(model, "1")
+
+
+def change_digest(environment: Environment, model: str) -> None:
+    """Change the tag that names the champion's files."""
+    open_registry(environment).client.set_model_version_tag(model, "1", BUNDLE_DIGEST, "0" * 64)
+
+
+def lose_ledger(environment: Environment, model: str) -> None:
+    """Remove the ledger's table."""
+    shutil.rmtree(Path(environment.lake, model, "ledger"))
+
+
+def cut_ledger(environment: Environment, model: str) -> None:
+    """Remove the ledger's last entry. A server has seen it."""
+    last = open_ledger(environment, model).entries()[-1].sequence
+    report = replica_report("one", models={model: ModelReport(seen=last)})
+    open_replica_reports(environment).write(report)
+    log = sorted(Path(environment.lake, model, "ledger", "_delta_log").glob("*.json"))
+    log[-1].unlink()
+
+
+def serve_other_files(environment: Environment, model: str) -> None:
+    """Let a server have files that no entry names."""
+    last = open_ledger(environment, model).entries()[-1].sequence
+    served = ModelReport(seen=last, champion=loaded("1", "f" * 64))
+    open_replica_reports(environment).write(replica_report("one", models={model: served}))
+
+
+def give_alias_to_a_stranger(environment: Environment, model: str) -> None:
+    """Register a version past the ledger, and give it the alias."""
+    client = open_registry(environment).client
+    source = client.get_model_version(model, "1").source
+    stranger = client.create_model_version(model, source)
+    client.set_registered_model_alias(model, CHAMPION, stranger.version)
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "words"),
+    [
+        (lose_mlflow, "registry_lost", "not even the champion, version 1"),
+        (delete_champion, "champion_not_registered", "the champion, version 1, is not in MLflow"),
+        (change_digest, "other_files", "name different files of version 1"),
+        (lose_ledger, "ledger_lost", "the ledger is gone"),
+        (cut_ledger, "ledger_cut", "the ledger has lost its end"),
+        (serve_other_files, "unnamed_files_served", "that the ledger does not name"),
+        (give_alias_to_a_stranger, "alias_moved", "which the ledger does not know"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_nothing_is_evaluated_or_promoted_over_a_disagreement(
+    environment: Environment,
+    champion: str,
+    run_stages: RunStages,
+    damage: Callable[[Environment, str], None],
+    kind: str,
+    words: str,
+) -> None:
+    """The doctor and the stages name it, with a next step. No verdict is made, no champion moves."""
+    damage(environment, champion)
+    before = open_ledger(environment, champion).entries()
+    with pytest.raises(TerminalError, match=words) as refused:
+        run_stages(champion, last="evaluate", run_id="second", parameters={"max_depth": 2})
+    assert refused.value.next_step
+    assert open_ledger(environment, champion).entries() == before
+    result = CliRunner().invoke(app, ["doctor", champion, "--json"])
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 1
+    assert found[0]["kind"] == kind
+    assert {"evaluate", "release"} <= set(found[0]["stops"])
+    job = open_job(RunRequest(model=champion, as_of=AS_OF, reason="manual", run_id="third"))
+    with pytest.raises(TerminalError, match=words):
+        require_agreement(job, "release")
+
+
+def test_records_that_agree_are_told_as_such(environment: Environment, champion: str) -> None:
+    """A projection that somebody moved is told, and stops nothing."""
+    result = CliRunner().invoke(app, ["doctor", champion, "--deep"])
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"{champion}: ledger, MLflow, model servers and lake agree\n",
+    )
+    open_registry(environment).client.delete_registered_model_alias(champion, CHAMPION)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    assert "MLflow's alias champion names no version" in result.stdout
+
+
+def test_a_disagreement_about_the_champion_does_not_keep_it(
+    environment: Environment, champion: str
+) -> None:
+    """A rollback leaves a champion whose files MLflow names otherwise, or has not at all."""
+    job = open_job(RunRequest(model=champion, as_of=AS_OF, reason="manual", run_id="back"))
+    for damage in (change_digest, delete_champion):
+        damage(environment, champion)
+        assert [each.kind for each in require_agreement(job, "rollback") if each.stops]
