@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from tests.core.champions import make_champion
 from tests.core.lake.conftest import MakeJob, make_job, put_day
 from tests.core.release.replica_reports import loaded, replica_report
-from tests.core.stages.conftest import LET_THROUGH, MakeModel, RunStages, make_model, run_stages
+from tests.core.stages.conftest import FEATURES, LET_THROUGH, small_spec
 from typer.testing import CliRunner
 
 from airworthy.cli.main import app
-from airworthy.environment import Environment
+from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 from airworthy.handover import RunRequest
+from airworthy.handover.catalogue import STAGES
 from airworthy.job import open_job
 from airworthy.lake import Lake, open_lake
 from airworthy.ledger import open_ledger
 from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import CHAMPION, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST
+from airworthy.stages import run_stage
 from airworthy.stages.ingest import ingest
 from airworthy.traffic.replica_report import ModelReport
 from airworthy.traffic.replica_reports import open_replica_reports
 
-__all__ = ["make_job", "make_model", "put_day", "run_stages"]
+__all__ = ["make_job", "put_day"]
 
 AS_OF = datetime(2026, 3, 20, tzinfo=UTC)
+REQUEST = RunRequest(model="small_model", as_of=AS_OF, reason="manual", run_id="third")
 DAY = "2026-01-02"
 
 
@@ -108,18 +116,89 @@ def test_a_damaged_partition_is_not_read_and_comes_back_from_the_source(
     assert lake.restatements().is_empty()
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A model whose version 1 is champion, and the payload of a challenger before its evaluation."""
+
+    environment: Environment
+    payload: dict[str, Any]
+    saved: Path
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(self.payload["run"]["model"])
+
+    @property
+    def lake(self) -> Path:
+        """The lake's folder."""
+        return Path(self.environment.lake)
+
+    @property
+    def database(self) -> Path:
+        """MLflow's database."""
+        return Path(self.environment.tracking_uri.removeprefix("sqlite:///"))
+
+    def save(self) -> None:
+        """Keep a copy of the records."""
+        shutil.copytree(self.lake, self.saved / "lake")
+        copy_database(self.database, self.saved / "mlflow.db")
+
+    def restore(self) -> None:
+        """Bring the copy back. MLflow's connections to the database stay open."""
+        shutil.rmtree(self.lake)
+        shutil.copytree(self.saved / "lake", self.lake)
+        copy_database(self.saved / "mlflow.db", self.database)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a SQLite database by SQLite's own means."""
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """The records of one model, for the module."""
+    folder = tmp_path_factory.mktemp("records")
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("AIRWORTHY_STATE", str(folder / "state"))
+        variables.setenv("AIRWORTHY_MODELS", str(folder / "models"))
+        variables.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
+        model_folder = folder / "models" / "small_model"
+        model_folder.mkdir(parents=True)
+        spec = small_spec("small_model", evaluate=LET_THROUGH)
+        (model_folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+        (model_folder / "features.py").write_text(FEATURES, encoding="utf-8")
+        environment = load_environment()
+        first = run_until("register", "first")
+        make_champion(environment, "small_model", first["version"]["version"])
+        trained = Trained(environment, run_until("train", "second", max_depth=2), folder / "saved")
+        trained.save()
+        yield trained
+
+
 @pytest.fixture
-def champion(environment: Environment, make_model: MakeModel, run_stages: RunStages) -> str:
-    """A model whose version 1 is champion, with a challenger of another run before evaluation."""
-    model = make_model(evaluate=LET_THROUGH)
-    make_champion(environment, model, run_stages(model)["version"]["version"])
-    return model
+def trained(whole: Trained) -> Iterator[Trained]:
+    """The records as they were, for each test."""
+    yield whole
+    whole.restore()
+
+
+def run_until(last: str, run_id: str, **parameters: int) -> dict[str, Any]:
+    """Run the stages up to one and return the payload."""
+    request = {"model": "small_model", "as_of": AS_OF.isoformat(), "reason": "manual"}
+    payload: dict[str, Any] = {"run": {**request, "run_id": run_id, "parameters": parameters}}
+    for name, stage in STAGES.items():
+        payload[stage.output] = run_stage(name, payload)
+        if name == last:
+            break
+    return payload
 
 
 def lose_mlflow(environment: Environment, model: str) -> None:
-    """Remove MLflow's database."""
-    for path in environment.state.glob("mlflow.db*"):
-        path.unlink()
+    """Lose every version in MLflow."""
+    open_registry(environment).client.delete_registered_model(model)
 
 
 def delete_champion(environment: Environment, model: str) -> None:
@@ -177,48 +256,43 @@ def give_alias_to_a_stranger(environment: Environment, model: str) -> None:
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_nothing_is_evaluated_or_promoted_over_a_disagreement(
-    environment: Environment,
-    champion: str,
-    run_stages: RunStages,
-    damage: Callable[[Environment, str], None],
-    kind: str,
-    words: str,
+    trained: Trained, damage: Callable[[Environment, str], None], kind: str, words: str
 ) -> None:
     """The doctor and the stages name it, with a next step. No verdict is made, no champion moves."""
-    damage(environment, champion)
-    before = open_ledger(environment, champion).entries()
+    environment, model = trained.environment, trained.model
+    damage(environment, model)
+    before = open_ledger(environment, model).entries()
     with pytest.raises(TerminalError, match=words) as refused:
-        run_stages(champion, last="evaluate", run_id="second", parameters={"max_depth": 2})
+        run_stage("evaluate", trained.payload)
     assert refused.value.next_step
-    assert open_ledger(environment, champion).entries() == before
-    result = CliRunner().invoke(app, ["doctor", champion, "--json"])
+    assert open_ledger(environment, model).entries() == before
+    result = CliRunner().invoke(app, ["doctor", model, "--json"])
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 1
     assert found[0]["kind"] == kind
     assert {"evaluate", "release"} <= set(found[0]["stops"])
-    job = open_job(RunRequest(model=champion, as_of=AS_OF, reason="manual", run_id="third"))
     with pytest.raises(TerminalError, match=words):
-        require_agreement(job, "release")
+        require_agreement(open_job(REQUEST), "release")
 
 
-def test_records_that_agree_are_told_as_such(environment: Environment, champion: str) -> None:
+def test_records_that_agree_are_told_as_such(trained: Trained) -> None:
     """A projection that somebody moved is told, and stops nothing."""
-    result = CliRunner().invoke(app, ["doctor", champion, "--deep"])
+    result = CliRunner().invoke(app, ["doctor", trained.model, "--deep"])
     assert (result.exit_code, result.stdout) == (
         0,
-        f"{champion}: ledger, MLflow, model servers and lake agree\n",
+        f"{trained.model}: ledger, MLflow, model servers and lake agree\n",
     )
-    open_registry(environment).client.delete_registered_model_alias(champion, CHAMPION)
+    client = open_registry(trained.environment).client
+    client.delete_registered_model_alias(trained.model, CHAMPION)
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
     assert "MLflow's alias champion names no version" in result.stdout
 
 
+@pytest.mark.parametrize("damage", [change_digest, delete_champion])
 def test_a_disagreement_about_the_champion_does_not_keep_it(
-    environment: Environment, champion: str
+    trained: Trained, damage: Callable[[Environment, str], None]
 ) -> None:
     """A rollback leaves a champion whose files MLflow names otherwise, or has not at all."""
-    job = open_job(RunRequest(model=champion, as_of=AS_OF, reason="manual", run_id="back"))
-    for damage in (change_digest, delete_champion):
-        damage(environment, champion)
-        assert [each.kind for each in require_agreement(job, "rollback") if each.stops]
+    damage(trained.environment, trained.model)
+    assert [each for each in require_agreement(open_job(REQUEST), "rollback") if each.stops]

@@ -38,7 +38,7 @@ def _lost(facts: Facts, traffic: Traffic) -> list[Disagreement]:
     if own and not facts.entries:
         return [_ledger_lost(facts, own)]
     named = registered_versions(facts.entries)
-    if not named or any(version in facts.registered for version in named):
+    if not named or facts.registered:
         return []
     champion = traffic.champion_version
     return [
@@ -46,9 +46,9 @@ def _lost(facts: Facts, traffic: Traffic) -> list[Disagreement]:
             kind="registry_lost",
             subject=facts.model,
             model=facts.model,
-            problem="MLflow has none of the versions that the ledger names"
+            problem="MLflow has no version of this model, and the ledger names some"
             + (f", not even the champion, version {champion}" if champion else ""),
-            received=f"{len(facts.registered)} versions in MLflow",
+            received="0 versions in MLflow",
             allowed=f"{len(named)} registered versions, the last one is version {named[-1]}",
             next_step=_RESTORE,
             stops=EVERY if champion else (),
