@@ -9,6 +9,7 @@ import typer
 from airworthy.cli import (
     adopt_command,
     backtest_commands,
+    doctor_command,
     explain_command,
     ledger_commands,
     lineage_commands,
@@ -65,6 +66,7 @@ explain_command.register(app)
 version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)
+doctor_command.register(app)
 
 
 def main() -> None:

@@ -29,6 +29,10 @@ def score(
             help="Exclusive end of the window, a UTC day. Default: today, or the data's end."
         ),
     ] = None,
+    refresh: Annotated[
+        str | None,
+        typer.Option(help="Days to read again from the source: FROM..TO, as in airworthy run."),
+    ] = None,
 ) -> None:
     """Score the newest rows of MODEL with its champion into the lake. Current scores stay."""
     from airworthy.handover import BatchScore
@@ -36,7 +40,7 @@ def score(
     from airworthy.stages import run_stage
 
     log_to_stderr()
-    payload: dict[str, Any] = {"run": _request(model, as_of)}
+    payload: dict[str, Any] = {"run": {**_request(model, as_of), "refresh": refresh}}
     for name in ("ingest_inputs", "score"):
         payload[OPERATIONS[name].output] = run_timed(name, partial(run_stage, name, payload))
     _summarise(BatchScore.model_validate(payload["batch_score"]))

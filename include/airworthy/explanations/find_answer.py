@@ -142,7 +142,11 @@ def _raw_row(environment: Environment, scored: ScoredRow) -> dict[str, Any]:
     lakes = [open_lake(environment, scored.model, part) for part in ("", PART)]
     lake = next(lake for lake in lakes if lake.data_uri == record.input_table)
     rows = lake.rows_at(record.input_version, date.fromisoformat(record.partition))
-    same = rows.filter(pl.all_horizontal(pl.col(name) == value for name, value in key.items()))
+    same = (
+        pl.DataFrame()
+        if rows is None
+        else rows.filter(pl.all_horizontal(pl.col(name) == value for name, value in key.items()))
+    )
     if same.height != 1:
         raise TerminalError(
             f"the row of this prediction is not in the lake's version {record.input_version}",

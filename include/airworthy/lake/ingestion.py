@@ -250,9 +250,12 @@ class Ingestion:
         del raw
         self._require_same_no(conformed.negative, day)
         digest = frame_digest(conformed.rows)
+        recorded = current is not None and current.digest == digest
+        damaged = current is not None and self._is_damaged(current)
         if (
             current is not None
-            and current.digest == digest
+            and recorded
+            and not damaged
             and current.quarantined == conformed.quarantine.height
         ):
             self._notes.unchanged.append(current.partition)
@@ -275,7 +278,7 @@ class Ingestion:
             git_commit=git_commit(self.job.environment.project),
             event_time=self.job.spec.ingest.event_time,
             columns=declared_columns(self.job.spec.ingest),
-            cause="refreshed" if asked else "new",
+            cause="repaired" if recorded and damaged else "refreshed" if asked else "new",
             run_id=self.job.run.run_id,
             source_columns=columns,
             row_changes=self._row_changes(current, conformed.rows),
@@ -289,7 +292,8 @@ class Ingestion:
     def _write(self, record: PartitionRecord, conformed: ConformedPartition) -> None:
         """Replace a partition. Its statistics are computed before: they may fail."""
         self.statistics[record.digest] = frame_statistics(conformed.rows)
-        written = self.lake.replace(conformed.rows, conformed.quarantine, record)
+        repair = record.cause == "repaired"
+        written = self.lake.replace(conformed.rows, conformed.quarantine, record, repair=repair)
         log.info(
             "%s: %s, %d rows, %d quarantined, %d duplicates, digest %s",
             record.partition,
@@ -304,6 +308,15 @@ class Ingestion:
                 f"{record.partition} has fewer rows than before: {written.previous_rows:,}, now "
                 f"{written.rows:,} ({written.cause})"
             )
+
+    def _is_damaged(self, record: PartitionRecord) -> bool:
+        """Tell whether a partition does not hold what its record says. A run that reads it repairs it."""
+        if record.rows == 0 or self.lake.current_rows(record) is not None:
+            return False
+        self._notice(
+            f"{record.partition} was damaged in the lake: it is written again from the source"
+        )
+        return True
 
     def _notice(self, text: str) -> None:
         log.warning("%s", text)
@@ -343,7 +356,8 @@ class Ingestion:
         """Return the changes of a restated partition; None: it is new, or the spec changed it."""
         if current is None or current.preprocessing != self.preprocessing:
             return None
-        return row_changes(self.lake.current_rows(current), rows, self.job.spec.ingest)
+        before = self.lake.current_rows(current)
+        return None if before is None else row_changes(before, rows, self.job.spec.ingest)
 
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:

@@ -7,6 +7,7 @@ The rows of a separate source of batch scoring are in a second lake below ``<roo
 
 One commit replaces one partition and carries its record (see `partition_records`). Restatements are
 read from these commits, so none can be lost. Nothing expires: every dataset version stays readable.
+The rows of a partition are checked against the digest in its record before anybody gets them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ from deltalake import DeltaTable
 from airworthy.days import DAY, midnight
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError, TransientError
-from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef
 from airworthy.lake import delta
 from airworthy.lake.partition_records import PartitionRecord, Reading, Records
+from airworthy.lake.verified_partitions import (
+    PinnedVersion,
+    in_columns,
+    read_verified,
+    rows_of_files,
+)
 from airworthy.spec.ingest_part import PARTITION
 
 T = TypeVar("T")
@@ -57,6 +63,7 @@ class Lake:
             part: A subfolder of the model's folder; empty: none.
         """
         self.model, self.is_training = model, not part
+        self._checked: set[tuple[str, ...]] = set()
         folder = f"{root.rstrip('/')}/{model}{part and f'/{part}'}"
         self.data_uri, self.quarantine_uri = f"{folder}/data", f"{folder}/quarantine"
         self._records = Records()
@@ -79,7 +86,12 @@ class Lake:
         return dict(sorted(self.refresh().partitions.items()))
 
     def replace(
-        self, rows: pl.DataFrame, quarantine: pl.DataFrame, record: PartitionRecord
+        self,
+        rows: pl.DataFrame,
+        quarantine: pl.DataFrame,
+        record: PartitionRecord,
+        *,
+        repair: bool = False,
     ) -> PartitionRecord:
         """Replace one partition, unless another writer has written the same or a later state.
 
@@ -87,6 +99,7 @@ class Lake:
             rows: Conformed rows.
             quarantine: Columns `reason` and `row`.
             record: The new record; cause, previous content and version are filled in here.
+            repair: Write the state that the record says already: its file is damaged.
 
         Returns:
             The record of the partition afterwards.
@@ -104,7 +117,7 @@ class Lake:
                 )
             self._catch_up(self._table)
             current = self._records.partitions.get(record.partition)
-            if current is not None and current.supersedes(record):
+            if current is not None and current.supersedes(record) and not repair:
                 return current
             self._widen(self._table, rows.schema)
             new = record.following(current, self._table.version() + 1)
@@ -151,38 +164,61 @@ class Lake:
             day: The UTC day.
             start: Only rows from this event time on, if it is within the day.
             end: Only rows before this event time, if it is within the day.
-        """
-        files, columns, event_time = self._pinned(dataset.version)
-        partition = day.isoformat()
-        paths = files.get(partition, []) if partition in dataset.partitions else []
-        frame = self._frame(paths, columns)
-        if start is not None and start > midnight(day):
-            frame = frame.filter(pl.col(event_time) >= start)
-        if end is not None and end < midnight(day) + DAY:
-            frame = frame.filter(pl.col(event_time) < end)
-        return frame.collect()
 
-    def rows_at(self, version: int, day: date) -> pl.DataFrame:
-        """Return one day's rows at a Delta version of the table; none without that day.
+        Raises:
+            TerminalError: when the day does not hold what was written.
+            TransientError: when the lake cannot be reached.
+        """
+        pinned = self._pinned(dataset.version)
+        event_time = pl.col(pinned.event_time)
+        if day.isoformat() not in dataset.partitions:
+            return pl.DataFrame(schema=pinned.columns)
+        frame = in_columns(read_verified(pinned, dataset, day.isoformat()), pinned.columns)
+        if start is not None and start > midnight(day):
+            frame = frame.filter(event_time >= start)
+        if end is not None and end < midnight(day) + DAY:
+            frame = frame.filter(event_time < end)
+        return frame
+
+    def rows_at(self, version: int, day: date) -> pl.DataFrame | None:
+        """Return one day's rows at a Delta version of the table; None: they are gone, or damaged.
 
         Raises:
             TerminalError: when there is no such version.
             TransientError: when the lake cannot be reached.
         """
-        files, columns, _ = self._pinned(version)
-        with delta.delta_errors(self.data_uri):
-            return self._frame(files.get(day.isoformat(), []), columns).collect()
+        pinned, partition = self._pinned(version), day.isoformat()
+        record = pinned.records.get(partition)
+        if record is None:
+            return None
+        return rows_of_files(pinned.uri, pinned.files.get(partition, []), record)
 
-    def current_rows(self, record: PartitionRecord) -> pl.DataFrame:
-        """Return the rows of a partition as they are now, with the columns of its record.
+    def current_rows(self, record: PartitionRecord) -> pl.DataFrame | None:
+        """Return the rows of a partition as they are now, or None when they are damaged.
+
+        They have the columns of the record.
 
         Raises:
             TransientError: when the lake cannot be reached.
         """
         table = delta.open_table(self.data_uri)
         files = delta.files_by_partition(table).get(record.partition, []) if table else []
-        with delta.delta_errors(self.data_uri):
-            return self._frame(files, polars_schema(record.columns)).collect()
+        return rows_of_files(self.data_uri, files, record)
+
+    def damaged(self, dataset: DatasetRef) -> list[TerminalError]:
+        """Return an error for each day of a dataset version that does not hold what was written.
+
+        All of its rows are read.
+
+        Raises:
+            TransientError: when the lake cannot be reached.
+        """
+        pinned = self._pinned(dataset.version)
+        return [
+            error
+            for day in sorted(dataset.partitions)
+            if (error := _damage(pinned, dataset, day)) is not None
+        ]
 
     def scan(
         self, dataset: DatasetRef, start: datetime | None = None, end: datetime | None = None
@@ -190,23 +226,31 @@ class Lake:
         """Return the rows of a dataset version with event time in ``[start, end)``.
 
         They are ordered by partition, then by key. Later commits do not change the result. Only the
-        partitions of this time are opened.
+        partitions of this time are opened. Each is read and checked once before the scan.
 
         Args:
             dataset: The output of the ingest stage.
             start: UTC; None: from the dataset's first row.
             end: UTC, exclusive; None: to its last.
+
+        Raises:
+            TerminalError: when one of the days does not hold what was written.
+            TransientError: when the lake cannot be reached.
         """
-        files, columns, event_time = self._pinned(dataset.version)
+        pinned = self._pinned(dataset.version)
+        event_time = pl.col(pinned.event_time)
         first = start.astimezone(UTC).date().isoformat() if start else ""
         last = (
             (end.astimezone(UTC) - timedelta(microseconds=1)).date().isoformat() if end else "9999"
         )
         days = [day for day in sorted(dataset.partitions) if first <= day <= last]
-        frame = self._frame([path for day in days for path in files.get(day, [])], columns)
+        for day in days:
+            self._check_once(pinned, dataset, day)
+        paths = [path for day in days for path in pinned.files.get(day, [])]
+        frame = self._frame(paths, pinned.columns)
         if start is not None:
-            frame = frame.filter(pl.col(event_time) >= start)
-        return frame if end is None else frame.filter(pl.col(event_time) < end)
+            frame = frame.filter(event_time >= start)
+        return frame if end is None else frame.filter(event_time < end)
 
     def quarantine(self) -> pl.DataFrame:
         """Return the unusable rows: reason, row (JSON), read_at, partition."""
@@ -228,7 +272,13 @@ class Lake:
 
     def schema_of(self, dataset: DatasetRef) -> dict[str, pl.DataType]:
         """Return the columns of a dataset version with their Polars types."""
-        return self._pinned(dataset.version)[1]
+        return self._pinned(dataset.version).columns
+
+    def _check_once(self, pinned: PinnedVersion, dataset: DatasetRef, day: str) -> None:
+        key = (day, dataset.partitions[day], *pinned.files.get(day, []))
+        if key not in self._checked:
+            read_verified(pinned, dataset, day)
+            self._checked.add(key)
 
     def _catch_up(self, table: DeltaTable) -> None:
         behind = table.version() - self._records.version
@@ -241,8 +291,8 @@ class Lake:
         # then.
         self._records.add(newest if complete else delta.history(table))
 
-    def _pin(self, version: int) -> tuple[dict[str, list[str]], dict[str, pl.DataType], str]:
-        """Return a version's files by partition, its columns and its event time, cached."""
+    def _pin(self, version: int) -> PinnedVersion:
+        """Return a version of the table, cached."""
         table = delta.open_table(self.data_uri, version)
         if table is None:
             raise TerminalError(
@@ -254,9 +304,8 @@ class Lake:
         files = delta.files_by_partition(table)
         records = Records()
         records.add(delta.history(table), up_to=version)
-        newest = max(records.partitions.values(), key=lambda record: record.version)
-        columns = polars_schema(newest.columns)
-        return files, columns, newest.event_time
+        command = f"airworthy {'run' if self.is_training else 'score'} {self.model}"
+        return PinnedVersion(self.data_uri, command, files, records.partitions)
 
     def _frame(self, files: list[str], columns: dict[str, pl.DataType]) -> pl.LazyFrame:
         if not files:
@@ -300,3 +349,11 @@ class Lake:
             received=f"{delta.ATTEMPTS} lost races",
             next_step="run again when the other runs are done",
         )
+
+
+def _damage(pinned: PinnedVersion, dataset: DatasetRef, day: str) -> TerminalError | None:
+    try:
+        read_verified(pinned, dataset, day)
+    except TerminalError as error:
+        return error
+    return None

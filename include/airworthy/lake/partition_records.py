@@ -51,7 +51,8 @@ class PartitionRecord(StageOutput):
         event_time: Name of the event-time column.
         columns: The columns in order, with their declared types.
         cause: ``new``, ``restated`` (the source changed it), ``preprocessing`` (the spec changed
-            it) or ``refreshed`` (a person asked to read it again, and the source had changed it).
+            it), ``refreshed`` (a person asked to read it again, and the source had changed it) or
+            ``repaired`` (its file was damaged, and the source still had the recorded content).
         previous_digest: Digest of the replaced content; empty for a new partition.
         previous_rows: Rows of the replaced content.
         version: The Delta version of its commit.
@@ -120,7 +121,7 @@ class PartitionRecord(StageOutput):
             return self.model_copy(update={"version": version, "cause": "new"})
         cause = "preprocessing"
         if current.preprocessing == self.preprocessing:
-            cause = self.cause if self.cause == "refreshed" else "restated"
+            cause = self.cause if self.cause in ("refreshed", "repaired") else "restated"
         previous = {"previous_digest": current.digest, "previous_rows": current.rows}
         return self.model_copy(update={"version": version, "cause": cause, **previous})
 
@@ -209,7 +210,7 @@ class Records:
         self.partitions[record.partition] = record
         self.written.append(record)
         self.empty.discard(record.partition)
-        if record.cause != "new":
+        if record.cause not in ("new", "repaired"):
             self.replaced.append(record)
         schema = SourceSchema(record.partition, record.source_columns, record.preprocessing)
         self._observe(schema, record.run_id)

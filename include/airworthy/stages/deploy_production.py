@@ -12,6 +12,7 @@ from airworthy.handover import DatasetRef, Deployment, ParityResult, Verdict, Ve
 from airworthy.job import Job
 from airworthy.ledger.events import AliasMove
 from airworthy.ledger.ledger_queries import alias_moves
+from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.release.await_replicas import open_replicas
 from airworthy.release.blockers import current_blockers, require_same_champion
@@ -45,8 +46,8 @@ def deploy_production(
         has all of the traffic.
 
     Raises:
-        TerminalError: when another version became champion after the verdict, or a model server
-            cannot load the version.
+        TerminalError: when another version became champion after the verdict, a model server
+            cannot load the version, or the model's records disagree.
         TransientError: when MLflow or the ledger cannot be reached, or a model server does not
             follow.
     """
@@ -113,6 +114,7 @@ class _Release:
         """Let all live servers load the version, then record it as champion."""
         self.registry.require_releasable(self.version.model, self.version.version)
         require_same_champion(self.job, self.verdict, view.champion)
+        require_agreement(self.job, "release")
         load_for_release(view, CandidateFiles.of(self.version))
         view.decide(
             AliasMove(

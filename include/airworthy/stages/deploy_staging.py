@@ -20,6 +20,7 @@ from airworthy.job import Job
 from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StagingCheck
+from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import open_registry
 from airworthy.release.await_replicas import open_replicas, staging_role
 from airworthy.release.budget import budget_breaches, staging_budget
@@ -55,12 +56,13 @@ def deploy_staging(
     Raises:
         TerminalError: when an answer differs from the offline prediction by more than the
             tolerance, the version costs more than the spec's budget, the model files are not the
-            registered ones, a server cannot load them, or the environment refuses the tree that
-            made the version.
+            registered ones, a server cannot load them, the environment refuses the tree that made
+            the version, or the model's records disagree.
         TransientError: when no server reports, or the server cannot be reached.
     """
     registered = open_registry(job.environment).version(job.spec.model, version.version)
     require_committed(job, registered.tags)
+    require_agreement(job, "release")
     role = staging_role(job.environment)
     candidate = name_candidate(view_ledger(job), CandidateFiles.of(version), "staging", role)
     result = _recorded_check(job, dataset, challenger, version, candidate)

@@ -20,6 +20,7 @@ from airworthy.lake.datasets import open_datasets
 from airworthy.lake.lake import open_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
+from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import BUNDLE_ARTIFACT, Registry, open_registry
 from airworthy.traffic import ServedVersion
 from airworthy.traffic.champion_files import champion_digest
@@ -47,9 +48,11 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
 
     Raises:
         TerminalError: when the holdout has no labelled row, a model's files are not the logged
-            ones, the champion's are not those of the ledger, or behaviour.py cannot be used.
+            ones, the champion's are not those of the ledger, behaviour.py cannot be used, or the
+            model's records disagree.
         TransientError: when the lake, the ledger or MLflow cannot be reached.
     """
+    require_agreement(job, "evaluate")
     behaviour = load_behaviour(job.folder, job.spec.model)
     registry = open_registry(job.environment)
     champion = current_traffic(job.environment, job.spec.model).champion

@@ -26,6 +26,7 @@ from airworthy.ledger.events import AliasMove, RollbackCompleted
 from airworthy.ledger.ledger_queries import alias_moves, ordered_times
 from airworthy.ledger.registered_versions import released_digest
 from airworthy.ledger.version_numbers import entries_about
+from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import CHAMPION, Registry, open_registry
 from airworthy.registry.tags import BUNDLE_DIGEST, ROLLED_BACK, VALIDATION_STATUS
 from airworthy.release.await_replicas import open_replicas
@@ -61,11 +62,12 @@ def rollback(job: Job, rollback_request: RollbackRequest) -> Rollback:
 
     Raises:
         TerminalError: when there is no version to go back to, its files are not the registered
-            ones, a model server cannot load it or answers otherwise than offline, or another
-            version became champion meanwhile.
+            ones, a model server cannot load it or answers otherwise than offline, another version
+            became champion meanwhile, or the model's records disagree.
         TransientError: when MLflow, the ledger or a model server cannot be reached, or one does
             not follow.
     """
+    require_agreement(job, "rollback")
     going_back = _Rollback(job, rollback_request, open_registry(job.environment), view_ledger(job))
     end = decide_on(job, going_back.run)
     project_ledger(job.environment, job.spec.model)

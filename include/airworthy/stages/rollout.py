@@ -21,6 +21,7 @@ from airworthy.ledger.events import (
     GuardTrip,
     RolloutStep,
 )
+from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import open_registry
 from airworthy.release.await_replicas import open_replicas, require_live
 from airworthy.release.blockers import current_blockers, require_same_champion
@@ -75,8 +76,8 @@ def rollout(
 
     Raises:
         TerminalError: when the rules have no such step, another version became champion before the
-            rollout began, a model server cannot load the version, or the flags' file does not hold
-            flags.
+            rollout began, a model server cannot load the version, the flags' file does not hold
+            flags, or the model's records disagree.
         TransientError: when MLflow or the ledger cannot be reached, or no model server reports. An
             end is recorded in the ledger all the same.
     """
@@ -170,6 +171,7 @@ class _StepPoll:
             return recorded_status(self.view.stop(before, blockers))
         if blockers:
             return self._not_begun("held", blockers)
+        require_agreement(self.job, "release")
         # Servers ask the file for a kill switch: a file that cannot be read may hide one.
         read_rollout(self.job.environment.flags_address, self.job.spec.model)
         load_for_release(self.view, CandidateFiles.of(self.version))

@@ -14,6 +14,7 @@ from airworthy_airflow.stack.control import addresses, down, up
 from airworthy_airflow.stack.health import health
 from airworthy_airflow.stack.layout import Layout, load_layout
 from airworthy_airflow.stack.processes import members
+from airworthy_airflow.stack.records_check import records_check
 
 COMMANDS = ("up", "down", "status")
 
@@ -41,6 +42,9 @@ def main(arguments: list[str]) -> int:
 def _up(layout: Layout) -> int:
     up(layout, Console(), dict(os.environ))
     print(addresses(layout))
+    records = records_check(layout, dict(os.environ))
+    if records:
+        print(records)
     return 0
 
 
