@@ -11,6 +11,7 @@ from airworthy.ledger.events import (
     AliasMove,
     AnyEvent,
     ApprovalAnswered,
+    BreakGlass,
     CandidateDropped,
     CandidateNamed,
     FlagOverride,
@@ -67,6 +68,8 @@ def _words(event: AnyEvent) -> str | None:
             return _alias_move(event)
         case RollbackStarted() | RollbackCompleted():
             return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
+        case BreakGlass():
+            return _break_glass(event)
         case Retirement():
             return f"retired; version {event.from_version} serves no more: {event.reason}"
         case WatchTripped() | WatchEnded():
@@ -117,6 +120,12 @@ def _approval(event: ApprovalAnswered) -> str:
 def _alias_move(event: AliasMove) -> str:
     before = f"version {event.from_}" if event.from_ else "nothing"
     return _with_reasons(f"champion: {before} -> version {event.to}", [event.reason])
+
+
+def _break_glass(event: BreakGlass) -> str:
+    words = f"without the ledger at {_time(event.at)}: version {event.from_} -> {event.to}"
+    outcome = "" if event.moved else " (ended: another version had become champion)"
+    return _with_reasons(f"{words}{outcome}", [event.reason])
 
 
 def _rollout_step(event: RolloutStep) -> str:

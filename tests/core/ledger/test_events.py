@@ -67,6 +67,7 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "alias_move",
         "rollback_started",
         "rollback",
+        "break_glass",
         "retirement",
         "watch_trip",
         "watch_end",

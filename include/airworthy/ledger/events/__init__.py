@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
+from airworthy.ledger.events.break_glass_events import BreakGlass
 from airworthy.ledger.events.candidate_events import (
     CandidateDropped,
     CandidateNamed,
@@ -49,6 +50,7 @@ KnownEvent = (
     | AliasMove
     | RollbackStarted
     | RollbackCompleted
+    | BreakGlass
     | Retirement
     | WatchTripped
     | WatchEnded
@@ -83,6 +85,7 @@ __all__ = [
     "AliasMove",
     "AnyEvent",
     "ApprovalAnswered",
+    "BreakGlass",
     "CandidateDropped",
     "CandidateNamed",
     "CandidatePurpose",
