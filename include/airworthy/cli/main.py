@@ -29,6 +29,7 @@ from airworthy.cli import (
 )
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.known_errors import keep_in_temporary_file, known_errors
+from airworthy.loopback import keep_loopback_direct
 
 TRANSIENT_EXIT_CODE = 75
 
@@ -69,6 +70,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal cannot show becomes an escape, and not an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    keep_loopback_direct()
     try:
         with known_errors(keep_in_temporary_file):
             app()

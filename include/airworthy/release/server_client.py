@@ -14,9 +14,9 @@ import numpy as np
 import orjson
 import polars as pl
 
+from airworthy.answer_limit import ANSWER_SECONDS
 from airworthy.errors import TerminalError, TransientError
 
-_TIMEOUT_SECONDS = 15.0
 _CHUNK_ROWS = 500
 _LIVE = {"status": "live"}  # the answer of /health/live
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})  # of the client errors; server errors all are
@@ -44,7 +44,7 @@ class ServerClient:
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self.url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
+            base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, trust_env=False
         )
 
     def __enter__(self) -> Self:
