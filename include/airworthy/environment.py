@@ -34,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from airworthy.errors import TerminalError
 from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
+from airworthy.retention_settings import RetentionSettings
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.server_settings import ServerSettings
 from airworthy.spec.alerts_part import Channel
@@ -57,7 +58,8 @@ class Environment(BaseModel):
     in production, besides the champion. `airflow_url` is the address of the Airflow that
     authenticates the people who approve on the command line; no variable replaces it. `release` has
     the defaults for keys missing in a spec's `release`. `stages` maps a stage to its runner;
-    ``default`` is for all other stages. `alerts` are the alert channels. `variables` are the
+    ``default`` is for all other stages. `alerts` are the alert channels. `retention`
+    says which old files `airworthy gc` removes. `variables` are the
     environment variables named in the file.
     """
 
@@ -81,6 +83,7 @@ class Environment(BaseModel):
     docker: DockerSettings | None = None
     kubernetes: KubernetesSettings | None = None
     alerts: list[Channel] = Field(default_factory=list)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     variables: tuple[str, ...] = ()
 
     @model_validator(mode="after")

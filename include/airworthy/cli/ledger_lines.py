@@ -11,6 +11,7 @@ from airworthy.ledger.events import (
     AliasMove,
     AnyEvent,
     ApprovalAnswered,
+    ArtifactsRemoved,
     BreakGlass,
     CandidateDropped,
     CandidateNamed,
@@ -72,6 +73,8 @@ def _words(event: AnyEvent) -> str | None:
             return _break_glass(event)
         case Retirement():
             return f"retired; version {event.from_version} serves no more: {event.reason}"
+        case ArtifactsRemoved():
+            return _removal(event)
         case WatchTripped() | WatchEnded():
             return _watch(event)
         case RollbackDrill():
@@ -126,6 +129,12 @@ def _break_glass(event: BreakGlass) -> str:
     words = f"without the ledger at {_time(event.at)}: version {event.from_} -> {event.to}"
     outcome = "" if event.moved else " (ended: another version had become champion)"
     return _with_reasons(f"{words}{outcome}", [event.reason])
+
+
+def _removal(event: ArtifactsRemoved) -> str:
+    versions = f"versions {', '.join(event.versions)}" if event.versions else "no version"
+    count = len(event.logged_models)
+    return f"files of {count} trainings older than {event.retention} are removed: {versions}"
 
 
 def _rollout_step(event: RolloutStep) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from airworthy.cli import (
     backtest_commands,
+    gc_command,
     lineage_commands,
     login_commands,
     metrics_commands,
@@ -59,6 +60,7 @@ lineage_commands.register(app)
 version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)
+gc_command.register(app)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def ensure_database(uri: str, artifacts: str) -> None:
         artifacts: The place of the artifacts, a folder or an address.
     """
     database = database_file(uri)
-    make_whole(database, lambda part: make_tables(f"sqlite:///{part}", artifacts), _PROOF)
+    make_whole(database, lambda part: _make_new(f"sqlite:///{part}", artifacts), _PROOF)
 
 
 def upgrade_database(uri: str) -> None:
@@ -60,7 +60,6 @@ def make_tables(uri: str, artifacts: str) -> None:
         artifacts: The place of the artifacts, a folder or an address.
     """
     from mlflow.store.db import utils
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     engine = utils.create_sqlalchemy_engine_with_retry(uri)
     try:
@@ -68,6 +67,13 @@ def make_tables(uri: str, artifacts: str) -> None:
         utils._upgrade_db(engine)
     finally:
         engine.dispose()
+    _make_new(uri, artifacts)
+
+
+def _make_new(uri: str, artifacts: str) -> None:
+    """Make the tables in an empty database, and the default experiment."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
     SqlAlchemyStore(uri, artifacts).engine.dispose()
 
 

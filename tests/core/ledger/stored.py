@@ -9,6 +9,7 @@ from airworthy.ledger.events import (
     AlertRaised,
     AliasMove,
     ApprovalAnswered,
+    ArtifactsRemoved,
     BreakGlass,
     CandidateDropped,
     CandidateNamed,
@@ -218,6 +219,11 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         "run-1", "break_glass:run-1",
         '{"at": "2026-03-20T12:00:00+00:00", "bundle_digest": "ab12", "from": "3", "moved": true, '
         '"reason": "answers are wrong", "server": "host-1-ab", "to": "1", "withdraws": false}',
+    ),
+    (
+        ArtifactsRemoved(versions=["2"], logged_models=["m-1", "m-2"], retention="90d"),
+        "gc-1", "artifacts_removed:gc-1",
+        '{"logged_models": ["m-1", "m-2"], "retention": "90d", "versions": ["2"]}',
     ),
     (
         RollbackDrill(

@@ -69,6 +69,7 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "rollback",
         "break_glass",
         "retirement",
+        "artifacts_removed",
         "watch_trip",
         "watch_end",
         "rollback_drill",

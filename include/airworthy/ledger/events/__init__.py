@@ -31,6 +31,7 @@ from airworthy.ledger.events.release_events import (
     RolloutStopped,
     StagingCheck,
 )
+from airworthy.ledger.events.retention_events import ArtifactsRemoved
 from airworthy.ledger.events.retirement_events import Retirement
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
@@ -52,6 +53,7 @@ KnownEvent = (
     | RollbackCompleted
     | BreakGlass
     | Retirement
+    | ArtifactsRemoved
     | WatchTripped
     | WatchEnded
     | RollbackDrill
@@ -85,6 +87,7 @@ __all__ = [
     "AliasMove",
     "AnyEvent",
     "ApprovalAnswered",
+    "ArtifactsRemoved",
     "BreakGlass",
     "CandidateDropped",
     "CandidateNamed",
