@@ -36,6 +36,7 @@ from airworthy.anchor_settings import AnchorSettings, FileAnchor
 from airworthy.errors import TerminalError
 from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
+from airworthy.retention_settings import RetentionSettings
 from airworthy.runners import DEFAULT, DockerSettings, KubernetesSettings, RunnerName
 from airworthy.server_settings import ServerSettings
 from airworthy.spec.alerts_part import Channel
@@ -78,6 +79,7 @@ class Environment(BaseModel):
         alerts: The alert channels.
         anchors: Get the signed heads of the ledgers; None: a folder beside the lake, in the state
             folder.
+        retention: The old files that `airworthy gc` removes.
         variables: The environment variables named in the file. They are found, and not written.
     """
 
@@ -102,6 +104,7 @@ class Environment(BaseModel):
     kubernetes: KubernetesSettings | None = None
     alerts: list[Channel] = Field(default_factory=list)
     anchors: list[AnchorSettings] | None = None
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     variables: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -66,6 +66,7 @@ READ_ONLY = ErrorKind(
     "a file system is read-only",
     "mount it so that it can be written to, or name another folder: AIRWORTHY_STATE, and lake and "
     "artifacts in the environment's file",
+    transient=True,
     numbers=(errno.EROFS,),
     text=r"Read-only file system|readonly database",
 )
@@ -188,7 +189,7 @@ def kind_of(error: BaseException) -> ErrorKind | None:
 
 def is_final(error: BaseException) -> bool:
     """Return whether an exception of a file system is one that a retry meets again."""
-    return kind_of(error) in (READ_ONLY, FORBIDDEN)
+    return kind_of(error) is FORBIDDEN
 
 
 def _library(error: BaseException) -> str:

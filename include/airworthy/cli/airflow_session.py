@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import httpx
 
+from airworthy.answer_limit import ANSWER_SECONDS
 from airworthy.errors import TerminalError, TransientError
 
-_SECONDS: Final = 30.0
+_SECONDS: Final = ANSWER_SECONDS
 _QUESTIONS: Final = 100
 _NO_RUN: Final = "no run: airworthy asks for the right"
 APPROVAL_TASK: Final = "release.approve"

@@ -12,6 +12,8 @@ from airworthy.ledger.events import (
     AliasMove,
     AnyEvent,
     ApprovalAnswered,
+    ArtifactsRemoved,
+    BreakGlass,
     CandidateDropped,
     CandidateNamed,
     FlagOverride,
@@ -105,8 +107,12 @@ def _words(event: AnyEvent) -> str | None:
             return _with_reasons(f"version {event.from_} -> version {event.to}", [event.reason])
         case Adoption():
             return f"version {event.version} is adopted, released next: {event.reason}"
+        case BreakGlass():
+            return _break_glass(event)
         case Retirement():
             return f"retired; version {event.from_version} serves no more: {event.reason}"
+        case ArtifactsRemoved():
+            return _removal(event)
         case WatchTripped() | WatchEnded():
             return _watch(event)
         case RollbackDrill():
@@ -155,6 +161,18 @@ def _approval(event: ApprovalAnswered) -> str:
 def _alias_move(event: AliasMove) -> str:
     before = f"version {event.from_}" if event.from_ else "nothing"
     return _with_reasons(f"champion: {before} -> version {event.to}", [event.reason])
+
+
+def _break_glass(event: BreakGlass) -> str:
+    words = f"without the ledger at {_time(event.at)}: version {event.from_} -> {event.to}"
+    outcome = "" if event.moved else " (ended: another version had become champion)"
+    return _with_reasons(f"{words}{outcome}", [event.reason])
+
+
+def _removal(event: ArtifactsRemoved) -> str:
+    versions = f"versions {', '.join(event.versions)}" if event.versions else "no version"
+    count = len(event.logged_models)
+    return f"files of {count} trainings older than {event.retention} are removed: {versions}"
 
 
 def _rollout_step(event: RolloutStep) -> str:

@@ -11,6 +11,7 @@ from airworthy.cli import (
     backtest_commands,
     doctor_command,
     explain_command,
+    gc_command,
     ledger_commands,
     lineage_commands,
     login_commands,
@@ -34,6 +35,7 @@ from airworthy.cli import (
 from airworthy.cli.private_files import close_new_files
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.known_errors import keep_in_temporary_file, known_errors
+from airworthy.loopback import keep_loopback_direct
 
 TRANSIENT_EXIT_CODE = 75
 
@@ -67,6 +69,7 @@ version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)
 doctor_command.register(app)
+gc_command.register(app)
 
 
 def main() -> None:
@@ -78,6 +81,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal cannot show becomes an escape, and not an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    keep_loopback_direct()
     try:
         with known_errors(keep_in_temporary_file):
             close_new_files(sys.argv[1:])

@@ -17,7 +17,7 @@ from airworthy.cli.release_in_process import (
 )
 from airworthy.days import floor_day
 from airworthy.environment import load_environment
-from airworthy.errors import TerminalError
+from airworthy.errors import AirworthyError, TerminalError
 from airworthy.shown_text import one_line
 
 
@@ -99,28 +99,67 @@ def rollback(
     from_version: Annotated[
         str | None, typer.Option(help="Only while this is the champion. Default: the present one.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "no reason was given",
+    reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     run_id: Annotated[
         str | None, typer.Option(help="Complete the rollback that this run began.")
+    ] = None,
+    break_glass: Annotated[
+        bool,
+        typer.Option(
+            "--break-glass",
+            help="At once, with the model server and the versions on its disk alone.",
+        ),
+    ] = False,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(help="With --break-glass: a server's address; may be repeated."),
     ] = None,
 ) -> None:
     """Give all traffic back to an earlier champion of MODEL, after a check of its answers.
 
     The version that is rolled back stays out until a person brings it back. The same command again
     completes a rollback that was cut off.
+
+    With --break-glass it needs neither the ledger, nor MLflow, nor a disk that can be written to.
+    The server records it in the ledger as soon as it can.
     """
     requested_at = datetime.now(UTC)
-    from airworthy.stages import run_stage
+    from airworthy.cli import break_glass as glass
 
     log_to_stderr()
+    if break_glass:
+        if run_id is not None:
+            raise TerminalError("--break-glass begins a rollback of its own", allowed="no --run-id")
+        glass.break_glass(model, to_version, reason, server or [])
+        return
+    if server:
+        raise TerminalError("--server is for --break-glass", next_step="add --break-glass")
+    try:
+        _roll_back(
+            model,
+            "no reason was given" if reason is None else reason,
+            run_id,
+            to_version=to_version,
+            from_version=from_version,
+            requested_at=requested_at,
+        )
+    except AirworthyError as error:
+        glass.tell_of_break_glass(error, model)
+        raise
+
+
+def _roll_back(
+    model: str, reason: str, run_id: str | None, *, requested_at: datetime, **versions: str | None
+) -> None:
+    from airworthy.stages import run_stage
+
     if not reason.strip():
         raise TerminalError(
             "the reason is empty", model=model, allowed="some words, or no --reason"
         )
     run = manual_request(model, floor_day(datetime.now(UTC)).isoformat(), run_id)
     request = {
-        "to_version": to_version,
-        "from_version": from_version,
+        **versions,
         "requested_at": requested_at.isoformat(),
         "reason": reason.strip(),
     }

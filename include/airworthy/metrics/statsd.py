@@ -13,12 +13,17 @@ import re
 import socketserver
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 MAX_SERIES = 20_000
+MIN_SERIES = 1_000
+MAX_LENGTH = 2_000
+"""The longest name with its labels, in characters."""
+_SHARE_OF_A_NAME = 8
 _LINE = re.compile(
     r"^(?P<name>airflow[^:,|\s]*)(?P<tags>(?:,[a-z_][^:=,|]*=[^:,|]*)*)"
     r":(?P<value>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)\|(?P<kind>c|g|ms)"
@@ -80,16 +85,25 @@ class StatsdCollector(Collector):
 
     def _add(self, measurement: Measurement) -> None:
         kind, name, labels, value, change = measurement
-        series = self._values.setdefault((kind, name), {})
-        totals = series.get(labels)
+        totals = self._values.get((kind, name), {}).get(labels)
         if totals is None:
-            if self._series >= self._max_series:
+            if not self._has_room(measurement):
                 self.dropped += 1
                 return
             self._series += 1
-            totals = series[labels] = [0.0, 0.0]
+            totals = self._values.setdefault((kind, name), {})[labels] = [0.0, 0.0]
         totals[0] += 1
         totals[1] = value if kind == "gauge" and not change else totals[1] + value
+
+    def _has_room(self, measurement: Measurement) -> bool:
+        """Tell whether a new series may be kept. A flood in one name leaves room for the others."""
+        of_name = self._values.get((measurement.kind, measurement.name), ())
+        length = len(measurement.name) + sum(map(len, chain(*measurement.labels)))
+        return (
+            length <= MAX_LENGTH
+            and self._series < self._max_series
+            and len(of_name) < max(self._max_series // _SHARE_OF_A_NAME, MIN_SERIES)
+        )
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""

@@ -27,7 +27,7 @@ from airworthy.predictions.log_tables import (
     open_or_create,
     table_uri,
 )
-from airworthy.predictions.segments import remove_unpublished
+from airworthy.predictions.segments import keep_aside, remove_unpublished
 from airworthy.predictions.spool import LABELS, PREDICTIONS, spool_folder
 from airworthy.predictions.spool_batches import batches, has_news, writers_in
 
@@ -163,6 +163,8 @@ def _commit_all(
             yield rows.height
         for path in batch.finished_segments:
             path.unlink(missing_ok=True)
+        for path in batch.damaged_segments:
+            keep_aside(path)
         if batch.skipped_bytes:
             log.warning(
                 "%s: %d bytes were no whole record and were passed over",

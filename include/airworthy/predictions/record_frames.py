@@ -2,8 +2,9 @@
 
 A file begins with ``AWSPOOL1`` and its own random marker of 8 bytes. A frame is the marker, the
 payload's length and CRC-32 (unsigned, little-endian, 4 bytes each), and the payload. After damage,
-reading continues at the next marker with a whole frame behind it. No request can forge a frame:
-clients do not know the marker.
+reading continues at the next marker with a whole frame behind it. Damage of the file's first bytes
+costs no record: the first frame has the marker too. No request can forge a frame: clients do not
+know the marker.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from zlib import crc32
 MAGIC = b"AWSPOOL1"
 _MARKER_BYTES = 8
 FILE_HEADER_BYTES = len(MAGIC) + _MARKER_BYTES
+_FIRST = FILE_HEADER_BYTES
 _SIZES = struct.Struct("<II")
 FRAME_HEADER_BYTES = _MARKER_BYTES + _SIZES.size
 
@@ -42,8 +44,8 @@ def frame_header(file_header: bytes, payload: bytes) -> bytes:
 
 def whole_frames(content: bytes, start: int = 0) -> Iterator[Frame]:
     """Return the whole frames of a file from the byte `start` on, in order."""
-    marker = content[len(MAGIC) : FILE_HEADER_BYTES]
-    if not content.startswith(MAGIC) or len(marker) < _MARKER_BYTES:
+    marker = _marker_of(content)
+    if marker is None:
         return
     position = max(start, FILE_HEADER_BYTES)
     while (position := content.find(marker, position)) >= 0:
@@ -54,6 +56,32 @@ def whole_frames(content: bytes, start: int = 0) -> Iterator[Frame]:
         end = position + FRAME_HEADER_BYTES + len(payload)
         yield Frame(position, end, payload)
         position = end
+
+
+def has_whole_header(content: bytes) -> bool:
+    """Tell whether a file begins with its header, and its frames have the header's marker."""
+    return content.startswith(MAGIC) and _marker_of(content) == content[len(MAGIC) : _FIRST]
+
+
+def _marker_of(content: bytes) -> bytes | None:
+    """Return the marker of a file's frames; None when it is no file with records."""
+    marker, first = content[len(MAGIC) : _FIRST], content[_FIRST : _FIRST + _MARKER_BYTES]
+    is_named = content.startswith(MAGIC) and len(marker) == _MARKER_BYTES
+    if is_named and (first in (marker, b"") or _has_frame(content, marker)):
+        return marker
+    # An empty payload proves nothing: its length and its checksum are zeros.
+    if len(first) == _MARKER_BYTES and _payload(content, _FIRST + _MARKER_BYTES):
+        return first
+    return marker if is_named else None
+
+
+def _has_frame(content: bytes, marker: bytes) -> bool:
+    position = _FIRST
+    while (position := content.find(marker, position)) >= 0:
+        if _payload(content, position + _MARKER_BYTES) is not None:
+            return True
+        position += 1
+    return False
 
 
 def _payload(content: bytes, position: int) -> bytes | None:

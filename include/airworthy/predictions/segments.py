@@ -10,6 +10,7 @@ the process.
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
 import os
 import secrets
@@ -26,7 +27,10 @@ from airworthy.predictions.record_frames import (
     new_file_header,
 )
 
+log = logging.getLogger("airworthy.predictions")
+
 SUFFIX, _UNPUBLISHED = ".seg", ".new"
+DAMAGED = "damaged"
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 300.0
 _MAX_UNPUBLISHED_SECONDS = 3600.0
@@ -155,6 +159,15 @@ def segment_of(folder: Path, writer: str, sequence: int) -> Segment:
         sequence: The number of the segment, from 0.
     """
     return Segment(folder / f"{writer}-{sequence:08d}{SUFFIX}", writer, sequence)
+
+
+def keep_aside(path: Path) -> None:
+    """Move a damaged segment into the folder ``damaged`` beside it; a person may look at it."""
+    aside = path.parent / DAMAGED / path.name
+    with suppress(FileNotFoundError):  # Another collector did it.
+        aside.parent.mkdir(exist_ok=True)
+        path.replace(aside)
+        log.warning("a damaged segment was kept aside: %s", aside)
 
 
 def remove_unpublished(folder: Path) -> None:

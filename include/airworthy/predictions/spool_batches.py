@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airworthy.predictions.record_frames import FILE_HEADER_BYTES, FRAME_HEADER_BYTES, whole_frames
+from airworthy.predictions.record_frames import (
+    FILE_HEADER_BYTES,
+    FRAME_HEADER_BYTES,
+    has_whole_header,
+    whole_frames,
+)
 from airworthy.predictions.segments import Segment, segment_of, segments_in
 
 BATCH_BYTES = 8 * 1024 * 1024
@@ -25,12 +30,14 @@ class Batch:
         payloads: The records, each writer's in its order.
         positions: The position of each writer after this batch.
         finished_segments: Segments to remove after the commit of this batch.
+        damaged_segments: Those to keep aside instead: a part of them could not be read.
         skipped_bytes: The number of bytes without a whole record, after a killed writer or damage.
     """
 
     payloads: list[bytes] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
     finished_segments: list[Path] = field(default_factory=list)
+    damaged_segments: list[Path] = field(default_factory=list)
     skipped_bytes: int = 0
 
 
@@ -54,20 +61,24 @@ def batches(
         closed = segment.closed()
         content = segment.path.read_bytes()
         end = max(offset, FILE_HEADER_BYTES) if segment.sequence == sequence else FILE_HEADER_BYTES
+        skipped = 0
         for frame in whole_frames(content, end):
             if frame.start > end and not closed:
                 # The writer was still writing the skipped bytes when they were read.
                 break
             batch.payloads.append(frame.payload)
             batch.skipped_bytes += frame.start - end
+            skipped += frame.start - end
             end, size = frame.end, size + len(frame.payload)
             batch.positions[segment.writer] = (segment.sequence << _OFFSET_BITS) + end
             if size >= batch_bytes:
                 yield batch
                 batch, size = Batch(), 0
         if closed:
-            batch.finished_segments.append(segment.path)
-            batch.skipped_bytes += len(content[end:].rstrip(b"\0"))
+            rest = len(content[end:].rstrip(b"\0"))
+            batch.skipped_bytes += rest
+            is_whole = skipped + rest == 0 and has_whole_header(content)
+            (batch.finished_segments if is_whole else batch.damaged_segments).append(segment.path)
     yield batch
 
 

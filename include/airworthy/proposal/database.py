@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from airworthy.answer_limit import within_limit
 from airworthy.masking import masked, shown_url, url_secrets
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable, Scratch
@@ -134,7 +135,11 @@ def _engine(url: URL) -> Engine:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return create_engine(url)
+        engine = create_engine(url)
+        if url.get_backend_name() != "sqlite":
+            address = url.render_as_string(hide_password=True)
+            within_limit(engine.connect, "the database", address).close()
+        return engine
     except (SQLAlchemyError, ImportError) as error:
         raise _failed(url, error) from None
 

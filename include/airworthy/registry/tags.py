@@ -69,6 +69,10 @@ ROLLED_BACK = "airworthy.rolled_back"
 MONITORING = "airworthy.monitoring"
 """The monitor's last decision on the champion."""
 
+# Of a removal: on the logged model.
+ARTIFACTS_REMOVED = "airworthy.artifacts_removed"
+"""The time at which `airworthy gc` removed its files, UTC."""
+
 # Of a dataset: on the input of an MLflow run.
 INPUT_DIGEST = "digest"
 INPUT_WINDOW = "window"

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from airworthy.answer_limit import within_limit
 from airworthy.environment import Environment
 from airworthy.errors import TransientError
+from airworthy.loopback import keep_loopback_direct
+from airworthy.registry.contact import require_answer
+from airworthy.registry.mlflow_database import (
+    database_file,
+    ensure_database,
+    follow_moved_artifacts,
+)
 from airworthy.registry.mlflow_errors import without_secrets
 
 if TYPE_CHECKING:
@@ -21,6 +29,10 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # Standard output is for the output of a stage.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
+# A server that falls silent is given up within 15 s. By default it would take 16 minutes, and four
+# minutes when it is down. A lost connection is made once more.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 
 def connect(environment: Environment) -> MlflowClient:
@@ -36,23 +48,48 @@ def connect(environment: Environment) -> MlflowClient:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(environment.tracking_uri)
     mlflow.set_registry_uri(environment.tracking_uri)
-    client = mlflow.MlflowClient(environment.tracking_uri, environment.tracking_uri)
-    if environment.tracking_uri.startswith("sqlite:"):
-        _make_tables(environment, client)
+    if environment.tracking_uri.startswith(("http:", "https:")):
+        keep_loopback_direct()
+        require_answer(environment.tracking_uri)
+    is_sqlite = environment.tracking_uri.startswith("sqlite:")
+    if is_sqlite:
+        _prepare_database(environment)
+    client = _client(environment.tracking_uri)
+    if is_sqlite:
+        _migrate_tables(environment.tracking_uri, client)
     return client
 
 
-def _make_tables(environment: Environment, client: MlflowClient) -> None:
-    """Create the SQLite tables under a lock: two concurrent migrations break an empty file.
+def _client(uri: str) -> MlflowClient:
+    """Return a client. For a database's address, it connects at once."""
+    import mlflow
+
+    if uri.startswith(("sqlite:", "http:", "https:")):
+        return mlflow.MlflowClient(uri, uri)
+    return within_limit(
+        lambda: mlflow.MlflowClient(uri, uri), "MLflow's database", without_secrets(uri)
+    )
+
+
+def _prepare_database(environment: Environment) -> None:
+    """Make the SQLite tables, if they are missing, and find artifacts of a moved state folder.
 
     The lock is beside the file: environments with a state folder each may share the file.
     """
-    database = Path(environment.tracking_uri.removeprefix("sqlite:///").partition("?")[0])
+    database = database_file(environment.tracking_uri)
     if database.is_file() and not os.access(database.parent, os.W_OK):
         return  # Versions in a read-only folder can be looked at. Nobody can migrate them there.
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):
-        client.get_experiment_by_name("Default")
+    ensure_database(environment.tracking_uri, environment.artifacts)
+    if "://" not in environment.artifacts:
+        follow_moved_artifacts(environment.tracking_uri, environment.artifacts)
+
+
+def _migrate_tables(uri: str, client: MlflowClient) -> None:
+    """Let MLflow bring an older database up to date, under the lock: its first call does it."""
+    database = database_file(uri)
+    if os.access(database.parent, os.W_OK):
+        with FileLock(f"{database}.lock"):
+            client.get_experiment_by_name("Default")
 
 
 def experiment_id(environment: Environment, client: MlflowClient, model: str) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 import orjson
 import polars as pl
 
+from airworthy.answer_limit import ANSWER_SECONDS
 from airworthy.errors import TerminalError, TransientError
 
-_TIMEOUT_SECONDS = 60.0
 _CHUNK_ROWS = 500
 _LIVE = {"status": "live"}  # the answer of /health/live
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})  # of the client errors; server errors all are
@@ -44,7 +44,7 @@ class ServerClient:
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self.url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
+            base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -163,6 +163,24 @@ class ServerClient:
             TransientError: when it does not answer, or has no champion of the model yet.
         """
         return self._request("GET", f"{_model_path(model)}/rollout", model)
+
+    def break_glass(
+        self, model: str, to_version: str | None, reason: str, who: str
+    ) -> dict[str, Any]:
+        """Make this server go back at once, without ledger and registry; return what it did.
+
+        Args:
+            model: The registered model's name.
+            to_version: The version to go back to; None: the last good one.
+            reason: The reason, in words.
+            who: The name of the person.
+
+        Raises:
+            TerminalError: with the server's reason.
+            TransientError: when the server does not answer.
+        """
+        body = orjson.dumps({"to_version": to_version, "reason": reason, "who": who})
+        return self._request("POST", f"{_model_path(model)}/break-glass", model, body)
 
     def _request(
         self, method: str, path: str, model: str, body: bytes | None = None

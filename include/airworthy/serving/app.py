@@ -20,6 +20,7 @@ from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, refusal_of
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
+from airworthy.serving.break_glass_routes import break_glass_routes
 from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.openapi_document import OpenAPIDocument
@@ -101,6 +102,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     app.include_router(
         rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
     )
+    app.include_router(break_glass_routes(record.going_back, check_token))
     _add_health(app, record, metrics)
     _add_models(app, record)
     app.openapi = OpenAPIDocument(app, record.model_store, limits)  # type: ignore[method-assign]

@@ -12,16 +12,22 @@ from typing import Any, Final
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.alias_watch import AliasWatch
 from airworthy.serving.async_registry import AsyncRegistry, OpenRegistry
+from airworthy.serving.break_glass import BreakGlassOrders
+from airworthy.serving.break_glass_record import BreakGlassRecorder
 from airworthy.serving.contract_counts import ContractCounts
+from airworthy.serving.going_back import GoingBack
+from airworthy.serving.kept_versions import KeptVersions
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.record_follower import RecordFollower
 from airworthy.serving.record_reader import Following
 from airworthy.serving.replica_reporter import ReplicaReporter
-from airworthy.serving.served_models import ServedModels
+from airworthy.serving.reserved_file import ReservedFile
+from airworthy.serving.served_models import OwnVersions, ServedModels
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shared_labels import SharedLabels
 from airworthy.serving.store_threads import StoreThreads
+from airworthy.serving.version_keeper import VersionKeeper
 from airworthy.serving.version_loader import VersionLoader
 from airworthy.traffic import Traffic
 from airworthy.traffic.label_exchange import LabelExchange
@@ -67,7 +73,10 @@ class FollowedRecord:
         self._threads = StoreThreads()
         self._follower = RecordFollower(following, self._threads, self._follow)
         self.model_store = ModelStore(metrics)
-        self._loader = VersionLoader(self.model_store, registry, following.role, self._changed)
+        own = self._own_versions(following)
+        self._loader = VersionLoader(
+            self.model_store, registry, following.role, self._changed, own.kept if own else None
+        )
         self.rollouts = LiveRollouts(
             self.model_store, self._loader, metrics, self._threads, following.flags, self._changed
         )
@@ -78,6 +87,14 @@ class FollowedRecord:
             self.rollouts,
             metrics,
             self._changed,
+            own,
+        )
+        self._own = own
+        self.going_back = GoingBack(
+            own.kept if own else None,
+            own.orders if own else BreakGlassOrders(None),
+            self.model_store,
+            self.models,
         )
         self.contracts = ContractCounts(metrics)
         self.aliases = AliasWatch(registry, self._follower, self._changed)
@@ -98,8 +115,28 @@ class FollowedRecord:
                 LabelExchange(following.labels, self.reporter.replica), self._threads, self.rollouts
             )
         )
+        self._recorder = self._break_glass_recorder(following)
         self._became_ready = asyncio.Event()
         metrics.register_record(lambda: self._follower.seen, lambda: self._follower.is_lost)
+
+    def _own_versions(self, following: Following) -> OwnVersions | None:
+        disk = following.own_disk
+        if disk is None:
+            return None
+        kept = KeptVersions(disk.folder)
+        keeper = VersionKeeper(kept, disk.open_ledger, self.registry, self._threads)
+        orders = BreakGlassOrders(ReservedFile(disk.folder / "break_glass"))
+        return OwnVersions(kept, keeper, orders)
+
+    def _break_glass_recorder(self, following: Following) -> BreakGlassRecorder | None:
+        if self._own is None or following.own_disk is None:
+            return None
+        return BreakGlassRecorder(
+            self._own.orders,
+            following.own_disk.open_ledger,
+            self._threads,
+            self.reporter.replica,
+        )
 
     @property
     def status(self) -> str:
@@ -148,7 +185,13 @@ class FollowedRecord:
                 "seen": seen.isoformat() if seen else None,
                 "lost_since": lost_since.isoformat() if lost_since else None,
             },
+            "break_glass": self._orders(),
         }
+
+    def _orders(self) -> dict[str, Any]:
+        """Return by model the orders to go back that the ledger does not have yet."""
+        orders = self._own.orders.unrecorded() if self._own else []
+        return {order.model: order.describe() for order in orders}
 
     @asynccontextmanager
     async def running(self, on_ready: Callable[[], None] | None) -> AsyncIterator[None]:
@@ -161,6 +204,10 @@ class FollowedRecord:
         ]
         if self.labels is not None:
             tasks.append(asyncio.create_task(self.labels.run()))
+        if self._own is not None:
+            tasks.append(asyncio.create_task(self._own.keeper.run()))
+        if self._recorder is not None:
+            tasks.append(asyncio.create_task(self._recorder.run()))
         reports = asyncio.create_task(self.reporter.run())
         for task in (*tasks, reports):
             task.add_done_callback(_log_failure)

@@ -56,6 +56,8 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
 def _following_closely(environment: Environment) -> Following:
     """Return the environment's record. A lake on a disk is looked at more often: a run waits."""
     following = following_of(environment)
+    # Nobody asks this server to go back: it keeps no versions.
+    following = replace(following, own_disk=None)
     return replace(following, looks=_LOOKS) if following.looks == LOCAL_LOOKS else following
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 # Threads must not be the first to import it: one would see a part of what another one imports.
 import obstore.exceptions  # noqa: F401
 
 from airworthy.environment import Environment
-from airworthy.ledger import Entry
+from airworthy.ledger import Entry, open_ledger
 from airworthy.ledger.events import ServerRole
+from airworthy.ledger.ledger import Ledger
 from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
 from airworthy.object_store import ObjectStore, local_folder, open_store
@@ -89,6 +93,19 @@ OBJECT_STORE_LOOKS = LookTimes(notices=1.0, ledgers=60.0)
 
 
 @dataclass(frozen=True)
+class OwnDisk:
+    """What a server needs to keep the last good versions on its own disk.
+
+    Attributes:
+        folder: The folder of the versions.
+        open_ledger: Opens a model's ledger: it names the versions, and orders are recorded there.
+    """
+
+    folder: Path
+    open_ledger: Callable[[str], Ledger]
+
+
+@dataclass(frozen=True)
 class Following:
     """The record that a server follows, and the place of its reports.
 
@@ -101,6 +118,7 @@ class Following:
         flags: The address of the flagd file with a person's flags. It is polled and may be missing.
             None: no person's flags.
         labels: The place where replicas pass on labels; None: it passes on none.
+        own_disk: The place of the last good versions; None: it keeps none.
     """
 
     record: RecordReader
@@ -110,6 +128,7 @@ class Following:
     looks: LookTimes = LOCAL_LOOKS
     flags: str | None = None
     labels: ObjectStore | None = None
+    own_disk: OwnDisk | None = None
 
 
 def following_of(environment: Environment, role: ServerRole = "production") -> Following:
@@ -123,4 +142,13 @@ def following_of(environment: Environment, role: ServerRole = "production") -> F
         LOCAL_LOOKS if is_local else OBJECT_STORE_LOOKS,
         environment.flags_address,
         open_label_store(environment.lake),
+        own_disk_of(environment) if role == "production" else None,
+    )
+
+
+def own_disk_of(environment: Environment) -> OwnDisk:
+    """Return the place of a production server's last good versions, below the state folder."""
+    return OwnDisk(
+        environment.state / "kept",
+        partial(open_ledger, environment),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from airworthy.errors import AirworthyError, TerminalError
 from airworthy.ledger.events import ServerRole
 from airworthy.serving.async_registry import AsyncRegistry
+from airworthy.serving.kept_versions import KeptVersions
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.model_store import ModelStore
 from airworthy.traffic.traffic_state import ServedVersion, Traffic
@@ -51,6 +52,7 @@ class VersionLoader:
         registry: AsyncRegistry,
         role: ServerRole,
         on_change: Callable[[], None],
+        kept: KeptVersions | None = None,
     ) -> None:
         """Start with nothing to load.
 
@@ -59,7 +61,9 @@ class VersionLoader:
             registry: Has the files.
             role: The server's role.
             on_change: Called after each load and each failure.
+            kept: The versions on the server's own disk; None: it keeps none.
         """
+        self._kept = kept
         self._model_store = model_store
         self._registry = registry
         self._role = role
@@ -192,6 +196,9 @@ class VersionLoader:
                 allowed="an entry with the digest of the version's files",
                 next_step=f"release it again: airworthy release {model} {version.version}",
             )
+        kept = await asyncio.to_thread(self._from_own_disk, model, version)
+        if kept is not None:
+            return kept
         folder, digest = await self._registry.call(
             lambda registry: registry.bundle(model, version.version)
         )
@@ -206,6 +213,19 @@ class VersionLoader:
         return await asyncio.to_thread(
             LoadedModel.load, model, version.version, folder, version.bundle_digest
         )
+
+    def _from_own_disk(self, model: str, version: ServedVersion) -> LoadedModel | None:
+        """Return a version that this server has kept, verified; None when it has to be fetched."""
+        if self._kept is None or version.bundle_digest is None:
+            return None
+        folder = self._kept.bundle(model, version.bundle_digest)
+        if folder is None:
+            return None
+        try:
+            return LoadedModel.load(model, version.version, folder, version.bundle_digest)
+        except AirworthyError as error:
+            log.error("%s: version %s is fetched again: %s", model, version.version, error.problem)
+            return None
 
     def _fail(self, key: _Key, error: AirworthyError) -> None:
         model, version = key

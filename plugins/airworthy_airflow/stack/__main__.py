@@ -10,6 +10,7 @@ from rich.console import Console
 
 from airworthy.errors import AirworthyError
 from airworthy.known_errors import keep_in_temporary_file, known_errors
+from airworthy.loopback import keep_loopback_direct
 from airworthy_airflow.stack.control import addresses, down, up
 from airworthy_airflow.stack.health import health
 from airworthy_airflow.stack.layout import Layout, load_layout
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     # A closed shell or a cancelled CI job must not leave half a stack. Both become an interruption.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    keep_loopback_direct()
     command = {"up": _up, "down": _down, "status": _status}[arguments[0]]
     try:
         with known_errors(keep_in_temporary_file):

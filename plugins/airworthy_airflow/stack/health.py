@@ -80,6 +80,7 @@ def _answers(url: str) -> str:
 
 def _get(url: str) -> httpx.Response | None:
     try:
-        return httpx.get(url, timeout=5.0, trust_env=False)
+        # With the proxies of the variables, as tasks ask: what tasks cannot reach is not healthy.
+        return httpx.get(url, timeout=5.0)
     except httpx.HTTPError:
         return None

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from airworthy.loopback import keep_loopback_direct
 from airworthy.registry.mlflow_login import PASSWORD, USERNAME
 from airworthy_airflow.stack.layout import HOST, Layout
 from airworthy_airflow.stack.secret_keys import USER, Secrets, password_file
@@ -146,6 +147,7 @@ def process_environment(
     kept = {key: value for key, value in inherited.items() if _is_taken_over(key)}
     metrics = {key: value for key, value in kept.items() if key.startswith(_METRICS)}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    keep_loopback_direct(kept)  # a task asks Airflow's API, and a proxy cannot reach this machine
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return {
         **kept,

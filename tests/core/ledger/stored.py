@@ -10,6 +10,8 @@ from airworthy.ledger.events import (
     AlertRaised,
     AliasMove,
     ApprovalAnswered,
+    ArtifactsRemoved,
+    BreakGlass,
     CandidateDropped,
     CandidateNamed,
     FlagOverride,
@@ -209,6 +211,20 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         WatchEnded(version="3", champion_entry=12, outcome="superseded", reasons=["version 4 became champion"]),
         "watch", "watch_end:12",
         '{"champion_entry": 12, "outcome": "superseded", "reasons": ["version 4 became champion"], "version": "3"}',
+    ),
+    (
+        BreakGlass(
+            from_="3", to="1", reason="answers are wrong", at=NOON, bundle_digest="ab12", withdraws=False, moved=True,
+            server="host-1-ab",
+        ),
+        "run-1", "break_glass:run-1",
+        '{"at": "2026-03-20T12:00:00+00:00", "bundle_digest": "ab12", "from": "3", "moved": true, '
+        '"reason": "answers are wrong", "server": "host-1-ab", "to": "1", "withdraws": false}',
+    ),
+    (
+        ArtifactsRemoved(versions=["2"], logged_models=["m-1", "m-2"], retention="90d"),
+        "gc-1", "artifacts_removed:gc-1",
+        '{"logged_models": ["m-1", "m-2"], "retention": "90d", "versions": ["2"]}',
     ),
     (
         RollbackDrill(

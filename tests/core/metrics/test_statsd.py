@@ -124,6 +124,22 @@ def test_series_are_limited() -> None:
     assert text[("airworthy_statsd_dropped_total", "too_many_series")] == 7.0
 
 
+def test_a_flood_of_new_names_and_tags_leaves_room_for_others() -> None:
+    """Names without a series were kept for ever, and one name could take all the room."""
+    statsd = StatsdCollector(max_series=10_000)
+    for number in range(12_000):
+        statsd.add_datagram(f"airflow.flood,t={number}:1|c".encode())
+    statsd.add_datagram(b"airflow.long,t=" + b"x" * 60_000 + b":1|c")
+    statsd.add_datagram(b"airflow.task:1|c")
+    text = served(statsd)
+    assert sum(name == "airflow_flood_total" for name, *_ in text) == 1_250
+    assert text[("airflow_task_total",)] == 1.0
+    full = StatsdCollector(max_series=3)
+    for number in range(1_000):
+        full.add_datagram(f"airflow.name{number}:1|c".encode())
+    assert len(list(full.collect())) == 4
+
+
 def test_a_large_datagram_is_read_whole(receiver: StatsdReceiver) -> None:
     """Clients may put many lines into one datagram."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

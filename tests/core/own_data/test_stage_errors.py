@@ -209,7 +209,7 @@ def test_an_interruption_is_no_error(kind: type[BaseException]) -> None:
     ("error", "kind", "words"),
     [
         (OSError(122, "Disk quota exceeded"), TransientError, "disk is full"),
-        (OSError(30, "Read-only file system"), TerminalError, "read-only"),
+        (OSError(30, "Read-only file system"), TransientError, "read-only"),
         (OSError(5, "Input/output error"), TransientError, "disk failed"),
         (PermissionError(13, "Permission denied"), TerminalError, "chmod"),
         (MemoryError(), TerminalError, "lookback"),

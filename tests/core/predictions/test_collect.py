@@ -223,7 +223,7 @@ def test_damage_costs_the_record_that_it_is_in(
     environment: Environment, log: PredictionLog, record: Record, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A record with a changed byte is skipped with a message; its neighbours are read, the file is
-    done.
+    kept aside.
     """
     ids = [record()[0] for _ in range(3)]
     log.close()
@@ -235,6 +235,7 @@ def test_damage_costs_the_record_that_it_is_in(
     assert sorted(in_lake(environment)["id"]) == sorted([ids[0], ids[2]])
     assert "were no whole record" in caplog.text
     assert not segment.path.exists()
+    assert (segment.path.parent / "damaged" / segment.path.name).read_bytes() == content
 
 
 def test_a_version_that_nobody_described_keeps_its_records(

@@ -26,7 +26,7 @@ from airworthy.ledger.ledger_follower import LedgerFollower
 from airworthy.ledger.notices import Notices
 from airworthy.object_store import open_store
 from airworthy.server_settings import ServerSettings
-from airworthy.serving.record_reader import Following, LakeRecord
+from airworthy.serving.record_reader import Following, LakeRecord, OwnDisk
 from airworthy.traffic import Rollout, Traffic, traffic_of
 from airworthy.traffic.label_exchange import open_label_store
 from airworthy.traffic.replica_reports import Replica, ReplicaReports
@@ -77,6 +77,10 @@ class ReleaseRecord:
             flags=flags,
             labels=open_label_store(str(self.lake)),
         )
+
+    def own_disk(self) -> OwnDisk:
+        """Return the place of a server's last good versions."""
+        return OwnDisk(self.root / "kept", self._ledger)
 
     def reports(self, role: ServerRole = "production") -> ReplicaReports:
         """Return the place of the servers' reports."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from airworthy.errors import TerminalError
-from airworthy.lake.sources.download import unreachable
+from airworthy.lake.sources.download import file_system, unreachable
 from airworthy.lake.sources.source import MissingSourceError
 
 
@@ -152,11 +152,9 @@ def _expand_home(folder: Path, path: str) -> Path:
 
 def match_remote(address: str) -> list[str]:
     """Return the matches of a remote glob, in order; without a glob, the address if it exists."""
-    import fsspec
-
     scheme = address.split("://", 1)[0]
     try:
-        system = fsspec.filesystem(scheme)
+        system = file_system(scheme)
         if not has_magic(address):
             return [address] if system.exists(address) else []
         paths = system.glob(address)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from airworthy.answer_limit import ANSWER_SECONDS
 from airworthy.errors import TerminalError, TransientError
 from airworthy.spec.sources_part import FilesSource
 
@@ -82,18 +83,34 @@ def fetch(address: str, folder: Path) -> Path:
         FileNotFoundError: when there is no such file.
         TransientError: when it cannot be reached.
     """
-    import fsspec
-
     scheme = address.split("://", 1)[0]
-    options: dict[str, Any] = {"client_kwargs": {"trust_env": True}} if scheme == "https" else {}
     local = folder / (PurePosixPath(urlsplit(address).path).name or "file")
     try:
-        fsspec.filesystem(scheme, **options).get_file(address, str(local))
+        file_system(scheme).get_file(address, str(local))
     except FileNotFoundError:
         raise
     except Exception as error:
         raise unreachable(address, error) from error
     return local
+
+
+def file_system(scheme: str) -> Any:
+    """Return fsspec's file system of a scheme; one that is silent for 15 s is given up."""
+    import fsspec
+
+    options: dict[str, Any] = {}
+    if scheme in ("http", "https"):
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(
+            total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS
+        )
+        options["client_kwargs"] = {"trust_env": True, "timeout": limit}
+    if scheme in ("s3", "s3a"):
+        attempt = ANSWER_SECONDS / 3  # A request is sent twice, and waits in between.
+        limits = {"connect_timeout": attempt, "read_timeout": attempt}
+        options["config_kwargs"] = {**limits, "retries": {"total_max_attempts": 2}}
+    return fsspec.filesystem(scheme, **options)
 
 
 def unreachable(address: str, error: Exception) -> TransientError:

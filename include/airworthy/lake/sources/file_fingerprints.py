@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from airworthy.lake.sources.addresses import local_path, match_local, match_remote
-from airworthy.lake.sources.download import unreachable
+from airworthy.lake.sources.download import file_system, unreachable
 from airworthy.lake.sources.source import NOTHING
 from airworthy.spec.sources_part import FilesSource
 
@@ -60,11 +60,9 @@ def _local(folder: Path, address: str) -> str:
 
 
 def _remote(address: str) -> str:
-    import fsspec
-
     paths = match_remote(address)
     try:
-        system = fsspec.filesystem(address.split("://", 1)[0])
+        system = file_system(address.split("://", 1)[0])
         return _digest([f"{path} {system.ukey(path)}" for path in paths])
     except Exception as error:
         raise unreachable(address, error) from error

@@ -41,6 +41,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from airworthy.answer_limit import within_limit
 from airworthy.days import DAY, midnight
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.lake.casting import cast_column
@@ -168,7 +169,7 @@ class Sql:
         """
         try:
             self._engine = self._engine or create_engine(self._url())
-            with self._engine.connect().execution_options(stream_results=True) as connection:
+            with self._connect(self._engine) as connection:
                 self._set_zone(connection)
                 yield connection
         except ImportError as error:
@@ -178,6 +179,14 @@ class Sql:
         except (ValueError, OverflowError) as error:
             # Drivers raise these for values that Python has not, such as times before the year 1.
             raise self._terminal("the driver cannot read a value", error) from None
+
+    def _connect(self, engine: Engine) -> Connection:
+        """Return a new connection, for results row by row."""
+        if engine.dialect.name == "sqlite":
+            connection = engine.connect()
+        else:
+            connection = within_limit(engine.connect, "the database", self.describe())
+        return connection.execution_options(stream_results=True)
 
     def _set_zone(self, connection: Connection) -> None:
         """Set the session's zone, in which times without an offset are compared with moments."""

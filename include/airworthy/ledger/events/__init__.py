@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from airworthy.ledger.events.adoption_events import Adoption
+from airworthy.ledger.events.break_glass_events import BreakGlass
 from airworthy.ledger.events.candidate_events import (
     CandidateDropped,
     CandidateNamed,
@@ -31,6 +32,7 @@ from airworthy.ledger.events.release_events import (
     RolloutStopped,
     StagingCheck,
 )
+from airworthy.ledger.events.retention_events import ArtifactsRemoved
 from airworthy.ledger.events.retirement_events import Retirement
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
@@ -50,7 +52,9 @@ KnownEvent = (
     | AliasMove
     | RollbackStarted
     | RollbackCompleted
+    | BreakGlass
     | Retirement
+    | ArtifactsRemoved
     | WatchTripped
     | WatchEnded
     | RollbackDrill
@@ -86,6 +90,8 @@ __all__ = [
     "AliasMove",
     "AnyEvent",
     "ApprovalAnswered",
+    "ArtifactsRemoved",
+    "BreakGlass",
     "CandidateDropped",
     "CandidateNamed",
     "CandidatePurpose",

@@ -1,1 +1,0 @@
-"""Faults of disks, machines and services: what an operator finds after them."""
