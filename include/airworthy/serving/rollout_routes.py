@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -96,7 +97,7 @@ def rollout_routes(
 
     @router.post(
         "/models/{model}/labels",
-        responses=refusals(400, 404, 409, 413, 415, 503),
+        responses=refusals(400, 404, 409, 413, 415, 429, 503),
         openapi_extra={"requestBody": _LABELS_BODY},
     )
     async def labels(model: str, request: Request) -> dict[str, Any]:
@@ -107,13 +108,17 @@ def rollout_routes(
         """
         champion = await models.champion(model)
         check_type(request.scope)
-        received = _read_labels(
-            await read_body(request.scope, request.receive, limits.max_bytes),
-            champion.bundle.manifest,
-        )
-        if prediction_log is not None and not prediction_log.record_labels(
-            model, [(labelled.id, labelled.label) for labelled in received]
-        ):
+        body = await read_body(request.scope, request.receive, limits.label_bytes)
+
+        def read_and_log() -> list[_Labelled] | None:
+            received = _read_labels(body, champion.bundle.manifest)
+            labelled = [(each.id, each.label) for each in received]
+            logged = prediction_log is None or prediction_log.record_labels(model, labelled)
+            return received if logged else None
+
+        is_small = len(body) <= limits.inline_bytes
+        received = read_and_log() if is_small else await asyncio.to_thread(read_and_log)
+        if received is None:
             raise RefusedError(503, "the labels could not be logged", next_step="send them again")
         strange = [
             (labelled.id, labelled.label)

@@ -1,0 +1,160 @@
+"""A process that scores the largest requests.
+
+JSON of megabytes holds Python's lock for as long as it is parsed, whichever thread does it. In
+another process it holds up nobody. That process gets the verified version itself, not its files.
+It starts with the first large request, runs with a lower priority, and ends with the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from airworthy.bundle import ModelBundle
+from airworthy.protocol.contract_check import Outside
+from airworthy.protocol.refusals import RefusedError
+from airworthy.serving.loaded_model import JudgedAnswer, Limits, LoadedModel
+
+log = logging.getLogger(__name__)
+
+_LOWER_PRIORITY = 5
+_MAX_VERSIONS = 8
+
+_Key = tuple[str, str, str]
+
+
+class _Scored(NamedTuple):
+    """A `JudgedAnswer` as it comes back: an array is read many times faster than a list."""
+
+    rows: int
+    outside: Outside | None
+    predictions: np.ndarray[Any, np.dtype[np.float32]]
+
+
+class ScoringProcess:
+    """One process for the large requests of one server. All of this runs on the event loop."""
+
+    def __init__(self) -> None:
+        """Start no process yet."""
+        self._pool: ProcessPoolExecutor | None = None
+        self._pickled: dict[_Key, bytes | None] = {}
+
+    async def predict(
+        self, loaded: LoadedModel, body: bytes, limits: Limits, *, judged: bool
+    ) -> JudgedAnswer:
+        """Return one prediction per row of a body.
+
+        Args:
+            loaded: The version.
+            body: The request's body.
+            limits: The limits of one request.
+            judged: Whether the version's contract is asked.
+
+        Raises:
+            RefusedError: when the body is malformed. It names the fault. 503 when the process
+                ended, for example because the machine has no memory left.
+        """
+        key = (loaded.model, loaded.version, loaded.digest)
+        pickled = await self._pickle(key, loaded)
+        if pickled is None:
+            score = loaded.predict_judged if judged else loaded.score
+            return await asyncio.to_thread(score, body, limits)
+        loop = asyncio.get_running_loop()
+        pool = self._pool = self._pool or _new_pool()
+        try:
+            scored = await loop.run_in_executor(pool, _score, key, body, limits, judged)
+            if scored is None:
+                await loop.run_in_executor(pool, _load, key, pickled)
+                scored = await loop.run_in_executor(pool, _score, key, body, limits, judged)
+        except BrokenProcessPool:
+            self._give_up(pool)
+            raise _ended() from None
+        if scored is None:
+            raise _ended()
+        return JudgedAnswer(scored.rows, scored.outside, scored.predictions.tolist())
+
+    def close(self) -> None:
+        """End the process. Requests that wait for it are not answered."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    def _give_up(self, pool: ProcessPoolExecutor) -> None:
+        log.error("the process that scores large requests has ended; the next one starts another")
+        pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is pool:
+            self._pool = None
+
+    async def _pickle(self, key: _Key, loaded: LoadedModel) -> bytes | None:
+        """Return a version's parts for another process; None when they cannot be moved."""
+        if key not in self._pickled:
+            if len(self._pickled) >= _MAX_VERSIONS:
+                del self._pickled[next(iter(self._pickled))]
+            self._pickled[key] = await asyncio.to_thread(_pickled, loaded)
+        return self._pickled[key]
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_prepare)
+
+
+def _pickled(loaded: LoadedModel) -> bytes | None:
+    try:
+        return pickle.dumps(loaded.bundle)
+    except Exception as error:
+        # Such as an expression with a function of its own.
+        log.info("%s: version %s stays in its process: %s", loaded.model, loaded.version, error)
+        return None
+
+
+def _ended() -> RefusedError:
+    return RefusedError(
+        503,
+        "the process that scores large requests has ended",
+        next_step="send the request again in a moment, or its rows in several requests",
+    )
+
+
+# Below: the other process.
+_versions: dict[_Key, LoadedModel] = {}
+
+
+def _prepare() -> None:
+    """Leave the signals to the server, let small requests go first, and end with the server."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    os.nice(_LOWER_PRIORITY)
+    threading.Thread(target=_end_with_server, daemon=True).start()
+
+
+def _end_with_server() -> None:
+    server = parent_process()
+    if server is not None:
+        server.join()
+        os._exit(0)
+
+
+def _load(key: _Key, pickled: bytes) -> None:
+    bundle: ModelBundle = pickle.loads(pickled)  # noqa: S301 - from the server itself
+    bundle.booster.set_param({"nthread": 1})
+    if len(_versions) >= _MAX_VERSIONS:
+        del _versions[next(iter(_versions))]
+    _versions[key] = LoadedModel(*key, bundle)
+
+
+def _score(key: _Key, body: bytes, limits: Limits, judged: bool) -> _Scored | None:
+    loaded = _versions.get(key)
+    if loaded is None:
+        return None
+    answer = loaded.predict_judged(body, limits) if judged else loaded.score(body, limits)
+    return _Scored(answer.rows, answer.outside, np.asarray(answer.predictions, dtype=np.float32))
