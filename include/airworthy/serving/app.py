@@ -50,6 +50,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     *,
     prediction_log: PredictionLog | None = None,
     shared_metrics: SharedMetrics | None = None,
+    takes_over: bool = False,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -63,6 +64,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         shared_metrics: The metrics of all workers on this port. The app then starts to listen when
             it is ready; without the record, after `WORKER_START_SECONDS`. None: this server is one
             process.
+        takes_over: Whether clients wait at the socket already. The app then starts to listen when
+            it is ready, as with `shared_metrics`.
     """
     limits = limits or Limits.of(following.settings.limits)
     metrics = ServerMetrics(shared_metrics)
@@ -81,13 +84,13 @@ def create_app(  # noqa: PLR0913 - the parts of one server
             quota = prediction_log.quota
             tasks.append(asyncio.create_task(_measure(quota, metrics.show_spool(quota.limit))))
         async with record.running(on_ready):
-            if shared_metrics is not None:
+            if shared_metrics is not None or takes_over:
                 await record.wait_until_ready(WORKER_START_SECONDS)
             yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        scorer.close()
+        await scorer.close()
         if prediction_log is not None:
             prediction_log.close()
 

@@ -28,6 +28,8 @@ _PIPELINED = 32
 _CHUNK_SHARE, _CHUNK_BYTES = 16, 64 * 1024
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 64 * 1024
 _CLOSE_SECONDS = 5.0
+HAND_OVER_SECONDS = 2.0
+"""The time for one more request on a connection, while another server takes over."""
 
 _NEXT_STEPS = {
     400: "send a valid HTTP/1.1 request",
@@ -44,6 +46,11 @@ class BoundedHTTP:
         """Keep the limits. The object is pickled before the first connection, if at all."""
         self.limits = limits
         self.table = ConnectionTable(limits.connections, limits.connections_per_address)
+        self.is_handed_over = False
+
+    def hand_over(self) -> None:
+        """Have open connections end with their next answer: another server has the socket."""
+        self.is_handed_over = True
 
     def __call__(
         self,
@@ -82,6 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             app_state: The app's state.
         """
         super().__init__(config, server_state, app_state, _loop)
+        self._bounds = bounds
         self._table = bounds.table
         self._limits = bounds.limits
         self._max_headers = bounds.limits.headers
@@ -180,6 +188,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = HTTPStatus.BAD_REQUEST, f"more than {_PIPELINED} requests at once"
             raise ValueError(self._refusal[1])
         super().on_headers_complete()
+        if self._bounds.is_handed_over:
+            self.cycle.keep_alive = False
         self._in_headers, self._in_body, self._asked = False, True, True
 
     def on_body(self, body: bytes) -> None:
@@ -204,6 +214,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._thrown_away = 0
             self._stop_waiting()
             self._timer = self.loop.call_later(_LINGER_SECONDS, self.give_way)
+
+    def shutdown(self) -> None:
+        """End the connection with the server.
+
+        While another server takes over, an idle connection stays a moment for one more request:
+        its client may be sending it.
+        """
+        if self._bounds.is_handed_over and self.state != BUSY:
+            self.loop.call_later(HAND_OVER_SECONDS, self._end_if_idle)
+        else:
+            super().shutdown()
+
+    def _end_if_idle(self) -> None:
+        if self.state != BUSY and not self.transport.is_closing():
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Give the client some time to take what is written."""

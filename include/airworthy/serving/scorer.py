@@ -69,10 +69,10 @@ class Scorer:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="score")
         self._process = ScoringProcess()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the threads and the process for large requests."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._process.close()
+        await self._process.close()
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a body, by one version. No contract is asked.

@@ -83,11 +83,11 @@ class ScoringProcess:
             raise _ended()
         return JudgedAnswer(scored.rows, scored.outside, scored.predictions.tolist())
 
-    def close(self) -> None:
-        """End the process. Requests that wait for it are not answered."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+    async def close(self) -> None:
+        """End the process, after the request that it scores. Others are not answered."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
     def _give_up(self, pool: ProcessPoolExecutor) -> None:
         log.error("the process that scores large requests has ended; the next one starts another")
