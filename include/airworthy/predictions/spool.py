@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 PREDICTIONS, LABELS, VERSIONS = "predictions", "labels", "versions"
 SPOOL_BYTES = 4 * 1024**3
-_LARGE_BYTES = 256 * 1024
+_LARGE_BYTES = 64 * 1024
 Label = float | int | bool | str | None
 
 

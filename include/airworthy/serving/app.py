@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,11 +31,13 @@ from airworthy.serving.rollout_routes import rollout_routes
 from airworthy.serving.route_responses import refusal_headers, refusals
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.scoring_middleware import ScoringMiddleware
+from airworthy.serving.scoring_process import ScoringProcess
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shared_metrics import SharedMetrics
 
 WORKER_START_SECONDS = 60.0
 _MEASURE_SECONDS = 2.0
+_SWITCH_SECONDS = 0.001
 _NOT_READY = {
     "description": "Versions with traffic are not loaded yet, or the record is lost.",
     "content": {"application/json": {"schema": {"type": "object"}}},
@@ -72,7 +75,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
     record = FollowedRecord(open_registry, following, metrics)
-    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log)
+    process = ScoringProcess()
+    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log, process)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -83,6 +87,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         if prediction_log is not None:
             quota = prediction_log.quota
             tasks.append(asyncio.create_task(_measure(quota, metrics.show_spool(quota.limit))))
+        # The event loop waits less long for a thread that scores a larger request.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         async with record.running(on_ready):
             if shared_metrics is not None or takes_over:
                 await record.wait_until_ready(WORKER_START_SECONDS)
@@ -90,7 +96,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await scorer.close()
+        scorer.close()
+        await process.close()
         if prediction_log is not None:
             prediction_log.close()
 
@@ -110,7 +117,9 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Exception, _failed)
     app.include_router(
-        rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
+        rollout_routes(
+            record.models, record.rollouts, limits, prediction_log, process, record.labels
+        )
     )
     _add_health(app, record, metrics)
     _add_models(app, record)

@@ -40,7 +40,7 @@ class Limits:
     max_rows: int = 20_000
     max_bytes: int = 16 * 1024 * 1024
     inline_bytes: int = 4 * 1024
-    process_bytes: int = 256 * 1024
+    process_bytes: int = 64 * 1024
     label_bytes: int = 2 * 1024 * 1024
 
     @classmethod

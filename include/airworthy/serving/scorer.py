@@ -49,6 +49,7 @@ class Scorer:
         metrics: ServerMetrics,
         limits: Limits,
         prediction_log: PredictionLog | None,
+        process: ScoringProcess,
     ) -> None:
         """Keep the parts shared by requests.
 
@@ -58,6 +59,7 @@ class Scorer:
             metrics: Counts shadows and challengers' failures.
             limits: The limits of one request.
             prediction_log: Logs every answer. None: no log.
+            process: Scores the largest bodies.
         """
         self.shadows = ShadowQueue(self._predict_shadow, metrics, limits.inline_bytes)
         self._rollouts = rollouts
@@ -67,12 +69,11 @@ class Scorer:
         self._log = prediction_log
         self._micro_batcher = MicroBatcher()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="score")
-        self._process = ScoringProcess()
+        self._process = process
 
-    async def close(self) -> None:
-        """End the threads and the process for large requests."""
+    def close(self) -> None:
+        """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        await self._process.close()
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a body, by one version. No contract is asked.

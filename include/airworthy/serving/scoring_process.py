@@ -1,4 +1,4 @@
-"""A process that scores the largest requests.
+"""A process that reads and scores the largest requests.
 
 JSON of megabytes holds Python's lock for as long as it is parsed, whichever thread does it. In
 another process it holds up nobody. That process gets the verified version itself, not its files.
@@ -13,10 +13,11 @@ import os
 import pickle
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple, Unpack
 
 import numpy as np
 
@@ -31,6 +32,8 @@ _LOWER_PRIORITY = 5
 _MAX_VERSIONS = 8
 
 _Key = tuple[str, str, str]
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 
 
 class _Scored(NamedTuple):
@@ -69,19 +72,29 @@ class ScoringProcess:
         if pickled is None:
             score = loaded.predict_judged if judged else loaded.score
             return await asyncio.to_thread(score, body, limits)
-        loop = asyncio.get_running_loop()
+        scored = await self.call(_score, key, body, limits, judged)
+        if scored is None:
+            scored = await self.call(_load_and_score, pickled, key, body, limits, judged)
+        return JudgedAnswer(scored.rows, scored.outside, scored.predictions.tolist())
+
+    async def call(
+        self, function: Callable[[Unpack[_Arguments]], _Result], *args: *_Arguments
+    ) -> _Result:
+        """Return a function's result, computed in the process.
+
+        Args:
+            function: A function of a module.
+            *args: Its arguments. They are pickled, as is the result.
+
+        Raises:
+            RefusedError: 503 when the process ended.
+        """
         pool = self._pool = self._pool or _new_pool()
         try:
-            scored = await loop.run_in_executor(pool, _score, key, body, limits, judged)
-            if scored is None:
-                await loop.run_in_executor(pool, _load, key, pickled)
-                scored = await loop.run_in_executor(pool, _score, key, body, limits, judged)
+            return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
         except BrokenProcessPool:
             self._give_up(pool)
             raise _ended() from None
-        if scored is None:
-            raise _ended()
-        return JudgedAnswer(scored.rows, scored.outside, scored.predictions.tolist())
 
     async def close(self) -> None:
         """End the process, after the request that it scores. Others are not answered."""
@@ -90,7 +103,7 @@ class ScoringProcess:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
     def _give_up(self, pool: ProcessPoolExecutor) -> None:
-        log.error("the process that scores large requests has ended; the next one starts another")
+        log.error("the process for large requests has ended; the next one starts another")
         pool.shutdown(wait=False, cancel_futures=True)
         if self._pool is pool:
             self._pool = None
@@ -120,7 +133,7 @@ def _pickled(loaded: LoadedModel) -> bytes | None:
 def _ended() -> RefusedError:
     return RefusedError(
         503,
-        "the process that scores large requests has ended",
+        "the process for large requests has ended",
         next_step="send the request again in a moment, or its rows in several requests",
     )
 
@@ -144,17 +157,27 @@ def _end_with_server() -> None:
         os._exit(0)
 
 
-def _load(key: _Key, pickled: bytes) -> None:
+def _score(key: _Key, body: bytes, limits: Limits, judged: bool) -> _Scored | None:
+    """Return the predictions; None when the version is not here yet."""
+    loaded = _versions.get(key)
+    return _scored(loaded, body, limits, judged=judged) if loaded else None
+
+
+def _load_and_score(
+    pickled: bytes,
+    key: _Key,
+    body: bytes,
+    limits: Limits,
+    judged: bool,
+) -> _Scored:
     bundle: ModelBundle = pickle.loads(pickled)  # noqa: S301 - from the server itself
     bundle.booster.set_param({"nthread": 1})
     if len(_versions) >= _MAX_VERSIONS:
         del _versions[next(iter(_versions))]
-    _versions[key] = LoadedModel(*key, bundle)
+    loaded = _versions[key] = LoadedModel(*key, bundle)
+    return _scored(loaded, body, limits, judged=judged)
 
 
-def _score(key: _Key, body: bytes, limits: Limits, judged: bool) -> _Scored | None:
-    loaded = _versions.get(key)
-    if loaded is None:
-        return None
+def _scored(loaded: LoadedModel, body: bytes, limits: Limits, *, judged: bool) -> _Scored:
     answer = loaded.predict_judged(body, limits) if judged else loaded.score(body, limits)
     return _Scored(answer.rows, answer.outside, np.asarray(answer.predictions, dtype=np.float32))

@@ -37,7 +37,7 @@ def server_config(
         host=host,
         port=port,
         loop="uvloop",
-        http=BoundedHTTP(limits or ServerLimits()),  # type: ignore[arg-type] - makes protocols
+        http=BoundedHTTP(limits or ServerLimits()),  # type: ignore[arg-type]
         ws="none",
         access_log=False,
         log_level="warning",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from airworthy.ledger.events import ServerRole
     from airworthy.server_limits import ServerLimits
     from airworthy.serving.shared_metrics import SharedMetrics
-
-_SWITCH_SECONDS = 0.001
 
 
 class _Server(uvicorn.Server):
@@ -73,8 +70,6 @@ def serve(
     """
     # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    # The event loop waits less long for a thread that scores a larger request.
-    sys.setswitchinterval(_SWITCH_SECONDS)
     _allow_open_files()
     from airworthy.environment import load_environment
 

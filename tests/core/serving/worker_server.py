@@ -20,7 +20,7 @@ from airworthy.serving.uvicorn_server import serve_alone
 from airworthy.serving.workers import serve_with_workers
 
 
-def make_lone_app(root: Path, takes_over: bool) -> FastAPI:  # noqa: FBT001 - by position
+def make_lone_app(root: Path, takes_over: bool) -> FastAPI:
     """Return the app of a server of one process."""
     return make_app(root, takes_over=takes_over)
 
