@@ -28,6 +28,7 @@ from load.load_client import Measured, drive
 from load.server_processes import free_port, process
 
 if TYPE_CHECKING:
+    import polars as pl
     from fastapi import FastAPI
 
     from airworthy.serving.shared_metrics import SharedMetrics
@@ -109,8 +110,24 @@ def _timed(call: Callable[[], object]) -> Measured:
 
 
 def built_case(folder: Path) -> Case:
-    """Train a model of 200 trees on the inputs and features of ``delivery_eta``, and log it for
-    MLflow.
+    """Return a built bundle, logged for MLflow too."""
+    bundle, plain, inputs = built_bundle(folder)
+    return Case(bundle, _logged(folder, inputs, plain.to_pandas()), row_of(plain))
+
+
+def row_of(plain: pl.DataFrame) -> dict[str, Any]:
+    """Return the first row as JSON values."""
+    return {
+        name: v.isoformat() if hasattr(v, "isoformat") else v
+        for name, v in plain.row(0, named=True).items()
+    }
+
+
+def built_bundle(folder: Path) -> tuple[Path, pl.DataFrame, dict[str, str]]:
+    """Train a model of 200 trees on the inputs and features of ``delivery_eta``.
+
+    Returns:
+        The bundle's folder, three raw rows, and the inputs with their types.
     """
     import numpy as np
     import polars as pl
@@ -154,11 +171,7 @@ def built_case(folder: Path) -> Case:
     write_bundle(folder / "bundle", manifest, model / "features.py", booster)
     # Times without a zone: MLflow's signatures know no other, and both servers take them as UTC.
     plain = frame.head(3).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
-    row = {
-        name: v.isoformat() if hasattr(v, "isoformat") else v
-        for name, v in plain.row(0, named=True).items()
-    }
-    return Case(folder / "bundle", _logged(folder, dict(inputs), plain.to_pandas()), row)
+    return folder / "bundle", plain, dict(inputs)
 
 
 def _logged(folder: Path, inputs: dict[str, str], example: Any) -> str:

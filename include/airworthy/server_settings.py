@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from airworthy.server_limits import ServerLimits
 from airworthy.spec.fields import Duration, Violation, format_duration, raise_violations
 
 SERVER_TOKEN = "AIRWORTHY_SERVER_TOKEN"  # noqa: S105 - the name of a variable
@@ -21,6 +22,7 @@ class ServerSettings(BaseModel):
         on_lost_record: A server that cannot see the record serves on, or refuses requests.
         lost_after: With ``refuse``, the time without a look at the record until it refuses.
         lease: A server without a new report for this time counts as silent.
+        limits: What one client, and all of them, may take of a server.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +30,7 @@ class ServerSettings(BaseModel):
     on_lost_record: Literal["serve", "refuse"] = "serve"
     lost_after: Duration = timedelta(seconds=30)
     lease: Duration = timedelta(seconds=10)
+    limits: ServerLimits = ServerLimits()
 
     @model_validator(mode="after")
     def _times_are_long_enough(self) -> ServerSettings:

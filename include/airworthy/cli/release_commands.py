@@ -91,7 +91,7 @@ def release_recorded(
         raise typer.Exit(REJECTED)
 
 
-def rollback(
+def rollback(  # noqa: PLR0913 - one parameter for each option
     model: Annotated[str, typer.Argument(help="The model's name.")],
     to_version: Annotated[
         str | None, typer.Option(help="Go back to this version. Default: the last good one.")

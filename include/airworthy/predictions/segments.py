@@ -33,6 +33,7 @@ SUFFIX, _UNPUBLISHED = ".seg", ".new"
 DAMAGED = "damaged"
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 300.0
+_COPY_BYTES = 1024 * 1024
 _MAX_UNPUBLISHED_SECONDS = 3600.0
 
 
@@ -75,7 +76,9 @@ class SegmentWriter:
         with self._lock:
             mapping = self._mapping_for(length)
             start = self._size
-            mapping[start : start + length] = frame_header(self._header, payload) + payload
+            head = frame_header(self._header, payload)
+            mapping[start : start + len(head)] = head
+            _copy(payload, mapping, start + len(head))
             self._size = start + length
 
     def close(self) -> None:
@@ -120,6 +123,17 @@ class SegmentWriter:
                 os.ftruncate(self._descriptor, self._size)
             os.close(self._descriptor)
             self._mapping = None
+
+
+def _copy(payload: bytes, mapping: mmap.mmap, start: int) -> None:
+    """Copy a payload, a large one in pieces: other threads run between them."""
+    if len(payload) <= _COPY_BYTES:
+        mapping[start : start + len(payload)] = payload
+        return
+    view = memoryview(payload)
+    for offset in range(0, len(payload), _COPY_BYTES):
+        piece = view[offset : offset + _COPY_BYTES]
+        mapping[start + offset : start + offset + len(piece)] = piece
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,15 @@ from pydantic import BaseModel, ConfigDict
 from airworthy.bundle import Manifest
 from airworthy.environment import Environment
 from airworthy.predictions.segments import SEGMENT_BYTES, SEGMENT_SECONDS, SegmentWriter
+from airworthy.predictions.spool_quota import SpoolQuota
 from airworthy.spec.evaluate_part import Task
 from airworthy.spec.fields import ColumnType
 
 log = logging.getLogger(__name__)
 
 PREDICTIONS, LABELS, VERSIONS = "predictions", "labels", "versions"
+SPOOL_BYTES = 4 * 1024**3
+_LARGE_BYTES = 64 * 1024
 Label = float | int | bool | str | None
 
 
@@ -48,6 +51,7 @@ class PredictionLog:
 
     Attributes:
         lost: The number of records not written, because of a full disk, for example.
+        quota: The size of the spool.
         on_lost: Called for each of them.
     """
 
@@ -56,6 +60,7 @@ class PredictionLog:
         folder: Path,
         segment_bytes: int = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
+        limit: int = SPOOL_BYTES,
     ) -> None:
         """Prepare the log. No file is created before the first record.
 
@@ -63,12 +68,14 @@ class PredictionLog:
             folder: The spool's folder.
             segment_bytes: The size of a segment; see `SegmentWriter`.
             segment_seconds: The largest age of a segment in seconds; see `SegmentWriter`.
+            limit: The largest size of the spool in bytes.
         """
+        self.quota = SpoolQuota(folder, limit)
         self.lost = 0
         self.on_lost: Callable[[], object] = _ignore
         self._folder = folder
         self._limits = (segment_bytes, segment_seconds)
-        self._writers: dict[tuple[str, str], SegmentWriter] = {}
+        self._writers: dict[tuple[str, str, bool], SegmentWriter] = {}
         self._described: set[tuple[str, str]] = set()
         self._failing = False
         self._lock = threading.Lock()
@@ -110,7 +117,10 @@ class PredictionLog:
                 "key": key,
                 "predictions": predictions,
             }
-            self._writer(model, PREDICTIONS).append(orjson.dumps(head), b"\n", body)
+            self.quota.take(len(body))
+            # Small records do not wait for a large one.
+            large = len(body) > _LARGE_BYTES
+            self._writer(model, PREDICTIONS, large).append(orjson.dumps(head), b"\n", body)
         except Exception as error:
             return self._record_failure(error)
         self._record_success()
@@ -127,8 +137,9 @@ class PredictionLog:
             Whether they are written. After a failure the caller has to send them again.
         """
         try:
-            content = {"time": time.time_ns() // 1000, "labels": labels}
-            self._writer(model, LABELS).append(orjson.dumps(content))
+            content = orjson.dumps({"time": time.time_ns() // 1000, "labels": labels})
+            self.quota.take(len(content))
+            self._writer(model, LABELS).append(content)
         except Exception as error:
             return self._record_failure(error)
         self._record_success()
@@ -140,12 +151,13 @@ class PredictionLog:
             for writer in self._writers.values():
                 writer.close()
 
-    def _writer(self, model: str, kind: str) -> SegmentWriter:
-        writer = self._writers.get((model, kind))
+    def _writer(self, model: str, kind: str, large: bool = False) -> SegmentWriter:
+        key = (model, kind, large)
+        writer = self._writers.get(key)
         if writer is None:
             with self._lock:
                 new_writer = SegmentWriter(self._folder / model / kind, *self._limits)
-                writer = self._writers.setdefault((model, kind), new_writer)
+                writer = self._writers.setdefault(key, new_writer)
         return writer
 
     def _describe(self, model: str, version: str, manifest: Manifest) -> None:
@@ -186,7 +198,8 @@ def spool_folder(environment: Environment) -> Path:
 
 def open_prediction_log(environment: Environment) -> PredictionLog:
     """Return a log in an environment's spool, for one process."""
-    return PredictionLog(spool_folder(environment))
+    limit = environment.server.limits.spool_bytes
+    return PredictionLog(spool_folder(environment), limit=limit)
 
 
 def spooled_models(environment: Environment) -> list[str]:

@@ -21,7 +21,13 @@ def short_repr(value: object) -> str:
 
 
 class RefusedError(Exception):
-    """A refused request: its response has a 4xx or 5xx status and a body with the next step."""
+    """A refused request: its response has a 4xx or 5xx status and a body with the next step.
+
+    Attributes:
+        retry_after: The seconds after which a client may try again, told with 429 and 503.
+    """
+
+    retry_after = 1
 
     def __init__(  # noqa: PLR0913 - mirrors the fields of the response's JSON
         self,
@@ -56,10 +62,19 @@ class RefusedError(Exception):
             "next_step": next_step,
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make a copy in another process."""
+        return _refused_again, (type(self), self.status, self.parts)
+
     @property
     def body(self) -> dict[str, Any]:
         """The response's JSON: the parts with a value."""
         return {name: part for name, part in self.parts.items() if part is not None}
+
+
+def _refused_again(kind: type[RefusedError], status: int, parts: dict[str, Any]) -> RefusedError:
+    named = {name: part for name, part in parts.items() if name != "error"}
+    return kind(status, parts["error"], **named)
 
 
 class NotComputableError(RefusedError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,22 +18,27 @@ from starlette.responses import PlainTextResponse
 from airworthy.errors import AirworthyError
 from airworthy.known_errors import known_error
 from airworthy.predictions.spool import PredictionLog
+from airworthy.predictions.spool_quota import SpoolQuota
 from airworthy.protocol.refusals import RefusedError, refusal_of
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.break_glass_routes import break_glass_routes
+from airworthy.serving.client_budgets import ClientBudgets
 from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.openapi_document import OpenAPIDocument
 from airworthy.serving.record_reader import Following
 from airworthy.serving.rollout_routes import rollout_routes
-from airworthy.serving.route_responses import refusals
+from airworthy.serving.route_responses import refusal_headers, refusals
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.scoring_middleware import ScoringMiddleware
+from airworthy.serving.scoring_process import ScoringProcess
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shared_metrics import SharedMetrics
 
 WORKER_START_SECONDS = 60.0
+_MEASURE_SECONDS = 2.0
+_SWITCH_SECONDS = 0.001
 _NOT_READY = {
     "description": "Versions with traffic are not loaded yet, or the record is lost.",
     "content": {"application/json": {"schema": {"type": "object"}}},
@@ -48,6 +54,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     *,
     prediction_log: PredictionLog | None = None,
     shared_metrics: SharedMetrics | None = None,
+    takes_over: bool = False,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -55,19 +62,22 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         open_registry: Opens the registry of the versions.
         following: The record of the models' traffic, and the place of the server's reports.
         read_token: Returns administration's token. None closes administration.
-        limits: The limits of one request.
+        limits: The limits of one request. None: those of the environment.
         on_ready: Called once, when all versions with traffic have been loaded, and reported.
         prediction_log: Logs every answer before it leaves. None: no log. It is closed with the app.
         shared_metrics: The metrics of all workers on this port. The app then starts to listen when
             it is ready; without the record, after `WORKER_START_SECONDS`. None: this server is one
             process.
+        takes_over: Whether clients wait at the socket already. The app then starts to listen when
+            it is ready, as with `shared_metrics`.
     """
-    limits = limits or Limits()
+    limits = limits or Limits.of(following.settings.limits)
     metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
     record = FollowedRecord(open_registry, following, metrics)
-    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log)
+    process = ScoringProcess()
+    scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log, process)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -75,13 +85,20 @@ def create_app(  # noqa: PLR0913 - the parts of one server
             asyncio.create_task(scorer.shadows.run()),
             asyncio.create_task(metrics.refresh()),
         ]
+        if prediction_log is not None:
+            quota = prediction_log.quota
+            tasks.append(asyncio.create_task(_measure(quota, metrics.show_spool(quota.limit))))
+        # The event loop waits less long for a thread that scores a larger request.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         async with record.running(on_ready):
-            if shared_metrics is not None:
+            if shared_metrics is not None or takes_over:
                 await record.wait_until_ready(WORKER_START_SECONDS)
             yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        scorer.close()
+        await process.close()
         if prediction_log is not None:
             prediction_log.close()
 
@@ -94,19 +111,29 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         limits=limits,
         check_token=check_token,
         scorer=scorer,
+        budgets=ClientBudgets(following.settings.limits, logged=prediction_log is not None),
     )
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Exception, _failed)
     app.include_router(
-        rollout_routes(record.models, record.rollouts, limits, prediction_log, record.labels)
+        rollout_routes(
+            record.models, record.rollouts, limits, prediction_log, process, record.labels
+        )
     )
     app.include_router(break_glass_routes(record.going_back, check_token))
     _add_health(app, record, metrics)
     _add_models(app, record)
     app.openapi = OpenAPIDocument(app, record.model_store, limits)  # type: ignore[method-assign]
     return app
+
+
+async def _measure(quota: SpoolQuota, show: Callable[[int], None]) -> None:
+    """Measure the spool again and again, until cancelled."""
+    while True:
+        show(await asyncio.to_thread(quota.measure))
+        await asyncio.sleep(_MEASURE_SECONDS)
 
 
 def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) -> None:
@@ -173,7 +200,7 @@ def _without(body: dict[str, Any], columns: Collection[str]) -> dict[str, Any]:
 
 async def _refused(_request: Request, error: Exception) -> Response:
     refused = error if isinstance(error, RefusedError) else RefusedError(500, str(error))
-    return _response(refused.status, refused.body)
+    return _response(refused.status, refused.body, refusal_headers(refused))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -90,7 +90,7 @@ def serving(
         prediction_log=prediction_log,
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(server_config(app))
+        server = uvicorn.Server(server_config(app, limits=following.settings.limits))
         thread = threading.Thread(
             target=server.run, args=([listening],), name="model-server", daemon=True
         )

@@ -22,6 +22,7 @@ from airworthy.protocol.contract_check import ContractCheck, Outside
 from airworthy.protocol.input_columns import InputColumn
 from airworthy.protocol.invocations import parse_body
 from airworthy.protocol.refusals import NotComputableError
+from airworthy.server_limits import ServerLimits
 from airworthy.serving.direct_predictor import DirectPredictor
 from airworthy.serving.single_row_encoder import SingleRowEncoder
 
@@ -32,12 +33,22 @@ class Limits:
 
     A larger body (some dozens of rows) spends most of its time in Polars and XGBoost. Both let
     other threads run. Measured with eight clients and 100 rows each: a thread answers a third more
-    requests, and the event loop stays free.
+    requests, and the event loop stays free. A body over `process_bytes` is scored in another
+    process; see `scoring_process`.
     """
 
     max_rows: int = 20_000
     max_bytes: int = 16 * 1024 * 1024
     inline_bytes: int = 4 * 1024
+    process_bytes: int = 64 * 1024
+    label_bytes: int = 2 * 1024 * 1024
+
+    @classmethod
+    def of(cls, limits: ServerLimits) -> Limits:
+        """Return the limits of the environment's servers."""
+        return cls(
+            max_rows=limits.rows, max_bytes=limits.body_bytes, label_bytes=limits.label_bytes
+        )
 
 
 class JudgedAnswer(NamedTuple):
@@ -135,6 +146,11 @@ class LoadedModel:
             RefusedError: when the body is malformed. It names the fault.
         """
         return self.predict_columns(self.read(body, limits))
+
+    def score(self, body: bytes, limits: Limits) -> JudgedAnswer:
+        """Return the same as `predict_judged`. No contract is asked."""
+        predictions = self.predict(body, limits)
+        return JudgedAnswer(len(predictions), None, predictions)
 
     def predict_judged(self, body: bytes, limits: Limits) -> JudgedAnswer:
         """Return one prediction per row of a client's request, if its contract allows it.

@@ -128,7 +128,8 @@ def _operation(
         "description": description,
         "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {"200": answered} | refusal_responses(400, 404, 405, 409, 410, 413, 415, 503),
+        "responses": {"200": answered}
+        | refusal_responses(400, 404, 405, 409, 410, 413, 415, 429, 503),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -17,10 +18,12 @@ from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label, meant_label
 from airworthy.serving.request_body import check_type, read_body
 from airworthy.serving.route_responses import refusals
+from airworthy.serving.scoring_process import ScoringProcess
 from airworthy.serving.served_models import ServedModels
 from airworthy.serving.shared_labels import SharedLabels, join_label
 
 MAX_LABELS = 10_000
+_JOINED_AT_ONCE = 200
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
 
 
@@ -76,6 +79,7 @@ def rollout_routes(
     rollouts: LiveRollouts,
     limits: Limits,
     prediction_log: PredictionLog | None,
+    process: ScoringProcess,
     shared_labels: SharedLabels | None = None,
 ) -> APIRouter:
     """Return the routes.
@@ -85,6 +89,7 @@ def rollout_routes(
         rollouts: The rollouts of all models.
         limits: The limits of one request.
         prediction_log: Logs the labels. None: no log.
+        process: Reads many labels at once.
         shared_labels: Passes labels on to other replicas. None: there are no others.
     """
     router = APIRouter()
@@ -96,7 +101,7 @@ def rollout_routes(
 
     @router.post(
         "/models/{model}/labels",
-        responses=refusals(400, 404, 409, 413, 415, 503),
+        responses=refusals(400, 404, 409, 413, 415, 429, 503),
         openapi_extra={"requestBody": _LABELS_BODY},
     )
     async def labels(model: str, request: Request) -> dict[str, Any]:
@@ -107,19 +112,21 @@ def rollout_routes(
         """
         champion = await models.champion(model)
         check_type(request.scope)
-        received = _read_labels(
-            await read_body(request.scope, request.receive, limits.max_bytes),
-            champion.bundle.manifest,
-        )
-        if prediction_log is not None and not prediction_log.record_labels(
-            model, [(labelled.id, labelled.label) for labelled in received]
-        ):
+        body = await read_body(request.scope, request.receive, limits.label_bytes)
+        manifest = champion.bundle.manifest
+        if len(body) <= limits.process_bytes:
+            received = _read_labels(body, manifest)
+        else:
+            received = await process.call(_read_labels, body, manifest)
+        if prediction_log is not None and not prediction_log.record_labels(model, received):
             raise RefusedError(503, "the labels could not be logged", next_step="send them again")
-        strange = [
-            (labelled.id, labelled.label)
-            for labelled in received
-            if not join_label(rollouts, model, (labelled.id, labelled.label))
-        ]
+        strange = []
+        for index, sent in enumerate(received):
+            if index % _JOINED_AT_ONCE == _JOINED_AT_ONCE - 1:
+                # Other requests go between.
+                await asyncio.sleep(0)
+            if not join_label(rollouts, model, sent):
+                strange.append(sent)
         if shared_labels is not None:
             shared_labels.offer(model, strange)
         joined = len(received) - len(strange)
@@ -128,8 +135,8 @@ def rollout_routes(
     return router
 
 
-def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
-    """Return the labels of a request.
+def _read_labels(body: bytes, manifest: Manifest) -> list[tuple[str, Any]]:
+    """Return the labels of a request, with their predictions' ids.
 
     Raises:
         RefusedError: 400. It names the first wrong label.
@@ -145,7 +152,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
         _check_id(labelled.id, index)
         labelled.label = meant_label(manifest, labelled.label)
         check_label(manifest, labelled.label, index)
-    return labels
+    return [(labelled.id, labelled.label) for labelled in labels]
 
 
 def _check_id(prediction_id: str, index: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from airworthy.protocol.refusals import RefusedError
+
 _DESCRIPTIONS = {
     400: "The request is wrong; `field` names the first fault.",
     401: "The token is missing.",
@@ -16,8 +18,9 @@ _DESCRIPTIONS = {
     410: "The model is retired.",
     413: "The request is too large.",
     415: "The body is no plain JSON.",
+    429: "This client has too much under way; `retry-after` says when to ask again.",
     500: "The server failed.",
-    503: "The server cannot answer now; ask again later.",
+    503: "The server cannot answer now; `retry-after` says when to ask again.",
 }
 
 
@@ -30,6 +33,13 @@ class Refusal(BaseModel):
     received: str | None = None
     allowed: str | None = None
     next_step: str | None = None
+
+
+def refusal_headers(refused: RefusedError) -> dict[str, str]:
+    """Return the headers of a refusal, besides its content's type."""
+    if refused.status == 401:
+        return {"www-authenticate": "Bearer"}
+    return {"retry-after": str(refused.retry_after)} if refused.status in (429, 503) else {}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -14,13 +16,17 @@ from airworthy.protocol.contract_check import OutOfContractError
 from airworthy.protocol.refusals import NotComputableError, RefusedError
 from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
-from airworthy.serving.loaded_model import Limits, LoadedModel
+from airworthy.serving.loaded_model import JudgedAnswer, Limits, LoadedModel
 from airworthy.serving.micro_batcher import MicroBatcher
 from airworthy.serving.rollout_arms import CHALLENGER, CHAMPION, SHADOW
+from airworthy.serving.scoring_process import ScoringProcess
 from airworthy.serving.server_metrics import ServerMetrics
 from airworthy.serving.shadow_queue import Shadow, ShadowQueue
 
 log = logging.getLogger(__name__)
+
+# More of them would only wait for each other, and the event loop for all.
+_THREADS = max(2, min(4, os.cpu_count() or 1))
 
 
 class ScoredAnswer(NamedTuple):
@@ -43,6 +49,7 @@ class Scorer:
         metrics: ServerMetrics,
         limits: Limits,
         prediction_log: PredictionLog | None,
+        process: ScoringProcess,
     ) -> None:
         """Keep the parts shared by requests.
 
@@ -52,6 +59,7 @@ class Scorer:
             metrics: Counts shadows and challengers' failures.
             limits: The limits of one request.
             prediction_log: Logs every answer. None: no log.
+            process: Scores the largest bodies.
         """
         self.shadows = ShadowQueue(self._predict_shadow, metrics, limits.inline_bytes)
         self._rollouts = rollouts
@@ -60,6 +68,12 @@ class Scorer:
         self._limits = limits
         self._log = prediction_log
         self._micro_batcher = MicroBatcher()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="score")
+        self._process = process
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def predict(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a body, by one version. No contract is asked.
@@ -69,7 +83,7 @@ class Scorer:
         """
         if len(body) <= self._limits.inline_bytes:
             return await self._micro_batcher.predict(loaded, loaded.read(body, self._limits))
-        return await asyncio.to_thread(loaded.predict, body, self._limits)
+        return (await self._predict_elsewhere(loaded, body, judged=False)).predictions
 
     async def predict_judged(self, loaded: LoadedModel, body: bytes) -> list[Any]:
         """Return one prediction per row of a client's body, by one version under its contract.
@@ -79,7 +93,7 @@ class Scorer:
             OutOfContractError: when a row is outside the contract, and the contract refuses.
         """
         if len(body) > self._limits.inline_bytes:
-            judged = await asyncio.to_thread(loaded.predict_judged, body, self._limits)
+            judged = await self._predict_elsewhere(loaded, body, judged=True)
             self._contracts.add(loaded, judged.rows, judged.outside)
             return judged.predictions
         columns = loaded.read(body, self._limits)
@@ -89,6 +103,16 @@ class Scorer:
         predictions = await self._micro_batcher.predict(loaded, columns)
         self._contracts.add(loaded, len(columns[0]), outside)
         return predictions
+
+    async def _predict_elsewhere(
+        self, loaded: LoadedModel, body: bytes, *, judged: bool
+    ) -> JudgedAnswer:
+        """Return the answer to a larger body, by a thread or by the process for large ones."""
+        if len(body) > self._limits.process_bytes:
+            return await self._process.predict(loaded, body, self._limits, judged=judged)
+        score = loaded.predict_judged if judged else loaded.score
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, score, body, self._limits)
 
     async def answer(
         self, champion: LoadedModel, body: bytes, key: str, started: float
@@ -111,10 +135,15 @@ class Scorer:
             self._record_champion(None, champion, request_id, predictions, started)
             answer = ScoredAnswer(request_id, champion, CHAMPION, predictions)
         else:
-            key = key or hashlib.blake2b(body, digest_size=16).hexdigest()
+            key = key or await self._digest(body)
             answer = await self._answer_in_rollout(live, champion, request_id, body, key, started)
-        self._record(answer, body, key)
+        await self._record(answer, body, key)
         return answer
+
+    async def _digest(self, body: bytes) -> str:
+        if len(body) > self._limits.process_bytes:
+            return await asyncio.to_thread(_digest_of, body)
+        return _digest_of(body)
 
     async def _answer_in_rollout(
         self,
@@ -233,25 +262,34 @@ class Scorer:
             answer.id, answer.loaded, predictions, perf_counter() - started
         )
         self._metrics.record_request(answer.loaded, SHADOW, 200, predictions, started)
-        self._record(answer, shadow.body, shadow.key)
+        await self._record(answer, shadow.body, shadow.key)
 
     def _record_challenger_failure(self, live: LiveRollout) -> None:
         live.challenger.record_failure()
         self._metrics.record_challenger_failure(live.model, live.challenger.version)
 
-    def _record(self, answer: ScoredAnswer, body: bytes, key: str) -> None:
-        if self._log is not None:
-            loaded = answer.loaded
-            self._log.record(
-                answer.id,
-                loaded.model,
-                loaded.version,
-                answer.arm,
-                key,
-                body,
-                answer.predictions,
-                loaded.bundle.manifest,
-            )
+    async def _record(self, answer: ScoredAnswer, body: bytes, key: str) -> None:
+        if self._log is None:
+            return
+        loaded = answer.loaded
+        record = (
+            answer.id,
+            loaded.model,
+            loaded.version,
+            answer.arm,
+            key,
+            body,
+            answer.predictions,
+            loaded.bundle.manifest,
+        )
+        if len(body) > self._limits.process_bytes:
+            await asyncio.to_thread(self._log.record, *record)
+        else:
+            self._log.record(*record)
+
+
+def _digest_of(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _log_failure(challenger: LoadedModel, error: Exception) -> None:

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.admin_token import TokenCheck
+from airworthy.serving.client_budgets import ClientBudgets
 from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
-from airworthy.serving.request_body import check_type, header, read_body
+from airworthy.serving.request_body import BODY_BUDGET, check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
+from airworthy.serving.route_responses import refusal_headers
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.server_metrics import NO_VERSION, ServerMetrics
 
@@ -28,7 +30,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 class ScoringMiddleware:
     """Answers scoring requests. All others go to the app."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one server
         self,
         app: ASGIApp,
         record: FollowedRecord,
@@ -36,6 +38,7 @@ class ScoringMiddleware:
         limits: Limits,
         check_token: TokenCheck,
         scorer: Scorer,
+        budgets: ClientBudgets,
     ) -> None:
         """Wrap the app.
 
@@ -46,6 +49,7 @@ class ScoringMiddleware:
             limits: The limits of one request.
             check_token: Checks administration's token.
             scorer: Scores the bodies.
+            budgets: The budgets of larger requests.
         """
         self._app = app
         self._record = record
@@ -54,6 +58,7 @@ class ScoringMiddleware:
         self._limits = limits
         self._check_token = check_token
         self._scorer = scorer
+        self._budgets = budgets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,6 +76,7 @@ class ScoringMiddleware:
                     else:
                         await _refuse_method(scope, send)
                     return
+            scope[BODY_BUDGET] = self._budgets.body_bytes
         await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, model: str) -> None:
@@ -83,14 +89,19 @@ class ScoringMiddleware:
             champion = self._model_store.champion(model)
             if champion is None:
                 champion = await self._record.models.champion(model)
-            body = await read_body(scope, receive, self._limits.max_bytes)
-            key = header(scope, b"x-targeting-key") or b""
-            answer = await self._scorer.answer(champion, body, key.decode("latin-1"), started)
+            budget = self._budgets.body_bytes
+            body = await read_body(scope, receive, self._limits.max_bytes, budget)
+            key = (header(scope, b"x-targeting-key") or b"").decode("latin-1")
+            if len(body) <= self._limits.inline_bytes:
+                answer = await self._scorer.answer(champion, body, key, started)
+            else:
+                with self._budgets.large_request(scope, len(body), logged=True):
+                    answer = await self._scorer.answer(champion, body, key, started)
         except RefusedError as refused:
             self._metrics.record_request(
                 champion, CHAMPION if champion else NO_VERSION, refused.status, (), started
             )
-            await _send(send, refused.status, refused.body, [_JSON_TYPE])
+            await _refuse(send, refused)
             return
         except Exception:
             # An alert needs this count of failed requests.
@@ -128,12 +139,13 @@ class ScoringMiddleware:
             self._check_token(header(scope, b"authorization"))
             _check_version(version)
             loaded = self._model_store.loaded_version(model, version)
-            predictions = await self._scorer.predict(
-                loaded, await read_body(scope, receive, self._limits.max_bytes)
-            )
+            budget = self._budgets.body_bytes
+            body = await read_body(scope, receive, self._limits.max_bytes, budget)
+            with self._budgets.large_request(scope, len(body), logged=False):
+                predictions = await self._scorer.predict(loaded, body)
         except RefusedError as refused:
             self._metrics.record_request(loaded, NO_VERSION, refused.status, (), started)
-            await _send(send, refused.status, refused.body, _refusal_headers(refused.status))
+            await _refuse(send, refused)
             return
         self._metrics.record_request(loaded, NO_VERSION, 200, predictions, started)
         content = {
@@ -173,8 +185,12 @@ async def _refuse_method(scope: Scope, send: Send) -> None:
     await _send(send, refused.status, refused.body, [_JSON_TYPE, (b"allow", b"POST")])
 
 
-def _refusal_headers(status: int) -> list[tuple[bytes, bytes]]:
-    return [_JSON_TYPE, (b"www-authenticate", b"Bearer")] if status == 401 else [_JSON_TYPE]
+async def _refuse(send: Send, refused: RefusedError) -> None:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in refusal_headers(refused).items()
+    ]
+    await _send(send, refused.status, refused.body, [_JSON_TYPE, *headers])
 
 
 async def _send(

@@ -245,6 +245,20 @@ class ServerMetrics:
         )
         return lost.inc
 
+    def show_spool(self, limit: int) -> Callable[[int], None]:
+        """Show the spool's limit and its size in bytes. Return the function to set the size."""
+        for name, value in (("spool_limit", limit), ("spool", 0)):
+            gauge = Gauge(
+                f"airworthy_{name}_bytes",
+                "Largest size of the prediction log's files on this machine"
+                if value
+                else "Size of the prediction log's files that were not collected yet",
+                registry=self.registry,
+                multiprocess_mode=_LARGEST,
+            )
+            gauge.set(value)
+        return gauge.set
+
     def add_version(self, loaded: LoadedModel, role: str) -> None:
         """Show a loaded version in a role: ``champion`` or ``candidate``."""
         self._info.labels(loaded.model, loaded.version, loaded.digest, role).set(1)

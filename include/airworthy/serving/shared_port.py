@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from airworthy.errors import TerminalError
 from airworthy.serving.port_owner import owner_in_words
+
+_HANDED_SOCKET = "AIRWORTHY_HANDED_SOCKET"
 
 
 class Address(NamedTuple):
@@ -77,6 +82,28 @@ def own_socket(host: str, port: int) -> socket.socket:
         bound.close()
         raise _cannot_listen(host, port, error) from None
     return bound
+
+
+def handed_socket() -> socket.socket | None:
+    """Return the socket of the server that this process takes over from; None: there was none."""
+    descriptor = os.environ.pop(_HANDED_SOCKET, None)
+    if descriptor is None:
+        return None
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return socket.socket(fileno=int(descriptor))
+
+
+def start_anew(kept: socket.socket) -> NoReturn:
+    """Run this process's command again in its place, with a socket; see `handed_socket`.
+
+    Connections wait at the socket meanwhile. A second signal to start anew is ignored until then,
+    and helpers of this process that end now leave nothing behind.
+    """
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    kept.set_inheritable(True)
+    os.environ[_HANDED_SOCKET] = str(kept.fileno())
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> TerminalError:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from airworthy.serving.server_config import server_config
-from airworthy.serving.shared_port import own_socket
+from airworthy.serving.shared_port import handed_socket, own_socket, start_anew
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from airworthy.ledger.events import ServerRole
+    from airworthy.server_limits import ServerLimits
     from airworthy.serving.shared_metrics import SharedMetrics
 
 
 class _Server(uvicorn.Server):
-    """A server that says its address when it listens."""
+    """A server that says its address when it listens, and can hand its socket over."""
 
     def __init__(
         self, config: uvicorn.Config, url: str, on_address: Callable[[str], None] | None
     ) -> None:
         super().__init__(config)
+        self.hands_over = False
         self._url = url
         self._on_address = on_address
 
@@ -35,6 +39,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started and self._on_address is not None:
             self._on_address(self._url)
+
+    def hand_over(self) -> None:
+        """End, so that the next server can take the socket. Clients may wait at it meanwhile."""
+        self.hands_over = self.should_exit = True
+        http: Any = self.config.http
+        http.hand_over()
 
 
 def serve(
@@ -45,6 +55,8 @@ def serve(
     on_address: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Running requests are answered first.
+
+    SIGUSR2 starts the server anew, with the same command and the same socket: it loses no request.
 
     Args:
         host: The address to listen at.
@@ -58,33 +70,85 @@ def serve(
     """
     # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    if workers == 1:
-        with closing(own_socket(host, port)) as bound:
-            url = _url(host, bound.getsockname()[1])
-            config = server_config(environment_app(role), host, port)
-            _Server(config, url, on_address).run([bound])
-        return
+    _allow_open_files()
     from airworthy.environment import load_environment
+
+    environment = load_environment()
+    if workers == 1:
+        serve_alone(
+            lambda takes_over: environment_app(role, takes_over=takes_over),
+            host,
+            port,
+            environment.server.limits,
+            on_address,
+        )
+        return
     from airworthy.serving.workers import serve_with_workers
 
-    folder = load_environment().state / "server_metrics"
     if on_address is not None:
         on_address(_url(host, port))
     serve_with_workers(
-        partial(environment_app, role), workers, host=host, port=port, metrics=folder
+        partial(environment_app, role),
+        workers,
+        host=host,
+        port=port,
+        metrics=environment.state / "server_metrics",
+        limits=environment.server.limits,
     )
+
+
+def serve_alone(
+    make_app: Callable[[bool], FastAPI],
+    host: str,
+    port: int,
+    limits: ServerLimits,
+    on_address: Callable[[str], None] | None = None,
+) -> None:
+    """Serve with this process; see `serve`.
+
+    Args:
+        make_app: Returns the app. It is told whether clients wait at the socket already.
+        host: The address to listen at.
+        port: The port to listen at; 0: a free one.
+        limits: What a client may take of each connection.
+        on_address: Called with the server's URL as soon as it listens. None: nobody is told.
+
+    Raises:
+        TerminalError: when another program has the port.
+    """
+    handed = handed_socket()
+    with closing(handed or own_socket(host, port)) as bound:
+        url = _url(host, bound.getsockname()[1])
+        app = make_app(handed is not None)
+        server = _Server(server_config(app, host, port, limits), url, on_address)
+        with bound.dup() as kept:
+            signal.signal(signal.SIGUSR2, lambda *_: server.hand_over())
+            server.run([bound])
+            if server.hands_over:
+                start_anew(kept)
+
+
+def _allow_open_files() -> None:
+    """Allow this process as many open files as the machine does: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = None) -> FastAPI:
+def environment_app(
+    role: ServerRole, shared_metrics: SharedMetrics | None = None, *, takes_over: bool = False
+) -> FastAPI:
     """Return the app for the environment's champions.
 
     Args:
         role: The role of the server.
         shared_metrics: The metrics of all workers, or None; see `create_app`.
+        takes_over: Whether clients wait at the socket already; see `create_app`.
 
     Raises:
         TerminalError: when the environment file is wrong.
@@ -103,4 +167,5 @@ def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = Non
         token_reader(environment.server_token_file),
         prediction_log=open_prediction_log(environment),
         shared_metrics=shared_metrics,
+        takes_over=takes_over,
     )

@@ -6,6 +6,9 @@ while it ends again and again.
 
 A worker listens only when it is ready, on a socket of its own (``SO_REUSEPORT``). The kernel
 spreads new connections evenly, and none waits for a worker that has ended.
+
+SIGUSR2 renews the workers in turn and loses no request: a new worker gets the socket of an old one,
+with the connections that wait there. The old one then answers what it has, and ends.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from multiprocessing import parent_process
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 from socket import socket
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -31,6 +36,9 @@ from airworthy.serving.server_config import server_config
 from airworthy.serving.shared_metrics import SharedMetrics, forget_gauges
 from airworthy.serving.shared_port import Address, bound_socket, reserved_port
 
+if TYPE_CHECKING:
+    from airworthy.server_limits import ServerLimits
+
 log = logging.getLogger(__name__)
 
 MakeApp = Callable[[SharedMetrics], FastAPI]
@@ -40,6 +48,7 @@ _ANSWER_SECONDS = 60.0
 # Python and the libraries start first: on a busy machine that takes minutes.
 _START_SECONDS = 600.0
 _END_SECONDS = 10.0
+_SOCKET_SECONDS = 5.0
 _PAUSES_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _STEADY_SECONDS = 60.0
 
@@ -50,10 +59,16 @@ class Worker(Process):
     Attributes:
         ended: The number of times in a row that the workers in this place ended early.
         restart_at: The time for its replacement, by `time.monotonic`; None: it has not ended.
+        listens: Whether it takes connections.
     """
 
     def __init__(
-        self, config: uvicorn.Config, metrics: SharedMetrics, address: Address, ended: int = 0
+        self,
+        config: uvicorn.Config,
+        metrics: SharedMetrics,
+        address: Address,
+        ended: int = 0,
+        handed: socket | None = None,
     ) -> None:
         """Prepare a process.
 
@@ -62,15 +77,18 @@ class Worker(Process):
             metrics: The metrics of all workers.
             address: The address to listen at.
             ended: See above.
+            handed: The socket of the worker whose place it takes. None: it gets one of its own.
         """
         self.metrics = metrics
         self.ended = ended
         self.restart_at: float | None = None
+        self.listens = False
+        self._listening: list[socket] = []
         self._address = address
         self._started = self._answered = time.monotonic()
         self._asked = False
         self._has_answered = False
-        super().__init__(config, [])
+        super().__init__(config, [handed] if handed else [])
 
     def target(self, sockets: list[socket] | None = None) -> None:
         """Serve until SIGTERM or SIGINT, or until the parent ends. Runs in the worker's process."""
@@ -78,7 +96,43 @@ class Worker(Process):
         threading.Thread(target=_end_with_parent, args=(drain,), daemon=True).start()
         make_app: MakeApp = self.config.app  # type: ignore[assignment]
         self.config.app = partial(make_app, self.metrics)
-        super().target([*(sockets or ()), bound_socket(self._address)])
+        self._listening = sockets or [bound_socket(self._address)]
+        super().target(self._listening)
+
+    def pong(self) -> None:
+        """Answer one message of the parent. Runs in the worker's process."""
+        match self.child_conn.recv():
+            case b"socket":
+                send_handle(self.child_conn, self._listening[0].fileno(), os.getppid())
+            case b"hand over":
+                http: Any = self.config.http
+                http.hand_over()
+            case _:
+                self.child_conn.send(self.server.started)
+
+    def copy_of_socket(self) -> socket | None:
+        """Return the socket at which the worker listens; None when it does not answer."""
+        try:
+            if self._asked:
+                if not self.parent_conn.poll(_SOCKET_SECONDS):
+                    return None
+                self.parent_conn.recv()
+                self._answered, self._asked = time.monotonic(), False
+            self.parent_conn.send(b"socket")
+            if self.parent_conn.poll(_SOCKET_SECONDS):
+                return socket(fileno=recv_handle(self.parent_conn))
+            # An answer that comes later would be taken for another one.
+            self.parent_conn.close()
+        except (OSError, EOFError, RuntimeError) as error:
+            log.warning("worker %d gives no socket: %s", self.metrics.worker, error)
+        return None
+
+    def retire(self) -> None:
+        """Have the worker answer what it has, and end. Another one listens at its socket."""
+        with suppress(OSError):
+            self.parent_conn.send(b"hand over")
+        self.terminate()
+        self.restart_at = time.monotonic() + _end_seconds(self.config)
 
     def is_alive(self, timeout: float = _ANSWER_SECONDS) -> bool:
         """Tell whether the process runs and has answered within a time in seconds.
@@ -89,7 +143,7 @@ class Worker(Process):
             return False
         with suppress(OSError, EOFError):
             while self.parent_conn.poll():
-                self.parent_conn.recv()
+                self.listens = self.parent_conn.recv() is True
                 self._answered, self._asked = time.monotonic(), False
                 self._has_answered = True
             if not self._asked:
@@ -133,6 +187,9 @@ class WorkerSupervisor(Multiprocess):
         super().__init__(config, [])
         self._address = address
         self._metrics_folder = metrics_folder
+        self._to_renew: list[int] = []
+        self._successor: Worker | None = None
+        self._retired: list[Worker] = []
 
     def init_processes(self) -> None:
         """Start the workers."""
@@ -145,15 +202,25 @@ class WorkerSupervisor(Multiprocess):
         for number, worker in enumerate(self.processes):
             if worker.restart_at is not None:
                 if time.monotonic() >= worker.restart_at:
-                    self.processes[number] = self._start(number, worker.ended)
+                    again = self._start(worker.metrics.worker, worker.ended)
+                    self.processes[number] = again
             elif not worker.is_alive():
                 worker.bury()
-                forget_gauges(self._metrics_folder, number)
+                forget_gauges(self._metrics_folder, worker.metrics.worker)
+        self._end_retired()
+        self._renew()
+
+    def terminate_all(self) -> None:
+        """Have all workers answer what they have, and end."""
+        super().terminate_all()
+        if self._successor is not None:
+            self._successor.terminate()
 
     def join_all(self) -> None:
         """Wait for the workers' ends. One that takes too long is killed."""
-        until = time.monotonic() + float(self.config.timeout_graceful_shutdown or 0) + _END_SECONDS
-        for worker in self.processes:
+        until = time.monotonic() + _end_seconds(self.config)
+        successor = [self._successor] if self._successor else []
+        for worker in (*self.processes, *self._retired, *successor):
             worker.process.join(max(0.0, until - time.monotonic()))
             worker.process.kill()
             worker.process.join()
@@ -168,15 +235,73 @@ class WorkerSupervisor(Multiprocess):
 
     handle_ttou = handle_ttin
 
-    def _start(self, number: int, ended: int = 0) -> Worker:
+    def handle_usr2(self) -> None:
+        """Renew the workers, one after the other."""
+        self._to_renew = list(range(self.processes_num))
+
+    def _renew(self) -> None:
+        """Do the next step of the renewal of the workers, if there is one. It does not wait."""
+        if self._successor is not None:
+            self._follow_successor(self._successor)
+        elif self._to_renew:
+            old = self.processes[self._to_renew[0]]
+            number = self._free_number(self._to_renew[0])
+            if old.restart_at is not None:
+                # It has ended: its replacement is new anyway.
+                del self._to_renew[0]
+            elif number is not None:
+                self._successor = self._start(number, handed=old.copy_of_socket())
+
+    def _follow_successor(self, successor: Worker) -> None:
+        if not successor.is_alive():
+            log.error("a new worker did not start; the renewal ends, the old workers serve on")
+            successor.bury()
+            forget_gauges(self._metrics_folder, successor.metrics.worker)
+            self._to_renew = []
+        elif successor.listens:
+            place = self._to_renew.pop(0)
+            old = self.processes[place]
+            self.processes[place] = successor
+            if old.restart_at is None:
+                old.retire()
+                self._retired.append(old)
+        else:
+            return
+        self._successor = None
+
+    def _free_number(self, place: int) -> int | None:
+        """Return a number for the metrics that no running worker has."""
+        taken = {worker.metrics.worker for worker in (*self.processes, *self._retired)}
+        free = [each for each in (place, place + self.processes_num) if each not in taken]
+        return free[0] if free else None
+
+    def _end_retired(self) -> None:
+        """Forget the workers that have ended. One that takes too long is killed."""
+        for worker in list(self._retired):
+            if time.monotonic() > (worker.restart_at or 0.0):
+                worker.process.kill()
+            if not worker.process.is_alive():
+                worker.process.join()
+                forget_gauges(self._metrics_folder, worker.metrics.worker)
+                self._retired.remove(worker)
+
+    def _start(self, number: int, ended: int = 0, handed: socket | None = None) -> Worker:
         metrics = SharedMetrics(self._metrics_folder, number, os.getpid())
-        worker = Worker(self.config, metrics, self._address, ended)
+        worker = Worker(self.config, metrics, self._address, ended, handed)
         worker.start()
+        if handed is not None:
+            handed.close()
         return worker
 
 
 def serve_with_workers(
-    make_app: MakeApp, workers: int, *, host: str, port: int, metrics: Path
+    make_app: MakeApp,
+    workers: int,
+    *,
+    host: str,
+    port: int,
+    metrics: Path,
+    limits: ServerLimits | None = None,
 ) -> None:
     """Serve with several processes until SIGINT or SIGTERM. Running requests are answered first.
 
@@ -186,14 +311,20 @@ def serve_with_workers(
         host: The address to listen at.
         port: The port to listen at.
         metrics: The folder for the workers' metrics.
+        limits: The limits of each worker. None: the usual ones.
 
     Raises:
         TerminalError: when another server has the port.
     """
     with reserved_port(host, port) as address, metrics_folder(metrics) as folder:
-        config = server_config(make_app, *address)
+        config = server_config(make_app, *address, limits)
         config.factory, config.workers = True, workers
         WorkerSupervisor(config, address, folder).run()
+
+
+def _end_seconds(config: uvicorn.Config) -> float:
+    """Return the time after which a worker that was told to end is killed."""
+    return float(config.timeout_graceful_shutdown or 0) + _END_SECONDS
 
 
 def _end_with_parent(drain_seconds: float) -> None:
