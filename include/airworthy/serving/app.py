@@ -108,15 +108,15 @@ def create_app(  # noqa: PLR0913 - the parts of one server
 
 
 def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) -> None:
-    @app.get("/health", include_in_schema=False)
-    @app.get("/healthz", include_in_schema=False)
+    @app.get("/health")
+    @app.get("/healthz")
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         """The process runs."""
         return {"status": "live"}
 
-    @app.get("/ready", include_in_schema=False, responses={503: _NOT_READY})
-    @app.get("/readyz", include_in_schema=False, responses={503: _NOT_READY})
+    @app.get("/ready", responses={503: _NOT_READY})
+    @app.get("/readyz", responses={503: _NOT_READY})
     @app.get("/health/ready", responses={503: _NOT_READY})
     async def ready(response: Response) -> dict[str, Any]:
         """The versions with traffic have been loaded. `failed` names the others with their errors.

@@ -13,10 +13,16 @@ from fastapi.openapi.utils import get_openapi
 from airworthy.protocol.request_schema import answer_schema, body_schema, row_schemas
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.model_store import ModelStore
-from airworthy.serving.route_responses import Refusal, refusal_responses
+from airworthy.serving.route_responses import VERSION_PATTERN, Refusal, refusal_responses
 from airworthy.spec.fields import MODEL_NAME
 
 _TOKEN = "token"  # noqa: S105 - the name of the security scheme
+_PAGES = {
+    "/openapi.json": "application/json",
+    "/docs": "text/html",
+    "/docs/oauth2-redirect": "text/html",
+    "/redoc": "text/html",
+}
 _KEY_HEADER = {
     "name": "x-targeting-key",
     "in": "header",
@@ -66,6 +72,7 @@ class OpenAPIDocument:
         document["paths"]["/models/{model}/invocations"] = {"post": self._any_model()}
         versions = "/models/{model}/versions/{version}/invocations"
         document["paths"][versions] = {"post": self._any_version()}
+        document["paths"] |= {path: {"get": _page(path)} for path in _PAGES}
         return document
 
     def _champion(self, loaded: LoadedModel, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +107,10 @@ class OpenAPIDocument:
             "invoke_version",
             "The predictions of a loaded version, for administration",
             "No contract is asked, and nothing is logged.",
-            [_path_parameter("model", MODEL_NAME), _path_parameter("version", "^[0-9]+$")],
+            [
+                _path_parameter("model", MODEL_NAME),
+                _path_parameter("version", f"^{VERSION_PATTERN}$"),
+            ],
             body_schema(None, self._limits.max_rows),
             answer_schema(None, []),
         )
@@ -129,6 +139,15 @@ def _operation(
         "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": answered} | refusal_responses(400, 404, 405, 409, 410, 413, 415, 503),
+    }
+
+
+def _page(path: str) -> dict[str, Any]:
+    content = {_PAGES[path]: {"schema": {"type": "object"} if path.endswith("json") else {}}}
+    return {
+        "operationId": "page_" + path.strip("/").replace(".", "_").replace("/", "_"),
+        "summary": "This document, or a page made of it",
+        "responses": {"200": {"description": "The document.", "content": content}},
     }
 
 

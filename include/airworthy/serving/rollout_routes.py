@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airworthy.bundle import Manifest
-from airworthy.predictions.prediction_ids import split_prediction_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.protocol.unique_keys import check_unique_keys
@@ -21,6 +21,8 @@ from airworthy.serving.served_models import ServedModels
 from airworthy.serving.shared_labels import SharedLabels, join_label
 
 MAX_LABELS = 10_000
+# One way to write an id: two would be two labels of one prediction.
+_ID_PATTERN = "[!-9;-~]+(:(0|[1-9][0-9]{0,6}))?"
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
 
 
@@ -31,7 +33,7 @@ _LABEL_SCHEMA = {
             "type": "string",
             "minLength": 1,
             "maxLength": 100,
-            "pattern": "^[^:]*(:[0-9]+)?$",
+            "pattern": f"^{_ID_PATTERN}$",
             "description": "A prediction's id: <id>:<row>, or <id> for the first row.",
         },
         "label": {"type": ["string", "number", "boolean"]},
@@ -149,9 +151,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
 
 
 def _check_id(prediction_id: str, index: int) -> None:
-    try:
-        split_prediction_id(prediction_id)
-    except ValueError:
+    if re.fullmatch(_ID_PATTERN, prediction_id) is None:
         field = f"labels.{index}.id"
         allowed = "a prediction id: <id>:<row>, or <id> for the first row"
         raise RefusedError(
@@ -161,4 +161,4 @@ def _check_id(prediction_id: str, index: int) -> None:
             row=index,
             received=short_repr(prediction_id),
             allowed=allowed,
-        ) from None
+        )

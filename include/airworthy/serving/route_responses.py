@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+VERSION_PATTERN = "(0|[1-9][0-9]{0,17})"
+"""A version as it is written in a path: there is one way."""
+
 _DESCRIPTIONS = {
     400: "The request is wrong; `field` names the first fault.",
     401: "The token is missing.",

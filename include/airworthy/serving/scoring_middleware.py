@@ -7,6 +7,7 @@ administration. One loaded version answers it.
 
 from __future__ import annotations
 
+import re
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.request_body import check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
+from airworthy.serving.route_responses import VERSION_PATTERN
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.server_metrics import NO_VERSION, ServerMetrics
 
@@ -148,9 +150,8 @@ class ScoringMiddleware:
 
 
 def _check_version(version: str) -> None:
-    # Other digits, such as those of Arabic, are digits to Python too.
-    if not (version.isascii() and version.isdigit()):
-        allowed = "a version's number, in the digits 0 to 9"
+    if re.fullmatch(VERSION_PATTERN, version) is None:
+        allowed = "a version's number: digits 0 to 9, no leading zero"
         received = short_repr(version)
         raise RefusedError(
             400,
