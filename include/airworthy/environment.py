@@ -11,6 +11,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_STAGING_SERVER_URL`` replaces the address of the model server in staging
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
+``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
@@ -156,6 +157,11 @@ class Environment(BaseModel):
     def flags_file(self) -> Path:
         """The flagd file of `flags_address`, on a disk."""
         return Path(self.flags_address)
+
+    @property
+    def client_tokens_file(self) -> Path:
+        """The file with the digests of the model servers' clients' tokens; see `client_tokens`."""
+        return self.state / "client_tokens.json"
 
     @property
     def server_token_file(self) -> Path:

@@ -18,8 +18,10 @@ from airworthy.errors import AirworthyError
 from airworthy.known_errors import known_error
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, refusal_of
+from airworthy.serving.access_middleware import AccessMiddleware
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
+from airworthy.serving.client_access import ClientAccess
 from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.openapi_document import OpenAPIDocument
@@ -47,6 +49,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     *,
     prediction_log: PredictionLog | None = None,
     shared_metrics: SharedMetrics | None = None,
+    access: ClientAccess | None = None,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -60,12 +63,15 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         shared_metrics: The metrics of all workers on this port. The app then starts to listen when
             it is ready; without the record, after `WORKER_START_SECONDS`. None: this server is one
             process.
+        access: Who may ask. None: the rules of a server on loopback.
     """
     limits = limits or Limits()
     metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
+    access = access or ClientAccess(read_token, following.settings)
     record = FollowedRecord(open_registry, following, metrics)
+    record.reporter.describe_clients = access.describe
     scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log)
 
     @asynccontextmanager
@@ -94,6 +100,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         check_token=check_token,
         scorer=scorer,
     )
+    # The last one added is the outermost.
+    app.add_middleware(AccessMiddleware, access=access)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
@@ -103,7 +111,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     )
     _add_health(app, record, metrics)
     _add_models(app, record)
-    app.openapi = OpenAPIDocument(app, record.model_store, limits)  # type: ignore[method-assign]
+    app.openapi = OpenAPIDocument(app, record.model_store, limits, access)  # type: ignore[method-assign]
     return app
 
 

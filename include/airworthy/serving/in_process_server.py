@@ -17,6 +17,7 @@ from airworthy.predictions.spool import PredictionLog, open_prediction_log
 from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
+from airworthy.serving.client_access import ClientAccess
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
 from airworthy.serving.server_config import server_config
@@ -67,6 +68,7 @@ def serving(
     read_token: ReadToken | None = None,
     limits: Limits | None = None,
     prediction_log: PredictionLog | None = None,
+    access: ClientAccess | None = None,
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`.
 
@@ -76,6 +78,7 @@ def serving(
         read_token: Returns administration's token. None: a new random token.
         limits: The limits of one request.
         prediction_log: Logs every answer. None: no log.
+        access: Who may ask. None: the rules of a server on loopback.
     """
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
@@ -86,6 +89,7 @@ def serving(
         limits,
         ready.set,
         prediction_log=prediction_log,
+        access=access,
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(server_config(app))

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from airworthy.protocol.request_schema import answer_schema, body_schema, row_schemas
+from airworthy.serving.client_access import ClientAccess, asks_for_rows
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.model_store import ModelStore
 from airworthy.serving.route_responses import VERSION_PATTERN, Refusal, refusal_responses
@@ -35,14 +36,18 @@ _KEY_HEADER = {
 class OpenAPIDocument:
     """Makes the document anew when a champion has changed. It runs on the server's event loop."""
 
-    def __init__(self, app: FastAPI, model_store: ModelStore, limits: Limits) -> None:
+    def __init__(
+        self, app: FastAPI, model_store: ModelStore, limits: Limits, access: ClientAccess
+    ) -> None:
         """Keep the parts.
 
         Args:
             app: Has the other routes.
             model_store: Has the champions.
             limits: The limits of one request.
+            access: Who may ask.
         """
+        self._access = access
         self._app = app
         self._model_store = model_store
         self._limits = limits
@@ -73,7 +78,18 @@ class OpenAPIDocument:
         versions = "/models/{model}/versions/{version}/invocations"
         document["paths"][versions] = {"post": self._any_version()}
         document["paths"] |= {path: {"get": _page(path)} for path in _PAGES}
+        self._add_refusals(document["paths"])
         return document
+
+    def _add_refusals(self, paths: dict[str, Any]) -> None:
+        """Add what `AccessMiddleware` answers, and the token where it asks for one."""
+        for path, operations in paths.items():
+            for operation in operations.values():
+                told = refusal_responses(400, 421)
+                if self._access.required and asks_for_rows(path):
+                    told |= refusal_responses(401, 403)
+                    operation["security"] = [{_TOKEN: []}]
+                operation["responses"] = told | operation["responses"]
 
     def _champion(self, loaded: LoadedModel, schemas: dict[str, Any]) -> dict[str, Any]:
         manifest = loaded.bundle.manifest

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airworthy.bundle import Manifest
+from airworthy.predictions.prediction_ids import is_id_of
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.protocol.unique_keys import check_unique_keys
+from airworthy.serving.client_access import Client, client_of
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label, meant_label
@@ -92,20 +94,25 @@ def rollout_routes(
     router = APIRouter()
 
     @router.get("/models/{model}/rollout", responses=refusals(404, 409, 410, 503))
-    async def rollout(model: str) -> dict[str, Any]:
-        """The present step of a rollout, and both arms' statistics since it began."""
-        return rollouts.describe(await models.champion(model))
+    async def rollout(model: str, request: Request) -> dict[str, Any]:
+        """The present step of a rollout, and both arms' statistics since it began.
+
+        Where clients need a token, only administration sees samples of the predictions.
+        """
+        described = rollouts.describe(await models.champion(model))
+        return described if client_of(request.scope).sees_all else _without_samples(described)
 
     @router.post(
         "/models/{model}/labels",
-        responses=refusals(400, 404, 409, 413, 415, 503),
+        responses=refusals(400, 403, 404, 409, 410, 413, 415, 503),
         openapi_extra={"requestBody": _LABELS_BODY},
     )
     async def labels(model: str, request: Request) -> dict[str, Any]:
         """Log labels of predictions.
 
         `joined` counts those of a rollout's present step or of a watched champion, predicted by
-        this process. The others are passed on to the other processes.
+        this process. The others are passed on to the other processes. A client with a token sends
+        labels of its own answers, and of no others.
         """
         champion = await models.champion(model)
         check_type(request.scope)
@@ -113,6 +120,7 @@ def rollout_routes(
             await read_body(request.scope, request.receive, limits.max_bytes),
             champion.bundle.manifest,
         )
+        _check_owner(client_of(request.scope), received)
         if prediction_log is not None and not prediction_log.record_labels(
             model, [(labelled.id, labelled.label) for labelled in received]
         ):
@@ -128,6 +136,28 @@ def rollout_routes(
         return {"model": model, "received": len(received), "joined": joined}
 
     return router
+
+
+def _without_samples(described: dict[str, Any]) -> dict[str, Any]:
+    arms = {name: arm and arm | {"predictions": []} for name, arm in described["arms"].items()}
+    return described | {"arms": arms}
+
+
+def _check_owner(client: Client, labels: list[_Labelled]) -> None:
+    """Refuse labels of answers that a client with a token did not get."""
+    if not client.keys or client.labels_all:
+        return
+    for index, labelled in enumerate(labels):
+        if not is_id_of(labelled.id.partition(":")[0], client.keys):
+            raise RefusedError(
+                403,
+                f"labels.{index}.id: this answer was not given to {client.name}",
+                field=f"labels.{index}.id",
+                row=index,
+                received=short_repr(labelled.id),
+                allowed="ids of this client's own answers",
+                next_step="server.clients.label_all names clients that may label all answers",
+            )
 
 
 def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:

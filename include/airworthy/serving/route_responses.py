@@ -12,13 +12,14 @@ VERSION_PATTERN = "(0|[1-9][0-9]{0,17})"
 _DESCRIPTIONS = {
     400: "The request is wrong; `field` names the first fault.",
     401: "The token is missing.",
-    403: "The token is wrong, or this server has none.",
+    403: "The token is wrong, or this server has none, or the answer is another client's.",
     404: "There is no such model, version or example.",
     405: "The path is asked by POST.",
     409: "The version cannot be loaded.",
     410: "The model is retired.",
     413: "The request is too large.",
     415: "The body is no plain JSON.",
+    421: "The server is not asked by this Host.",
     500: "The server failed.",
     503: "The server cannot answer now; ask again later.",
 }

@@ -12,6 +12,7 @@ from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.contract_check import OutOfContractError
 from airworthy.protocol.refusals import NotComputableError, RefusedError
+from airworthy.serving.client_access import NOBODY, Client
 from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import Limits, LoadedModel
@@ -91,7 +92,12 @@ class Scorer:
         return predictions
 
     async def answer(
-        self, champion: LoadedModel, body: bytes, key: str, started: float
+        self,
+        champion: LoadedModel,
+        body: bytes,
+        key: str,
+        started: float,
+        client: Client = NOBODY,
     ) -> ScoredAnswer:
         """Return the answer to a public request, by the champion or the challenger.
 
@@ -100,11 +106,12 @@ class Scorer:
             body: The request's body.
             key: The client's targeting key. When it is empty, a digest of the body is the key.
             started: `time.perf_counter` at the request's head, in seconds.
+            client: The sender.
 
         Raises:
             RefusedError: when the body is malformed. It names the fault.
         """
-        request_id = new_request_id()
+        request_id = new_request_id(client.keys[0] if client.keys else None)
         live = self._rollouts.rollout_for(champion)
         if live is None:
             predictions = await self._predict_with_champion(None, champion, body)

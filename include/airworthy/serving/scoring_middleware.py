@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.admin_token import TokenCheck
+from airworthy.serving.client_access import client_of
 from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.request_body import check_type, header, read_body
@@ -87,7 +88,9 @@ class ScoringMiddleware:
                 champion = await self._record.models.champion(model)
             body = await read_body(scope, receive, self._limits.max_bytes)
             key = header(scope, b"x-targeting-key") or b""
-            answer = await self._scorer.answer(champion, body, key.decode("latin-1"), started)
+            answer = await self._scorer.answer(
+                champion, body, key.decode("latin-1"), started, client_of(scope)
+            )
         except RefusedError as refused:
             self._metrics.record_request(
                 champion, CHAMPION if champion else NO_VERSION, refused.status, (), started

@@ -61,7 +61,7 @@ def serve(
     if workers == 1:
         with closing(own_socket(host, port)) as bound:
             url = _url(host, bound.getsockname()[1])
-            config = server_config(environment_app(role), host, port)
+            config = server_config(environment_app(role, host=host), host, port)
             _Server(config, url, on_address).run([bound])
         return
     from airworthy.environment import load_environment
@@ -71,7 +71,7 @@ def serve(
     if on_address is not None:
         on_address(_url(host, port))
     serve_with_workers(
-        partial(environment_app, role), workers, host=host, port=port, metrics=folder
+        partial(environment_app, role, host=host), workers, host=host, port=port, metrics=folder
     )
 
 
@@ -79,12 +79,15 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = None) -> FastAPI:
+def environment_app(
+    role: ServerRole, shared_metrics: SharedMetrics | None = None, host: str = "127.0.0.1"
+) -> FastAPI:
     """Return the app for the environment's champions.
 
     Args:
         role: The role of the server.
         shared_metrics: The metrics of all workers, or None; see `create_app`.
+        host: The address that the server listens at.
 
     Raises:
         TerminalError: when the environment file is wrong.
@@ -94,13 +97,16 @@ def environment_app(role: ServerRole, shared_metrics: SharedMetrics | None = Non
     from airworthy.registry.registry import open_registry
     from airworthy.serving.admin_token import token_reader
     from airworthy.serving.app import create_app
+    from airworthy.serving.environment_access import environment_access
     from airworthy.serving.record_reader import following_of
 
     environment = load_environment()
+    read_token = token_reader(environment.server_token_file)
     return create_app(
         lambda: open_registry(environment),
         following_of(environment, role),
-        token_reader(environment.server_token_file),
+        read_token,
+        access=environment_access(environment, read_token, host),
         prediction_log=open_prediction_log(environment),
         shared_metrics=shared_metrics,
     )

@@ -131,6 +131,18 @@ class ModelReport(_Part):
         )
 
 
+class ClientsReport(_Part):
+    """Who may ask a server.
+
+    Attributes:
+        required: Whether it asks its clients for a token.
+        known: The number of clients with a token.
+    """
+
+    required: bool
+    known: int
+
+
 class ReplicaReport(_Part):
     """One model server, that is one process.
 
@@ -143,6 +155,7 @@ class ReplicaReport(_Part):
         lease_seconds: Without a new report for this time, it counts as silent.
         record_seen: The time of its last look at the record, UTC; None before the first one.
         models: The models by name.
+        clients: Who may ask; None in reports of versions before 0.3.0.
     """
 
     replica: str
@@ -153,3 +166,4 @@ class ReplicaReport(_Part):
     lease_seconds: float
     record_seen: AwareDatetime | None = None
     models: dict[str, ModelReport] = Field(default_factory=dict)
+    clients: ClientsReport | None = None

@@ -1,0 +1,209 @@
+"""Who may ask: beyond loopback a client needs a token, sees no rows of others, and labels its own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.core.eventually import eventually
+from tests.core.serving.conftest import FolderRegistry
+
+from airworthy.client_tokens import add_client, known_clients, remove_client
+from airworthy.predictions.prediction_ids import is_id_of, new_request_id
+from airworthy.server_settings import ServerSettings
+from airworthy.serving.client_access import ClientAccess
+from airworthy.serving.in_process_server import RunningServer, serving
+
+from .generated_requests import ROW
+
+BODY = {"dataframe_records": [ROW]}
+BEYOND = "0.0.0.0"  # noqa: S104 - the listening socket is on loopback
+ADMIN = "administration-of-this-test"
+ROUTES = [
+    ("GET", "/models"),
+    ("GET", "/models/eta"),
+    ("GET", "/models/eta/example"),
+    ("GET", "/models/eta/rollout"),
+    ("GET", "/models/nobody"),
+    ("POST", "/models/eta/invocations"),
+    ("POST", "/models/eta/labels"),
+    ("POST", "/models/eta/versions/1/invocations"),
+]
+
+
+class Asked:
+    """A server that listens beyond loopback, and the file of its clients."""
+
+    def __init__(self, running: RunningServer, file: Path) -> None:
+        self.url = running.url
+        self.file = file
+
+    def client(self, token: str | None, **headers: str) -> httpx.Client:
+        """Return a client with a token."""
+        sent = headers if token is None else {"authorization": f"Bearer {token}"} | headers
+        return httpx.Client(base_url=self.url, headers=sent, timeout=30)
+
+
+@contextmanager
+def asked_server(root: Path, host: str = BEYOND, **settings: Any) -> Iterator[Asked]:
+    """Serve with the rules of a server that listens at a host."""
+    registry, file = FolderRegistry(root), root / "client_tokens.json"
+    registry.add("eta", "1")
+    registry.promote("eta", "1")
+    access = ClientAccess(
+        lambda: ADMIN,
+        ServerSettings.model_validate(settings),
+        lambda: known_clients(file),
+        host=host,
+        hosts=["model.example"],
+    )
+    with serving(
+        lambda: registry, registry.record.following(), read_token=lambda: ADMIN, access=access
+    ) as running:
+        yield Asked(running, file)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """A server with the default settings, beyond loopback."""
+    with asked_server(tmp_path_factory.mktemp("asked")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shop(asked: Asked) -> Iterator[httpx.Client]:
+    """A client with a token."""
+    with asked.client(add_client(asked.file, "shop")) as client:
+        eventually("the token is known", lambda: client.get("/models").status_code == 200)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def rival(asked: Asked, shop: httpx.Client) -> Iterator[httpx.Client]:
+    """Another client with a token."""
+    with asked.client(add_client(asked.file, "rival")) as client:
+        eventually("the token is known", lambda: client.get("/models").status_code == 200)
+        yield client
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_beyond_loopback_nobody_asks_without_a_token(asked: Asked, method: str, path: str) -> None:
+    """No rows of training data, no predictions of others, no answer, no label: 401, and 403 with a
+    wrong token. Health, metrics and the document answer anybody.
+    """
+    for sent, status in (
+        (None, 401),
+        ("Basic Og==", 401),
+        ("Bearer wrong", 403),
+        ("bearer \u0661", 403),
+    ):
+        headers = {b"content-type": b"application/json"}
+        if sent is not None:
+            headers[b"authorization"] = sent.encode()
+        reply = httpx.request(method, asked.url + path, headers=headers, content=b"{")
+        assert reply.status_code == status, reply.text
+        assert "distance_km" not in reply.text
+    for open_path in ("/health/live", "/health/ready", "/metrics", "/openapi.json"):
+        assert httpx.get(asked.url + open_path).status_code == 200
+
+
+def test_a_client_asks_with_its_token(asked: Asked, shop: httpx.Client) -> None:
+    """So does administration; a client's token is not administration's."""
+    assert shop.post("/models/eta/invocations", json=BODY).status_code == 200
+    assert shop.get("/models/eta/example").status_code == 200
+    assert shop.get("/models/eta/rollout").json()["arms"]["champion"]["predictions"] == []
+    assert shop.post("/models/eta/versions/1/invocations", json=BODY).status_code == 403
+    with asked.client(ADMIN) as administration:
+        assert administration.post("/models/eta/invocations", json=BODY).status_code == 200
+
+
+def test_a_client_labels_its_own_answers_alone(
+    asked: Asked, shop: httpx.Client, rival: httpx.Client
+) -> None:
+    """Another client's answer is refused by name, alone or among own ones; administration labels all."""
+    own = rival.post("/models/eta/invocations", json=BODY).json()["id"]
+    others = shop.post("/models/eta/invocations", json=BODY).json()["id"]
+    made_up = new_request_id()
+
+    def label(client: httpx.Client, *ids: str) -> httpx.Response:
+        body = {"labels": [{"id": each, "label": 9} for each in ids]}
+        return client.post("/models/eta/labels", json=body)
+
+    assert label(rival, own, f"{own}:0").status_code == 200
+    for index, ids in enumerate(
+        [[others], [own, f"{others}:0"], [own, own, made_up], [own] * 3 + ["a"]]
+    ):
+        refused = label(rival, *ids)
+        assert (refused.status_code, refused.json()["field"]) == (403, f"labels.{index}.id")
+    with asked.client(ADMIN) as administration:
+        assert label(administration, own, others).status_code == 200
+
+
+def test_an_id_is_of_one_key_whatever_is_changed_in_it() -> None:
+    """No part of an id can be exchanged for that of another one."""
+    ids = [new_request_id(b"shop") for _ in range(200)]
+    assert len(set(ids)) == len(ids)
+    assert all(is_id_of(each, [b"old", b"shop"]) for each in ids)
+    assert not any(is_id_of(each, [b"rival"]) for each in ids)
+    mixed = [first[:-8] + second[-8:] for first, second in pairwise(ids)]
+    assert not any(is_id_of(each, [b"shop"]) for each in mixed)
+
+
+def test_a_token_that_was_taken_away_opens_nothing(asked: Asked) -> None:
+    """The file changes under a running server, and has no token in it."""
+    token = add_client(asked.file, "gone")
+    assert token not in asked.file.read_text(encoding="utf-8")
+    assert asked.file.stat().st_mode & 0o777 == 0o600
+    with asked.client(token) as client:
+        eventually("it may ask", lambda: client.get("/models").status_code == 200)
+        remove_client(asked.file, "gone")
+        eventually("it may not", lambda: client.get("/models").status_code == 403)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST.:80", 200),
+        ("127.0.0.1:9", 200),
+        ("[::1]:8000", 200),
+        ("model.example", 200),
+        ("evil.example", 421),
+        ("evil.example:8000", 421),
+        ("localhost.evil.example", 421),
+        ("localhost@evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("10.0.0.9", 421),
+        ("[::2]", 421),
+        ("", 421),
+        ("0x7f.1", 421),
+        ("localhost evil.example", 421),
+    ],
+)
+@pytest.mark.parametrize("path", ["/health/live", "/metrics", "/docs", "/models/eta"])
+def test_a_page_elsewhere_cannot_point_its_own_name_here(
+    asked: Asked, shop: httpx.Client, host: str, status: int, path: str
+) -> None:
+    """Host is checked against a list on every route, before anything else (DNS rebinding)."""
+    assert shop.get(path, headers={"host": host}).status_code == status
+
+
+def test_a_way_out_is_named(tmp_path: Path) -> None:
+    """`required: never` lets anybody ask beyond loopback, and the server's report says so."""
+    with asked_server(tmp_path, clients={"required": "never"}, hosts=["*"]) as opened:
+        reply = httpx.get(f"{opened.url}/models/eta/example", headers={"host": "any.example"})
+        assert reply.status_code == 200
+        reports = FolderRegistry(tmp_path).record.reports().read()
+        assert reports[0].report.clients is not None
+        assert not reports[0].report.clients.required
+
+
+def test_loopback_asks_for_no_token_unless_it_is_told_to(tmp_path: Path) -> None:
+    """`required: always` is for a server behind a proxy on its own machine."""
+    with asked_server(tmp_path, "127.0.0.1", clients={"required": "always"}) as opened:
+        assert httpx.get(f"{opened.url}/models").status_code == 401
