@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from tests.core.serving.conftest import FolderRegistry
 
 from airworthy.client_tokens import add_client, known_clients, remove_client
 from airworthy.predictions.prediction_ids import is_id_of, new_request_id
+from airworthy.release.client_weights import evaluate_by_clients
+from airworthy.release.guard import GuardResult, evaluate_guard
+from airworthy.release.step_reports import StepReports
 from airworthy.server_settings import ServerSettings
 from airworthy.serving.client_access import ClientAccess
 from airworthy.serving.in_process_server import RunningServer, serving
+from airworthy.spec.release_part import Guard
 
 from .generated_requests import ROW
 
@@ -79,7 +84,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 def shop(asked: Asked) -> Iterator[httpx.Client]:
     """A client with a token."""
     with asked.client(add_client(asked.file, "shop")) as client:
-        eventually("the token is known", lambda: client.get("/models").status_code == 200)
+        wait_until_known(client)
         yield client
 
 
@@ -87,7 +92,7 @@ def shop(asked: Asked) -> Iterator[httpx.Client]:
 def rival(asked: Asked, shop: httpx.Client) -> Iterator[httpx.Client]:
     """Another client with a token."""
     with asked.client(add_client(asked.file, "rival")) as client:
-        eventually("the token is known", lambda: client.get("/models").status_code == 200)
+        wait_until_known(client)
         yield client
 
 
@@ -207,3 +212,81 @@ def test_loopback_asks_for_no_token_unless_it_is_told_to(tmp_path: Path) -> None
     """`required: always` is for a server behind a proxy on its own machine."""
     with asked_server(tmp_path, "127.0.0.1", clients={"required": "always"}) as opened:
         assert httpx.get(f"{opened.url}/models").status_code == 401
+
+
+def test_one_clients_strange_traffic_neither_trips_nor_passes_a_canary(tmp_path: Path) -> None:
+    """It chooses keys of the challenger, sends strange rows and labels for them: alone, that trips the
+    sum of all requests. The guard leaves it out, and the other client's requests decide.
+    """
+    with asked_server(tmp_path) as opened:
+        registry = FolderRegistry(tmp_path)
+        registry.add("eta", "2")
+        tokens = [add_client(opened.file, name) for name in ("rival", "shop")]
+        registry.record.begin(50)
+        with opened.client(tokens[0]) as rival, opened.client(tokens[1]) as shop:
+            for client in (rival, shop):
+                wait_until_known(client)
+            eventually("the canary answers", lambda: "2" in versions_of(shop, 40))
+            guard = Guard(min_requests=30, min_labels=20)
+            before = eventually("both are counted", lambda: judged(registry, guard, "shop", 40))
+            assert before[1].trips == []
+            for number in range(120):
+                attack(rival, f"rival-{number}")
+            asked = eventually("it is counted", lambda: judged(registry, guard, "rival", 120))
+            alone, weighed, _ = asked
+            assert {"predictions", "quality"} <= alone.by_signal.keys()
+            assert weighed.trips == []
+            assert any("client rival alone" in words for words in weighed.missing)
+            versions_of(shop, 120)
+            asked = eventually("they are counted", lambda: judged(registry, guard, "shop", 160))
+            assert asked[0].trips
+            assert (asked[1].trips, asked[2]) == ([], [])
+
+
+def wait_until_known(client: httpx.Client) -> None:
+    """Wait until the server has read a client's token."""
+    eventually("the token is known", lambda: client.get("/models").status_code == 200)
+
+
+def versions_of(client: httpx.Client, requests: int) -> set[str]:
+    """Ask as an honest client does, with keys of its own, and label the answers; return the versions."""
+    answers = [ask(client, f"shop-{number}", BODY) for number in range(requests)]
+    label(client, [(answer["id"], answer["predictions"][0] + 1.0) for answer in answers])
+    return {answer["version"] for answer in answers}
+
+
+def attack(client: httpx.Client, key: str) -> None:
+    """Send strange rows, and wrong labels, where the challenger answers."""
+    if ask(client, key, BODY)["version"] == "2":
+        strange = {"dataframe_records": [ROW | {"distance_km": 500.0}] * 20}
+        answer = ask(client, key, strange)
+        label(client, [(f"{answer['id']}:{row}", 1e6) for row in range(20)])
+
+
+def ask(client: httpx.Client, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer."""
+    headers = {"x-targeting-key": key}
+    reply = client.post("/models/eta/invocations", json=body, headers=headers)
+    return dict(reply.raise_for_status().json())
+
+
+def label(client: httpx.Client, labels: list[tuple[str, float]]) -> None:
+    """Send labels."""
+    sent = [{"id": each, "label": value} for each, value in labels]
+    client.post("/models/eta/labels", json={"labels": sent}).raise_for_status()
+
+
+def judged(
+    registry: FolderRegistry, guard: Guard, client: str, requests: int
+) -> tuple[GuardResult, GuardResult, list[str]] | None:
+    """Return the guard's result on the sum, and by clients; None: not all of them are reported yet."""
+    rollout = registry.record.traffic().rollout
+    assert rollout is not None
+    reports = StepReports(registry.record.reports().read(), "eta", rollout, datetime.now(UTC))
+    arms = reports.client_arms
+    others = [name for arm in arms for name in arm.names if name != client]
+    if sum(arm.arm(others).figures.requests for arm in arms) < requests:
+        return None
+    assert reports.told_apart
+    alone = evaluate_guard(guard, *reports.arms, classes=False, over=True)
+    return alone, *evaluate_by_clients(guard, *arms, classes=False, over=True)

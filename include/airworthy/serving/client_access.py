@@ -117,7 +117,8 @@ class ClientAccess:
     def describe(self) -> ClientsReport:
         """Return the rules for the server's report."""
         self._refresh()
-        return ClientsReport(required=self.required, known=len(self._keys))
+        open_to_all = self._by_address and not self.required
+        return ClientsReport(required=self.required, known=len(self._keys), open_to_all=open_to_all)
 
     def _check_host(self, header: bytes | None, scope: Scope) -> None:
         if header is None:

@@ -19,6 +19,9 @@ class _Part(BaseModel):
 class ArmReport(_Part):
     """One version's requests in one step, as one server counted them.
 
+    `clients` has the same figures by the client's name, which is empty without a token. The samples of
+    an only client are those of the report itself.
+
     `predictions` and `seconds` are uniform samples: predictions as numbers or class codes, and the
     durations of requests in seconds.
     """
@@ -26,6 +29,7 @@ class ArmReport(_Part):
     figures: ArmFigures
     predictions: list[float | None] = Field(default_factory=list)
     seconds: list[float] = Field(default_factory=list)
+    clients: dict[str, ArmReport] = Field(default_factory=dict)
 
 
 class RolloutReport(_Part):
@@ -137,10 +141,12 @@ class ClientsReport(_Part):
     Attributes:
         required: Whether it asks its clients for a token.
         known: The number of clients with a token.
+        open_to_all: Whether it listens beyond loopback and asks for none.
     """
 
     required: bool
     known: int
+    open_to_all: bool = False
 
 
 class ReplicaReport(_Part):
