@@ -46,7 +46,7 @@ class AttackedServer:
         """Return the resident memory of its processes, in MiB."""
         parent = psutil.Process(self.process.pid)
         processes = [parent, *parent.children(recursive=True)]
-        return sum(each.memory_info().rss for each in processes) / 2**20
+        return float(sum(each.memory_info().rss for each in processes)) / 2**20
 
 
 @contextmanager

@@ -13,8 +13,11 @@ import httpx
 import pytest
 from tests.core.eventually import eventually
 from tests.core.serving.conftest import FolderRegistry
+from typer.testing import CliRunner
 
+from airworthy.cli.main import app
 from airworthy.client_tokens import add_client, known_clients, remove_client
+from airworthy.errors import TerminalError
 from airworthy.predictions.prediction_ids import is_id_of, new_request_id
 from airworthy.release.client_weights import evaluate_by_clients
 from airworthy.release.guard import GuardResult, evaluate_guard
@@ -290,3 +293,26 @@ def judged(
     assert reports.told_apart
     alone = evaluate_guard(guard, *reports.arms, classes=False, over=True)
     return alone, *evaluate_by_clients(guard, *arms, classes=False, over=True)
+
+
+def test_tokens_are_given_listed_and_taken_away_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A token is shown once; a malformed variable is refused without a word of its content."""
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path))
+    run = CliRunner().invoke
+    token = run(app, ["clients", "add", "shop"]).stdout.splitlines()[0]
+    listed = run(app, ["clients", "list"]).output
+    assert listed.startswith("shop  2")
+    assert token not in listed
+    assert isinstance(run(app, ["clients", "add", "Shop?"]).exception, TerminalError)
+    assert run(app, ["clients", "remove", "shop"]).exit_code == 0
+    assert isinstance(run(app, ["clients", "remove", "shop"]).exception, TerminalError)
+    for value in ("secret-value-of-a-token-alone", "shop=short-secret"):
+        monkeypatch.setenv("AIRWORTHY_CLIENT_TOKENS", value)
+        error = run(app, ["clients", "list"]).exception
+        assert isinstance(error, TerminalError)
+        assert "secret" not in str(error)
+    monkeypatch.setenv("AIRWORTHY_CLIENT_TOKENS", f"shop={token}, office={token}x")
+    assert [each.name for each in known_clients(tmp_path / "none")] == ["shop", "office"]
+    assert isinstance(run(app, ["clients", "add", "shop"]).exception, TerminalError)

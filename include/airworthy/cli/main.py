@@ -8,6 +8,7 @@ import typer
 
 from airworthy.cli import (
     backtest_commands,
+    client_commands,
     lineage_commands,
     login_commands,
     metrics_commands,
@@ -58,6 +59,7 @@ lineage_commands.register(app)
 version_commands.register(app)
 metrics_commands.register(app)
 server_commands.register(app)
+client_commands.register(app)
 
 
 def main() -> None:
