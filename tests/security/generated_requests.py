@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -233,7 +234,7 @@ class Generator:
         """Return a body, damaged in one of many ways as often as not."""
         pick, length = self._random.random(), len(body)
         cut = self._random.randrange(length)
-        ways = [
+        ways: list[Callable[[], bytes]] = [
             lambda: body[:cut],
             lambda: body[:cut] + bytes([self._random.randrange(256)]) + body[cut + 1 :],
             lambda: body[:cut] + body[cut:].replace(b'": ', b'": 1, "a": ', 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,16 +21,12 @@ from airworthy.predictions.prediction_ids import is_id_of, new_request_id
 from airworthy.release.client_weights import evaluate_by_clients
 from airworthy.release.guard import GuardResult, evaluate_guard
 from airworthy.release.step_reports import StepReports
-from airworthy.server_settings import ServerSettings
-from airworthy.serving.client_access import ClientAccess
-from airworthy.serving.in_process_server import RunningServer, serving
 from airworthy.spec.release_part import Guard
 
+from .asked_server import ADMIN, Asked, asked_server
 from .generated_requests import ROW
 
 BODY = {"dataframe_records": [ROW]}
-BEYOND = "0.0.0.0"  # noqa: S104 - the listening socket is on loopback
-ADMIN = "administration-of-this-test"
 ROUTES = [
     ("GET", "/models"),
     ("GET", "/models/eta"),
@@ -42,38 +37,6 @@ ROUTES = [
     ("POST", "/models/eta/labels"),
     ("POST", "/models/eta/versions/1/invocations"),
 ]
-
-
-class Asked:
-    """A server that listens beyond loopback, and the file of its clients."""
-
-    def __init__(self, running: RunningServer, file: Path) -> None:
-        self.url = running.url
-        self.file = file
-
-    def client(self, token: str | None, **headers: str) -> httpx.Client:
-        """Return a client with a token."""
-        sent = headers if token is None else {"authorization": f"Bearer {token}"} | headers
-        return httpx.Client(base_url=self.url, headers=sent, timeout=30)
-
-
-@contextmanager
-def asked_server(root: Path, host: str = BEYOND, **settings: Any) -> Iterator[Asked]:
-    """Serve with the rules of a server that listens at a host."""
-    registry, file = FolderRegistry(root), root / "client_tokens.json"
-    registry.add("eta", "1")
-    registry.promote("eta", "1")
-    access = ClientAccess(
-        lambda: ADMIN,
-        ServerSettings.model_validate(settings),
-        lambda: known_clients(file),
-        host=host,
-        hosts=["model.example"],
-    )
-    with serving(
-        lambda: registry, registry.record.following(), read_token=lambda: ADMIN, access=access
-    ) as running:
-        yield Asked(running, file)
 
 
 @pytest.fixture(scope="module")
