@@ -18,6 +18,7 @@ from airworthy.cli.main import app
 from airworthy.client_tokens import add_client, known_clients, remove_client
 from airworthy.errors import TerminalError
 from airworthy.predictions.prediction_ids import is_id_of, new_request_id
+from airworthy.release.client_arms import open_words
 from airworthy.release.client_weights import evaluate_by_clients
 from airworthy.release.guard import GuardResult, evaluate_guard
 from airworthy.release.step_reports import StepReports
@@ -172,6 +173,8 @@ def test_a_way_out_is_named(tmp_path: Path) -> None:
         reports = FolderRegistry(tmp_path).record.reports().read()
         assert reports[0].report.clients is not None
         assert not reports[0].report.clients.required
+        # Each step of a rollout has this line on record.
+        assert "required: never" in open_words([reports[0].report.clients])[0]
 
 
 def test_loopback_asks_for_no_token_unless_it_is_told_to(tmp_path: Path) -> None:

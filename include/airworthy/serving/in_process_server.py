@@ -18,6 +18,7 @@ from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.client_access import ClientAccess
+from airworthy.serving.environment_access import environment_access
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
 from airworthy.serving.server_config import server_config
@@ -50,6 +51,7 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
         _following_closely(environment),
         read_token=lambda: token,
         prediction_log=open_prediction_log(environment),
+        access=environment_access(environment, lambda: token, "127.0.0.1"),
     ) as running:
         yield running
 
