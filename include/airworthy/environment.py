@@ -12,6 +12,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 ``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
+``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
@@ -192,6 +193,11 @@ class Environment(BaseModel):
     def anchor_key_file(self) -> Path:
         """The file with the key of the anchors; see `anchor_key`."""
         return self.state / "anchor_key"
+
+    @property
+    def client_tokens_file(self) -> Path:
+        """The file with the digests of the model servers' clients' tokens; see `client_tokens`."""
+        return self.state / "client_tokens.json"
 
     @property
     def server_token_file(self) -> Path:

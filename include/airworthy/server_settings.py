@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,23 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from airworthy.server_limits import ServerLimits
 from airworthy.spec.fields import Duration, Violation, format_duration, raise_violations
 
+_HOST = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*\]?")
 SERVER_TOKEN = "AIRWORTHY_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+
+
+class ClientSettings(BaseModel):
+    """The clients of the model servers. Their tokens are no settings: see `client_tokens`.
+
+    Attributes:
+        required: The servers that ask for a client's token: those that listen beyond loopback,
+            all, or none. With ``never`` whoever reaches a server may ask, and releases say so.
+        label_all: Clients that may send labels for answers to others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    required: Literal["beyond_loopback", "always", "never"] = "beyond_loopback"
+    label_all: tuple[str, ...] = ()
 
 
 class ServerSettings(BaseModel):
@@ -23,6 +40,9 @@ class ServerSettings(BaseModel):
         lost_after: With ``refuse``, the time without a look at the record until it refuses.
         lease: A server without a new report for this time counts as silent.
         limits: What one client, and all of them, may take of a server.
+        clients: Who may ask.
+        hosts: Further names by which servers are asked (the header Host), without ports; ``*``:
+            any. Loopback, the addresses of the environment and the host's own name are known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +51,24 @@ class ServerSettings(BaseModel):
     lost_after: Duration = timedelta(seconds=30)
     lease: Duration = timedelta(seconds=10)
     limits: ServerLimits = ServerLimits()
+    clients: ClientSettings = ClientSettings()
+    hosts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _hosts_are_names(self) -> ServerSettings:
+        raise_violations(
+            [
+                Violation(
+                    ("hosts", index),
+                    "this is no host",
+                    host,
+                    "a name or an address, without a port",
+                )
+                for index, host in enumerate(self.hosts)
+                if _HOST.fullmatch(host) is None
+            ]
+        )
+        return self
 
     @model_validator(mode="after")
     def _times_are_long_enough(self) -> ServerSettings:

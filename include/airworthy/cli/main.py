@@ -9,6 +9,7 @@ import typer
 from airworthy.cli import (
     adopt_command,
     backtest_commands,
+    client_commands,
     doctor_command,
     explain_command,
     gc_command,
@@ -70,6 +71,7 @@ metrics_commands.register(app)
 server_commands.register(app)
 doctor_command.register(app)
 gc_command.register(app)
+client_commands.register(app)
 
 
 def main() -> None:

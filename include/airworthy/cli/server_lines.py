@@ -12,8 +12,9 @@ from airworthy.traffic.replica_reports import Replica
 from airworthy.traffic.replica_state import replica_state
 
 _HEAD = ("role", "replica", "host", "state", "reported", "record seen", "models")
-_SAMPLES = {"predictions", "seconds"}
+_SAMPLES = {"predictions", "seconds", "clients"}
 _ARMS = {"champion": _SAMPLES, "challenger": _SAMPLES}
+_WATCH = {"whole": {"clients"}, "windows": {"__all__": {"arm": {"clients"}}}}
 
 
 def server_lines(replicas: Sequence[Replica], now: datetime) -> list[str]:
@@ -34,7 +35,7 @@ def server_lines(replicas: Sequence[Replica], now: datetime) -> list[str]:
 def server_object(replica: Replica, now: datetime) -> dict[str, Any]:
     """Return a server's last report as a JSON object, with its state and without its samples. Pure."""
     report = replica.report.model_dump(
-        mode="json", exclude={"models": {"__all__": {"rollout": _ARMS}}}
+        mode="json", exclude={"models": {"__all__": {"rollout": _ARMS, "watch": _WATCH}}}
     )
     state = replica_state(replica, now)
     return {"state": state, "reported": replica.written.isoformat(), **report}

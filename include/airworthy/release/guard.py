@@ -51,12 +51,14 @@ class GuardResult:
         missing: For each other signal, the reason that it was not.
         psi: The population stability index of the challenger's predictions against the champion's;
             None when it was not evaluated.
+        by_signal: The same reasons as `trips`, by signal.
     """
 
     trips: list[str]
     evaluated: list[Signal]
     missing: list[str]
     psi: float | None = None
+    by_signal: dict[str, str] = field(default_factory=dict)
 
 
 def evaluate_guard(
@@ -73,10 +75,10 @@ def evaluate_guard(
             be too high even if all further requests up to `min_requests` went well.
     """
     figures = challenger.figures
-    trips, evaluated, missing = [], list[Signal](), []
+    trips, evaluated, missing = dict[str, str](), list[Signal](), []
     if figures.requests:
         evaluated.append("error_rate")
-        trips += _error_rate_trips(guard, figures, over)
+        trips |= _named("error_rate", _error_rate_trips(guard, figures, over))
     else:
         missing.append("error_rate: no request was seen")
     enough = figures.requests >= guard.min_requests
@@ -84,14 +86,14 @@ def evaluate_guard(
     latency_missing = _latency_missing(guard, champion.figures, figures)
     if latency_missing is None:
         evaluated.append("latency")
-        trips += _latency_trips(guard.p99_ms, champion.figures, figures)
+        trips |= _named("latency", _latency_trips(guard.p99_ms, champion.figures, figures))
     else:
         missing.append(f"latency: {latency_missing}")
     psi = None
     if enough and champion.predictions and challenger.predictions:
         evaluated.append("predictions")
         psi, prediction_trips = _compare_predictions(guard, champion, challenger, classes)
-        trips += prediction_trips
+        trips |= _named("predictions", prediction_trips)
     else:
         missing.append(
             "predictions: there are none to compare" if enough else f"predictions: {too_few}"
@@ -99,10 +101,15 @@ def evaluate_guard(
     labels = min(champion.figures.labels, figures.labels)
     if labels >= guard.min_labels:
         evaluated.append("quality")
-        trips += _loss_trips(guard, champion.figures, figures)
+        trips |= _named("quality", _loss_trips(guard, champion.figures, figures))
     else:
         missing.append(f"quality: {labels} of {guard.min_labels} labels came in")
-    return GuardResult(trips, evaluated, missing, psi)
+    return GuardResult(list(trips.values()), evaluated, missing, psi, trips)
+
+
+def _named(signal: Signal, reasons: list[str]) -> dict[str, str]:
+    """Return a signal's reasons as one, by its name."""
+    return {signal: "; ".join(reasons)} if reasons else {}
 
 
 def waive_guard(result: GuardResult, waiver: ReleaseWaiver | None) -> GuardResult:
@@ -116,7 +123,7 @@ def waive_guard(result: GuardResult, waiver: ReleaseWaiver | None) -> GuardResul
         return result
     told = [f"the guard is waived: {waiver.because}"]
     told += [f"the guard is waived, it would have tripped: {reason}" for reason in result.trips]
-    return replace(result, trips=[], missing=[*told, *result.missing])
+    return replace(result, trips=[], by_signal={}, missing=[*told, *result.missing])
 
 
 def _error_rate_trips(guard: Guard, figures: ArmFigures, over: bool) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airworthy.release.await_replicas import silent_words
+from airworthy.release.client_arms import ClientArms, open_words, told_apart
 from airworthy.release.guard import Arm
-from airworthy.release.merged_arms import merge_arms
 from airworthy.traffic import Rollout
 from airworthy.traffic.replica_report import ModelReport, RolloutReport
 from airworthy.traffic.replica_reports import Replica
@@ -38,11 +38,28 @@ class StepReports:
     @property
     def arms(self) -> tuple[Arm, Arm]:
         """Champion and challenger over all servers, also of those that have died since."""
+        champion, challenger = self.client_arms
+        return champion.arm(), challenger.arm()
+
+    @property
+    def client_arms(self) -> tuple[ClientArms, ClientArms]:
+        """The same, by client."""
         reports = [step for replica in self.replicas if (step := self._step(replica))]
         return (
-            merge_arms(self.rollout.champion, [step.champion for step in reports]),
-            merge_arms(self.rollout.challenger, [step.challenger for step in reports]),
+            ClientArms(self.rollout.champion, [step.champion for step in reports]),
+            ClientArms(self.rollout.challenger, [step.challenger for step in reports]),
         )
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether several clients are known, or have asked."""
+        names = [name for arm in self.client_arms for name in arm.names]
+        return told_apart([replica.report.clients for replica in self.live], names)
+
+    @property
+    def open_to_all(self) -> list[str]:
+        """One line, when a live server beyond loopback asks no client for a token."""
+        return open_words([replica.report.clients for replica in self.live])
 
     @property
     def kill_switch(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airworthy.release.await_replicas import silent_words
-from airworthy.release.merged_arms import merge_arms
+from airworthy.release.client_arms import ClientArms, open_words, told_apart
 from airworthy.release.watch_record import Watch
 from airworthy.release.watch_rule import Span
 from airworthy.traffic.replica_report import ArmReport, WatchReport
@@ -39,12 +39,18 @@ class WatchReports:
         windows = self._windows()
         last = max(windows, default=0)
         both = [*windows.get(last - 1, []), *windows.get(last, [])]
-        version = self.watch.version
-        return [
-            Span("since it became champion", merge_arms(version, whole)),
-            Span("in the last minutes", merge_arms(version, both), recent=True),
-            Span("in the last minutes", merge_arms(version, windows.get(last, [])), recent=True),
+        spans = [
+            ("since it became champion", whole, False),
+            ("in the last minutes", both, True),
+            ("in the last minutes", windows.get(last, []), True),
         ]
+        return [self._span(words, reports, recent) for words, reports, recent in spans]
+
+    def _span(self, words: str, reports: list[ArmReport], recent: bool) -> Span:
+        arms = ClientArms(self.watch.version, reports)
+        if not told_apart([replica.report.clients for replica in self._live], arms.names):
+            return Span(words, arms.arm(), recent)
+        return Span(words, arms.arm(), recent, arms.arm, tuple(arms.names))
 
     def covers(self, until: datetime) -> bool:
         """Tell whether every live server has reported since a time, UTC."""
@@ -54,7 +60,8 @@ class WatchReports:
     def notes(self) -> list[str]:
         """Words about servers that do not count."""
         silent = [silent_words(each) for each, _ in self._reports if each.is_silent(self.now)]
-        return [*silent, *([] if self._live else ["no model server reports"])]
+        unseen = [] if self._live else ["no model server reports"]
+        return [*silent, *unseen, *open_words([each.report.clients for each in self._live])]
 
     @property
     def _live(self) -> list[Replica]:

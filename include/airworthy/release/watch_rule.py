@@ -9,10 +9,11 @@ what chance explains less than once in a million looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from airworthy.handover import ArmFigures
+from airworthy.release.client_weights import Weighed, weigh_clients
 from airworthy.release.guard import Arm
 from airworthy.spec.release_part import Guard
 
@@ -50,11 +51,15 @@ class Span:
         words: The span, for reasons, such as ``since it became champion``.
         arm: The figures.
         recent: True for a window of a few minutes.
+        without: Returns the figures without some clients; None: the clients are not told apart.
+        clients: The clients' names.
     """
 
     words: str
     arm: Arm
     recent: bool = False
+    without: Callable[[frozenset[str]], Arm] | None = None
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,30 +80,53 @@ class WatchResult:
 
 
 def evaluate_watch(guard: Guard, spans: Sequence[Span], reference: Reference) -> WatchResult:
-    """Evaluate a watched champion.
+    """Evaluate a watched champion. Of several clients, none makes it trip alone.
 
     Args:
         guard: The spec's limits.
         spans: The whole time first, then windows of it.
         reference: The figures to compare with.
     """
-    found = [(reason, span) for span in spans for reason in _trips(guard, span, reference)]
+    weighed = [(_weighed(guard, span, reference), span) for span in spans]
+    found = [(reason, span) for each, span in weighed for reason in each.trips.values()]
+    tripped = {signal for each, _ in weighed for signal in each.trips}
+    contested = {
+        signal: words
+        for each, _ in reversed(weighed)
+        for signal, words in each.contested.items()
+        if signal not in tripped
+    }
     evaluated, missing = _evaluated(guard, spans[0].arm.figures, reference)
     return WatchResult(
         trips=_first_of_each_signal([reason for reason, _ in found]),
-        evaluated=evaluated,
-        missing=missing,
+        evaluated=[name for name in evaluated if name not in contested],
+        missing=missing + [f"{name}: {words}" for name, words in contested.items()],
         tripped=found[0][1] if found else None,
     )
 
 
-def _trips(guard: Guard, span: Span, reference: Reference) -> list[str]:
-    reasons = (
-        _error_trip(guard, span.arm.figures, reference),
-        _latency_trip(guard, span.arm, reference),
-        _loss_trip(guard, span, reference),
-    )
-    return [f"{reason} ({span.words})" for reason in reasons if reason is not None]
+def _weighed(guard: Guard, span: Span, reference: Reference) -> Weighed:
+    """Return a span's trips, and those that rest on one client alone."""
+    arm_without = span.without
+    if arm_without is None:
+        return Weighed(_trips(guard, span, reference))
+
+    def trips(left_out: frozenset[str]) -> dict[str, str]:
+        arm = arm_without(left_out) if left_out else span.arm
+        return _trips(guard, replace(span, arm=arm), reference)
+
+    return weigh_clients(span.clients, trips)
+
+
+def _trips(guard: Guard, span: Span, reference: Reference) -> dict[str, str]:
+    reasons = {
+        "error_rate": _error_trip(guard, span.arm.figures, reference),
+        "latency": _latency_trip(guard, span.arm, reference),
+        "quality": _loss_trip(guard, span, reference),
+    }
+    return {
+        name: f"{reason} ({span.words})" for name, reason in reasons.items() if reason is not None
+    }
 
 
 def _first_of_each_signal(reasons: list[str]) -> list[str]:

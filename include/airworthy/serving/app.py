@@ -20,9 +20,11 @@ from airworthy.known_errors import known_error
 from airworthy.predictions.spool import PredictionLog
 from airworthy.predictions.spool_quota import SpoolQuota
 from airworthy.protocol.refusals import RefusedError, refusal_of
+from airworthy.serving.access_middleware import AccessMiddleware
 from airworthy.serving.admin_token import ReadToken, token_check
 from airworthy.serving.async_registry import OpenRegistry
 from airworthy.serving.break_glass_routes import break_glass_routes
+from airworthy.serving.client_access import ClientAccess
 from airworthy.serving.client_budgets import ClientBudgets
 from airworthy.serving.followed_record import READY, FollowedRecord
 from airworthy.serving.loaded_model import Limits
@@ -55,6 +57,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     prediction_log: PredictionLog | None = None,
     shared_metrics: SharedMetrics | None = None,
     takes_over: bool = False,
+    access: ClientAccess | None = None,
 ) -> FastAPI:
     """Return the server's app.
 
@@ -70,13 +73,16 @@ def create_app(  # noqa: PLR0913 - the parts of one server
             process.
         takes_over: Whether clients wait at the socket already. The app then starts to listen when
             it is ready, as with `shared_metrics`.
+        access: Who may ask. None: the rules of a server on loopback.
     """
     limits = limits or Limits.of(following.settings.limits)
     metrics = ServerMetrics(shared_metrics)
     if prediction_log is not None:
         prediction_log.on_lost = metrics.lost_records()
+    access = access or ClientAccess(read_token, following.settings)
     record = FollowedRecord(open_registry, following, metrics)
     process = ScoringProcess()
+    record.reporter.describe_clients = access.describe
     scorer = Scorer(record.rollouts, record.contracts, metrics, limits, prediction_log, process)
 
     @asynccontextmanager
@@ -113,6 +119,8 @@ def create_app(  # noqa: PLR0913 - the parts of one server
         scorer=scorer,
         budgets=ClientBudgets(following.settings.limits, logged=prediction_log is not None),
     )
+    # The last one added is the outermost.
+    app.add_middleware(AccessMiddleware, access=access)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_valid)
@@ -125,7 +133,7 @@ def create_app(  # noqa: PLR0913 - the parts of one server
     app.include_router(break_glass_routes(record.going_back, check_token))
     _add_health(app, record, metrics)
     _add_models(app, record)
-    app.openapi = OpenAPIDocument(app, record.model_store, limits)  # type: ignore[method-assign]
+    app.openapi = OpenAPIDocument(app, record.model_store, limits, access)  # type: ignore[method-assign]
     return app
 
 
@@ -137,15 +145,15 @@ async def _measure(quota: SpoolQuota, show: Callable[[int], None]) -> None:
 
 
 def _add_health(app: FastAPI, record: FollowedRecord, metrics: ServerMetrics) -> None:
-    @app.get("/health", include_in_schema=False)
-    @app.get("/healthz", include_in_schema=False)
+    @app.get("/health")
+    @app.get("/healthz")
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         """The process runs."""
         return {"status": "live"}
 
-    @app.get("/ready", include_in_schema=False, responses={503: _NOT_READY})
-    @app.get("/readyz", include_in_schema=False, responses={503: _NOT_READY})
+    @app.get("/ready", responses={503: _NOT_READY})
+    @app.get("/readyz", responses={503: _NOT_READY})
     @app.get("/health/ready", responses={503: _NOT_READY})
     async def ready(response: Response) -> dict[str, Any]:
         """The versions with traffic have been loaded. `failed` names the others with their errors.

@@ -17,6 +17,8 @@ from airworthy.predictions.spool import PredictionLog, open_prediction_log
 from airworthy.serving.admin_token import ReadToken, ensure_token
 from airworthy.serving.app import create_app
 from airworthy.serving.async_registry import OpenRegistry
+from airworthy.serving.client_access import ClientAccess
+from airworthy.serving.environment_access import environment_access
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
 from airworthy.serving.server_config import server_config
@@ -49,6 +51,7 @@ def running_server(environment: Environment) -> Iterator[RunningServer]:
         _following_closely(environment),
         read_token=lambda: token,
         prediction_log=open_prediction_log(environment),
+        access=environment_access(environment, lambda: token, "127.0.0.1"),
     ) as running:
         yield running
 
@@ -69,6 +72,7 @@ def serving(
     read_token: ReadToken | None = None,
     limits: Limits | None = None,
     prediction_log: PredictionLog | None = None,
+    access: ClientAccess | None = None,
 ) -> Iterator[RunningServer]:
     """Serve any registry's champions; see `running_server`.
 
@@ -78,6 +82,7 @@ def serving(
         read_token: Returns administration's token. None: a new random token.
         limits: The limits of one request.
         prediction_log: Logs every answer. None: no log.
+        access: Who may ask. None: the rules of a server on loopback.
     """
     token = (read_token() if read_token else None) or secrets.token_urlsafe(32)
     ready = threading.Event()
@@ -88,6 +93,7 @@ def serving(
         limits,
         ready.set,
         prediction_log=prediction_log,
+        access=access,
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(server_config(app, limits=following.settings.limits))

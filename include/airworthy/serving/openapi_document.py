@@ -11,12 +11,19 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from airworthy.protocol.request_schema import answer_schema, body_schema, row_schemas
+from airworthy.serving.client_access import ClientAccess, asks_for_rows
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.model_store import ModelStore
-from airworthy.serving.route_responses import Refusal, refusal_responses
+from airworthy.serving.route_responses import VERSION_PATTERN, Refusal, refusal_responses
 from airworthy.spec.fields import MODEL_NAME
 
 _TOKEN = "token"  # noqa: S105 - the name of the security scheme
+_PAGES = {
+    "/openapi.json": "application/json",
+    "/docs": "text/html",
+    "/docs/oauth2-redirect": "text/html",
+    "/redoc": "text/html",
+}
 _KEY_HEADER = {
     "name": "x-targeting-key",
     "in": "header",
@@ -29,14 +36,18 @@ _KEY_HEADER = {
 class OpenAPIDocument:
     """Makes the document anew when a champion has changed. It runs on the server's event loop."""
 
-    def __init__(self, app: FastAPI, model_store: ModelStore, limits: Limits) -> None:
+    def __init__(
+        self, app: FastAPI, model_store: ModelStore, limits: Limits, access: ClientAccess
+    ) -> None:
         """Keep the parts.
 
         Args:
             app: Has the other routes.
             model_store: Has the champions.
             limits: The limits of one request.
+            access: Who may ask.
         """
+        self._access = access
         self._app = app
         self._model_store = model_store
         self._limits = limits
@@ -66,7 +77,19 @@ class OpenAPIDocument:
         document["paths"]["/models/{model}/invocations"] = {"post": self._any_model()}
         versions = "/models/{model}/versions/{version}/invocations"
         document["paths"][versions] = {"post": self._any_version()}
+        document["paths"] |= {path: {"get": _page(path)} for path in _PAGES}
+        self._add_refusals(document["paths"])
         return document
+
+    def _add_refusals(self, paths: dict[str, Any]) -> None:
+        """Add what `AccessMiddleware` answers, and the token where it asks for one."""
+        for path, operations in paths.items():
+            for operation in operations.values():
+                told = refusal_responses(400, 421)
+                if self._access.required and asks_for_rows(path):
+                    told |= refusal_responses(401, 403)
+                    operation["security"] = [{_TOKEN: []}]
+                operation["responses"] = told | operation["responses"]
 
     def _champion(self, loaded: LoadedModel, schemas: dict[str, Any]) -> dict[str, Any]:
         manifest = loaded.bundle.manifest
@@ -100,7 +123,10 @@ class OpenAPIDocument:
             "invoke_version",
             "The predictions of a loaded version, for administration",
             "No contract is asked, and nothing is logged.",
-            [_path_parameter("model", MODEL_NAME), _path_parameter("version", "^[0-9]+$")],
+            [
+                _path_parameter("model", MODEL_NAME),
+                _path_parameter("version", f"^{VERSION_PATTERN}$"),
+            ],
             body_schema(None, self._limits.max_rows),
             answer_schema(None, []),
         )
@@ -130,6 +156,15 @@ def _operation(
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": answered}
         | refusal_responses(400, 404, 405, 409, 410, 413, 415, 429, 503),
+    }
+
+
+def _page(path: str) -> dict[str, Any]:
+    content = {_PAGES[path]: {"schema": {"type": "object"} if path.endswith("json") else {}}}
+    return {
+        "operationId": "page_" + path.strip("/").replace(".", "_").replace("/", "_"),
+        "summary": "This document, or a page made of it",
+        "responses": {"200": {"description": "The document.", "content": content}},
     }
 
 

@@ -66,20 +66,31 @@ class PredictionQuality(LossMean):
         super().__init__()
         self._manifest = manifest
         self._codes: dict[str, int] = {name: code for code, name in enumerate(manifest.classes)}
-        self._unlabelled: OrderedDict[str, list[Any]] = OrderedDict()
+        self._unlabelled: OrderedDict[str, tuple[list[Any], str]] = OrderedDict()
         self._rows = 0
         self._max_rows = max_rows
 
-    def add_predictions(self, request_id: str, predictions: list[Any]) -> None:
-        """Keep one prediction per row until its label arrives."""
-        self._unlabelled[request_id] = predictions[: self._max_rows]
-        self._rows += len(self._unlabelled[request_id])
+    def add_predictions(self, request_id: str, predictions: list[Any], client: str = "") -> None:
+        """Keep one prediction per row until its label arrives.
+
+        Args:
+            request_id: The id of the request.
+            predictions: One per row.
+            client: The name of the client that got them.
+        """
+        kept = predictions[: self._max_rows]
+        self._unlabelled[request_id] = kept, client
+        self._rows += len(kept)
         while self._rows > self._max_rows:
-            self._rows -= len(self._unlabelled.popitem(last=False)[1])
+            self._rows -= len(self._unlabelled.popitem(last=False)[1][0])
 
     def has_predicted(self, request_id: str) -> bool:
         """Tell whether predictions of a request are kept, with or without labels."""
         return request_id in self._unlabelled
+
+    def client_of(self, request_id: str) -> str:
+        """Return the client that got a request's answer."""
+        return self._unlabelled[request_id][1]
 
     def join_label(self, request_id: str, row: int, label: Label) -> bool:
         """Join a label with its prediction. Tell whether the prediction was there.
@@ -101,7 +112,7 @@ class PredictionQuality(LossMean):
             row: The row of the request, counted from 0.
             label: The true value.
         """
-        predictions = self._unlabelled.get(request_id, [])
+        predictions, _ = self._unlabelled.get(request_id, ([], ""))
         prediction = predictions[row] if row < len(predictions) else None
         loss = None if prediction is None else self._loss(prediction, label)
         if loss is None or not math.isfinite(loss):

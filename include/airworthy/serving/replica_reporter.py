@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from airworthy.serving.record_reader import Following
 from airworthy.serving.store_threads import StoreThreads
 from airworthy.serving.version_loader import VersionLoader
 from airworthy.traffic.replica_report import (
+    ClientsReport,
     LoadCost,
     LoadedVersion,
     ModelReport,
@@ -44,6 +46,7 @@ class ReplicaReporter:
     Attributes:
         replica: The server's name.
         ready: True when the server may get requests.
+        describe_clients: Returns who may ask the server, or None.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of one server
@@ -71,6 +74,7 @@ class ReplicaReporter:
         """
         self.replica = replica_name()
         self.ready = False
+        self.describe_clients: Callable[[], ClientsReport] | None = None
         self._reports = following.reports
         self._role = following.role
         self._lease = following.settings.lease.total_seconds()
@@ -145,6 +149,7 @@ class ReplicaReporter:
             lease_seconds=self._lease,
             record_seen=self._follower.seen,
             models={model: self._model(model) for model in self._follower.models},
+            clients=self.describe_clients() if self.describe_clients else None,
         )
 
     def _model(self, model: str) -> ModelReport:

@@ -5,11 +5,11 @@ All of this runs on the server's event loop.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from airworthy.handover import ArmFigures
 from airworthy.predictions.spool import Label
+from airworthy.serving.client_parts import ClientParts, as_number, percentile_ms
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_quality import PredictionQuality
 from airworthy.serving.reservoir import Reservoir
@@ -32,9 +32,15 @@ class Arm:
         self._quality: PredictionQuality | None = None
         self._seconds: Reservoir[float] = Reservoir(SAMPLE_SIZE)
         self._predictions: Reservoir[Any] = Reservoir(SAMPLE_SIZE)
+        self._clients = ClientParts(version)
 
     def record_answer(
-        self, request_id: str, loaded: LoadedModel, predictions: list[Any], seconds: float
+        self,
+        request_id: str,
+        loaded: LoadedModel,
+        predictions: list[Any],
+        seconds: float,
+        client: str = "",
     ) -> None:
         """Record a request answered by the version.
 
@@ -43,6 +49,7 @@ class Arm:
             loaded: The version.
             predictions: One per row.
             seconds: The time since the request's head. For a shadow: since its prediction began.
+            client: The client's name.
         """
         self.requests += 1
         self.rows += len(predictions)
@@ -50,12 +57,14 @@ class Arm:
         self._predictions.extend(predictions)
         if self._quality is None:
             self._quality = PredictionQuality(loaded.bundle.manifest)
-        self._quality.add_predictions(request_id, predictions)
+        self._quality.add_predictions(request_id, predictions, client)
+        self._clients.record(client, predictions, seconds)
 
-    def record_failure(self) -> None:
-        """Record a request the version failed to answer."""
+    def record_failure(self, client: str = "") -> None:
+        """Record a client's request the version failed to answer."""
         self.requests += 1
         self.errors += 1
+        self._clients.record(client, None, 0.0)
 
     def has_predicted(self, request_id: str) -> bool:
         """Tell whether the version's answer to a request is in memory."""
@@ -69,7 +78,12 @@ class Arm:
             row: The row of the request, counted from 0.
             label: The true value.
         """
-        return self._quality is not None and self._quality.join_label(request_id, row, label)
+        quality = self._quality
+        loss = None if quality is None else quality.joined_loss(request_id, row, label)
+        if quality is None or loss is None:
+            return False
+        self._clients.add_loss(quality.client_of(request_id), loss)
+        return True
 
     def describe(self) -> dict[str, Any]:
         """Return the statistics as JSON values.
@@ -86,10 +100,11 @@ class Arm:
             figures=ArmFigures.model_validate(self._figures()),
             predictions=self._sample(),
             seconds=list(self._seconds.values),
+            clients=self._clients.report(),
         )
 
     def _sample(self) -> list[float | None]:
-        return [_number(prediction) for prediction in self._predictions.values]
+        return [as_number(prediction) for prediction in self._predictions.values]
 
     def _figures(self) -> dict[str, Any]:
         ordered = sorted(self._seconds.values)
@@ -105,16 +120,3 @@ class Arm:
             "mean_loss": self._quality.mean_loss if self._quality else None,
             "loss_sd": self._quality.loss_sd if self._quality else None,
         }
-
-
-def percentile_ms(ordered: list[float], share: float) -> float | None:
-    """Return a percentile in milliseconds of ordered seconds; None without any."""
-    if not ordered:
-        return None
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
-
-
-def _number(prediction: Any) -> float | None:
-    if type(prediction) is list:
-        return float(max(range(len(prediction)), key=prediction.__getitem__))
-    return float(prediction) if math.isfinite(prediction) else None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airworthy.bundle import Manifest
-from airworthy.predictions.prediction_ids import split_prediction_id
+from airworthy.predictions.prediction_ids import is_id_of
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.protocol.unique_keys import check_unique_keys
+from airworthy.serving.client_access import Client, client_of
 from airworthy.serving.live_rollouts import LiveRollouts
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.prediction_quality import check_label, meant_label
@@ -24,6 +26,8 @@ from airworthy.serving.shared_labels import SharedLabels, join_label
 
 MAX_LABELS = 10_000
 _JOINED_AT_ONCE = 200
+# One way to write an id: two would be two labels of one prediction.
+_ID_PATTERN = "[!-9;-~]+(:(0|[1-9][0-9]{0,6}))?"
 _ALLOWED = '{"labels": [{"id": "<prediction id>", "label": value}, ...]}'
 
 
@@ -34,7 +38,7 @@ _LABEL_SCHEMA = {
             "type": "string",
             "minLength": 1,
             "maxLength": 100,
-            "pattern": "^[^:]*(:[0-9]+)?$",
+            "pattern": f"^{_ID_PATTERN}$",
             "description": "A prediction's id: <id>:<row>, or <id> for the first row.",
         },
         "label": {"type": ["string", "number", "boolean"]},
@@ -95,20 +99,25 @@ def rollout_routes(
     router = APIRouter()
 
     @router.get("/models/{model}/rollout", responses=refusals(404, 409, 410, 503))
-    async def rollout(model: str) -> dict[str, Any]:
-        """The present step of a rollout, and both arms' statistics since it began."""
-        return rollouts.describe(await models.champion(model))
+    async def rollout(model: str, request: Request) -> dict[str, Any]:
+        """The present step of a rollout, and both arms' statistics since it began.
+
+        Where clients need a token, only administration sees samples of the predictions.
+        """
+        described = rollouts.describe(await models.champion(model))
+        return described if client_of(request.scope).sees_all else _without_samples(described)
 
     @router.post(
         "/models/{model}/labels",
-        responses=refusals(400, 404, 409, 413, 415, 429, 503),
+        responses=refusals(400, 403, 404, 409, 410, 413, 415, 429, 503),
         openapi_extra={"requestBody": _LABELS_BODY},
     )
     async def labels(model: str, request: Request) -> dict[str, Any]:
         """Log labels of predictions.
 
         `joined` counts those of a rollout's present step or of a watched champion, predicted by
-        this process. The others are passed on to the other processes.
+        this process. The others are passed on to the other processes. A client with a token sends
+        labels of its own answers, and of no others.
         """
         champion = await models.champion(model)
         check_type(request.scope)
@@ -118,10 +127,12 @@ def rollout_routes(
             received = _read_labels(body, manifest)
         else:
             received = await process.call(_read_labels, body, manifest)
-        if prediction_log is not None and not prediction_log.record_labels(model, received):
+        _check_owner(client_of(request.scope), received)
+        labelled = [(each.id, each.label) for each in received]
+        if prediction_log is not None and not prediction_log.record_labels(model, labelled):
             raise RefusedError(503, "the labels could not be logged", next_step="send them again")
         strange = []
-        for index, sent in enumerate(received):
+        for index, sent in enumerate(labelled):
             if index % _JOINED_AT_ONCE == _JOINED_AT_ONCE - 1:
                 # Other requests go between.
                 await asyncio.sleep(0)
@@ -135,8 +146,30 @@ def rollout_routes(
     return router
 
 
-def _read_labels(body: bytes, manifest: Manifest) -> list[tuple[str, Any]]:
-    """Return the labels of a request, with their predictions' ids.
+def _without_samples(described: dict[str, Any]) -> dict[str, Any]:
+    arms = {name: arm and arm | {"predictions": []} for name, arm in described["arms"].items()}
+    return described | {"arms": arms}
+
+
+def _check_owner(client: Client, labels: list[_Labelled]) -> None:
+    """Refuse labels of answers that a client with a token did not get."""
+    if not client.keys or client.labels_all:
+        return
+    for index, labelled in enumerate(labels):
+        if not is_id_of(labelled.id.partition(":")[0], client.keys):
+            raise RefusedError(
+                403,
+                f"labels.{index}.id: this answer was not given to {client.name}",
+                field=f"labels.{index}.id",
+                row=index,
+                received=short_repr(labelled.id),
+                allowed="ids of this client's own answers",
+                next_step="server.clients.label_all names clients that may label all answers",
+            )
+
+
+def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
+    """Return the labels of a request.
 
     Raises:
         RefusedError: 400. It names the first wrong label.
@@ -152,13 +185,11 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[tuple[str, Any]]:
         _check_id(labelled.id, index)
         labelled.label = meant_label(manifest, labelled.label)
         check_label(manifest, labelled.label, index)
-    return [(labelled.id, labelled.label) for labelled in labels]
+    return labels
 
 
 def _check_id(prediction_id: str, index: int) -> None:
-    try:
-        split_prediction_id(prediction_id)
-    except ValueError:
+    if re.fullmatch(_ID_PATTERN, prediction_id) is None:
         field = f"labels.{index}.id"
         allowed = "a prediction id: <id>:<row>, or <id> for the first row"
         raise RefusedError(
@@ -168,4 +199,4 @@ def _check_id(prediction_id: str, index: int) -> None:
             row=index,
             received=short_repr(prediction_id),
             allowed=allowed,
-        ) from None
+        )

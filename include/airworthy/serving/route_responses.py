@@ -8,10 +8,13 @@ from pydantic import BaseModel
 
 from airworthy.protocol.refusals import RefusedError
 
+VERSION_PATTERN = "(0|[1-9][0-9]{0,17})"
+"""A version as it is written in a path: there is one way."""
+
 _DESCRIPTIONS = {
     400: "The request is wrong; `field` names the first fault.",
     401: "The token is missing.",
-    403: "The token is wrong, or this server has none.",
+    403: "The token is wrong, or this server has none, or the answer is another client's.",
     404: "There is no such model, version or example.",
     405: "The path is asked by POST.",
     409: "The version cannot be loaded.",
@@ -19,6 +22,7 @@ _DESCRIPTIONS = {
     413: "The request is too large.",
     415: "The body is no plain JSON.",
     429: "This client has too much under way; `retry-after` says when to ask again.",
+    421: "The server is not asked by this Host.",
     500: "The server failed.",
     503: "The server cannot answer now; `retry-after` says when to ask again.",
 }

@@ -14,6 +14,7 @@ from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import PredictionLog
 from airworthy.protocol.contract_check import OutOfContractError
 from airworthy.protocol.refusals import NotComputableError, RefusedError
+from airworthy.serving.client_access import NOBODY, Client
 from airworthy.serving.contract_counts import ContractCounts
 from airworthy.serving.live_rollouts import LiveRollout, LiveRollouts
 from airworthy.serving.loaded_model import JudgedAnswer, Limits, LoadedModel
@@ -115,7 +116,12 @@ class Scorer:
         return await loop.run_in_executor(self._threads, score, body, self._limits)
 
     async def answer(
-        self, champion: LoadedModel, body: bytes, key: str, started: float
+        self,
+        champion: LoadedModel,
+        body: bytes,
+        key: str,
+        started: float,
+        client: Client = NOBODY,
     ) -> ScoredAnswer:
         """Return the answer to a public request, by the champion or the challenger.
 
@@ -124,19 +130,22 @@ class Scorer:
             body: The request's body.
             key: The client's targeting key. When it is empty, a digest of the body is the key.
             started: `time.perf_counter` at the request's head, in seconds.
+            client: The sender.
 
         Raises:
             RefusedError: when the body is malformed. It names the fault.
         """
-        request_id = new_request_id()
+        request_id = new_request_id(client.keys[0] if client.keys else None)
         live = self._rollouts.rollout_for(champion)
         if live is None:
-            predictions = await self._predict_with_champion(None, champion, body)
-            self._record_champion(None, champion, request_id, predictions, started)
+            predictions = await self._predict_with_champion(None, champion, body, client.name)
+            self._record_champion(None, champion, request_id, predictions, started, client.name)
             answer = ScoredAnswer(request_id, champion, CHAMPION, predictions)
         else:
             key = key or await self._digest(body)
-            answer = await self._answer_in_rollout(live, champion, request_id, body, key, started)
+            answer = await self._answer_in_rollout(
+                live, champion, request_id, body, key, started, client.name
+            )
         await self._record(answer, body, key)
         return answer
 
@@ -145,7 +154,7 @@ class Scorer:
             return await asyncio.to_thread(_digest_of, body)
         return _digest_of(body)
 
-    async def _answer_in_rollout(
+    async def _answer_in_rollout(  # noqa: PLR0913 - the parts of one request
         self,
         live: LiveRollout,
         champion: LoadedModel,
@@ -153,6 +162,7 @@ class Scorer:
         body: bytes,
         key: str,
         started: float,
+        client: str,
     ) -> ScoredAnswer:
         challenger = live.loaded_challenger()
         failed = False
@@ -162,24 +172,24 @@ class Scorer:
                 predictions = await self._ask_challenger(challenger, body)
                 if predictions is not None:
                     live.challenger.record_answer(
-                        request_id, challenger, predictions, perf_counter() - started
+                        request_id, challenger, predictions, perf_counter() - started, client
                     )
                     return ScoredAnswer(request_id, challenger, CHALLENGER, predictions)
                 failed = True
             elif not failed and not self._rollouts.joined:
                 raise _still_joining(challenger_version=live.challenger.version)
-        predictions = await self._predict_with_champion(live, champion, body)
+        predictions = await self._predict_with_champion(live, champion, body, client)
         if failed:
             # Counted only now: a request refused by the champion too is the client's fault.
-            self._record_challenger_failure(live)
+            self._record_challenger_failure(live, client)
             return ScoredAnswer(request_id, champion, CHAMPION, predictions)
-        self._record_champion(live, champion, request_id, predictions, started)
+        self._record_champion(live, champion, request_id, predictions, started, client)
         shadow = None
         if live.flags.challenger_shadows(key):
             if challenger is not None:
-                shadow = Shadow(live, challenger, request_id, key, body)
+                shadow = Shadow(live, challenger, request_id, key, body, client)
             elif live.challenger_cannot_load():
-                self._record_challenger_failure(live)
+                self._record_challenger_failure(live, client)
         return ScoredAnswer(request_id, champion, CHAMPION, predictions, shadow)
 
     async def _ask_challenger(self, challenger: LoadedModel, body: bytes) -> list[Any] | None:
@@ -209,13 +219,13 @@ class Scorer:
             return None
 
     async def _predict_with_champion(
-        self, live: LiveRollout | None, champion: LoadedModel, body: bytes
+        self, live: LiveRollout | None, champion: LoadedModel, body: bytes, client: str
     ) -> list[Any]:
         try:
             return await self.predict_judged(champion, body)
         except RefusedError as refused:
             if isinstance(refused, NotComputableError):
-                self._record_refusal(live, champion)
+                self._record_refusal(live, champion, client)
             raise
         except Exception:
             for arm in (
@@ -223,10 +233,10 @@ class Scorer:
                 self._rollouts.watched.for_request(champion),
             ):
                 if arm is not None:
-                    arm.record_failure()
+                    arm.record_failure(client)
             raise
 
-    def _record_refusal(self, live: LiveRollout | None, champion: LoadedModel) -> None:
+    def _record_refusal(self, live: LiveRollout | None, champion: LoadedModel, client: str) -> None:
         """Record a well-formed request that the champion's features cannot take.
 
         In a rollout step it is the client's fault, for both versions were asked. In a watch there
@@ -236,7 +246,7 @@ class Scorer:
             live.champion.refused += 1
         watched = self._rollouts.watched.for_request(champion)
         if watched is not None:
-            watched.record_failure()
+            watched.record_failure(client)
 
     def _record_champion(
         self,
@@ -245,27 +255,29 @@ class Scorer:
         request_id: str,
         predictions: list[Any],
         started: float,
+        client: str,
     ) -> None:
         """Record a champion's answer in the present step, and in its watch."""
         for arm in (live.champion if live else None, self._rollouts.watched.for_request(champion)):
             if arm is not None:
-                arm.record_answer(request_id, champion, predictions, perf_counter() - started)
+                seconds = perf_counter() - started
+                arm.record_answer(request_id, champion, predictions, seconds, client)
 
     async def _predict_shadow(self, shadow: Shadow) -> None:
         started = perf_counter()
         predictions = await self._ask_shadow(shadow.challenger, shadow.body)
         if predictions is None:
-            self._record_challenger_failure(shadow.live)
+            self._record_challenger_failure(shadow.live, shadow.client)
             return
         answer = ScoredAnswer(shadow.request_id, shadow.challenger, SHADOW, predictions)
         shadow.live.challenger.record_answer(
-            answer.id, answer.loaded, predictions, perf_counter() - started
+            answer.id, answer.loaded, predictions, perf_counter() - started, shadow.client
         )
         self._metrics.record_request(answer.loaded, SHADOW, 200, predictions, started)
         await self._record(answer, shadow.body, shadow.key)
 
-    def _record_challenger_failure(self, live: LiveRollout) -> None:
-        live.challenger.record_failure()
+    def _record_challenger_failure(self, live: LiveRollout, client: str) -> None:
+        live.challenger.record_failure(client)
         self._metrics.record_challenger_failure(live.model, live.challenger.version)
 
     async def _record(self, answer: ScoredAnswer, body: bytes, key: str) -> None:

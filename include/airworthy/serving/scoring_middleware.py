@@ -7,6 +7,7 @@ administration. One loaded version answers it.
 
 from __future__ import annotations
 
+import re
 from time import perf_counter
 from typing import Any
 
@@ -15,12 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.serving.admin_token import TokenCheck
+from airworthy.serving.client_access import client_of
 from airworthy.serving.client_budgets import ClientBudgets
 from airworthy.serving.followed_record import FollowedRecord
 from airworthy.serving.loaded_model import Limits, LoadedModel
 from airworthy.serving.request_body import BODY_BUDGET, check_type, header, read_body
 from airworthy.serving.rollout_arms import CHAMPION
-from airworthy.serving.route_responses import refusal_headers
+from airworthy.serving.route_responses import VERSION_PATTERN, refusal_headers
 from airworthy.serving.scorer import Scorer
 from airworthy.serving.server_metrics import NO_VERSION, ServerMetrics
 
@@ -92,11 +94,12 @@ class ScoringMiddleware:
             budget = self._budgets.body_bytes
             body = await read_body(scope, receive, self._limits.max_bytes, budget)
             key = (header(scope, b"x-targeting-key") or b"").decode("latin-1")
+            client = client_of(scope)
             if len(body) <= self._limits.inline_bytes:
-                answer = await self._scorer.answer(champion, body, key, started)
+                answer = await self._scorer.answer(champion, body, key, started, client)
             else:
                 with self._budgets.large_request(scope, len(body), logged=True):
-                    answer = await self._scorer.answer(champion, body, key, started)
+                    answer = await self._scorer.answer(champion, body, key, started, client)
         except RefusedError as refused:
             self._metrics.record_request(
                 champion, CHAMPION if champion else NO_VERSION, refused.status, (), started
@@ -160,9 +163,8 @@ class ScoringMiddleware:
 
 
 def _check_version(version: str) -> None:
-    # Other digits, such as those of Arabic, are digits to Python too.
-    if not (version.isascii() and version.isdigit()):
-        allowed = "a version's number, in the digits 0 to 9"
+    if re.fullmatch(VERSION_PATTERN, version) is None:
+        allowed = "a version's number: digits 0 to 9, no leading zero"
         received = short_repr(version)
         raise RefusedError(
             400,

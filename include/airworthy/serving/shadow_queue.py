@@ -34,6 +34,7 @@ class Shadow:
     request_id: str
     key: str
     body: bytes
+    client: str = ""
 
 
 class ShadowQueue:

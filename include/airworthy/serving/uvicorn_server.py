@@ -76,7 +76,7 @@ def serve(
     environment = load_environment()
     if workers == 1:
         serve_alone(
-            lambda takes_over: environment_app(role, takes_over=takes_over),
+            lambda takes_over: environment_app(role, host=host, takes_over=takes_over),
             host,
             port,
             environment.server.limits,
@@ -88,7 +88,7 @@ def serve(
     if on_address is not None:
         on_address(_url(host, port))
     serve_with_workers(
-        partial(environment_app, role),
+        partial(environment_app, role, host=host),
         workers,
         host=host,
         port=port,
@@ -141,13 +141,18 @@ def _url(host: str, port: int) -> str:
 
 
 def environment_app(
-    role: ServerRole, shared_metrics: SharedMetrics | None = None, *, takes_over: bool = False
+    role: ServerRole,
+    shared_metrics: SharedMetrics | None = None,
+    *,
+    host: str = "127.0.0.1",
+    takes_over: bool = False,
 ) -> FastAPI:
     """Return the app for the environment's champions.
 
     Args:
         role: The role of the server.
         shared_metrics: The metrics of all workers, or None; see `create_app`.
+        host: The address that the server listens at.
         takes_over: Whether clients wait at the socket already; see `create_app`.
 
     Raises:
@@ -158,13 +163,16 @@ def environment_app(
     from airworthy.registry.registry import open_registry
     from airworthy.serving.admin_token import token_reader
     from airworthy.serving.app import create_app
+    from airworthy.serving.environment_access import environment_access
     from airworthy.serving.record_reader import following_of
 
     environment = load_environment()
+    read_token = token_reader(environment.server_token_file)
     return create_app(
         lambda: open_registry(environment),
         following_of(environment, role),
-        token_reader(environment.server_token_file),
+        read_token,
+        access=environment_access(environment, read_token, host),
         prediction_log=open_prediction_log(environment),
         shared_metrics=shared_metrics,
         takes_over=takes_over,

@@ -15,10 +15,10 @@ from typing import Any
 
 from airworthy.handover import ArmFigures
 from airworthy.predictions.spool import Label
+from airworthy.serving.client_parts import ClientParts, percentile_ms
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_quality import LossMean, PredictionQuality
 from airworthy.serving.reservoir import Reservoir
-from airworthy.serving.rollout_arms import percentile_ms
 from airworthy.traffic.replica_report import ArmReport, WatchReport, WatchWindow
 from airworthy.traffic.traffic_state import Traffic
 
@@ -38,15 +38,22 @@ class _Counts:
         self.rows = 0
         self.losses = LossMean()
         self._seconds: Reservoir[float] = Reservoir(sample)
+        self._clients = ClientParts(version, predictions=False)
 
-    def record(self, rows: int | None, seconds: float) -> None:
-        """Record a request; `rows` is None for a failed one."""
+    def record(self, predictions: list[Any] | None, seconds: float, client: str) -> None:
+        """Record a client's request; `predictions` is None for a failed one."""
+        self._clients.record(client, predictions, seconds)
         self.requests += 1
-        if rows is None:
+        if predictions is None:
             self.errors += 1
             return
-        self.rows += rows
+        self.rows += len(predictions)
         self._seconds.extend((seconds,))
+
+    def add_loss(self, loss: float, client: str) -> None:
+        """Add the loss of a client's prediction."""
+        self.losses.add(loss)
+        self._clients.add_loss(client, loss)
 
     def report(self) -> ArmReport:
         """Return the figures, and a sample of the durations. Microseconds are enough."""
@@ -62,7 +69,11 @@ class _Counts:
             mean_loss=self.losses.mean_loss,
             loss_sd=self.losses.loss_sd,
         )
-        return ArmReport(figures=figures, seconds=[round(value, 6) for value in ordered])
+        return ArmReport(
+            figures=figures,
+            seconds=[round(value, 6) for value in ordered],
+            clients=self._clients.report(),
+        )
 
 
 class WatchedChampion:
@@ -102,7 +113,12 @@ class WatchedChampion:
         self._quality: PredictionQuality | None = None
 
     def record_answer(
-        self, request_id: str, loaded: LoadedModel, predictions: list[Any], seconds: float
+        self,
+        request_id: str,
+        loaded: LoadedModel,
+        predictions: list[Any],
+        seconds: float,
+        client: str = "",
     ) -> None:
         """Record a request answered by the version.
 
@@ -111,17 +127,18 @@ class WatchedChampion:
             loaded: The version.
             predictions: One per row.
             seconds: The time since the request's head.
+            client: The client's name.
         """
         for counts in (self._whole, self._window()):
-            counts.record(len(predictions), seconds)
+            counts.record(predictions, seconds, client)
         if self._quality is None:
             self._quality = PredictionQuality(loaded.bundle.manifest)
-        self._quality.add_predictions(request_id, predictions)
+        self._quality.add_predictions(request_id, predictions, client)
 
-    def record_failure(self) -> None:
-        """Record a request the version failed to answer."""
+    def record_failure(self, client: str = "") -> None:
+        """Record a client's request the version failed to answer."""
         for counts in (self._whole, self._window()):
-            counts.record(None, 0.0)
+            counts.record(None, 0.0, client)
 
     def has_predicted(self, request_id: str) -> bool:
         """Tell whether the version's answer to a request is in memory."""
@@ -139,10 +156,11 @@ class WatchedChampion:
         """
         quality = self._quality
         loss = None if quality is None else quality.joined_loss(request_id, row, label)
-        if loss is None:
+        if quality is None or loss is None:
             return False
+        client = quality.client_of(request_id)
         for counts in (self._whole, self._window()):
-            counts.losses.add(loss)
+            counts.add_loss(loss, client)
         return True
 
     def report(self) -> WatchReport:

@@ -26,7 +26,8 @@ from airworthy.registry.registry import open_registry
 from airworthy.release.await_replicas import open_replicas, require_live
 from airworthy.release.blockers import current_blockers, require_same_champion
 from airworthy.release.candidates import CandidateFiles, drop_own_candidate, load_for_release
-from airworthy.release.guard import evaluate_guard, waive_guard
+from airworthy.release.client_weights import evaluate_by_clients
+from airworthy.release.guard import GuardResult, evaluate_guard, waive_guard
 from airworthy.release.projection import project_ledger
 from airworthy.release.release_ledger import LedgerView, decide_on
 from airworthy.release.release_record import (
@@ -239,19 +240,37 @@ class _StepPoll:
             return recorded_status(self.view.stop(rollout, ended))
         champion, challenger = reports.arms
         over = self._is_over(reports)
-        guard, classes = self.job.spec.release.guard, self.job.spec.task == "multiclass"
-        result = evaluate_guard(guard, champion, challenger, classes=classes, over=over)
-        result = waive_guard(result, waiver_of(self.job.spec.release.waive, "guard"))
+        result, undecided = self._judge(reports, over)
         figures = step_figures(result, champion, challenger)
         if result.trips:
             return recorded_status(self.view.stop(rollout, result.trips, GuardTrip, figures))
-        notes = [*reports.silent, *reports.lagging]
+        if over and undecided:
+            reasons = [f"undecided: {reason}" for reason in undecided]
+            return recorded_status(self.view.stop(rollout, reasons, figures=figures))
+        notes = [*reports.silent, *reports.lagging, *undecided]
         if not over:
             return baking_status(model, rollout, bake, (champion, challenger), result.psi, notes)
         for words in reports.silent:
             log.warning("%s: %s", model, words)
-        evaluated = {"judged": result.evaluated, "missing": result.missing}
+        missing = [*result.missing, *reports.open_to_all]
+        evaluated = {"judged": result.evaluated, "missing": missing}
         return self._done(rollout, {**evaluated, **figures})
+
+    def _judge(self, reports: StepReports, over: bool) -> tuple[GuardResult, list[str]]:
+        """Return the guard's result, and the reasons that only one client's requests are for.
+
+        Of several clients none decides alone. Without a word of the others, a person decides.
+        """
+        release = self.job.spec.release
+        classes, undecided = self.job.spec.task == "multiclass", list[str]()
+        waiver = waiver_of(release.waive, "guard")
+        if reports.told_apart:
+            result, undecided = evaluate_by_clients(
+                release.guard, *reports.client_arms, classes=classes, over=over
+            )
+        else:
+            result = evaluate_guard(release.guard, *reports.arms, classes=classes, over=over)
+        return waive_guard(result, waiver), [] if waiver else undecided
 
     def _is_over(self, reports: StepReports) -> bool:
         """Tell whether the step's time is over, and every live server's report covers all of it."""

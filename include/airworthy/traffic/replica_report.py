@@ -20,6 +20,9 @@ class _Part(BaseModel):
 class ArmReport(_Part):
     """One version's requests in one step, as one server counted them.
 
+    `clients` has the same figures by the client's name, which is empty without a token. The samples of
+    an only client are those of the report itself.
+
     `predictions` and `seconds` are uniform samples: predictions as numbers or class codes, and the
     durations of requests in seconds.
     """
@@ -27,6 +30,7 @@ class ArmReport(_Part):
     figures: ArmFigures
     predictions: list[float | None] = Field(default_factory=list)
     seconds: list[float] = Field(default_factory=list)
+    clients: dict[str, ArmReport] = Field(default_factory=dict)
 
 
 class RolloutReport(_Part):
@@ -134,6 +138,20 @@ class ModelReport(_Part):
         )
 
 
+class ClientsReport(_Part):
+    """Who may ask a server.
+
+    Attributes:
+        required: Whether it asks its clients for a token.
+        known: The number of clients with a token.
+        open_to_all: Whether it listens beyond loopback and asks for none.
+    """
+
+    required: bool
+    known: int
+    open_to_all: bool = False
+
+
 class ReplicaReport(_Part):
     """One model server, that is one process.
 
@@ -146,6 +164,7 @@ class ReplicaReport(_Part):
         lease_seconds: Without a new report for this time, it counts as silent.
         record_seen: The time of its last look at the record, UTC; None before the first one.
         models: The models by name.
+        clients: Who may ask; None in reports of versions before 0.3.0.
     """
 
     replica: str
@@ -156,3 +175,4 @@ class ReplicaReport(_Part):
     lease_seconds: float
     record_seen: AwareDatetime | None = None
     models: dict[str, ModelReport] = Field(default_factory=dict)
+    clients: ClientsReport | None = None

@@ -28,11 +28,11 @@ def main() -> int:
     """Play the act and ask every replica; return the exit code."""
     console = Console()
     proxy = os.environ["AIRWORTHY_SERVER_URL"]
-    password = os.environ["AIRFLOW_ADMIN_PASSWORD"]
+    password, token = os.environ["AIRFLOW_ADMIN_PASSWORD"], os.environ["AIRWORTHY_CLIENT_TOKEN"]
     try:
         airflow = AirflowApi(os.environ["AIRWORTHY_AIRFLOW_URL"], USER, password)
-        first_act(airflow, proxy, console)
-        for replica, version in sorted(ask_every_replica(proxy).items()):
+        first_act(airflow, proxy, console, token)
+        for replica, version in sorted(ask_every_replica(proxy, token).items()):
             say(console, f"Replica   {replica} answers with {MODEL} version {version}")
     except AirworthyError as error:
         print(error, file=sys.stderr)
@@ -40,10 +40,14 @@ def main() -> int:
     return 0
 
 
-def ask_every_replica(proxy: str) -> dict[str, str]:
+def ask_every_replica(proxy: str, token: str | None = None) -> dict[str, str]:
     """Ask the proxy until every replica has answered with one version. Return it for each address.
 
     A replica follows the releases by itself: it may be a moment behind.
+
+    Args:
+        proxy: The proxy's address.
+        token: A client's token; None: the servers ask for none.
 
     Raises:
         TerminalError: when not every replica answers with the same version in time.
@@ -52,7 +56,7 @@ def ask_every_replica(proxy: str) -> dict[str, str]:
     while True:
         replicas = addresses()
         try:
-            _, answer = predict(proxy)
+            _, answer = predict(proxy, token)
             answered[str(answer["replica"]).rpartition(", ")[2]] = str(answer["version"])
         except (TerminalError, TransientError) as error:
             trouble = str(error)

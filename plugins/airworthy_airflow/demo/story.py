@@ -40,13 +40,14 @@ def play(layout: Layout, console: Console) -> None:
     say(console, f"\n{summary(layout, result)}\n\n{addresses(layout)}\n\n{_next(layout, example)}")
 
 
-def first_act(airflow: AirflowApi, server: str, console: Console) -> str:
+def first_act(airflow: AirflowApi, server: str, console: Console, token: str | None = None) -> str:
     """Train and release the demo's model and ask it for predictions. Return the address of its example.
 
     Args:
         airflow: The Airflow to train in.
         server: The model server's address.
         console: The console for the texts.
+        token: A client's token; None: the server asks for none.
     """
     dag_id = f"{MODEL}__train"
     run_id = start_run(airflow, dag_id, {"reason": "api"})
@@ -54,7 +55,7 @@ def first_act(airflow: AirflowApi, server: str, console: Console) -> str:
     follow_run(airflow, dag_id, run_id, console)
     dataset = DatasetRef.model_validate(return_value(airflow, dag_id, run_id, "ingest"))
     verdict = Verdict.model_validate(return_value(airflow, dag_id, run_id, "evaluate"))
-    example, answer = predict(server)
+    example, answer = predict(server, token)
     say(
         console,
         f"\nData      {dataset.rows:,} rows of {dataset.window}, {dataset.quarantined:,} in quarantine",
@@ -69,10 +70,14 @@ def first_act(airflow: AirflowApi, server: str, console: Console) -> str:
     return example
 
 
-def predict(server: str) -> tuple[str, dict[str, Any]]:
+def predict(server: str, token: str | None = None) -> tuple[str, dict[str, Any]]:
     """Send the served model its own example. Return the example's address and the answer.
 
     The answer has the version, and the address of the replica when a proxy says it.
+
+    Args:
+        server: The server's address.
+        token: A client's token; None: the server asks for none.
 
     Raises:
         TerminalError: when the answer is no prediction.
@@ -80,7 +85,8 @@ def predict(server: str) -> tuple[str, dict[str, Any]]:
     """
     example = f"{server}/models/{MODEL}/example"
     try:
-        with httpx.Client(timeout=30.0, trust_env=False) as http:
+        sent = {"authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(timeout=30.0, trust_env=False, headers=sent) as http:
             body = http.get(example)
             answer = http.post(f"{server}/models/{MODEL}/invocations", json=body.json())
     except (httpx.HTTPError, json.JSONDecodeError) as error:

@@ -228,25 +228,27 @@ class ReleaseEnvironment:
         return described["version"], described["candidates"]
 
     def predict(
-        self, count: int = 1, url: str | None = None, **changes: Any
+        self, count: int = 1, url: str | None = None, token: str | None = None, **changes: Any
     ) -> list[dict[str, Any]]:
         """Request a prediction of one row several times, each under a new targeting key.
 
         Args:
             count: The number of requests.
             url: The server; None: the environment's.
+            token: A client's token, or None.
             **changes: Other values of the row.
         """
         example = httpx.get(f"{self.url}/models/{MODEL}/example").json()["dataframe_split"]
         row = dict(zip(example["columns"], example["data"][0], strict=True)) | changes
-        return self.predict_rows([row] * count, url)
+        return self.predict_rows([row] * count, url, token)
 
     def predict_rows(
-        self, rows: Iterable[dict[str, Any]], url: str | None = None
+        self, rows: Iterable[dict[str, Any]], url: str | None = None, token: str | None = None
     ) -> list[dict[str, Any]]:
         """Send a request for each row, each under a new targeting key, and return the answers."""
         answers = []
-        with httpx.Client(base_url=url or self.url) as client:
+        sent = {"authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(base_url=url or self.url, headers=sent) as client:
             for row in rows:
                 body = orjson.dumps(
                     {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}

@@ -12,6 +12,7 @@ import httpx
 import polars as pl
 import pytest
 
+from airworthy.client_tokens import add_client, remove_client
 from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake.lake import open_lake
@@ -106,6 +107,23 @@ def test_errors_of_the_challenger_trip_the_guard(
     status = env.poll_until(payload, "shadow", lambda: env.predict(5, stops=100_000))
     assert_traffic_given_back(env, payload, status, GuardTrip, "error rate 100.00%")
     assert status["challenger"]["errors"] >= 2
+
+
+def test_what_one_of_several_clients_alone_makes_trip_is_undecided(
+    env: ReleaseEnvironment, good: dict[str, Any]
+) -> None:
+    """Its errors trip nothing. Nobody else has asked, so the step ends without a trip, for a person."""
+    file = env.environment.client_tokens_file
+    rival, _ = [add_client(file, name) for name in ("rival", "shop")]
+    env.write_spec(**SHORT | {"bake": "3s"})
+    payload = env.new_run(good)
+    env.poll(payload, "shadow")
+    env.wait_for_step("shadow")
+    status = env.poll_until(payload, "shadow", lambda: env.predict(5, token=rival, stops=100_000))
+    assert_traffic_given_back(env, payload, status, RolloutStopped, "undecided: error_rate")
+    assert "client rival alone" in " ".join(status["reasons"])
+    for name in ("rival", "shop"):
+        remove_client(file, name)
 
 
 def test_slow_answers_trip_the_guard(env: ReleaseEnvironment, good: dict[str, Any]) -> None:
