@@ -72,10 +72,14 @@ class Deployment:
         address = httpx.URL(self.settings.addresses.mlflow)
         command = [str(BINARIES / "mlflow"), "server", "--host", address.host]
         command += ["--port", str(address.port), "--workers", "1", "--serve-artifacts"]
-        command += ["--backend-store-uri", self.settings.services.databases["mlflow"]]
         command += ["--artifacts-destination", self.settings.storage.artifacts]
         command += ["--allowed-hosts", f"{address.host}:{address.port}"]
-        self.processes.start("mlflow", command, self.settings.of_part(self.folder / "mlflow"))
+        variables = self.settings.of_part(self.folder / "mlflow")
+        variables = {
+            **variables,
+            "MLFLOW_BACKEND_STORE_URI": self.settings.services.databases["mlflow"],
+        }
+        self.processes.start("mlflow", command, variables)
 
     def start_model_server(self) -> None:
         """Start the model server that releases go to."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from airworthy.lake.sources.sql_address import with_driver
 from airworthy.masking import masked, shown_url, url_secrets
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable, Scratch
@@ -81,7 +82,7 @@ def database_origin(text: str, table: str | None, query: str | None) -> Database
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(text)
+        url = with_driver(make_url(text))
     except (ArgumentError, ValueError):
         raise ProposalError(
             "this is no SQLAlchemy URL", received=text.split("://", 1)[0] + "://...",

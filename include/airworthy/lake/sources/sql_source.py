@@ -182,9 +182,8 @@ class Sql:
     def _set_zone(self, connection: Connection) -> None:
         """Set the session's zone, in which times without an offset are compared with moments."""
         if connection.dialect.name == "postgresql":
-            connection.execute(
-                text("SELECT set_config('TimeZone', :zone, false)"), {"zone": self._zone}
-            )
+            zone = text("SELECT set_config('TimeZone', :zone, false)")
+            connection.execute(zone, {"zone": self._zone}).close()
         elif connection.dialect.name in ("mysql", "mariadb") and self._zone == "UTC":
             connection.execute(text("SET time_zone = '+00:00'"))
 
