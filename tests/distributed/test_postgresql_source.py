@@ -99,15 +99,18 @@ def text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-FORMS: dict[str, Callable[[URL], str]] = {
-    **{
-        name: lambda url, name=name: text(url.set(drivername=name))
-        for name in ("postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg")
-    },
-    "password as a parameter": lambda url: text(
-        url._replace(password=None).update_query_dict({"password": str(url.password)})
-    ),
-}
+def with_driver(name: str) -> Callable[[URL], str]:
+    """Return a function that gives an address a name of dialect and driver."""
+    return lambda url: text(url.set(drivername=name))
+
+
+def with_parameter(url: URL) -> str:
+    """Return an address with its password among the parameters."""
+    return text(url._replace(password=None).update_query_dict({"password": str(url.password)}))
+
+
+NAMES = ("postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg")
+FORMS = {**{name: with_driver(name) for name in NAMES}, "parameter": with_parameter}
 CONNECTIONS = {"URI": FORMS["postgres"], "JSON": as_json}
 
 
