@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 from sqlalchemy import URL, NullPool, create_engine, make_url
 from tests.core.own_data.world import Ingested, ingest_window, write_model
 
+from airworthy.errors import TransientError
+from airworthy.known_errors import traceback_text
 from airworthy.proposal.database import database_origin, database_table
 
 from .conftest import require_programs
@@ -128,6 +130,17 @@ def test_every_documented_address_reaches_the_server(
     assert database_table(origin).rows == 144
     assert str(make_url(address).password) not in origin.text
     assert origin.url_in_spec(tmp_path, tmp_path) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_password_is_not_told(tmp_path: Path, address: str, form: str) -> None:
+    """The server refuses it; the message says so, and what to check."""
+    wrong = make_url(address).set(password="Geheim-7f3a/91c@x")
+    result = read(tmp_path, FORMS[form](wrong), QUERY.format("*", "aware", "aware"), COLUMNS)
+    assert isinstance(result.error, TransientError)
+    assert "password authentication failed" in result.message
+    assert "Geheim" not in result.message + traceback_text(result.error)
+    assert "91c" not in result.message + traceback_text(result.error)
 
 
 @pytest.mark.parametrize("form", CONNECTIONS)

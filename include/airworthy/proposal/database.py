@@ -131,11 +131,11 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
 
 
 def _engine(url: URL) -> Engine:
-    from sqlalchemy import create_engine
+    from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return create_engine(url)
+        return create_engine(url, poolclass=NullPool)
     except (SQLAlchemyError, ImportError) as error:
         raise _failed(url, error) from None
 

@@ -11,6 +11,7 @@ does so in ``ingest.time_zone``, UTC unless given, whatever the server's own zon
 from __future__ import annotations
 
 import os
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -167,8 +168,11 @@ class Sql:
             TerminalError: when the address or the query is wrong.
         """
         try:
-            self._engine = self._engine or create_engine(self._url())
-            with self._engine.connect().execution_options(stream_results=True) as connection:
+            with (
+                self._connected_engine()
+                .connect()
+                .execution_options(stream_results=True) as connection
+            ):
                 self._set_zone(connection)
                 yield connection
         except ImportError as error:
@@ -178,6 +182,13 @@ class Sql:
         except (ValueError, OverflowError) as error:
             # Drivers raise these for values that Python has not, such as times before the year 1.
             raise self._terminal("the driver cannot read a value", error) from None
+
+    def _connected_engine(self) -> Engine:
+        """Return the engine, whose connections end with this object."""
+        if self._engine is None:
+            self._engine = create_engine(self._url())
+            weakref.finalize(self, self._engine.dispose)
+        return self._engine
 
     def _set_zone(self, connection: Connection) -> None:
         """Set the session's zone, in which times without an offset are compared with moments."""
