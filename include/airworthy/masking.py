@@ -38,6 +38,7 @@ _LOGIN = re.compile(
     # A password may have a slash or an at sign. Digits and a slash after the colon are a port.
     r"(?:[^\s/@'\"<>]*:(?!\d{1,5}[/?#])(?!\*\*\*@)[^\s'\"<>]*@|[^\s:/@'\"<>]+@)"
 )
+_PORT = re.compile(r"\d{1,5}[/?#]")
 _PARAMETERS = re.compile(r"(?P<address>[A-Za-z][\w+.\-]*://[^\s'\"<>?]*\?)(?P<pairs>[^\s'\"<>]+)")
 _ASSIGNED = re.compile(
     rf"(?P<name>\b[\w\-]*(?:{_NAMES})[\w\-]*(?:\s*=\s*|[\"']\s*:\s*))"
@@ -200,7 +201,8 @@ def _of_address(text: str) -> Iterator[str]:
     login, at, _ = plain.rpartition("@")
     if at:
         user, colon, password = login.partition(":")
-        yield unquote(password) if colon else unquote(user)
+        if not _PORT.match(password):
+            yield unquote(password) if colon else unquote(user)
     for name, value in parse_qsl(parameters):
         if name == "__extra__":
             yield from _of_json(value)

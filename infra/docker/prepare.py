@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import boto3
 from botocore.exceptions import ClientError
@@ -44,14 +45,27 @@ def mlflow_database() -> dict[str, str]:
 def make_user(password: str) -> None:
     """Make Airflow's first user, or give him the password of the settings."""
     person = ("--firstname", "Air", "--lastname", "Worthy", "--email", "admin@example.org")
-    named = ("--username", USER, "--password", password)
-    run("airflow", "users", "create", "--role", "Admin", *person, *named)
-    run("airflow", "users", "reset-password", *named)
+    named = ("--username", USER)
+    run("airflow", "users", "create", "--role", "Admin", *person, *named, answers=[password] * 2)
+    run("airflow", "users", "reset-password", *named, answers=[password] * 2)
 
 
-def run(*command: str, **variables: str) -> None:
-    """Run a command with further variables."""
-    subprocess.run(command, env={**os.environ, **variables}, check=True)
+def run(*command: str, answers: Sequence[str] = (), **variables: str) -> None:
+    """Run a command.
+
+    Args:
+        command: The command, without secrets: other processes see it.
+        answers: Its answers to what it asks, such as a password. Without a terminal it reads them.
+        variables: Further environment variables.
+    """
+    subprocess.run(
+        command,
+        env={**os.environ, **variables},
+        input="".join(f"{answer}\n" for answer in answers) if answers else None,
+        text=True,
+        check=True,
+        start_new_session=bool(answers),  # it would ask the terminal
+    )
 
 
 if __name__ == "__main__":

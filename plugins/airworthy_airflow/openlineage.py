@@ -29,6 +29,8 @@ from openlineage.client.facet_v2 import (
 )
 
 from airworthy.environment import Environment, load_environment
+from airworthy.lake.sources.sql_address import parse_url
+from airworthy.masking import masked
 from airworthy.registry.mlflow_errors import without_secrets
 from airworthy.spec import ModelSpec, load_spec
 from airworthy.spec.sources_part import FilesSource, Source, SqlSource
@@ -217,10 +219,10 @@ def _source_address(source: Source, spec: ModelSpec, environment: Environment) -
     if isinstance(source, SqlSource):
         if source.url is None:
             return f"airflow-connection://{source.connection}", spec.model
-        url = urlsplit(source.url)
+        url = parse_url(source.url)
         # The driver is the way to the database and no part of its name.
-        server = f"{url.scheme.partition('+')[0]}://{url.hostname or ''}{f':{url.port}' if url.port else ''}"
-        return server, url.path.lstrip("/") or spec.model
+        server = f"{url.get_backend_name()}://{url.host or ''}{f':{url.port}' if url.port else ''}"
+        return masked(server), masked(url.database or "").lstrip("/") or spec.model
     return "simulator", f"{source.scenario}/seed={source.seed}"
 
 

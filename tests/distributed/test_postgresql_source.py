@@ -1,15 +1,22 @@
-"""A PostgreSQL server whose zone is another one loses no row of a day, and misreads no value."""
+"""Every documented way to a PostgreSQL server works, whose zone loses no row and no value is misread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url
+from mlflow import MlflowClient
+from sqlalchemy import URL, NullPool, create_engine, make_url
 from tests.core.own_data.world import Ingested, ingest_window, write_model
+
+from airworthy.errors import TransientError
+from airworthy.known_errors import traceback_text
+from airworthy.proposal.database import database_origin, database_table
 
 from .conftest import require_programs
 from .machines import Processes, network
@@ -81,3 +88,79 @@ def test_values_of_every_type_come_as_numbers_or_texts(tmp_path: Path, address: 
         "num": 1.5,
         "minutes": 0.25,
     }
+
+
+def as_json(url: URL) -> str:
+    """Return an address as an Airflow connection in JSON."""
+    parts = {"login": url.username, "password": url.password, "host": url.host, "port": url.port}
+    return json.dumps({"conn_type": "postgres", "schema": url.database, **parts})
+
+
+def text(url: URL) -> str:
+    """Return an address with its password."""
+    return url.render_as_string(hide_password=False)
+
+
+def with_driver(name: str) -> Callable[[URL], str]:
+    """Return a function that gives an address a name of dialect and driver."""
+    return lambda url: text(url.set(drivername=name))
+
+
+def with_parameter(url: URL) -> str:
+    """Return an address with its password among the parameters."""
+    return text(url._replace(password=None).update_query_dict({"password": str(url.password)}))
+
+
+NAMES = ("postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg")
+FORMS = {**{name: with_driver(name) for name in NAMES}, "parameter": with_parameter}
+CONNECTIONS = {"URI": FORMS["postgres"], "JSON": as_json}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_documented_address_reaches_the_server(
+    tmp_path: Path, address: str, form: str
+) -> None:
+    """A source and `new-model --from` take each of them, and show no password."""
+    url = FORMS[form](make_url(address))
+    result = read(
+        tmp_path, url, QUERY.format("aware AS at, id, city, minutes", *["aware"] * 2), COLUMNS
+    )
+    assert (result.message, result.rows.height) == ("", 144)
+    origin = database_origin(url, None, "SELECT id, city, minutes FROM trips")
+    assert database_table(origin).rows == 144
+    assert str(make_url(address).password) not in origin.text
+    assert origin.url_in_spec(tmp_path, tmp_path) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_password_is_not_told(tmp_path: Path, address: str, form: str) -> None:
+    """The server refuses it; the message says so, and what to check."""
+    wrong = make_url(address).set(password="Geheim-7f3a/91c@x")
+    result = read(tmp_path, FORMS[form](wrong), QUERY.format("*", "aware", "aware"), COLUMNS)
+    assert isinstance(result.error, TransientError)
+    assert "password authentication failed" in result.message
+    assert "Geheim" not in result.message + traceback_text(result.error)
+    assert "91c" not in result.message + traceback_text(result.error)
+
+
+@pytest.mark.parametrize("form", CONNECTIONS)
+def test_an_airflow_connection_reaches_the_server(
+    tmp_path: Path, address: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``AIRFLOW_CONN_<ID>`` names no driver."""
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", CONNECTIONS[form](make_url(address)))
+    query = QUERY.format("aware AS at, id, city, minutes", "aware", "aware")
+    source = {"type": "sql", "connection": "shop", "query": query}
+    job = write_model(tmp_path, source={}, columns=COLUMNS, ingest={"source": source})
+    result = ingest_window(job)
+    assert (result.message, result.rows.height) == ("", 144)
+
+
+def test_mlflow_keeps_its_runs_at_a_plain_address(address: str) -> None:
+    """SQLAlchemy chooses psycopg 3 for ``postgresql://``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client = MlflowClient(address)
+        experiment = client.create_experiment("trips")
+        run = client.create_run(experiment)
+    assert client.get_run(run.info.run_id).info.experiment_id == experiment

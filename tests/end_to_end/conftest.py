@@ -246,7 +246,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             patch.setenv(name, value)
         layout, environment = load_layout(), dict(os.environ)
         done = subprocess.run(
-            [*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False
+            [*COMMAND, "up"], env=environment, capture_output=True, text=True, check=False, umask=0
         )
         try:
             assert done.returncode == 0, done.stdout + done.stderr

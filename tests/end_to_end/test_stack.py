@@ -204,7 +204,7 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
 
 def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
     """A killed part's children do not keep its port: MLflow answers again, supervised."""
-    killed = next(p for p in stack.processes() if "--backend-store-uri" in p.cmdline())
+    killed = next(p for p in stack.processes() if "--default-artifact-root" in p.cmdline())
     survivors = killed.children(recursive=True)
     assert survivors
     killed.send_signal(signal.SIGKILL)
@@ -230,10 +230,25 @@ def test_up_again_leaves_a_healthy_stack_as_it_is(stack: Stack) -> None:
     assert stack.parts() == before
 
 
-def test_secrets_can_be_read_by_their_owner_only(stack: Stack) -> None:
-    """Nobody else on the machine can read a stack's passwords, keys and tokens."""
-    files = [stack.layout.env_file, stack.layout.token_file, *stack.layout.folder.glob("*.json")]
-    assert {oct(Path(file).stat().st_mode & 0o777) for file in files} == {"0o600"}
+def test_state_can_be_read_by_its_owner_only(stack: Stack) -> None:
+    """Nobody else reads passwords, databases, task logs, lake: `up` was called with an umask of 0."""
+    paths = [stack.layout.state, *stack.layout.state.rglob("*")]
+    assert stack.layout.env_file in paths
+    assert stack.layout.token_file in paths
+    # MLflow copies Airworthy's own code to a model with the rights that it has.
+    own = [path for path in paths if not {"code", "pyfunc_model.py"} & {*path.parts}]
+    assert [path for path in own if not path.is_symlink() and path.lstat().st_mode & 0o077] == []
+    umasks = {_umask(process.pid) for process in stack.processes()}
+    assert umasks - {None} == {"0077"}
+
+
+def _umask(pid: int) -> str | None:
+    """Return the umask of a process; None: it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next(line.split()[1] for line in lines if line.startswith("Umask"))
 
 
 def test_a_users_shell_reaches_the_stack(stack: Stack) -> None:

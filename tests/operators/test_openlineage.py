@@ -221,11 +221,19 @@ def test_a_validation_is_data_quality_assertions(write_spec: Any) -> None:
             ("postgresql://db:5432", "trips"),
         ),
         (
+            {
+                "type": "sql",
+                "query": "select :start, :end",
+                "url": "postgresql://ann:se/cret@db:5432/trips?password=secret",
+            },
+            ("postgresql://db:5432", "trips"),
+        ),
+        (
             {"type": "sql", "query": "select :start, :end", "connection": "warehouse"},
             ("airflow-connection://warehouse", "eta"),
         ),
     ],
-    ids=["files", "sql by url", "sql by connection"],
+    ids=["files", "sql by url", "sql by another url", "sql by connection"],
 )
 def test_a_source_is_named_by_its_address(
     write_spec: Any, source: dict[str, Any], expected: tuple[str, str]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from airworthy.answer_limit import within_limit
+from airworthy.lake.sources.sql_address import with_driver
 from airworthy.masking import masked, shown_url, url_secrets
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable, Scratch
@@ -82,7 +83,7 @@ def database_origin(text: str, table: str | None, query: str | None) -> Database
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(text)
+        url = with_driver(make_url(text))
     except (ArgumentError, ValueError):
         raise ProposalError(
             "this is no SQLAlchemy URL", received=text.split("://", 1)[0] + "://...",
@@ -131,14 +132,13 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
 
 
 def _engine(url: URL) -> Engine:
-    from sqlalchemy import create_engine
+    from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, poolclass=NullPool)
         if url.get_backend_name() != "sqlite":
-            address = url.render_as_string(hide_password=True)
-            within_limit(engine.connect, "the database", address).close()
+            within_limit(engine.connect, "the database", shown_url(url)).close()
         return engine
     except (SQLAlchemyError, ImportError) as error:
         raise _failed(url, error) from None

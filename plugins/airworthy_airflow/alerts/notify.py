@@ -9,6 +9,7 @@ from airworthy.alerts.alert import Alert
 from airworthy.alerts.routing import channels_for
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError
+from airworthy.masking import masked
 from airworthy.spec import load_spec
 from airworthy.spec.alerts_part import Channel
 from airworthy_airflow.alerts.channels import notifier_for
@@ -50,7 +51,9 @@ def notify(alert: Alert, run_id: str, log: Log) -> None:
     # The subject of the alert is done already. No failure in sending may undo it.
     except Exception as error:
         log.error(
-            "this could not be told, or not be written down:\n%s\n%s", "\n".join(alert.lines), error
+            "this could not be told, or not be written down:\n%s\n%s",
+            "\n".join(alert.lines),
+            masked(str(error)),
         )
 
 
@@ -66,7 +69,7 @@ def notify_of(make: Callable[[], Alert | None], run_id: str, log: Log) -> None:
         alert = make()
     # An alert's words come from the stage's output. A missing one must not undo what is done.
     except Exception as error:
-        log.error("an alert could not be made: %s: %s", type(error).__name__, error)
+        log.error("an alert could not be made: %s: %s", type(error).__name__, masked(str(error)))
         return
     if alert is not None:
         notify(alert, run_id, log)
@@ -99,7 +102,9 @@ def _send(channel: Channel, alert: Alert, log: Log) -> bool:
         notifier_for(channel, alert).notify({})
     # Each provider has its own errors. None of them may fail a run or stop another channel.
     except Exception as error:
-        log.error("%s could not be told: %s: %s", channel.name, type(error).__name__, error)
+        log.error(
+            "%s could not be told: %s: %s", channel.name, type(error).__name__, masked(str(error))
+        )
         return False
     log.info("%s was told", channel.name)
     return True

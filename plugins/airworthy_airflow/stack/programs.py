@@ -82,6 +82,9 @@ def supervisord_config(layout: Layout) -> str:
     config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
     for name, command in commands(layout).items():
         config[f"program:{name}"] = _program(layout, name, command)
+    # Not in the command line, which every user of the machine sees: the address may have a password.
+    address = layout.tracking_uri.replace('"', "%22")
+    config["program:mlflow"]["environment"] = f'MLFLOW_BACKEND_STORE_URI="{address}"'
     text = io.StringIO()
     config.write(text)
     return text.getvalue().replace("%", "%%")

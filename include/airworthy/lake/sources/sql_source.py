@@ -11,6 +11,7 @@ does so in ``ingest.time_zone``, UTC unless given, whatever the server's own zon
 from __future__ import annotations
 
 import os
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -168,8 +169,7 @@ class Sql:
             TerminalError: when the address or the query is wrong.
         """
         try:
-            self._engine = self._engine or create_engine(self._url())
-            with self._connect(self._engine) as connection:
+            with self._connect(self._connected_engine()) as connection:
                 self._set_zone(connection)
                 yield connection
         except ImportError as error:
@@ -188,12 +188,18 @@ class Sql:
             connection = within_limit(engine.connect, "the database", self.describe())
         return connection.execution_options(stream_results=True)
 
+    def _connected_engine(self) -> Engine:
+        """Return the engine, whose connections end with this object."""
+        if self._engine is None:
+            self._engine = create_engine(self._url())
+            weakref.finalize(self, self._engine.dispose)
+        return self._engine
+
     def _set_zone(self, connection: Connection) -> None:
         """Set the session's zone, in which times without an offset are compared with moments."""
         if connection.dialect.name == "postgresql":
-            connection.execute(
-                text("SELECT set_config('TimeZone', :zone, false)"), {"zone": self._zone}
-            )
+            zone = text("SELECT set_config('TimeZone', :zone, false)")
+            connection.execute(zone, {"zone": self._zone}).close()
         elif connection.dialect.name in ("mysql", "mariadb") and self._zone == "UTC":
             connection.execute(text("SET time_zone = '+00:00'"))
 
