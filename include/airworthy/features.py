@@ -228,8 +228,9 @@ def row_dependent_features(expressions: dict[str, pl.Expr], frame: pl.DataFrame)
     """
     if frame.is_empty():
         return []
-    in_frame = frame.select(**expressions)
-    alone = pl.concat([frame[row : row + 1].select(**expressions) for row in range(frame.height)])
+    named = [expression.alias(name) for name, expression in expressions.items()]
+    in_frame = frame.select(named)
+    alone = pl.concat([frame[row : row + 1].select(named) for row in range(frame.height)])
     return [name for name in expressions if not in_frame[name].equals(alone[name], null_equal=True)]
 
 

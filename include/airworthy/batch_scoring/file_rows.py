@@ -12,6 +12,7 @@ import polars as pl
 from airworthy.errors import TerminalError
 from airworthy.lake.cells import read_cells, without_blanks
 from airworthy.lake.sources.csv_sniffer import sniff_csv
+from airworthy.lake.sources.excel_sniffer import sniff_excel
 from airworthy.lake.sources.scan_file import scan_file
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import ColumnType
@@ -84,6 +85,19 @@ def read_file_rows(
     return FileRows(raw.drop(lacking), cells.cast, problems)
 
 
+def _form_of(path: Path, form: str) -> dict[str, Any]:
+    """Return the form that is seen in the file itself."""
+    if form == "excel":
+        return {"excel": sniff_excel(path).form}
+    return {"csv": sniff_csv(path)} if form == "csv" else {}
+
+
+def _is_raw(present: pl.Schema, name: str, text: str) -> bool:
+    """Return whether a column has to be derived: it is not there, or is there as its own raw text."""
+    own = name in pl.sql_expr(text).meta.root_names()
+    return name not in present or (own and present[name] == pl.String)
+
+
 def _raw_rows(path: Path, ingest: Ingest, inputs: dict[str, ColumnType]) -> pl.DataFrame:
     source, form = ingest.source, FORMATS.get(path.suffix.lower())
     if not path.is_file() or form is None:
@@ -93,17 +107,20 @@ def _raw_rows(path: Path, ingest: Ingest, inputs: dict[str, ColumnType]) -> pl.D
             allowed=f"a file that exists, with an ending of {', '.join(FORMATS)}",
             next_step="correct the path",
         )
-    options: dict[str, Any] = {"csv": sniff_csv(path)} if form == "csv" else {}
+    options = _form_of(path, form)
     if isinstance(source, FilesSource):
         same = source.format == form
         kept: dict[str, Any] = {"csv": source.csv, "excel": source.excel} if same else {}
-        options = {name: value for name, value in (kept | options).items() if value is not None}
+        options = kept | {name: value for name, value in options.items() if value is not None}
+        options = {name: value for name, value in options.items() if value is not None}
         options |= {"rename": source.rename, "derive": source.derive}
     declared = FilesSource(type="files", format=form, path="rows", **options)
     with tempfile.TemporaryDirectory() as folder:
         plain = declared.model_copy(update={"derive": {}})
-        present = scan_file(path, plain, inputs, Path(folder)).collect_schema().names()
-        derive = {name: text for name, text in declared.derive.items() if name not in present}
+        present = scan_file(path, plain, inputs, Path(folder)).collect_schema()
+        derive = {
+            name: text for name, text in declared.derive.items() if _is_raw(present, name, text)
+        }
         scratch = Path(folder) / "rows"
         scratch.mkdir()
         whole = declared.model_copy(update={"derive": derive})

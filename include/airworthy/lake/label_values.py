@@ -31,8 +31,8 @@ def label_values(label: pl.Series, ingest: Ingest) -> tuple[pl.Series, str | Non
         _require_meaning(label, ingest)
         return label, None
     texts = _texts(label)
-    yes = category_text(ingest.positive)
-    no = None if ingest.negative is None else category_text(ingest.negative)
+    yes = category_text(ingest.positive).strip()
+    no = None if ingest.negative is None else category_text(ingest.negative).strip()
     if no is None:
         no = _only_other(texts, yes, ingest)
     known = [yes] if no is None else [yes, no]

@@ -22,7 +22,7 @@ _CLOCKS = (
 )  # fmt: skip
 _STRFTIME = (
     *(date + clock for date in _DATES for clock in _CLOCKS),
-    "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%dT%H%M%S", "%Y-%m", "%Y/%m", "%m/%Y",
+    "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%dT%H%M%S", "%Y-%m", "%Y/%m", "%m/%Y", "%G-W%V", "%GW%V", "%G-W%V-%u",
     "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Y",
 )  # fmt: skip
 

@@ -110,6 +110,8 @@ def _parse_strftime(column: pl.Series, form: str) -> Clock:
 
 def _adapted(column: pl.Series, form: str) -> tuple[pl.Series, str]:
     """Return texts and format in the form that Polars reads: its %f counts nanoseconds."""
+    if "%V" in form and not any(name in form for name in ("%u", "%a", "%A")):
+        column, form = column + " 1", form + " %u"
     if ",%f" in form:
         column = column.str.replace(r"(\d),(\d{1,9})", "${1}.${2}")
     form = form.replace(",%f", "%.f").replace(".%f", "%.f")

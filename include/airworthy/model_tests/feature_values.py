@@ -56,8 +56,9 @@ def compute_features(
     from airworthy.features import load_expressions
 
     expressions = load_expressions(folder / "features.py", spec.model)
+    named = [expression.alias(name) for name, expression in expressions.items()]
     try:
-        return _frame(spec, rows).select(**expressions).to_dicts()
+        return _frame(spec, rows).select(named).to_dicts()
     except pl.exceptions.PolarsError as error:
         raise RowError(
             "the features cannot be computed for these rows",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
 from airworthy.lake.casting import BLANKS, FALSE, TRUE
+from airworthy.lake.sources.scan_file import decimal_point
 
 # Words for a missing value. The first ones may be a value of their own in a column of texts.
 AMBIGUOUS_WORDS = ("NA", "na", "Na", "none", "missing", "NULL", "-999", "nil")
@@ -36,7 +35,9 @@ def null_words(texts: pl.Series, decimal: str) -> list[str]:
 
 def as_numbers(texts: pl.Series, decimal: str) -> pl.Series:
     """Return texts as floats; null where a text is no number."""
-    plain = texts.str.replace(",", ".", literal=True) if decimal == "," else texts
+    plain = texts
+    if decimal == ",":
+        plain = texts.to_frame("cell").select(decimal_point("cell")).to_series().alias(texts.name)
     numbers = plain.cast(pl.Float64, strict=False)
     return numbers.set(~numbers.is_finite(), None)
 
@@ -59,17 +60,3 @@ def are_booleans(texts: pl.Series) -> bool:
     words = set(texts.str.to_lowercase().unique())
     known = {*TRUE, *FALSE} - {"0", "1"}
     return words <= known and bool(words & set(TRUE)) and bool(words & set(FALSE))
-
-
-def number_hint(texts: pl.Series, name: str) -> str:
-    """Return SQL that makes numbers of amounts with a sign or thousands separators; empty: none."""
-    if not bool(
-        texts.head(200).str.contains(r"^[-+]?[$€£]?\s?\d{1,3}(,\d{3})*(\.\d+)?\s?%?$").all()
-    ):
-        return ""
-    quoted = f'"{name}"' if re.fullmatch(r"\w+", name) is None else name
-    sql = quoted
-    for sign in ("$", "€", "£", "%", ","):
-        if bool(texts.str.contains(sign, literal=True).any()):
-            sql = f"REPLACE({sql}, '{sign}', '')"
-    return sql

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from airworthy.spec.ingest_part import PARTITION
+from airworthy.spec.ingest_part import PARTITION, ROW_NUMBER
 
+_RESERVED = (PARTITION, ROW_NUMBER)
 # Polars' names for the second column of a name, and further ones.
 _DOUBLED = re.compile(r"_duplicated_\d+$")
 
@@ -19,7 +20,9 @@ def spec_names(sources: Iterable[str]) -> dict[str, str]:
     {'fare': 'fare', 'Engine size [l]': 'Engine_size_l', 'partition': 'partition_', 'fare ': 'fare_2'}
     """
     sources = list(sources)
-    names = {source: source for source in sources if _is_plain(source)}
+    names: dict[str, str] = {}
+    for source in filter(_is_plain, sources):
+        names[source] = _free(source, set(names.values()))
     for source in sources:
         if source not in names:
             names[source] = _free(_cleaned(source), set(names.values()))
@@ -39,7 +42,7 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 def _is_plain(name: str) -> bool:
     normal = unicodedata.normalize("NFC", name) == name
-    return normal and name.isidentifier() and name.lower() != PARTITION
+    return normal and name.isidentifier() and name.lower() not in _RESERVED
 
 
 def _cleaned(source: str) -> str:
@@ -49,12 +52,11 @@ def _cleaned(source: str) -> str:
         return "column"
     if name[0].isdigit() or not name.isidentifier():
         name = f"column_{name}"
-    return f"{name}_" if name.lower() == PARTITION else name
+    return f"{name}_" if name.lower() in _RESERVED else name
 
 
 def _free(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    return next(
-        f"{name}_{number}" for number in range(2, len(taken) + 3) if f"{name}_{number}" not in taken
-    )
+    """Return a name that differs from the others in more than upper and lower case."""
+    lower = {each.lower() for each in taken}
+    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each.lower() not in lower)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from airworthy.features import POLARS_TYPES
 from airworthy.lake.casting import BLANKS, blanks_to_null, cast_column
+from airworthy.proposal.amounts import Amounts, find_amounts, find_blanks
 from airworthy.proposal.cell_texts import (
     NEARLY_ALL,
     NULL_WORDS,
@@ -16,7 +18,6 @@ from airworthy.proposal.cell_texts import (
     are_whole,
     as_numbers,
     null_words,
-    number_hint,
     stripped,
 )
 from airworthy.proposal.time_columns import as_times, guess_format, several_formats
@@ -24,6 +25,7 @@ from airworthy.spec.fields import ColumnType
 
 MAX_LEVELS = 200
 _MAX_LEVEL_SHARE = 0.2
+_CODES = "whole numbers that are codes"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class ColumnProfile:
         note: What was noticed, for a comment; empty: nothing.
         null_words: The words for a missing value.
         time_format: The format of a column of times, as in the spec; None: no times.
+        amounts: How its texts become numbers; None: they are none, or need nothing.
     """
 
     source: str
@@ -49,6 +52,7 @@ class ColumnProfile:
     note: str = ""
     null_words: tuple[str, ...] = ()
     time_format: str | None = None
+    amounts: Amounts | None = None
 
     @property
     def present(self) -> pl.Series:
@@ -71,7 +75,7 @@ def profile_column(
     name: str,
     decimal: str = ".",
     time_format: str | None = None,
-    doubled: bool = False,
+    problem: str = "",
 ) -> ColumnProfile:
     """Look at one column of a sample.
 
@@ -80,12 +84,11 @@ def profile_column(
         name: Its name for the spec.
         decimal: The decimal mark of numbers in texts.
         time_format: The format of times that the user named; None: it is guessed.
-        doubled: Whether the header has its name more than once.
+        problem: Why the source cannot give this column; empty: it can.
     """
     kind = raw.dtype
-    if doubled:
-        words = "the header has this name more than once"
-        return ColumnProfile(raw.name, name, "string", _texts(raw), problem=words)
+    if problem:
+        return ColumnProfile(raw.name, name, "string", _texts(raw), problem=problem)
     if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration, pl.Time):
         words = f"its cells are of type {str(kind).split('(')[0]}, which no model reads"
         return ColumnProfile(raw.name, name, "string", _texts(raw), problem=words)
@@ -114,13 +117,23 @@ def _of_values(raw: pl.Series, name: str, time_format: str | None) -> ColumnProf
         form = time_format or epoch
         times = as_times(raw, form)
         return ColumnProfile(raw.name, name, "datetime", times, time_format=form)
-    if kind.is_integer() and bool((raw.cast(pl.Float64).abs() <= 2**53).all()):
+    if kind.is_integer():
+        if are_codes(raw.cast(pl.String)):
+            return ColumnProfile(raw.name, name, "category", raw.cast(pl.String), note=_CODES)
         return ColumnProfile(raw.name, name, "int", raw.cast(pl.Int64))
     numbers = raw.cast(pl.Float64).fill_nan(None)
+    if _are_whole_and_different(numbers):
+        # Excel keeps every number as a float: this one may identify a row.
+        return ColumnProfile(raw.name, name, "int", numbers.cast(pl.Int64))
     finite = numbers.set(~numbers.is_finite(), None)
     infinite = int(numbers.is_infinite().sum())
     note = f"{infinite} of {len(raw)} are infinite, and these rows go to quarantine"
     return ColumnProfile(raw.name, name, "float", finite, note=note if infinite else "")
+
+
+def _are_whole_and_different(numbers: pl.Series) -> bool:
+    whole = (numbers % 1 == 0) & (numbers.abs() < 2**53)
+    return numbers.null_count() == 0 and bool(whole.all()) and numbers.n_unique() == len(numbers)
 
 
 def _of_texts(raw: pl.Series, name: str, decimal: str, form: str | None) -> ColumnProfile:
@@ -144,8 +157,11 @@ def _of_texts(raw: pl.Series, name: str, decimal: str, form: str | None) -> Colu
     readable = (len(numbers) - numbers.null_count()) / len(present)
     if readable == 1 and are_whole(present):
         if are_codes(present):
-            return profile("category", cells, "whole numbers that are codes")
+            return profile("category", cells, _CODES)
         return profile("int", cells.cast(pl.Int64))
+    amounts = find_amounts(cells, decimal, NEARLY_ALL if readable < NEARLY_ALL else 1.0)
+    if amounts is not None and not are_codes(amounts.numbers(present)):
+        return _of_amounts(profile, cells, amounts, decimal)
     if readable >= NEARLY_ALL:
         bad = present.filter(as_numbers(present, decimal).is_null())
         note = "" if bad.is_empty() else f"no number in {1 - readable:.1%}, such as {bad[0]!r}"
@@ -154,7 +170,21 @@ def _of_texts(raw: pl.Series, name: str, decimal: str, form: str | None) -> Colu
         return profile("bool", cast_column(cells, "bool"))
     kept = tuple(word for word in words if word in NULL_WORDS)
     levels = texts.set(texts.is_in([*kept, *BLANKS]), None)
-    return ColumnProfile(raw.name, name, "category", levels, null_words=kept)
+    blanks = find_blanks(raw)
+    return ColumnProfile(raw.name, name, "category", levels, null_words=kept, amounts=blanks)
+
+
+def _of_amounts(
+    profile: Callable[..., ColumnProfile], cells: pl.Series, amounts: Amounts, decimal: str
+) -> ColumnProfile:
+    plain = amounts.numbers(cells)
+    numbers = as_numbers(plain, decimal)
+    note = f"such as {amounts.example!r}"
+    if are_whole(plain.drop_nulls()):
+        found = profile("int", plain.cast(pl.Int64), note)
+    else:
+        found = profile("float", numbers, note)
+    return replace(found, amounts=amounts)
 
 
 def _reads(present: pl.Series, form: str) -> bool:
@@ -169,18 +199,20 @@ def _with_use(profile: ColumnProfile) -> ColumnProfile:
     if profile.kind != "category":
         return profile
     most = max(20, _MAX_LEVEL_SHARE * len(present))
-    hint = number_hint(present, profile.source)
-    if profile.distinct <= min(MAX_LEVELS, most):
-        return replace(profile, note=f"a number by derive: {hint}") if hint else profile
-    count = f"{profile.distinct:,} values in {len(profile.values):,} rows"
     formats = several_formats(present)
     if formats:
         return _left_out(
             profile, f"times of several formats: {' or '.join(formats)}; --time-format"
         )
-    if hint:
-        return _left_out(profile, f"{count}, such as {present[0]!r}; derive a number: {hint}")
-    return _left_out(profile, f"free text or an id: {count}, such as {_shorten(present[0])!r}")
+    if profile.distinct <= min(MAX_LEVELS, most):
+        return profile
+    count = f"{profile.distinct:,} values in {len(profile.values):,} rows"
+    kind = "numbers of several forms" if _are_digits(present) else "free text or an id"
+    return _left_out(profile, f"{kind}: {count}, such as {_shorten(present[0])!r}")
+
+
+def _are_digits(present: pl.Series) -> bool:
+    return bool(present.str.contains(r"^\D{0,4}\d[\d.,' ]*\D{0,4}$").mean() >= NEARLY_ALL)  # type: ignore[operator]
 
 
 def _left_out(profile: ColumnProfile, problem: str) -> ColumnProfile:

@@ -79,7 +79,18 @@ def _guessed(columns: Sequence[ColumnProfile]) -> ColumnProfile | None:
         if each.kind == "datetime" and each.null_share <= _MAX_NULLS and each.distinct > 1
     ]
     name = event_time_of([(each.source, each.values) for each in times])
-    return next((each for each in times if each.source == name), None)
+    chosen = next((each for each in times if each.source == name), None)
+    return chosen and next((each for each in times if _is_finer(each, chosen)), chosen)
+
+
+def _is_finer(column: ColumnProfile, other: ColumnProfile) -> bool:
+    """Return whether a column has times of day on the very dates of the other one, which has none."""
+    both = column.values.is_not_null() & other.values.is_not_null()
+    mine, others = column.values.filter(both), other.values.filter(both)
+    dates = others.dt.truncate("1d")
+    return bool((others == dates).all() and (mine.dt.truncate("1d") == dates).all()) and bool(
+        (mine != dates).any()
+    )
 
 
 def _named(columns: Sequence[ColumnProfile], wish: str) -> ColumnProfile:

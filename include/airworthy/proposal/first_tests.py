@@ -14,11 +14,23 @@ from airworthy.proposal.yaml_text import scalar
 
 _MAX_ROWS, _LOOKED_AT = 6, 2_000
 _CLASS_TOLERANCE = 0.4
+_MANY = 20
+_NO_RULE = '''"""Rules for every version of {name}; each is a gate."""
+
+from airworthy.behaviour import Invariance  # Direction and MinimumFunctionality are others
+
+# No input has a small change, so no rule is proposed. One of your own looks like this:
+# "no answer hangs on it alone": Invariance(change={{"column": None}}, tolerance=0.1, allowed=0.2)
+BEHAVIOUR: dict[str, Invariance] = {{}}
+'''
 
 
 def behaviour_file(proposal: Proposal) -> str:
     """Return the text of ``behaviour.py``, with one rule that a sound version keeps."""
-    kind, name, arguments = _rule(proposal)
+    rule = _rule(proposal)
+    if rule is None:
+        return _NO_RULE.format(name=proposal.name)
+    kind, name, arguments = rule
     imports = ["import polars as pl", ""] if "pl." in arguments else []
     lines = [
         f'"""Rules for every version of {proposal.name}; each is a gate."""',
@@ -36,7 +48,8 @@ def behaviour_file(proposal: Proposal) -> str:
     return "\n".join(lines)
 
 
-def _rule(proposal: Proposal) -> tuple[str, str, str]:
+def _rule(proposal: Proposal) -> tuple[str, str, str] | None:
+    """Return a rule that a sound version keeps; None: the inputs have no small change."""
     tolerance = _tolerance(proposal)
     floats = [each for each in proposal.inputs if each.kind == "float"]
     if floats:
@@ -47,13 +60,12 @@ def _rule(proposal: Proposal) -> tuple[str, str, str]:
         name = json.dumps(proposal.time.column.name, ensure_ascii=False)
         change = f'change={{{name}: pl.col({name}).dt.offset_by("1s")}}'
         return "Invariance", "a second later is no other row", f"{change}, {tolerance}"
-    first = json.dumps(proposal.inputs[0].name, ensure_ascii=False)
-    change = f"change={{{first}: None}}"
-    return (
-        "Invariance",
-        f"no answer hangs on {proposal.inputs[0].name} alone",
-        f"{change}, {tolerance}",
-    )
+    whole = [each for each in proposal.inputs if each.kind == "int" and each.distinct >= _MANY]
+    if not whole:
+        return None
+    name = json.dumps(max(whole, key=lambda each: each.distinct).name, ensure_ascii=False)
+    change = f"change={{{name}: pl.col({name}) + 1}}"
+    return "Invariance", "one more is nothing else", f"{change}, {tolerance}"
 
 
 def _tolerance(proposal: Proposal) -> str:
@@ -71,7 +83,7 @@ def tests_file(proposal: Proposal, features: Mapping[str, pl.Expr]) -> str:
         features: The features of its ``features.py``.
     """
     rows = proposal.sample.drop(proposal.label.profile.name).head(_LOOKED_AT)
-    values = rows.select(**features)
+    values = rows.select(each.alias(name) for name, each in features.items())
     lines = [
         f"# What `airworthy test {proposal.name}` compares: real rows, and each feature's value for them.",
         "# They were computed: see that they are what you mean.",

@@ -15,10 +15,10 @@ _USUAL_NAMES = ("label", "target", "y", "class", "outcome")
 _YES = (
     "yes", "y", "true", "t", "1", "up", "positive", "pos", "win", "won", "success", "late", "fraud",
     "default", "churn", "churned", "spam", "bad", "sick", "ill", "malignant", "m1", "failed",
-    "failure", "canceled", "cancelled", "clicked", "bought", "left", "delayed",
+    "failure", "canceled", "cancelled", "clicked", "bought", "left", "delayed", "j", "ja", "oui", "si",
 )  # fmt: skip
 _NO = (
-    "no", "n", "false", "f", "0", "down", "negative", "neg", "good", "healthy", "benign", "ok",
+    "no", "n", "false", "f", "0", "down", "negative", "neg", "good", "healthy", "benign", "ok", "nein", "non",
 )  # fmt: skip
 MAX_CLASSES, _MAX_NUMBER_CLASSES, _MIN_ROWS = 50, 10, 50
 
@@ -110,7 +110,7 @@ def understand_label(column: ColumnProfile, task: str | None, positive: str | No
         chosen = "binary"
     if task is not None:
         reason = "as you said"
-    _refuse_unfit(column, chosen)
+    _refuse_unfit(column, chosen, said=task is not None)
     if chosen == "binary":
         return _binary(column, positive, reason)
     if chosen == "multiclass":
@@ -145,10 +145,12 @@ def _task_of(column: ColumnProfile) -> tuple[Task, str]:
     return "regression", f"numbers, {count:,} different ones"
 
 
-def _refuse_unfit(column: ColumnProfile, task: Task) -> None:
+def _refuse_unfit(column: ColumnProfile, task: Task, said: bool) -> None:
     count, problem = column.distinct, ""
     if task == "binary" and count != 2:
         problem = "a binary label has two values"
+    elif task == "multiclass" and count > MAX_CLASSES and not said:
+        problem = "this column has neither numbers nor a few classes"
     elif task == "multiclass" and count > MAX_CLASSES:
         problem = f"a multiclass label has at most {MAX_CLASSES} classes"
     elif task == "regression" and column.kind not in ("int", "float", "bool"):
@@ -158,7 +160,7 @@ def _refuse_unfit(column: ColumnProfile, task: Task) -> None:
             problem,
             received=f"{column.source}: {count:,} values, such as "
             f"{', '.join(map(str, column.present.unique(maintain_order=True)[:3]))}",
-            allowed="a label that fits the task",
+            allowed=f"numbers, yes and no, or at most {MAX_CLASSES} classes",
             next_step="say another --task or --label",
         )
 

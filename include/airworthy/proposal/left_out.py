@@ -64,6 +64,9 @@ def _wrong_times(
         if time is None:
             yield each.name, "it is a time, and no feature is made of a time without an event time"
             continue
+        if bool((each.values == time.column.values.dt.truncate("1d")).all()):
+            yield each.name, f"it is the day of {time.column.source}"
+            continue
         later = (each.values > time.column.values).fill_null(value=False).mean()
         if isinstance(later, float) and later > _OFTEN:
             yield (

@@ -94,8 +94,21 @@ class Proposal:
         return [*key, *self.inputs, self.label.profile]
 
     @property
+    def derived(self) -> dict[str, str]:
+        """The spec's name -> Polars SQL over the source's column, for amounts with signs."""
+        return {
+            each.name: each.amounts.sql('"{}"'.format(each.source.replace('"', '""')))
+            for each in self.declared
+            if each.amounts is not None
+        }
+
+    @property
     def renamed(self) -> dict[str, str]:
-        """The source's name -> the spec's name, where they differ."""
+        """The source's name -> the spec's name, where they differ and no number is derived."""
         time = [] if self.time is None else [self.time.column]
         used = [*time, *self.declared]
-        return {each.source: each.name for each in used if each.source != each.name}
+        return {
+            each.source: each.name
+            for each in used
+            if each.source != each.name and each.amounts is None
+        }

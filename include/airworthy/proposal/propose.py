@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+
+import polars as pl
 
 from airworthy.proposal.column_names import doubled_names, free_name, spec_names
 from airworthy.proposal.column_profile import ColumnProfile, conformed, profile_column
@@ -21,6 +23,7 @@ from airworthy.proposal.row_table import RowTable
 from airworthy.proposal.windows import propose_windows
 
 _MIN_ROWS = 60
+_FEW = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,18 +58,18 @@ def propose(name: str, table: RowTable, wishes: Wishes, today: date) -> Proposal
             allowed=f"at least {_MIN_ROWS}",
             next_step="give more rows",
         )
-    names = spec_names(raw.columns)
-    doubled = doubled_names(raw.columns)
-    profiles = [
-        profile_column(
-            raw[column], names[column], table.decimal, wishes.time_format, column in doubled
-        )
-        for column in raw.columns
-    ]
+    profiles = _profiles(table, raw, wishes)
     found = find_label(profiles, wishes.label)
-    label = understand_label(found, wishes.task, wishes.positive)
     others = [each for each in profiles if each is not found]
     time, notes = find_event_time(table, raw, others, wishes.event_time, today)
+    if time is not None and 0 < time.column.null_share <= _FEW:
+        # Rows without a time, such as a line of totals, are never kept: they say nothing of others.
+        profiles = _profiles(table, raw.filter(time.column.values.is_not_null()), wishes)
+        column = next(each for each in profiles if each.source == time.column.source)
+        time = replace(time, column=column)
+        found = find_label(profiles, wishes.label)
+        others = [each for each in profiles if each is not found]
+    label = understand_label(found, wishes.task, wishes.positive)
     others = [each for each in others if time is None or each.source != time.column.source]
     key = find_key(table, others, wishes.key)
     others = [each for each in others if key is None or each.source != key.source]
@@ -81,6 +84,22 @@ def propose(name: str, table: RowTable, wishes: Wishes, today: date) -> Proposal
             f"{name} --source files",
         )
     return _fill(_Parts(name, table, label, key, inputs, time, left_out, notes), today)
+
+
+def _profiles(table: RowTable, raw: pl.DataFrame, wishes: Wishes) -> list[ColumnProfile]:
+    names = spec_names(raw.columns)
+    doubled = doubled_names(raw.columns)
+    problems = table.nested | dict.fromkeys(doubled, "the header has this name more than once")
+    return [
+        profile_column(
+            raw[column],
+            names[column],
+            table.decimal,
+            wishes.time_format,
+            problems.get(column, ""),
+        )
+        for column in raw.columns
+    ]
 
 
 @dataclass(frozen=True)

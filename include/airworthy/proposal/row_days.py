@@ -24,6 +24,8 @@ class RowDays:
         rows: The number of their rows.
         step: The usual number of days from one day with rows to the next.
         outside: The number of rows with no readable time, or far from all others.
+        undated: The number of rows with no readable time.
+        first_rows: The number of rows of the first day.
     """
 
     first: date
@@ -32,11 +34,18 @@ class RowDays:
     rows: int
     step: int
     outside: int
+    undated: int = 0
+    first_rows: int = 0
 
     @property
     def span(self) -> int:
         """The number of days from the first to the last, both counted."""
         return (self.last - self.first).days + 1
+
+    @property
+    def bad_share(self) -> float:
+        """The share of rows without a time among those of the first day, with which they are read."""
+        return self.undated / (self.undated + self.first_rows)
 
     @property
     def rows_a_day(self) -> float:
@@ -80,6 +89,8 @@ def row_days(
         rows=rows,
         step=max(1, round(float(step or 1))),  # type: ignore[arg-type]
         outside=total - rows,
+        undated=total - int(known["len"].sum()),
+        first_rows=int(known["len"][0]),
     )
 
 

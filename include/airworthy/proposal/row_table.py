@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import weakref
@@ -14,13 +15,15 @@ from pathlib import Path
 import polars as pl
 
 from airworthy.lake.sources.csv_sniffer import sniff_csv
+from airworthy.lake.sources.excel_sniffer import FoundTable, sniff_excel
 from airworthy.lake.sources.scan_file import scan_file
 from airworthy.proposal.origin import FilesOrigin
 from airworthy.proposal.proposal_error import ProposalError
-from airworthy.spec.sources_part import CsvFormat, FilesSource
+from airworthy.spec.sources_part import CsvFormat, ExcelFormat, FilesSource
 
 SAMPLE_ROWS = 20_000
 MAX_FILES = 60
+_NESTED = "its cells are lists or objects, which no model reads"
 
 
 class Scratch:
@@ -42,6 +45,8 @@ class RowTable:
         csv: The form of CSV files; None: RFC 4180's in UTF-8, or no CSV.
         note: What was not looked at, for people; empty: nothing.
         scratch: The folder of temporary copies, removed with the table.
+        json_texts: Whether the cells are texts of JSON values.
+        excel: The place of the rows in Excel files; None: the first rows of the first sheet.
     """
 
     name: str
@@ -49,12 +54,25 @@ class RowTable:
     csv: CsvFormat | None = None
     note: str = ""
     scratch: Scratch | None = field(default=None, repr=False)
+    json_texts: bool = False
+    excel: ExcelFormat | None = None
 
     @cached_property
     def rows(self) -> int:
         """The number of all rows."""
         with reading(self.name):
             return int(self.scan.select(pl.len()).collect(engine="streaming").item())
+
+    @cached_property
+    def nested(self) -> dict[str, str]:
+        """Column -> reason, for texts of JSON lines that are lists or objects in any row."""
+        if not self.json_texts:
+            return {}
+        texts = pl.col(pl.String)
+        marked = pl.when(texts.str.contains(r"^\s*[\[{]")).then(texts).first(ignore_nulls=True)
+        with reading(self.name):
+            cells = self.scan.select(marked).collect(engine="streaming").row(0, named=True)
+        return {name: _NESTED for name, cell in cells.items() if cell and _is_container(cell)}
 
     @property
     def decimal(self) -> str:
@@ -82,11 +100,25 @@ def files_table(origin: FilesOrigin) -> RowTable:
     scratch = Scratch()
     form = sniff_csv(files[-1]) if origin.format == "csv" else None
     with reading(origin.text, origin.format):
-        source = FilesSource(type="files", format=origin.format, path="rows", csv=form)
+        place = sniff_excel(files[-1]) if origin.format == "excel" else FoundTable(None, [])
+        source = FilesSource(
+            type="files", format=origin.format, path="rows", csv=form, excel=place.form
+        )
         scans = [scan_file(path, source, {}, scratch.folder) for path in files]
         table = pl.concat(scans, how="diagonal_relaxed") if len(scans) > 1 else scans[0]
         table.collect_schema()
-    return RowTable(origin.text, table, form, note, scratch)
+    if place.others:
+        note = f"{note}{'; ' if note else ''}other sheets have rows, too: {', '.join(place.others)}"
+    return RowTable(
+        origin.text, table, form, note, scratch, origin.format == "jsonl", excel=place.form
+    )
+
+
+def _is_container(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 @contextmanager

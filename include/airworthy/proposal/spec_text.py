@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
-from airworthy.proposal.proposal import Proposal
+from airworthy.proposal.proposal import EventTime, Proposal
 from airworthy.proposal.windows import Windows
 from airworthy.proposal.yaml_text import block, flow, one_line, scalar, with_comment
 from airworthy.spec.evaluate_part import LOSS_OF_TASK
+from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.spec_schema import SCHEMA_FILE
 
 # The parts of a hash split: four fifths to train on, one to hold out.
 _STATIC_DAYS = (5, 1)
+_MAX_BAD_SHARE = 0.5
 
 
 def spec_text(proposal: Proposal, source: list[str], folder: Path, static_day: str) -> str:
@@ -106,6 +109,7 @@ def _ingest(proposal: Proposal) -> list[str]:
         lines.append(
             with_comment(f"null_values: {flow(proposal.null_words)}", "mean no value here")
         )
+    lines += _bad_share(time)
     lines.append(f"label: {scalar(label.profile.name)}")
     if label.positive is not None:
         why = label.guess.rpartition(": ")[2]
@@ -113,6 +117,16 @@ def _ingest(proposal: Proposal) -> list[str]:
     delay = "the label is known with the row; say 1d if it comes a day later"
     lines += [with_comment("label_delay: 0d", delay), "columns:"]
     return [*lines, *_columns(proposal)]
+
+
+def _bad_share(time: EventTime | None) -> list[str]:
+    """Return the limit for a first day that rows without a time would stop, such as one of totals."""
+    share = 0.0 if time is None else time.days.bad_share
+    usual: float = Ingest.model_fields["max_bad_share"].default
+    if time is None or not usual < share <= _MAX_BAD_SHARE:
+        return []
+    rows = f"{time.days.undated:,} rows without a time count as rows of {time.days.first}"
+    return [with_comment(f"max_bad_share: {ceil(100 * share) / 100}", rows)]
 
 
 def _event_time(proposal: Proposal) -> str:

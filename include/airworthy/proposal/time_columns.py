@@ -13,13 +13,17 @@ from airworthy.lake.times import TimeRules, read_times
 
 _NEARLY_ALL = 0.98
 _TIME_NAME = re.compile(
-    r"(date|time|stamp|epoch|created|start|begin|pickup|picked|opened|ordered|month|week|day)|"
+    r"(date|time|stamp|epoch|created|start|begin|pickup|picked|opened|ordered|month|week|day|"
+    r"datum|zeit|monat|woche|fecha|hora|heure)|"
     r"(^|_)(ts|at|on|dt|when)$",
     re.IGNORECASE,
 )
-_FIRST_NAME = re.compile(r"(event|pickup|picked|start|begin|creat|order|open)", re.IGNORECASE)
+_FIRST_NAME = re.compile(
+    r"(event|pickup|picked|start|begin|creat|order|open|bestell|erstell)", re.IGNORECASE
+)
 _LAST_NAME = re.compile(
-    r"(drop|end|finish|clos|updat|modif|deliver|ship|due|expir|birth|paid|settl)", re.IGNORECASE
+    r"(drop|end|finish|clos|updat|modif|deliver|ship|due|expir|birth|paid|settl|ende|liefer|bezahl|geburt)",
+    re.IGNORECASE,
 )
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 2_524_608_000  # 1990 to 2050
@@ -45,6 +49,8 @@ def guess_format(column: pl.Series) -> str | None:
         return "iso"
     if cells.dtype != pl.String or not bool(cells.head(500).str.contains(r"\d").all()):
         return None
+    if bool(cells.head(500).str.contains(r"^\d{1,2}\.\d{1,2}\.\d{4}$").all()):
+        return _guess_text(cells, column.name)
     if bool(cells.head(500).str.contains(r"^[+-]?[\d.,]+([eE][+-]?\d+)?$").all()):
         whole = cells.cast(pl.Int64, strict=False)
         is_epoch = bool(_TIME_NAME.search(column.name)) and whole.null_count() == 0

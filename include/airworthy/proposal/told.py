@@ -60,6 +60,15 @@ def _guesses(proposal: Proposal, csv: CsvFormat | None) -> Iterator[tuple[str, s
     )
     if proposal.renamed:
         yield "renamed", ", ".join(f"{old!r} -> {new}" for old, new in proposal.renamed.items())
+    if proposal.derived:
+        yield (
+            "derived",
+            ", ".join(
+                f"{each.source} -> {each.name}, such as {each.amounts.example!r}"
+                for each in proposal.declared
+                if each.amounts is not None
+            ),
+        )
     yield "baseline", ", ".join(proposal.baseline) or "one mean over all rows"
     slices = [each if isinstance(each, str) else each["column"] for each in proposal.slices]
     yield "slices", ", ".join(slices) or "none"

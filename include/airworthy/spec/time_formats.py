@@ -12,8 +12,9 @@ ALLOWED = (
     "%d.%m.%Y %H:%M, %m/%d/%Y %I:%M %p or %Y-%m-%dT%H:%M:%S%z"
 )
 _DIRECTIVE = re.compile(r"%(\.[369]?f|:?z|-?[A-Za-z%]|.?)")
-_KNOWN = frozenset("YymdbBhejHIkMSfpPzaATFRD%")
+_KNOWN = frozenset("YymdbBhejHIkMSfpPzaATFRDGVu%")
 _YEARS, _MONTHS = frozenset("YyFD"), frozenset("mbBhjFD")
+_WEEKS = frozenset("GVu")
 _TWELVE, _HALVES = frozenset("I"), frozenset("pP")
 
 
@@ -30,8 +31,12 @@ def format_problem(text: str) -> str | None:
     unknown = sorted(names - _KNOWN)
     if unknown:
         return f"%{unknown[0]} is not known here" + _hint(unknown[0])
-    if not names & _YEARS or not names & _MONTHS:
-        return "a time needs a year and a month"
+    if names & _WEEKS and not {"G", "V"} <= names:
+        return "a week needs its year %G and its number %V"
+    if names & _WEEKS and names & (_YEARS | _MONTHS | {"d", "e"}):
+        return "a week has a year of its own, %G, and no month"
+    if not names & _WEEKS and (not names & _YEARS or not names & _MONTHS):
+        return "a time needs a year and a month, or the year and number of a week (%G-W%V)"
     if names & _TWELVE and not names & _HALVES:
         return "a clock of twelve hours needs %p, for AM and PM"
     if re.search(r"(?<![.,])%f", text):

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import polars as pl
 import pytest
 import yaml
 
 from airworthy.checks.check_spec import check_spec
 from airworthy.errors import TerminalError
+from airworthy.lake.casting import blanks_to_null, cast_column
+from airworthy.lake.sources.scan_file import scan_file
+from airworthy.lake.times import TimeRules, read_times
 from airworthy.model_tests.feature_tests import feature_tests
 from airworthy.model_tests.tests_file import load_tests
 from airworthy.proposal.propose import Wishes
 from airworthy.proposal.told import told_lines
 from airworthy.proposal.write_model import new_model_from, open_origin
 from airworthy.spec import ModelSpec, load_spec
+from airworthy.spec.fields import ColumnType
 from airworthy.spec.sources_part import FilesSource, SqlSource
 
 START = datetime(2024, 3, 1)
@@ -153,6 +158,12 @@ SHAPES = {
         "income", {"positive": ">50K", "null_values": ["?"], "static": True}, ("yes is '>50K'",),
         task="binary",
     ),
+    "blanks around texts": Shape(
+        lambda: static(work=random.choice([" private", "? ", " state"], ROWS), kind=random.choice(["a", "b "], ROWS),
+                       income=random.choice([" <=50K", " >50K"], ROWS)).drop("size"),
+        "income", {"positive": ">50K", "null_values": ["?"]}, ("work -> work, such as ' ",), ["work", "kind"],
+        task="binary",
+    ),
     "a label by its name": Shape(
         lambda: static(target=numbers()), None, {"label": "target"}, (), ["size"],
     ),
@@ -183,7 +194,55 @@ SHAPES = {
     ),
     "amounts with a sign are no key": Shape(
         lambda: trips(price=[f"${n + 1000:,}.50" for n in range(ROWS)]), "fare", {"key": []},
-        ("derive a number: REPLACE(REPLACE(price, '$', ''), ',', '')",), ["km", "zone"],
+        ("price -> price, such as '$1,000.50'",), ["km", "zone", "price"],
+    ),
+    "names that differ in case only": Shape(
+        lambda: trips(Zone=random.choice(["a", "b"], ROWS)), "fare", {}, ("'Zone' -> Zone_2",),
+        ["km", "zone", "Zone_2"],
+    ),
+    "names of arguments and of our own": Shape(
+        lambda: trips(self=numbers(), name=numbers(), frame=numbers(), __row_number=numbers()), "fare",
+        {}, ("'__row_number' -> row_number",), ["km", "zone", "self", "name", "frame", "row_number"],
+    ),
+    "objects in JSON lines": Shape(
+        lambda: trips(place=[{"lat": n % 9, "at": "x"} for n in range(ROWS)], tags=[["a"], None] * (ROWS // 2)),
+        "fare", {}, ("place: its cells are lists or objects", "tags: its cells are lists or objects"),
+        ["km", "zone"], form="jsonl",
+    ),
+    "codes beyond a float's digits": Shape(
+        lambda: trips(order=[10**18 + 7 * n for n in range(ROWS)], client=[2**53 + n % 3 for n in range(ROWS)]),
+        "fare", {"key": ["order"]}, ("client (category)",), ["km", "zone", "client"], form="parquet",
+    ),
+    "a date beside its time": Shape(
+        lambda: trips(day=[each.date() for each in times()]), "fare", {"event_time": "at"},
+        ("day: it is the day of at",), ["km", "zone"],
+    ),
+    "a line of totals": Shape(
+        lambda: trips(n=range(ROWS)).with_columns(pl.all().cast(pl.String)).vstack(
+            pl.DataFrame([["Total", "9", "", "", "7"]], schema=["at", "km", "zone", "n", "fare"], orient="row")),
+        "fare", {"key": ["n"], "max_bad_share": 0.08},
+        ("1 rows have no time that can be read",), ["km", "zone"],
+    ),
+    "German dates under a German name": Shape(
+        lambda: trips().with_columns(Datum=pl.col("at").dt.strftime("%d.%m.%Y")).drop("at"), "fare",
+        {"event_time": "Datum", "time_format": "%d.%m.%Y"}, ("format %d.%m.%Y",), ["km", "zone"],
+    ),
+    "dates of two meanings are no category": Shape(
+        lambda: trips().with_columns(when=pl.Series([f"0{n % 9 + 1}/0{n % 7 + 1}/2024" for n in range(ROWS)]))
+        .drop("at"),
+        "fare", {"static": True}, ("when: times of several formats: %d/%m/%Y or %m/%d/%Y",), ["km", "zone"],
+    ),
+    "ISO weeks": Shape(
+        lambda: pl.DataFrame({"week": [f"{each:%G-W%V}" for each in times(timedelta(weeks=1), 160)],
+                              "price": numbers(160), "units": random.poisson(90, 160)}),
+        "units", {"event_time": "week", "time_format": "%G-W%V"}, ("2024-02-26 to",), ["price"],
+    ),
+    "ja and nein": Shape(
+        lambda: trips(paid=random.choice(["ja", "nein"], ROWS)), "paid", {"positive": "ja"}, (), task="binary",
+    ),
+    "a sheet behind others, under a title": Shape(
+        lambda: trips(number=range(5, ROWS + 5)), "fare", {"key": ["number"]}, ("km (float)",),
+        ["km", "zone"], form="xlsx",
     ),
     "rows from long before": Shape(
         lambda: trips().with_columns(at=pl.Series([datetime(1970, 1, 1), *times()[1:]])), "fare", {},
@@ -199,9 +258,22 @@ def write(rows: pl.DataFrame, folder: Path, form: str) -> Path:
         rows.write_csv(path)
     elif form == "parquet":
         rows.write_parquet(path)
+    elif form == "xlsx":
+        write_workbook(rows, path)
     else:
         rows.write_ndjson(path)
     return path
+
+
+def write_workbook(rows: pl.DataFrame, path: Path) -> None:
+    """Write rows to the second sheet, under a merged title and an empty line."""
+    book = openpyxl.Workbook()
+    book.active.append(["The rows are on the next sheet"])
+    sheet = book.create_sheet("Data")
+    for line in (["Trips of March 2024"], [], rows.columns, *rows.iter_rows()):
+        sheet.append(line)
+    sheet.merge_cells("A1:D1")
+    book.save(path)
 
 
 def propose(
@@ -235,6 +307,45 @@ def test_the_proposed_spec_is_valid_and_says_its_guesses(tmp_path: Path, name: s
     assert (folder / str(written["source"]["path"])).resolve() == path.resolve()
 
 
+@pytest.mark.parametrize(
+    ("cell", "kind", "more"),
+    [
+        (lambda n: f"{n:,}", "int", 0),
+        (lambda n: f"{n}.50 €", "float", 0.5),
+        (lambda n: f"${n:,}.25", "float", 0.25),
+        (lambda n: f"{n}.125%", "float", 0.125),
+        (lambda n: f"{n:,}.5".replace(",", "'"), "float", 0.5),
+        (lambda n: f"{n:,}".replace(",", "\u00a0"), "int", 0),
+        (lambda n: f"{n:,}".replace(",", ".") + ",5", "float", 0.5),
+        (lambda n: f"{n},5", "float", 0.5),
+        (lambda n: f"({n:,})" if n > 899 else "", "int", None),
+        (lambda n: f"EUR {n}", "int", 0),
+        (lambda n: f"{n} km", "int", 0),
+        (lambda n: f"{n % 900 + 100},125", None, 0),
+        (lambda n: f"{n} {'€$'[n % 2]}", None, 0),
+        (lambda n: f"c{n}", None, 0),
+        (lambda n: f"{n:05} km", None, 0),
+    ],
+)
+def test_amounts_are_plain_numbers_where_that_is_plain(
+    tmp_path: Path, cell: Callable[[int], str], kind: ColumnType | None, more: float | None
+) -> None:
+    """A derived column has each amount's own number; what may mean two numbers is left out."""
+    numbers = range(900, 900 + ROWS)
+    path = write(trips(amount=list(map(cell, numbers))), tmp_path, "csv")
+    _, told, spec = propose(tmp_path, str(path), Wishes(label="fare"))
+    assert spec.ingest.columns.get("amount") == kind
+    if kind is None:
+        assert "amount: " in told
+        return
+    assert isinstance(spec.ingest.source, FilesSource)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    rows = scan_file(path, spec.ingest.source, spec.ingest.columns, scratch).collect()
+    read = cast_column(blanks_to_null(rows["amount"], kind), kind).to_list()
+    assert read == [-n if more is None else n + more for n in numbers]
+
+
 def test_windows_fit_the_rows_and_the_end_is_that_of_the_data(tmp_path: Path) -> None:
     """Twelve rows a day: a monitor of weeks, a holdout with a whole one, an end in the past."""
     path = write(trips(), tmp_path, "csv")
@@ -264,10 +375,20 @@ def test_a_folder_a_pattern_and_dates_in_a_path_are_found_from_the_model(tmp_pat
         assert spec.ingest.source.path.startswith(str(data))
 
 
-def test_a_table_and_a_query_of_a_database(tmp_path: Path) -> None:
-    """The only table is taken; the spec's query reads a day of it, under the spec's names."""
+@pytest.mark.parametrize(
+    "at",
+    [
+        pl.col("at").dt.strftime("%Y-%m-%d %H:%M:%S"),
+        pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pl.col("at").dt.strftime("%d.%m.%Y %H:%M"),
+        pl.col("at").dt.strftime("%m/%d/%Y"),
+        pl.col("at").dt.epoch("ms"),
+    ],
+)
+def test_a_table_and_a_query_of_a_database(tmp_path: Path, at: pl.Expr) -> None:
+    """The only table is taken; the spec's query reads a day of it, whatever its times look like."""
     database = tmp_path / "trips.db"
-    rows = trips().with_columns(pl.col("at").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    rows = trips().with_columns(at)
     with sqlite3.connect(database) as connection:
         connection.execute('CREATE TABLE trips (at TEXT, "km run" REAL, zone TEXT, fare REAL)')
         connection.executemany("INSERT INTO trips VALUES (?, ?, ?, ?)", rows.rows())
@@ -284,6 +405,10 @@ def test_a_table_and_a_query_of_a_database(tmp_path: Path) -> None:
             found = connection.execute(spec.ingest.source.query, bounds).fetchall()
         connection.close()
         assert 0 < len(found) <= 12
+        times_of_day = read_times(
+            pl.Series([row[0] for row in found]), TimeRules.of(spec.ingest, "at")
+        )
+        assert set(times_of_day.values.dt.date()) == {date(2024, 3, 2)}
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,21 @@ def read_sheet(path: Path, form: ExcelFormat) -> Sheet:
     Raises:
         TerminalError: when it is no Excel file, or has no such sheet or no header.
     """
+    return _load(open_workbook(path), path, form)
+
+
+def open_workbook(path: Path) -> ExcelReader:
+    """Open an Excel file.
+
+    Raises:
+        TerminalError: when it is none.
+    """
     import fastexcel
 
     with path.open("rb"):
         pass
     try:
-        reader = fastexcel.read_excel(path)
+        return fastexcel.read_excel(path)
     except fastexcel.FastExcelError as error:
         raise TerminalError(
             f"{path.name} cannot be read as excel",
@@ -52,7 +61,6 @@ def read_sheet(path: Path, form: ExcelFormat) -> Sheet:
             allowed="a whole .xlsx, .xls, .xlsb or .ods file without a password",
             next_step="check the file, then ingest.source.format",
         ) from error
-    return _load(reader, path, form)
 
 
 def _load(reader: ExcelReader, path: Path, form: ExcelFormat) -> Sheet:
@@ -87,8 +95,9 @@ def _names(reader: ExcelReader, sheet: str | int, path: Path, form: ExcelFormat)
     import fastexcel
 
     try:
+        # None: from the first row with a cell, which is the header, too.
         header = reader.load_sheet(
-            sheet, header_row=None, skip_rows=form.skip_lines, n_rows=1, dtypes="string"
+            sheet, header_row=None, skip_rows=form.skip_lines or None, n_rows=1, dtypes="string"
         ).to_polars()
     except fastexcel.InvalidParametersError:  # more lines to skip than there are
         header = pl.DataFrame()

@@ -109,9 +109,12 @@ def _texts(row: dict[str, Any], number: int, nested: dict[str, int]) -> dict[str
 
 
 def _no_object(path: Path, number: int, received: str) -> TerminalError:
+    step = f"correct line {number}, or ingest.source.format"
+    if number == 1 and received.startswith("["):
+        step = f"write each object of the list on a line: jq -c '.[]' {path.name} > rows.jsonl"
     return TerminalError(
         f"{path.name}, line {number}: this is not a JSON object",
         received=received,
         allowed='one object a line in UTF-8, such as {"city": "rome", "minutes": 3.5}',
-        next_step=f"correct line {number}, or ingest.source.format",
+        next_step=step,
     )

@@ -71,7 +71,7 @@ def scan_file(
     _refuse_nested(path, raw.nested, renamed, source, columns)
     if source.csv is not None and source.csv.decimal == ",":
         rows = rows.with_columns(
-            _decimal_point(name)
+            decimal_point(name)
             for name, kind in columns.items()
             if kind in ("float", "int") and schema.get(name) == pl.String
         )
@@ -163,7 +163,7 @@ def _refuse_nested(
             )
 
 
-def _decimal_point(name: str) -> pl.Expr:
+def decimal_point(name: str) -> pl.Expr:
     """Return a column of texts with decimal commas as one with points."""
     text = pl.col(name).str.strip_chars()
     commas = text.str.replace(",", ".", literal=True)
