@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -70,17 +70,17 @@ def served_at(entries: Sequence[Entry], moment: datetime) -> ServicePeriod | Non
         return None
     move = cast("Entry[AliasMove]", changes[earlier[-1]])
     following = changes[earlier[-1] + 1 :]
-    since = _text(times[move.sequence])
+    since = _ordered_time(move, times)
     return ServicePeriod(
         version=move.event.to,
         since=since,
-        until=_text(times[following[0].sequence]) if following else None,
+        until=_ordered_time(following[0], times) if following else None,
         reason=move.event.reason,
         run_id=move.run_id,
         who=move.who,
         proved_by=move.proved_by,
         evidence=evidence(entries, move),
-        clock=move.time if datetime.fromisoformat(move.time) < times[move.sequence] else None,
+        clock=move.time if since != move.time else None,
     )
 
 
@@ -102,7 +102,10 @@ def clocks_behind(entries: Sequence[Entry]) -> list[Entry]:
     return [each for each in entries if datetime.fromisoformat(each.time) < times[each.sequence]]
 
 
-def _text(moment: datetime) -> str:
+def _ordered_time(entry: Entry[LedgerEvent], times: Mapping[int, datetime]) -> str:
+    moment = times[entry.sequence]
+    if moment == datetime.fromisoformat(entry.time):
+        return entry.time
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
