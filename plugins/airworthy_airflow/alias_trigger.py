@@ -21,7 +21,7 @@ class MovedAliasTrigger(BaseEventTrigger):
     """
 
     def __init__(self, poll_seconds: float = POLL_SECONDS, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow has not typed it
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ class MovedAliasTrigger(BaseEventTrigger):
                 continue
             if moved and (moved != told or polls > _QUIET_POLLS):
                 polls = 0
-                yield TriggerEvent({"moved": moved})
+                yield TriggerEvent({"moved": moved})  # type: ignore[no-untyped-call]
             told = moved
 
 

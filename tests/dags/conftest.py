@@ -61,7 +61,10 @@ def parse(airflow_environment: dict[str, str], tmp_path: Path, shipped_models: P
             "AIRWORTHY_STATE": str(tmp_path),
             "AIRWORTHY_MODELS": str(models),
         }
-        return run_script("parse_dags.py", {**environment, **variables}, str(dags))
+        result = run_script("parse_dags.py", {**environment, **variables}, str(dags))
+        # The one DAG that is no model's.
+        result["aliases"] = result["dags"].pop("airworthy__aliases", None)
+        return result
 
     return run
 

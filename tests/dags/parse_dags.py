@@ -35,6 +35,7 @@ def describe(dag: Any) -> dict[str, object]:
         "tags": sorted(dag.tags),
         "schedule": type(dag.timetable).__name__,
         "catchup": dag.catchup,
+        "paused_at_first": dag.is_paused_upon_creation,
         "doc": dag.doc_md,
         "deadline": [alert.interval.total_seconds() for alert in dag.deadline or []],
         "params": dag.params.dump(),

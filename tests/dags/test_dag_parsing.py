@@ -41,6 +41,15 @@ def test_the_shipped_models_have_their_dags_and_no_heavy_library_is_imported(par
     assert result["heavy"] == []
 
 
+def test_moved_aliases_are_put_back_without_a_toggle(parse: Parse) -> None:
+    """One DAG for all models waits for a report of a moved alias; nobody has to turn it on."""
+    dag = parse()["aliases"]
+    assert dag["tasks"] == {"put_back": []}
+    assert dag["schedule"] == "AssetTriggeredTimetable"
+    assert dag["paused_at_first"] is False
+    assert dag["documented"]
+
+
 def test_every_dag_delivers_in_the_documented_order(parse: Parse) -> None:
     """Ingest >> validate >> train >> evaluate >> register >> release, each with retries and a page
     of its own.

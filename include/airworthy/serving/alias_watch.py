@@ -17,7 +17,7 @@ from airworthy.traffic.moved_aliases import MovedAlias, moved_aliases
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 10.0
 _SETTLE_SECONDS = 3.0
 
 

@@ -58,7 +58,7 @@ def moved_aliases(model: str, traffic: Traffic, aliases: Mapping[str, str]) -> l
     if traffic.champion is None and traffic.retired is None:
         del expected[CHAMPION]
     return [
-        MovedAlias(model=model, alias=alias, found=aliases.get(alias), expected=version)  # type: ignore[arg-type]
+        MovedAlias(model=model, alias=alias, found=aliases.get(alias), expected=version)
         for alias, version in expected.items()
         if aliases.get(alias) != version
     ]

@@ -28,7 +28,7 @@ from .every_alert import (
 def test_each_alert_has_a_kind_of_its_own_and_a_next_step() -> None:
     """The same event is the same key."""
     alerts = every_alert("parcels")
-    assert len({alert.kind for alert in alerts}) == len(alerts) == 13
+    assert len({alert.kind for alert in alerts}) == len(alerts) == 14
     assert {alert.kind for alert in alerts} <= set(ALERT_KINDS)
     assert all(alert.next_step and alert.title.startswith("parcels") for alert in alerts)
     assert [alert.key for alert in every_alert("parcels")] == [alert.key for alert in alerts]
