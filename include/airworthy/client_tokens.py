@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from airworthy.errors import TerminalError
@@ -22,6 +23,7 @@ from airworthy.errors import TerminalError
 CLIENT_TOKENS = "AIRWORTHY_CLIENT_TOKENS"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _SHORTEST = 16
+_LOCK_SECONDS = 10
 
 
 class KnownClient(BaseModel):
@@ -75,7 +77,8 @@ def add_client(file: Path, name: str) -> str:
     _check_name(name)
     token = secrets.token_urlsafe(32)
     known = KnownClient(name=name, sha256=token_digest(token.encode()), since=datetime.now(UTC))
-    _write(file, [*_read(file), known])
+    with _alone(file):
+        _write(file, [*_read(file), known])
     return token
 
 
@@ -89,11 +92,18 @@ def remove_client(file: Path, name: str) -> int:
     Raises:
         TerminalError: when the file is malformed.
     """
-    before = _read(file)
-    after = [each for each in before if each.name != name]
-    if len(after) < len(before):
-        _write(file, after)
+    with _alone(file):
+        before = _read(file)
+        after = [each for each in before if each.name != name]
+        if len(after) < len(before):
+            _write(file, after)
     return len(before) - len(after)
+
+
+def _alone(file: Path) -> FileLock:
+    """Return the lock of a file: of two changes at once none is lost."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(file.with_name(f".{file.name}.lock"), timeout=_LOCK_SECONDS, mode=0o600)
 
 
 def _of_variable(text: str) -> list[KnownClient]:
@@ -139,7 +149,6 @@ def _read(file: Path) -> list[KnownClient]:
 def _write(file: Path, clients: list[KnownClient]) -> None:
     """Write the file whole, readable by its owner only."""
     content: dict[str, Any] = {"clients": [each.model_dump(mode="json") for each in clients]}
-    file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

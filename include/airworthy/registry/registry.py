@@ -7,6 +7,7 @@ projections of the ledger; see `airworthy.release.projection`.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE_ARTIFACT = "artifacts/bundle"
+
+_VERSION = re.compile("[1-9][0-9]{0,17}")
 
 
 class Registry:
@@ -69,23 +72,27 @@ class Registry:
         """Return a registered version.
 
         Raises:
-            TerminalError: when there is none.
+            TerminalError: when there is none that is written so.
         """
         from mlflow.exceptions import MlflowException
 
-        try:
-            return self.client.get_model_version(model, version)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            versions = [str(each.version) for each in self.versions(model)]
-            raise TerminalError(
-                "there is no such version",
-                model=model,
-                received=version,
-                allowed=", ".join(versions) or "none",
-                next_step=f"airworthy ledger {model}",
-            ) from error
+        cause = None
+        # MLflow takes other digits and leading zeros too. A record knows one way to write a version.
+        if _VERSION.fullmatch(version):
+            try:
+                return self.client.get_model_version(model, version)
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise
+                cause = error
+        versions = [str(each.version) for each in self.versions(model)]
+        raise TerminalError(
+            "there is no such version",
+            model=model,
+            received=version,
+            allowed=", ".join(versions) or "none",
+            next_step=f"airworthy ledger {model}",
+        ) from cause
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
         """Return a model's versions, oldest first; with an idempotency key, only its own.

@@ -60,6 +60,17 @@ def test_locked_database_is_no_missing_version(
         registry.version("m", "1")
 
 
+def test_a_version_is_written_in_one_way(environment: Environment) -> None:
+    """MLflow takes other digits and leading zeros for the same version. A record would have two names."""
+    client = open_registry(environment).client
+    client.create_registered_model("eta")
+    client.create_model_version("eta", "file:///nowhere", None)
+    assert str(open_registry(environment).version("eta", "1").version) == "1"
+    for text in ("\u0661", "01", "+1", " 1", "1_0", "1.0", "", "-1", "9" * 30):
+        with pytest.raises(TerminalError, match="no such version"):
+            open_registry(environment).version("eta", text)
+
+
 def test_version_of_other_making_is_named(environment: Environment, tmp_path: Path) -> None:
     """A version registered past Airworthy is refused in words, not by a missing key."""
     registry = open_registry(environment)
