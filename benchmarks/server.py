@@ -228,6 +228,10 @@ class OneBundle:
 
         return self._folder, bundle_digest(self._folder)
 
+    def aliases(self) -> dict[str, dict[str, str]]:
+        """Return none."""
+        return {}
+
     def example(self, model: str, version: str) -> dict[str, Any] | None:
         """Return none."""
         return None

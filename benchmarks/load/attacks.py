@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +158,7 @@ async def rows(attack: Attack) -> None:
     await _repeat(attack, 64, lambda: attack.ask(attack.head(len(attack.row)), attack.row))
 
 
-ATTACKS: dict[str, Callable[[Attack], Awaitable[None]]] = {
+ATTACKS: dict[str, Callable[[Attack], Coroutine[Any, Any, None]]] = {
     "big-body": big_body,
     "medium-body": medium_body,
     "big-labels": big_labels,

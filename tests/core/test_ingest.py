@@ -366,6 +366,7 @@ def rewrite(job: Job, day: str) -> None:
     record = lake.partitions()[day]
     later = record.model_copy(update={"run_id": job.run.run_id, "as_of": job.run.as_of})
     rows = lake.current_rows(record)
+    assert rows is not None
     lake.replace(rows, quarantine_rows(rows.clear(), rows["city"].clear()), later)
 
 

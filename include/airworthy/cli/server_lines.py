@@ -15,6 +15,7 @@ _HEAD = ("role", "replica", "host", "state", "reported", "record seen", "models"
 _SAMPLES = {"predictions", "seconds", "clients"}
 _ARMS = {"champion": _SAMPLES, "challenger": _SAMPLES}
 _WATCH = {"whole": {"clients"}, "windows": {"__all__": {"arm": {"clients"}}}}
+_UNTOLD: Any = {"rollout": _ARMS, "watch": _WATCH}
 
 
 def server_lines(replicas: Sequence[Replica], now: datetime) -> list[str]:
@@ -34,9 +35,7 @@ def server_lines(replicas: Sequence[Replica], now: datetime) -> list[str]:
 
 def server_object(replica: Replica, now: datetime) -> dict[str, Any]:
     """Return a server's last report as a JSON object, with its state and without its samples. Pure."""
-    report = replica.report.model_dump(
-        mode="json", exclude={"models": {"__all__": {"rollout": _ARMS, "watch": _WATCH}}}
-    )
+    report = replica.report.model_dump(mode="json", exclude={"models": {"__all__": _UNTOLD}})
     state = replica_state(replica, now)
     return {"state": state, "reported": replica.written.isoformat(), **report}
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from airworthy.bundle import FEATURES_FILE, MANIFEST_FILE, MODEL_FILE, verify_digest
+from airworthy.bundle import BundleFiles
 from airworthy.traffic.traffic_state import ServedVersion, Traffic
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class KeptVersions:
         if folder is None:
             return False
         try:
-            verify_digest(folder, digest)
+            BundleFiles.read(folder).require_digest(digest)
         except Exception as error:
             log.error("%s: a kept version is damaged and is fetched again: %s", model, error)
             return False
@@ -99,15 +99,16 @@ class KeptVersions:
 
         Raises:
             TerminalError: when the files have another digest.
-            OSError: when they cannot be written.
+            OSError: when they cannot be read or written.
         """
+        files = BundleFiles.read(source)
+        files.require_digest(digest)
         target = self._of(model) / digest
         part = target.with_name(f"{_PART}{digest[:16]}-{os.getpid()}")
         part.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            for name in (MODEL_FILE, FEATURES_FILE, MANIFEST_FILE):
-                _copy(source / name, part / name)
-            verify_digest(part, digest)
+            for name, content in files.content.items():
+                _write(part / name, content)
             if target.is_dir() and not self.is_whole(model, digest):
                 shutil.rmtree(target)
             if not target.is_dir():
@@ -172,10 +173,6 @@ class KeptVersions:
 
 def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _copy(source: Path, target: Path) -> None:
-    _write(target, source.read_bytes())
 
 
 def _write(path: Path, content: bytes) -> None:
