@@ -58,11 +58,12 @@ def write_settings(path: Path, settings: Mapping[str, str]) -> None:
 
 def add_missing(path: Path, settings: Mapping[str, str]) -> list[str]:
     """Add the settings that a file does not have, and return their names."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    there = {line.partition("=")[0].strip() for line in lines}
+    text = path.read_text(encoding="utf-8")
+    there = {line.partition("=")[0].strip() for line in text.splitlines()}
     missing = [name for name in PASSWORDS if name not in there]
     if missing:
         with path.open("a", encoding="utf-8") as stream:
+            stream.write("" if text.endswith("\n") or not text else "\n")
             stream.writelines(f"{name}={settings[name]}\n" for name in missing)
     return missing
 

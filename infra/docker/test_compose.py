@@ -177,6 +177,16 @@ def test_secrets_are_random_private_and_never_written_over(tmp_path: Path) -> No
     assert first.read_text(encoding="utf-8") == written
 
 
+def test_a_file_of_an_earlier_release_gets_the_secrets_that_are_new(tmp_path: Path) -> None:
+    """They come after its last line, which may lack its end; all others stay."""
+    file = tmp_path / "env"
+    file.write_text("POSTGRES_PASSWORD=kept", encoding="utf-8")
+    assert compose_env(str(file)) == 0
+    values = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
+    assert values["POSTGRES_PASSWORD"] == "kept"
+    assert len(values["MLFLOW_LOGIN_PASSWORD"]) == 48
+
+
 def test_every_profile_is_whole(every_compose: Compose) -> None:
     """`minimal` trains and serves, with `monitoring` it is watched, `all` has everything."""
     minimal, everything = every_compose.config("minimal"), every_compose.config("all")
