@@ -86,7 +86,7 @@ class RandomKills:
         spec["ingest"]["source"]["rows_per_day"] = 300
         (folder / "model.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
         (folder / "features.py").write_text(FEATURES, encoding="utf-8")
-        for command in ("run", "release", "score"):
+        for command in ("run", "release", "score", "collect"):
             self.complete(command)
 
     def kill_once(self, command: str) -> None:
@@ -96,7 +96,7 @@ class RandomKills:
         if command == "collect":
             self.predict()
         child = self.fork(lambda: self.call(command))
-        time.sleep(self.chance.uniform(0, self.seconds.get(command, 5.0)))
+        time.sleep(self.chance.uniform(0, self.seconds.get(command, 1.0)))
         os.kill(child, signal.SIGKILL)
         self.killed[command] += 1
         self.inside[command] += os.waitpid(child, 0)[1] == signal.SIGKILL

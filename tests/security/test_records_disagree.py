@@ -245,7 +245,7 @@ def give_alias_to_a_stranger(environment: Environment, model: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "kind", "words"),
     [
-        (lose_mlflow, "registry_lost", "not even the champion, version 1"),
+        (lose_mlflow, "registry_lost", "names version 1 as the champion"),
         (delete_champion, "champion_not_registered", "the champion, version 1, is not in MLflow"),
         (change_digest, "other_files", "name different files of version 1"),
         (lose_ledger, "ledger_lost", "the ledger is gone"),

@@ -46,8 +46,8 @@ def _lost(facts: Facts, traffic: Traffic) -> list[Disagreement]:
             kind="registry_lost",
             subject=facts.model,
             model=facts.model,
-            problem="MLflow has no version of this model, and the ledger names some"
-            + (f", not even the champion, version {champion}" if champion else ""),
+            problem="MLflow has no version of this model: the ledger names "
+            + (f"version {champion} as the champion" if champion else "some"),
             received="0 versions in MLflow",
             allowed=f"{len(named)} registered versions, the last one is version {named[-1]}",
             next_step=_RESTORE,
