@@ -20,7 +20,11 @@ from airworthy.spec.fields import Part
 ANCHOR_KEY = "AIRWORTHY_ANCHOR_KEY"
 """The variable with the key of the signatures, which several machines share."""
 When = Literal["append", "schedule"]
-_Text = Annotated[str, Field(min_length=1)]
+# One that depends on the caller's folder would be several.
+_Path = Annotated[str, Field(pattern=r"^/.*$", description="a path that begins with /")]
+_Uri = Annotated[
+    str, Field(pattern=r"^(/|[a-z0-9]+://).*$", description="such as s3://bucket/prefix")
+]
 _Address = Annotated[
     str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", description="of the form name@host")
 ]
@@ -40,7 +44,7 @@ class FileAnchor(_Anchor):
     """A folder, one file a model: best on another disk, or made append-only (``chattr +a``)."""
 
     type: Literal["file"]
-    path: _Text
+    path: _Path
 
     @property
     def name(self) -> str:
@@ -52,7 +56,7 @@ class BucketAnchor(_Anchor):
     """An address such as ``s3://bucket/prefix``: best a bucket that keeps what it has."""
 
     type: Literal["bucket"]
-    uri: _Text
+    uri: _Uri
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ writing. An escape is the one of Python: ``\n``, ``\x1b``, ``\u202e``.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of Unicode: control, format, surrogate, line and paragraph separator."""
@@ -42,6 +43,11 @@ def indented(text: object, indent: int) -> str:
         indent: The number of spaces before each further line.
     """
     return visible(text).replace("\n", "\n" + " " * indent)
+
+
+def as_lines(texts: Iterable[object]) -> str:
+    """Return texts as lines: none of them can make another one."""
+    return "\n".join(map(one_line, texts))
 
 
 def _escaped(text: str, kept: frozenset[str]) -> str:

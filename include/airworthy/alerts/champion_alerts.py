@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airworthy.alerts.alert import Alert
 from airworthy.handover import Verdict
+from airworthy.shown_text import as_lines
 
 
 def champion_fails(verdict: Verdict, links: Mapping[str, str]) -> Alert | None:
@@ -33,7 +34,7 @@ def champion_fails(verdict: Verdict, links: Mapping[str, str]) -> Alert | None:
         about=f"version {version} {verdict.run_id}",
         severity="warning" if verdict.releasable else "critical",
         title=f"{model}: the champion fails its own gates",
-        text="\n".join(
+        text=as_lines(
             [
                 f"On the newest {verdict.holdout_rows:,} labelled rows: {end}.",
                 *(f"champion: {text}" for text in verdict.champion_failing),

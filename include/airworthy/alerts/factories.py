@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from airworthy.alerts.alert import Alert
 from airworthy.errors import TerminalError
 from airworthy.handover import AgeCheck, DriftDecision, RolloutStatus
-from airworthy.shown_text import one_line
+from airworthy.shown_text import as_lines
 from airworthy.spec.fields import format_duration
 
 Links = Mapping[str, str]
@@ -81,7 +81,7 @@ def guard_trip(status: RolloutStatus, run_id: str, links: Links) -> Alert:
         about=f"version {status.version} {run_id}",
         severity="critical",
         title=f"{status.model}: {rollout} was ended, the champion has all traffic",
-        text="\n".join(map(one_line, status.reasons)),
+        text=as_lines(status.reasons),
         facts={"version": status.version, "step": step, **figures},
         links=dict(links),
         next_step=f"airworthy ledger {status.model} has the figures; "
@@ -209,7 +209,7 @@ def _decision_text(decision: DriftDecision) -> str:
         for signal, outcome in decision.signals.items()
         if outcome == "fired"
     ]
-    return "\n".join([decision.told, *fired])
+    return as_lines([decision.told, *fired])
 
 
 def _decision_facts(decision: DriftDecision) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airworthy.alerts.alert import Alert
 from airworthy.handover import CheckResult, DataCheck, DriftDecision, RequestCheck
+from airworthy.shown_text import as_lines
 
 Links = Mapping[str, str]
 FIRST_BLIND_WINDOWS = 3
@@ -30,7 +31,7 @@ def live_expectation(check: DataCheck, links: Links) -> Alert | None:
         severity="critical",
         title=f"{window.model}: live rows break {len(broken)} critical "
         f"expectation{'s' if len(broken) > 1 else ''}",
-        text="\n".join(_line(each) for each in broken),
+        text=as_lines(_line(each) for each in broken),
         facts={
             "window": f"{time} UTC",
             "rows": f"{window.rows:,}",
@@ -59,7 +60,7 @@ def invalid_requests(check: RequestCheck, links: Links) -> Alert | None:
         about=f"since {check.since:%Y-%m-%dT%H:%M:%S}" if check.since is not None else "first look",
         severity="warning",
         title=f"{check.model}: {check.share:.1%} of the rows of requests are outside the contract",
-        text="\n".join([check.text, *columns]),
+        text=as_lines([check.text, *columns]),
         facts={"since": since, "until": f"{check.until:%Y-%m-%d %H:%M} UTC"},
         links=dict(links),
         next_step="see who sends such rows, by the metric airworthy_refused_rows_total; correct "
@@ -86,7 +87,7 @@ def blind_monitor(decision: DriftDecision, links: Links) -> Alert | None:
         about=f"{count} windows since {since:%Y-%m-%dT%H:%M}",
         severity="warning",
         title=f"{model}: nothing could be judged in {count} windows in a row",
-        text="\n".join(
+        text=as_lines(
             [
                 "The monitor is blind: no change would be noticed, and no training triggered.",
                 *(f"{signal}: {words}" for signal, words in decision.words.items()),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from airworthy.alerts.alert import Alert
 from airworthy.handover import Approval, Deployment, Rollback, Verdict
-from airworthy.shown_text import one_line
+from airworthy.shown_text import as_lines, one_line
 
 Links = Mapping[str, str]
 
@@ -132,4 +132,4 @@ def _version(version: str | None) -> str:
 
 
 def _lines(reasons: Sequence[str], without: str) -> str:
-    return "\n".join(map(one_line, reasons)) or without
+    return as_lines(reasons) or without

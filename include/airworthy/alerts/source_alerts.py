@@ -9,6 +9,7 @@ from airworthy.alerts.alert import Alert
 from airworthy.lake.partition_records import PartitionRecord
 from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SchemaChange
+from airworthy.shown_text import as_lines
 
 Links = Mapping[str, str]
 _SHOWN = 20
@@ -33,7 +34,7 @@ def restated_partition(model: str, records: Sequence[PartitionRecord], links: Li
         title=f"{model}: the source restated {which} after they were read"
         if len(days) > 1
         else f"{model}: the source restated {which} after it was read",
-        text="\n".join(lines),
+        text=as_lines(lines),
         facts={"days": str(len(days)), "source": records[-1].source},
         links=dict(links),
         next_step="see why the source changed these days; the next training sees the new rows",
@@ -57,7 +58,7 @@ def schema_change(model: str, changes: Sequence[SchemaChange], source: str, link
         about=f"{changes[-1].day} {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}",
         severity="critical" if breaks else "warning",
         title=f"{model}: the source's columns have changed",
-        text="\n".join(lines),
+        text=as_lines(lines),
         facts={"source": source},
         links=dict(links),
         next_step="ask the source's owner; declare a new column in ingest.columns to use it, and "
@@ -86,7 +87,7 @@ def source_changed(model: str, changes: Sequence[SourceChange], source: str, lin
         title=f"{model}: the source changed {which} after it was final"
         if len(days) == 1
         else f"{model}: the source changed {which} after they were final",
-        text="\n".join(lines[-_SHOWN:]),
+        text=as_lines(lines[-_SHOWN:]),
         facts={"days": str(len(days)), "source": source},
         links=dict(links),
         next_step="the lake keeps its rows; to read these days again: "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from airworthy.alerts.alert import Alert
 from airworthy.handover import DrillResult, WatchStatus
-from airworthy.shown_text import one_line
+from airworthy.shown_text import as_lines
 
 
 def watch_trip(status: WatchStatus, links: Mapping[str, str]) -> Alert:
@@ -26,7 +26,7 @@ def watch_trip(status: WatchStatus, links: Mapping[str, str]) -> Alert:
         severity="critical",
         title=f"{status.model}: version {status.version} is bad after its release, traffic goes "
         "back",
-        text="\n".join(map(one_line, status.reasons)),
+        text=as_lines(status.reasons),
         facts={"version": str(status.version), "champion since": f"{since} UTC", "seen": counts},
         links=dict(links),
         next_step=f"airworthy ledger {status.model} says whether the rollback was completed, and "
@@ -48,7 +48,7 @@ def failed_drill(result: DrillResult, run_id: str, links: Mapping[str, str]) -> 
         about=f"{result.champion} to {result.predecessor} {run_id}",
         severity="critical",
         title=f"{result.model}: a rollback would not go well, the drill in staging failed",
-        text="\n".join(map(one_line, result.reasons)),
+        text=as_lines(result.reasons),
         facts={"champion": result.champion, "predecessor": result.predecessor},
         links=dict(links),
         next_step=f"mend it before a rollback is needed, then airworthy drill {result.model}",
