@@ -56,6 +56,7 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "SOURCE_RUN": "airworthy.source_run",
         "REGISTERING": "airworthy.registering",
         "ROLLED_BACK": "airworthy.rolled_back",
+        "ARTIFACTS_REMOVED": "airworthy.artifacts_removed",
         "MONITORING": "airworthy.monitoring",
         "INPUT_DIGEST": "digest",
         "INPUT_WINDOW": "window",
