@@ -177,7 +177,11 @@ class BoundedProtocol(HttpToolsProtocol):
             )
             raise ValueError(self._refusal[1])
         if self._in_headers:
-            super().on_header(name, value)
+            # As the base class does, without a call for each header.
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Start the request, if its head is within the limits."""
