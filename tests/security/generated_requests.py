@@ -1,6 +1,6 @@
 """Requests made by a generator, from valid to absurd, and what a server may answer to each.
 
-    python -m tests.security.generated_requests [REQUESTS]
+    python -m tests.security.generated_requests [REQUESTS [SEED]]
 
 starts a model server with a spool, sends 30,000 requests over all routes, and prints the figures.
 Each answer must be no 5xx and come in time. A 2xx is right only if `is_valid` finds the request
@@ -406,11 +406,12 @@ def main() -> int:
 
     from .attacked_server import attacked_server
 
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30_000
+    given = dict(enumerate(map(int, sys.argv[1:])))
+    count, seed = given.get(0, 30_000), given.get(1, 0)
     with tempfile.TemporaryDirectory() as folder, attacked_server(Path(folder)) as server:
-        send(server.port, server.document(), 2_000, seed=1)
+        send(server.port, server.document(), 2_000, seed=seed + 1)
         before = server.memory_mib()
-        figures = send(server.port, server.document(), count)
+        figures = send(server.port, server.document(), count, seed)
         grown = server.memory_mib() - before
     print(f"requests: {sum(figures.statuses.values())}, by status: {dict(figures.statuses)}")
     print(
