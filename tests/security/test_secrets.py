@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
+import polars.selectors as cs
 import pytest
 from tests.core.stages.conftest import AS_OF, LET_THROUGH, MakeModel, RunStages, small_spec
 
@@ -64,12 +66,21 @@ def leaked(text: str) -> list[str]:
 
 
 def files_with_secrets(folder: Path) -> list[str]:
-    """Return the files below a folder with the secret in any byte of content or name."""
-    return [
-        str(path)
-        for path in folder.rglob("*")
-        if path.is_file() and leaked(path.name + path.read_bytes().decode("latin-1"))
-    ]
+    """Return the files below a folder with the secret in any byte, name or compressed cell."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [str(path) for path in files if leaked(path.name + content_of(path))]
+
+
+def content_of(path: Path) -> str:
+    """Return a file's bytes as a text, and the cells of a Parquet file, which are compressed."""
+    cells = ""
+    if path.suffix == ".parquet":
+        cells = (
+            pl.read_parquet(path, glob=False, hive_partitioning=False)
+            .select(cs.string())
+            .write_csv()
+        )
+    return path.read_bytes().decode("latin-1") + cells
 
 
 def all_texts(error: BaseException) -> str:
