@@ -13,21 +13,12 @@ from airworthy.errors import TerminalError
 from airworthy.lake.cells import read_cells, without_blanks
 from airworthy.lake.sources.csv_sniffer import sniff_csv
 from airworthy.lake.sources.excel_sniffer import sniff_excel
+from airworthy.lake.sources.file_formats import FORMATS, format_of_name
 from airworthy.lake.sources.scan_file import scan_file
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import ColumnType
 from airworthy.spec.ingest_part import Ingest
 from airworthy.spec.sources_part import FilesSource
-
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".xlsx": "excel",
-}
 
 
 @dataclass(frozen=True)
@@ -99,7 +90,7 @@ def _is_raw(present: pl.Schema, name: str, text: str) -> bool:
 
 
 def _raw_rows(path: Path, ingest: Ingest, inputs: dict[str, ColumnType]) -> pl.DataFrame:
-    source, form = ingest.source, FORMATS.get(path.suffix.lower())
+    source, form = ingest.source, format_of_name(path)
     if not path.is_file() or form is None:
         raise TerminalError(
             "this is no file with rows",

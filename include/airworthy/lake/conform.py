@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from airworthy.errors import TerminalError
 from airworthy.handover import QuarantineReason
+from airworthy.lake.amounts import find_amounts
 from airworthy.lake.cells import read_cells, without_blanks
 from airworthy.lake.column_types import refuse_unusable_types
 from airworthy.lake.decimals import refuse_decimals
@@ -162,8 +164,23 @@ def _unparsable_column(column: pl.Series, ingest: Ingest) -> TerminalError:
         received=f"{column.dtype}, such as {column.drop_nulls()[0]!r}",
         allowed=kind,
         next_step=_other_decimal_mark(column)
+        or _derived(column, kind, ingest)
         or f"correct the type of {name} in ingest.columns, or derive it in ingest.source",
     )
+
+
+def _derived(column: pl.Series, kind: str, ingest: Ingest) -> str | None:
+    """Return what to write for a column of amounts, such as $1,234.50; None: it is not one."""
+    source = ingest.source
+    if kind not in ("int", "float") or column.dtype != pl.String or source.type != "files":
+        return None
+    decimal = "." if source.csv is None else source.csv.decimal
+    amounts = find_amounts(column.str.strip_chars(), decimal, 1.0, least=1)
+    if amounts is None or column.name in source.derive:
+        return None
+    names = {new: old for old, new in source.rename.items()}
+    quoted = f'"{names.get(column.name, column.name)}"'
+    return f"write in ingest.source: derive: {{{column.name}: {json.dumps(amounts.sql(quoted), ensure_ascii=False)}}}"
 
 
 def _other_decimal_mark(column: pl.Series) -> str | None:

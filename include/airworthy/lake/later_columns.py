@@ -19,7 +19,7 @@ class MissingColumnsError(TerminalError):
         """Name the columns, the day and the columns that it has."""
         super().__init__(
             f"the source has no column {', '.join(map(repr, names))} on {day}",
-            received=", ".join(found),
+            received=", ".join(name if name.isprintable() else repr(name) for name in found),
             allowed="each declared column",
             next_step="correct ingest.columns, or give the source's name for it in "
             "ingest.source.rename or derive",

@@ -123,7 +123,7 @@ def _adapted(column: pl.Series, form: str) -> tuple[pl.Series, str]:
 
 def _parse_iso(column: pl.Series) -> Clock:
     """Parse ISO 8601 texts, first in the kind of format of the first cell, then in the others."""
-    text = column.str.replace("T", " ", literal=True).str.replace(r"\s?[zZ]$", "+00:00")
+    text = column.str.replace(r"(?i)\s?(z|utc|gmt)$", "+00:00").str.replace("T", " ", literal=True)
     moments, readings = _nulls(column, UTC_MICROSECONDS), _nulls(column, NAIVE_MICROSECONDS)
     offset_first = bool(text.drop_nulls().head(1).str.contains(r":\d\d.*[+-]\d\d:?\d\d$").any())
     for form in (

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from airworthy.features import POLARS_TYPES
+from airworthy.lake.amounts import Amounts, find_amounts, find_blanks
 from airworthy.lake.casting import BLANKS, blanks_to_null, cast_column
-from airworthy.proposal.amounts import Amounts, find_amounts, find_blanks
 from airworthy.proposal.cell_texts import (
     NEARLY_ALL,
     NULL_WORDS,

@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from glob import escape, has_magic
 from pathlib import Path
 
+from airworthy.lake.sources.file_formats import COMPRESSED, format_of_name
 from airworthy.proposal.proposal_error import ProposalError
 
 PLACEHOLDERS = {"{yyyy}": "[0-9]" * 4, "{mm}": "[0-9]" * 2, "{dd}": "[0-9]" * 2}
-_FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv",
-    ".parquet": "parquet", ".pq": "parquet", ".parq": "parquet",
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-    ".xlsx": "excel", ".xls": "excel", ".xlsm": "excel", ".xlsb": "excel",
-}  # fmt: skip
-_COMPRESSED = {".gz", ".zst"}
 _URL = re.compile(r"^[a-z][a-z0-9+]*://", re.IGNORECASE)
 _ALLOWED = (
     "a CSV, Parquet, JSON-lines or Excel file, a folder or a pattern of such files, a path with "
@@ -133,18 +127,12 @@ def _folder(text: str, folder: Path) -> FilesOrigin:
 
 def _ending(path: Path) -> str:
     suffixes = path.suffixes
-    compressed = suffixes and suffixes[-1].lower() in _COMPRESSED
+    compressed = suffixes and suffixes[-1].lower() in COMPRESSED
     return "".join(suffixes[-2:]) if compressed else path.suffix
 
 
 def _known(path: Path) -> bool:
-    return _by_name(path) is not None and not path.name.startswith(".")
-
-
-def _by_name(path: Path) -> str | None:
-    ending = Path(_ending(path))
-    first = Path(path.stem).suffix if path.suffix.lower() in _COMPRESSED else path.suffix
-    return _FORMATS.get(first.lower()) if ending else None
+    return format_of_name(path) is not None and not path.name.startswith(".")
 
 
 def _one_format(text: str, files: list[Path]) -> str:
@@ -161,7 +149,7 @@ def _one_format(text: str, files: list[Path]) -> str:
 
 def _format(path: Path) -> str:
     """Return the format by the name's end, else by the first bytes; else it is CSV."""
-    known = _by_name(path)
+    known = format_of_name(path)
     if known is not None:
         return known
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from airworthy.proposal.left_out import choose_inputs
 from airworthy.proposal.proposal import EventTime, LeftOut, Proposal
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable
-from airworthy.proposal.windows import propose_windows
+from airworthy.proposal.windows import Windows, propose_windows
 
 _MIN_ROWS = 60
 _FEW = 0.05
@@ -145,8 +145,28 @@ def _fill(parts: _Parts, today: date) -> Proposal:
         slices=propose_slices(by_weight),
         expectations=propose_expectations(judged, rows_a_day, time.column.values if time else None),
         sample=sample,
-        notes=[*parts.notes, *([parts.table.note] if parts.table.note else [])],
+        notes=[
+            *parts.notes,
+            *([parts.table.note] if parts.table.note else []),
+            *([] if time is None or windows is None else _one_class(label, time, windows)),
+        ],
     )
+
+
+def _one_class(label: Label, time: EventTime, windows: Windows) -> list[str]:
+    """Return a note when the newest rows, which are held out, have one class only."""
+    if label.task == "regression":
+        return []
+    days = time.column.values.dt.date()
+    newest = days > time.days.last - timedelta(days=windows.holdout)
+    held = label.profile.values.filter(newest.fill_null(value=False)).drop_nulls()
+    if held.n_unique() != 1:
+        return []
+    shown = f"{label.profile.source} is {str(held[0]).lower()} in all rows of the newest"
+    return [
+        f"{shown} {windows.holdout} days, which are held out: a run stops unless train.holdout is "
+        "longer, or `end` is earlier"
+    ]
 
 
 def _null_words(columns: Sequence[ColumnProfile]) -> list[str]:

@@ -27,6 +27,9 @@ from airworthy.spec.loading import SpecError
 PLAIN = "at,id,city,minutes\n2026-01-01 05:00,1,rome,1.5\n2026-01-03 06:00,2,münchen,2\n"
 GERMAN = PLAIN.replace(".", "|").replace(",", ";").replace("|", ",")
 COMMAS = PLAIN.replace("1.5", '"1,5"').replace("03 06", "01 06").replace(",2\n", ',"2,25"\n')
+DOLLARS = (
+    COMMAS.replace('"1,5"', '"$1,500.5"').replace('"2,25"', "$7.00").replace(",2\n", ",$2.00\n")
+)
 ROWS = [(1, "rome", 1.5), (2, "münchen", 2.0)]
 BOM = b"\xef\xbb\xbf"
 DAY_1 = datetime(2026, 1, 1, 5, tzinfo=UTC)
@@ -140,6 +143,8 @@ def test_a_point_is_no_decimal_mark_beside_decimal_commas(
         (PLAIN + '2026-01-03 07:00,3,"ro"me,1\n', ["line 4: "]),
         (PLAIN + '2026-01-03 07:00,3,5" pipe,1\n', ["line 4: a quotation mark is within a cell", "csv: {quote: null}"]),
         (PLAIN + '2026-01-03 07:00,3,5" pipe,1\n' + '1,4,"x\ny",1\n' * 9, ["line 4: a quotation mark is within"]),
+        (DOLLARS, ["no cell of column 'minutes' can be read as float", "derive: {minutes:", "'$', ''), ',', '')"]),
+        (PLAIN.replace("\n", "\r\r\n"), ["no column 'minutes'", "city, 'minutes\\r'"]),
         (COMMAS, ["no cell of column 'minutes' can be read as float", 'csv: {decimal: ","}']),
         ("Trips of January\n" + PLAIN, ["line 2: this row has 4 cells", "csv: {skip_lines: 1}"]),
         (PLAIN.replace("\n", "\r"), ["CR alone"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -30,14 +31,15 @@ def model(environment: Environment, make_model: MakeModel, run_stages: RunStages
 
 def test_each_row_has_a_prediction_or_its_problem(model: str, tmp_path: Path) -> None:
     """A cell that cannot be read keeps its row without a prediction; the others are predicted."""
-    rows = tmp_path / "rows.csv"
+    rows = tmp_path / "rows.csv.gz"
     known = ["picked_up_at", *(name for name in COLUMNS if name not in ("delivery_id", "minutes"))]
     good = {"picked_up_at": "2026-03-20 08:00", "distance_km": "4.5"}
     lines = [
         ";".join([*((good | bad).get(name, "1") for name in known), note])
         for bad, note in (({}, "a"), ({"distance_km": "far"}, "b"))
     ]
-    rows.write_text("\n".join([";".join([*known, "note"]), *lines, ""]), encoding="utf-8")
+    text = "\n".join([";".join([*known, "note"]), *lines, ""])
+    rows.write_bytes(gzip.compress(text.encode(), mtime=0))
     done = CliRunner().invoke(app, ["predict", model, "--from", str(rows)])
     assert done.exit_code == 3, done.output
     table = pl.read_csv(io.StringIO(done.stdout))

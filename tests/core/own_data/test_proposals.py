@@ -143,6 +143,10 @@ SHAPES = {
         lambda: trips(risk=random.choice([1, 2], ROWS)), "risk", {"positive": 1},
         ("yes is '1': as you said",), task="binary", wishes={"positive": "1"},
     ),
+    "one class in the newest days": Shape(
+        lambda: trips(late=["yes" if n < 300 and n % 3 else "no" for n in range(ROWS)]), "late", {},
+        ("late is false in all rows of the newest",), task="binary",
+    ),
     "zero and one": Shape(
         lambda: trips(late=random.choice([0, 1], ROWS)), "late", {"positive": None}, (), task="binary",
     ),
@@ -161,7 +165,7 @@ SHAPES = {
     "blanks around texts": Shape(
         lambda: static(work=random.choice([" private", "? ", " state"], ROWS), kind=random.choice(["a", "b "], ROWS),
                        income=random.choice([" <=50K", " >50K"], ROWS)).drop("size"),
-        "income", {"positive": ">50K", "null_values": ["?"]}, ("work -> work, such as ' ",), ["work", "kind"],
+        "income", {"positive": ">50K", "null_values": ["?"]}, ("work -> work, such as '",), ["work", "kind"],
         task="binary",
     ),
     "a label by its name": Shape(

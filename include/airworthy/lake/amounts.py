@@ -63,7 +63,9 @@ def find_blanks(raw: pl.Series) -> Amounts | None:
     return None if padded.is_empty() else Amounts((), str(padded[0]), trimmed=True)
 
 
-def find_amounts(texts: pl.Series, decimal: str, nearly_all: float) -> Amounts | None:
+def find_amounts(
+    texts: pl.Series, decimal: str, nearly_all: float, least: int = _MIN_CELLS
+) -> Amounts | None:
     """Return how a column of texts becomes numbers; None: it needs nothing, or it is not clear.
 
     ``1.234`` alone could be two numbers, and is none here. So is a column of several currencies.
@@ -72,10 +74,11 @@ def find_amounts(texts: pl.Series, decimal: str, nearly_all: float) -> Amounts |
         texts: Cells without blanks around them; null where a cell has no value.
         decimal: The decimal mark of the source.
         nearly_all: The least share of the cells that must be numbers.
+        least: The least number of different cells.
     """
     cells = texts.drop_nulls().unique(maintain_order=True).to_list()
     found = [(cell, match) for cell in cells if (match := _CELL.fullmatch(cell)) is not None]
-    if len(cells) < _MIN_CELLS or len(found) < nearly_all * len(cells):
+    if len(cells) < least or len(found) < nearly_all * len(cells):
         return None
     units = {(match[3] or "", match[7] or "") for _, match in found}
     if len(units) != 1:
