@@ -22,7 +22,7 @@ from airworthy.job import Job
 from airworthy.lake import open_lake
 from airworthy.lake.digest import frame_digest
 from airworthy.lake.ingest_news import IngestNews, ingest_news
-from airworthy.lake.ingestion import preprocessing_digest
+from airworthy.lake.preprocessing import preprocessing_digest
 from airworthy.lake.row_changes import RowChanges
 from airworthy.lake.unusable_rows import quarantine_rows
 from airworthy.spec import ModelSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
@@ -10,6 +11,8 @@ from airworthy.lake.lake import Lake
 from airworthy.lake.partition_records import PartitionRecord, Reading
 from airworthy.lake.source_changes import SourceChange
 from airworthy.lake.source_schema import SourceSchema
+
+log = logging.getLogger("airworthy.ingest")
 
 
 class IngestNotes:
@@ -33,6 +36,11 @@ class IngestNotes:
         self.changes: list[SourceChange] = []
         self.notices: list[str] = []
         self.schema: SourceSchema | None = None
+
+    def notice(self, text: str) -> None:
+        """Log what people should look at, and keep it for the run's end."""
+        log.warning("%s", text)
+        self.notices.append(text)
 
     def known(self, records: Mapping[str, PartitionRecord], day: date) -> str:
         """Return the last known fingerprint of a day that is in the lake."""

@@ -10,8 +10,6 @@ stay. A final day that the source has changed is kept, and people are told: `fin
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -22,6 +20,7 @@ from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.features import polars_schema
 from airworthy.handover import DatasetRef, Window
 from airworthy.job import Job, git_commit
+from airworthy.lake.changed_days import ChangedDays, changes_of
 from airworthy.lake.conform import ConformedPartition, conform, declared_columns
 from airworthy.lake.digest import dataset_digest, frame_digest
 from airworthy.lake.fingerprints import open_fingerprints
@@ -30,51 +29,20 @@ from airworthy.lake.label_values import require_same_no
 from airworthy.lake.lake import Lake
 from airworthy.lake.later_columns import propose_since
 from airworthy.lake.partition_records import PartitionRecord
-from airworthy.lake.row_changes import RowChanges, row_changes
-from airworthy.lake.run_days import refreshed_days
-from airworthy.lake.source_changes import SourceChange
+from airworthy.lake.preprocessing import preprocessing_digest
+from airworthy.lake.run_days import final_at, refreshed_days
 from airworthy.lake.source_schema import SourceSchema, source_columns
 from airworthy.lake.sources import DatedSource, Source, open_source
 from airworthy.lake.sources.source import NOTHING
 from airworthy.lake.statistics import Statistics, frame_statistics
 from airworthy.lake.times import local_days
 from airworthy.lake.window_counts import window_counts
-from airworthy.masking import shown_url
 from airworthy.spec.sources_part import FilesSource
 
 if TYPE_CHECKING:
     import polars as pl
 
 log = logging.getLogger("airworthy.ingest")
-_CHANGES_TOLD = 5
-
-_OF_PREPROCESSING = {
-    "source",
-    "event_time",
-    "time_format",
-    "time_zone",
-    "repeated_hour",
-    "static",
-    "key",
-    "null_values",
-    "positive",
-    "negative",
-    "since",
-    "same_key",
-    "columns",
-}
-
-
-def preprocessing_digest(job: Job) -> str:
-    """Return the digest of the spec's keys with an effect on the rows of a partition.
-
-    A secret of a database's address has none: a digest of it would help to guess it.
-    """
-    ingest = job.spec.ingest.digest_form()
-    declared = {name: value for name, value in ingest.items() if name in _OF_PREPROCESSING}
-    if declared["source"].get("url"):
-        declared["source"]["url"] = shown_url(declared["source"]["url"])
-    return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
 class Ingestion:
@@ -91,6 +59,7 @@ class Ingestion:
         self.statistics: dict[str, Statistics] = {}
         self._fingerprints = open_fingerprints(self.source)
         self._notes = IngestNotes(job, lake, self.preprocessing)
+        self._changed_days = ChangedDays(job, lake, self.source, self._fingerprints, self._notes)
         self._gone: list[str] = []
         self._end = job.run.as_of
 
@@ -126,7 +95,7 @@ class Ingestion:
         for day in days:
             self._ingest_day(day, records.get(day.isoformat()), asked=day in asked)
         try:
-            self._look_for_changes(window)
+            self._changed_days.look(window, self._read_again)
         finally:
             self._notes.commit()
         self._tell_empty_days()
@@ -138,7 +107,7 @@ class Ingestion:
             return True
         if self.job.spec.ingest.static:
             return True  # The file of static rows may change at any time.
-        return record.as_of < min(self.job.run.as_of, self._final_at(day))
+        return record.as_of < min(self.job.run.as_of, final_at(self.job, day))
 
     def _is_complete(self, day: date) -> bool:
         """Return False for a day whose last hours are in a file of the next day of a zone.
@@ -160,79 +129,10 @@ class Ingestion:
         )
         return False
 
-    def _final_at(self, day: date) -> datetime:
-        """Return the time from which on the source should no longer change a day."""
-        settling = max(self.job.spec.ingest.label_delay, self.job.spec.ingest.restate)
-        return midnight(day) + DAY + settling
-
-    def _look_for_changes(self, window: Window) -> None:
-        """Look for days that the source has changed since they were read.
-
-        Days that may still change are read again. Others are kept, and people are told.
-        """
-        records = self.lake.partitions()
-        in_lake = [day for day in window.days if day.isoformat() in records]
-        known = {day: self._notes.known(records, day) for day in in_lake}
-        rows = {day: records[day.isoformat()].read for day in in_lake}
-        for day, state in self._changed(known, rows).items():
-            record = records[day.isoformat()]
-            if record.as_of < self._final_at(day):
-                self._fingerprints.take([day])
-                self._ingest_day(day, record)
-            else:
-                self._compare(day, record)
-            self._notes.fingerprints[record.partition] = state
-        if self._notes.changes:
-            days = [change.day for change in self._notes.changes]
-            self._notice(
-                f"{len(days)} day(s) changed at the source and were kept; to read them again: "
-                f"airworthy run {self.job.spec.model} --refresh {days[0]}..{days[-1]}"
-            )
-
-    def _changed(self, known: dict[date, str], rows: dict[date, int]) -> dict[date, str]:
-        """Return the changed days. A source out of reach is told of: the lake has the rows."""
-        try:
-            return self._fingerprints.changed(known, rows)
-        except TransientError as error:
-            self._notice(f"it is not known whether the source has changed: {error.problem}")
-            return {}
-
-    def _compare(self, day: date, record: PartitionRecord) -> None:
-        """Compare a final day with its changed source. The lake keeps its rows."""
-        raw = self.source.read(day)
-        if raw is None or raw.is_empty():
-            log.info("%s: %s no longer has this day", day, self.source.describe())
-            return
-        change = self._change(raw, day, record)
-        if change is None:
-            return
-        self._notes.changes.append(change)
-        if len(self._notes.changes) <= _CHANGES_TOLD:
-            self._notice(
-                f"changed at the source, and kept because it is final since "
-                f"{self._final_at(day):%Y-%m-%d}: {change.line}"
-            )
-
-    def _change(self, raw: pl.DataFrame, day: date, record: PartitionRecord) -> SourceChange | None:
-        """Return the difference between a partition and its source; None: there is none."""
-        found: int | None = None
-        try:
-            rows = conform(raw, self.job.spec.ingest, day).rows
-        except TerminalError as error:
-            text = error.problem
-        else:
-            if frame_digest(rows) == record.digest:
-                return None
-            found = rows.height
-            changes = self._row_changes(record, rows)
-            text = changes.text if changes is not None else "other rows"
-        return SourceChange(
-            day=record.partition,
-            run_id=self.job.run.run_id,
-            kept=record.rows,
-            found=found,
-            text=text,
-        )
+    def _read_again(self, day: date, record: PartitionRecord) -> None:
+        """Read a day that the source has changed and that is not final."""
+        self._fingerprints.take([day])
+        self._ingest_day(day, record)
 
     def _ingest_day(
         self, day: date, current: PartitionRecord | None, *, asked: bool = False
@@ -281,7 +181,7 @@ class Ingestion:
             cause="repaired" if recorded and damaged else "refreshed" if asked else "new",
             run_id=self.job.run.run_id,
             source_columns=columns,
-            row_changes=self._row_changes(current, conformed.rows),
+            row_changes=changes_of(self.lake, self.job, current, conformed.rows),
             superseded=conformed.superseded,
             reasons=conformed.reasons,
             fingerprint=fingerprint,
@@ -304,7 +204,7 @@ class Ingestion:
             written.digest[:12],
         )
         if written.previous_rows > written.rows and written.cause != "preprocessing":
-            self._notice(
+            self._notes.notice(
                 f"{record.partition} has fewer rows than before: {written.previous_rows:,}, now "
                 f"{written.rows:,} ({written.cause})"
             )
@@ -313,14 +213,10 @@ class Ingestion:
         """Tell whether a partition does not hold what its record says. A run that reads it repairs it."""
         if record.rows == 0 or self.lake.current_rows(record) is not None:
             return False
-        self._notice(
+        self._notes.notice(
             f"{record.partition} was damaged in the lake: it is written again from the source"
         )
         return True
-
-    def _notice(self, text: str) -> None:
-        log.warning("%s", text)
-        self._notes.notices.append(text)
 
     def _conform(self, raw: pl.DataFrame, day: date) -> ConformedPartition:
         """Conform a day's rows. Columns that cannot be used are noted before the error.
@@ -350,15 +246,6 @@ class Ingestion:
             if name != day.isoformat() and record.preprocessing == self.preprocessing:
                 require_same_no(no, record.negative or None, ingest.label, day.isoformat(), name)
 
-    def _row_changes(
-        self, current: PartitionRecord | None, rows: pl.DataFrame
-    ) -> RowChanges | None:
-        """Return the changes of a restated partition; None: it is new, or the spec changed it."""
-        if current is None or current.preprocessing != self.preprocessing:
-            return None
-        before = self.lake.current_rows(current)
-        return None if before is None else row_changes(before, rows, self.job.spec.ingest)
-
     def _skip_empty_day(self, day: date, current: PartitionRecord | None) -> None:
         if current is None:
             self._notes.empty.append(day.isoformat())
@@ -374,7 +261,7 @@ class Ingestion:
             log.warning("%s has nothing for %s", source, _days_in_words(self._notes.empty))
         if self._gone:
             days = _days_in_words(self._gone)
-            self._notice(f"{source} no longer has {days}; the lake keeps their rows")
+            self._notes.notice(f"{source} no longer has {days}; the lake keeps their rows")
 
     def _told(self, dataset: DatasetRef) -> DatasetRef:
         """Log the dataset and what became of its rows, as the last lines of the run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from airworthy.days import DAY, midnight
 from airworthy.errors import TerminalError
@@ -59,3 +59,9 @@ def refreshed_days(job: Job, window: Window) -> set[date]:
             f"{job.run.refresh}; train.lookback is the window's length",
         )
     return {day for day in days if first <= day <= last}
+
+
+def final_at(job: Job, day: date) -> datetime:
+    """Return the time, in UTC, from which on the source should no longer change a day."""
+    settling = max(job.spec.ingest.label_delay, job.spec.ingest.restate)
+    return midnight(day) + DAY + settling
