@@ -183,8 +183,10 @@ def test_a_file_of_an_earlier_release_gets_the_secrets_that_are_new(tmp_path: Pa
     file.write_text("POSTGRES_PASSWORD=kept", encoding="utf-8")
     assert compose_env(str(file)) == 0
     values = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
-    assert values["POSTGRES_PASSWORD"] == "kept"  # noqa: S105 - the value of a test
-    assert len(values["MLFLOW_LOGIN_PASSWORD"]) == 48
+    assert {name: value for name, value in values.items() if len(value) < 48} == {
+        "POSTGRES_PASSWORD": "kept"
+    }
+    assert "MLFLOW_LOGIN_PASSWORD" in values
 
 
 def test_every_profile_is_whole(every_compose: Compose) -> None:
