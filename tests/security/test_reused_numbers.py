@@ -28,8 +28,7 @@ from airworthy.ledger.events import (
     StagingCheck,
     VerdictReached,
 )
-from airworthy.ledger.ledger_queries import rolled_back, served_at
-from airworthy.ledger.version_numbers import registrations
+from airworthy.ledger.ledger_queries import of_kind, rolled_back, served_at
 from airworthy.lineage.trace import trace
 from airworthy.monitoring.history import TrainedVersion, champion_failing, refused_in_a_row
 from airworthy.registry.registry import open_registry
@@ -66,7 +65,7 @@ def test_lineage_tells_the_run_of_the_version_that_has_the_number(
     # A retry of the second run leaves one registration.
     run_stages(model, run_id="new")
     entries = open_ledger(environment, model).entries()
-    digests = [entry.event.bundle_digest for entry in registrations(entries)]
+    digests = [entry.event.bundle_digest for entry in of_kind(entries, Registration)]
     assert digests == [old["bundle_digest"], new["bundle_digest"]]
 
 
