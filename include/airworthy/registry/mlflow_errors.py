@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airworthy.environment import Environment
-from airworthy.error_kinds import FAILED_DISK, FULL_DISK, LOCKED, is_final, kind_of
+from airworthy.error_kinds import FAILED_DISK, FULL_DISK, LOCKED, READ_ONLY, is_final, kind_of
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.masking import without_address_secrets
 
@@ -65,7 +65,7 @@ def convert_error(error: Exception, environment: Environment) -> AirworthyError 
         return TerminalError(f"MLflow refused: {without_secrets(message)}", received=address)
     next_step = "check that MLflow, its database and its artifact store are up, then retry"
     kind = kind_of(error)
-    if kind is not None and kind in (FULL_DISK, FAILED_DISK, LOCKED):
+    if kind is not None and kind in (FULL_DISK, FAILED_DISK, LOCKED, READ_ONLY):
         message, next_step = f"{kind.problem}: {message}", kind.next_step
     return TransientError(
         f"MLflow or its store did not answer: {without_secrets(message)}",

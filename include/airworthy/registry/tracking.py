@@ -46,6 +46,8 @@ def connect(environment: Environment) -> MlflowClient:
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It logs a traceback of each error that it raises, such as that of a full disk.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(environment.tracking_uri)
     mlflow.set_registry_uri(environment.tracking_uri)
     if environment.tracking_uri.startswith(("http:", "https:")):
