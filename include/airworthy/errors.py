@@ -38,8 +38,8 @@ class AirworthyError(Exception):
             allowed: The allowed values.
             next_step: The next command to run, or the next change to make.
         """
-        super().__init__(masked(problem))
         self.problem = masked(problem)
+        super().__init__(self.problem)
         self.model = model
         self.stage = stage
         self.received = masked(received) if isinstance(received, str) else received

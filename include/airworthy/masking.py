@@ -122,7 +122,8 @@ def without_source_secrets(text: str) -> str:
 
 
 def _without_logins(text: str, secrets: Iterable[str] = ()) -> str:
-    text = _LOGIN.sub(rf"\g<scheme>{MASK}@", text)
+    if "://" in text:
+        text = _LOGIN.sub(rf"\g<scheme>{MASK}@", text)
     for value in sorted({*secrets, *_remembered, *_of_variables()}, key=len, reverse=True):
         for form in _forms(value):
             text = text.replace(form, MASK)
@@ -130,7 +131,7 @@ def _without_logins(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _without_assigned(text: str) -> str:
-    return _ASSIGNED.sub(rf"\g<name>{MASK}", text)
+    return _ASSIGNED.sub(rf"\g<name>{MASK}", text) if _SECRET_NAME.search(text) else text
 
 
 def _masked_pairs(found: re.Match[str]) -> str:
@@ -169,13 +170,14 @@ def _forms(value: str) -> tuple[str, ...]:
 
 def _of_variables() -> frozenset[str]:
     """Return the secrets in this process's environment variables."""
-    telling = [
-        (name, value)
-        for name, value in os.environ.items()
-        if len(value) >= _SHORTEST
-        and (name.startswith(_CONNECTION) or _SECRET_NAME.search(name) or "@" in value)
-    ]
-    return _secrets_of(tuple(telling))
+    return _secrets_of(
+        tuple(each for each in os.environ.items() if "@" in each[1] or _may_hold_a_secret(each[0]))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _may_hold_a_secret(name: str) -> bool:
+    return name.startswith(_CONNECTION) or _SECRET_NAME.search(name) is not None
 
 
 @lru_cache(maxsize=8)
