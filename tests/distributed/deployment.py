@@ -171,7 +171,8 @@ class Deployment:
 
     def served_version(self, model: str) -> str | None:
         """Return the version in the model server; None when it has none."""
-        answer = _get(f"{self.settings.addresses.server}/models/{model}")
+        address = f"{self.settings.addresses.server}/models/{model}"
+        answer = _get(address, {"authorization": f"Bearer {self.settings.token}"})
         return str(answer.json()["version"]) if answer and answer.status_code == 200 else None
 
     def _finish(self, *arguments: str) -> None:
@@ -227,8 +228,8 @@ def _answers(url: str) -> bool:
     return answer is not None and answer.status_code == 200
 
 
-def _get(url: str) -> httpx.Response | None:
+def _get(url: str, headers: dict[str, str] | None = None) -> httpx.Response | None:
     try:
-        return httpx.get(url, trust_env=False, timeout=5.0)
+        return httpx.get(url, headers=headers, trust_env=False, timeout=5.0)
     except httpx.HTTPError:
         return None

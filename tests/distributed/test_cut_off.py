@@ -31,6 +31,7 @@ from .settings import BINARIES, PROJECT
 
 CUT_SECONDS = 60.0
 PORT = 8000
+TOKEN = "a-token-of-this-test"  # noqa: S105 - the value of a test
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class World:
         command = ["curl", "--silent", "--max-time", "10", f"http://127.0.0.1:{PORT}{path}"]
         if body is not None:
             command += ["--header", "content-type: application/json", "--data", json.dumps(body)]
+            command += ["--header", f"authorization: Bearer {TOKEN}"]
         done = subprocess.run(
             ["ip", "netns", "exec", self.machine.namespace, *command],
             capture_output=True,
@@ -55,7 +57,11 @@ class World:
 
     def version_on_machine(self) -> str | None:
         """Return the version that answers on the machine; None: no answer."""
-        example = httpx.get(f"{self.release.url}/models/{MODEL}/example").json()
+        address, headers = (
+            f"{self.release.url}/models/{MODEL}/example",
+            {"authorization": f"Bearer {TOKEN}"},
+        )
+        example = httpx.get(address, headers=headers).json()
         answer = self.ask(f"/models/{MODEL}/invocations", example)
         return str(answer["version"]) if answer else None
 
@@ -92,7 +98,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "AIRWORTHY_FLAGS": str(folder / "flags.json"),
             "AIRWORTHY_TRACKING_URI": stack.enter_context(mlflow),
             "AIRWORTHY_SERVER_URL": server,
-            "AIRWORTHY_SERVER_TOKEN": "a-token-of-this-test",
+            "AIRWORTHY_SERVER_TOKEN": TOKEN,
         }
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {

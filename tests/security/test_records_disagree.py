@@ -227,6 +227,12 @@ def cut_ledger(environment: Environment, model: str) -> None:
     log[-1].unlink()
 
 
+def cut_ledger_alone(environment: Environment, model: str) -> None:
+    """Remove the ledger's last entry. Only the anchor has its head."""
+    log = sorted(Path(environment.lake, model, "ledger", "_delta_log").glob("*.json"))
+    log[-1].unlink()
+
+
 def serve_other_files(environment: Environment, model: str) -> None:
     """Let a server have files that no entry names."""
     last = open_ledger(environment, model).entries()[-1].sequence
@@ -250,6 +256,7 @@ def give_alias_to_a_stranger(environment: Environment, model: str) -> None:
         (change_digest, "other_files", "name different files of version 1"),
         (lose_ledger, "ledger_lost", "the ledger is gone"),
         (cut_ledger, "ledger_cut", "the ledger has lost its end"),
+        (cut_ledger_alone, "ledger_not_as_anchored", "is not the one that was anchored"),
         (serve_other_files, "unnamed_files_served", "that the ledger does not name"),
         (give_alias_to_a_stranger, "alias_moved", "which the ledger does not know"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airworthy.anchors.anchored_ledger import KeptHeads
 from airworthy.errors import TerminalError
 from airworthy.ledger import Entry
 from airworthy.traffic.replica_reports import Replica
@@ -37,6 +38,7 @@ class Facts:
         ledger_error: The reason that the ledger cannot be read as it was written, or None.
         registered: MLflow's versions by version, those under registration left out.
         aliases: MLflow's aliases ``champion`` and ``challenger``, where there are any.
+        kept_heads: The heads of the ledger in the anchors. They were read before it, too.
         servers: The live production servers. They were read before the ledger: none of them can
             have seen more of it.
         lake_version: The version of the lake's table; None: there is none.
@@ -47,5 +49,6 @@ class Facts:
     ledger_error: TerminalError | None = None
     registered: Mapping[str, RegisteredVersion] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    kept_heads: KeptHeads = KeptHeads()
     servers: Sequence[Replica] = ()
     lake_version: int | None = None

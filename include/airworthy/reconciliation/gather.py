@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airworthy.anchors.anchored_ledger import read_kept_heads
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.lake.lake import open_lake
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def gather(environment: Environment, model: str) -> Facts:
     """Return the records of a model in an environment.
 
-    The servers' reports are read before the ledger: what they have seen must be in it.
+    The servers' reports and the anchors are read before the ledger: what they have seen must be in it.
 
     Args:
         environment: The environment.
@@ -32,6 +33,7 @@ def gather(environment: Environment, model: str) -> Facts:
         TransientError: when MLflow or the lake cannot be reached.
     """
     servers = _live_servers(environment)
+    kept_heads = read_kept_heads(environment, model)
     with mlflow_errors(environment):
         registry = open_registry(environment)
         registered = {
@@ -45,6 +47,7 @@ def gather(environment: Environment, model: str) -> Facts:
         ledger_error=error,
         registered=registered,
         aliases=aliases,
+        kept_heads=kept_heads,
         servers=servers,
         lake_version=_lake_version(environment, model),
     )

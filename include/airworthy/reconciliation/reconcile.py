@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airworthy.anchors.anchored_ledger import KeptHeads, check_anchors
 from airworthy.errors import TerminalError
 from airworthy.ledger import changed_entry_error, first_broken_entry
 from airworthy.reconciliation.disagreement import FORWARD, Disagreement
@@ -27,6 +28,7 @@ def reconcile(facts: Facts) -> list[Disagreement]:
                 *server_disagreements(facts, traffic),
                 *registry_disagreements(facts, traffic),
                 *_lake(facts, traffic),
+                *_anchors(facts),
             ]
         except TerminalError as unreadable:
             error = unreadable
@@ -54,6 +56,42 @@ def _ledger_changed(facts: Facts, error: TerminalError) -> Disagreement:
         next_step=error.next_step or f"airworthy ledger verify {facts.model}",
         stops=FORWARD,
     )
+
+
+def _anchors(facts: Facts) -> list[Disagreement]:
+    """Return what the anchors' heads prove against the ledger, and the anchors that cannot be read.
+
+    An anchor that cannot be read stops nothing: it may be down.
+    """
+    command = f"airworthy ledger verify {facts.model}"
+    hashes = [entry.hash for entry in facts.entries]
+    proved = check_anchors(KeptHeads(facts.kept_heads.heads), hashes).problems
+    found = [
+        Disagreement(
+            kind="ledger_not_as_anchored",
+            subject=facts.model,
+            model=facts.model,
+            problem=f"the ledger is not the one that was anchored: {problem}",
+            received=f"{len(hashes)} entries",
+            allowed="the entries of the anchored heads",
+            next_step=f"{command}; restore the ledger, or accept it as it is: "
+            f"airworthy ledger anchor {facts.model} --accept --reason ...",
+            stops=FORWARD,
+        )
+        for problem in proved
+    ]
+    return found + [
+        Disagreement(
+            kind="anchor_unread",
+            subject=name,
+            model=facts.model,
+            problem=f"the anchor {name} cannot be read",
+            received=why,
+            allowed="the heads that it keeps",
+            next_step=command,
+        )
+        for name, why in facts.kept_heads.unread.items()
+    ]
 
 
 def _lake(facts: Facts, traffic: Traffic) -> list[Disagreement]:
