@@ -31,7 +31,7 @@ from .settings import BINARIES, PROJECT
 
 CUT_SECONDS = 60.0
 PORT = 8000
-TOKEN = "a-token-of-this-test"  # noqa: S105 - the value of a test
+TOKEN = "a-token-of-this-test"
 
 
 @dataclass(frozen=True)

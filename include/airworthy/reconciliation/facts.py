@@ -49,6 +49,6 @@ class Facts:
     ledger_error: TerminalError | None = None
     registered: Mapping[str, RegisteredVersion] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
-    kept_heads: KeptHeads = KeptHeads()
+    kept_heads: KeptHeads = field(default_factory=KeptHeads)
     servers: Sequence[Replica] = ()
     lake_version: int | None = None
