@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from airworthy.checks.run_parameters import require_parameters
 from airworthy.errors import AirworthyError
 from airworthy.handover import DatasetRef
 from airworthy.job import Job, git_commit
@@ -28,13 +29,14 @@ def ingest(job: Job) -> DatasetRef:
         spec's start.
 
     Raises:
-        TerminalError: when the model is retired, `as_of` is outside the spec's range, the source has
-            no rows for the whole window, or its rows cannot be used. The lake's partition then
-            stays as it was.
+        TerminalError: when the model is retired, a parameter of the run is refused, `as_of` is
+            outside the spec's range, the source has no rows for the whole window, or its rows
+            cannot be used. The lake's partition then stays as it was.
         TransientError: when the source, the lake or the ledger cannot be reached.
     """
     try:
         refuse_retired(job.environment, job.spec.model)
+        require_parameters(job, "ingest")
         window = clipped_window(job, job.spec.train.lookback, "run")
         ingestion = Ingestion(job, open_lake(job.environment, job.spec.model))
         dataset = ingestion.ingest_window(window)

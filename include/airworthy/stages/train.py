@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from airworthy.bundle import MODEL_FILE, bundle_digest, file_digest, write_bundle
-from airworthy.errors import TerminalError, TransientError
+from airworthy.checks.run_parameters import require_parameters
+from airworthy.errors import TransientError
 from airworthy.handover import DatasetRef, ModelRef, Split
 from airworthy.job import Job, lock_digest, working_tree
 from airworthy.lake.dataset_records import TrainingRecord
@@ -38,7 +39,6 @@ from airworthy.registry.version_source import (
 )
 from airworthy.release.dirty_trees import require_committed
 from airworthy.spec import load_spec
-from airworthy.spec.run_parameters import require_finite
 from airworthy.training.class_counts import require_classes
 from airworthy.training.fitting import (
     TrainingData,
@@ -70,7 +70,7 @@ def train(job: Job, dataset: DatasetRef) -> ModelRef:
             environment refuses one.
         TransientError: when the lake or MLflow cannot be reached.
     """
-    _check_parameters(job)
+    require_parameters(job, "train")
     key = idempotency_key(job, dataset)
     outcome = finished_training(job, key)
     if outcome is None:
@@ -205,29 +205,6 @@ def _scratch(job: Job) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _check_parameters(job: Job) -> None:
-    """Check the run's parameters, as ``airworthy check`` does: XGBoost ignores unknown names."""
-    if not job.run.parameters:
-        return
-    require_finite(job.run.parameters, job.spec.model)
-    from airworthy.checks.boosting import parameter_faults
-    from airworthy.features import load_expressions
-
-    train_part = job.spec.train.model_copy(
-        update={"parameters": {**job.spec.train.parameters, **job.run.parameters}, "search": None}
-    )
-    spec = job.spec.model_copy(update={"train": train_part})
-    features = load_expressions(job.folder / "features.py", job.spec.model)
-    faults = parameter_faults("the run", spec, list(features))
-    if faults:
-        raise TerminalError(
-            "\n".join(str(fault) for fault in faults),
-            model=job.spec.model,
-            stage="train",
-            next_step="correct the run's parameters",
-        )
 
 
 def _example(job: Job, learning: pl.LazyFrame) -> pl.DataFrame:

@@ -252,10 +252,11 @@ def test_parameter_of_a_run_is_checked_like_the_spec(
     make_model: MakeModel, run_stages: RunStages, name: str, value: Any
 ) -> None:
     """A misspelt, reserved or unusable parameter given to one run is refused by name before
-    anything is trained.
+    anything is read from the source.
     """
-    with pytest.raises(TerminalError, match=name):
+    with pytest.raises(TerminalError, match=name) as refused:
         run_stages(make_model(), last="train", parameters={name: value})
+    assert refused.value.stage == "ingest"
 
 
 def test_newest_days_without_rows_are_named(
