@@ -31,6 +31,8 @@ _NAMES = (
     r"private_?key|fernet_?key|authorization"
 )
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+# The shell's own variables: PWD is no password there.
+_OF_SHELL = {"PWD", "OLDPWD"}
 # Variables of these names hold places and numbers.
 _OF_PLACES = re.compile(r"_(?:FILE|PATH|DIR|CMD|TIME|SECONDS)$")
 _LOGIN = re.compile(
@@ -194,7 +196,8 @@ def _secrets_of(variables: tuple[tuple[str, str], ...]) -> frozenset[str]:
 
 
 def _holds_a_place(name: str, value: str) -> bool:
-    return bool(_OF_PLACES.search(name)) and (value.startswith("/") or value.isdecimal())
+    is_place = _OF_PLACES.search(name) is not None or name in _OF_SHELL
+    return is_place and (value.startswith("/") or value.isdecimal())
 
 
 def _of_address(text: str) -> Iterator[str]:

@@ -176,6 +176,14 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert masked(text) == text
 
 
+def test_the_folder_of_a_shell_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PWD is a folder there, and a password in the addresses of databases."""
+    monkeypatch.setenv("PWD", "/srv/project@home")
+    monkeypatch.setenv("OLDPWD", "/srv/models")
+    text = "/srv/project@home/model.yaml is not below /srv/models"
+    assert masked(text) == text
+
+
 def test_a_fault_of_a_spec_shows_no_secret(tmp_path: Path) -> None:
     """A received value is cut after its secrets are masked, not before."""
     path = tmp_path / "model.yaml"
