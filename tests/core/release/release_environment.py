@@ -5,6 +5,7 @@ Each test releases under a run id of its own and reads the ledger's entries of t
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -210,21 +211,27 @@ class ReleaseEnvironment:
     def server_rollout(self, url: str | None = None) -> dict[str, Any]:
         """Return the rollout in the server, or in the one at an address."""
         url = url or self.url
-        return dict(httpx.get(f"{url}/models/{MODEL}/rollout").raise_for_status().json())
+        return self._asked(f"{url}/models/{MODEL}/rollout")
+
+    def _asked(self, url: str) -> dict[str, Any]:
+        """Return a server's answer, asked with administration's token where there is one."""
+        token = os.environ.get("AIRWORTHY_SERVER_TOKEN")
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return dict(httpx.get(url, headers=headers).raise_for_status().json())
 
     def wait_for_step(self, step: Any, url: str | None = None) -> None:
         """Wait until a server is in a step, with its challenger loaded; None: in no rollout."""
 
         def is_in_step() -> bool:
             rollout = self.server_rollout(url)
-            candidates = httpx.get(f"{url or self.url}/models/{MODEL}").json()["candidates"]
+            candidates = self._asked(f"{url or self.url}/models/{MODEL}")["candidates"]
             return rollout["step"] == step and (step is None or rollout["challenger"] in candidates)
 
         eventually(f"the server is in step {step}", is_in_step)
 
     def served(self, url: str | None = None) -> tuple[str, list[str]]:
         """Return the server's champion and the versions beside it, or those of the one at an address."""
-        described = httpx.get(f"{url or self.url}/models/{MODEL}").raise_for_status().json()
+        described = self._asked(f"{url or self.url}/models/{MODEL}")
         return described["version"], described["candidates"]
 
     def predict(
@@ -238,7 +245,7 @@ class ReleaseEnvironment:
             token: A client's token, or None.
             **changes: Other values of the row.
         """
-        example = httpx.get(f"{self.url}/models/{MODEL}/example").json()["dataframe_split"]
+        example = self._asked(f"{self.url}/models/{MODEL}/example")["dataframe_split"]
         row = dict(zip(example["columns"], example["data"][0], strict=True)) | changes
         return self.predict_rows([row] * count, url, token)
 
