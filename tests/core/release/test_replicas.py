@@ -124,7 +124,14 @@ def test_a_server_that_cannot_load_stops_the_release_before_anything_moves(
     database = env.environment.state.parent / "other.db"
     shutil.copy(env.environment.tracking_uri.removeprefix("sqlite:///"), database)
     address = f"sqlite:///{database}"
-    MlflowClient(address, address).set_model_version_tag(MODEL, "2", BUNDLE_DIGEST, "0" * 64)
+    client = MlflowClient(address, address)
+    digest = client.get_model_version(MODEL, "2").tags[BUNDLE_DIGEST]
+    client.set_model_version_tag(MODEL, "2", BUNDLE_DIGEST, "0" * 64)
+    # Servers of one machine share what they keep: nothing can be kept where a file is.
+    kept = env.environment.state / "kept" / MODEL / digest
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
     with server_process(reports, AIRWORTHY_TRACKING_URI=address) as bad:
         for rollout, stage, more in (
             ([50, "full"], "rollout", {"rollout_request": {"step": 50}}),
@@ -140,6 +147,7 @@ def test_a_server_that_cannot_load_stops_the_release_before_anything_moves(
             assert (env.traffic.champion_version, env.traffic.rollout) == ("1", None)
             [dropped] = env.entries_of(payload, CandidateDropped)
             assert "other files" in dropped.event.reasons[0]
+    kept.unlink()
 
 
 def test_a_killed_server_is_named_and_its_requests_count(
