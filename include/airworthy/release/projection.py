@@ -40,12 +40,13 @@ def project_ledger(environment: Environment, model: str) -> Traffic:
         TransientError: when the ledger or MLflow cannot be reached. The next stage writes the
             projections.
     """
-    ledger, registry = open_ledger(environment, model), open_registry(environment)
+    ledger = open_ledger(environment, model)
     for _ in range(_ROUNDS):
         entries = ledger.entries()
         traffic = traffic_of(entries)
         _project_flags(environment, model, traffic)
-        _project_registry(registry, model, traffic, entries)
+        # Opened here: an MLflow that is away must not keep the flags as they are.
+        _project_registry(open_registry(environment), model, traffic, entries)
         if last_decision(ledger.ids()) == traffic.decided:
             break
     return traffic
