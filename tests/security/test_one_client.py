@@ -44,7 +44,7 @@ ROW = {
 ONE_ROW = json.dumps({"inputs": [ROW]}).encode()
 MIB = 1024 * 1024
 HEAD = (
-    f"POST {URL} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    f"POST {URL} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     "content-length: 1000000\r\n\r\n"
 ).encode()
 TIGHT = {
@@ -115,8 +115,8 @@ def bystander(server: RunningServer) -> httpx.Response:
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /health/live HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 500,
-        b"GET /health/live HTTP/1.1\r\nhost: x\r\na: " + b"b" * MIB,
+        b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n" + b"a: b\r\n" * 500,
+        b"GET /health/live HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * MIB,
         b"GET /" + b"a" * MIB,
         b"GET /health/live HTTP/1.1\r\n" + b"a" * MIB,
     ],
@@ -195,7 +195,7 @@ def test_an_answer_that_is_not_taken_is_not_kept(tight: RunningServer) -> None:
     """A client that asks on and on and reads nothing is closed."""
     with connect(tight) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        request = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
+        request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
         def closed() -> bool:
             try:
@@ -238,7 +238,7 @@ def test_connections_that_ask_nothing_give_way(
 
 def test_pipelined_requests_are_few(tight: RunningServer) -> None:
     """Thousands of requests in one piece do not wait in memory."""
-    request = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
     with connect(tight) as connection:
         connection.sendall(request * 5000)
         assert answer(connection).count(b'"live"') <= 5000
@@ -261,7 +261,7 @@ def test_a_body_nobody_reads_is_not_taken(
 ) -> None:
     """60 MB are refused by their head: without a token, beyond the limit, at a path without one."""
     head = (
-        f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         f"content-length: {60 * MIB}\r\n\r\n"
     ).encode()
     with connect(tight) as connection:
@@ -273,12 +273,12 @@ def test_a_body_nobody_reads_is_not_taken(
 def test_an_early_answer_leaves_a_connection_usable(tight: RunningServer) -> None:
     """A small body that comes after its refusal does not cost the connection."""
     body = b"x" * 1000
-    head = b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
+    head = b"POST /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n"
     with connect(tight) as connection:
         connection.sendall(head)
         assert connection.recv(65536)[9:12] == b"404"
         connection.sendall(body)
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         assert b'"live"' in answer(connection)
 
 

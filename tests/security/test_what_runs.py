@@ -215,6 +215,9 @@ def test_a_version_that_only_mlflow_knows_runs_nowhere(
         assert "version 2" in command(*words)
     forged = {**payload, "verdict": {**payload["verdict"], "champion_version": "1"}}
     forged["version"] = {**payload["version"], "version": "2", "bundle_digest": digest}
+    with pytest.raises(TerminalError, match="names version 2, which the ledger does not know"):
+        run_stage("deploy_staging", forged)
+    open_registry(environment).client.set_registered_model_alias(model, CHAMPION, "1")
     with pytest.raises(TerminalError, match="registered no files of version 2"):
         run_stage("deploy_staging", forged)
     entries = open_ledger(environment, model).entries()
