@@ -278,7 +278,9 @@ def test_an_early_answer_leaves_a_connection_usable(tight: RunningServer) -> Non
         connection.sendall(head)
         assert connection.recv(65536)[9:12] == b"404"
         connection.sendall(body)
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        connection.sendall(
+            b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        )
         assert b'"live"' in answer(connection)
 
 

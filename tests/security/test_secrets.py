@@ -12,7 +12,15 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 import pytest
-from tests.core.stages.conftest import AS_OF, LET_THROUGH, MakeModel, RunStages, small_spec
+from tests.core.stages.conftest import (
+    AS_OF,
+    LET_THROUGH,
+    MakeModel,
+    RunStages,
+    make_model,
+    run_stages,
+    small_spec,
+)
 
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
@@ -28,7 +36,7 @@ from airworthy.working_tree import WorkingTree
 from airworthy_airflow.stack.layout import load_layout
 from airworthy_airflow.stack.programs import commands
 
-pytest_plugins = ["tests.core.stages.conftest"]
+__all__ = ["make_model", "run_stages"]  # fixtures
 
 SECRET = "Geheim-7f3a/91c@x"
 QUOTED = "Geheim-7f3a%2F91c%40x"
