@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import psutil
 
-# A range for tests of networks (RFC 2544): nobody else's addresses. One /24 for each test process.
-_NETWORK = f"198.18.{os.getpid() % 250 + 1}"
+# A process may have several networks at once: that of a package, and that of a test.
+_NUMBERS = count()
 # Airflow's scheduler now and then loses the signal.
 _PATIENCE_SECONDS = 10.0
 # The folder is mounted in the machine's own mount namespace: no other process sees what is in it.
@@ -143,23 +144,24 @@ class Network:
     """A bridge on this machine, with an address for the services, and the machines on it."""
 
     bridge: str
+    prefix: str
     folder: Path
     machines: list[Machine] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """The address of the services that all machines share."""
-        return f"{_NETWORK}.1"
+        return f"{self.prefix}.1"
 
     @property
     def range(self) -> str:
         """The network with its mask."""
-        return f"{_NETWORK}.0/24"
+        return f"{self.prefix}.0/24"
 
     def add_machine(self) -> Machine:
         """Return a new machine on the network."""
         number = len(self.machines) + 11
-        machine = Machine(f"{self.bridge}-{number}", f"{_NETWORK}.{number}", self.folder)
+        machine = Machine(f"{self.bridge}-{number}", f"{self.prefix}.{number}", self.folder)
         outside, inside = f"{self.bridge}o{number}", f"{self.bridge}i{number}"
         _ip("netns", "add", machine.namespace)
         self.machines.append(machine)
@@ -190,7 +192,10 @@ def network(folder: Path) -> Iterator[Network]:
 
     `folder` is where each machine finds its own folder.
     """
-    result = Network(f"aw{os.getpid() % 10000}", folder)
+    number, process = next(_NUMBERS), os.getpid()
+    # A range for tests of networks (RFC 2544): nobody else's addresses.
+    prefix = f"198.{18 + number % 2}.{process % 250 + 1}"
+    result = Network(f"aw{process % 10000}{'ab'[number % 2]}", prefix, folder)
     folder.mkdir()
     _ip("link", "add", result.bridge, "type", "bridge")
     try:
