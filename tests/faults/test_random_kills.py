@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).with_name("random_kills.py")
 
 def test_no_kill_at_a_random_moment_leaves_records_that_disagree(tmp_path: Path) -> None:
     """Run, release, collect, score and rollback are killed in turn beside a real model server."""
-    kills = repetitions(8, thorough=200)
+    kills = repetitions(4, thorough=200)
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path), str(kills)],
         stdout=subprocess.PIPE,

@@ -30,7 +30,7 @@ from .release_environment import (
     open_release_environment,
 )
 
-ROUNDS = repetitions(4, thorough=50)
+ROUNDS = repetitions(2, thorough=50)
 _barriers: list[Any] = []
 
 
@@ -142,7 +142,7 @@ def test_two_stagings_of_one_version_at_once(
     """
     champion = env.traffic.champion_version
     version = next(payload for number, payload in versions.items() if number != champion)
-    for _ in range(repetitions(3, thorough=5)):
+    for _ in range(repetitions(2, thorough=5)):
         assert pair([("deploy_staging", env.new_run(version)) for _ in range(2)]) == [
             "matched",
             "matched",
@@ -155,7 +155,7 @@ def test_two_rollouts_at_once(
 ) -> None:
     """Each time: one begins, the other waits and leaves the rollout alone."""
     env.write_spec(rollout=["shadow", "full"], bake="1h")
-    for _ in range(repetitions(3, thorough=10)):
+    for _ in range(repetitions(2, thorough=10)):
         runs = contenders(env, versions)
         ends = pair([("rollout", {**run, "rollout_request": {"step": "shadow"}}) for run in runs])
         assert sorted(ends) == ["baking", "waiting"]

@@ -131,7 +131,7 @@ def test_a_rollback_stopped_anywhere_is_completed_once(
     one rollback, whole.
     """
     registry, step_number, last_calls = open_registry(environment), 0, ["something"]
-    strides = cycle([1, repetitions(3, thorough=1)])
+    strides = cycle([1, repetitions(5, thorough=1)])
     while last_calls:
         step_number += next(strides)
         before = kinds(environment, model)
