@@ -1,4 +1,4 @@
-"""What one careless or hostile client does to a server, in a process of its own, for some seconds.
+"""The attacks of one careless or hostile client on a server, in a process of its own, for some seconds.
 
     python -m load.attacks NAME PORT MODEL BODIES SECONDS
 

@@ -10,7 +10,7 @@ from airworthy.spec.fields import Duration
 
 
 class RetentionSettings(BaseModel):
-    """What `airworthy gc` may remove. Nothing is removed without `artifacts`.
+    """The old files that `airworthy gc` may remove. Nothing is removed without `artifacts`.
 
     Attributes:
         artifacts: The least age of a model's files; None: they stay.

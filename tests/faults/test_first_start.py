@@ -102,7 +102,7 @@ def test_no_task_asks_a_proxy_for_this_machine(
 
 
 def test_a_command_keeps_this_machine_off_a_proxy() -> None:
-    """What is excluded already stays, once."""
+    """An exclusion that is there already stays, once."""
     variables = {"NO_PROXY": "localhost,intern.example"}
     keep_loopback_direct(variables)
     keep_loopback_direct(variables)

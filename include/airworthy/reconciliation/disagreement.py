@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from airworthy.errors import TerminalError
 
 Decision = Literal["evaluate", "release", "rollback"]
-"""What is not done over a disagreement that stops it."""
+"""A decision that is not made over a disagreement that stops it."""
 FORWARD: Final[tuple[Decision, ...]] = ("evaluate", "release")
 EVERY: Final[tuple[Decision, ...]] = (*FORWARD, "rollback")
 

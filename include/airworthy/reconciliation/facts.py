@@ -1,4 +1,4 @@
-"""What the records of a model say at one moment. Reading them is `gather`, comparing `reconcile`."""
+"""The records of a model at one moment. `gather` reads them, `reconcile` compares them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger says about versions and their files. Pure."""
+"""Versions and their files by a ledger. Pure."""
 
 from __future__ import annotations
 

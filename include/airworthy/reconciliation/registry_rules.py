@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airworthy.reconciliation.disagreement import EVERY, FORWARD, Disagreement
 from airworthy.reconciliation.facts import Facts
 from airworthy.reconciliation.ledger_words import (
@@ -108,16 +110,14 @@ def _missing(facts: Facts, traffic: Traffic) -> list[Disagreement]:
         for version in former_champions(facts.entries)
         if version not in facts.registered and version != champion
     ]
-    return [*found, *(_cannot_come_back(facts, version) for version in gone)]
+    return [*found, *(_absent(facts, version) for version in gone)]
 
 
 def _not_registered(facts: Facts, champion: str) -> Disagreement:
-    return Disagreement(
+    return replace(
+        _absent(facts, champion),
         kind="champion_not_registered",
-        subject=champion,
-        model=facts.model,
         problem=f"the champion, version {champion}, is not in MLflow: there is no such version",
-        received=f"versions {', '.join(facts.registered) or 'none'} in MLflow",
         allowed=f"version {champion}, the champion by the ledger",
         next_step=f"{_RESTORE}, or go back: airworthy rollback {facts.model}",
         stops=FORWARD,
@@ -125,19 +125,17 @@ def _not_registered(facts: Facts, champion: str) -> Disagreement:
 
 
 def _challenger_missing(facts: Facts, challenger: str) -> Disagreement:
-    return Disagreement(
+    return replace(
+        _absent(facts, challenger),
         kind="challenger_not_registered",
-        subject=challenger,
-        model=facts.model,
         problem=f"version {challenger} is under rollout and is not in MLflow",
-        received=f"versions {', '.join(facts.registered) or 'none'} in MLflow",
-        allowed=f"version {challenger}",
         next_step=f"airworthy rollback {facts.model} ends the rollout; or: {_RESTORE}",
         stops=("release",),
     )
 
 
-def _cannot_come_back(facts: Facts, version: str) -> Disagreement:
+def _absent(facts: Facts, version: str) -> Disagreement:
+    """Return that MLflow lacks a former champion. For other versions, kind and words are replaced."""
     return Disagreement(
         kind="former_champion_missing",
         subject=version,

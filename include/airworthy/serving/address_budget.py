@@ -1,4 +1,4 @@
-"""What the requests under way hold of a server, by address: one client must not take all of it."""
+"""Counts by address what requests under way hold of a server: no client may take all of it."""
 
 from __future__ import annotations
 

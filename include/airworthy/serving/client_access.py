@@ -1,4 +1,4 @@
-"""Who may ask a model server: the list of hosts, and the tokens of clients.
+"""The access to a model server: the list of hosts, and the tokens of clients.
 
 Below ``/models`` a server that listens beyond loopback asks for a client's token. Administration's
 token is good there too. Health, metrics and the OpenAPI document ask for none: they have no rows.

@@ -6,7 +6,7 @@ All of this runs on the server's event loop.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 from airworthy.handover import ArmFigures
 from airworthy.serving.prediction_quality import LossMean
@@ -17,6 +17,22 @@ MAX_CLIENTS = 8
 OTHERS = "(others)"
 """The name of all clients beyond `MAX_CLIENTS` together. No client can have it."""
 _SECONDS, _PREDICTIONS = 200, 400
+
+
+class Counted(Protocol):
+    """Counts of a version's requests.
+
+    Attributes:
+        requests: The number of requests.
+        errors: Those that failed.
+        rows: The rows of the others.
+        losses: The losses of the labelled predictions.
+    """
+
+    requests: int
+    errors: int
+    rows: int
+    losses: LossMean
 
 
 class _Part:
@@ -32,17 +48,7 @@ class _Part:
 
     def report(self, version: str, samples: bool) -> ArmReport:
         ordered = sorted(self.seconds.values)
-        figures = ArmFigures(
-            version=version,
-            requests=self.requests,
-            errors=self.errors,
-            rows=self.rows,
-            p50_ms=percentile_ms(ordered, 0.50),
-            p99_ms=percentile_ms(ordered, 0.99),
-            labels=self.losses.labels,
-            mean_loss=self.losses.mean_loss,
-            loss_sd=self.losses.loss_sd,
-        )
+        figures = arm_figures(version, self, ordered)
         if not samples:
             return ArmReport(figures=figures)
         return ArmReport(
@@ -99,6 +105,27 @@ class ClientParts:
             name = client if len(self._parts) < MAX_CLIENTS else OTHERS
             part = self._parts.setdefault(name, _Part())
         return part
+
+
+def arm_figures(version: str, counted: Counted, ordered: list[float]) -> ArmFigures:
+    """Return the figures of a version's requests.
+
+    Args:
+        version: The version.
+        counted: The counts of its requests.
+        ordered: A sample of their durations in seconds, ascending.
+    """
+    return ArmFigures(
+        version=version,
+        requests=counted.requests,
+        errors=counted.errors,
+        rows=counted.rows,
+        p50_ms=percentile_ms(ordered, 0.50),
+        p99_ms=percentile_ms(ordered, 0.99),
+        labels=counted.losses.labels,
+        mean_loss=counted.losses.mean_loss,
+        loss_sd=counted.losses.loss_sd,
+    )
 
 
 def percentile_ms(ordered: list[float], share: float) -> float | None:

@@ -94,7 +94,7 @@ OBJECT_STORE_LOOKS = LookTimes(notices=1.0, ledgers=60.0)
 
 @dataclass(frozen=True)
 class OwnDisk:
-    """What a server needs to keep the last good versions on its own disk.
+    """The parts by which a server keeps the last good versions on its own disk.
 
     Attributes:
         folder: The folder of the versions.

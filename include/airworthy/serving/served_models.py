@@ -29,7 +29,7 @@ _MAX_REFUSALS = 1000
 
 @dataclass(frozen=True)
 class OwnVersions:
-    """What a server has on its own disk.
+    """The disk of a server.
 
     Attributes:
         kept: The last good versions.

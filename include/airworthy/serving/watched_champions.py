@@ -13,9 +13,8 @@ from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any
 
-from airworthy.handover import ArmFigures
 from airworthy.predictions.spool import Label
-from airworthy.serving.client_parts import ClientParts, percentile_ms
+from airworthy.serving.client_parts import ClientParts, arm_figures
 from airworthy.serving.loaded_model import LoadedModel
 from airworthy.serving.prediction_quality import LossMean, PredictionQuality
 from airworthy.serving.reservoir import Reservoir
@@ -58,17 +57,7 @@ class _Counts:
     def report(self) -> ArmReport:
         """Return the figures, and a sample of the durations. Microseconds are enough."""
         ordered = sorted(self._seconds.values)
-        figures = ArmFigures(
-            version=self.version,
-            requests=self.requests,
-            errors=self.errors,
-            rows=self.rows,
-            p50_ms=percentile_ms(ordered, 0.50),
-            p99_ms=percentile_ms(ordered, 0.99),
-            labels=self.losses.labels,
-            mean_loss=self.losses.mean_loss,
-            loss_sd=self.losses.loss_sd,
-        )
+        figures = arm_figures(self.version, self, ordered)
         return ArmReport(
             figures=figures,
             seconds=[round(value, 6) for value in ordered],

@@ -139,7 +139,7 @@ class ModelReport(_Part):
 
 
 class ClientsReport(_Part):
-    """Who may ask a server.
+    """The clients of a server, as it reports them.
 
     Attributes:
         required: Whether it asks its clients for a token.
