@@ -280,7 +280,7 @@ def test_errors_in_one_replica_end_the_rollout_in_all(
     env: ReleaseEnvironment, replicas: Replicas, begin: Callable[[int], dict[str, Any]]
 ) -> None:
     """Only the second replica gets rows that the challenger fails on: the guard trips, nobody is
-    refused, and no replica sends anything more to the challenger.
+    refused, and no replica that has read the end sends anything more to the challenger.
     """
     run, errors = begin(50), []
 
@@ -296,6 +296,7 @@ def test_errors_in_one_replica_end_the_rollout_in_all(
     [trip] = env.entries_of(run, GuardTrip)
     assert "error rate" in trip.event.reasons[0]
     for url in replicas.urls:
+        env.wait_for_step(None, url)
         assert {answer["version"] for answer in env.predict(40, url)} == {"1"}
 
 
