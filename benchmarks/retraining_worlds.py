@@ -126,7 +126,8 @@ def main() -> None:
     for task, rows in (("regression", 48), ("binary", 48), ("regression", 500), ("binary", 500)):
         for name in SHARES:
             with model_of(World(name, task, rows)) as model:
-                print(line_of(name, task, rows, {step: replayed(model, step) for step in STEPS}))
+                backtests = {step: replayed(model, step) for step in STEPS}
+                print(line_of(name, task, rows, backtests), flush=True)
 
 
 def line_of(name: str, task: str, rows: int, backtests: dict[str, Backtest]) -> str:

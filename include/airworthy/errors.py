@@ -47,14 +47,17 @@ class AirworthyError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """Return every given part on a line of its own. What was received is escaped."""
+        """Return every given part on a line of its own. What was received is escaped.
+
+        The consequence for a run and its retries is said of errors in a stage alone.
+        """
         subject = " ".join(part for part in (self.model, self.stage) if part)
         lines = [visible(f"{subject}: {self.problem}" if subject else self.problem)]
         if self.received is not None:
             lines.append(f"  received: {indented(masked(str(self.received)), _INDENT)}")
         if self.allowed is not None:
             lines.append(f"  allowed:  {indented(self.allowed, _INDENT)}")
-        if self.consequence:
+        if self.consequence and self.stage:
             lines.append(f"  so:       {self.consequence}")
         if self.next_step is not None:
             lines.append(f"  next:     {indented(self.next_step, _INDENT)}")

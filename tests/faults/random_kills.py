@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ from tests.core.stages.conftest import FEATURES, LET_THROUGH, small_spec
 
 MODEL = "small_model"
 COMMANDS = ("run", "release", "collect", "score", "rollback")
-_FIRST_DAY, _ATTEMPTS, _LOOKS = 10, 4, 40
+_FIRST_DAY = date(2026, 3, 10)
+_ATTEMPTS, _LOOKS = 4, 40
 _DONE, _REFUSED = 0, 1
 
 
@@ -60,7 +62,7 @@ class RandomKills:
         killed: The kills by command.
         inside: Those that came before the command's end.
         found: What the doctor found after a command was completed.
-        day: The day of March 2026 at which the data of the present version end.
+        day: The day at which the data of the present version end.
     """
 
     folder: Path
@@ -69,7 +71,7 @@ class RandomKills:
     killed: Counter[str] = field(default_factory=Counter)
     inside: Counter[str] = field(default_factory=Counter)
     found: list[Any] = field(default_factory=list)
-    day: int = _FIRST_DAY
+    day: date = _FIRST_DAY
     url: str = ""
 
     def prepare(self) -> None:
@@ -92,7 +94,7 @@ class RandomKills:
     def kill_once(self, command: str) -> None:
         """Kill a command at a random moment, complete it, and ask the doctor."""
         if command == "run":
-            self.day += 1
+            self.day += timedelta(days=1)
         if command == "collect":
             self.predict()
         child = self.fork(lambda: self.call(command))
@@ -131,10 +133,10 @@ class RandomKills:
     def call(self, command: str) -> int:
         """Give a command and return its exit code."""
         arguments = {
-            "run": [MODEL, "--as-of", f"2026-03-{self.day}", "--no-release"],
+            "run": [MODEL, "--as-of", f"{self.day}", "--no-release"],
             "release": [MODEL, self.newest(), "--run-id", f"release-{self.day}"],
             "collect": [MODEL],
-            "score": [MODEL, "--as-of", f"2026-03-{self.day}"],
+            "score": [MODEL, "--as-of", f"{self.day}"],
             "rollback": [MODEL, "--run-id", f"back-{self.day}"],
         }
         try:
@@ -164,7 +166,7 @@ class RandomKills:
             if not said:
                 return
             time.sleep(0.5)
-        self.found.append({"after": command, "day": self.day, "found": said})
+        self.found.append({"after": command, "day": str(self.day), "found": said})
 
     def doctor(self) -> list[Any]:
         """Return what the doctor finds, and a rollout that was left on."""

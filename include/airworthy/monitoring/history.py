@@ -132,13 +132,22 @@ def last_retrained(entries: Iterable[Entry], versions: Sequence[TrainedVersion])
 
 
 def refused_in_a_row(entries: Sequence[Entry], versions: Sequence[TrainedVersion]) -> int:
-    """Return the number of newest versions refused in a row: by gates, a person, or the guard."""
+    """Return the number of newest versions refused in a row: by gates, a person, or the guard.
+
+    A refused training that followed up an earlier one is left out: it is made however quiet the
+    monitor is, so its refusal says only that the champion is still as good.
+    """
     refused = _refused_in_release(entries)
+    following = {
+        (each.train_as_of, each.reason)
+        for each in decisions(entries)
+        if each.trigger and each.follows is not None
+    }
     count = 0
     for version in reversed(versions):
         if version.approved and str(version.version) not in refused:
             break
-        count += 1
+        count += (version.as_of, version.reason) not in following
     return count
 
 

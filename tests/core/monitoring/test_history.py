@@ -41,7 +41,11 @@ def entry(kind: str, content: dict[str, Any], number: int = 0) -> Entry:
 
 
 def decision(
-    day: int, outcome: str = "quiet", champion: str | None = "1", fired: Signal | None = None
+    day: int,
+    outcome: str = "quiet",
+    champion: str | None = "1",
+    fired: Signal | None = None,
+    follows: int | None = None,
 ) -> Entry:
     """Return the entry of a retraining decision.
 
@@ -50,6 +54,7 @@ def decision(
         outcome: Of the decision.
         champion: Its version.
         fired: The fired signal.
+        follows: The day of the training that it follows up.
     """
     end = MARCH + day * DAY
     decision_made = DriftDecision(
@@ -67,7 +72,8 @@ def decision(
         rules={},
         outcome=outcome,
         told="",
-        reason=None,
+        reason="performance" if outcome == "retrain" else None,
+        follows=None if follows is None else MARCH + follows * DAY,
         train_as_of=end,
         digest="",
         trigger=outcome == "retrain",
@@ -151,6 +157,18 @@ def test_refused_challengers_in_a_row(
     """By gates, by a person's no or silence, or by the guard; the last word on a version counts."""
     entries = [entry(kind, content, number) for number, (kind, content) in enumerate(released)]
     assert refused_in_a_row(entries, trained(*versions)) == count
+
+
+def test_a_refused_follow_up_says_nothing_against_retraining() -> None:
+    """It is made however quiet the monitor is: only the two others count, also when they are older."""
+    versions = [
+        TrainedVersion(number + 1, MARCH + day * DAY, "performance", approved=False)
+        for number, day in enumerate((2, 9, 16))
+    ]
+    triggers = [decision(2, "retrain"), decision(9, "retrain", follows=2), decision(16, "retrain")]
+    assert refused_in_a_row(triggers, versions) == 2
+    assert refused_in_a_row(triggers, versions[:2]) == 1
+    assert refused_in_a_row([decision(9)], versions) == 3
 
 
 def test_backfills_are_no_retraining() -> None:
