@@ -248,7 +248,7 @@ def test_the_history_has_every_kind_of_event_and_point(model: RecordedModel) -> 
     assert history.gates[0].passes_above is False
     assert [(each.slice, each.rows, each.value) for each in history.slices] == [("oslo", 20, 2.0)]
     assert history.drift == []
-    assert len(history.ledger) == history.summary.entries == 14
+    assert len(history.ledger) == history.summary.entries == 13
 
 
 def test_a_column_that_moved_is_drawn_with_its_threshold(model: RecordedModel) -> None:
