@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import httpx
 import pytest
 import yaml
 from airflow import settings
@@ -53,6 +52,18 @@ SITE = "http://airflow.test"
 SAME_SITE = {"origin": SITE, "sec-fetch-site": "same-origin"}
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 _BUNDLE = "models-page-site"
+
+
+class Answer(Protocol):
+    """An HTTP answer."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+
+    @property
+    def text(self) -> str:
+        """The body."""
 
 
 @dataclass
@@ -125,6 +136,7 @@ class Site:
                 session=session,
             )
             task = run.get_task_instance("release.approve", session=session)
+            assert task is not None
             task.state = TaskInstanceState.AWAITING_INPUT
             question = HITLDetail(
                 ti_id=task.id,
@@ -189,7 +201,7 @@ def action_path(action: str, model: str = MODEL) -> str:
     return f"/airworthy/models/{model}/actions/{action}"
 
 
-def form_of(response: httpx.Response) -> dict[str, Any]:
+def form_of(response: Answer) -> dict[str, Any]:
     """Return the fields of an action page's form: what a browser would send, but the reason."""
     assert response.status_code == 200, response.text
     inputs = read_page(response.text).all("input")
@@ -202,7 +214,7 @@ def form_of(response: httpx.Response) -> dict[str, Any]:
 
 def send(
     client: TestClient, action: str, reason: str = "because", **changes: Any
-) -> httpx.Response:
+) -> Answer:
     """Open an action's page and send its form, as a browser does.
 
     Args:
@@ -217,7 +229,7 @@ def send(
     )
 
 
-def refusal(response: httpx.Response) -> str:
+def refusal(response: Answer) -> str:
     """Return status and words of a refusal."""
     text = unescape(response.text)
     assert "Not done" in text, text

@@ -184,8 +184,9 @@ def test_only_the_token_of_the_shown_form_opens_an_action(site: Site) -> None:
             action_path("train"), data={"token": token, "reason": "x"}, headers=SAME_SITE
         )
         assert refusal(sent).startswith("403: the form was not made for you"), words
-    for body in ({"json": own | {"reason": "x"}}, {"files": {"token": own["token"].encode()}}):
-        assert op.post(action_path("train"), headers=SAME_SITE, **body).status_code == 415
+    path, filled = action_path("train"), own | {"reason": "x"}
+    assert op.post(path, json=filled, headers=SAME_SITE).status_code == 415
+    assert op.post(path, files={"token": b"x"}, headers=SAME_SITE).status_code == 415
     long = own | {"reason": "x" * 70_000}
     assert op.post(action_path("train"), data=long, headers=SAME_SITE).status_code == 413
     for reason in ("", " \r\n ", "x" * 1001, "a\x00b"):
@@ -348,7 +349,7 @@ def test_stop_rollout_is_in_the_ledger_in_the_users_name(site: Site) -> None:
 
 def test_the_kill_switch_goes_on_and_off(site: Site) -> None:
     """Each turn is in the ledger; an entry of others meanwhile does not keep it."""
-    op, seen = site.client("op"), []
+    op, seen = site.client("op"), list[bool]()
     for _ in range(2):
         form = form_of(op.get(action_path("kill_switch"))) | {"reason": "an emergency"}
         site.record(AlertRaised(key=str(seen), told=[], title="t", alert={}, first=True))

@@ -74,8 +74,9 @@ class Train(Action):
 
     def act(self, scene: Scene, token: FormToken, reason: str) -> Done:
         """Start the run. The reason is its note."""
-        run = start_run(scene, f"{scene.model}__train", token, {"reason": "manual"}, reason)
-        return Done("The run has been queued.", run.dag_id, run.run_id)
+        dag_id = f"{scene.model}__train"
+        start_run(scene, dag_id, token, {"reason": "manual"}, reason)
+        return Done("The run has been queued.", dag_id, token.run_id)
 
 
 class RollBack(Action):
@@ -121,17 +122,17 @@ class RollBack(Action):
             "from_version": None if rollback.withdraws else rollback.from_version,
         }
         dag_id, conf = f"{scene.model}__rollback", {**versions, "reason": reason}
-        run = start_run(scene, dag_id, token, conf, reason)
+        start_run(scene, dag_id, token, conf, reason)
         sentence = (
             f"The rollback from version {rollback.from_version} to version {rollback.to_version} "
             "has been queued."
         )
-        return Done(sentence, run.dag_id, run.run_id)
+        return Done(sentence, dag_id, token.run_id)
 
 
 def start_run(
     scene: Scene, dag_id: str, token: FormToken, conf: dict[str, Any], note: str
-) -> DagRun:
+) -> None:
     """Start a run of a DAG by Airflow's own route for it. The same form starts one run at most.
 
     Args:
@@ -147,13 +148,10 @@ def start_run(
     """
     body = TriggerDAGRunPostBody(dag_run_id=token.run_id, logical_date=None, conf=conf, note=note)
     try:
-        run: DagRun = trigger_dag_run(
-            dag_id, body, _dag_bag(), scene.user, scene.session, scene.request
-        )
+        trigger_dag_run(dag_id, body, _dag_bag(), scene.user, scene.session, scene.request)
     except HTTPException as error:
         raise airflow_refusal(error) from None
     scene.session.flush()
-    return run
 
 
 @cache
