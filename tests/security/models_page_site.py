@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -43,7 +45,6 @@ from airworthy_airflow.dag_factories.monitor_dag import build_monitor_dag
 from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.dag_factories.watch_dag import build_watch_dag
-from airworthy_airflow.models_page.app import models_page_app
 from airworthy_airflow.operators.approval_brief import Brief
 
 MODEL = "delivery_eta"
@@ -72,13 +73,13 @@ class Site:
 
     Attributes:
         environment: The environment.
-        app: Airflow's application, with the Models page at ``/airworthy``.
-        page: The application of the Models page.
+        app: Airflow's application, with the plugin's applications in it.
+        pages: The plugin's applications by their prefix, such as ``/airworthy``.
     """
 
     environment: Environment
     app: FastAPI
-    page: FastAPI
+    pages: dict[str, FastAPI]
 
     def client(self, role: str | None = "op", name: str = "ada") -> TestClient:
         """Return a browser of a user with a role; None: of nobody."""
@@ -198,7 +199,7 @@ class Site:
 
 def action_path(action: str, model: str = MODEL) -> str:
     """Return the path of an action."""
-    return f"/airworthy/models/{model}/actions/{action}"
+    return f"/airworthy/models/{quote(model, safe='')}/actions/{quote(action, safe='')}"
 
 
 def form_of(response: Answer) -> dict[str, Any]:
@@ -212,9 +213,7 @@ def form_of(response: Answer) -> dict[str, Any]:
     return fields | ({"dag": boxes} if boxes else {})
 
 
-def send(
-    client: TestClient, action: str, reason: str = "because", **changes: Any
-) -> Answer:
+def send(client: TestClient, action: str, reason: str = "because", **changes: Any) -> Answer:
     """Open an action's page and send its form, as a browser does.
 
     Args:
@@ -255,10 +254,11 @@ def open_site(folder: Path, description: str = "", owner: str = "") -> Iterator[
         variables.setenv("AIRFLOW__API__SECRET_KEY", "a key of the tests")
         variables.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of the tests " * 4)
         environment = load_environment()
-        page = models_page_app()
+        pages = {each["url_prefix"]: each["app"] for each in plugin_class()().fastapi_apps}
         app = FastAPI()
-        app.mount("/airworthy", page)
-        site = Site(environment, app, page)
+        for prefix, page in pages.items():
+            app.mount(prefix, page)
+        site = Site(environment, app, pages)
         site.set_spec(
             release={"approval": "required"},
             **({"description": description} if description else {}),
@@ -271,6 +271,12 @@ def open_site(folder: Path, description: str = "", owner: str = "") -> Iterator[
             yield site
         finally:
             _remove_dags()
+
+
+def plugin_class() -> Any:
+    """Return the class of the plugin, from its file, as Airflow loads it."""
+    path = SHIPPED.parents[1] / "plugins" / "airworthy_plugin.py"
+    return runpy.run_path(str(path))["AirworthyPlugin"]
 
 
 def _make_database() -> None:
