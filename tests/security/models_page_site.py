@@ -231,7 +231,7 @@ def send(client: TestClient, action: str, reason: str = "because", **changes: An
 def refusal(response: Answer) -> str:
     """Return status and words of a refusal."""
     text = unescape(response.text)
-    assert "Not done" in text, text
+    assert '<h1 class="h3">Not done' in text, text
     words = text.partition('role="alert">')[2].partition("</div>")[0]
     return f"{response.status_code}: {words}"
 

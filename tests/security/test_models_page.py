@@ -373,6 +373,16 @@ def test_the_kill_switch_goes_on_and_off(site: Site) -> None:
     assert [(each.who, each.event.on) for each in turns] == [("ada", True), ("ada", False)]
 
 
+def test_the_kill_switch_needs_no_ledger(site: Site) -> None:
+    """In an emergency it is turned though the lake is away. The page says that it is not recorded."""
+    (site.environment.state / "lake").rename(site.environment.state / "away")
+    (site.environment.state / "lake").write_text("no folder")
+    sent = send(site.client("op"), "kill_switch", "an emergency")
+    assert "on now, but it is not recorded" in sent.text
+    assert kill_switch_is_on(site.environment.flags_address, MODEL)
+    assert site.audited()[-1] == ("airworthy.kill_switch", "ada")
+
+
 def test_pause_leaves_the_guards_on(site: Site) -> None:
     """Watch and rollback are not paused; the user may leave out others; unpause takes them back."""
     op = site.client("op")

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.dag import DagModel
 from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from airworthy.environment import Environment
@@ -28,20 +29,32 @@ LOOK_AGAIN = "look again: the page shows what the action would do now"
 
 
 class ActionRefusedError(Exception):
-    """An action cannot be done now, or not by this user, or not by this request. Nothing was done."""
+    """An action cannot be done now, or not by this user, or not by this request.
 
-    def __init__(self, status: int, problem: str, next_step: str | None = None) -> None:
+    Nothing was done, unless it says that this is not certain.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        problem: str,
+        next_step: str | None = None,
+        *,
+        is_certain: bool = True,
+    ) -> None:
         """Keep the parts.
 
         Args:
             status: The HTTP status.
             problem: The problem in a sentence.
             next_step: What to do next, if there is anything.
+            is_certain: Whether it is certain that nothing was done.
         """
         super().__init__(problem)
         self.status = status
         self.problem = problem
         self.next_step = next_step
+        self.is_certain = is_certain
 
 
 @dataclass(frozen=True)
@@ -218,27 +231,39 @@ class ActionRoute(APIRoute):
         async def handle_with_pages(request: Request) -> Response:
             try:
                 return await handle(request)
-            except ActionRefusedError as error:
-                return refusal_page(request, error)
-            except AirworthyError as error:
+            except (HTTPException, RequestValidationError):
+                raise
+            except Exception as error:
                 return refusal_page(request, refusal_of(error))
-            except SQLAlchemyError as error:
-                _LOG.warning("the action of %s was not done: %s", request.url.path, error)
-                busy = "Airflow's database does not answer, or another request was first"
-                return refusal_page(request, ActionRefusedError(503, busy, LOOK_AGAIN))
 
         return handle_with_pages
 
 
-def refusal_of(error: AirworthyError) -> ActionRefusedError:
-    """Return an error of the product as a refusal."""
-    if isinstance(error, SupersededError):
-        return ActionRefusedError(409, f"the ledger moved: {error.problem}", LOOK_AGAIN)
-    status = 503 if isinstance(error, TransientError) else 409
+def refusal_of(error: Exception) -> ActionRefusedError:
+    """Return an error as a refusal. The log gets what is not for the user."""
+    match error:
+        case ActionRefusedError():
+            return error
+        case SupersededError():
+            return ActionRefusedError(409, f"the ledger moved: {error.problem}", LOOK_AGAIN)
+        case AirworthyError():
+            status = 503 if isinstance(error, TransientError) else 409
+            return ActionRefusedError(status, _with_parts(error), error.next_step)
+        case IntegrityError():
+            return ActionRefusedError(409, "this form was sent before", LOOK_AGAIN)
+    _LOG.error("an action of the Models page failed", exc_info=error)
+    words = "an unexpected error; the log of Airflow's API server has it"
+    if isinstance(error, SQLAlchemyError):
+        words = "Airflow's database does not answer as it should"
+    return ActionRefusedError(
+        503 if isinstance(error, SQLAlchemyError) else 500, words, LOOK_AGAIN, is_certain=False
+    )
+
+
+def _with_parts(error: AirworthyError) -> str:
     known = (("received", error.received), ("allowed", error.allowed))
     parts = [f"{name}: {value}" for name, value in known if value is not None]
-    detail = f" ({'; '.join(parts)})" if parts else ""
-    return ActionRefusedError(status, f"{error.problem}{detail}", error.next_step)
+    return f"{error.problem} ({'; '.join(parts)})" if parts else error.problem
 
 
 def refusal_page(request: Request, error: ActionRefusedError) -> Response:
@@ -251,6 +276,7 @@ def refusal_page(request: Request, error: ActionRefusedError) -> Response:
         "status": error.status,
         "problem": error.problem,
         "next_step": error.next_step,
+        "is_certain": error.is_certain,
     }
     return page(request, "action_refused.html", values, status=error.status)
 

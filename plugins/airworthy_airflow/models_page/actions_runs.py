@@ -130,9 +130,7 @@ class RollBack(Action):
         return Done(sentence, dag_id, token.run_id)
 
 
-def start_run(
-    scene: Scene, dag_id: str, token: FormToken, conf: dict[str, Any], note: str
-) -> None:
+def start_run(scene: Scene, dag_id: str, token: FormToken, conf: dict[str, Any], note: str) -> None:
     """Start a run of a DAG by Airflow's own route for it. The same form starts one run at most.
 
     Args:
