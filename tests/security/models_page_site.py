@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import runpy
 import shutil
 from collections.abc import Iterator
@@ -32,9 +33,11 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
+from starlette.routing import Mount
 from tests.security.pages import read_page
 
 from airworthy.environment import Environment, load_environment
@@ -45,6 +48,7 @@ from airworthy_airflow.dag_factories.monitor_dag import build_monitor_dag
 from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.dag_factories.watch_dag import build_watch_dag
+from airworthy_airflow.models_page.actions import ACTIONS
 from airworthy_airflow.operators.approval_brief import Brief
 
 MODEL = "delivery_eta"
@@ -195,6 +199,28 @@ class Site:
         with create_session(scoped=False) as session:
             query = select(Log).where(Log.dag_id.startswith(MODEL)).order_by(Log.id)
             return [(log.event, log.owner) for log in session.scalars(query)]
+
+
+def routes(site: Site) -> list[tuple[str, str]]:
+    """Return method and path of each route of the plugin, its parameters filled in.
+
+    A route of another kind would not be asked here: it is refused.
+    """
+    found = []
+    for prefix, page in site.pages.items():
+        for route in page.routes:
+            if isinstance(route, Mount):
+                assert route.path == "/static", route.path
+                continue
+            assert isinstance(route, APIRoute), route
+            actions = ACTIONS if "{action}" in route.path else ["train"]
+            for method, action in itertools.product(sorted(route.methods), actions):
+                values = {"model": MODEL, "action": action}
+                path = route.path
+                for name in route.param_convertors:
+                    path = path.replace(f"{{{name}}}", values.get(name, "nothing"))
+                found.append((method, prefix + path))
+    return found
 
 
 def action_path(action: str, model: str = MODEL) -> str:

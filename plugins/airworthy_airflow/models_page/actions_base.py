@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.dag import DagModel
-from fastapi import HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from fastapi import Request
 from sqlalchemy.orm import Session
 
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError, SupersededError, TransientError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.release.retirement import Caller
+from airworthy_airflow.models_page.actions_refusals import ActionRefusedError
 from airworthy_airflow.models_page.form_token import FormToken
-from airworthy_airflow.models_page.rendering import page
-
-_LOG = logging.getLogger(__name__)
-LOOK_AGAIN = "look again: the page shows what the action would do now"
-
-
-class ActionRefusedError(Exception):
-    """An action cannot be done now, or not by this user, or not by this request.
-
-    Nothing was done, unless it says that this is not certain.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        problem: str,
-        next_step: str | None = None,
-        *,
-        is_certain: bool = True,
-    ) -> None:
-        """Keep the parts.
-
-        Args:
-            status: The HTTP status.
-            problem: The problem in a sentence.
-            next_step: What to do next, if there is anything.
-            is_certain: Whether it is certain that nothing was done.
-        """
-        super().__init__(problem)
-        self.status = status
-        self.problem = problem
-        self.next_step = next_step
-        self.is_certain = is_certain
 
 
 @dataclass(frozen=True)
@@ -219,68 +182,3 @@ class Action(ABC):
             AirworthyError: when it cannot be done.
             HTTPException: of Airflow's own routes.
         """
-
-
-class ActionRoute(APIRoute):
-    """A route whose refusals and errors are pages: what is wrong, that nothing was done, what next."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler."""
-        handle = super().get_route_handler()
-
-        async def handle_with_pages(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except (HTTPException, RequestValidationError):
-                raise
-            except Exception as error:
-                return refusal_page(request, refusal_of(error))
-
-        return handle_with_pages
-
-
-def refusal_of(error: Exception) -> ActionRefusedError:
-    """Return an error as a refusal. The log gets what is not for the user."""
-    match error:
-        case ActionRefusedError():
-            return error
-        case SupersededError():
-            return ActionRefusedError(409, f"the ledger moved: {error.problem}", LOOK_AGAIN)
-        case AirworthyError():
-            status = 503 if isinstance(error, TransientError) else 409
-            return ActionRefusedError(status, _with_parts(error), error.next_step)
-        case IntegrityError():
-            return ActionRefusedError(409, "this form was sent before", LOOK_AGAIN)
-    _LOG.error("an action of the Models page failed", exc_info=error)
-    words = "an unexpected error; the log of Airflow's API server has it"
-    if isinstance(error, SQLAlchemyError):
-        words = "Airflow's database does not answer as it should"
-    return ActionRefusedError(
-        503 if isinstance(error, SQLAlchemyError) else 500, words, LOOK_AGAIN, is_certain=False
-    )
-
-
-def _with_parts(error: AirworthyError) -> str:
-    known = (("received", error.received), ("allowed", error.allowed))
-    parts = [f"{name}: {value}" for name, value in known if value is not None]
-    return f"{error.problem} ({'; '.join(parts)})" if parts else error.problem
-
-
-def refusal_page(request: Request, error: ActionRefusedError) -> Response:
-    """Return the page of a refusal."""
-    model = str(request.path_params.get("model", ""))
-    name = str(request.path_params.get("action", ""))
-    values = {
-        "model": model,
-        "action": name,
-        "status": error.status,
-        "problem": error.problem,
-        "next_step": error.next_step,
-        "is_certain": error.is_certain,
-    }
-    return page(request, "action_refused.html", values, status=error.status)
-
-
-def airflow_refusal(error: HTTPException) -> ActionRefusedError:
-    """Return a refusal of one of Airflow's own routes."""
-    return ActionRefusedError(error.status_code, f"Airflow refused it: {error.detail}", LOOK_AGAIN)
