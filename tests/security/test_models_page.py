@@ -191,6 +191,7 @@ def test_a_page_of_before_is_not_acted_on(site: Site, action: str) -> None:
     before = facts(site)
     sent = op.post(action_path(action), data=form, headers=SAME_SITE)
     assert refusal(sent).startswith("409: the ledger or Airflow moved")
+    assert ">late<" in sent.text
     assert facts(site) == before
     assert send(op, action).status_code == 200
 

@@ -116,9 +116,8 @@ def act(
     with _scene(request, model, user, form.fields) as scene:
         require_unused(scene, doing, token)
         if doing.plan(scene).state != token.state:
-            raise ActionRefusedError(
-                409, "the ledger or Airflow moved since the page was shown", LOOK_AGAIN
-            )
+            moved = "the ledger or Airflow moved since the page was shown"
+            raise ActionRefusedError(409, moved, LOOK_AGAIN, reason=reason)
         done = doing.act(scene, token, reason)
         record_action(scene, doing, token, reason, done)
     values = {"model": model, "title": doing.title, "done": done, "reason": reason}

@@ -31,6 +31,7 @@ class ActionRefusedError(Exception):
         next_step: str | None = None,
         *,
         is_certain: bool = True,
+        reason: str = "",
     ) -> None:
         """Keep the parts.
 
@@ -39,12 +40,14 @@ class ActionRefusedError(Exception):
             problem: The problem in a sentence.
             next_step: What to do next, if there is anything.
             is_certain: Whether it is certain that nothing was done.
+            reason: The user's reason, to be copied for another try; empty: none was sent.
         """
         super().__init__(problem)
         self.status = status
         self.problem = problem
         self.next_step = next_step
         self.is_certain = is_certain
+        self.reason = reason
 
 
 class ActionRoute(APIRoute):
@@ -103,6 +106,7 @@ def refusal_page(request: Request, error: ActionRefusedError) -> Response:
         "problem": error.problem,
         "next_step": error.next_step,
         "is_certain": error.is_certain,
+        "reason": error.reason,
     }
     return page(request, "action_refused.html", values, status=error.status)
 
