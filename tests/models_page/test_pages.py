@@ -82,7 +82,7 @@ def test_the_page_of_a_model_shows_buttons_to_those_who_may_press_them(site: Sit
 
 
 def test_a_question_of_a_run_is_shown_until_it_is_answered(site: Site) -> None:
-    site.ask_for_approval(approval_brief(HANDED, RULES, RUN))
+    site.ask_for_approval(approval_brief(RUN, HANDED, RULES))
     (line,) = site.client("op").get("/airworthy/api/models?only=needs").json()["models"]
     assert line["airflow"]["asking_run_id"]
     assert "a run asks for an answer" in line["needs"]
