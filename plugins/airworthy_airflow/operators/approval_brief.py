@@ -10,7 +10,7 @@ from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, 
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.links import evidence_path, mlflow_url, model_page_path
-from airworthy_airflow.operators.markdown_text import as_code, as_text
+from airworthy_airflow.markdown_text import as_code, as_text
 from airworthy_airflow.spec_text import rollout_text
 
 _ROLES = ("challenger", "champion", "baseline")

@@ -150,7 +150,7 @@ class CheckSkewOperator(MonitorOperator):
     task_doc_md: ClassVar[str] = (
         "Compares the live inputs with what the champion was trained on, windows of the same weekday and hours with "
         "each other. A column counts by its shift beyond the usual difference between such windows, if the champion "
-        "uses it. Evidently draws the page that is kept with the champion's MLflow run."
+        "uses it. Evidently's page of both is behind *Evidently report*, and with the champion's MLflow run."
     )
 
 

@@ -1,4 +1,8 @@
-"""Texts of data and people in Markdown: they are shown as they are, and never become links or markup."""
+"""Texts of data and people in Markdown: they are shown as they are, and never become links or markup.
+
+Airflow's UI shows Markdown by react-markdown with GitHub's extensions. It drops HTML, shows pictures
+from anywhere, and makes links of addresses. So a text is escaped, or stands in a code span.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import re
 from airworthy.shown_text import one_line
 
 _MARKUP = re.compile(r"[\\`*\[\]<>&#~|]|(?<!\w)_|_(?!\w)")
+# A list, a heading or a rule, at the beginning of a line.
+_BLOCK = re.compile(r"^([-+=]|\d+(?=[.)]))")
 # Airflow's page makes links of these by itself. Only in a code span it does not.
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 
@@ -17,9 +23,10 @@ def as_text(text: str) -> str:
     >>> print(as_text("city=[win](https://x.example) is *new*"))
     `city=[win](https://x.example)` is \*new\*
     """
-    return " ".join(
+    shown = " ".join(
         as_code(word) if _ADDRESS.search(word) else _escaped(word) for word in _words(text)
     )
+    return _BLOCK.sub(_escaped_block, shown)
 
 
 def as_code(text: str) -> str:
@@ -34,3 +41,8 @@ def _words(text: str) -> list[str]:
 
 def _escaped(word: str) -> str:
     return _MARKUP.sub(lambda found: f"\\{found[0]}", word)
+
+
+def _escaped_block(found: re.Match[str]) -> str:
+    """Return the begin of a line with a backslash: before a sign, and behind a number."""
+    return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
