@@ -12,7 +12,7 @@ from airworthy.shown_text import one_line
 
 _MARKUP = re.compile(r"[\\`*\[\]<>&#~|]|(?<!\w)_|_(?!\w)")
 # A list, a heading or a rule, at the beginning of a line.
-_BLOCK = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_BLOCK = re.compile(r"^([-+=](?=[-+=]*(\s|$))|\d+(?=[.)](\s|$)))")
 # Airflow's page makes links of these by itself. Only in a code span it does not.
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 

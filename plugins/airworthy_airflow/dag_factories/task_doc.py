@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, BaseOperator
 
 from airworthy_airflow.markdown_text import as_code
 
@@ -43,6 +42,7 @@ def document(dag: DAG, model: str, docs: Mapping[str, TaskDoc]) -> None:
         KeyError: when a task has no part.
     """
     for task in dag.tasks:
+        assert isinstance(task, BaseOperator), "no DAG here has mapped tasks"
         doc = docs[task.task_id]
         numbers = "\n".join(f"- {line}" for line in doc.numbers if line)
         parts = (
@@ -56,9 +56,9 @@ def document(dag: DAG, model: str, docs: Mapping[str, TaskDoc]) -> None:
 
 def codes(names: Iterable[object]) -> str:
     """Return names as code spans, the first of many; ``none`` without any."""
-    names = [str(name) for name in names]
-    shown = ", ".join(as_code(name) for name in islice(names, _SHOWN))
-    more = len(names) - _SHOWN
+    texts = [str(name) for name in names]
+    shown = ", ".join(as_code(text) for text in texts[:_SHOWN])
+    more = len(texts) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown or "none"
 
 
