@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,7 +29,7 @@ from airworthy_airflow.windows import (
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
     from openlineage.client.event_v2 import Dataset
 
     from airworthy_airflow.alerts.notify import Log
@@ -77,7 +77,7 @@ class StageOperator(EmitsLineage, BaseOperator):
     whole_days: ClassVar[bool] = True
     template_fields = ("inputs",)
     ui_color = "#e8f0f8"
-    operator_extra_links = MODEL_LINKS
+    operator_extra_links: Collection[BaseOperatorLink] = MODEL_LINKS
 
     def __init__(
         self, *, model: str, inputs: Mapping[str, XComArg] | None = None, **kwargs: Any
