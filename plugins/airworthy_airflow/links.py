@@ -156,13 +156,9 @@ def _evidence_page(operator: BaseOperator, name: str) -> str:
 
 MODEL_LINKS = (ModelPageLink(),)
 """The buttons of every task of a model."""
-RELEASE_LINKS = (
-    *MODEL_LINKS,
-    ModelReportLink(),
-    VerdictLink(),
-    MlflowRunLink(),
-    MlflowVersionLink(),
-)
-"""The buttons of a task that judges, registers or releases a version."""
+VERDICT_LINKS = (*MODEL_LINKS, ModelReportLink(), VerdictLink(), MlflowRunLink())
+"""The buttons of the task that makes a verdict."""
+RELEASE_LINKS = (*VERDICT_LINKS, MlflowVersionLink())
+"""The buttons of a task that registers or releases a version."""
 ALL_LINKS = (*RELEASE_LINKS, DataDocsLink(), EvidentlyReportLink())
 """Every button, for the plugin."""

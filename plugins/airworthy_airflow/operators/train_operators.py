@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, RunRequest, Verdict
-from airworthy_airflow.links import MODEL_LINKS, RELEASE_LINKS, DataDocsLink, MlflowRunLink
+from airworthy_airflow.links import (
+    MODEL_LINKS,
+    RELEASE_LINKS,
+    VERDICT_LINKS,
+    DataDocsLink,
+    MlflowRunLink,
+)
 from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -90,7 +96,7 @@ class EvaluateOperator(StageOperator):
         "registered as rejected and its release is skipped. The verdict is in the task's log and behind its buttons."
     )
     ui_color = "#fbe6d4"
-    operator_extra_links = RELEASE_LINKS
+    operator_extra_links = VERDICT_LINKS
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Evaluate. People are told of a failing champion; see `airworthy.alerts.champion_alerts`."""
