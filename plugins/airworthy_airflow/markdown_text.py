@@ -24,19 +24,20 @@ def as_text(text: str) -> str:
     `city=[win](https://x.example)` is \*new\*
     """
     shown = " ".join(
-        as_code(word) if _ADDRESS.search(word) else _escaped(word) for word in _words(text)
+        as_code(word) if _ADDRESS.search(word) else _escaped(word)
+        for word in _on_one_line(text).split(" ")
     )
     return _BLOCK.sub(_escaped_block, shown)
 
 
 def as_code(text: str) -> str:
     """Return a text as a code span on one line, also of a table."""
-    return "`" + " ".join(_words(text)).replace("`", "'").replace("|", "\\|") + "`"
+    return "`" + _on_one_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a text. Control characters and what turns its direction are escapes."""
-    return [one_line(word) for word in text.split()]
+def _on_one_line(text: str) -> str:
+    """Return a text on one line. Control characters and what turns its direction are escapes."""
+    return one_line(" ".join(text.split()))
 
 
 def _escaped(word: str) -> str:
