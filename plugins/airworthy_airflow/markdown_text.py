@@ -32,7 +32,8 @@ def as_text(text: str) -> str:
 
 def as_code(text: str) -> str:
     """Return a text as a code span on one line, also of a table."""
-    return "`" + _on_one_line(text).replace("`", "'").replace("|", "\\|") + "`"
+    shown = _on_one_line(text).replace("`", "'").replace("|", "\\|")
+    return f"`{shown or ' '}`"  # two backticks alone would begin a span
 
 
 def _on_one_line(text: str) -> str:

@@ -36,6 +36,7 @@ ATTACKS = (
     "&lt;img&gt; {{ 7 * 7 }} \u202eevil",
     "```\n<img src=x>\n```",
     "1. one\n---\n~~~",
+    "\n \n",
 )
 
 
@@ -107,7 +108,7 @@ def attacked(values: dict[str, Any], attack: str) -> dict[str, Any]:
     columns = {**values["ingest"]["columns"], attack: "category"}
     values["ingest"] |= {
         "columns": columns,
-        "asset": {"name": re.sub(r"[^ -~]", "", attack).strip()},
+        "asset": {"name": re.sub(r"[^ -~]", "", attack).strip() or "rides"},
     }
     values["validate"]["expectations"] += [
         {"type": "expect_column_values_to_be_in_set", "column": attack, "value_set": [attack]}
