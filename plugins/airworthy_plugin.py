@@ -5,20 +5,15 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
+from airworthy_airflow.links import ALL_LINKS
 
 
 class AirworthyPlugin(AirflowPlugin):
-    """Registers the operators' links and the Models page."""
+    """Registers the operators' links, the pages that they open, and the Models page."""
 
     name = "airworthy"
-    # The annotation is Airflow's own: no instance changes the list.
-    operator_extra_links: list[Any] = [  # noqa: RUF012
-        MlflowRunLink(),
-        MlflowVersionLink(),
-        VerdictLink(),
-        ModelReportLink(),
-    ]
+    # The annotations are Airflow's own: no instance changes the lists.
+    operator_extra_links: list[Any] = [*ALL_LINKS]  # noqa: RUF012
     external_views: list[Any] = [  # noqa: RUF012
         {
             "name": "Models",
@@ -31,7 +26,14 @@ class AirworthyPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
-        """The Models page. Only Airflow's API server asks for it: no task pays for its imports."""
+        """The pages. Only Airflow's API server asks for them: no task pays for their imports.
+
+        The evidence comes first: its address begins with that of the Models page.
+        """
+        from airworthy_airflow.evidence_pages.app import PREFIX, evidence_pages_app
         from airworthy_airflow.models_page.app import models_page_app
 
-        return [{"name": "Airworthy", "app": models_page_app(), "url_prefix": "/airworthy"}]
+        return [
+            {"name": "Airworthy evidence", "app": evidence_pages_app(), "url_prefix": PREFIX},
+            {"name": "Airworthy", "app": models_page_app(), "url_prefix": "/airworthy"},
+        ]

@@ -28,6 +28,11 @@ _PAGE = """<!doctype html>
 """
 
 
+def content_policy(*, scripts: bool) -> str:
+    """Return the Content-Security-Policy of such a page: a server sends it too, with ``sandbox``."""
+    return _POLICY + (_OWN_SCRIPTS if scripts else "")
+
+
 def sandboxed_page(title: str, page: str, *, scripts: bool) -> str:
     """Return a page that shows another one in a sandbox.
 
@@ -38,7 +43,7 @@ def sandboxed_page(title: str, page: str, *, scripts: bool) -> str:
     """
     return _PAGE.format(
         title=escape(title),
-        policy=_POLICY + (_OWN_SCRIPTS if scripts else ""),
+        policy=content_policy(scripts=scripts),
         allowed="allow-scripts" if scripts else "",
         page=escape(page),
     )

@@ -15,6 +15,7 @@ from airworthy.spec.score_part import Score
 from airworthy_airflow.dag_factories.monitor_dag import build_monitor_dag
 from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
 from airworthy_airflow.dag_factories.score_dag import build_score_dag
+from airworthy_airflow.dag_factories.task_doc import FAILS
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.dag_factories.watch_dag import build_drill_dag, build_watch_dag
 
@@ -39,17 +40,18 @@ def dag_page() -> str:
     return page(
         "DAGs",
         "Each model has the DAGs below, by its name and a suffix. A run takes its params from the form "
-        "in the UI, or from `conf` of `POST /api/v2/dags/{dag_id}/dagRuns`. An unknown key is refused.",
+        "in the UI, or from `conf` of `POST /api/v2/dags/{dag_id}/dagRuns`. An unknown key is refused. "
+        "Each task's page in the UI has the numbers of its model too: columns, windows, gates, limits.",
         *(part for dag in dags for part in _dag(dag)),
     )
 
 
 def _dag(dag: DAG) -> list[str]:
     params = [_param(name, dag.params.get_param(name)) for name in dag.params]
-    tasks = [(code(task.task_id), _first_paragraph(task.doc_md or "")) for task in dag.tasks]
+    tasks = [(code(task.task_id), *_task(task.doc_md or "")) for task in dag.tasks]
     return [
         f"## {dag.dag_id.replace(MODEL, 'MODEL')}",
-        table(("task", "what it does"), tasks),
+        table(("task", "what it does", "when it fails"), tasks),
         table(("param", "default", "meaning"), params),
     ]
 
@@ -59,5 +61,11 @@ def _param(name: str, param: Param) -> tuple[str, str, str]:
     return code(name), default, param.description or ""
 
 
-def _first_paragraph(text: str) -> str:
-    return text.strip().partition("\n\n")[0]
+def _task(doc: str) -> tuple[str, str]:
+    """Return the first paragraph of a task's page, and the one on its failure."""
+    failure = doc.partition(f"{FAILS}: ")[2]
+    return doc.strip().partition("\n\n")[0], _sentence(failure.replace(MODEL, "MODEL"))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""Parts of a spec as phrases, for DAGs' pages and for people who approve."""
+"""Parts of a spec as phrases in Markdown, for DAGs' pages and for people who approve."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.evaluate_part import Gate
 from airworthy.spec.fields import format_duration
 from airworthy.spec.release_part import Guard
+from airworthy_airflow.markdown_text import as_code
 
 
 def rollout_text(rules: ReleaseRules) -> str:
@@ -41,11 +42,11 @@ def guard_text(guard: Guard) -> str:
 def gate_text(gate: Gate) -> str:
     """Return a gate as a phrase, such as ``rmse at most 6.0 in every city (30 rows or more)``."""
     if gate.against == "champion":
-        where = f" in every `{gate.slice}`" if gate.slice else ""
+        where = f" in every {as_code(gate.slice)}" if gate.slice else ""
         return f"`{gate.metric}` at most {gate.margin:.1%} worse than the champion's{where}"
     if gate.against == "baseline":
         return f"`{gate.metric}` at least {gate.better_by:.1%} better than the baseline's"
     limits = (("at least", gate.min), ("at most", gate.max))
     bounds = [f"{word} {limit:g}" for word, limit in limits if limit is not None]
-    where = f" in every `{gate.slice}` ({gate.min_rows} rows or more)" if gate.slice else ""
+    where = f" in every {as_code(gate.slice)} ({gate.min_rows} rows or more)" if gate.slice else ""
     return f"`{gate.metric}` {' and '.join(bounds)}{where}"

@@ -9,6 +9,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -87,28 +88,38 @@ def test_a_run_shows_in_the_metrics(stack: Stack) -> None:
     assert outputs["airworthy_statsd_dropped_total", "malformed"] == 0.0
 
 
-def test_the_tasks_link_to_mlflow(stack: Stack) -> None:
-    """An operator gets from a task's page to the run and the version with one click."""
+def test_the_tasks_link_to_their_pages(stack: Stack) -> None:
+    """An operator gets from a task's page to the run, the report and the version with one click.
+
+    The pages on Airflow's own origin open with Airflow's login, and with no other.
+    """
     run_id = stack.runs("eta")[0].dag_run_id
     run = stack.stage_output("eta", run_id, "train")["mlflow_run_id"]
     version = stack.stage_output("eta", run_id, "register")["version"]
     mlflow = stack.layout.url("mlflow")
-    assert links(stack, run_id, "train") == {"MLflow run": f"{mlflow}/#/runs/{run}"}
-    evidence = f"{mlflow}/#/experiments/{stack.stage_output('eta', run_id, 'train')['mlflow_experiment_id']}/runs/{run}"
-    assert links(stack, run_id, "evaluate") == {
-        "Verdict": f"{evidence}/artifacts/verdict.json",
-        "Model report": f"{evidence}/artifacts/report.html",
-        "MLflow run": f"{mlflow}/#/runs/{run}",
+    evidence = f"/airworthy/evidence/eta/{quote(quote(run_id, safe=':+'), safe='')}"
+    page, in_mlflow = (
+        {"Model page": "/airworthy/models/eta"},
+        {"MLflow run": f"{mlflow}/#/runs/{run}"},
+    )
+    judged = {
+        **page,
+        **in_mlflow,
+        "Verdict": f"{evidence}/verdict.json",
+        "Model report": f"{evidence}/report.html",
     }
-    listed = httpx.get(
-        f"{mlflow}/api/2.0/mlflow/artifacts/list",
-        params={"run_id": run},
-        auth=stack.mlflow_login,
-        trust_env=False,
-    ).json()
-    assert {"verdict.json", "report.html"} <= {artifact["path"] for artifact in listed["files"]}
-    expected = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
-    assert links(stack, run_id, "register") == expected
+    at_version = {"MLflow version": f"{mlflow}/#/models/eta/versions/{version}"}
+    docs = {"Data Docs": f"{evidence}/data_docs"}
+    assert links(stack, run_id, "validate") == {**page, **docs}
+    assert links(stack, run_id, "train") == {**page, **in_mlflow}
+    assert links(stack, run_id, "evaluate") == judged
+    assert links(stack, run_id, "register") == {**judged, **at_version}
+    airflow = stack.layout.url("airflow")
+    token = stack.airflow.configuration.access_token
+    for path in (judged["Model report"], judged["Verdict"], docs["Data Docs"]):
+        assert httpx.get(f"{airflow}{path}", trust_env=False).status_code == 401
+        shown = httpx.get(f"{airflow}{path}", cookies={"_token": token}, trust_env=False)
+        assert shown.status_code == 200, path
 
 
 def links(stack: Stack, run_id: str, task_id: str) -> dict[str, str]:
@@ -119,7 +130,8 @@ def links(stack: Stack, run_id: str, task_id: str) -> dict[str, str]:
         run_id: The run's id.
         task_id: The task's id.
     """
-    return ExtraLinksApi(stack.airflow).get_extra_links("eta__train", run_id, task_id).extra_links
+    found = ExtraLinksApi(stack.airflow).get_extra_links("eta__train", run_id, task_id).extra_links
+    return {name: address for name, address in found.items() if address}
 
 
 def test_two_manual_runs_of_one_day_give_one_dataset_one_model_one_version(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from airworthy.lake.lake import open_lake
 from airworthy.monitoring.training_shift import check_training_shift
 from airworthy.spec.waived import waived_expectations
 from airworthy.traffic.current_traffic import current_traffic
+from airworthy.validation.data_docs_pages import LIST, list_pages
 from airworthy.validation.default_expectations import DefaultExpectations
 from airworthy.validation.recent_days import DayExpectation, DayFigures
 from airworthy.validation.suite import Suite, data_docs, result_values
@@ -115,6 +116,9 @@ def _expectations(job: Job, dataset: DatasetRef) -> list[CheckResult]:
             outcome = "pass" if result["success"] else "some checks failed"
             log.info("validated partition %s: %s", day, outcome)
         results.append((day, result))
+    pages = {day: remembered.page(day, digest) for day, digest in dataset.partitions.items()}
+    # Written before a failure stops the run: its reader needs the pages most.
+    job.evidence.write_json(LIST, list_pages(pages, results))
     own = summarise(expectations, results, job.spec.ingest.since)
     return [*own, *defaults.summarise(results)]
 

@@ -101,7 +101,18 @@ class PartitionResults:
         Raises:
             TransientError: when the object store cannot be reached.
         """
-        self._store.write(self._name(day, digest, "html"), page.encode())
+        name = self._name(day, digest, "html")
+        self._store.write(name, page.encode())
+        self._names.add(name)
+
+    def page(self, day: str, digest: str) -> str | None:
+        """Return the path of a result's page below the address; None: it has none.
+
+        Raises:
+            TransientError: when the object store cannot be reached.
+        """
+        name = self._name(day, digest, "html")
+        return name if name in self._names else None
 
     @cached_property
     def _names(self) -> set[str]:

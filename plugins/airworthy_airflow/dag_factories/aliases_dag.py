@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Asset, AssetWatcher
 
 from airworthy_airflow.alias_trigger import MovedAliasTrigger
+from airworthy_airflow.dag_factories.task_doc import CLEAR, TaskDoc, document
 from airworthy_airflow.operators.alias_operator import PutAliasesBackOperator
 
 DAG_ID = "airworthy__aliases"
+_PUT_BACK = TaskDoc(
+    f"MLflow or a ledger could not be reached; the log names it. {CLEAR} No server follows a moved alias meanwhile."
+)
 
 
 def build_aliases_dag() -> DAG:
@@ -31,4 +35,5 @@ def build_aliases_dag() -> DAG:
         doc_md=f"## Aliases\n\n{PutAliasesBackOperator.task_doc_md}",
     ) as dag:
         PutAliasesBackOperator(task_id="put_back")
+    document(dag, "", {"put_back": _PUT_BACK})
     return dag

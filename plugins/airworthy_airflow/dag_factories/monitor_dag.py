@@ -11,6 +11,8 @@ from airworthy.environment import Environment
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy_airflow.alerts.deadline import deadline_of
+from airworthy_airflow.dag_factories.monitor_task_docs import monitor_task_docs
+from airworthy_airflow.dag_factories.task_doc import document
 from airworthy_airflow.operators import (
     CheckAgeOperator,
     CheckDataOperator,
@@ -50,6 +52,7 @@ def build_monitor_dag(spec: ModelSpec, environment: Environment) -> DAG:
         doc_md=_doc(spec),
     ) as dag:
         _tasks(spec.model)
+    document(dag, spec.model, monitor_task_docs(spec))
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
 

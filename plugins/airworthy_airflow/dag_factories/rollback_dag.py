@@ -8,6 +8,7 @@ from airflow.sdk import DAG, Param
 
 from airworthy.days import midnight
 from airworthy.spec import ModelSpec
+from airworthy_airflow.dag_factories.task_doc import TaskDoc, document
 from airworthy_airflow.operators import RollbackOperator
 
 PARAMS = {
@@ -34,6 +35,13 @@ PARAMS = {
 }
 
 
+ROLLBACK = TaskDoc(
+    "the champion stays as it was. The log says why: no version to go back to, files that are not those of the "
+    "ledger, or a service that was out of reach. Name a version in *To version*, or clear this task when the service "
+    "is back."
+)
+
+
 def build_rollback_dag(spec: ModelSpec) -> DAG:
     """Return ``<model>__rollback``: one task, started by a person.
 
@@ -52,6 +60,7 @@ def build_rollback_dag(spec: ModelSpec) -> DAG:
         doc_md=_doc(spec),
     ) as dag:
         RollbackOperator(task_id="rollback", model=spec.model)
+    document(dag, spec.model, {"rollback": ROLLBACK})
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
 

@@ -12,6 +12,7 @@ from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.spec.score_part import Score
 from airworthy_airflow.alerts.deadline import deadline_of
+from airworthy_airflow.dag_factories.task_doc import CLEAR, TaskDoc, codes, document
 from airworthy_airflow.operators import IngestInputsOperator, ScoreOperator
 
 PARAMS = {
@@ -50,8 +51,28 @@ def build_score_dag(spec: ModelSpec, score: Score, environment: Environment) -> 
         inputs >> ScoreOperator(
             task_id="score", model=spec.model, inputs={"scoring_inputs": inputs.output}
         )
+    document(dag, spec.model, _task_docs(spec, score))
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})
     return dag
+
+
+def _task_docs(spec: ModelSpec, score: Score) -> dict[str, TaskDoc]:
+    window = f"Window: {format_duration(score.window)} before the end of the run's data interval."
+    return {
+        "ingest_inputs": TaskDoc(
+            f"there is no champion, or the source could not be read; the log says which. {CLEAR}",
+            (
+                window,
+                f"{len(spec.inputs)} columns: {codes(spec.inputs)}.",
+                f"More than {spec.ingest.max_bad_share:.2%} rows in quarantine stop the run.",
+            ),
+        ),
+        "score": TaskDoc(
+            "the version's files are not those that the ledger names, or a row could not be scored; the log names the "
+            f"file, the feature and the row. {CLEAR} A day that was scored is not scored again.",
+            (window,),
+        ),
+    }
 
 
 def _doc(spec: ModelSpec, score: Score) -> str:

@@ -13,8 +13,11 @@ from airworthy.handover import Promote, TriggerReason
 from airworthy.release.release_rules import ReleaseRules, release_rules
 from airworthy.spec import ModelSpec
 from airworthy_airflow.alerts.deadline import deadline_of
+from airworthy_airflow.dag_factories.release_task_docs import release_task_docs
 from airworthy_airflow.dag_factories.schedule import train_schedule
+from airworthy_airflow.dag_factories.task_doc import document
 from airworthy_airflow.dag_factories.train_doc import train_doc
+from airworthy_airflow.dag_factories.train_task_docs import train_task_docs
 from airworthy_airflow.operators import (
     ApproveOperator,
     DeployProductionOperator,
@@ -92,6 +95,7 @@ def build_train_dag(spec: ModelSpec, environment: Environment) -> DAG:
         doc_md=train_doc(spec, rules),
     ) as dag:
         _tasks(spec, rules)
+    document(dag, spec.model, {**train_task_docs(spec), **release_task_docs(spec, rules)})
     # Given last: each operator would take deep copies, and each DAG would check the same schemas
     # again. A task finds the DAG's parameters in its context all the same.
     dag.params.update({name: copy(param) for name, param in PARAMS.items()})

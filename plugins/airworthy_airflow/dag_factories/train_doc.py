@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from airworthy.gates.default_gates import HeldGate, held_gates
+from airworthy.gates.default_gates import held_gates
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
 from airworthy.spec.waivers import waiver_of
-from airworthy_airflow.spec_text import gate_text, guard_text, rollout_text
+from airworthy_airflow.dag_factories.release_task_docs import approvers_text
+from airworthy_airflow.dag_factories.train_task_docs import held_gate_text
+from airworthy_airflow.markdown_text import as_code, as_text
+from airworthy_airflow.spec_text import guard_text, rollout_text
 
 
 def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
     """Return the train DAG's page as Markdown: purpose, gates, release, and where to look."""
     lines = [
         f"## {spec.model}: train",
-        spec.description,
-        f"A **{spec.task}** model of *{spec.owner}*: predicts `{spec.ingest.label}` from {len(spec.inputs)} columns "
-        f"of a `{spec.ingest.source.type}` source. {_window(spec)}",
+        as_text(spec.description),
+        f"A **{spec.task}** model of {as_text(spec.owner)}: predicts {as_code(spec.ingest.label)} from "
+        f"{len(spec.inputs)} columns of a {as_code(spec.ingest.source.type)} source. {_window(spec)}",
         _end_of_data(spec),
         _new_data(spec),
         "`ingest >> validate >> train >> evaluate >> register >> release`",
         "**Gates**",
-        "\n".join(f"- {_gate(each)}" for each in held_gates(spec)),
+        "\n".join(f"- {held_gate_text(each)}" for each in held_gates(spec)),
         "When a gate fails the version is registered as rejected, the release is skipped and the champion keeps "
         "serving; a backfill never releases unless it is started with `promote: always`.",
         "**Release**",
@@ -37,12 +40,6 @@ def train_doc(spec: ModelSpec, rules: ReleaseRules) -> str:
     return "\n\n".join(line for line in lines if line)
 
 
-def _gate(held: HeldGate) -> str:
-    default = " (default)" if held.default else ""
-    waived = f"; waived: {held.because}" if held.because else ""
-    return f"{gate_text(held.gate)}{default}{waived}"
-
-
 def _end_of_data(spec: ModelSpec) -> str:
     return (
         f"The data end with {spec.end}: a run after that sees the last window with data."
@@ -55,7 +52,8 @@ def _new_data(spec: ModelSpec) -> str:
     if spec.ingest.asset is None:
         return ""
     beside = "beside the schedule" if spec.schedule else "and not by the clock"
-    return f"New data in the asset `{spec.ingest.asset.name or spec.ingest.asset.uri}` starts a run, {beside}."
+    asset = as_code(str(spec.ingest.asset.name or spec.ingest.asset.uri))
+    return f"New data in the asset {asset} starts a run, {beside}."
 
 
 def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
@@ -63,20 +61,14 @@ def _release(spec: ModelSpec, rules: ReleaseRules) -> str:
         "the server's answers are compared with the offline predictions in staging, and its cost with the budget"
     ]
     if rules.approval == "required":
-        who = (
-            ", ".join(f"`{name}`" for name in spec.release.approvers)
-            or "anybody who may edit DAG runs"
-        )
-        if rules.by_other_than_trigger:
-            who += "; not the person who triggered the run"
         lines.append(
-            f"a person approves it ({who}) in the UI under *Required actions* or over REST; no answer within "
-            f"{format_duration(rules.approval_timeout)} counts as a rejection"
+            f"a person approves it ({approvers_text(spec, rules)}) in the UI under *Required actions* or over REST; "
+            f"no answer within {format_duration(rules.approval_timeout)} counts as a rejection"
         )
     lines.append(rollout_text(rules))
     waiver = waiver_of(spec.release.waive, "guard")
     if rules.guarded_steps and waiver is not None:
-        lines.append(f"the guard is waived: {waiver.because}")
+        lines.append(f"the guard is waived: {as_text(waiver.because)}")
     elif rules.guarded_steps:
         lines.append(
             f"the guard: {guard_text(spec.release.guard)}; else all traffic goes back to the champion"

@@ -9,12 +9,17 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from airworthy.days import midnight
 from airworthy.spec import ModelSpec
 from airworthy.spec.fields import format_duration
+from airworthy.spec.waivers import waiver_of
 from airworthy_airflow.assets import champion_asset
+from airworthy_airflow.dag_factories.rollback_dag import ROLLBACK
+from airworthy_airflow.dag_factories.task_doc import CLEAR, TaskDoc, document
+from airworthy_airflow.markdown_text import as_text
 from airworthy_airflow.operators import (
     RollbackDrillOperator,
     WatchOperator,
     WatchRollbackOperator,
 )
+from airworthy_airflow.spec_text import guard_text
 
 
 def build_watch_dag(spec: ModelSpec, watch: timedelta) -> DAG:
@@ -42,6 +47,7 @@ def build_watch_dag(spec: ModelSpec, watch: timedelta) -> DAG:
         WatchRollbackOperator(
             task_id="roll_back", model=spec.model, inputs={"watch_status": looks.output}
         )
+    document(dag, spec.model, {"watch": _watch_task(spec, watch), "roll_back": ROLLBACK})
     return dag
 
 
@@ -65,7 +71,26 @@ def build_drill_dag(spec: ModelSpec, schedule: str) -> DAG:
         f"from a terminal: `airworthy drill {spec.model}`.",
     ) as dag:
         RollbackDrillOperator(task_id="rollback_drill", model=spec.model)
+    document(dag, spec.model, {"rollback_drill": _drill_task(spec)})
     return dag
+
+
+def _watch_task(spec: ModelSpec, watch: timedelta) -> TaskDoc:
+    guard, waiver = spec.release.guard, waiver_of(spec.release.waive, "guard")
+    held = f"Waived: {as_text(waiver.because)}" if waiver else f"Guard: {guard_text(guard)}."
+    return TaskDoc(
+        f"the servers could not be asked for too long, and nobody watches the champion. See that they run. {CLEAR}",
+        (f"Time: {format_duration(watch)} after the release.", held),
+    )
+
+
+def _drill_task(spec: ModelSpec) -> TaskDoc:
+    parity = spec.release.parity
+    return TaskDoc(
+        "a rollback would not go well today; traffic was not touched. The log names the version and the cause. "
+        "Correct it, then clear this task.",
+        (f"{parity.rows:,} holdout rows; an answer may differ by {parity.tolerance:g}.",),
+    )
 
 
 def _watch_doc(spec: ModelSpec, watch: timedelta) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from airworthy.handover import GateOutcome, ModelRef, ParityResult, RunRequest, Verdict, VersionRef
 from airworthy.release.release_rules import ReleaseRules
 from airworthy.spec.fields import format_duration
-from airworthy_airflow.links import artifact_url, mlflow_url
-from airworthy_airflow.operators.markdown_text import as_code, as_text
+from airworthy_airflow.links import evidence_path, mlflow_url, model_page_path
+from airworthy_airflow.markdown_text import as_code, as_text
 from airworthy_airflow.spec_text import rollout_text
 
 _ROLES = ("challenger", "champion", "baseline")
@@ -40,7 +40,7 @@ def approval_brief(run: RunRequest, inputs: Mapping[str, Any], rules: ReleaseRul
     parts = [
         _what(run, verdict, version),
         _another_person(run) if rules.by_other_than_trigger else "",
-        _links(ModelRef.model_validate(inputs["challenger"]), version),
+        _links(run, ModelRef.model_validate(inputs["challenger"]), version),
         _listed("Not passed", verdict.reasons),
         _listed("Waived by the spec", verdict.waivers),
         _listed("The champion fails its own gates", verdict.champion_failing),
@@ -75,11 +75,13 @@ def _another_person(run: RunRequest) -> str:
     )
 
 
-def _links(challenger: ModelRef, version: VersionRef) -> str:
+def _links(run: RunRequest, challenger: ModelRef, version: VersionRef) -> str:
     pages = {
-        "Model report": artifact_url(challenger.model_dump(), "report.html"),
-        "Verdict": artifact_url(challenger.model_dump(), "verdict.json"),
-        "Validation": artifact_url(challenger.model_dump(), "validation.json"),
+        "Model page": model_page_path(version.model),
+        "Model report": evidence_path(version.model, run.folder_name, "report.html"),
+        "Verdict": evidence_path(version.model, run.folder_name, "verdict.json"),
+        "Data Docs": evidence_path(version.model, run.folder_name, "data_docs"),
+        "Validation": evidence_path(version.model, run.folder_name, "validation.json"),
         "MLflow run": mlflow_url(f"runs/{challenger.mlflow_run_id}"),
         f"Version {version.version}": mlflow_url(
             f"models/{version.model}/versions/{version.version}"

@@ -16,7 +16,7 @@ from airworthy.handover import Approval, ApprovalAnswer, RunRequest
 from airworthy.release.release_rules import release_rules
 from airworthy.shown_text import one_line
 from airworthy.spec import load_spec
-from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.links import RELEASE_LINKS
 from airworthy_airflow.operators.approval_brief import approval_brief
 from airworthy_airflow.operators.approval_news import ApprovalWait, tell_of_answer, tell_of_wait
 from airworthy_airflow.operators.stage_operator import (
@@ -60,7 +60,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
     )
     template_fields = (*ApprovalOperator.template_fields, "inputs")
     ui_color = "#fdf0c2"
-    operator_extra_links = (MlflowVersionLink(),)
+    operator_extra_links = RELEASE_LINKS
 
     def __init__(
         self,
@@ -85,6 +85,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         self.model = model
         self.inputs = dict(inputs)
         self.stage_output: dict[str, Any] = {}
+        self.evidence_folder: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask, and free the worker until there is an answer.
@@ -94,6 +95,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         """
         with airflow_errors(self.log, self.model, self.stage):
             run, environment = request_of(context, self.model), load_environment()
+            self.evidence_folder = run.folder_name
             answer = self._recorded_answer(context, run)
             rules = release_rules(
                 load_spec(environment.models / self.model / "model.yaml"), environment
@@ -205,6 +207,7 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
 
     def _conclude(self, context: Context, answer: ApprovalAnswer) -> dict[str, Any]:
         with airflow_errors(self.log, self.model, self.stage):
+            self.evidence_folder = request_of(context, self.model).folder_name
             self.stage_output = self._record(context, answer)
         approval = Approval.model_validate(self.stage_output)
         tell_of_answer(self, context, approval)

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airworthy.environment import load_environment
 from airworthy.handover import RunRequest
+from airworthy_airflow.links import MODEL_LINKS, EvidentlyReportLink, MlflowVersionLink
 from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -145,10 +146,11 @@ class CheckSkewOperator(MonitorOperator):
     """Compares the live inputs with the champion's training data; see `airworthy.monitoring.drift_rule`."""
 
     stage: ClassVar[str] = "check_skew"
+    operator_extra_links = (*MODEL_LINKS, EvidentlyReportLink())
     task_doc_md: ClassVar[str] = (
         "Compares the live inputs with what the champion was trained on, windows of the same weekday and hours with "
         "each other. A column counts by its shift beyond the usual difference between such windows, if the champion "
-        "uses it. Evidently draws the page that is kept with the champion's MLflow run."
+        "uses it. Evidently's page of both is behind *Evidently report*, and with the champion's MLflow run."
     )
 
 
@@ -156,6 +158,7 @@ class CheckDriftOperator(MonitorOperator):
     """Compares the live inputs with recent live rows; see `airworthy.monitoring.drift_rule`."""
 
     stage: ClassVar[str] = "check_drift"
+    operator_extra_links = (*MODEL_LINKS, EvidentlyReportLink())
     task_doc_md: ClassVar[str] = (
         "Compares the live inputs with recent production, windows of the same weekday and hours with each other, by "
         "the same measures as check_skew."
@@ -176,6 +179,7 @@ class DecideOperator(MonitorOperator):
     """Decides whether to train again; the rule is in `airworthy.monitoring.retraining_rule`."""
 
     stage: ClassVar[str] = "decide"
+    operator_extra_links = (*MODEL_LINKS, EvidentlyReportLink(), MlflowVersionLink())
     task_doc_md: ClassVar[str] = (
         "Decides whether the champion is to be trained again: a signal must fire in enough windows, not too soon after "
         "the last training, and not after too many refused challengers. Every input and the outcome go into the ledger "

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airworthy.handover import Deployment, Rollback, RunRequest, Verdict, VersionRef
 from airworthy_airflow.asset_events import emit
 from airworthy_airflow.assets import champion_asset
-from airworthy_airflow.links import MlflowVersionLink
+from airworthy_airflow.links import MODEL_LINKS, RELEASE_LINKS, MlflowVersionLink
 from airworthy_airflow.operators.release_news import (
     champion_news,
     is_release,
@@ -37,6 +37,7 @@ class DeployStagingOperator(StageOperator):
         "`promote: never`, and for a backfill that was not asked to release; the task's log gives the reasons."
     )
     ui_color = "#d9f2f0"
+    operator_extra_links = RELEASE_LINKS
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Check parity, or skip the release.
@@ -88,6 +89,7 @@ class DeployProductionOperator(StageOperator):
         "the model in the server without dropping a request, and checks that the server answers with it."
     )
     ui_color = "#cfe8e6"
+    operator_extra_links = RELEASE_LINKS
 
     def __init__(self, *, model: str, **kwargs: Any) -> None:
         super().__init__(**{"model": model, "outlets": [champion_asset(model)], **kwargs})
@@ -133,7 +135,7 @@ class RollbackOperator(StageOperator):
         "completes what was begun and never goes back twice."
     )
     ui_color = "#f9dcdc"
-    operator_extra_links = (MlflowVersionLink(),)
+    operator_extra_links = (*MODEL_LINKS, MlflowVersionLink())
 
     def __init__(self, *, model: str, **kwargs: Any) -> None:
         super().__init__(**{"model": model, "outlets": [champion_asset(model)], **kwargs})

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airworthy.handover import GuardedStep, RolloutStatus, RunRequest
+from airworthy_airflow.links import RELEASE_LINKS
 from airworthy_airflow.operators.release_news import is_release, tell_of_hold
 from airworthy_airflow.operators.rollout_poll import next_poll, status_lines
 from airworthy_airflow.operators.stage_operator import StageOperator
@@ -41,6 +42,7 @@ class RolloutOperator(StageOperator):
         "**Skipped** when something speaks against the version, such as an approval that is not in the ledger."
     )
     ui_color = "#e3ecc8"
+    operator_extra_links = RELEASE_LINKS
 
     def __init__(self, *, step: GuardedStep, **kwargs: Any) -> None:
         # Hours of polls meet more passing failures than one stage.
@@ -91,6 +93,7 @@ class EndRolloutOperator(StageOperator):
         "through there is nothing to do. **Failed** when another task of the run failed: the run ends as this does."
     )
     ui_color = "#e3ecc8"
+    operator_extra_links = RELEASE_LINKS
 
     def __init__(self, *, step: GuardedStep, **kwargs: Any) -> None:
         super().__init__(**{"retries": 10, **kwargs})

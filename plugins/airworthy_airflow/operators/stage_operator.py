@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +17,7 @@ from airworthy.handover import RunRequest
 from airworthy.known_errors import is_convertible, keep_in_temporary_file, known_errors
 from airworthy.spec import load_spec
 from airworthy.spec.run_parameters import require_finite
+from airworthy_airflow.links import MODEL_LINKS
 from airworthy_airflow.runners import Runner, runner_for
 from airworthy_airflow.runners.stage_call import StageCall
 from airworthy_airflow.windows import (
@@ -28,7 +29,7 @@ from airworthy_airflow.windows import (
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
     from openlineage.client.event_v2 import Dataset
 
     from airworthy_airflow.alerts.notify import Log
@@ -76,6 +77,7 @@ class StageOperator(EmitsLineage, BaseOperator):
     whole_days: ClassVar[bool] = True
     template_fields = ("inputs",)
     ui_color = "#e8f0f8"
+    operator_extra_links: Collection[BaseOperatorLink] = MODEL_LINKS
 
     def __init__(
         self, *, model: str, inputs: Mapping[str, XComArg] | None = None, **kwargs: Any
@@ -84,6 +86,7 @@ class StageOperator(EmitsLineage, BaseOperator):
         self.model = model
         self.inputs = dict(inputs or {})
         self.stage_output: dict[str, Any] = {}
+        self.evidence_folder: str | None = None
         self.runner: Runner | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -95,6 +98,7 @@ class StageOperator(EmitsLineage, BaseOperator):
         """
         with airflow_errors(self.log, self.model, self.stage):
             run = request_of(context, self.model, whole_days=self.whole_days)
+            self.evidence_folder = run.folder_name
             self.log.info(
                 "%s %s: as of %s, %s", self.model, self.stage, f"{run.as_of:%Y-%m-%d}", run.reason
             )

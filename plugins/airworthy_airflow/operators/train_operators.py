@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, RunRequest, Verdict
-from airworthy_airflow.links import MlflowRunLink, MlflowVersionLink, ModelReportLink, VerdictLink
+from airworthy_airflow.links import (
+    MODEL_LINKS,
+    RELEASE_LINKS,
+    VERDICT_LINKS,
+    DataDocsLink,
+    MlflowRunLink,
+)
 from airworthy_airflow.operators.ingest_news import IngestsSource
 from airworthy_airflow.operators.stage_operator import StageOperator
 
@@ -35,6 +41,7 @@ class ValidateOperator(StageOperator):
         "champion's training data. A critical failure stops the run here; the champion stays."
     )
     ui_color = "#dff3e4"
+    operator_extra_links = (*MODEL_LINKS, DataDocsLink())
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Validate.
@@ -73,7 +80,7 @@ class TrainOperator(StageOperator):
         "The same data, code and parameters give the same model, bit for bit."
     )
     ui_color = "#fdf3d8"
-    operator_extra_links = (MlflowRunLink(),)
+    operator_extra_links = (*MODEL_LINKS, MlflowRunLink())
 
 
 class EvaluateOperator(StageOperator):
@@ -89,7 +96,7 @@ class EvaluateOperator(StageOperator):
         "registered as rejected and its release is skipped. The verdict is in the task's log and behind its buttons."
     )
     ui_color = "#fbe6d4"
-    operator_extra_links = (VerdictLink(), ModelReportLink(), MlflowRunLink())
+    operator_extra_links = VERDICT_LINKS
 
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Evaluate. People are told of a failing champion; see `airworthy.alerts.champion_alerts`."""
@@ -117,4 +124,4 @@ class RegisterOperator(StageOperator):
         "candidate is registered too, and can never take an alias."
     )
     ui_color = "#ece4f7"
-    operator_extra_links = (MlflowVersionLink(),)
+    operator_extra_links = RELEASE_LINKS

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airworthy.environment import load_environment
+from airworthy_airflow.links import MODEL_LINKS
 from airworthy_airflow.operators.stage_operator import airflow_errors
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class TriggerRetrainingOperator(TriggerDagRunOperator):
 
     template_fields = (*TriggerDagRunOperator.template_fields, "data_check")
     ui_color = "#f7e3b5"
+    operator_extra_links = [*TriggerDagRunOperator.operator_extra_links, *MODEL_LINKS]  # noqa: RUF012 - Airflow's own type
 
     def __init__(self, *, model: str, data_check: XComArg, **kwargs: Any) -> None:
         super().__init__(

@@ -1,0 +1,1 @@
+"""Pages of a run's evidence behind Airflow's login: model report, verdict, Data Docs, Evidently."""
