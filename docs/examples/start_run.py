@@ -1,0 +1,40 @@
+"""Starts a run of a DAG with Airflow's official Python client, and prints its id and state.
+
+``python docs/examples/start_run.py rents__train``, in a shell with ``source .airworthy/env``.
+"""
+
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+from airflow_client.client import ApiClient, Configuration, DagRunApi, TriggerDAGRunPostBody
+
+ADDRESS = os.environ.get("AIRFLOW__API__BASE_URL", "http://localhost:8080")
+PASSWORDS = Path(".airworthy/stack/passwords.json")
+
+
+def token() -> str:
+    """Return a token for the user `admin`."""
+    password = json.loads(PASSWORDS.read_text(encoding="utf-8"))["admin"]
+    request = urllib.request.Request(
+        f"{ADDRESS}/auth/token",
+        json.dumps({"username": "admin", "password": password}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return str(json.load(answer)["access_token"])
+
+
+def main(dag_id: str) -> None:
+    """Start the run."""
+    with ApiClient(Configuration(host=ADDRESS, access_token=token())) as client:
+        runs = DagRunApi(client)
+        body = TriggerDAGRunPostBody(logical_date=None, conf={"reason": "api"})
+        started = runs.trigger_dag_run(dag_id, body)
+        print(started.dag_run_id, runs.get_dag_run(dag_id, started.dag_run_id).state.value)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
