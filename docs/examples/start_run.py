@@ -6,9 +6,9 @@
 import json
 import os
 import sys
-import urllib.request
 from pathlib import Path
 
+import httpx
 from airflow_client.client import ApiClient, Configuration, DagRunApi, TriggerDAGRunPostBody
 
 ADDRESS = os.environ.get("AIRFLOW__API__BASE_URL", "http://localhost:8080")
@@ -18,13 +18,9 @@ PASSWORDS = Path(".airworthy/stack/passwords.json")
 def token() -> str:
     """Return a token for the user `admin`."""
     password = json.loads(PASSWORDS.read_text(encoding="utf-8"))["admin"]
-    request = urllib.request.Request(
-        f"{ADDRESS}/auth/token",
-        json.dumps({"username": "admin", "password": password}).encode(),
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        return str(json.load(answer)["access_token"])
+    login = {"username": "admin", "password": password}
+    answer = httpx.post(f"{ADDRESS}/auth/token", json=login).raise_for_status()
+    return str(answer.json()["access_token"])
 
 
 def main(dag_id: str) -> None:

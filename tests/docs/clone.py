@@ -105,7 +105,9 @@ class Terminal:
         assert self._shell.stdout is not None
         mark = uuid.uuid4().hex
         # The first command that fails ends the shell, wherever in a block or a pipe it stands.
-        self._shell.stdin.write(f"set -eo pipefail\n{{ {command}\n}} </dev/null\necho; echo {mark}\n")
+        self._shell.stdin.write(
+            f"set -eo pipefail\n{{ {command}\n}} </dev/null\necho; echo {mark}\n"
+        )
         self._shell.stdin.flush()
         lines: list[str] = []
         for line in self._shell.stdout:

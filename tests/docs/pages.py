@@ -109,6 +109,5 @@ def blocks_for(test: str, page: str | None = None) -> list[Block]:
     return [
         block
         for block in all_blocks()
-        if any(name.split("::")[0] == test for name in block.tests)
-        and page in (None, block.page)
+        if any(name.split("::")[0] == test for name in block.tests) and page in (None, block.page)
     ]
