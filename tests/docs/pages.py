@@ -100,14 +100,15 @@ def words_of(command: str) -> list[str]:
 
 
 def blocks_for(test: str, page: str | None = None) -> list[Block]:
-    """Return the blocks that name a test, or another one of the same file, in their pages' order.
+    """Return the blocks that name a test, in their pages' order.
 
     Args:
-        test: The test's file.
+        test: A file and a function, `a.py::b`, or a file for all of its functions.
         page: The only page to look at; None: all.
     """
     return [
         block
         for block in all_blocks()
-        if any(name.split("::")[0] == test for name in block.tests) and page in (None, block.page)
+        if any(test in (name, name.split("::")[0]) for name in block.tests)
+        and page in (None, block.page)
     ]

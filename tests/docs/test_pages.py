@@ -13,6 +13,8 @@ from airworthy.cli.main import app
 
 from .pages import PROJECT, Block, all_blocks, blocks_of, pages, words_of
 
+TYPES_PAGES = {"tests/end_to_end/test_tutorial.py"}
+TYPES_BLOCKS = "tests/docs/test_commands.py::test_the_commands_of_a_page_run_as_they_stand"
 NOT_RUN = PROJECT / "docs" / "explanation" / "not_run.md"
 CLI = typer.main.get_command(app)
 assert isinstance(CLI, TyperGroup)
@@ -98,19 +100,25 @@ def _faults(block: Block) -> list[str]:
     faults, texts = [], []
     for name in block.tests:
         path, _, function = name.partition("::")
-        if not (PROJECT / path).is_file():
-            faults.append(f"{block}: {path} is not there")
-            continue
-        texts.append((PROJECT / path).read_text(encoding="utf-8"))
-        if function and f"def {function}(" not in texts[-1]:
+        text = (PROJECT / path).read_text("utf-8") if (PROJECT / path).is_file() else ""
+        texts.append(text)
+        if not text or (function and f"def {function}(" not in text):
             faults.append(f"{block}: {name} is not there")
-    words = [words_of(command) for command in block.commands]
-    verbs = {each[1] for each in words if each[1:] and each[0].split("/")[-1] == "airworthy"}
-    runs_pages = any(re.search(r"\bblocks_for\(", text) for text in texts)
-    if runs_pages:
+        if path in TYPES_PAGES and block.page not in text:
+            faults.append(f"{block}: {name} does not type this page")
+    # A test that types pages has their words from there.
+    if not block.tests or any(name.split("::")[0] in TYPES_PAGES for name in block.tests):
         return faults
-    unknown = [each for each in verbs if not any(re.search(rf"\b{each}\b", t) for t in texts)]
-    return faults + [f"{block}: no named test has the word {verb}" for verb in unknown if texts]
+    if TYPES_BLOCKS in block.tests:
+        return faults
+    unknown = [each for each in _verbs(block) if not re.search(rf"\b{each}\b", "".join(texts))]
+    return faults + [f"{block}: no named test has the word {verb}" for verb in unknown]
+
+
+def _verbs(block: Block) -> list[str]:
+    """Return the verbs of the `airworthy` commands of a block."""
+    words = [words_of(command) for command in block.commands]
+    return [each[1] for each in words if each[1:] and each[0].split("/")[-1] == "airworthy"]
 
 
 def _parse_fault(words: list[str]) -> str | None:
