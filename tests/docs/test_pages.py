@@ -16,8 +16,7 @@ from .pages import PROJECT, Block, all_blocks, blocks_of, pages, words_of
 TYPES_PAGES = {"tests/end_to_end/test_tutorial.py"}
 TYPES_BLOCKS = "tests/docs/test_commands.py::test_the_commands_of_a_page_run_as_they_stand"
 NOT_RUN = PROJECT / "docs" / "explanation" / "not_run.md"
-CLI = typer.main.get_command(app)
-assert isinstance(CLI, TyperGroup)
+CLI = typer.main.get_group(app)
 
 
 def test_each_command_block_names_a_test_or_a_reason() -> None:

@@ -20,7 +20,7 @@ def test_each_promise_names_a_test_that_exists() -> None:
         (promise[:60], name)
         for promise, tests in rows
         for name in _paths(CODE.findall(tests))
-        if not any((PROJECT / path).exists() for path in _spelt_out(name))
+        if not all((PROJECT / path).exists() for path in _spelt_out(name))
     ]
     assert missing == []
     for promise, tests in rows:
