@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,18 @@ def blocks_of(text: str, page: str) -> Iterator[Block]:
         text: The page.
         page: Its path, for messages.
     """
+    for language, block in fenced_blocks(text, page):
+        if language in SHELLS or re.search(r"^\$ ", block.text, re.MULTILINE):
+            yield block
+
+
+def fenced_blocks(text: str, page: str) -> Iterator[tuple[str, Block]]:
+    """Yield a page's fenced blocks, each with the language that it names.
+
+    Args:
+        text: The page.
+        page: Its path, for messages.
+    """
     lines, position, above = text.splitlines(), 0, ""
     while position < len(lines):
         opened = re.match(r"\s*(`{3,}|~{3,})\s*([\w-]*)", lines[position])
@@ -75,9 +88,8 @@ def blocks_of(text: str, page: str) -> Iterator[Block]:
             (n for n in range(position + 1, len(lines)) if lines[n].strip() == opened[1]),
             len(lines),
         )
-        body = "\n".join(line.strip() for line in lines[position + 1 : end])
-        if opened[2] in SHELLS or re.search(r"^\$ ", body, re.MULTILINE):
-            yield _block(page, position + 1, body, above)
+        body = textwrap.dedent("\n".join(lines[position + 1 : end]))
+        yield opened[2], _block(page, position + 1, body, above)
         position, above = end + 1, ""
 
 

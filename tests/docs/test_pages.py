@@ -7,11 +7,12 @@ import shlex
 
 import pytest
 import typer
+import yaml
 from typer.core import TyperCommand, TyperGroup
 
 from airworthy.cli.main import app
 
-from .pages import PROJECT, Block, all_blocks, blocks_of, pages, words_of
+from .pages import PROJECT, Block, all_blocks, blocks_of, fenced_blocks, pages, words_of
 
 TYPES_PAGES = {"tests/end_to_end/test_tutorial.py"}
 TYPES_BLOCKS = "tests/docs/test_commands.py::test_the_commands_of_a_page_run_as_they_stand"
@@ -65,6 +66,16 @@ def test_each_command_in_a_sentence_is_one_of_the_program() -> None:
         for program, name in re.findall(r"`(airworthy|make) ([a-z][a-z-]*)\b[^`]*`", text):
             faults += [] if name in known[program] else [f"{page.name}: {program} {name}"]
     assert faults == []
+
+
+def test_each_block_of_yaml_or_python_can_be_read() -> None:
+    """A reader may copy it: YAML is YAML, Python compiles."""
+    for page in pages():
+        for language, block in fenced_blocks(page.read_text(encoding="utf-8"), page.name):
+            if language == "yaml":
+                assert yaml.safe_load(block.text) is not None, str(block)
+            if language == "python":
+                compile(block.text, str(block), "exec")
 
 
 @pytest.mark.parametrize(
