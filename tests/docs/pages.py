@@ -40,11 +40,12 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Return README.md, CONTRIBUTING.md, and each page of docs/ that a person wrote."""
+    """Return README.md, CONTRIBUTING.md, SECURITY.md, and each page of docs/ that a person wrote."""
     written = sorted((PROJECT / "docs").rglob("*.md"))
     return [
         PROJECT / "README.md",
         PROJECT / "CONTRIBUTING.md",
+        PROJECT / "SECURITY.md",
         *(each for each in written if MADE_FROM_CODE not in each.parents),
     ]
 
