@@ -1,5 +1,5 @@
-"""The layers hold: no circle of imports, functions' imports counted, and the README shows the
-contract.
+"""The layers hold: no circle of imports, functions' imports counted, and docs/design.md shows
+the contract.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def test_the_longest_chain_of_imports_is_the_one_that_is_stated() -> None:
     assert f"longest chain of imports passes {LONGEST_CHAIN} packages" in design
 
 
-def test_the_map_in_the_readme_is_the_contract() -> None:
-    """The README's map of the code has the layers of pyproject.toml, from the top to the ground."""
+def test_the_map_in_the_design_is_the_contract() -> None:
+    """The map of the code in docs/design.md has the layers of pyproject.toml, from the top to the ground."""
     config = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = config["tool"]["importlinter"]["contracts"]
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    design = (PROJECT / "docs" / "design.md").read_text(encoding="utf-8")
     for package in PACKAGES:
         layers = next(each["layers"] for each in contracts if each.get("containers") == [package])
-        block = re.search(rf"<!-- layers of {package} -->\n```\n(.*?)```", readme, re.DOTALL)
-        assert block is not None, f"README.md lacks the map of {package}"
+        block = re.search(rf"<!-- layers of {package} -->\n```\n(.*?)```", design, re.DOTALL)
+        assert block is not None, f"docs/design.md lacks the map of {package}"
         assert [line.split("#")[0].strip() for line in block[1].splitlines()] == layers

@@ -68,7 +68,7 @@ def _database(
     address = (
         with_comment(
             f"connection: {connection_name(proposal)}",
-            "the address has a password, and no spec holds one: see README, or set "
+            "the address has a password, and no spec holds one: see docs/own-data.md, or set "
             f"AIRFLOW_CONN_{connection_name(proposal).upper()}",
         )
         if url is None
