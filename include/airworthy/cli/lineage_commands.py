@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.json_output import Json, json_line, print_json
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 
 if TYPE_CHECKING:
     from airworthy.lineage.answer_tree import Branch
-
-_JSON = typer.Option("--json", help="JSON, one object.")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +33,7 @@ def lineage(
     model: Annotated[
         str | None, typer.Option(help="The model, where REF does not name it.")
     ] = None,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Json = False,
 ) -> None:
     """Print everything REF was made from, back to the source, and its results, down to predictions.
 
@@ -46,7 +44,7 @@ def lineage(
 
     answer = trace(load_environment(), reference, model)
     if as_json:
-        typer.echo(json.dumps(answer.as_json()))
+        print_json(answer.as_json())
     elif sys.stdout.isatty():
         _print_tree(build_tree(answer))
     else:
@@ -74,7 +72,7 @@ def dataset(
             metavar="[ID|DIGEST]", help="A dataset version; without it, all are listed."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the dataset versions of MODEL, or the record of one: statistics, split, benchmark."""
     from airworthy.lineage.dataset_versions import (
@@ -96,7 +94,7 @@ def dataset(
             next_step=f"airworthy stage ingest --model {model} makes one",
         )
     if as_json:
-        lines = [json.dumps(each) for each in datasets]
+        lines = [json_line(each) for each in datasets]
     elif reference is None:
         lines = dataset_table(datasets)
     else:
