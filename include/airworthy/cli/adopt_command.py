@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from airworthy.cli.caller import manual_request
+from airworthy.cli.completion import Model, complete_versions
 from airworthy.cli.json_output import Json
 from airworthy.cli.release_commands import release_recorded
 from airworthy.environment import load_environment
@@ -19,8 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def adopt(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    version: Annotated[str, typer.Argument(help="The version that the alias named.")],
+    model: Model,
+    version: Annotated[
+        str,
+        typer.Argument(help="The version that the alias named.", autocompletion=complete_versions),
+    ],
     reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.")],
     approve: Annotated[
         str | None,

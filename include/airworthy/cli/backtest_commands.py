@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_day, parse_day_end
 from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.progress_bar import progress
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     first: Annotated[
         str, typer.Option("--from", help="The first day, UTC: that of the first champion.")
     ],

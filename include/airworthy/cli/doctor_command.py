@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
 from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import load_environment
 
@@ -20,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    model: Annotated[str | None, typer.Argument(help="The model's name. Default: all.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="The model's name. Default: all.", autocompletion=complete_models),
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Read each partition, champion's files and logged answer too."),

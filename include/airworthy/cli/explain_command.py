@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
 from airworthy.cli.json_output import Json, print_json
 from airworthy.environment import load_environment
 
@@ -21,7 +22,10 @@ def explain(
         typer.Argument(metavar="PREDICTION_ID", help="The id of an answer: REQUEST_ID:ROW."),
     ],
     model: Annotated[
-        str | None, typer.Option(help="The model; without it, all are looked at.")
+        str | None,
+        typer.Option(
+            help="The model; without it, all are looked at.", autocompletion=complete_models
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
 from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
@@ -19,7 +20,10 @@ def register(app: typer.Typer) -> None:
 
 def gc(
     model: Annotated[
-        str | None, typer.Argument(help="The model's name. Default: each model.")
+        str | None,
+        typer.Argument(
+            help="The model's name. Default: each model.", autocompletion=complete_models
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be removed.")

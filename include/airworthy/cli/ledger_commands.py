@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr, user_name
+from airworthy.cli.completion import complete_models
 from airworthy.cli.json_output import Json, json_line, print_json, print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
@@ -48,6 +49,7 @@ def ledger(
         list[str],
         typer.Argument(
             metavar="[verify | anchor] MODEL",
+            autocompletion=complete_models,
             help="With verify: check hash chain and anchors. With anchor: send the head to them.",
         ),
     ],

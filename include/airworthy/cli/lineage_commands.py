@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import Model, complete_models, complete_references
 from airworthy.cli.json_output import Json, json_line, print_json
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
@@ -26,12 +27,14 @@ def lineage(
         str,
         typer.Argument(
             metavar="REF",
+            autocompletion=complete_references,
             help="MODEL/VERSION, MODEL@champion, a dataset version's id or digest, MODEL/DAY (a "
             "partition), a prediction's id, DAG_ID/RUN_ID or RUN_ID, an MLflow run's id.",
         ),
     ],
     model: Annotated[
-        str | None, typer.Option(help="The model, where REF does not name it.")
+        str | None,
+        typer.Option(help="The model, where REF does not name it.", autocompletion=complete_models),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +68,7 @@ def _print_tree(branch: Branch) -> None:
 
 
 def dataset(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     reference: Annotated[
         str | None,
         typer.Argument(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import new_run_id, user_name
+from airworthy.cli.completion import Model
 from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
@@ -67,7 +68,7 @@ def _state(environment: Environment, model: str) -> ModelState:
 
 
 def retire(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
     undo: Annotated[
         bool, typer.Option("--undo", help="Take it back: the same champion serves again.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import Model
 from airworthy.cli.exit_codes import FAILED
 from airworthy.cli.json_output import Json, print_json
 from airworthy.errors import TerminalError
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_tests(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     deliver: Annotated[
         bool,
         typer.Option(help="Also train, release and serve it on a sample, in a folder thrown away."),

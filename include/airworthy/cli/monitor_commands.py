@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import require_not_future
 from airworthy.cli.json_output import Json, print_json
 from airworthy.days import DAY, floor_day, midnight
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def monitor(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[str | None, typer.Option(help="A day or time, UTC. Default: now.")] = None,
     ingest: Annotated[bool, typer.Option(help="First bring the lake up to that day.")] = True,
     as_json: Json = False,
@@ -47,7 +48,7 @@ def monitor(
 
 
 def monitor_quality(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     champions: Annotated[
         int, typer.Option(min=1, help="Champions, trained at different times.")
     ] = 18,

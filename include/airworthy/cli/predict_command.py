@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import Model
 from airworthy.cli.exit_codes import REFUSED
 from airworthy.cli.json_output import Json, print_json
 from airworthy.environment import load_environment
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     source: Annotated[
         Path, typer.Option("--from", help="A CSV, Parquet, JSON-lines or Excel file.")
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr
+from airworthy.cli.completion import complete_models
 from airworthy.cli.json_output import Json, print_lines
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
@@ -28,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(
-    model: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="The model's name.", autocompletion=complete_models)
+    ] = None,
     every_model: Annotated[
         bool, typer.Option("--all", help="Every model that this machine's spool knows.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model, complete_versions
 from airworthy.cli.exit_codes import REFUSED, WAITS_FOR_APPROVAL
 from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.model_names import require_known_model
@@ -25,9 +26,13 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     version: Annotated[
-        str, typer.Argument(help="A registered version with a verdict that allows its release.")
+        str,
+        typer.Argument(
+            help="A registered version with a verdict that allows its release.",
+            autocompletion=complete_versions,
+        ),
     ],
     approve: Annotated[
         str | None,
@@ -100,12 +105,20 @@ def release_recorded(
 
 
 def rollback(  # noqa: PLR0913 - one parameter for each option
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     to_version: Annotated[
-        str | None, typer.Option(help="Go back to this version. Default: the last good one.")
+        str | None,
+        typer.Option(
+            help="Go back to this version. Default: the last good one.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     from_version: Annotated[
-        str | None, typer.Option(help="Only while this is the champion. Default: the present one.")
+        str | None,
+        typer.Option(
+            help="Only while this is the champion. Default: the present one.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     run_id: Annotated[

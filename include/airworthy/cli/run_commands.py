@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model, complete_models
 from airworthy.cli.date_options import default_as_of, parse_as_of
 from airworthy.cli.exit_codes import REFUSED, WAITS_FOR_APPROVAL
 from airworthy.cli.json_output import Json, print_json
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(  # noqa: PLR0913 - the command's options
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -183,7 +184,7 @@ def _print_next_steps(payload: dict[str, Any]) -> None:
 
 def stage(  # noqa: PLR0913 - the command's options
     name: Annotated[str, typer.Argument(help="The stage's name.")],
-    model: Annotated[str, typer.Option(help="The model's name.")],
+    model: Annotated[str, typer.Option(help="The model's name.", autocompletion=complete_models)],
     as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why this runs.")] = None,
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,

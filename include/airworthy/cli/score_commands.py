@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_as_of, parse_day_end
 from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.release_in_process import run_timed
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None,
         typer.Option(

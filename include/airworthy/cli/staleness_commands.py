@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_as_of
 from airworthy.cli.json_output import Json, json_values, print_json
 from airworthy.cli.progress_bar import progress
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def staleness(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None, typer.Option(help="The end of the data, a UTC day. Default: the newest.")
     ] = None,

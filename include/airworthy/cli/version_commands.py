@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_references
 from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
@@ -24,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def show(
     words: Annotated[
-        list[str], typer.Argument(metavar="MODEL/VERSION", help="Such as delivery_eta/7.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL/VERSION",
+            autocompletion=complete_references,
+            help="Such as delivery_eta/7.",
+        ),
     ],
     spec: Annotated[bool, typer.Option("--spec", help="Its model.yaml, byte by byte.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Its features.py.")] = False,
@@ -66,8 +72,18 @@ def show(
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="The first version.")],
-    after: Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="The second version.")],
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL/VERSION", autocompletion=complete_references, help="The first version."
+        ),
+    ],
+    after: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL/VERSION", autocompletion=complete_references, help="The second version."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Print what changed between two versions: data, parameters, metrics, code."""

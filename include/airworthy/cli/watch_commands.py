@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model
 from airworthy.cli.exit_codes import REFUSED
 from airworthy.cli.json_output import Json, print_lines
 from airworthy.days import floor_day
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     once: Annotated[bool, typer.Option("--once", help="Look once, and return.")] = False,
     run_id: Annotated[
         str | None, typer.Option(help="Complete the rollback that this run began.")
@@ -54,7 +55,7 @@ def watch(
 
 
 def drill(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_json: Json = False,
 ) -> None:
     """Rehearse a rollback of MODEL in staging: back and forth, timed. Exits 3 when it failed."""
