@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import typer
-import typer.main
+from command_reference import command_page
 from dag_reference import dag_page
 from docstrings import attributes, summary
+from http_reference import http_page
 from markdown import code, page, table
+from metric_reference import metric_page
 from schema_tables import object_tables, reachable
-from typer.core import TyperGroup
 
-from airworthy.cli.main import app
 from airworthy.environment import Environment
 from airworthy.ledger.events import KnownEvent
 from airworthy.spec.alerts_part import AlertKind
@@ -46,36 +45,6 @@ def environment_page() -> str:
         "of a deployment. Relative paths are below the project.",
         *object_tables(schema, {"": "Environment", **names}),
     )
-
-
-def command_page() -> str:
-    """Return the page of the command line."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    parts = [
-        part for name in sorted(group.commands) for part in _command(name, group.commands[name])
-    ]
-    return page(
-        "Commands",
-        "`airworthy COMMAND --help` prints the same. The exit code is 0 after success, 1 after an "
-        "error that trying again cannot mend, 2 after a wrong option, and 75 (`EX_TEMPFAIL` of "
-        "sysexits.h) where trying again may help. A command with further codes names them.",
-        *parts,
-    )
-
-
-def _command(name: str, command: Any) -> list[str]:
-    context = typer.Context(command, info_name=name)
-    usage = " ".join(command.collect_usage_pieces(context))
-    records = [each.get_help_record(context) for each in command.params]
-    rows = [(code(words), text) for words, text in (record for record in records if record)]
-    paragraphs = (command.help or "").split("\n\n")
-    return [
-        f"## airworthy {name}",
-        *(" ".join(paragraph.split()) for paragraph in paragraphs),
-        f"```text\nairworthy {name} {usage}\n```",
-        table(("argument or option", "meaning"), rows),
-    ]
 
 
 def ledger_page() -> str:
@@ -115,6 +84,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "dags.md": dag_page,
     "ledger.md": ledger_page,
     "alerts.md": alert_page,
+    "metrics.md": metric_page,
+    "http_api.md": http_page,
 }
 
 

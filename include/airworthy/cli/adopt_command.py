@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from airworthy.cli.caller import manual_request
+from airworthy.cli.completion import Model, complete_versions
+from airworthy.cli.json_output import Json
 from airworthy.cli.release_commands import release_recorded
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
@@ -18,8 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def adopt(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
-    version: Annotated[str, typer.Argument(help="The version that the alias named.")],
+    model: Model,
+    version: Annotated[
+        str,
+        typer.Argument(help="The version that the alias named.", autocompletion=complete_versions),
+    ],
     reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.")],
     approve: Annotated[
         str | None,
@@ -28,6 +33,7 @@ def adopt(
     promote: Annotated[
         str, typer.Option(help="auto, or always: though its data are older.")
     ] = "auto",
+    as_json: Json = False,
 ) -> None:
     """Release the VERSION of MODEL that an alias named which somebody moved in MLflow.
 
@@ -61,4 +67,4 @@ def adopt(
         who=run["requested_by"],
         proved_by=run["requested_by_proof"],
     )
-    release_recorded(model, version, approve, promote, run["run_id"])
+    release_recorded(model, version, approve, promote, run["run_id"], as_json=as_json)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_day, parse_day_end
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.progress_bar import progress
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     first: Annotated[
         str, typer.Option("--from", help="The first day, UTC: that of the first champion.")
     ],
@@ -35,6 +37,7 @@ def backtest(
     metric: Annotated[
         str | None, typer.Option(help="The metric of the table. Default: the task's loss.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Replay past days of MODEL: never retrained, retrained on its monitor's trigger, every step.
 
@@ -49,8 +52,10 @@ def backtest(
     table = backtest_table(result)
     job.evidence.write("backtest.json", result.model_dump_json(indent=1))
     job.evidence.write("backtest.md", f"{table}\n")
-    typer.echo(table)
-    typer.echo(f"\nevidence: {job.evidence}")
+    if as_json:
+        print_json({**result.model_dump(mode="json"), "evidence": str(job.evidence)})
+    else:
+        typer.echo(f"{table}\n\nevidence: {job.evidence}")
 
 
 def _run(job: Job, first: str, last: str | None, step: str, metric: str | None) -> Backtest:

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 import typer
 
+from airworthy.cli.json_output import print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
 
 
 def break_glass(
-    model: str, to_version: str | None, reason: str | None, servers: Sequence[str]
+    model: str,
+    to_version: str | None,
+    reason: str | None,
+    servers: Sequence[str],
+    *,
+    as_json: bool,
 ) -> None:
     """Make each server go back at once. Ledger, registry, Airflow and this disk are not asked.
 
@@ -20,6 +26,7 @@ def break_glass(
         to_version: The version to go back to; None: the last good one.
         reason: The person's words.
         servers: The servers' addresses; empty: the environment's.
+        as_json: Print a JSON object for each server.
 
     Raises:
         AirworthyError: when no server, or not each of them, went back. It names the others.
@@ -33,7 +40,7 @@ def break_glass(
     failed: list[AirworthyError] = []
     for url in servers or (load_environment().server_url,):
         try:
-            _go_back(url, model, to_version, str(reason).strip())
+            _go_back(url, model, to_version, str(reason).strip(), as_json=as_json)
         except AirworthyError as error:
             typer.echo(f"{url}: {error}", err=True)
             failed.append(error)
@@ -41,7 +48,7 @@ def break_glass(
         raise failed[0]
 
 
-def _go_back(url: str, model: str, to_version: str | None, reason: str) -> None:
+def _go_back(url: str, model: str, to_version: str | None, reason: str, *, as_json: bool) -> None:
     from airworthy.cli.caller import user_name
     from airworthy.release.server_client import ServerClient
     from airworthy.server_settings import server_token
@@ -49,11 +56,12 @@ def _go_back(url: str, model: str, to_version: str | None, reason: str) -> None:
     token = server_token(load_environment().server_token_file)
     with ServerClient(url, token) as server:
         done = server.break_glass(model, to_version, reason, user_name())
-    typer.echo(
+    line = (
         f"{model}: version {done['to_version']} serves again at {url} instead of version "
         f"{done['from_version']}. The ledger is written as soon as it can be: airworthy ledger "
         f"{model}"
     )
+    print_lines(as_json, [{"model": model, "url": url, **done}], [line])
     if not done["on_disk"]:
         typer.echo(
             "the server's disk could not be written to: after a restart of the server, and in its "

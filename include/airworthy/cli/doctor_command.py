@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import load_environment
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    model: Annotated[str | None, typer.Argument(help="The model's name. Default: all.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="The model's name. Default: all.", autocompletion=complete_models),
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Read each partition, champion's files and logged answer too."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare ledger, MLflow, model servers and lake: print each disagreement and the next step.
 
@@ -41,9 +45,8 @@ def doctor(
     for name in [model] if model else ledger_names(environment):
         of_model = _examine(environment, name, deep)
         found += of_model
-        lines = [json.dumps(each.as_json()) for each in of_model]
-        for line in lines if as_json else disagreement_lines(name, of_model):
-            typer.echo(line)
+        objects = [each.as_json() for each in of_model]
+        print_lines(as_json, objects, disagreement_lines(name, of_model))
     if any(each.stops for each in found):
         raise typer.Exit(1)
 

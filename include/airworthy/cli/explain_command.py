@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
+from airworthy.cli.json_output import Json, print_json
 from airworthy.environment import load_environment
 
 
@@ -21,16 +22,17 @@ def explain(
         typer.Argument(metavar="PREDICTION_ID", help="The id of an answer: REQUEST_ID:ROW."),
     ],
     model: Annotated[
-        str | None, typer.Option(help="The model; without it, all are looked at.")
+        str | None,
+        typer.Option(
+            help="The model; without it, all are looked at.", autocompletion=complete_models
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, one object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print a prediction's row, its features, and each feature's contribution to the answer.
 
     The version that answered computes the answer again. The exit code is 1 when it is another one.
     """
-    from pydantic_core import to_jsonable_python
-
     from airworthy.cli.model_names import ledger_names, require_known_model, spec_names
     from airworthy.explanations.explain import explain_answer
     from airworthy.explanations.explanation_lines import explanation_lines
@@ -46,8 +48,7 @@ def explain(
     with mlflow_errors(environment):
         explanation = explain_answer(environment, find_answer(environment, names, prediction_id))
     if as_json:
-        values = to_jsonable_python(explanation.as_json(), inf_nan_mode="null")
-        typer.echo(json.dumps(values))
+        print_json(explanation.as_json())
     else:
         typer.echo("\n".join(explanation_lines(explanation)))
     if not explanation.is_same:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_models
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
 
@@ -18,11 +20,15 @@ def register(app: typer.Typer) -> None:
 
 def gc(
     model: Annotated[
-        str | None, typer.Argument(help="The model's name. Default: each model.")
+        str | None,
+        typer.Argument(
+            help="The model's name. Default: each model.", autocompletion=complete_models
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be removed.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Remove old files of versions and trainings that no entry of the ledger needs.
 
@@ -44,10 +50,12 @@ def gc(
         require_known_model(environment, model)
     age = format_duration(environment.retention.artifacts)
     for name in [model] if model is not None else ledger_names(environment):
-        _collect(environment, name, age, dry_run=dry_run)
+        _collect(environment, name, age, dry_run=dry_run, as_json=as_json)
 
 
-def _collect(environment: Environment, model: str, age: str, *, dry_run: bool) -> None:
+def _collect(
+    environment: Environment, model: str, age: str, *, dry_run: bool, as_json: bool
+) -> None:
     from airworthy.cli.caller import new_run_id, user_name
     from airworthy.ledger import changed_entry_error, first_broken_entry, open_ledger
     from airworthy.ledger.events import ArtifactsRemoved
@@ -81,7 +89,14 @@ def _collect(environment: Environment, model: str, age: str, *, dry_run: bool) -
             for each in old:
                 remove_files(registry, each)
     done = "would lose their files" if dry_run else "lost their files"
-    typer.echo(
-        f"{model}: {len(old)} of {len(files)} trainings, older than {age}, {done}"
-        + (f": versions {', '.join(versions)}" if versions else "")
-    )
+    line = f"{model}: {len(old)} of {len(files)} trainings, older than {age}, {done}"
+    line += f": versions {', '.join(versions)}" if versions else ""
+    removed = {
+        "model": model,
+        "dry_run": dry_run,
+        "retention": age,
+        "trainings": len(files),
+        "logged_models": [each.model_id for each in old],
+        "versions": versions,
+    }
+    print_lines(as_json, [removed], [line])

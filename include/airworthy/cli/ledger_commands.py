@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr, user_name
+from airworthy.cli.completion import complete_models
+from airworthy.cli.json_output import Json, json_line, print_json, print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.shown_text import one_line
@@ -48,13 +49,14 @@ def ledger(
         list[str],
         typer.Argument(
             metavar="[verify | anchor] MODEL",
+            autocompletion=complete_models,
             help="With verify: check hash chain and anchors. With anchor: send the head to them.",
         ),
     ],
     at: Annotated[
         str | None, typer.Option(help="A time or a day's first moment, UTC: what served then?")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
+    as_json: Json = False,
     head: Annotated[
         list[Path] | None,
         typer.Option(help="verify: a kept mail, or lines of a webhook's receiver, with heads."),
@@ -119,7 +121,7 @@ def _verify(environment: Environment, model: str, options: _Options) -> None:
     if options.as_json:
         result = {"model": model, "whole": True, "entries": len(entries)}
         head = check.newest.head.sequence if check.newest else None
-        typer.echo(json.dumps({**result, "anchored": head, "notes": check.notes}))
+        print_json({**result, "anchored": head, "notes": check.notes})
         return
     for line in _verified(model, entries, check):
         typer.echo(one_line(line))
@@ -181,7 +183,9 @@ def _anchor(environment: Environment, model: str, options: _Options) -> None:
         head = head.model_copy(update={"accepted_by": user_name(), "reason": options.reason})
     results = send_head(environment, head)
     for name, problem in results.items():
-        typer.echo(one_line(f"{model}: entry {head.sequence} -> {name}: {problem or 'kept'}"))
+        line = one_line(f"{model}: entry {head.sequence} -> {name}: {problem or 'kept'}")
+        sent = {"model": model, "sequence": head.sequence, "anchor": name, "problem": problem}
+        print_lines(options.as_json, [sent], [line])
     failed = [name for name, problem in results.items() if problem is not None]
     if failed or not results:
         raise TransientError(
@@ -223,7 +227,7 @@ def _print_served(environment: Environment, model: str, options: _Options) -> No
     service = served_at(_unbroken_entries(environment, model), moment)
     if options.as_json:
         served = asdict(service) if service else None
-        typer.echo(json.dumps({"model": model, "at": moment.isoformat(), "served": served}))
+        print_json({"model": model, "at": moment.isoformat(), "served": served})
         return
     for line in served_lines(model, moment, service):
         typer.echo(line)
@@ -237,4 +241,4 @@ def _print(environment: Environment, model: str, options: _Options) -> None:
     if not entries and not options.as_json:
         typer.echo(f"{model}: the ledger is empty: nothing was recorded yet")
     for entry in entries:
-        typer.echo(json.dumps(entry.stored) if options.as_json else ledger_line(entry))
+        typer.echo(json_line(entry.stored) if options.as_json else ledger_line(entry))

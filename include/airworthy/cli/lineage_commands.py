@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import Model, complete_models, complete_references
+from airworthy.cli.json_output import Json, json_line, print_json
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 
 if TYPE_CHECKING:
     from airworthy.lineage.answer_tree import Branch
-
-_JSON = typer.Option("--json", help="JSON, one object.")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,14 +27,16 @@ def lineage(
         str,
         typer.Argument(
             metavar="REF",
+            autocompletion=complete_references,
             help="MODEL/VERSION, MODEL@champion, a dataset version's id or digest, MODEL/DAY (a "
             "partition), a prediction's id, DAG_ID/RUN_ID or RUN_ID, an MLflow run's id.",
         ),
     ],
     model: Annotated[
-        str | None, typer.Option(help="The model, where REF does not name it.")
+        str | None,
+        typer.Option(help="The model, where REF does not name it.", autocompletion=complete_models),
     ] = None,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Json = False,
 ) -> None:
     """Print everything REF was made from, back to the source, and its results, down to predictions.
 
@@ -46,7 +47,7 @@ def lineage(
 
     answer = trace(load_environment(), reference, model)
     if as_json:
-        typer.echo(json.dumps(answer.as_json()))
+        print_json(answer.as_json())
     elif sys.stdout.isatty():
         _print_tree(build_tree(answer))
     else:
@@ -67,14 +68,14 @@ def _print_tree(branch: Branch) -> None:
 
 
 def dataset(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     reference: Annotated[
         str | None,
         typer.Argument(
             metavar="[ID|DIGEST]", help="A dataset version; without it, all are listed."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the dataset versions of MODEL, or the record of one: statistics, split, benchmark."""
     from airworthy.lineage.dataset_versions import (
@@ -96,7 +97,7 @@ def dataset(
             next_step=f"airworthy stage ingest --model {model} makes one",
         )
     if as_json:
-        lines = [json.dumps(each) for each in datasets]
+        lines = [json_line(each) for each in datasets]
     elif reference is None:
         lines = dataset_table(datasets)
     else:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.cli.kept_tokens import forget_tokens, keep_token
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
@@ -30,6 +31,7 @@ def login(
         bool,
         typer.Option("--token", help="Read a token from standard input, and ask no password."),
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Log in to Airflow: approvals on the command line are then given in your name.
 
@@ -46,17 +48,21 @@ def login(
         given = new_token(address, name, _secret(f"Password of {name}"))
     person = AirflowSession(address, given).person()
     path = keep_token(address, given)
-    typer.echo(f"logged in to {address} as {person.who}; the token is in {path}")
+    kept = {"url": address, "who": person.who, "file": path}
+    line = f"logged in to {address} as {person.who}; the token is in {path}"
+    print_lines(as_json, [kept], [line])
 
 
 def logout(
     url: Annotated[
         str | None, typer.Option(help="Airflow's address. Default: all addresses.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Forget the kept tokens."""
     forgotten = forget_tokens(url)
-    typer.echo(f"logged out of {', '.join(forgotten) or 'nothing: no token was kept'}")
+    line = f"logged out of {', '.join(forgotten) or 'nothing: no token was kept'}"
+    print_lines(as_json, [{"urls": forgotten}], [line])
 
 
 def _address(url: str | None) -> str:

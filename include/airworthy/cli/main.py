@@ -34,12 +34,12 @@ from airworthy.cli import (
     version_commands,
     watch_commands,
 )
+from airworthy.cli.command_help import teach
+from airworthy.cli.error_output import run_application, show_error
 from airworthy.cli.private_files import close_new_files
-from airworthy.errors import AirworthyError, TransientError
+from airworthy.errors import AirworthyError
 from airworthy.known_errors import keep_in_temporary_file, known_errors
 from airworthy.loopback import keep_loopback_direct
-
-TRANSIENT_EXIT_CODE = 75
 
 app = typer.Typer(
     name="airworthy",
@@ -74,22 +74,23 @@ server_commands.register(app)
 doctor_command.register(app)
 gc_command.register(app)
 client_commands.register(app)
+teach(app)
 
 
 def main() -> None:
     """Run the command. An error becomes its message on stderr, without a traceback.
 
-    The exit code is 1 for a terminal error and 75 (``EX_TEMPFAIL`` of sysexits.h) for a transient
-    one: the caller of a container retries only the second.
+    `airworthy.cli.exit_codes` has the exit codes.
     """
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal cannot show becomes an escape, and not an exception.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     keep_loopback_direct()
+    arguments = sys.argv[1:]
     try:
         with known_errors(keep_in_temporary_file):
-            close_new_files(sys.argv[1:])
-            app()
+            close_new_files(arguments)
+            code = run_application(app, arguments)
     except AirworthyError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(TRANSIENT_EXIT_CODE if isinstance(error, TransientError) else 1) from None
+        code = show_error(error, arguments)
+    raise SystemExit(code)

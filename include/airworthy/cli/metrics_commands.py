@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr
+from airworthy.cli.json_output import Json, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,7 @@ def metrics(
             help="Serve this machine's stages alone: on all machines but one.",
         ),
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Serve the metrics of short processes and of Airflow at /metrics.
 
@@ -39,4 +41,8 @@ def metrics(
     from airworthy.environment import load_environment
     from airworthy.metrics.exporter import serve_metrics
 
-    serve_metrics(load_environment(), host, port, machine_only=machine_only)
+    def tell(url: str) -> None:
+        if as_json:
+            print_json({"url": url})
+
+    serve_metrics(load_environment(), host, port, machine_only=machine_only, on_address=tell)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from airworthy.cli.caller import new_run_id, user_name
+from airworthy.cli.completion import Model
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -38,11 +40,12 @@ def models(
 
 
 def retire(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
     undo: Annotated[
         bool, typer.Option("--undo", help="Take it back: the same champion serves again.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """End MODEL's service: no version serves, none is released. Nothing is deleted."""
     from airworthy.cli.model_names import require_known_model
@@ -63,11 +66,13 @@ def retire(
     with mlflow_errors(environment):
         if undo:
             move = take_back_retirement(environment, model, reason.strip(), caller)
-            typer.echo(f"{model}: version {move.event.to} serves again (entry {move.sequence})")
+            line = f"{model}: version {move.event.to} serves again (entry {move.sequence})"
+            print_lines(as_json, [move.stored], [line])
             return
         entry = retire_model(environment, model, reason.strip(), caller)
-    typer.echo(
+    line = (
         f"{model}: version {entry.event.from_version} serves no more (entry {entry.sequence})\n"
         f"next: turn its DAGs off, or delete {environment.models / model}; "
         f"airworthy retire {model} --undo brings it back"
     )
+    print_lines(as_json, [entry.stored], [line])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from airworthy.cli.completion import Model
+from airworthy.cli.exit_codes import FAILED
+from airworthy.cli.json_output import Json, print_json
 from airworthy.errors import TerminalError
 
 
@@ -21,11 +25,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run_tests(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     deliver: Annotated[
         bool,
         typer.Option(help="Also train, release and serve it on a sample, in a folder thrown away."),
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Run what belongs to MODEL: check --strict, features, KPI, a delivery, behaviour.py.
 
@@ -48,10 +53,14 @@ def run_tests(
     failed = []
     for result in run_model_tests(folder, environment, deliver):
         colour = {"pass": typer.colors.GREEN, "fail": typer.colors.RED}.get(result.outcome)
-        typer.secho(str(result), fg=colour)
+        if as_json:
+            print_json({"model": model, **asdict(result)})
+        else:
+            typer.secho(str(result), fg=colour)
         if result.outcome == "fail":
             failed.append(result.part)
     if failed:
         typer.echo(f"{model}: FAIL: {', '.join(failed)}", err=True)
-        raise typer.Exit(1)
-    typer.secho(f"{model}: pass", fg=typer.colors.GREEN)
+        raise typer.Exit(FAILED)
+    if not as_json:
+        typer.secho(f"{model}: pass", fg=typer.colors.GREEN)

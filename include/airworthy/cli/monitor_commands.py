@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from airworthy.cli.caller import log_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import require_not_future
+from airworthy.cli.json_output import Json, print_json
 from airworthy.days import DAY, floor_day, midnight
 
 if TYPE_CHECKING:
@@ -23,9 +26,10 @@ def register(app: typer.Typer) -> None:
 
 
 def monitor(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[str | None, typer.Option(help="A day or time, UTC. Default: now.")] = None,
     ingest: Annotated[bool, typer.Option(help="First bring the lake up to that day.")] = True,
+    as_json: Json = False,
 ) -> None:
     """Check the newest complete live window of MODEL and decide whether to train it again."""
     from airworthy.monitoring.decision_table import decision_table
@@ -34,6 +38,9 @@ def monitor(
     job = _open_job(model, as_of)
     _bring_in(job, ingest)
     decision = _decide(job)
+    if as_json:
+        print_json(decision)
+        return
     typer.echo(decision_table(decision))
     typer.echo(f"evidence: {decision.evidence}")
     if decision.trigger:
@@ -41,7 +48,7 @@ def monitor(
 
 
 def monitor_quality(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     champions: Annotated[
         int, typer.Option(min=1, help="Champions, trained at different times.")
     ] = 18,
@@ -49,6 +56,7 @@ def monitor_quality(
     as_of: Annotated[
         str | None, typer.Option(help="The end of the data, a UTC day. Default: today.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Simulate MODEL's monitor: its false alarms without a change, and its delay after a change.
 
@@ -63,7 +71,10 @@ def monitor_quality(
     quality = simulate_monitor(
         job, champions, windows, lambda _done, _total, text: typer.echo(text, err=True)
     )
-    typer.echo(monitor_quality_table(quality))
+    if as_json:
+        print_json({"model": model, "false_alarms": quality.false_alarms, **asdict(quality)})
+    else:
+        typer.echo(monitor_quality_table(quality))
 
 
 def _open_job(model: str, as_of: str | None) -> Job:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.json_output import Json, print_json
 from airworthy.shown_text import visible
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def new_model(  # noqa: PLR0913 - the command's options
         SourceChoice | None,
         typer.Option(help="Without --from: the kind of source of a template. Default: simulator."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a working model folder. Without a project, the current folder becomes one.
 
@@ -90,7 +93,7 @@ def new_model(  # noqa: PLR0913 - the command's options
     if origin is None:
         given = [option for option, value in wished.items() if value is not None]
         _refuse_together(given, "--from", "say --from with your rows")
-        _from_template(environment, name, task or TaskChoice.regression, source)
+        _from_template(environment, name, task or TaskChoice.regression, source, as_json)
         return
     _refuse_together(
         ["--from"] if source else [], "--from alone, without --source", "leave out --source"
@@ -101,7 +104,7 @@ def new_model(  # noqa: PLR0913 - the command's options
         label=label, event_time=event_time, time_format=time_format,
         key=(key,) if key else (), task=task and task.value, positive=positive,
     )  # fmt: skip
-    _propose(environment, name, (origin, table, query), wishes)
+    _propose(environment, name, (origin, table, query), wishes, as_json)
 
 
 def _refuse_together(given: list[str], allowed: str, next_step: str) -> None:
@@ -117,21 +120,23 @@ def _refuse_together(given: list[str], allowed: str, next_step: str) -> None:
 
 
 def _from_template(
-    environment: Environment, name: str, task: TaskChoice, source: SourceChoice | None
+    environment: Environment,
+    name: str,
+    task: TaskChoice,
+    source: SourceChoice | None,
+    as_json: bool,
 ) -> None:
     from airworthy.spec.scaffold import scaffold
 
     chosen = source or SourceChoice.simulator
     folder = scaffold(environment.models, name, task.value, chosen.value)
-    typer.echo(f"made {folder}: {FILES}")
-    typer.echo("next:")
+    steps = ["airworthy check", f"airworthy test {name}"]
+    steps += [
+        f"airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
+    ]
     if chosen is not SourceChoice.simulator:
-        typer.echo(f"  edit {folder / 'model.yaml'}: the lines marked with `<-`")
-    typer.echo("  airworthy check")
-    typer.echo(f"  airworthy test {name}")
-    typer.echo(
-        f"  airworthy run {name} --as-of DATE    # every stage in this process, without Airflow"
-    )
+        steps = [f"edit {folder / 'model.yaml'}: the lines marked with `<-`", *steps]
+    _print_made(name, folder, [], steps, as_json)
 
 
 def _propose(
@@ -139,6 +144,7 @@ def _propose(
     name: str,
     place: tuple[str, str | None, str | None],
     wishes: Wishes,
+    as_json: bool,
 ) -> None:
     from datetime import UTC, datetime
 
@@ -152,13 +158,40 @@ def _propose(
     folder, proposal = new_model_from(
         environment.models, environment.project, name, (origin, rows), wishes, today
     )
-    typer.echo(f"proposed from {origin.text}:")
-    for line in told_lines(proposal, rows.csv):
+    steps = [f"airworthy check {folder}"]
+    steps += [f"airworthy run {name}    # every stage in this process, without Airflow"]
+    if is_secret(origin):
+        variable = f"AIRFLOW_CONN_{name.upper()}_SOURCE"
+        steps = [
+            f"export {variable}=...    # the database's address; no spec holds a password",
+            *steps,
+        ]
+    if not as_json:
+        typer.echo(f"proposed from {origin.text}:")
+    _print_made(name, folder, list(told_lines(proposal, rows.csv)), steps, as_json)
+
+
+def _print_made(
+    name: str, folder: Path, told: Sequence[str], steps: Sequence[str], as_json: bool
+) -> None:
+    """Print the folder that was made, with what was told of each guess before it.
+
+    Args:
+        name: The model.
+        folder: Its folder.
+        told: The guesses.
+        steps: What to do next.
+        as_json: Print a JSON object.
+    """
+    if as_json:
+        files = FILES.split(", ")
+        print_json(
+            {"model": name, "folder": folder, "files": files, "told": told, "next_step": steps}
+        )
+        return
+    for line in told:
         typer.echo(visible(line))
     typer.echo(f"made {folder}: {FILES}")
     typer.echo("next:")
-    if is_secret(origin):
-        variable = f"AIRFLOW_CONN_{name.upper()}_SOURCE"
-        typer.echo(f"  export {variable}=...    # the database's address; no spec holds a password")
-    typer.echo(f"  airworthy check {folder}")
-    typer.echo(f"  airworthy run {name}    # every stage in this process, without Airflow")
+    for step in steps:
+        typer.echo(f"  {step}")

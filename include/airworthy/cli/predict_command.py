@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import Model
+from airworthy.cli.exit_codes import REFUSED
+from airworthy.cli.json_output import Json, print_json
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
 if TYPE_CHECKING:
     import polars as pl
-
-SOME_REFUSED = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     source: Annotated[
         Path, typer.Option("--from", help="A CSV, Parquet, JSON-lines or Excel file.")
     ],
@@ -31,6 +32,7 @@ def predict(
         Path | None,
         typer.Option("--to", help="A .csv or .parquet file. Default: CSV on standard output."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Predict the rows of a file with MODEL's champion. Nothing is logged.
 
@@ -48,11 +50,25 @@ def predict(
     spec = load_spec(environment.models / model / SPEC_FILE)
     with mlflow_errors(environment):
         result = predict_file(environment, spec, source)
-    _write(result.rows, to)
+    if to is None and as_json:
+        for row in result.rows.iter_rows(named=True):
+            print_json(row)
+    else:
+        _write(result.rows, to)
     told = f"{model} version {result.version}: {result.rows.height:,} rows"
+    if to is not None and as_json:
+        print_json(
+            {
+                "model": model,
+                "version": result.version,
+                "rows": result.rows.height,
+                "refused": result.refused,
+                "file": to,
+            }
+        )
     typer.echo(f"{told}, {result.refused:,} of them without a prediction", err=True)
     if result.refused:
-        raise typer.Exit(SOME_REFUSED)
+        raise typer.Exit(REFUSED)
 
 
 def _require_ending(to: Path | None) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_to_stderr
+from airworthy.cli.completion import complete_models
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
@@ -27,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(
-    model: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="The model's name.", autocompletion=complete_models)
+    ] = None,
     every_model: Annotated[
         bool, typer.Option("--all", help="Every model that this machine's spool knows.")
     ] = False,
@@ -35,6 +39,7 @@ def collect(
         float | None,
         typer.Option(min=0.1, metavar="SECONDS", help="Go on, again and again, until stopped."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Bring the predictions and labels that the model server logged into the lake.
 
@@ -58,7 +63,7 @@ def collect(
         require_known_model(environment, model)
     collector = Collector(environment)
     while True:
-        errors = _collect_once(environment, collector, model)
+        errors = _collect_once(environment, collector, model, as_json)
         if every is None:
             break
         time.sleep(every)
@@ -67,7 +72,7 @@ def collect(
 
 
 def _collect_once(
-    environment: Environment, collector: Collector, model: str | None
+    environment: Environment, collector: Collector, model: str | None, as_json: bool
 ) -> list[AirworthyError]:
     """Collect once and print the counts. Returns the errors: one model's error stops no other."""
     from airworthy.predictions.spool import spooled_models
@@ -81,5 +86,7 @@ def _collect_once(
             errors.append(error)
             continue
         if counts.predictions or counts.labels:
-            typer.echo(f"{name}: {counts.predictions} predictions, {counts.labels} labels")
+            line = f"{name}: {counts.predictions} predictions, {counts.labels} labels"
+            collected = {"predictions": counts.predictions, "labels": counts.labels}
+            print_lines(as_json, [{"model": name, **collected}], [line])
     return errors

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model, complete_versions
+from airworthy.cli.exit_codes import REFUSED, WAITS_FOR_APPROVAL
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.model_names import require_known_model
-from airworthy.cli.release_in_process import (
-    REJECTED,
-    WAITS_FOR_APPROVAL,
-    print_release,
-    release_version,
-)
+from airworthy.cli.release_in_process import print_release, release_object, release_version
 from airworthy.days import floor_day
 from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
@@ -28,9 +26,13 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     version: Annotated[
-        str, typer.Argument(help="A registered version with a verdict that allows its release.")
+        str,
+        typer.Argument(
+            help="A registered version with a verdict that allows its release.",
+            autocompletion=complete_versions,
+        ),
     ],
     approve: Annotated[
         str | None,
@@ -42,16 +44,23 @@ def release(
     run_id: Annotated[
         str | None, typer.Option(help="Go on with the release that this run began.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Release a registered VERSION of MODEL: staging, approval, every rollout step, champion.
 
     Exits 3 when there are blockers, 4 when it waits for an approval.
     """
-    release_recorded(model, version, approve, promote, run_id)
+    release_recorded(model, version, approve, promote, run_id, as_json=as_json)
 
 
 def release_recorded(
-    model: str, version: str, approve: str | None, promote: str, run_id: str | None
+    model: str,
+    version: str,
+    approve: str | None,
+    promote: str,
+    run_id: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Release a version by the outputs that its stages left, and print the result.
 
@@ -61,6 +70,7 @@ def release_recorded(
         approve: The caller's comment on the approval; None: no approval.
         promote: ``auto`` or ``always``.
         run_id: The release's run; None: a new one.
+        as_json: Print a JSON object.
 
     Raises:
         TerminalError: when the ledger does not have its verdict or its files, or it may not go on.
@@ -82,22 +92,33 @@ def release_recorded(
     as_of = payload["dataset"]["window"]["end"]
     payload["run"] = {**manual_request(model, as_of, run_id), "promote": promote}
     payload = release_version(payload, approve)
-    print_release(payload)
+    if as_json:
+        print_json(release_object(payload))
+    else:
+        print_release(payload)
     if "approved_run" in payload:
         return
     if "deployment" not in payload:
         raise typer.Exit(WAITS_FOR_APPROVAL)
     if not payload["deployment"]["promoted"]:
-        raise typer.Exit(REJECTED)
+        raise typer.Exit(REFUSED)
 
 
 def rollback(  # noqa: PLR0913 - one parameter for each option
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     to_version: Annotated[
-        str | None, typer.Option(help="Go back to this version. Default: the last good one.")
+        str | None,
+        typer.Option(
+            help="Go back to this version. Default: the last good one.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     from_version: Annotated[
-        str | None, typer.Option(help="Only while this is the champion. Default: the present one.")
+        str | None,
+        typer.Option(
+            help="Only while this is the champion. Default: the present one.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     run_id: Annotated[
@@ -114,6 +135,7 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
         list[str] | None,
         typer.Option(help="With --break-glass: a server's address; may be repeated."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Give all traffic back to an earlier champion of MODEL, after a check of its answers.
 
@@ -130,12 +152,12 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
     if break_glass:
         if run_id is not None:
             raise TerminalError("--break-glass begins a rollback of its own", allowed="no --run-id")
-        glass.break_glass(model, to_version, reason, server or [])
+        glass.break_glass(model, to_version, reason, server or [], as_json=as_json)
         return
     if server:
         raise TerminalError("--server is for --break-glass", next_step="add --break-glass")
     try:
-        _roll_back(
+        result = _roll_back(
             model,
             "no reason was given" if reason is None else reason,
             run_id,
@@ -146,11 +168,15 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
     except AirworthyError as error:
         glass.tell_of_break_glass(error, model)
         raise
+    if as_json:
+        print_json(result)
+    else:
+        _print_rollback(model, result)
 
 
 def _roll_back(
     model: str, reason: str, run_id: str | None, *, requested_at: datetime, **versions: str | None
-) -> None:
+) -> dict[str, Any]:
     from airworthy.stages import run_stage
 
     if not reason.strip():
@@ -163,7 +189,10 @@ def _roll_back(
         "requested_at": requested_at.isoformat(),
         "reason": reason.strip(),
     }
-    result = run_stage("rollback", {"run": run, "rollback_request": request})
+    return run_stage("rollback", {"run": run, "rollback_request": request})
+
+
+def _print_rollback(model: str, result: dict[str, Any]) -> None:
     parity = f"parity on {result['parity_rows']} rows: {result['max_difference']:.3g}"
     typer.echo(
         f"{model}: version {result['to_version']} serves again instead of version "

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("airworthy.run")
 
-REJECTED, WAITS_FOR_APPROVAL = 3, 4
 _POLL_SECONDS = 1.0
 _MAX_FAILED_POLLS = 30  # in a row
 _LOG_SECONDS = 30.0
@@ -104,6 +103,17 @@ def _roll_out(payload: dict[str, Any], rules: ReleaseRules) -> None:
         if step is not None:
             _stop_rollout(payload, step, error)
         raise
+
+
+def release_object(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a release's result: the outputs of its stages by name, and its run's id.
+
+    With ``approved_run``, a run of Airflow goes on. Without ``deployment``, the version waits for an
+    approval, or was not to be released.
+    """
+    names = ("version", "parity", "approval", "approved_run", "approved_by", "deployment")
+    run = {"model": payload["run"]["model"], "run_id": payload["run"]["run_id"]}
+    return run | {name: payload.get(name) for name in names}
 
 
 def print_release(payload: dict[str, Any]) -> None:

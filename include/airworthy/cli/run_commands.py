@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model, complete_models
 from airworthy.cli.date_options import default_as_of, parse_as_of
+from airworthy.cli.exit_codes import REFUSED, WAITS_FOR_APPROVAL
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.release_in_process import (
-    REJECTED,
-    WAITS_FOR_APPROVAL,
     print_release,
+    release_object,
     release_version,
     run_timed,
 )
@@ -35,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(  # noqa: PLR0913 - the command's options
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +60,7 @@ def run(  # noqa: PLR0913 - the command's options
             help="Days to read again from the source: FROM..TO, as 2026-01-01..2026-01-31."
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Run every stage of MODEL in this process.
 
@@ -67,29 +70,37 @@ def run(  # noqa: PLR0913 - the command's options
     log_to_stderr()
     _require_checked(model)
     request = {
-        **manual_request(model, _end_of_data(model, as_of).isoformat()),
+        **manual_request(model, _end_of_data(model, as_of, as_json).isoformat()),
         "promote": promote,
         "parameters": _parse_parameters(parameter or []),
         "refresh": refresh,
     }
-    payload = _run_stages({"run": request}, release, approve)
-    _summarise(payload)
-    _print_next_steps(payload)
+    # Features and libraries may print, too.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        payload = _run_stages({"run": request}, release, approve)
+    if as_json:
+        print_json(
+            {"dataset": payload["dataset"], "verdict": payload["verdict"]} | release_object(payload)
+        )
+    else:
+        _summarise(payload)
+        _print_next_steps(payload)
     if not (
         payload["verdict"]["releasable"] and payload["version"]["validation_status"] == "approved"
     ):
-        raise typer.Exit(REJECTED)
+        raise typer.Exit(REFUSED)
     if "parity" in payload and "deployment" not in payload:
         raise typer.Exit(WAITS_FOR_APPROVAL)
 
 
-def _end_of_data(model: str, as_of: str | None) -> datetime:
+def _end_of_data(model: str, as_of: str | None, as_json: bool) -> datetime:
     """Return the run's end of data; say it when it is another than today."""
     if as_of is not None:
         return parse_as_of(as_of)
     end = default_as_of(model)
     if end != parse_as_of(None):
-        typer.echo(f"as of {end:%Y-%m-%d}: the spec's data end on the day before")
+        words = f"as of {end:%Y-%m-%d}: the spec's data end on the day before"
+        typer.echo(words, err=as_json)
     return end
 
 
@@ -173,7 +184,7 @@ def _print_next_steps(payload: dict[str, Any]) -> None:
 
 def stage(  # noqa: PLR0913 - the command's options
     name: Annotated[str, typer.Argument(help="The stage's name.")],
-    model: Annotated[str, typer.Option(help="The model's name.")],
+    model: Annotated[str, typer.Option(help="The model's name.", autocompletion=complete_models)],
     as_of: Annotated[str | None, typer.Option(help="Exclusive end of the data, a UTC day.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why this runs.")] = None,
     run_id: Annotated[str | None, typer.Option(help="The run that this stage belongs to.")] = None,
@@ -188,10 +199,12 @@ def stage(  # noqa: PLR0913 - the command's options
         Path | None,
         typer.Option(help="File for the result. Default: standard output.", dir_okay=False),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Run one stage: JSON in, JSON out, logs on stderr.
 
-    env:NAME is a variable with JSON packed by gzip and base64.
+    The result is JSON, with --json and without it: --json makes an error JSON, too. env:NAME is a
+    variable with JSON packed by gzip and base64.
     """
     from airworthy.stages import run_stage
 
@@ -216,10 +229,12 @@ def stage(  # noqa: PLR0913 - the command's options
     # Standard output is for the result alone. Libraries and features may print, too.
     with redirect_stdout(sys.stderr):
         result = run_stage(name, payload)
+    if output is not None:
+        output.write_text(json.dumps(result), encoding="utf-8")
     if output is None:
         typer.echo(json.dumps(result))
-    else:
-        output.write_text(json.dumps(result), encoding="utf-8")
+    elif as_json:
+        print_json({"stage": name, "model": model, "file": output})
 
 
 def _run_in(payload: dict[str, Any]) -> dict[str, Any]:
@@ -290,17 +305,22 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes on this port; each loads its own models.")
     ] = 1,
+    as_json: Json = False,
 ) -> None:
     """Run the model server until it is stopped."""
     from airworthy.serving.uvicorn_server import serve as serve_models
 
-    serve_models(host, port, role, workers, on_address=_print_address)
+    serve_models(host, port, role, workers, on_address=_print_url if as_json else _print_address)
 
 
 def _print_address(url: str) -> None:
     typer.echo(
         f"the model server listens at {url} (/models, /docs, /ready); Ctrl-C stops it", err=True
     )
+
+
+def _print_url(url: str) -> None:
+    print_json({"url": url})
 
 
 def _parse_parameters(texts: list[str]) -> dict[str, Any]:

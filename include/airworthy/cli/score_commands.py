@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_as_of, parse_day_end
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.release_in_process import run_timed
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -33,6 +35,7 @@ def score(
         str | None,
         typer.Option(help="Days to read again from the source: FROM..TO, as in airworthy run."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Score the newest rows of MODEL with its champion into the lake. Current scores stay."""
     from airworthy.handover import BatchScore
@@ -43,7 +46,10 @@ def score(
     payload: dict[str, Any] = {"run": {**_request(model, as_of), "refresh": refresh}}
     for name in ("ingest_inputs", "score"):
         payload[OPERATIONS[name].output] = run_timed(name, partial(run_stage, name, payload))
-    _summarise(BatchScore.model_validate(payload["batch_score"]))
+    if as_json:
+        print_json(payload["batch_score"])
+    else:
+        _summarise(BatchScore.model_validate(payload["batch_score"]))
 
 
 def _request(model: str, as_of: str | None) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import Annotated, get_args
+from typing import get_args
 
 import typer
 
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.environment import load_environment
 
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def servers(
-    as_json: Annotated[bool, typer.Option("--json", help="JSON: one object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print each model server by its last report, one a line. Times are in UTC.
 
@@ -35,11 +35,7 @@ def servers(
         for replica in open_replica_reports(environment, role).read()
     ]
     now = datetime.now(UTC)
-    if as_json:
-        lines = [json.dumps(server_object(each, now)) for each in replicas]
-    elif replicas:
-        lines = server_lines(replicas, now)
-    else:
+    lines = server_lines(replicas, now)
+    if not replicas:
         lines = [f"no model server has reported below {environment.lake}: airworthy serve"]
-    for line in lines:
-        typer.echo(line)
+    print_lines(as_json, [server_object(each, now) for each in replicas], lines)

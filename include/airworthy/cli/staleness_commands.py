@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_as_of
+from airworthy.cli.json_output import Json, json_values, print_json
 from airworthy.cli.progress_bar import progress
 from airworthy.errors import TerminalError
 
@@ -22,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def staleness(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     as_of: Annotated[
         str | None, typer.Option(help="The end of the data, a UTC day. Default: the newest.")
     ] = None,
@@ -35,6 +37,7 @@ def staleness(
     write: Annotated[
         bool, typer.Option(help="Set alerts.champion_max_age in the model's spec.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure MODEL's loss by its age, and the age that is worth an alert.
 
@@ -48,15 +51,17 @@ def staleness(
     log_warnings_to_stderr()
     job = open_manual_job(model, parse_as_of(as_of))
     curve = _measure(job, ages, windows)
-    typer.echo(curve_table(curve))
     save_curve(job, curve)
-    typer.echo(f"evidence: {job.evidence}")
+    if not as_json:
+        typer.echo(f"{curve_table(curve)}\nevidence: {job.evidence}")
     written = False
     try:
-        written = write and _write(job, curve)
+        written = write and _write(job, curve, as_json)
     finally:
         record_curve(job, curve, written)
-    if not write and curve.limit.age is not None:
+    if as_json:
+        print_json({**json_values(curve), "written": written, "evidence": str(job.evidence)})
+    elif not write and curve.limit.age is not None:
         typer.echo(f"put into {job.folder / 'model.yaml'}, or run again with --write:")
         typer.echo(f"alerts:\n  champion_max_age: {curve.limit.age}d")
 
@@ -78,7 +83,7 @@ def _measure(job: Job, ages: str, windows: int) -> StalenessCurve:
         return measure_staleness(job, registered, plan, report)
 
 
-def _write(job: Job, curve: StalenessCurve) -> bool:
+def _write(job: Job, curve: StalenessCurve, as_json: bool) -> bool:
     """Set the alert in the model's spec and print the change.
 
     Raises:
@@ -97,5 +102,5 @@ def _write(job: Job, curve: StalenessCurve) -> bool:
     path = job.folder / "model.yaml"
     changed = set_in_part(path, "alerts", "champion_max_age", f"{curve.limit.age}d")
     verb = "is now" if changed else "was already"
-    typer.echo(f"{path}: alerts.champion_max_age {verb} {curve.limit.age}d")
+    typer.echo(f"{path}: alerts.champion_max_age {verb} {curve.limit.age}d", err=as_json)
     return True

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.caller import log_warnings_to_stderr, open_manual_job
+from airworthy.cli.completion import Model
 from airworthy.cli.date_options import parse_day, parse_day_end
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.progress_bar import progress
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tune_monitor(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     first: Annotated[
         str | None,
         typer.Option("--from", help="The day of the first champion, UTC. Default: a year back."),
@@ -40,6 +42,7 @@ def tune_monitor(
     write: Annotated[
         bool, typer.Option("--write", help="Write the proposed settings into the spec.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Propose window, persistence, margin and cooldown that pay on past days of MODEL.
 
@@ -53,11 +56,17 @@ def tune_monitor(
     result = _run(job, first, last, metric)
     job.evidence.write("tuning.json", result.model_dump_json(indent=1))
     job.evidence.write("tuning.md", f"{tuning_text(result)}\n")
+    difference = _edit(job, result, write)
+    if as_json:
+        told = {"diff": difference, "written": write and bool(difference)}
+        print_json({**result.model_dump(mode="json"), **told, "evidence": str(job.evidence)})
+        return
     if sys.stdout.isatty():
         _show(result)
     else:
         typer.echo(tuning_text(result))
-    _edit(job, result, write)
+    if difference:
+        _print_diff(job, difference, write)
     typer.echo(f"\nevidence: {job.evidence}")
 
 
@@ -73,15 +82,20 @@ def _run(job: Job, first: str | None, last: str | None, metric: str | None) -> T
         return tune(job, start, end, report, metric)
 
 
-def _edit(job: Job, result: Tuning, write: bool) -> None:
-    """Print the diff of the spec, and write it when asked to."""
+def _edit(job: Job, result: Tuning, write: bool) -> str:
+    """Return the diff of the spec, and write it when asked to."""
     from airworthy.spec.edit_spec import edit_spec
 
     if not result.values:
-        return
+        return ""
     path = job.folder / "model.yaml"
     values = {tuple(key.split(".")): value for key, value in result.values.items()}
-    typer.echo(f"\n{edit_spec(path, values, write=write)}")
+    return edit_spec(path, values, write=write)
+
+
+def _print_diff(job: Job, difference: str, write: bool) -> None:
+    path = job.folder / "model.yaml"
+    typer.echo(f"\n{difference}")
     if write:
         typer.echo(f"\nwrote {path}")
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airworthy.cli.completion import complete_references
+from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
@@ -14,8 +15,6 @@ from airworthy.errors import TerminalError
 if TYPE_CHECKING:
     from airworthy.environment import Environment
     from airworthy.versions.version_record import VersionRecord
-
-_JSON = typer.Option("--json", help="JSON, one object.")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def show(
     words: Annotated[
-        list[str], typer.Argument(metavar="MODEL/VERSION", help="Such as delivery_eta/7.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL/VERSION",
+            autocompletion=complete_references,
+            help="Such as delivery_eta/7.",
+        ),
     ],
     spec: Annotated[bool, typer.Option("--spec", help="Its model.yaml, byte by byte.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Its features.py.")] = False,
@@ -34,7 +38,7 @@ def show(
     diff: Annotated[
         bool, typer.Option("--diff", help="The diff of a dirty tree from its commit.")
     ] = False,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Json = False,
 ) -> None:
     """Print a version and what made it: commit, data, parameters, metrics, verdict, who, when.
 
@@ -55,22 +59,32 @@ def show(
         DIFF_FILE: diff,
     }
     asked = [name for name, is_asked in options.items() if is_asked]
-    if len(asked) + as_json > 1:
-        raise typer.BadParameter("one option at a time")
+    if len(asked) > 1:
+        raise typer.BadParameter("one file at a time")
     environment = load_environment()
     record = _read(environment, words)
     if asked:
-        typer.echo(_kept_file(environment, record, asked[0]), nl=False)
+        _print_file(record, asked[0], _kept_file(environment, record, asked[0]), as_json)
     elif as_json:
-        typer.echo(json.dumps(record.as_json()))
+        print_json(record.as_json())
     else:
         typer.echo("\n".join(record_lines(record)))
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="The first version.")],
-    after: Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="The second version.")],
-    as_json: Annotated[bool, _JSON] = False,
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL/VERSION", autocompletion=complete_references, help="The first version."
+        ),
+    ],
+    after: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL/VERSION", autocompletion=complete_references, help="The second version."
+        ),
+    ],
+    as_json: Json = False,
 ) -> None:
     """Print what changed between two versions: data, parameters, metrics, code."""
     from airworthy.versions.version_diff import compare_versions
@@ -81,7 +95,20 @@ def diff(
     if records[0].model != records[1].model:
         raise typer.BadParameter("these are versions of two models")
     difference = compare_versions(environment, *records)
-    typer.echo(json.dumps(difference.as_json()) if as_json else "\n".join(diff_lines(difference)))
+    if as_json:
+        print_json(difference.as_json())
+    else:
+        typer.echo("\n".join(diff_lines(difference)))
+
+
+def _print_file(record: VersionRecord, name: str, content: bytes, as_json: bool) -> None:
+    if as_json:
+        text = content.decode("utf-8", "replace")
+        print_json(
+            {"model": record.model, "version": record.version, "file": name, "content": text}
+        )
+    else:
+        typer.echo(content, nl=False)
 
 
 def _read(environment: Environment, words: list[str]) -> VersionRecord:

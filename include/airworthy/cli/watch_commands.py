@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airworthy.cli.caller import log_to_stderr, manual_request
+from airworthy.cli.completion import Model
+from airworthy.cli.exit_codes import REFUSED
+from airworthy.cli.json_output import Json, print_lines
 from airworthy.days import floor_day
 from airworthy.errors import TransientError
 from airworthy.shown_text import one_line
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("airworthy.run")
 
-TRIPPED = 3
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 30.0
 _MAX_FAILED_LOOKS = 30  # in a row
 
@@ -31,11 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
     once: Annotated[bool, typer.Option("--once", help="Look once, and return.")] = False,
     run_id: Annotated[
         str | None, typer.Option(help="Complete the rollback that this run began.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Watch the new champion of MODEL until its watch is over. When it is bad, roll it back.
 
@@ -45,14 +48,15 @@ def watch(
     log_to_stderr()
     run = manual_request(model, floor_day(datetime.now(UTC)).isoformat(), run_id)
     status = _watch(run, once=once)
-    typer.echo(status_text(status))
+    print_lines(as_json, [status], [status_text(status)])
     if status.state == "tripped":
-        _go_back(run, status)
-        raise typer.Exit(TRIPPED)
+        _go_back(run, status, as_json)
+        raise typer.Exit(REFUSED)
 
 
 def drill(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Model,
+    as_json: Json = False,
 ) -> None:
     """Rehearse a rollback of MODEL in staging: back and forth, timed. Exits 3 when it failed."""
     from airworthy.handover import DrillResult
@@ -62,10 +66,13 @@ def drill(
     run = manual_request(model, floor_day(datetime.now(UTC)).isoformat())
     result = DrillResult.model_validate(run_stage("rollback_drill", {"run": run}))
     way = f"version {result.champion} -> version {result.predecessor} and back in staging"
+    if result.passed:
+        outcome = f"{result.back_seconds:.2f} s and {result.forth_seconds:.2f} s"
+    else:
+        outcome = f"failed: {'; '.join(result.reasons)}"
+    print_lines(as_json, [result], [one_line(f"{model}: {way}: {outcome}")])
     if not result.passed:
-        typer.echo(one_line(f"{model}: {way}: failed: {'; '.join(result.reasons)}"))
-        raise typer.Exit(TRIPPED)
-    typer.echo(f"{model}: {way}: {result.back_seconds:.2f} s and {result.forth_seconds:.2f} s")
+        raise typer.Exit(REFUSED)
 
 
 def watch_text(model: str, watched_until: str) -> str:
@@ -123,12 +130,13 @@ def _pause(status: WatchStatus) -> float:
     return max(min(pause, (until - now).total_seconds()), _SHORTEST_SECONDS)
 
 
-def _go_back(run: dict[str, Any], status: WatchStatus) -> None:
+def _go_back(run: dict[str, Any], status: WatchStatus, as_json: bool) -> None:
     from airworthy.release.watch_record import rollback_of
     from airworthy.stages import run_stage
 
     done = run_stage("rollback", {"run": run, "rollback_request": rollback_of(status)})
-    typer.echo(
+    line = (
         f"{status.model}: version {done['to_version']} serves again instead of version "
         f"{done['from_version']}"
     )
+    print_lines(as_json, [done], [line])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -124,7 +124,12 @@ def metrics_server(
 
 
 def serve_metrics(
-    environment: Environment, host: str, port: int, *, machine_only: bool = False
+    environment: Environment,
+    host: str,
+    port: int,
+    *,
+    machine_only: bool = False,
+    on_address: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Serve an environment's metrics until the process ends.
 
@@ -133,11 +138,13 @@ def serve_metrics(
         host: Address to bind.
         port: TCP and UDP port to bind.
         machine_only: See `metrics_server`.
+        on_address: Called with the address of the metrics, when they are served.
 
     Raises:
         TerminalError: when the port is not free.
     """
     with metrics_server(environment, host, port, machine_only=machine_only) as record:
+        on_address(f"http://{host}:{port}/metrics")
         while True:
             try:
                 if not machine_only:
