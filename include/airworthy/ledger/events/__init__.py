@@ -32,7 +32,7 @@ from airworthy.ledger.events.release_events import (
     RolloutStopped,
     StagingCheck,
 )
-from airworthy.ledger.events.retention_events import ArtifactsRemoved
+from airworthy.ledger.events.retention_events import ArtifactsRemoved, RecordsRemoved
 from airworthy.ledger.events.retirement_events import Retirement
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
@@ -55,6 +55,7 @@ KnownEvent = (
     | BreakGlass
     | Retirement
     | ArtifactsRemoved
+    | RecordsRemoved
     | WatchTripped
     | WatchEnded
     | RollbackDrill
@@ -100,6 +101,7 @@ __all__ = [
     "KnownEvent",
     "LedgerEvent",
     "Moment",
+    "RecordsRemoved",
     "Registration",
     "Retirement",
     "RetrainingDecision",
