@@ -26,9 +26,11 @@ START = datetime(2026, 3, 20, 3, tzinfo=UTC)
 MODEL = "small_model"
 RETENTION = "retention: {artifacts: 3d, versions: 2, champions: 3, evidence: 3d, predictions: 3d}"
 CLOCK, SINCE = "MOVED_CLOCK", "MOVED_CLOCK_SINCE"
-HOURS, REQUESTS = 24, 10
+HOURS, REQUESTS = 12, 100
 DAY_SECONDS = 86_400
-_NAMES = re.compile(r"[0-9a-f]{32}|m-[0-9a-f]{32}|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|.*=.*|[0-9]+")
+_NAMES = re.compile(r"[0-9a-f]{32}|m-[0-9a-f]{32}|.*=.*")
+_DEPTHS = {"lake": 3, "mlartifacts": 4, "kept": 1, "spool": 3}
+_NEARLY, _SLACK_BYTES = 1.02, 256
 
 
 @dataclass
@@ -96,9 +98,9 @@ def date_files(folder: Path) -> None:
 def folder_of(path: Path) -> str:
     """Return the folder that a file is counted in: without names of runs, days and versions."""
     parts = [part for part in path.parts[:-1] if not _NAMES.fullmatch(part)]
-    depth = 4 if parts[:1] in (["lake"], ["mlartifacts"]) else 3
+    depth = _DEPTHS.get(path.parts[0], 3)
     if "_delta_log" in parts:
-        return "/".join(parts)
+        depth += 1
     return "/".join(parts[:depth]) or path.name
 
 
@@ -273,12 +275,21 @@ def print_day(number: int, day: Day) -> None:
 
 
 def print_table(days: list[Day]) -> None:
-    """Print the KiB and the files of each folder by day, and its growth."""
+    """Print the KiB and the files of each folder by day, its growth, and whether it is bounded."""
     grown = growth(days)
-    print(f"{'folder':52} {'bytes/day':>11} {'files':>6}  KiB by day")
+    print(f"{'folder':44} {'':8} {'bytes/day':>11} {'files':>6}  KiB by day")
     for name in sorted(grown, key=lambda name: -grown[name]):
         sizes = " ".join(f"{day.bytes.get(name, 0) // 1024:7d}" for day in days)
-        print(f"{name:52} {grown[name]:11,d} {days[-1].files.get(name, 0):6d}  {sizes}")
+        word = "bounded" if is_bounded(days, name) else "grows"
+        files = days[-1].files.get(name, 0)
+        print(f"{name:44} {word:8} {grown[name]:11,d} {files:6d}  {sizes}")
+
+
+def is_bounded(days: list[Day], name: str) -> bool:
+    """Tell whether a folder was no larger in the last third of the days than in the one before."""
+    sizes = [day.bytes.get(name, 0) for day in days]
+    third = max(1, len(days) // 3)
+    return max(sizes[-third:]) <= _NEARLY * max(sizes[-2 * third : -third]) + _SLACK_BYTES
 
 
 def _import_everything() -> None:
