@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from airworthy.environment import Environment, load_environment
+from airworthy.registry.mlflow_database import ensure_database
 
 PROJECT = Path(__file__).resolve().parents[1]
 STACK_FOLDERS = {"distributed", "end_to_end"}
@@ -46,3 +48,21 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AIRWORTHY_SERVER_URL", "http://127.0.0.1:9")
     return load_environment()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without a model: to make its tables takes a second."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    database = folder / "mlflow.db"
+    ensure_database(f"sqlite:///{database}", str(folder / "artifacts"))
+    return database
+
+
+@pytest.fixture
+def mlflow_database(environment: Environment, empty_database: Path) -> None:
+    """MLflow's database in the test's state, for tests that are not about its first start."""
+    environment.state.mkdir(exist_ok=True)
+    copied = environment.state / "mlflow.db"
+    if not copied.exists():
+        shutil.copy(empty_database, copied)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from airworthy.errors import TerminalError
 from airworthy.ledger.entry import Entry
-from airworthy.ledger.events import AliasMove, Registration
+from airworthy.ledger.events import AliasMove, ArtifactsRemoved, Registration
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.ledger.version_numbers import entries_about
 
@@ -26,6 +26,18 @@ def registration_of(entries: Sequence[Entry], version: str) -> Registration | No
     """
     found = [each.event for each in of_kind(entries, Registration) if each.event.version == version]
     return found[-1] if found else None
+
+
+def removed_versions(entries: Sequence[Entry]) -> set[str]:
+    """Return the versions whose files `airworthy gc` has removed since their registration."""
+    removed: set[str] = set()
+    for entry in of_kind(entries, ArtifactsRemoved, Registration):
+        match entry.event:
+            case ArtifactsRemoved(versions=versions):
+                removed |= set(versions)
+            case Registration(version=version):
+                removed.discard(version)
+    return removed
 
 
 def registration_blockers(entries: Sequence[Entry], version: str, bundle_digest: str) -> list[str]:

@@ -19,6 +19,7 @@ from airworthy.ledger.events import (
     FlagOverride,
     GuardTrip,
     KillSwitchTurned,
+    RecordsRemoved,
     Registration,
     Retirement,
     RetrainingDecision,
@@ -74,6 +75,8 @@ def _words(event: AnyEvent) -> str | None:
             return f"retired; version {event.from_version} serves no more: {event.reason}"
         case ArtifactsRemoved():
             return _removal(event)
+        case RecordsRemoved():
+            return _records_removal(event)
         case WatchTripped() | WatchEnded():
             return _watch(event)
         case RollbackDrill():
@@ -134,6 +137,18 @@ def _removal(event: ArtifactsRemoved) -> str:
     versions = f"versions {', '.join(event.versions)}" if event.versions else "no version"
     count = len(event.logged_models)
     return f"files of {count} trainings older than {event.retention} are removed: {versions}"
+
+
+def _records_removal(event: RecordsRemoved) -> str:
+    parts = [
+        f"evidence of {len(event.evidence)} runs",
+        f"files of {len(event.mlflow_runs)} MLflow runs",
+        f"{event.windows} monitor windows of others",
+    ]
+    if event.predictions_before is not None:
+        parts.append(f"predictions before {event.predictions_before}")
+    ages = ", ".join(f"{name} older than {age}" for name, age in event.retention.items())
+    return f"{ages} is removed: {', '.join(parts)}"
 
 
 def _rollout_step(event: RolloutStep) -> str:

@@ -13,6 +13,7 @@ from airworthy.handover import DriftDecision
 from airworthy.job import Job
 from airworthy.monitoring.build_decision import Checks
 from airworthy.registry.registry import Registry
+from airworthy.registry.run_files import MONITORING_FILES, WINDOW_FORMAT
 from airworthy.registry.tags import MONITORING
 
 
@@ -32,7 +33,7 @@ def publish_decision(job: Job, registry: Registry, checks: Checks, decision: Dri
         return
     client, model = registry.client, decision.model
     run_id = str(registry.version(model, decision.champion).run_id)
-    folder = f"monitoring/{decision.window_end:%Y-%m-%dT%H%M}"
+    folder = f"{MONITORING_FILES}/{decision.window_end.strftime(WINDOW_FORMAT)}"
     for name, text in _evidence_files(job, checks, decision):
         client.log_text(run_id, text, f"{folder}/{name}")
     seconds = int(decision.window_end.timestamp())

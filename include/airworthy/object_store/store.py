@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -197,6 +197,21 @@ class ObjectStore:
             except FileNotFoundError as error:
                 if "NoSuchBucket" in str(error):
                     raise
+
+    def delete_folder(self, path: str) -> None:
+        """Delete all objects below a folder of the address; without any, do nothing.
+
+        Raises:
+            TerminalError: when the store refuses, or there is no such bucket.
+            TransientError: when the store cannot be reached.
+        """
+        for each in self.list(path):
+            self.delete(each.path)
+        if self._folder is not None:
+            folder = self._folder / path
+            for empty in sorted([*folder.rglob("*"), folder], reverse=True):
+                with suppress(OSError):  # Somebody has written there meanwhile.
+                    empty.rmdir()
 
     @cached_property
     def _store(self) -> obstore.store.ObjectStore:

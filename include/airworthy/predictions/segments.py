@@ -33,7 +33,7 @@ SUFFIX, _UNPUBLISHED = ".seg", ".new"
 DAMAGED = "damaged"
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 300.0
-_COPY_BYTES = 1024 * 1024
+_COPY_BYTES = 256 * 1024
 _MAX_UNPUBLISHED_SECONDS = 3600.0
 
 
@@ -78,7 +78,10 @@ class SegmentWriter:
             start = self._size
             head = frame_header(self._header, payload)
             mapping[start : start + len(head)] = head
-            _copy(payload, mapping, start + len(head))
+            if len(payload) <= _COPY_BYTES:
+                mapping[start + len(head) : start + length] = payload
+            else:
+                _write(self._descriptor, payload, start + len(head))
             self._size = start + length
 
     def close(self) -> None:
@@ -125,15 +128,16 @@ class SegmentWriter:
             self._mapping = None
 
 
-def _copy(payload: bytes, mapping: mmap.mmap, start: int) -> None:
-    """Copy a payload, a large one in pieces: other threads run between them."""
-    if len(payload) <= _COPY_BYTES:
-        mapping[start : start + len(payload)] = payload
-        return
+def _write(descriptor: int, payload: bytes, start: int) -> None:
+    """Write a large payload. A copy into the mapping would hold up all threads.
+
+    A disk that is slow to take pages makes whoever touches them wait, with Python's lock in hand. A
+    system call waits without it. The mapping shows what is written.
+    """
     view = memoryview(payload)
-    for offset in range(0, len(payload), _COPY_BYTES):
-        piece = view[offset : offset + _COPY_BYTES]
-        mapping[start + offset : start + offset + len(piece)] = piece
+    written = 0
+    while written < len(view):
+        written += os.pwrite(descriptor, view[written:], start + written)
 
 
 @dataclass(frozen=True)

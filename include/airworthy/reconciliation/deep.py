@@ -15,6 +15,7 @@ from airworthy.handover import DatasetRef, Window
 from airworthy.lake import delta
 from airworthy.lake.lake import Lake, open_lake
 from airworthy.lake.partition_records import PartitionRecord
+from airworthy.ledger.registered_versions import removed_versions
 from airworthy.predictions.log_tables import table_uri
 from airworthy.reconciliation.disagreement import FORWARD, Disagreement
 from airworthy.reconciliation.facts import Facts
@@ -91,7 +92,9 @@ def _day_of(lake: Lake, record: PartitionRecord, version: int) -> DatasetRef:
 def _damaged_files(environment: Environment, facts: Facts) -> list[Disagreement]:
     """Return the champions, present and former, whose files are not those of their digest."""
     champion = traffic_of(facts.entries).champion_version
-    versions = [*([champion] if champion else []), *former_champions(facts.entries)]
+    removed = removed_versions(facts.entries)
+    former = [each for each in former_champions(facts.entries) if each not in removed]
+    versions = [*([champion] if champion else []), *former]
     with mlflow_errors(environment):
         registry = open_registry(environment)
         return [

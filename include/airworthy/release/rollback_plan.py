@@ -10,6 +10,7 @@ from airworthy.handover import RollbackRequest
 from airworthy.ledger import Entry
 from airworthy.ledger.events import AliasMove, RollbackCompleted, RollbackStarted
 from airworthy.ledger.ledger_queries import alias_moves, of_kind, rolled_back
+from airworthy.ledger.registered_versions import removed_versions
 from airworthy.ledger.version_numbers import reused_numbers
 
 
@@ -178,6 +179,7 @@ def plan_rollback(
         raise _not_champion(model, str(request.from_version), champion)
     champions = _champions(entries)
     former = [version for version in champions if version != champion]
+    removed = removed_versions(entries)
     withdraws = challenger is not None and request.from_version is None
     if challenger is not None and withdraws and request.to_version in (None, champion):
         return RollbackPlan(
@@ -185,9 +187,10 @@ def plan_rollback(
         )
     if request.to_version is not None:
         _require_former_champion(model, request.to_version, champion, former)
+        _require_files(model, request.to_version, removed)
         return RollbackPlan(run_id, champion, request.to_version, request.reason, named=True)
-    bad = rolled_back(entries)
-    good = [version for version in former if version in usable and version not in bad]
+    unusable = rolled_back(entries) | removed
+    good = [version for version in former if version in usable and version not in unusable]
     if not good:
         raise TerminalError(
             "there is nothing to roll back to",
@@ -239,4 +242,17 @@ def _require_former_champion(
         received=f"version {version}",
         allowed=", ".join(former) or "no version: there was no other champion",
         next_step=f"airworthy ledger {model}",
+    )
+
+
+def _require_files(model: str | None, version: str, removed: Collection[str]) -> None:
+    if version not in removed:
+        return
+    raise TerminalError(
+        f"the files of version {version} were removed under the environment's retention",
+        model=model,
+        stage="rollback",
+        received=f"version {version}",
+        allowed="a former champion whose files are still there",
+        next_step=f"airworthy ledger {model} names it; without --to-version the last one is taken",
     )

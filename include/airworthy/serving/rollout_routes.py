@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airworthy.bundle import Manifest
 from airworthy.predictions.prediction_ids import is_id_of
-from airworthy.predictions.spool import PredictionLog
+from airworthy.predictions.spool import Label, PredictionLog
 from airworthy.protocol.refusals import RefusedError, short_repr
 from airworthy.protocol.unique_keys import check_unique_keys
 from airworthy.serving.client_access import Client, client_of
@@ -128,11 +128,10 @@ def rollout_routes(
         else:
             received = await process.call(_read_labels, body, manifest)
         _check_owner(client_of(request.scope), received)
-        labelled = [(each.id, each.label) for each in received]
-        if prediction_log is not None and not prediction_log.record_labels(model, labelled):
-            raise RefusedError(503, "the labels could not be logged", next_step="send them again")
+        if prediction_log is not None:
+            await _log(prediction_log, model, received)
         strange = []
-        for index, sent in enumerate(labelled):
+        for index, sent in enumerate(received):
             if index % _JOINED_AT_ONCE == _JOINED_AT_ONCE - 1:
                 # Other requests go between.
                 await asyncio.sleep(0)
@@ -151,25 +150,39 @@ def _without_samples(described: dict[str, Any]) -> dict[str, Any]:
     return described | {"arms": arms}
 
 
-def _check_owner(client: Client, labels: list[_Labelled]) -> None:
+async def _log(prediction_log: PredictionLog, model: str, labels: list[tuple[str, Label]]) -> None:
+    """Log labels, many of them in a thread.
+
+    Raises:
+        RefusedError: 503 when they are not logged.
+    """
+    if len(labels) <= _JOINED_AT_ONCE:
+        logged = prediction_log.record_labels(model, labels)
+    else:
+        logged = await asyncio.to_thread(prediction_log.record_labels, model, labels)
+    if not logged:
+        raise RefusedError(503, "the labels could not be logged", next_step="send them again")
+
+
+def _check_owner(client: Client, labels: list[tuple[str, Label]]) -> None:
     """Refuse labels of answers that a client with a token did not get."""
     if not client.keys or client.labels_all:
         return
-    for index, labelled in enumerate(labels):
-        if not is_id_of(labelled.id.partition(":")[0], client.keys):
+    for index, (prediction_id, _) in enumerate(labels):
+        if not is_id_of(prediction_id.partition(":")[0], client.keys):
             raise RefusedError(
                 403,
                 f"labels.{index}.id: this answer was not given to {client.name}",
                 field=f"labels.{index}.id",
                 row=index,
-                received=short_repr(labelled.id),
+                received=short_repr(prediction_id),
                 allowed="ids of this client's own answers",
                 next_step="server.clients.label_all names clients that may label all answers",
             )
 
 
-def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
-    """Return the labels of a request.
+def _read_labels(body: bytes, manifest: Manifest) -> list[tuple[str, Label]]:
+    """Return the labels of a request: tuples come back from another process fastest.
 
     Raises:
         RefusedError: 400. It names the first wrong label.
@@ -185,7 +198,7 @@ def _read_labels(body: bytes, manifest: Manifest) -> list[_Labelled]:
         _check_id(labelled.id, index)
         labelled.label = meant_label(manifest, labelled.label)
         check_label(manifest, labelled.label, index)
-    return labels
+    return [(labelled.id, labelled.label) for labelled in labels]
 
 
 def _check_id(prediction_id: str, index: int) -> None:

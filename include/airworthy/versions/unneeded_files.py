@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from airworthy.ledger import Entry
-from airworthy.ledger.events import AliasMove, ApprovalAnswered, BreakGlass
-from airworthy.ledger.ledger_queries import of_kind
+from airworthy.ledger.events import AliasMove, ApprovalAnswered, BreakGlass, Registration
+from airworthy.ledger.ledger_queries import of_kind, rolled_back
 from airworthy.registry.logged_models import ModelFiles
 from airworthy.retention_settings import RetentionSettings
 from airworthy.traffic import traffic_of
@@ -35,15 +35,20 @@ def unneeded_files(
     """
     if retention.artifacts is None:
         return []
-    needed = needed_versions(entries)
+    needed = needed_versions(entries, retention.champions)
     newest = sorted({int(each) for one in files for each in one.versions})[-retention.versions :]
     kept = needed | {str(version) for version in newest}
     until = now - retention.artifacts
     return [each for each in files if each.created < until and not kept & set(each.versions)]
 
 
-def needed_versions(entries: Sequence[Entry]) -> set[str]:
+def needed_versions(entries: Sequence[Entry], champions: int | None = None) -> set[str]:
     """Return the versions whose files entries of a ledger need. Pure.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        champions: The number of former champions that are needed. None: all of them, and those that
+            were rolled back.
 
     Raises:
         TerminalError: when an entry about traffic cannot be read.
@@ -52,12 +57,43 @@ def needed_versions(entries: Sequence[Entry]) -> set[str]:
     needed = {each.version for each in traffic.candidates}
     if traffic.rollout is not None:
         needed |= {traffic.rollout.champion, traffic.rollout.challenger}
-    moves = [(each.event.from_, each.event.to) for each in of_kind(entries, AliasMove)]
-    moves += [(each.event.from_, each.event.to) for each in of_kind(entries, BreakGlass)]
-    needed |= {version for move in moves for version in move if version is not None}
-    needed |= {
+    if traffic.champion_version is not None:
+        needed.add(traffic.champion_version)
+    ever = _champions(entries)
+    needed |= set(ever if champions is None else _newest_good(entries, ever, champions))
+    approved = {
         entry.event.version
         for entry in of_kind(entries, ApprovalAnswered)
         if entry.event.decision == "approve"
     }
-    return needed
+    # An approved version that became champion since is needed as one.
+    return needed | (approved if champions is None else approved - set(ever))
+
+
+def needed_runs(entries: Sequence[Entry], needed: Collection[str]) -> set[str]:
+    """Return the runs that registered needed versions or made them champion. Pure.
+
+    Args:
+        entries: The model's ledger, oldest first.
+        needed: See `needed_versions`.
+    """
+    registered = of_kind(entries, Registration)
+    moved = of_kind(entries, AliasMove)
+    return {
+        *(entry.run_id for entry in registered if entry.event.version in needed),
+        *(entry.run_id for entry in moved if entry.event.to in needed),
+    }
+
+
+def _champions(entries: Sequence[Entry]) -> list[str]:
+    """Return the versions that ever were champion, the latest last."""
+    moves = [entry.event for entry in of_kind(entries, AliasMove, BreakGlass)]
+    named = [version for move in moves for version in (move.from_, move.to) if version is not None]
+    latest = list(dict.fromkeys(reversed(named)))
+    return latest[::-1]
+
+
+def _newest_good(entries: Sequence[Entry], ever: Sequence[str], champions: int) -> list[str]:
+    """Return the last champions that were not rolled back: the present one and former ones."""
+    bad = rolled_back(entries)
+    return [version for version in ever if version not in bad][-champions - 1 :]

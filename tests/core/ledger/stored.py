@@ -18,6 +18,7 @@ from airworthy.ledger.events import (
     GuardTrip,
     KillSwitchTurned,
     LedgerEvent,
+    RecordsRemoved,
     Registration,
     Retirement,
     RetrainingDecision,
@@ -226,6 +227,15 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         ArtifactsRemoved(versions=["2"], logged_models=["m-1", "m-2"], retention="90d"),
         "gc-1", "artifacts_removed:gc-1",
         '{"logged_models": ["m-1", "m-2"], "retention": "90d", "versions": ["2"]}',
+    ),
+    (
+        RecordsRemoved(
+            evidence=["run-1"], mlflow_runs=["ab12"], windows=2, predictions_before="2026-03-01",
+            retention={"evidence": "365d", "predictions": "90d"},
+        ),
+        "gc-1", "records_removed:gc-1",
+        '{"evidence": ["run-1"], "mlflow_runs": ["ab12"], "predictions_before": "2026-03-01", '
+        '"retention": {"evidence": "365d", "predictions": "90d"}, "windows": 2}',
     ),
     (
         RollbackDrill(

@@ -70,6 +70,7 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "break_glass",
         "retirement",
         "artifacts_removed",
+        "records_removed",
         "watch_trip",
         "watch_end",
         "rollback_drill",

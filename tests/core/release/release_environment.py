@@ -35,6 +35,7 @@ from airworthy.traffic.current_traffic import current_traffic
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from ..eventually import eventually  # noqa: TID252
 from ..stages.conftest import FEATURES, LET_THROUGH, small_spec  # noqa: TID252
+from .released_states import copy_released_state
 
 _Event = TypeVar("_Event", bound=LedgerEvent)
 
@@ -325,10 +326,14 @@ def open_release_environment(
         if many_machines:
             share_files(folder, variables, **addresses)
         env = ReleaseEnvironment(folder)
+        if not many_machines:
+            copy_released_state(folder / "state", ("run-first", "2026-03-20"))
         with running_server(env.environment) as running:
             variables.setenv("AIRWORTHY_SERVER_URL", running.url)
             env.url = running.url
-            env.train("2026-03-20", last="deploy_production")
+            if many_machines:
+                env.train("2026-03-20", last="deploy_production")
+            eventually("version 1 serves", lambda: env.served()[0] == "1")
             yield env
 
 

@@ -80,7 +80,10 @@ def small_spec(name: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def make_model(
-    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mlflow_database: None,
+    environment: Environment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> MakeModel:
     """Write a model folder and make it the only one known."""
     monkeypatch.setenv("AIRWORTHY_MODELS", str(tmp_path / "models"))

@@ -24,7 +24,11 @@ from .conftest import LET_THROUGH, MakeModel, RunStages
 
 
 @pytest.fixture
-def server(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(
+    mlflow_database: None,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
     """A real model server on a free loopback port."""
     with running_server(environment) as running:
         monkeypatch.setenv("AIRWORTHY_SERVER_URL", running.url)

@@ -33,7 +33,7 @@ from airworthy.ledger.events.release_events import (
     RolloutStopped,
     StagingCheck,
 )
-from airworthy.ledger.events.retention_events import ArtifactsRemoved
+from airworthy.ledger.events.retention_events import ArtifactsRemoved, RecordsRemoved
 from airworthy.ledger.events.retirement_events import Retirement
 from airworthy.ledger.events.rollback_events import RollbackCompleted, RollbackStarted
 from airworthy.ledger.events.training_events import Registration, VerdictReached
@@ -56,6 +56,7 @@ KnownEvent = (
     | BreakGlass
     | Retirement
     | ArtifactsRemoved
+    | RecordsRemoved
     | WatchTripped
     | WatchEnded
     | RollbackDrill
@@ -103,6 +104,7 @@ __all__ = [
     "KnownEvent",
     "LedgerEvent",
     "Moment",
+    "RecordsRemoved",
     "Registration",
     "Retirement",
     "RetrainingDecision",
