@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from airworthy.environment import Environment, load_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
-STACK_FOLDERS = {"distributed", "end_to_end"}
+STACK_FOLDERS = {"browser", "distributed", "end_to_end"}
 BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
 
 # Before any import of these libraries: tests report nothing to anybody.
