@@ -18,6 +18,7 @@ from airworthy.ledger.events import (
     CandidateNamed,
     FlagOverride,
     GuardTrip,
+    KillSwitchTurned,
     Registration,
     Retirement,
     RetrainingDecision,
@@ -99,6 +100,8 @@ def _words(event: AnyEvent) -> str | None:
             return _rollout_step(event)
         case FlagOverride():
             return f"{event.flag} is set by hand: {event.value} (in {', '.join(event.replicas)})"
+        case KillSwitchTurned():
+            return f"the kill switch is {'on' if event.on else 'off'}: {event.reason}"
         case GuardTrip() | RolloutStopped():
             return _rollout_end(event)
         case AliasMove():

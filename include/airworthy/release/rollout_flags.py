@@ -139,6 +139,20 @@ def set_kill_switch(address: Address, model: str, on: bool) -> None:
     )
 
 
+def kill_switch_is_on(address: Address, model: str) -> bool:
+    """Tell whether a model's kill switch is on by the file. No file, or no such flag: it is off.
+
+    Raises:
+        TerminalError: when the file is not in flagd's format.
+        TransientError: when the file cannot be reached.
+    """
+    flag = read_flags(address)["flags"].get(flag_key(model, KILL_SWITCH))
+    if not isinstance(flag, dict) or flag.get("state") != "ENABLED":
+        return False
+    variants = flag.get("variants")
+    return isinstance(variants, dict) and variants.get(flag.get("defaultVariant")) is True
+
+
 def read_rollout(address: Address, model: str) -> Rollout | None:
     """Return the step of a model's rollout by the file; None without a rollout.
 

@@ -1,1 +1,1 @@
-"""The Models page in Airflow's UI: all models, one model, and what a person may do about it."""
+"""The Models page inside Airflow's UI: pages and JSON of every model, behind Airflow's login."""

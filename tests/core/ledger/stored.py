@@ -16,6 +16,7 @@ from airworthy.ledger.events import (
     CandidateNamed,
     FlagOverride,
     GuardTrip,
+    KillSwitchTurned,
     LedgerEvent,
     Registration,
     Retirement,
@@ -304,5 +305,10 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         Adoption(version="4", champion="3", reason="it was meant"),
         "run-1", "adoption:run-1",
         '{"champion": "3", "reason": "it was meant", "version": "4"}',
+    ),
+    (
+        KillSwitchTurned(on=True, reason="it is slow"),
+        "page-1", "kill_switch:page-1",
+        '{"on": true, "reason": "it is slow"}',
     ),
 ]  # fmt: skip

@@ -77,6 +77,7 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "staleness",
         "alert",
         "adoption",
+        "kill_switch",
     ]
 
 

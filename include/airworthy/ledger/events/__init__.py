@@ -14,6 +14,7 @@ from airworthy.ledger.events.candidate_events import (
     ServerRole,
 )
 from airworthy.ledger.events.event import LedgerEvent, Moment, UnknownEvent
+from airworthy.ledger.events.flag_events import KillSwitchTurned
 from airworthy.ledger.events.monitor_events import (
     AlertRaised,
     RetrainingDecision,
@@ -62,6 +63,7 @@ KnownEvent = (
     | StalenessMeasured
     | AlertRaised
     | Adoption
+    | KillSwitchTurned
 )
 AnyEvent = KnownEvent | UnknownEvent
 
@@ -97,6 +99,7 @@ __all__ = [
     "CandidatePurpose",
     "FlagOverride",
     "GuardTrip",
+    "KillSwitchTurned",
     "KnownEvent",
     "LedgerEvent",
     "Moment",
