@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test docs lint bench lock wheel clean
+  compose-test docker-test docs lint assets bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ int
 	@$(BIN)/python infra/docs/reference.py
 	@$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs dist/docs
 	@echo "dist/docs/index.html"
+
+assets: ## Make the Models page's vendored files from infra/models_page/package-lock.json (needs npm)
+	@cd infra/models_page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

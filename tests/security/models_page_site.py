@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import runpy
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -30,9 +33,11 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
+from starlette.routing import Mount
 from tests.security.pages import read_page
 
 from airworthy.environment import Environment, load_environment
@@ -43,7 +48,7 @@ from airworthy_airflow.dag_factories.monitor_dag import build_monitor_dag
 from airworthy_airflow.dag_factories.rollback_dag import build_rollback_dag
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.dag_factories.watch_dag import build_watch_dag
-from airworthy_airflow.models_page.app import models_page_app
+from airworthy_airflow.models_page.actions import ACTIONS
 from airworthy_airflow.operators.approval_brief import Brief
 
 MODEL = "delivery_eta"
@@ -72,13 +77,13 @@ class Site:
 
     Attributes:
         environment: The environment.
-        app: Airflow's application, with the Models page at ``/airworthy``.
-        page: The application of the Models page.
+        app: Airflow's application, with the plugin's applications in it.
+        pages: The plugin's applications by their prefix, such as ``/airworthy``.
     """
 
     environment: Environment
     app: FastAPI
-    page: FastAPI
+    pages: dict[str, FastAPI]
 
     def client(self, role: str | None = "op", name: str = "ada") -> TestClient:
         """Return a browser of a user with a role; None: of nobody."""
@@ -196,9 +201,31 @@ class Site:
             return [(log.event, log.owner) for log in session.scalars(query)]
 
 
+def routes(site: Site) -> list[tuple[str, str]]:
+    """Return method and path of each route of the plugin, its parameters filled in.
+
+    A route of another kind would not be asked here: it is refused.
+    """
+    found = []
+    for prefix, page in site.pages.items():
+        for route in page.routes:
+            if isinstance(route, Mount):
+                assert route.path == "/static", route.path
+                continue
+            assert isinstance(route, APIRoute), route
+            actions = ACTIONS if "{action}" in route.path else ["train"]
+            for method, action in itertools.product(sorted(route.methods), actions):
+                values = {"model": MODEL, "action": action}
+                path = route.path
+                for name in route.param_convertors:
+                    path = path.replace(f"{{{name}}}", values.get(name, "nothing"))
+                found.append((method, prefix + path))
+    return found
+
+
 def action_path(action: str, model: str = MODEL) -> str:
     """Return the path of an action."""
-    return f"/airworthy/models/{model}/actions/{action}"
+    return f"/airworthy/models/{quote(model, safe='')}/actions/{quote(action, safe='')}"
 
 
 def form_of(response: Answer) -> dict[str, Any]:
@@ -212,9 +239,7 @@ def form_of(response: Answer) -> dict[str, Any]:
     return fields | ({"dag": boxes} if boxes else {})
 
 
-def send(
-    client: TestClient, action: str, reason: str = "because", **changes: Any
-) -> Answer:
+def send(client: TestClient, action: str, reason: str = "because", **changes: Any) -> Answer:
     """Open an action's page and send its form, as a browser does.
 
     Args:
@@ -232,7 +257,7 @@ def send(
 def refusal(response: Answer) -> str:
     """Return status and words of a refusal."""
     text = unescape(response.text)
-    assert "Not done" in text, text
+    assert '<h1 class="h3">Not done' in text, text
     words = text.partition('role="alert">')[2].partition("</div>")[0]
     return f"{response.status_code}: {words}"
 
@@ -255,10 +280,11 @@ def open_site(folder: Path, description: str = "", owner: str = "") -> Iterator[
         variables.setenv("AIRFLOW__API__SECRET_KEY", "a key of the tests")
         variables.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of the tests " * 4)
         environment = load_environment()
-        page = models_page_app()
+        pages = {each["url_prefix"]: each["app"] for each in plugin_class()().fastapi_apps}
         app = FastAPI()
-        app.mount("/airworthy", page)
-        site = Site(environment, app, page)
+        for prefix, page in pages.items():
+            app.mount(prefix, page)
+        site = Site(environment, app, pages)
         site.set_spec(
             release={"approval": "required"},
             **({"description": description} if description else {}),
@@ -271,6 +297,12 @@ def open_site(folder: Path, description: str = "", owner: str = "") -> Iterator[
             yield site
         finally:
             _remove_dags()
+
+
+def plugin_class() -> Any:
+    """Return the class of the plugin, from its file, as Airflow loads it."""
+    path = SHIPPED.parents[1] / "plugins" / "airworthy_plugin.py"
+    return runpy.run_path(str(path))["AirworthyPlugin"]
 
 
 def _make_database() -> None:

@@ -7,8 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 from tests.core.stages.conftest import small_spec
+from tests.operators.test_approval_brief import HANDED, RUN
 from tests.security.pages import framed, read_page
 
+from airworthy.environment import Environment
+from airworthy.evaluation.model_report import report_page
+from airworthy.handover import DatasetRef, ModelRef, Verdict
+from airworthy.job import Job
 from airworthy.monitoring.evidently_report import draw_report
 from airworthy.spec import ModelSpec
 from airworthy.spec.validate_part import Expectation
@@ -66,6 +71,43 @@ def test_a_category_is_text_in_a_page(make: Any) -> None:
     """A page of hostile categories has the elements of a page of harmless ones, and no other."""
     harmless = [f"city{number}" for number in range(len(ATTACKS))]
     assert framed(make(ATTACKS)).names == framed(make(harmless)).names
+
+
+def report(environment: Environment, texts: list[str]) -> str:
+    """Return a model report whose categories, gates, people and words of the spec are these texts."""
+    text = " ".join(texts)
+    spec = ModelSpec.model_validate(small_spec("drawn", description=text, owner=text))
+    run = RUN.model_copy(update={"model": "drawn", "requested_by": text, "run_id": text})
+    outcome = {"outcome": "fail", "value": 1.0, "threshold": 2.0, "n": 9, "reason": text}
+    figures = {"rows": 9, "rmse": 1.0}
+    verdict = HANDED["verdict"] | {
+        "gates": [outcome | {"gate": each} for each in texts],
+        "slices": {"city": dict.fromkeys(texts, figures)},
+        "waivers": texts,
+        "champion_failing": texts,
+    }
+    dataset = {
+        "model": "drawn", "table": "t", "version": 1, "partitions": {}, "rows": 9, "quarantined": 0,
+        "window": {"start": "2026-02-20T00:00:00Z", "end": "2026-03-19T00:00:00Z"}, "digest": text,
+    }  # fmt: skip
+    return report_page(
+        Job(spec, environment, run),
+        DatasetRef.model_validate(dataset),
+        ModelRef.model_validate(HANDED["challenger"]),
+        Verdict.model_validate(verdict),
+        b"",
+    )
+
+
+def test_a_category_is_text_in_a_model_report(environment: Environment) -> None:
+    """It has the elements of a harmless report; no character turns its writing."""
+    attacks = [*ATTACKS, "a\u202eb\u2066c", "d\x1b[2Ke\x07"]
+    page = report(environment, attacks)
+    harmless = report(environment, [f"city{number}" for number in range(len(attacks))])
+    assert read_page(page).names == read_page(harmless).names
+    assert read_page(page).names.count("table") > 2
+    assert not {"\u202e", "\u2066", "\x1b", "\x07"} & set(page)
+    assert "&lt;img src=x onerror=" in page
 
 
 @pytest.mark.parametrize("make", [docs, drift_page], ids=["data docs", "evidently"])

@@ -29,6 +29,7 @@ from airworthy.ledger.events import (
     ApprovalAnswered,
     FlagOverride,
     GuardTrip,
+    KillSwitchTurned,
     LedgerEvent,
     Registration,
     Retirement,
@@ -72,6 +73,7 @@ def hostile_entries() -> list[LedgerEvent]:
         GuardTrip(version="1", step=10, reasons=[HOSTILE]),
         AliasMove(to="1", reason=HOSTILE, bundle_digest="a" * 64),
         RollbackStarted(from_="1", to="1", reason=HOSTILE),
+        KillSwitchTurned(on=True, reason=HOSTILE),
         Retirement(from_version="1", reason=HOSTILE),
         AliasMove(to="1", reason=HOSTILE, bundle_digest="a" * 64, moves_before=1),
     ]

@@ -10,6 +10,7 @@ from airworthy.evaluation.behavioural_gates import BEHAVIOUR_GATE
 from airworthy.gates.default_gates import held_gates
 from airworthy.handover import DatasetRef, GateState, ModelRef, Verdict
 from airworthy.job import Job, git_commit, lock_digest
+from airworthy.shown_text import visible
 from airworthy.spec.evaluate_part import KPI, LOWER_IS_BETTER
 from airworthy.spec.waived import waived_expectations, waived_limits
 
@@ -39,7 +40,10 @@ def report_page(
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
     )
     pages.filters["number"] = _number
     return pages.get_template("report.html.j2").render(
@@ -131,6 +135,15 @@ def _slices(verdict: Verdict) -> list[dict[str, Any]]:
         left_out = len(slices) - len(rows)
         tables.append({"column": column, "names": names, "rows": rows, "left_out": left_out})
     return tables
+
+
+def _shown(value: Any) -> Any:
+    """Return a text of data or people with its control and bidi characters as escapes.
+
+    The template's own HTML, such as a macro's, stays as it is.
+    """
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return visible(value) if is_text else value
 
 
 def _number(value: float | None) -> str:

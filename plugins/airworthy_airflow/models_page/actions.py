@@ -18,14 +18,7 @@ from airworthy.errors import TerminalError
 from airworthy.shown_text import visible
 from airworthy_airflow.models_page.actions_approval import Approve, Reject
 from airworthy_airflow.models_page.actions_audit import record_action, require_unused
-from airworthy_airflow.models_page.actions_base import (
-    LOOK_AGAIN,
-    Action,
-    ActionRefusedError,
-    ActionRoute,
-    Plan,
-    Scene,
-)
+from airworthy_airflow.models_page.actions_base import Action, Plan, Scene
 from airworthy_airflow.models_page.actions_form import (
     LONGEST_REASON,
     SentForm,
@@ -34,6 +27,11 @@ from airworthy_airflow.models_page.actions_form import (
     sent_form,
 )
 from airworthy_airflow.models_page.actions_pause import Pause, Unpause
+from airworthy_airflow.models_page.actions_refusals import (
+    LOOK_AGAIN,
+    ActionRefusedError,
+    ActionRoute,
+)
 from airworthy_airflow.models_page.actions_runs import RollBack, Train
 from airworthy_airflow.models_page.actions_traffic import KillSwitch, StopRollout
 from airworthy_airflow.models_page.form_token import FormToken
@@ -118,9 +116,8 @@ def act(
     with _scene(request, model, user, form.fields) as scene:
         require_unused(scene, doing, token)
         if doing.plan(scene).state != token.state:
-            raise ActionRefusedError(
-                409, "the ledger or Airflow moved since the page was shown", LOOK_AGAIN
-            )
+            moved = "the ledger or Airflow moved since the page was shown"
+            raise ActionRefusedError(409, moved, LOOK_AGAIN, reason=reason)
         done = doing.act(scene, token, reason)
         record_action(scene, doing, token, reason, done)
     values = {"model": model, "title": doing.title, "done": done, "reason": reason}

@@ -8,13 +8,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.models.log import Log
 from sqlalchemy import select
 
-from airworthy_airflow.models_page.actions_base import (
-    LOOK_AGAIN,
-    Action,
-    ActionRefusedError,
-    Done,
-    Scene,
-)
+from airworthy_airflow.models_page.actions_base import Action, Done, Scene
+from airworthy_airflow.models_page.actions_refusals import LOOK_AGAIN, ActionRefusedError
 from airworthy_airflow.models_page.form_token import LONGEST_SECONDS, FormToken
 
 

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.dag import DagModel
-from fastapi import HTTPException, Request, Response
-from fastapi.routing import APIRoute
-from sqlalchemy.exc import SQLAlchemyError
+from fastapi import Request
 from sqlalchemy.orm import Session
 
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError, SupersededError, TransientError
 from airworthy.ledger import Entry, open_ledger
 from airworthy.release.retirement import Caller
+from airworthy_airflow.models_page.actions_refusals import ActionRefusedError
 from airworthy_airflow.models_page.form_token import FormToken
-from airworthy_airflow.models_page.rendering import page
-
-_LOG = logging.getLogger(__name__)
-LOOK_AGAIN = "look again: the page shows what the action would do now"
-
-
-class ActionRefusedError(Exception):
-    """An action cannot be done now, or not by this user, or not by this request. Nothing was done."""
-
-    def __init__(self, status: int, problem: str, next_step: str | None = None) -> None:
-        """Keep the parts.
-
-        Args:
-            status: The HTTP status.
-            problem: The problem in a sentence.
-            next_step: What to do next, if there is anything.
-        """
-        super().__init__(problem)
-        self.status = status
-        self.problem = problem
-        self.next_step = next_step
 
 
 @dataclass(frozen=True)
@@ -206,55 +182,3 @@ class Action(ABC):
             AirworthyError: when it cannot be done.
             HTTPException: of Airflow's own routes.
         """
-
-
-class ActionRoute(APIRoute):
-    """A route whose refusals and errors are pages: what is wrong, that nothing was done, what next."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler."""
-        handle = super().get_route_handler()
-
-        async def handle_with_pages(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except ActionRefusedError as error:
-                return refusal_page(request, error)
-            except AirworthyError as error:
-                return refusal_page(request, refusal_of(error))
-            except SQLAlchemyError as error:
-                _LOG.warning("the action of %s was not done: %s", request.url.path, error)
-                busy = "Airflow's database does not answer, or another request was first"
-                return refusal_page(request, ActionRefusedError(503, busy, LOOK_AGAIN))
-
-        return handle_with_pages
-
-
-def refusal_of(error: AirworthyError) -> ActionRefusedError:
-    """Return an error of the product as a refusal."""
-    if isinstance(error, SupersededError):
-        return ActionRefusedError(409, f"the ledger moved: {error.problem}", LOOK_AGAIN)
-    status = 503 if isinstance(error, TransientError) else 409
-    known = (("received", error.received), ("allowed", error.allowed))
-    parts = [f"{name}: {value}" for name, value in known if value is not None]
-    detail = f" ({'; '.join(parts)})" if parts else ""
-    return ActionRefusedError(status, f"{error.problem}{detail}", error.next_step)
-
-
-def refusal_page(request: Request, error: ActionRefusedError) -> Response:
-    """Return the page of a refusal."""
-    model = str(request.path_params.get("model", ""))
-    name = str(request.path_params.get("action", ""))
-    values = {
-        "model": model,
-        "action": name,
-        "status": error.status,
-        "problem": error.problem,
-        "next_step": error.next_step,
-    }
-    return page(request, "action_refused.html", values, status=error.status)
-
-
-def airflow_refusal(error: HTTPException) -> ActionRefusedError:
-    """Return a refusal of one of Airflow's own routes."""
-    return ActionRefusedError(error.status_code, f"Airflow refused it: {error.detail}", LOOK_AGAIN)

@@ -10,7 +10,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import conf
 from fastapi import Request
 
-from airworthy_airflow.models_page.actions_base import ActionRefusedError
+from airworthy_airflow.models_page.actions_refusals import ActionRefusedError
 from airworthy_airflow.models_page.form_token import FormToken, read_token
 
 LONGEST_REASON: Final = 1000

@@ -25,14 +25,8 @@ from airworthy.spec.loading import SPEC_FILE
 from airworthy.traffic import traffic_of
 from airworthy.traffic.current_traffic import retired_error
 from airworthy_airflow.models_page.actions_access import may_start_runs
-from airworthy_airflow.models_page.actions_base import (
-    Action,
-    Alternative,
-    Done,
-    Plan,
-    Scene,
-    airflow_refusal,
-)
+from airworthy_airflow.models_page.actions_base import Action, Alternative, Done, Plan, Scene
+from airworthy_airflow.models_page.actions_refusals import airflow_refusal
 from airworthy_airflow.models_page.form_token import FormToken
 from airworthy_airflow.spec_text import rollout_text
 
@@ -130,9 +124,7 @@ class RollBack(Action):
         return Done(sentence, dag_id, token.run_id)
 
 
-def start_run(
-    scene: Scene, dag_id: str, token: FormToken, conf: dict[str, Any], note: str
-) -> None:
+def start_run(scene: Scene, dag_id: str, token: FormToken, conf: dict[str, Any], note: str) -> None:
     """Start a run of a DAG by Airflow's own route for it. The same form starts one run at most.
 
     Args:

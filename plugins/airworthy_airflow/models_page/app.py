@@ -10,7 +10,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from airworthy.errors import AirworthyError
-from airworthy_airflow.models_page import actions, list_page
+from airworthy_airflow.models_page import (
+    actions,
+    lineage_page,
+    list_page,
+    model_page,
+    versions_page,
+)
 from airworthy_airflow.models_page.error_pages import (
     refused_page,
     trouble_page,
@@ -32,6 +38,6 @@ def models_page_app() -> FastAPI:
     app.add_exception_handler(RequestValidationError, unreadable_request_page)
     app.add_exception_handler(AirworthyError, trouble_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for module in (list_page, actions):
+    for module in (list_page, model_page, versions_page, lineage_page, actions):
         app.include_router(module.router)
     return app
