@@ -1,4 +1,4 @@
-"""The names of the models: those with a folder, and those with a ledger in the lake."""
+"""The check of a model's name against those that there are."""
 
 from __future__ import annotations
 
@@ -6,23 +6,9 @@ import difflib
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
-from airworthy.object_store import open_store
-from airworthy.spec.loading import SPEC_FILE
+from airworthy.model_status.known_models import known_models, ledger_names, spec_names
 
-
-def spec_names(environment: Environment) -> list[str]:
-    """Return the names of the folders with a spec, sorted."""
-    return sorted(path.parent.name for path in environment.models.glob(f"*/{SPEC_FILE}"))
-
-
-def ledger_names(environment: Environment) -> list[str]:
-    """Return the names of the models' folders in the lake, sorted.
-
-    Raises:
-        TransientError: when the lake cannot be reached.
-    """
-    store = open_store(environment.lake)
-    return sorted(name for name in store.folders() if not name.startswith("_"))
+__all__ = ["ledger_names", "require_known_model", "spec_names"]
 
 
 def require_known_model(environment: Environment, model: str) -> None:
@@ -35,7 +21,7 @@ def require_known_model(environment: Environment, model: str) -> None:
     specs = spec_names(environment)
     if model in specs:
         return
-    names = sorted({*specs, *ledger_names(environment)})
+    names = known_models(environment)
     if model in names:
         return
     similar = difflib.get_close_matches(model, names, n=1)

@@ -51,6 +51,7 @@ from airworthy.handover.train_outputs import (
     Verdict,
     VersionRef,
     Window,
+    run_folder,
 )
 from airworthy.handover.watch_outputs import DrillResult, WatchState, WatchStatus
 
@@ -103,4 +104,5 @@ __all__ = [
     "WatchStatus",
     "Window",
     "WindowSignals",
+    "run_folder",
 ]

@@ -84,13 +84,18 @@ class RunRequest(StageOutput):
     @property
     def folder_name(self) -> str:
         """The run id as one path component, unique for each run id."""
-        name = quote(self.run_id, safe=":+", errors="surrogatepass")
-        if not name.strip("."):  # "." and ".." are other folders
-            return name.replace(".", "%2E")
-        if len(name) <= _LONGEST_NAME:
-            return name
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        return f"{name[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
+        return run_folder(self.run_id)
+
+
+def run_folder(run_id: str) -> str:
+    """Return a run id as one path component, unique for each run id."""
+    name = quote(run_id, safe=":+", errors="surrogatepass")
+    if not name.strip("."):  # "." and ".." are other folders
+        return name.replace(".", "%2E")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return f"{name[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 class DatasetRef(StageOutput):

@@ -17,20 +17,20 @@ class Quality:
     Attributes:
         metric: The metric's name, such as ``rmse``.
         value: Its newest value.
-        lower: The lower end of its interval, or None.
-        upper: The upper end of its interval, or None.
-        promised: The limit that the spec states, or the champion's own figure at its release; None:
-            nothing is promised.
+        promised: The limit of the spec's gate on this metric; without such a gate, the champion's
+            own figure at its release; None: neither is known.
         higher_is_better: Whether a larger value is better.
-        kept: Whether the promise is kept; None: nothing is promised.
-        measured_on: ``live`` rows with labels, or the ``holdout`` of the champion's release.
-        at: The time of the figure, ISO 8601 in UTC.
+        kept: Whether the promise is kept. With a gate: the value is within it. Without: the monitor
+            found no loss of performance in the live rows, or the value on a holdout is worse than at
+            the release by no more than ``monitor.performance.max_loss``. None: nothing is promised.
+        measured_on: ``live`` rows with labels, or a ``holdout``: the newest one on which the
+            champion was evaluated, of its own training or of a later challenger's.
+        at: The exclusive end of the rows behind the value, in the data's time, ISO 8601 in UTC. Of
+            a holdout, the end of its run's data.
     """
 
     metric: str
     value: float
-    lower: float | None
-    upper: float | None
     promised: float | None
     higher_is_better: bool
     kept: bool | None
@@ -63,11 +63,15 @@ class ModelSummary:
         owner: The spec's owner, or None without a spec.
         schedule: The spec's schedule, or None.
         quality: The newest figure of quality, or None.
-        drift: The newest answer of the monitor.
-        drifted: The features or signals behind ``drift``.
-        traffic: Who answers; shares sum to 100, or the list is empty.
+        drift: The monitor's newest decision on the champion: ``drift`` when a signal fired,
+            ``blind`` when nothing could be judged; ``not_judged_yet``: there is none;
+            ``not_monitored``: the spec has no schedule for the monitor, and there is none.
+        drifted: The columns that moved, the most important first, then ``label`` and ``loss`` when
+            these signals fired. Without the check's evidence, the names of the signals.
+        traffic: Who answers by the ledger; shares sum to 100, or the list is empty. A person's flag
+            in a model server may say otherwise (``flag_override`` in the ledger).
         last_entry_at: Time of the ledger's newest entry, ISO 8601 in UTC, or None.
-        last_run_id: Run behind the newest entry that a train run wrote, or None.
+        last_run_id: Run behind the newest verdict or registration, or None.
         entries: Number of the ledger's entries.
     """
 

@@ -145,8 +145,12 @@ class ObjectStore:
                     raise
                 return None
 
-    def list(self, prefix: str = "") -> list[ObjectInfo]:
+    def list(self, prefix: str = "", after: str = "") -> list[ObjectInfo]:
         """Return the objects below a folder and its subfolders, by path; empty: all of them.
+
+        Args:
+            prefix: The folder.
+            after: Only objects with a path after this one.
 
         Raises:
             TerminalError: when the store refuses, or there is no such bucket.
@@ -157,7 +161,7 @@ class ObjectStore:
         if self._is_missing():
             return []
         with self._errors():
-            pages = obstore.list(self._store, prefix or None)
+            pages = obstore.list(self._store, prefix or None, offset=after or None)
             infos = [_info(meta) for page in pages for meta in page]
         return sorted(infos, key=lambda info: info.path)
 

@@ -1,12 +1,11 @@
-"""The actions that a model's state allows, for a user who may take them."""
+"""The actions that a model's state allows, among those that a user may take."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-
-from airworthy_airflow.models_page.login import may_run, train_dag_id
+from airworthy_airflow.models_page.actions_base import Action
 from airworthy_airflow.models_page.model_rows import ModelRow
 
 
@@ -15,27 +14,47 @@ class Button:
     """A link to an action's page. `is_next`: a person waits for this one."""
 
     action: str
-    title: str
-    is_next: bool = False
+    text: str
+    is_next: bool
+    is_grave: bool
 
 
-def buttons_for(user: BaseUser, row: ModelRow) -> list[Button]:
-    """Return the buttons of a model's page: none for those who may not start its runs."""
-    model = row.name
-    if not may_run(user, train_dag_id(model)):
-        return []
+def buttons_for(row: ModelRow, permitted: Sequence[Action]) -> list[Button]:
+    """Return the buttons of a model's page: what a person waits for first.
+
+    Args:
+        row: The model's state.
+        permitted: The actions that the user may take, in the order of the buttons.
+    """
+    allowed, asks = _allowed(row), _asks(row)
+    buttons = [
+        Button(
+            action=action.name,
+            text=action.button,
+            is_next=asks and action.name == "approve",
+            is_grave=action.is_grave,
+        )
+        for action in permitted
+        if allowed.get(action.name, True)
+    ]
+    return sorted(buttons, key=lambda button: not (asks and button.action in ("approve", "reject")))
+
+
+def _asks(row: ModelRow) -> bool:
+    return row.airflow.asked_since is not None or row.summary.state.waits_for_approval is not None
+
+
+def _allowed(row: ModelRow) -> dict[str, bool]:
+    """Return whether an action makes sense now. Its own page looks again, and exactly."""
     state, facts = row.summary.state, row.airflow
-    asks = facts.asked_since is not None or state.waits_for_approval is not None
-    holds = {
-        Button("approve", "Approve …", is_next=True): asks,
-        Button("reject", "Reject …"): asks,
-        Button("train", "Train …"): facts.known and state.retired is None,
-        Button("stop_rollout", "Stop the rollout …"): state.rollout is not None,
-        Button("kill_switch", "Kill switch …"): state.rollout is not None,
-        Button("roll_back", "Roll back …"): (
-            state.champion is not None and may_run(user, f"{model}__rollback")
-        ),
-        Button("pause", "Pause …"): facts.paused is False,
-        Button("unpause", "Unpause …"): facts.paused is True,
+    return {
+        "approve": _asks(row),
+        "reject": _asks(row),
+        "train": facts.known and state.retired is None,
+        "stop_rollout": state.rollout is not None,
+        "kill_switch": state.rollout is not None,
+        "roll_back": state.champion is not None,
+        # A person may have paused some of the model's DAGs: the train DAG does not tell of them.
+        "pause": facts.known,
+        "unpause": facts.known,
     }
-    return [button for button, allowed in holds.items() if allowed]

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from airworthy.model_status.model_history import ModelHistory
+from airworthy.shown_text import one_line
+from airworthy_airflow.models_page.actions import permitted_actions
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.buttons import buttons_for
 from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing
@@ -44,7 +46,7 @@ def one_model(request: Request, user: User, session: SessionDep, model: ModelNam
         "model": model,
         "row": row,
         "history": history,
-        "buttons": buttons_for(user, row),
+        "buttons": buttons_for(row, permitted_actions(user, model)),
         "chart": _chart(history),
         "gates": [each for each in gates if each[0].slice is None],
         "slices": [each for each in gates if each[0].slice is not None],
@@ -106,8 +108,10 @@ def _chart(history: ModelHistory) -> dict[str, Any]:
     metric = quality.metric if quality is not None else next(iter(metrics[::-1]), "")
     points = [point for point in history.quality if point.metric == metric][-_MOST_POINTS:]
     return {
-        "metric": metric,
+        "metric": one_line(metric),
         "promised": quality.promised if quality is not None else None,
-        "points": [asdict(point) for point in points],
-        "marks": [asdict(mark) for mark in history.marks[-_MOST_POINTS:]],
+        "points": [asdict(point) | {"version": one_line(point.version)} for point in points],
+        "marks": [
+            asdict(mark) | {"text": one_line(mark.text)} for mark in history.marks[-_MOST_POINTS:]
+        ],
     }

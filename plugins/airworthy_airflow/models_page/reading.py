@@ -9,6 +9,8 @@ from fastapi import HTTPException, Path
 from sqlalchemy.orm import Session
 
 from airworthy.environment import Environment, load_environment
+from airworthy.model_status.known_models import known_models
+from airworthy.model_status.summaries import model_summaries
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.login import readable, require_readable
 from airworthy_airflow.models_page.model_rows import ModelRow
@@ -22,8 +24,6 @@ ModelName = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=
 
 def readable_rows(session: Session, user: BaseUser) -> list[ModelRow]:
     """Return a row for each model that a user may read."""
-    from airworthy.model_status.summaries import model_summaries
-
     summaries = {each.state.model: each for each in model_summaries(load_environment())}
     names = readable(user, summaries)
     facts = airflow_facts(session, names)
@@ -40,8 +40,6 @@ def readable_history(user: BaseUser, model: str) -> tuple[Environment, ModelHist
 
     require_readable(user, model)
     environment = load_environment()
-    history = model_history(environment, model)
-    has_spec = (environment.models / model / "model.yaml").exists()
-    if not has_spec and not history.summary.entries:
+    if model not in known_models(environment):
         raise HTTPException(404, f"there is no model {model} that you may read")
-    return environment, history
+    return environment, model_history(environment, model)

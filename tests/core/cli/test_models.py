@@ -15,7 +15,7 @@ from airworthy.ledger.events import AliasMove, ApprovalAnswered, LedgerEvent, St
 from airworthy.ledger.ledger_queries import served_at
 from airworthy.registry.registry import open_registry
 from airworthy.traffic.current_traffic import current_traffic
-from airworthy.versions.model_state import model_state
+from airworthy.versions.state_of_entries import model_state
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
