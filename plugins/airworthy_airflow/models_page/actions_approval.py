@@ -91,7 +91,6 @@ class Approve(_Answer):
 
     name: ClassVar[str] = "approve"
     title: ClassVar[str] = "Approve"
-    button: ClassVar[str] = "Approve"
     option: ClassVar[str] = "Approve"
     done: ClassVar[str] = "The version is approved: its run goes on with the release."
 
@@ -126,7 +125,6 @@ class Reject(_Answer):
 
     name: ClassVar[str] = "reject"
     title: ClassVar[str] = "Reject"
-    button: ClassVar[str] = "Reject"
     option: ClassVar[str] = "Reject"
     done: ClassVar[str] = "The version is rejected: the champion stays."
 

@@ -157,7 +157,6 @@ class Action(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    button: ClassVar[str]
     is_grave: ClassVar[bool] = False
 
     @abstractmethod

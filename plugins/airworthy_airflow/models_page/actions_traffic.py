@@ -21,7 +21,6 @@ class StopRollout(Action):
 
     name: ClassVar[str] = "stop_rollout"
     title: ClassVar[str] = "Stop the rollout"
-    button: ClassVar[str] = "Stop rollout"
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
@@ -58,7 +57,6 @@ class KillSwitch(Action):
 
     name: ClassVar[str] = "kill_switch"
     title: ClassVar[str] = "Turn the kill switch"
-    button: ClassVar[str] = "Kill switch"
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
