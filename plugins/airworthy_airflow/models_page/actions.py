@@ -51,11 +51,19 @@ ACTIONS: Final[dict[str, Action]] = {
         Unpause(),
     )
 }
-"""Every action by its name in the address."""
+"""Every action by its name in the address, in the order of the buttons."""
 
 router = APIRouter(route_class=ActionRoute)
 # A question's text has no HTML: what looks like it is shown. An image would be asked for.
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def permitted_actions(user: BaseUser, model: str) -> list[Action]:
+    """Return the actions on a model that Airflow lets a user do, in the order of the buttons.
+
+    An action's own page says whether it makes sense now.
+    """
+    return [action for action in ACTIONS.values() if action.is_permitted(user, model)]
 
 
 def permitted_action(user: User, model: str, action: str) -> Action:

@@ -91,6 +91,7 @@ class Approve(_Answer):
 
     name: ClassVar[str] = "approve"
     title: ClassVar[str] = "Approve"
+    button: ClassVar[str] = "Approve"
     option: ClassVar[str] = "Approve"
     done: ClassVar[str] = "The version is approved: its run goes on with the release."
 
@@ -125,6 +126,7 @@ class Reject(_Answer):
 
     name: ClassVar[str] = "reject"
     title: ClassVar[str] = "Reject"
+    button: ClassVar[str] = "Reject"
     option: ClassVar[str] = "Reject"
     done: ClassVar[str] = "The version is rejected: the champion stays."
 

@@ -157,6 +157,7 @@ class Action(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    button: ClassVar[str]
     is_grave: ClassVar[bool] = False
 
     @abstractmethod

@@ -75,6 +75,7 @@ class Pause(_Toggle):
 
     name: ClassVar[str] = "pause"
     title: ClassVar[str] = "Pause"
+    button: ClassVar[str] = "Pause"
     kinds: ClassVar[tuple[str, ...]] = SCHEDULED
     pauses: ClassVar[bool] = True
 
@@ -104,6 +105,7 @@ class Unpause(_Toggle):
 
     name: ClassVar[str] = "unpause"
     title: ClassVar[str] = "Unpause"
+    button: ClassVar[str] = "Unpause"
     kinds: ClassVar[tuple[str, ...]] = (*SCHEDULED, *GUARDING)
     pauses: ClassVar[bool] = False
 

@@ -36,6 +36,7 @@ class Train(Action):
 
     name: ClassVar[str] = "train"
     title: ClassVar[str] = "Train a challenger"
+    button: ClassVar[str] = "Train"
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
         """Return whether the user may start runs of the train DAG."""
@@ -77,6 +78,7 @@ class RollBack(Action):
 
     name: ClassVar[str] = "roll_back"
     title: ClassVar[str] = "Roll back"
+    button: ClassVar[str] = "Roll back"
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:

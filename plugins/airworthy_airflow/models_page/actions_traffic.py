@@ -21,6 +21,7 @@ class StopRollout(Action):
 
     name: ClassVar[str] = "stop_rollout"
     title: ClassVar[str] = "Stop the rollout"
+    button: ClassVar[str] = "Stop rollout"
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
@@ -57,6 +58,7 @@ class KillSwitch(Action):
 
     name: ClassVar[str] = "kill_switch"
     title: ClassVar[str] = "Turn the kill switch"
+    button: ClassVar[str] = "Kill switch"
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
