@@ -1,5 +1,5 @@
 // The parts of ECharts that the Models page draws with. esbuild leaves the others out.
-import { CustomChart, LineChart, ScatterChart } from "echarts/charts";
+import { LineChart, ScatterChart } from "echarts/charts";
 import {
   AriaComponent,
   DataZoomComponent,
@@ -13,7 +13,6 @@ import { SVGRenderer } from "echarts/renderers";
 
 use([
   AriaComponent,
-  CustomChart,
   DataZoomComponent,
   GridComponent,
   LegendComponent,

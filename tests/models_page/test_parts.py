@@ -23,7 +23,9 @@ from airworthy_airflow.models_page.served_at import read_time, served_at
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "plugins" / "airworthy_airflow" / "models_page"
 QUALITY = Quality("rmse", 4.0, 5.0, False, True, "live", "2026-03-20T00:00:00+00:00")
-GATE = GateFigure("champion", "rmse", None, "passed", -0.2, -0.4, -0.1, 0.0, False, "better")
+GATE = GateFigure(
+    "rmse", "rmse", None, None, "pass", -0.2, -0.4, -0.1, 0.0, passes_above=False, reason="better"
+)
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 
 
@@ -31,6 +33,12 @@ def row(name: str, quality: Quality | None = None, **facts: object) -> ModelRow:
     """Return a row of a model with a quality and facts of Airflow."""
     state = ModelState(model=name, task="regression")
     return ModelRow(ModelSummary(state=state, owner="ada", quality=quality), AirflowFacts(**facts))  # type: ignore[arg-type]
+
+
+def drift(column: str, value: float, threshold: float = 0.2, drifted: bool = False) -> DriftFigure:
+    """Return a column's shift in one window."""
+    end = "2026-03-20T00:00:00+00:00"
+    return DriftFigure(end, "skew", column, "distance", value, threshold, 0.5, drifted)
 
 
 def names(rows: list[ModelRow], **choice: str) -> list[str]:
@@ -85,13 +93,13 @@ def test_a_gate_without_figures_is_not_drawn(gate: GateFigure) -> None:
 
 def test_drifted_signals_come_first_and_odd_values_are_drawn() -> None:
     figures = [
-        DriftFigure("2026-03-19T00:00:00+00:00", "hour", 0.1, 0.2, False),
-        DriftFigure("2026-03-19T00:00:00+00:00", "city", float("inf"), 0.2, False),
-        DriftFigure("2026-03-20T00:00:00+00:00", "city", 0.5, 0.2, True),
-        DriftFigure("2026-03-20T00:00:00+00:00", "label", 0.0, None, False),
+        drift("hour", 0.1),
+        drift("city", float("inf")),
+        drift("city", 0.5, drifted=True),
+        drift("label", 0.0, threshold=0.0),
     ]
     lines = drift_lines(figures)
-    assert [line.newest.signal for line in lines] == ["city", "hour", "label"]
+    assert [line.newest.column for line in lines] == ["city", "hour", "label"]
     assert "nan" not in "".join(line.points for line in lines)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from airworthy.model_status.model_history import DriftFigure, GateFigure
+from airworthy.model_status.model_history import DriftFigure, GateFigure, SliceFigure
 
 WIDTH, HEIGHT = 200.0, 28.0
 _MARGIN = 0.12
@@ -51,48 +51,75 @@ def gate_drawing(gate: GateFigure) -> GateDrawing | None:
 
 @dataclass(frozen=True)
 class DriftLine:
-    """A signal's windows: its newest figure, and all of them as points of an SVG polyline."""
+    """A column's windows: its newest shift, and all of them as points of an SVG polyline.
+
+    The points are shares of the threshold, which is at `threshold_y`. `share` is the newest one.
+    """
 
     newest: DriftFigure
     windows: int
+    share: float
     points: str
     last_x: float
     last_y: float
-    threshold_y: float | None
+    threshold_y: float
 
 
 def drift_lines(figures: Sequence[DriftFigure]) -> list[DriftLine]:
-    """Return a line for each signal: those that drifted first, then by their distance to it."""
-    signals: dict[str, list[DriftFigure]] = {}
+    """Return a line for each column and signal: those that drifted first, then by their share."""
+    columns: dict[tuple[str, str], list[DriftFigure]] = {}
     for figure in figures:
-        signals.setdefault(figure.signal, []).append(figure)
-    lines = [_line(each) for each in signals.values()]
-    return sorted(lines, key=lambda line: (not line.newest.drifted, -_share(line.newest)))
+        columns.setdefault((figure.signal, figure.column), []).append(figure)
+    lines = [_line(each) for each in columns.values()]
+    return sorted(lines, key=lambda line: (not line.newest.drifted, -line.share))
 
 
 def _share(figure: DriftFigure) -> float:
-    return figure.value / figure.threshold if figure.threshold else figure.value
+    share = figure.value / figure.threshold if figure.threshold else figure.value
+    return share if isfinite(share) else 0.0
 
 
 def _line(figures: list[DriftFigure]) -> DriftLine:
-    newest = figures[-1]
-    values = [figure.value if isfinite(figure.value) else 0.0 for figure in figures]
-    high = max([*values, newest.threshold or 0.0]) or 1.0
-    low = min([*values, 0.0])
-    step = WIDTH / max(len(values) - 1, 1)
+    shares = [_share(figure) for figure in figures]
+    low, high = min([*shares, 0.0]), max([*shares, 1.0])
+    step = WIDTH / max(len(shares) - 1, 1)
     places = [
-        (round(index * step, 1), _height(value, low, high)) for index, value in enumerate(values)
+        (round(index * step, 1), _height(share, low, high)) for index, share in enumerate(shares)
     ]
     return DriftLine(
-        newest=newest,
+        newest=figures[-1],
         windows=len(figures),
+        share=shares[-1],
         points=" ".join(f"{x},{y}" for x, y in places),
         last_x=places[-1][0],
         last_y=places[-1][1],
-        threshold_y=None if newest.threshold is None else _height(newest.threshold, low, high),
+        threshold_y=_height(1.0, low, high),
     )
 
 
 def _height(value: float, low: float, high: float) -> float:
     share = (value - low) / ((high - low) or 1.0)
     return round(HEIGHT - 3 - share * (HEIGHT - 6), 1)
+
+
+@dataclass(frozen=True)
+class SliceBar:
+    """A slice and the width of its bar, from 0 to `WIDTH`: the largest value of its column is full."""
+
+    figure: SliceFigure
+    width: float
+
+
+def slice_bars(figures: Sequence[SliceFigure]) -> list[SliceBar]:
+    """Return a bar for each slice, the columns in their order."""
+    largest: dict[tuple[str, str], float] = {}
+    for figure in figures:
+        if isfinite(figure.value):
+            key = (figure.column, figure.metric)
+            largest[key] = max(largest.get(key, 0.0), abs(figure.value))
+    return [SliceBar(figure, _bar(figure, largest)) for figure in figures]
+
+
+def _bar(figure: SliceFigure, largest: dict[tuple[str, str], float]) -> float:
+    full = largest.get((figure.column, figure.metric), 0.0)
+    return round(abs(figure.value) / full * WIDTH, 1) if full and isfinite(figure.value) else 0.0

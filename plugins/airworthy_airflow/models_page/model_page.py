@@ -15,7 +15,7 @@ from airworthy.shown_text import one_line
 from airworthy_airflow.models_page.actions import permitted_actions
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.buttons import buttons_for
-from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing
+from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing, slice_bars
 from airworthy_airflow.models_page.login import User, train_dag_id
 from airworthy_airflow.models_page.model_rows import ModelRow
 from airworthy_airflow.models_page.reading import ModelName, readable_history
@@ -41,15 +41,14 @@ def one_model(request: Request, user: User, session: SessionDep, model: ModelNam
     """
     _, history = readable_history(user, model)
     row = ModelRow(history.summary, airflow_facts(session, [model])[model])
-    gates = [(gate, gate_drawing(gate)) for gate in history.gates]
     values = {
         "model": model,
         "row": row,
         "history": history,
         "buttons": buttons_for(row, permitted_actions(user, model)),
         "chart": _chart(history),
-        "gates": [each for each in gates if each[0].slice is None],
-        "slices": [each for each in gates if each[0].slice is not None],
+        "gates": [(gate, gate_drawing(gate)) for gate in history.gates],
+        "slices": slice_bars(history.slices),
         "drift": drift_lines(history.drift),
         "newest": history.ledger[: -_NEWEST_ENTRIES - 1 : -1],
         "versions": history.versions[::-1],
@@ -98,19 +97,19 @@ def model_as_json(user: User, session: SessionDep, model: ModelName) -> dict[str
     """Return all that the page shows as JSON: `ModelHistory`, its summary with ``airflow``."""
     _, history = readable_history(user, model)
     row = ModelRow(history.summary, airflow_facts(session, [model])[model])
-    return asdict(history) | {"summary": row.as_json()}
+    return history.as_json() | {"summary": row.as_json()}
 
 
 def _chart(history: ModelHistory) -> dict[str, Any]:
-    """Return what is drawn over time: the points of one metric, its promise, and the marks."""
+    """Return what is drawn over time, texts on one line: points, their promise, and marks."""
     quality = history.summary.quality
-    metrics = [point.metric for point in history.quality]
-    metric = quality.metric if quality is not None else next(iter(metrics[::-1]), "")
-    points = [point for point in history.quality if point.metric == metric][-_MOST_POINTS:]
     return {
-        "metric": one_line(metric),
+        "metric": one_line(history.metric or "quality"),
         "promised": quality.promised if quality is not None else None,
-        "points": [asdict(point) | {"version": one_line(point.version)} for point in points],
+        "points": [
+            asdict(point) | {"version": one_line(point.version)}
+            for point in history.quality[-_MOST_POINTS:]
+        ],
         "marks": [
             asdict(mark) | {"text": one_line(mark.text)} for mark in history.marks[-_MOST_POINTS:]
         ],

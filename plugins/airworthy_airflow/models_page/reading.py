@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import HTTPException, Path
 from sqlalchemy.orm import Session
 
 from airworthy.environment import Environment, load_environment
+from airworthy.model_status.history import model_history
 from airworthy.model_status.known_models import known_models
+from airworthy.model_status.model_history import ModelHistory
 from airworthy.model_status.summaries import model_summaries
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.login import readable, require_readable
 from airworthy_airflow.models_page.model_rows import ModelRow
-
-if TYPE_CHECKING:
-    from airworthy.model_status.model_history import ModelHistory
 
 ModelName = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=200)]
 """A parameter of a route: a model's name, and nothing that could be a path."""
@@ -36,8 +35,6 @@ def readable_history(user: BaseUser, model: str) -> tuple[Environment, ModelHist
     Raises:
         HTTPException: 404, when there is no such model, or the user may not read it.
     """
-    from airworthy.model_status.history import model_history
-
     require_readable(user, model)
     environment = load_environment()
     if model not in known_models(environment):

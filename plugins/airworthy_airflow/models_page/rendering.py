@@ -29,6 +29,7 @@ def templates() -> Environment:
         "day": shown.day,
         "figure": shown.figure,
         "minute": shown.minute,
+        "share": shown.share,
         "line": one_line,
         "text": visible,
     }

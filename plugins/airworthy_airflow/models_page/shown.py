@@ -57,3 +57,12 @@ def figure(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def share(value: float | None) -> str:
+    """Return a share as percent with its sign: it is a difference.
+
+    >>> share(0.0123), share(-0.5)
+    ('+1.23 %', '-50 %')
+    """
+    return NONE if value is None else f"{value * 100:+.3g} %"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
@@ -43,7 +44,9 @@ def versions(
         "model": model,
         "versions": history.versions[::-1],
         "chosen": [known[version] for version in chosen],
-        "metrics": _metrics([known[version] for version in chosen]),
+        "metrics": _pairs([known[version].metrics for version in chosen]),
+        "parameters": _differing([known[version].parameters for version in chosen]),
+        "rows": _pairs([known[version].rows for version in chosen]),
         "difference": difference,
         "trouble": trouble,
     }
@@ -52,7 +55,7 @@ def versions(
 
 def _chosen(versions: Sequence[VersionFigures], left: str, right: str) -> list[str]:
     if not versions:
-        return []
+        return [version for version in (left, right) if version]
     newest = right or versions[-1].version
     others = [each for each in versions if each.version != newest]
     champions = [each for each in others if "champion" in each.status]
@@ -61,14 +64,16 @@ def _chosen(versions: Sequence[VersionFigures], left: str, right: str) -> list[s
     return [first, newest]
 
 
-def _metrics(
-    chosen: Sequence[VersionFigures],
-) -> list[tuple[str, float | None, float | None]]:
+def _pairs(chosen: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Return name and both values; None: a version has none."""
     if not chosen:
         return []
-    left, right = (figures.metrics for figures in chosen)
-    names = dict.fromkeys([*left, *right])
-    return [(name, left.get(name), right.get(name)) for name in names]
+    left, right = chosen
+    return [(name, left.get(name), right.get(name)) for name in dict.fromkeys([*left, *right])]
+
+
+def _differing(chosen: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any, Any]]:
+    return [pair for pair in _pairs(chosen) if pair[1] != pair[2]]
 
 
 def _difference(

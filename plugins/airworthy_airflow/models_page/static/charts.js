@@ -6,27 +6,20 @@
     return;
   }
   const data = JSON.parse(source.textContent);
-  const kinds = ["release", "rollback", "drift", "alert", "rejected"];
-  const symbols = { release: "triangle", rollback: "arrow", drift: "diamond", alert: "circle", rejected: "rect" };
+  const kinds = ["release", "rollback", "stopped", "rejected", "retired", "drift", "alert"];
+  const symbols = { release: "triangle", rollback: "arrow", drift: "diamond", alert: "circle", rejected: "rect", stopped: "pin", retired: "roundRect" };
   const reduced = (value) => (typeof value === "number" ? Number(value.toPrecision(4)).toString() : "–");
   const minute = (time) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
+  // A mark before the first data has no place on this axis: the table has it.
+  const placed = data.marks.filter((mark) => mark.data_time !== null);
   let chart = null;
-
-  function interval(params, api) {
-    const [x, low] = api.coord([api.value(0), api.value(1)]);
-    const [, high] = api.coord([api.value(0), api.value(2)]);
-    const style = { stroke: api.visual("color"), lineWidth: 1.2, opacity: 0.55 };
-    const bar = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
-    return { type: "group", children: [bar(x, low, x, high), bar(x - 3, low, x + 3, low), bar(x - 3, high, x + 3, high)] };
-  }
 
   function series(colors) {
     const shown = (measured) => data.points.filter((point) => point.measured_on === measured);
     const values = (points) => points.map((point) => ({ value: [point.end, point.value], point }));
-    const whiskers = data.points.filter((point) => point.lower !== null && point.upper !== null);
-    const marks = data.marks.filter((mark) => kinds.includes(mark.kind));
+    const marks = placed.filter((mark) => kinds.includes(mark.kind));
     const releases = marks.filter((mark) => mark.kind === "release").slice(-60);
-    const lines = releases.map((mark) => ({ xAxis: mark.time, lineStyle: { color: colors.faint, type: "solid" } }));
+    const lines = releases.map((mark) => ({ xAxis: mark.data_time, lineStyle: { color: colors.faint, type: "solid" } }));
     if (data.promised !== null) {
       lines.push({ yAxis: data.promised, lineStyle: { color: colors.ink, type: "dashed" } });
     }
@@ -38,12 +31,8 @@
       },
       { name: "holdout", type: "scatter", symbol: "diamond", symbolSize: 11, data: values(shown("holdout")), color: colors.ink },
       {
-        name: "interval", type: "custom", renderItem: interval, color: colors.ink, silent: true,
-        data: whiskers.map((point) => [point.end, point.lower, point.upper]), encode: { x: 0, y: [1, 2] },
-      },
-      {
         name: "marks", type: "scatter", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, color: colors.ink,
-        data: marks.map((mark) => ({ value: [mark.time, mark.kind], mark, symbol: symbols[mark.kind] })),
+        data: marks.map((mark) => ({ value: [mark.data_time, mark.kind], mark, symbol: symbols[mark.kind] })),
       },
     ];
   }
@@ -53,8 +42,8 @@
       return `${minute(item.data.mark.time)} UTC\n${item.data.mark.kind}: ${item.data.mark.text.slice(0, 160)}\nentry ${item.data.mark.entry}`;
     }
     const point = item.data.point;
-    const ends = point.lower === null ? "" : `\n${reduced(point.lower)} … ${reduced(point.upper)}`;
-    return `${minute(point.start)} to ${minute(point.end)} UTC\nversion ${point.version}, ${point.measured_on}\n${data.metric} ${reduced(point.value)}${ends}`;
+    const start = point.start === null ? "until" : `${minute(point.start)} to`;
+    return `${start} ${minute(point.end)} UTC\nversion ${point.version}, ${point.measured_on}\n${data.metric} ${reduced(point.value)}`;
   }
 
   function draw() {
@@ -65,7 +54,7 @@
     const line = { lineStyle: { color: colors.faint, opacity: 0.5 } };
     const narrow = place.clientWidth < 600;
     const left = narrow ? 64 : 76;
-    const times = [...data.points.map((point) => point.end), ...data.marks.map((mark) => mark.time)].map((time) => Date.parse(time));
+    const times = [...data.points.map((point) => point.end), ...placed.map((mark) => mark.data_time)].map((time) => Date.parse(time));
     const range = { min: Math.min(...times), max: Math.max(...times) };
     if (chart) {
       chart.dispose();
@@ -79,8 +68,8 @@
       legend: { top: 0, right: 16, data: ["live rows", "holdout"], textStyle: label, selectedMode: false },
       tooltip: { trigger: "item", renderMode: "richText", confine: true, formatter: tip, backgroundColor: color("--bs-body-bg"), borderColor: colors.faint, textStyle: { color: colors.text, fontSize: 12, width: narrow ? 220 : 420, overflow: "break" } },
       grid: [
-        { left, right: 16, top: 34, bottom: 148 },
-        { left, right: 16, height: 84, bottom: 34 },
+        { left, right: 16, top: 34, bottom: 176 },
+        { left, right: 16, height: 112, bottom: 34 },
       ],
       xAxis: [
         { type: "time", ...range, axisLabel: { show: false }, axisTick: { show: false }, axisLine: line },
