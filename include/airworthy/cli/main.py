@@ -29,6 +29,7 @@ from airworthy.cli import (
     server_commands,
     spec_commands,
     staleness_commands,
+    status_commands,
     tuning_commands,
     version_commands,
     watch_commands,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 spec_commands.register(app)
 model_commands.register(app)
+status_commands.register(app)
 new_model_command.register(app)
 model_test_commands.register(app)
 run_commands.register(app)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from airworthy.cli.caller import new_run_id, user_name
 from airworthy.environment import load_environment
-from airworthy.errors import AirworthyError, TerminalError
-
-if TYPE_CHECKING:
-    from airworthy.environment import Environment
-    from airworthy.versions.model_state import ModelState
+from airworthy.errors import TerminalError
 
 
 def register(app: typer.Typer) -> None:
@@ -27,11 +23,10 @@ def models(
 ) -> None:
     """Print each model: its champion and its age, the last verdict, and what waits for a person."""
     from airworthy.cli.model_lines import model_lines
-    from airworthy.cli.model_names import ledger_names, spec_names
+    from airworthy.model_status.summaries import model_summaries
 
     environment = load_environment()
-    names = sorted({*spec_names(environment), *ledger_names(environment)})
-    states = [_state(environment, name) for name in names]
+    states = [summary.state for summary in model_summaries(environment)]
     if as_json:
         lines = [json.dumps(state.as_json()) for state in states]
     elif states:
@@ -40,29 +35,6 @@ def models(
         lines = [f"there is no model below {environment.models}: airworthy new-model NAME"]
     for line in lines:
         typer.echo(line)
-
-
-def _state(environment: Environment, model: str) -> ModelState:
-    """Return a model's state. A spec or a ledger with a fault is a fault of this model alone."""
-    from airworthy.ledger import open_ledger
-    from airworthy.release.release_rules import release_rules
-    from airworthy.spec.loading import SPEC_FILE, load_spec
-    from airworthy.versions.model_state import ModelState, model_state
-
-    path = environment.models / model / SPEC_FILE
-    task, required, faults = None, False, None
-    try:
-        if path.exists():
-            spec = load_spec(path)
-            task, rules = spec.task, release_rules(spec, environment)
-            required = rules.approval == "required"
-    except AirworthyError as error:
-        faults = error.problem.splitlines()[0]
-    try:
-        entries = open_ledger(environment, model).entries()
-        return model_state(model, entries, task=task, approval_required=required, faults=faults)
-    except TerminalError as error:
-        return ModelState(model=model, task=task, faults=faults or error.problem)
 
 
 def retire(

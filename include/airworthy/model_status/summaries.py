@@ -87,12 +87,17 @@ def _kept_summary(
 
 def _faulty(environment: Environment, model: str, error: AirworthyError) -> ModelSummary:
     """Return the summary of a model whose ledger cannot be read."""
-    source = read_spec(environment, model)
-    faults = source.faults or error.problem.splitlines()[0]
-    if source.spec is None:
-        return ModelSummary(ModelState(model=model, faults=faults))
+    source, fault = read_spec(environment, model), error.problem.splitlines()[0]
     spec = source.spec
-    state = ModelState(model=model, task=spec.task, faults=faults)
+    state = ModelState(
+        model=model,
+        task=spec.task if spec else None,
+        faults=source.faults,
+        ledger_fault=fault,
+    )
     return ModelSummary(
-        state, description=spec.description, owner=spec.owner, schedule=spec.schedule
+        state,
+        description=spec.description if spec else "",
+        owner=spec.owner if spec else None,
+        schedule=spec.schedule if spec else None,
     )

@@ -29,6 +29,8 @@ class ModelState:
         blind_since: The end of the first of these windows.
         retired: Time and reason of the retirement, or None.
         faults: The faults of its spec, in words.
+        ledger_fault: The reason that its ledger cannot be read; then all of the above but the task
+            is unknown.
     """
 
     model: str
@@ -47,17 +49,21 @@ class ModelState:
     blind_since: str | None = None
     retired: str | None = None
     faults: str | None = None
+    ledger_fault: str | None = None
 
     @property
     def needs(self) -> list[str]:
-        """Each thing that waits for a person, in words."""
+        """Each thing that waits for a person, in words. Of a retired model, its faults alone."""
+        serves = self.retired is None
         texts = {
-            f"version {self.waits_for_approval} waits for an approval": self.waits_for_approval,
-            f"retraining has stopped: {self.open_breaker}": self.open_breaker,
+            f"version {self.waits_for_approval} waits for an approval": serves
+            and self.waits_for_approval,
+            f"retraining has stopped: {self.open_breaker}": serves and self.open_breaker,
             f"the monitor could judge nothing in {self.blind_windows} windows": (
-                self.blind_windows >= FIRST_BLIND_WINDOWS
+                serves and self.blind_windows >= FIRST_BLIND_WINDOWS
             ),
             f"its spec has faults: {self.faults}": self.faults,
+            f"its ledger cannot be read: {self.ledger_fault}": self.ledger_fault,
         }
         return [text for text, holds in texts.items() if holds]
 
