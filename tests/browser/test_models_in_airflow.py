@@ -5,12 +5,13 @@ Tests run in the order written: each starts where the one before it ended.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
-from tests.end_to_end.conftest import Stack
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+from tests.end_to_end.conftest import RUN_SECONDS, Stack, wait_until
 
 from .conftest import MODEL
 from .people import Person, Theme
@@ -54,6 +55,7 @@ def test_a_run_starts_by_the_form_with_its_parameter(admin: Person, stack: Stack
     admin.run_state("Running")
     expect(admin.page.get_by_role("button", name="Required Action")).to_be_visible()
     [run] = stack.runs(MODEL)
+    wait_for_question(stack, run.dag_run_id)
     assert (run.conf or {})["as_of"] == AS_OF
     assert stack.served_version(MODEL) is None
 
@@ -78,11 +80,13 @@ def test_the_models_entry_opens_the_list_in_airflow(admin: Person) -> None:
     admin.page.wait_for_url(f"**/plugin/models/airworthy/models/{MODEL}")
 
 
-def test_a_challenger_is_trained_by_the_button(admin: Person) -> None:
+def test_a_challenger_is_trained_by_the_button(admin: Person, stack: Stack) -> None:
     """The page of what was done leads to the run's page in Airflow, out of the frame."""
     admin.act("Train", "Train a challenger", "newer parcels")
     admin.follow_run()
     expect(admin.page.get_by_role("button", name="Required Action")).to_be_visible()
+    [run_id] = {run.dag_run_id for run in stack.runs(MODEL) if run.state == "running"}
+    wait_for_question(stack, run_id)
 
 
 def test_the_list_shows_that_an_approval_waits_and_the_button_gives_it(
@@ -95,7 +99,7 @@ def test_the_list_shows_that_an_approval_waits_and_the_button_gives_it(
     admin.act("Approve", "Approve", "better on parcels")
     admin.follow_run()
     admin.run_state("Success")
-    expect(admin.model_page(MODEL).get_by_role("main")).to_contain_text("version 2")
+    expect(champion(admin.model_page(MODEL))).to_have_text(re.compile(r"^\s*2\b"))
     assert stack.served_version(MODEL) == "2"
 
 
@@ -108,6 +112,7 @@ def test_a_rollback_by_the_button_is_in_the_ledger_with_its_reason(
     admin.follow_run()
     admin.run_state("Success")
     assert stack.served_version(MODEL) == "1"
+    expect(champion(admin.model_page(MODEL))).to_have_text(re.compile(r"^\s*1\b"))
     ledger = admin.model_page(f"{MODEL}/ledger").get_by_role("main")
     expect(ledger).to_contain_text("couriers complain")
     expect(ledger).to_contain_text(admin.name)
@@ -168,6 +173,20 @@ def test_the_list_is_used_by_keyboard(admin: Person) -> None:
 def test_our_pages_wrote_no_error_into_the_console(admin: Person, viewer: Person) -> None:
     """Neither a script's error nor a refusal of the policy, in all that the tests above opened."""
     assert admin.console + viewer.console == []
+
+
+def champion(frame: FrameLocator) -> Locator:
+    """Return the place of the champion on a model's page."""
+    return frame.locator("dl.facts > div").filter(has_text="Champion").locator("dd")
+
+
+def wait_for_question(stack: Stack, run_id: str) -> None:
+    """Wait until the scheduler has seen the asking process end: it takes a task that is answered
+    before for a killed one, and asks again.
+    """
+    log = stack.layout.logs / "scheduler.log"
+    end = f"TaskInstance Finished: dag_id={TRAIN}, task_id=release.approve, run_id={run_id}"
+    wait_until("the question", lambda: end in log.read_text(encoding="utf-8"), RUN_SECONDS)
 
 
 def barriers(page: Page) -> list[str]:
