@@ -70,7 +70,7 @@ class GateFigure:
         lower: The lower end of the interval, or None.
         upper: The upper end of the interval, or None.
         threshold: The threshold, or None.
-        passes_above: Whether values above the threshold pass; None without a threshold.
+        passes_above: Whether values above the threshold pass; None: it is not recorded.
         reason: The reason in words.
     """
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from airworthy.environment import Environment
 from airworthy.errors import AirworthyError
-from airworthy.model_status.ledger_position import ledger_position
-from airworthy.spec.loading import SPEC_FILE, load_spec
+from airworthy.spec.loading import SPEC_FILE, is_broken_link, load_spec
 
 if TYPE_CHECKING:
     from airworthy.spec import ModelSpec
@@ -34,7 +33,7 @@ def read_spec(environment: Environment, model: str) -> ReadSpec:
     """Return a model's spec. A fault is no error: it is told."""
     path = environment.models / model / SPEC_FILE
     try:
-        if path.exists() or path.is_symlink():
+        if path.exists() or is_broken_link(path.parent):
             return ReadSpec(spec=load_spec(path))
     except (AirworthyError, OSError) as error:
         problem = error.problem if isinstance(error, AirworthyError) else str(error)
@@ -54,11 +53,6 @@ def sources_key(environment: Environment, model: str) -> str:
         _digest(environment.models / model / SPEC_FILE),
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def position_of(environment: Environment, model: str, known: str | None) -> str:
-    """Return the ledger's position; see `ledger_position`."""
-    return ledger_position(environment, model, known)
 
 
 def _digest(path: Path) -> str | None:

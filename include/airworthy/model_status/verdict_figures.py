@@ -13,6 +13,8 @@ _NAME = re.compile(
     r"(?: in every (?P<slice>.+?))?(?: \(default\))?$"
 )
 """The form of `Gate.name`."""
+_BOUNDS = re.compile(r"\((?:at least \S+ and )?at (?P<last>least|most) \S+ (?:required|allowed)\)$")
+"""The end of a reason: ``(at most 8 allowed)``."""
 _METRICS = frozenset({KPI, *(name for names in METRICS.values() for name in names)})
 _ROWS = "rows"
 
@@ -56,11 +58,14 @@ def _gate_figure(outcome: GateOutcome) -> GateFigure:
 def _passes_above(outcome: GateOutcome, is_metric: bool, against: str | None) -> bool | None:
     """Return whether values above the threshold pass.
 
-    A gate on all rows or in slices has one bound, which its reason names, or two. Of two, the
-    threshold is the upper one.
+    The reason of a gate on all rows or in slices names its bounds at the end. Of two, the threshold
+    is the upper one. None: the reason names no bound, such as that of slices with too few rows.
     """
     if outcome.threshold is None:
         return None
     if not is_metric or against == "champion":
         return False
-    return against == "baseline" or " at most " not in outcome.reason.replace("(", " ")
+    if against == "baseline":
+        return True
+    bounds = _BOUNDS.search(outcome.reason)
+    return None if bounds is None else bounds["last"] == "least"
