@@ -23,8 +23,6 @@ class AirworthyPlugin(AirflowPlugin):
         {
             "name": "Models",
             "href": "airworthy/",
-            "icon": "airworthy/static/models.svg",
-            "icon_dark_mode": "airworthy/static/models_dark.svg",
             "url_route": "models",
             "destination": "nav",
             "nav_top_level": True,

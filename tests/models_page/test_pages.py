@@ -152,10 +152,9 @@ def test_a_model_whose_spec_has_faults_is_listed_with_them(site: Site) -> None:
         path.write_text(kept, encoding="utf-8")
 
 
-def test_the_page_is_in_airflows_navigation_and_its_icons_are_there(site: Site) -> None:
+def test_the_page_is_in_airflows_navigation(site: Site) -> None:
     (view,) = plugin_class().external_views
     assert view["destination"] == "nav"
-    client = site.client("viewer")
-    assert client.get(f"/{view['href']}").status_code == 200
-    assert client.get(f"/{view['icon']}").status_code == 200
-    assert client.get(f"/{view['icon_dark_mode']}").status_code == 200
+    # Airflow shows an icon of a plugin as an image without a text for those who do not see it.
+    assert "icon" not in view
+    assert site.client("viewer").get(f"/{view['href']}").status_code == 200

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from airworthy.lineage.graph import Graph, Node
-from airworthy.model_status.model_history import DriftFigure, GateFigure, Service
+from airworthy.model_status.model_history import DriftFigure, GateFigure, Service, SliceFigure
 from airworthy.model_status.model_summary import ModelSummary, Quality
 from airworthy.versions.model_state import ModelState
 from airworthy_airflow.models_page.airflow_facts import AirflowFacts
-from airworthy_airflow.models_page.drawings import WIDTH, drift_lines, gate_drawing
+from airworthy_airflow.models_page.drawings import WIDTH, drift_lines, gate_drawing, slice_table
 from airworthy_airflow.models_page.lineage_picture import lineage_picture
 from airworthy_airflow.models_page.model_rows import ListChoice, ModelRow, chosen_rows
 from airworthy_airflow.models_page.served_at import read_time, served_at
@@ -101,6 +101,23 @@ def test_drifted_signals_come_first_and_odd_values_are_drawn() -> None:
     lines = drift_lines(figures)
     assert [line.newest.column for line in lines] == ["city", "hour", "label"]
     assert "nan" not in "".join(line.points for line in lines)
+
+
+def test_a_slice_is_one_row_with_all_its_metrics() -> None:
+    figures = [
+        SliceFigure("city", "Oslo", 10, "mae", 1.0),
+        SliceFigure("city", "Oslo", 10, "rmse", 4.0),
+        SliceFigure("city", "Bergen", 20, "rmse", 2.0),
+        SliceFigure("hour", "[0, 6)", 30, "rmse", float("nan")),
+    ]
+    table = slice_table(figures, "rmse")
+    assert table.metrics == ["rmse", "mae"]
+    assert [(row.slice, row.values[1], row.width) for row in table.rows] == [
+        ("Oslo", 1.0, WIDTH),
+        ("Bergen", None, WIDTH / 2),
+        ("[0, 6)", None, 0.0),
+    ]
+    assert slice_table([], None).rows == []
 
 
 @pytest.mark.parametrize(

@@ -103,23 +103,52 @@ def _height(value: float, low: float, high: float) -> float:
 
 
 @dataclass(frozen=True)
-class SliceBar:
-    """A slice and the width of its bar, from 0 to `WIDTH`: the largest value of its column is full."""
+class SliceRow:
+    """A slice: its rows, a value for each metric, and the width of the first metric's bar."""
 
-    figure: SliceFigure
+    column: str
+    slice: str
+    rows: int
+    values: list[float | None]
     width: float
 
 
-def slice_bars(figures: Sequence[SliceFigure]) -> list[SliceBar]:
-    """Return a bar for each slice, the columns in their order."""
-    largest: dict[tuple[str, str], float] = {}
+@dataclass(frozen=True)
+class SliceTable:
+    """The slices of a holdout, one row each. `metrics` are the titles of the values."""
+
+    metrics: list[str]
+    rows: list[SliceRow]
+
+
+def slice_table(figures: Sequence[SliceFigure], first: str | None) -> SliceTable:
+    """Return a row for each slice. The longest bar of a column is `WIDTH` wide.
+
+    Args:
+        figures: The slices' figures.
+        first: The metric that comes first and is drawn; None: that of the first figure.
+    """
+    names = dict.fromkeys(figure.metric for figure in figures)
+    metrics = sorted(names, key=lambda name: name != first)
+    slices: dict[tuple[str, str], dict[str, SliceFigure]] = {}
     for figure in figures:
-        if isfinite(figure.value):
-            key = (figure.column, figure.metric)
-            largest[key] = max(largest.get(key, 0.0), abs(figure.value))
-    return [SliceBar(figure, _bar(figure, largest)) for figure in figures]
+        slices.setdefault((figure.column, figure.slice), {})[figure.metric] = figure
+    largest: dict[str, float] = {}
+    for (column, _), found in slices.items():
+        largest[column] = max(largest.get(column, 0.0), _size(found, metrics))
+    rows = [
+        SliceRow(
+            column=column,
+            slice=name,
+            rows=next(iter(found.values())).rows,
+            values=[found[metric].value if metric in found else None for metric in metrics],
+            width=round(_size(found, metrics) / (largest[column] or 1.0) * WIDTH, 1),
+        )
+        for (column, name), found in slices.items()
+    ]
+    return SliceTable(metrics, rows)
 
 
-def _bar(figure: SliceFigure, largest: dict[tuple[str, str], float]) -> float:
-    full = largest.get((figure.column, figure.metric), 0.0)
-    return round(abs(figure.value) / full * WIDTH, 1) if full and isfinite(figure.value) else 0.0
+def _size(found: dict[str, SliceFigure], metrics: list[str]) -> float:
+    value = found[metrics[0]].value if metrics[0] in found else 0.0
+    return abs(value) if isfinite(value) else 0.0

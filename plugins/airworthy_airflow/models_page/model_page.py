@@ -15,7 +15,7 @@ from airworthy.shown_text import one_line
 from airworthy_airflow.models_page.actions import permitted_actions
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.buttons import buttons_for
-from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing, slice_bars
+from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing, slice_table
 from airworthy_airflow.models_page.login import User, train_dag_id
 from airworthy_airflow.models_page.model_rows import ModelRow
 from airworthy_airflow.models_page.reading import ModelName, readable_history
@@ -48,7 +48,7 @@ def one_model(request: Request, user: User, session: SessionDep, model: ModelNam
         "buttons": buttons_for(row, permitted_actions(user, model)),
         "chart": _chart(history),
         "gates": [(gate, gate_drawing(gate)) for gate in history.gates],
-        "slices": slice_bars(history.slices),
+        "slices": slice_table(history.slices, history.metric),
         "drift": drift_lines(history.drift),
         "newest": history.ledger[: -_NEWEST_ENTRIES - 1 : -1],
         "versions": history.versions[::-1],

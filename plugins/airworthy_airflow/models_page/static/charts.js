@@ -55,7 +55,9 @@
     const narrow = place.clientWidth < 600;
     const left = narrow ? 64 : 76;
     const times = [...data.points.map((point) => point.end), ...placed.map((mark) => mark.data_time)].map((time) => Date.parse(time));
-    const range = { min: Math.min(...times), max: Math.max(...times) };
+    const [first, last] = [Math.min(...times), Math.max(...times)];
+    const margin = Math.max((last - first) * 0.02, 3600e3);
+    const range = { min: first - margin, max: last + margin };
     if (chart) {
       chart.dispose();
     }
