@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import runpy
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,6 +69,10 @@ class Answer(Protocol):
     @property
     def text(self) -> str:
         """The body."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
 
 
 @dataclass
