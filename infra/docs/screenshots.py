@@ -1,7 +1,7 @@
 """Takes the pictures of docs/screenshots in a real browser: `make screenshots`.
 
-Two embedded stacks of their own run one after the other. The first lives through the demo, so its models have a
-history; one of its versions waits for an approval. The second has 200 models.
+200 models are recorded as the product's own code records them, without a training: the figures are made up.
+Airflow's API server shows them. No scheduler runs, so no run is among the pictures.
 """
 
 from __future__ import annotations
@@ -13,36 +13,35 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import yaml
+import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from rich.console import Console
-
-from airworthy.environment import load_environment
-from airworthy.ledger import open_ledger
-from airworthy.ledger.events import AliasMove
-from airworthy_airflow.airflow_api import AirflowApi
-from airworthy_airflow.demo.runs import trigger_run
-from airworthy_airflow.demo.story import play
-from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout
-from airworthy_airflow.stack.secret_keys import USER, ensure_secrets
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT))
+
+from tests.core.model_status.recorded_model import RecordedModel  # noqa: E402
+
+from airworthy.environment import load_environment  # noqa: E402
+from airworthy.ledger.events import RolloutStep, StagingCheck  # noqa: E402
+from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout, load_layout  # noqa: E402
+from airworthy_airflow.stack.secret_keys import USER, ensure_secrets  # noqa: E402
+from airworthy_airflow.stack.settings import process_environment  # noqa: E402
+
 FOLDER = PROJECT / "docs" / "screenshots"
-STACK = (sys.executable, "-m", "airworthy_airflow.stack")
-MODEL = "delivery_drift"
-WAITING = "delivery_late"
-DESKTOP, PHONE = (1280, 800), (390, 844)
+MODELS = 200
+SHOWN = "delivery_drift"
+CITIES = ("aarhus", "bergen", "malmo", "oslo", "turku")
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 COLOURS = 128
-MANY = 200
-LIKE = ("delivery_eta", "delivery_late")
-CITIES = ("oslo", "bergen", "turku", "malmo", "aarhus")
-WITHIN_MS = 900_000.0
+WITHIN_SECONDS = 600.0
 
 Theme = Literal["light", "dark"]
 
@@ -50,92 +49,104 @@ Theme = Literal["light", "dark"]
 def main() -> None:
     """Write the pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
-        expect.set_options(timeout=WITHIN_MS)
-        few, many = Path(scratch) / "few", Path(scratch) / "many"
-        write_few(few / "models")
-        with stack(few) as layout:
-            live(layout)
-            take_few(browser, layout)
-        write_many(many)
-        with stack(many) as layout:
-            take_many(browser, layout)
+    expect.set_options(timeout=WITHIN_SECONDS * 1000)
+    with tempfile.TemporaryDirectory() as scratch:
+        layout = make_layout(Path(scratch))
+        record_models()
+        with airflow(layout), chromium() as browser:
+            take_pictures(browser, layout)
 
 
-def write_few(models: Path) -> None:
-    """Copy the shipped models. A person approves one of them."""
-    shutil.copytree(PROJECT / "include" / "models", models)
-    path = models / WAITING / "model.yaml"
-    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    spec["release"] = {**spec.get("release", {}), "approval": "required"}
-    path.write_text(yaml.safe_dump(spec), encoding="utf-8")
-
-
-def write_many(folder: Path) -> None:
-    """Write 200 models like the shipped ones, with champions in their ledgers."""
-    for number in range(MANY):
-        shipped = LIKE[number % len(LIKE)]
-        name = f"{shipped}_{CITIES[number // len(LIKE) % len(CITIES)]}_{number:03}"
-        shutil.copytree(PROJECT / "include" / "models" / shipped, folder / "models" / name)
-        path = folder / "models" / name / "model.yaml"
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-        path.write_text(yaml.safe_dump({**spec, "model": name}), encoding="utf-8")
-        release_versions(folder, name, 1 + number % 9)
-
-
-def release_versions(folder: Path, model: str, count: int) -> None:
-    """Append the releases of a model's versions to its ledger."""
-    os.environ["AIRWORTHY_STATE"] = str(folder / "state")
-    ledger = open_ledger(load_environment(), model)
-    for version in range(1, count + 1):
-        move = AliasMove(
-            from_=str(version - 1) if version > 1 else None, to=str(version), moves_before=version
-        )
-        ledger.append(move, run_id=f"scheduled__{version}", who="scheduler")
-
-
-def live(layout: Layout) -> None:
-    """Play the demo, and start a run that will ask for an approval."""
-    play(layout, Console())
-    airflow = AirflowApi(layout.url("airflow"), USER, ensure_secrets(layout).password)
-    trigger_run(airflow, f"{WAITING}__train", {"reason": "api"})
-
-
-def take_few(browser: Browser, layout: Layout) -> None:
-    """Take the pictures of the list and of a model's page: inside Airflow, dark, and on a phone."""
-    themes: tuple[Theme, ...] = ("light", "dark")
-    for theme in themes:
-        with window(browser, layout, DESKTOP, theme) as page:
-            wait_for_question(page, layout)
-            open_in_airflow(page, layout, "")
-            save(page, f"models_{theme}")
-            open_in_airflow(page, layout, f"models/{MODEL}")
-            save(page, f"model_{theme}")
-    with window(browser, layout, PHONE, "light") as page:
-        for name, path in (("models_narrow", ""), ("model_narrow", f"models/{MODEL}")):
-            page.goto(f"{layout.url('airflow')}/airworthy/{path}", wait_until="networkidle")
-            save(page, name)
-
-
-def take_many(browser: Browser, layout: Layout) -> None:
-    """Take the picture of a list with 200 models."""
-    with window(browser, layout, DESKTOP, "light") as page:
-        open_in_airflow(page, layout, "")
-        save(page, "models_200")
-
-
-@contextmanager
-def stack(folder: Path) -> Iterator[Layout]:
-    """Run an embedded stack on free ports, with its models and its state in a folder."""
+def make_layout(folder: Path) -> Layout:
+    """Return the layout of a stack of its own: free ports, models and state in a folder."""
     os.environ["AIRWORTHY_MODELS"] = str(folder / "models")
     os.environ["AIRWORTHY_STATE"] = str(folder / "state")
     for variable, _ in PORT_VARIABLES.values():
         os.environ[variable] = str(free_port())
+    return load_layout()
+
+
+def record_models() -> None:
+    """Record three models with a history, and others with a little."""
+    record_drift(SHOWN)
+    record_waiting("delivery_late")
+    record_rollout("delivery_eta")
+    for number in range(MODELS - 3):
+        city = CITIES[number % len(CITIES)]
+        record(f"{city}_{number:03}", rmse=2.5 + number % 7 / 4, looks=2 + number % 2)
+
+
+def record(model: str, rmse: float, looks: int) -> RecordedModel:
+    """Record a release and some looks of the monitor; return the model.
+
+    Args:
+        model: Its name.
+        rmse: The champion's error.
+        looks: The number of looks.
+    """
+    made = RecordedModel(load_environment(), model)
+    made.write_spec(owner="logistics-ml@example.org")
+    made.train(rmse=rmse)
+    for number in range(looks):
+        made.look(rmse=rmse + number % 5 / 10)
+    return made
+
+
+def record_drift(model: str) -> None:
+    """Record a model that drifted, was trained again, and drifts anew."""
+    made = record(model, rmse=3.0, looks=14)
+    for number in range(6):
+        made.look(rmse=4.0 + number, drifted=True, worse=number > 2)
+    made.train(rmse=10.4, released=False, champion_rmse=9.1)
+    made.train(rmse=3.4, champion_rmse=9.2)
+    for number in range(12):
+        made.look(rmse=3.4 + number % 4 / 10)
+    made.look(rmse=5.2, drifted=True)
+
+
+def record_waiting(model: str) -> None:
+    """Record a model whose second version waits for an approval."""
+    made = record(model, rmse=3.1, looks=5)
+    version = made.train(rmse=2.8, released=False)
+    made.append(StagingCheck(version=version, passed=True), f"train__{made.days}")
+
+
+def record_rollout(model: str) -> None:
+    """Record a model whose second version has a tenth of the requests."""
+    made = record(model, rmse=2.9, looks=5)
+    version = made.train(rmse=2.7, released=False)
+    step = RolloutStep(version=version, step=10, state="begun", champion=made.champion)
+    made.append(step, f"train__{made.days}")
+
+
+@contextmanager
+def airflow(layout: Layout) -> Iterator[None]:
+    """Run Airflow's API server on the models' DAGs, which are not paused."""
+    variables = process_environment(layout, ensure_secrets(layout), dict(os.environ))
+    variables["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
+    command = str(Path(sys.executable).parent / "airflow")
+    layout.airflow_home.mkdir(parents=True)
+    for words in (["db", "migrate"], ["dags", "reserialize"]):
+        subprocess.run([command, *words], env=variables, check=True, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([command, "api-server"], env=variables, stdout=subprocess.DEVNULL)
     try:
-        subprocess.run([*STACK, "up"], check=True)
-        yield load_layout()
+        wait_until_up(f"{layout.url('airflow')}/api/v2/version")
+        yield
     finally:
-        subprocess.run([*STACK, "down"], check=True)
+        server.terminate()
+        server.wait()
+
+
+def wait_until_up(address: str) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(address, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    raise SystemExit(f"{address} does not answer")
 
 
 @contextmanager
@@ -153,8 +164,22 @@ def chromium() -> Iterator[Browser]:
         running.close()
 
 
+def take_pictures(browser: Browser, layout: Layout) -> None:
+    """Take the pictures of the list and of a model's page: light, dark, and on a phone."""
+    themes: tuple[Theme, ...] = ("light", "dark")
+    for theme in themes:
+        with window(browser, layout, DESKTOP, theme) as page:
+            take(page, layout, f"models_{theme}", "/plugin/models/airworthy/?q=delivery")
+            take(page, layout, f"model_{theme}", f"/plugin/models/airworthy/models/{SHOWN}")
+    with window(browser, layout, DESKTOP, "light") as page:
+        take(page, layout, "models_200", "/plugin/models/airworthy/")
+    with window(browser, layout, PHONE, "light") as page:
+        take(page, layout, "models_narrow", "/airworthy/?q=delivery")
+        take(page, layout, "model_narrow", f"/airworthy/models/{SHOWN}")
+
+
 @contextmanager
-def window(browser: Browser, layout: Layout, size: tuple[int, int], theme: Theme) -> Iterator[Page]:
+def window(browser: Browser, layout: Layout, size: ViewportSize, theme: Theme) -> Iterator[Page]:
     """Open a window and log in to Airflow.
 
     Args:
@@ -163,11 +188,8 @@ def window(browser: Browser, layout: Layout, size: tuple[int, int], theme: Theme
         size: Width and height in pixels.
         theme: The colours that the system wants.
     """
-    width, height = size
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
-    )
-    context.set_default_timeout(WITHIN_MS)
+    context = browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce")
+    context.set_default_timeout(WITHIN_SECONDS * 1000)
     page = context.new_page()
     page.goto(layout.url("airflow"))
     page.get_by_label("Username").fill(USER)
@@ -178,32 +200,25 @@ def window(browser: Browser, layout: Layout, size: tuple[int, int], theme: Theme
     context.close()
 
 
-def wait_for_question(page: Page, layout: Layout) -> None:
-    """Wait until a person is asked for an approval."""
-    page.goto(f"{layout.url('airflow')}/required_actions")
-    expect(page.get_by_role("link", name="may it take over").first).to_be_visible()
-
-
-def open_in_airflow(page: Page, layout: Layout, path: str) -> None:
-    """Open one of our pages inside Airflow, and wait until it is drawn.
+def take(page: Page, layout: Layout, name: str, path: str) -> None:
+    """Open a page, wait until it is drawn, and write its picture with few colours.
 
     Args:
         page: The window.
         layout: The stack.
-        path: The page's path below ``/airworthy/``.
+        name: The picture's name.
+        path: The page's path in Airflow.
     """
-    page.goto(f"{layout.url('airflow')}/plugin/models/airworthy/{path}", wait_until="networkidle")
-    expect(page.frame_locator("iframe").get_by_role("heading").first).to_be_visible()
+    page.goto(layout.url("airflow") + path)
+    inside = path.startswith("/plugin/")
+    place = page.frame_locator("iframe[title='Models']") if inside else page
+    expect(place.get_by_role("main")).to_be_visible()
     page.wait_for_load_state("networkidle")
-
-
-def save(page: Page, name: str) -> None:
-    """Write a picture with few colours: the repository keeps it."""
     with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as image:
         small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    path = FOLDER / f"{name}.png"
-    small.save(path, optimize=True)
-    print(f"{path.relative_to(PROJECT)}  {path.stat().st_size / 1000:.0f} kB", flush=True)
+    file = FOLDER / f"{name}.png"
+    small.save(file, optimize=True)
+    print(f"{file.relative_to(PROJECT)}  {file.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 def free_port() -> int:
