@@ -106,6 +106,9 @@ docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ int
 assets: ## Make the Models page's vendored files from infra/models_page/package-lock.json (needs npm)
 	@cd infra/models_page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
+screenshots: $(STAMP) ## Take the pictures of docs/screenshots anew (needs Chromium; many minutes)
+	@$(BIN)/python infra/docs/screenshots.py
+
 bench: $(STAMP) ## Print the figures of benchmarks/: ratios of speed and memory, readability of the code
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 

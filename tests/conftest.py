@@ -15,7 +15,7 @@ from airworthy.environment import Environment, load_environment
 from airworthy.registry.mlflow_database import ensure_database
 
 PROJECT = Path(__file__).resolve().parents[1]
-STACK_FOLDERS = {"distributed", "end_to_end"}
+STACK_FOLDERS = {"browser", "distributed", "end_to_end"}
 BIKE_SHARING = PROJECT.parent / "shared" / "data" / "bike_sharing"
 
 # Before any import of these libraries: tests report nothing to anybody.

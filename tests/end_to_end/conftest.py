@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -217,7 +218,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     person's approval.
     """
     folder = tmp_path_factory.mktemp("stack")
-    project = write_project(folder / "project")
+    project = write_project(folder / "project", Path(__file__).parent / "users_dags.py")
     write_model(folder / "models", "eta")
     slow = {
         "rounds": 2000,
@@ -230,16 +231,26 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "gated",
         release={"approval": "required", "rollout": ["shadow", 50, "full"], "bake": "5s"},
     )
+    with running_stack(folder, project) as running:
+        yield running
+
+
+@contextmanager
+def running_stack(folder: Path, project: Path, **settings: str) -> Iterator[Stack]:
+    """Start a stack on free ports, with its state and its models in a folder; end it at the end.
+
+    Args:
+        folder: The folder with ``models``; it gets ``state``.
+        project: The project.
+        **settings: Further variables of the stack.
+    """
+    ports = free_ports(len(PORT_VARIABLES))
     variables = {
         "AIRWORTHY_PROJECT": str(project),
         "AIRWORTHY_STATE": str(folder / "state"),
         "AIRWORTHY_MODELS": str(folder / "models"),
-    }
-    variables |= {
-        name: str(port)
-        for (name, _), port in zip(
-            PORT_VARIABLES.values(), free_ports(len(PORT_VARIABLES)), strict=True
-        )
+        **{name: str(port) for (name, _), port in zip(PORT_VARIABLES.values(), ports, strict=True)},
+        **settings,
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
@@ -256,13 +267,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             subprocess.run([*COMMAND, "down"], env=environment, check=True, capture_output=True)
 
 
-def write_project(folder: Path) -> Path:
+def write_project(folder: Path, *own_dags: Path) -> Path:
     """Link this project into a folder, with a user's own DAG files beside ours."""
     (folder / "dags").mkdir(parents=True)
     for path in PROJECT.iterdir():
         if path.name not in ("dags", ".airworthy"):
             (folder / path.name).symlink_to(path)
-    for path in (*(PROJECT / "dags").glob("*.py"), Path(__file__).parent / "users_dags.py"):
+    for path in (*(PROJECT / "dags").glob("*.py"), *own_dags):
         shutil.copy(path, folder / "dags")
     return folder
 

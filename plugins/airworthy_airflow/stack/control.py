@@ -18,7 +18,13 @@ from airworthy_airflow.stack.health import health, port_taken
 from airworthy_airflow.stack.layout import PORT_VARIABLES, Layout
 from airworthy_airflow.stack.prepare import prepare_databases
 from airworthy_airflow.stack.processes import end, members, read_record, stop_supervisord
-from airworthy_airflow.stack.secret_keys import USER, Secrets, ensure_secrets, write_private
+from airworthy_airflow.stack.secret_keys import (
+    USER,
+    Secrets,
+    ensure_secrets,
+    user_passwords,
+    write_private,
+)
 from airworthy_airflow.stack.settings import process_environment, user_environment
 from airworthy_airflow.stack.startup_progress import Report, progress
 from airworthy_airflow.stack.startup_watch import StartupWatch
@@ -74,11 +80,16 @@ def down(layout: Layout) -> int:
 
 
 def addresses(layout: Layout) -> str:
-    """Return the parts' addresses and the login."""
+    """Return the parts' addresses and the logins."""
     secrets = ensure_secrets(layout)
+    passwords = user_passwords(layout)
     return "\n".join(
         [
             f"Airflow       {layout.url('airflow')}   login: {USER} / {secrets.password}",
+            *(
+                f"  {role:12}{layout.url('airflow')}   login: {name} / {passwords[name]}"
+                for name, role in layout.users.items()
+            ),
             f"MLflow        {layout.url('mlflow')}   login: {USER} / {secrets.mlflow_password}",
             f"model server  {layout.url('server')}/models",
             f"metrics       {layout.url('metrics')}/metrics, {layout.url('server')}/metrics",

@@ -6,11 +6,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
+from airworthy_airflow.stack.users import VARIABLE, read_users
 
 HOST = "127.0.0.1"
 PORT_VARIABLES = {
@@ -24,7 +25,9 @@ PORT_VARIABLES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """One stack: its project, its state folder (absolute), its ports on the loopback interface."""
+    """One stack: its project, its state folder (absolute), its ports on the loopback interface, and
+    the roles of Airflow's further users by their names.
+    """
 
     project: Path
     state: Path
@@ -34,6 +37,7 @@ class Layout:
     tracking_uri: str
     token_file: Path
     ports: Mapping[str, int]
+    users: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -75,8 +79,8 @@ def load_layout() -> Layout:
     """Return the stack of the environment.
 
     Raises:
-        TerminalError: when a port's variable holds no port, when two have the same one, or when the
-            environment file is wrong.
+        TerminalError: when a port's variable holds no port, when two have the same one, when
+            `AIRWORTHY_USERS` is wrong, or when the environment file is.
     """
     ports = {part: _port(variable, default) for part, (variable, default) in PORT_VARIABLES.items()}
     _refuse_equal_ports(ports)
@@ -90,6 +94,7 @@ def load_layout() -> Layout:
         tracking_uri=environment.tracking_uri,
         token_file=environment.server_token_file,
         ports=ports,
+        users=read_users(os.environ.get(VARIABLE, "")),
     )
 
 

@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from airworthy_airflow.stack.layout import Layout
-
-USER = "admin"
+from airworthy_airflow.stack.users import USER as USER
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Airflow's keys, the password of its one user, and that of the same user in MLflow.
+    """Airflow's keys, the password of its user `admin`, and that of the same user in MLflow.
 
     Secrets of a stack before 0.3.0 have no password for MLflow: `ensure_secrets` adds it.
     """
@@ -37,10 +36,24 @@ def ensure_secrets(layout: Layout) -> Secrets:
     if not found.mlflow_password:
         found = replace(found, mlflow_password=secrets.token_urlsafe(24))
         write_private(path, json.dumps(asdict(found)))
-    write_private(password_file(layout), json.dumps({USER: found.password}))
+    write_private(
+        password_file(layout), json.dumps({**user_passwords(layout), USER: found.password})
+    )
     if not layout.token_file.exists():
         write_private(layout.token_file, secrets.token_urlsafe(32))
     return found
+
+
+def user_passwords(layout: Layout) -> dict[str, str]:
+    """Return the passwords of the stack's further users by their names: those that are kept, and a new
+    one for each user without.
+
+    A user who was taken away keeps the password and has no access: Airflow asks for the user first.
+    """
+    path = password_file(layout)
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    fresh = {name: secrets.token_urlsafe(12) for name in layout.users if name not in kept}
+    return {name: password for name, password in {**kept, **fresh}.items() if name != USER}
 
 
 def _new_secrets() -> Secrets:

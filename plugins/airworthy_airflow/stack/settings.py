@@ -43,7 +43,7 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "executor": "LocalExecutor",
             "parallelism": 4,
             "fernet_key": secrets.fernet_key,
-            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_users": _users(layout),
             "simple_auth_manager_passwords_file": password_file(layout),
             "execution_api_server_url": f"{layout.url('airflow')}/execution/",
             "min_serialized_dag_update_interval": 5,
@@ -156,6 +156,10 @@ def process_environment(
         MARKER: str(layout.state),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _users(layout: Layout) -> str:
+    return ",".join(f"{name}:{role}" for name, role in {USER: "admin", **layout.users}.items())
 
 
 def _is_taken_over(variable: str) -> bool:
