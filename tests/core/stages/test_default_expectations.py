@@ -11,8 +11,10 @@ import pytest
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.evidence import Evidence
 from airworthy.lake.dataset_records import ValidationRecord
 from airworthy.lake.datasets import open_datasets
+from airworthy.validation.data_docs_pages import LIST, parse_pages
 
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 from .conftest import MakeModel, RunStages
@@ -71,13 +73,18 @@ def test_a_day_unlike_the_recent_days_stops_the_run_unless_it_is_waived(
     damage: Callable[[pl.DataFrame], pl.DataFrame],
     words: str,
 ) -> None:
-    """The error has day, figure, recent figure and the way out; the waiver is on record."""
+    """The error has day, figure, recent figure and the way out; the day has a page; the waiver is on
+    record.
+    """
     make = model_with(tmp_path, make_model, damage)
     with pytest.raises(TerminalError, match="1 critical check") as caught:
         run_stages(make(), last="validate")
     message = str(caught.value)
     way_out = f"validate.waive: [{{expectation: {rule}, days: [{LAST_DAY}], because: ...}}]"
     assert [text for text in (f"on {LAST_DAY}", words, way_out) if text not in message] == []
+    evidence = Evidence(environment.beside_lake("small_model", "evidence"), "test-run")
+    docs = parse_pages(evidence.read(evidence.address(LIST)) or b"[]")
+    assert [(page.day, page.success) for page in docs] == [(str(LAST_DAY), False)]
     waiver = {"expectation": rule, "days": [str(LAST_DAY)], "because": BECAUSE}
     result = run_stages(make(waive=[waiver]), last="validate", run_id="waived")["validation"]
     assert result["success"] is True

@@ -21,6 +21,7 @@ from airworthy.job import open_job
 from airworthy.object_store import open_store
 from airworthy.registry.training_runs import training_run
 from airworthy.stages import run_stage
+from airworthy.validation.data_docs_pages import LIST, parse_pages
 
 from .conftest import MakeModel, RunStages
 
@@ -84,7 +85,10 @@ def test_every_stage_on_another_machine_leaves_all_evidence(
         content = evidence.read(evidence.address(f"resources/{stage}.json"))
         assert json.loads(content or "{}")["outcome"] == "success"
     pages = open_store(load_environment().beside_lake(model, "validations")).list()
-    assert [info.path[-4:] for info in pages].count("html") == 1
+    shown = [info.path for info in pages if info.path.endswith("html")]
+    listed = parse_pages(evidence.read(evidence.address(LIST)) or b"[]")
+    assert [page.path for page in listed] == shown
+    assert len(shown) == 1
     run_id = payload["challenger"]["mlflow_run_id"]
     logged = {file.path for file in mlflow.MlflowClient().list_artifacts(run_id)}
     assert logged >= {"validation.json", "verdict.json", "report.html", "evaluation.png"}
