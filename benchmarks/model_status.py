@@ -3,7 +3,8 @@
 Specs, ledgers and evidence are really written by the project's own code, within a minute or two.
 ``cold``: nothing is kept. ``warm``: nothing has changed since. ``one changed``: one ledger has a new
 entry. The command's processor time is compared with that of a process which only imports what it
-needs: other programs of the machine do not count. Aim: less than 1 s beyond it. Run: ``python benchmarks/model_status.py``.
+needs: other programs of the machine do not count. Aim: less than 1 s beyond it.
+Run: ``python benchmarks/model_status.py``.
 """
 
 from __future__ import annotations
