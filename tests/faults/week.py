@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -308,6 +309,8 @@ def _import_everything() -> None:
 if __name__ == "__main__":
     if CLOCK not in os.environ:
         with_moved_clock(Path(sys.argv[1]).resolve())
+    # The model server ends with this script.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     _import_everything()
     numbers = [int(each) for each in sys.argv[2:]]

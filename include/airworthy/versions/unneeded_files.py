@@ -87,7 +87,8 @@ def needed_runs(entries: Sequence[Entry], needed: Collection[str]) -> set[str]:
 
 def _champions(entries: Sequence[Entry]) -> list[str]:
     """Return the versions that ever were champion, the latest last."""
-    moves = [entry.event for entry in of_kind(entries, AliasMove, BreakGlass)]
+    events = [entry.event for entry in of_kind(entries, AliasMove, BreakGlass)]
+    moves = [event for event in events if isinstance(event, AliasMove | BreakGlass)]
     named = [version for move in moves for version in (move.from_, move.to) if version is not None]
     latest = list(dict.fromkeys(reversed(named)))
     return latest[::-1]

@@ -121,6 +121,11 @@ def test_losses_are_those_of_the_labels(
     assert figures(record, "champion")["loss"] == pytest.approx(loss)
 
 
+def served(client: RolloutClient) -> str:
+    """Return the version of a server's champion."""
+    return str(client.get("/models/eta").json()["version"])
+
+
 def test_labels_of_a_watched_champion_reach_the_one_that_predicted(
     replicas: list[RolloutClient], record: ReleaseRecord
 ) -> None:
@@ -132,6 +137,7 @@ def test_labels_of_a_watched_champion_reach_the_one_that_predicted(
         return [model.watch for model in models if model.watch is not None]
 
     eventually("all servers watch it", lambda: len(reports()) == 3)
+    eventually("all servers answer with it", lambda: all(served(each) == "2" for each in replicas))
     answers = [replicas[number % 2].ask(key) for number, key in enumerate(KEYS)]
     assert {answer["version"] for answer in answers} == {"2"}
     assert send(replicas[2], answers) == 0
