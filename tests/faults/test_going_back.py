@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -216,8 +217,10 @@ def test_the_command_needs_the_server_alone(
         monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "http://127.0.0.1:9")
         command = ["rollback", "eta", "--break-glass"]
         assert CliRunner().invoke(app, command).exit_code == 1
-        result = CliRunner().invoke(app, [*command, "--reason", "the answers are wrong"])
+        result = CliRunner().invoke(app, [*command, "--reason", "wrong", "--json"])
         assert (result.exit_code, served(running)) == (0, "1"), result.output
+        told = json.loads(result.stdout)
+        assert (told["model"], told["url"], told["to_version"]) == ("eta", running.url, "1")
 
 
 def test_only_the_holder_of_the_token_makes_a_server_go_back(registry: FolderRegistry) -> None:

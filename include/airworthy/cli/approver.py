@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airworthy.errors import TerminalError
-from airworthy.handover import ProvedBy
 
 if TYPE_CHECKING:
     from airworthy.cli.airflow_session import AirflowPerson, AirflowSession
+    from airworthy.handover import ProvedBy
     from airworthy.job import Job
     from airworthy.ledger import Entry
     from airworthy.release.release_rules import ReleaseRules

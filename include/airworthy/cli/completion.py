@@ -7,7 +7,6 @@ fault completes to nothing, too: the command itself says what is wrong.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,12 +68,18 @@ def _models(environment: Environment, incomplete: str) -> list[str]:
 
 def _rows(environment: Environment, query: str, model: str) -> Iterator[str]:
     """Yield the first column of a query on the registry's file."""
+    import sqlite3
+
     address = environment.tracking_uri
     if not address.startswith(_SQLITE):
         return
     path = Path(address.removeprefix(_SQLITE)).absolute()
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", _WAIT_SECONDS, uri=True)) as database:
-        yield from (row[0] for row in database.execute(query, (model,)))
+    try:
+        opened = sqlite3.connect(f"{path.as_uri()}?mode=ro", _WAIT_SECONDS, uri=True)
+        with closing(opened) as database:
+            yield from (row[0] for row in database.execute(query, (model,)))
+    except sqlite3.Error:
+        return
 
 
 def _starting(names: Iterator[str] | list[str], incomplete: str) -> list[str]:
@@ -84,7 +89,7 @@ def _starting(names: Iterator[str] | list[str], incomplete: str) -> list[str]:
 def _quietly(find: Callable[[Environment], list[str]]) -> list[str]:
     try:
         return find(load_environment())
-    except (AirworthyError, OSError, sqlite3.Error):
+    except (AirworthyError, OSError):
         return []
 
 

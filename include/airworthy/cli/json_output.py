@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TextIO
 
 import typer
 from pydantic_core import from_json, to_json
 
 OPTION = "--json"
-Json = Annotated[bool, typer.Option(OPTION, help="Print JSON: one object a line.")]
+# Standard output as it was, while a command with the option runs.
+_results: list[TextIO] = []
+
+
+@contextmanager
+def _results_alone() -> Iterator[None]:
+    """Send to standard error what features and libraries print: results are for a program."""
+    _results.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.pop()
+
+
+def _begin(context: typer.Context, given: bool) -> bool:
+    if given and not context.resilient_parsing:
+        context.with_resource(_results_alone())
+    return given
+
+
+Json = Annotated[bool, typer.Option(OPTION, help="Print JSON: one object a line.", callback=_begin)]
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -25,7 +48,12 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
 
 def print_json(value: object) -> None:
     """Print an object on a line of standard output: see `json_line`."""
-    typer.echo(json_line(value))
+    print_result(json_line(value))
+
+
+def print_result(text: str) -> None:
+    """Print a line on standard output, also where ``--json`` keeps other words away from it."""
+    typer.echo(text, file=_results[-1] if _results else None)
 
 
 def json_line(value: object) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from airworthy.cli.caller import log_to_stderr, user_name
 from airworthy.cli.completion import complete_models
-from airworthy.cli.json_output import Json, json_line, print_json, print_lines
+from airworthy.cli.json_output import Json, print_json, print_lines
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError, TransientError
 from airworthy.shown_text import one_line
@@ -241,4 +241,4 @@ def _print(environment: Environment, model: str, options: _Options) -> None:
     if not entries and not options.as_json:
         typer.echo(f"{model}: the ledger is empty: nothing was recorded yet")
     for entry in entries:
-        typer.echo(json_line(entry.stored) if options.as_json else ledger_line(entry))
+        print_lines(options.as_json, [entry.stored], [ledger_line(entry)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airworthy.cli.completion import Model, complete_models, complete_references
-from airworthy.cli.json_output import Json, json_line, print_json
+from airworthy.cli.json_output import Json, print_json, print_lines
 from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 
@@ -97,9 +97,9 @@ def dataset(
             next_step=f"airworthy stage ingest --model {model} makes one",
         )
     if as_json:
-        lines = [json_line(each) for each in datasets]
+        lines = []
     elif reference is None:
         lines = dataset_table(datasets)
     else:
         lines = [line for each in datasets for line in dataset_report(each)]
-    typer.echo("\n".join(lines))
+    print_lines(as_json, datasets, lines)

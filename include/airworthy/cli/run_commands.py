@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from airworthy.cli.caller import log_to_stderr, manual_request
 from airworthy.cli.completion import Model, complete_models
 from airworthy.cli.date_options import default_as_of, parse_as_of
 from airworthy.cli.exit_codes import REFUSED, WAITS_FOR_APPROVAL
-from airworthy.cli.json_output import Json, print_json
+from airworthy.cli.json_output import Json, print_json, print_result
 from airworthy.cli.release_in_process import (
     print_release,
     release_object,
@@ -75,9 +75,7 @@ def run(  # noqa: PLR0913 - the command's options
         "parameters": _parse_parameters(parameter or []),
         "refresh": refresh,
     }
-    # Features and libraries may print, too.
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        payload = _run_stages({"run": request}, release, approve)
+    payload = _run_stages({"run": request}, release, approve)
     if as_json:
         print_json(
             {"dataset": payload["dataset"], "verdict": payload["verdict"]} | release_object(payload)
@@ -232,7 +230,7 @@ def stage(  # noqa: PLR0913 - the command's options
     if output is not None:
         output.write_text(json.dumps(result), encoding="utf-8")
     if output is None:
-        typer.echo(json.dumps(result))
+        print_result(json.dumps(result))
     elif as_json:
         print_json({"stage": name, "model": model, "file": output})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date
 
@@ -328,11 +329,13 @@ def test_the_command_scores_and_says_what_it_did(env: ScoringEnvironment) -> Non
     work.
     """
     first, again = (
-        CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-30"]) for _ in range(2)
+        CliRunner().invoke(app, ["score", MODEL, "--as-of", "2026-04-30", *option])
+        for option in ((), ("--json",))
     )
     assert (first.exit_code, again.exit_code) == (0, 0), first.output
     assert "version: 1 (bundle " in first.stdout
     assert "partitions [2026-04-29, 2026-04-30): 1 new" in first.stdout
     assert env.table.uri in first.stdout
-    assert "1 unchanged" in again.stdout
-    assert "scored, 0 of them now" in again.stdout
+    told = json.loads(again.stdout)
+    assert list(told["partitions"].values()) == ["unchanged"]
+    assert (told["version"], told["rows_written"]) == ("1", 0)

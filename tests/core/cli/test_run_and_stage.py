@@ -84,7 +84,10 @@ def test_run_that_is_no_object(model: str) -> None:
 def test_version_that_was_rejected_before_exits_3(model: str, environment: Environment) -> None:
     """A candidate that failed once and passes now is not released; the exit code tells so."""
     day = ["run", model, "--as-of", "2026-03-20", "--no-release"]
-    assert invoke(*day).exit_code == 0
+    first = invoke(*day, "--json")
+    told = json.loads(first.stdout)  # and nothing else, whatever the features print
+    assert (first.exit_code, told["model"], told["version"]["version"]) == (0, model, "1")
+    assert (told["verdict"]["releasable"], told["deployment"]) == (True, None)
     make_champion(environment, model, "1")
     weak, weaker = ([*day, "-p", f"learning_rate={rate}"] for rate in ("0.0001", "0.00001"))
     assert (invoke(*weak).exit_code, invoke(*weaker).exit_code) == (3, 3)

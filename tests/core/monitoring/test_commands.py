@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -46,6 +47,8 @@ def test_monitor_tells_what_it_saw_and_what_follows(monitored_model: MakeMonitor
     assert second.rstrip().endswith(f"next: airworthy run {model} --as-of 2026-03-22")
     again = run_command("monitor", model, "--as-of", "2026-03-22T04:00", "--no-ingest")
     assert again.splitlines()[:-2] == second.splitlines()[:-2]
+    told = run_command("monitor", model, "--as-of", "2026-03-22T05:00", "--no-ingest", "--json")
+    assert json.loads(told)["trigger"] is True
 
 
 def test_a_small_trial_of_the_monitor(make_model: MakeModel) -> None:

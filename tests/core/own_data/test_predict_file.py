@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from pathlib import Path
 
 import polars as pl
@@ -46,6 +47,10 @@ def test_each_row_has_a_prediction_or_its_problem(model: str, tmp_path: Path) ->
     assert table["note"].to_list() == ["a", "b"]
     assert table["prediction"].is_null().to_list() == [False, True]
     assert table["problem"].to_list() == [None, "unparsable distance_km"]
+    told = CliRunner().invoke(app, ["predict", model, "--from", str(rows), "--json"])
+    first, second = [json.loads(line) for line in told.stdout.splitlines()]
+    assert (first["prediction"], second["prediction"]) == (table["prediction"][0], None)
+    assert second["problem"] == "unparsable distance_km"
 
 
 def test_a_file_without_an_input_is_an_error_with_the_inputs(model: str, tmp_path: Path) -> None:

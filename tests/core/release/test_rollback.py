@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -284,9 +285,11 @@ def test_the_commands_answer_and_go_back(server: str, environment: Environment, 
     the reason.
     """
     before = open_ledger(environment, model).entries()[-1].time
-    done = CliRunner().invoke(app, ["rollback", model, "--reason", "late in the rain"])
+    done = CliRunner().invoke(app, ["rollback", model, "--reason", "late in the rain", "--json"])
     assert done.exit_code == 0, done.output
-    assert "version 1 serves again instead of version 2: late in the rain" in done.stdout
+    told = json.loads(done.stdout)
+    assert (told["to_version"], told["from_version"]) == ("1", "2")
+    assert told["reason"] == "late in the rain"
     then = CliRunner().invoke(app, ["ledger", model, "--at", before]).stdout
     assert "version 2 served" in then
     assert "verdict:  pass" in then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -221,9 +222,11 @@ def test_the_command_goes_back_and_tells_so(env: ReleaseEnvironment) -> None:
     """`airworthy watch` ends with 3 when the champion was bad, and another one serves."""
     payload = released(env)
     errors(env)
-    result = CliRunner().invoke(app, ["watch", MODEL])
+    result = CliRunner().invoke(app, ["watch", MODEL, "--json"])
     assert result.exit_code == 3, result.output
-    assert "serves again instead of version " + payload["version"]["version"] in result.stdout
+    status, rollback = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (status["model"], status["state"]) == (MODEL, "tripped")
+    assert rollback["from_version"] == payload["version"]["version"]
     assert env.traffic.champion_version != payload["version"]["version"]
 
 
@@ -232,8 +235,9 @@ def test_a_drill_goes_back_and_forth_and_production_stays(env: ReleaseEnvironmen
     released(env)
     champion, moves = env.served()[0], len(env.alias_moves())
     with customer(env) as statuses:
-        result = CliRunner().invoke(app, ["drill", MODEL])
+        result = CliRunner().invoke(app, ["drill", MODEL, "--json"])
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["champion"] == champion
     assert set(statuses) <= {200}
     drill = env.entries_of(None, RollbackDrill)[-1].event
     assert (drill.passed, drill.champion) == (True, champion)

@@ -71,6 +71,8 @@ def test_show_prints_the_files_of_a_version_after_they_were_changed_and_removed(
     assert done.stdout_bytes == story.spec
     assert run("show", MODEL, "1", "--features") == FEATURES
     assert run("show", f"{MODEL}/1", "--diff") == ""
+    file = json.loads(run("show", f"{MODEL}/1", "--features", "--json"))
+    assert (file["file"], file["content"]) == ("features.py", FEATURES)
     assert '+FEATURES = {"km": pl.col("km"), "hour"' in run("show", f"{MODEL}/2", "--diff")
 
 
