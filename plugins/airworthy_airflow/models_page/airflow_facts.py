@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
@@ -59,7 +60,7 @@ def airflow_facts(session: Session, models: Iterable[str]) -> dict[str, AirflowF
     }
 
 
-def _dags(session: Session, ids: list[str]) -> dict[str, dict[str, object]]:
+def _dags(session: Session, ids: list[str]) -> dict[str, dict[str, Any]]:
     query = select(DagModel.dag_id, DagModel.is_paused, DagModel.next_dagrun_create_after).where(
         DagModel.dag_id.in_(ids), DagModel.is_stale.is_(False)
     )
@@ -74,7 +75,7 @@ def _dags(session: Session, ids: list[str]) -> dict[str, dict[str, object]]:
     }
 
 
-def _runs(session: Session, ids: list[str]) -> dict[str, dict[str, object]]:
+def _runs(session: Session, ids: list[str]) -> dict[str, dict[str, Any]]:
     newest = select(func.max(DagRun.id)).where(DagRun.dag_id.in_(ids)).group_by(DagRun.dag_id)
     query = select(
         DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.run_after
@@ -89,7 +90,7 @@ def _runs(session: Session, ids: list[str]) -> dict[str, dict[str, object]]:
     }
 
 
-def _questions(session: Session, ids: list[str]) -> dict[str, dict[str, object]]:
+def _questions(session: Session, ids: list[str]) -> dict[str, dict[str, Any]]:
     query = (
         select(TaskInstance.dag_id, TaskInstance.run_id, HITLDetail.created_at)
         .join(TaskInstance, HITLDetail.ti_id == TaskInstance.id)

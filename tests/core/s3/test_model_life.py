@@ -19,6 +19,9 @@ from airworthy.lake.dataset_records import BenchmarkRecord, DatasetRecord, Train
 from airworthy.lake.datasets import open_datasets
 from airworthy.ledger import open_ledger
 from airworthy.lineage.trace import trace
+from airworthy.model_status.history import computed_history, model_history
+from airworthy.model_status.ledger_position import ledger_position
+from airworthy.model_status.summaries import computed_summary, model_summary
 from airworthy.object_store import open_store
 from airworthy.predictions.collect import collect
 from airworthy.predictions.find_prediction import find_prediction
@@ -65,6 +68,7 @@ def test_a_model_is_made_registered_monitored_and_scores(
     _assert_recorded(environment, model)
     monitored = operate(model, "2026-03-20", *CHECKS)
     assert monitored["decision"]["outcome"]
+    _assert_summarised(environment, model, monitored)
     scored = operate(model, "2026-03-20", "ingest_inputs", "score")
     assert scored["batch_score"]["rows"] > 0
     row = BatchPredictions(environment, model).scan(_window(scored)).collect().row(0, named=True)
@@ -97,6 +101,21 @@ def log(environment: Environment) -> Iterator[PredictionLog]:
     opened = open_prediction_log(environment)
     yield opened
     opened.close()
+
+
+def _assert_summarised(environment: Environment, model: str, monitored: dict[str, Any]) -> None:
+    """The summary has the figures of the runs' own evidence; it is kept until the next entry."""
+    first = ledger_position(environment, model)
+    assert ledger_position(environment, model, known=first) == first
+    summary = model_summary(environment, model)
+    assert summary == model_summary(environment, model) == computed_summary(environment, model)
+    assert summary.quality is not None
+    live = monitored["performance"]["metrics"].get("rmse")
+    assert live is None or (summary.quality.value, summary.quality.measured_on) == (live, "live")
+    history = model_history(environment, model)
+    assert history == computed_history(environment, model)
+    assert [each.outcome for each in history.gates] == ["pass"] * len(history.gates) != []
+    assert history.versions[0].metrics["rmse"] > 0
 
 
 def test_predictions_are_collected_once_and_found_from_elsewhere(

@@ -49,6 +49,7 @@ def test_what_is_written_is_read_listed_and_deleted(address: str) -> None:
     assert [(each.path, each.etag) for each in store.list("a")] == [("a/b.json", read.etag)]
     assert [each.path for each in open_store(f"{address}/a").list()] == ["b.json"]
     assert [each.path for each in store.list()] == ["a/b.json", "c"]
+    assert [each.path for each in store.list(after="a/b.json")] == ["c"]
     store.delete("c")
     store.delete("c")
     assert [each.path for each in store.list()] == ["a/b.json"]
