@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -115,7 +116,14 @@ def record_rollout(model: str) -> None:
     """Record a model whose second version has a tenth of the requests."""
     made = record(model, rmse=2.9, looks=5)
     version = made.train(rmse=2.7, released=False)
-    step = RolloutStep(version=version, step=10, state="begun", champion=made.champion)
+    step = RolloutStep(
+        version=version,
+        bundle_digest=version * 64,
+        step=10,
+        state="begun",
+        champion=made.champion,
+        since=datetime.now(UTC),
+    )
     made.append(step, f"train__{made.days}")
 
 

@@ -57,7 +57,7 @@ class KillSwitch(Action):
     """Turns the kill switch on when it is off, and off when it is on."""
 
     name: ClassVar[str] = "kill_switch"
-    title: ClassVar[str] = "Turn the kill switch"
+    title: ClassVar[str] = "Turn the kill switch on or off"
     button: ClassVar[str] = "Kill switch"
     is_grave: ClassVar[bool] = True
 
@@ -92,7 +92,7 @@ class KillSwitch(Action):
     def act(self, scene: Scene, token: FormToken, reason: str) -> Done:
         """Turn it."""
         flags, dag_id = scene.environment.flags_address, f"{scene.model}__train"
-        on = not kill_switch_is_on(flags, scene.model)
+        on = token.state == "off"
         caller = scene.caller(token)
         try:
             turn_kill_switch(scene.environment, scene.model, on=on, reason=reason, caller=caller)

@@ -52,7 +52,8 @@ def _allowed(row: ModelRow) -> dict[str, bool]:
         "reject": _asks(row),
         "train": facts.known and state.retired is None,
         "stop_rollout": state.rollout is not None,
-        "kill_switch": state.rollout is not None,
+        # On, it ended the rollout: it has to be turned off without one.
+        "kill_switch": True,
         "roll_back": state.champion is not None,
         # A person may have paused some of the model's DAGs: the train DAG does not tell of them.
         "pause": facts.known,

@@ -25,6 +25,7 @@ from airworthy_airflow.models_page.rendering import page
 router = APIRouter()
 
 _MOST_LISTED = 100
+_COUNTED_KINDS = ("predictions", "scored")
 
 
 @router.get("/models/{model}/lineage", response_class=HTMLResponse)
@@ -81,7 +82,7 @@ def _read_by_id(environment: Environment, graph: Graph, records: ModelRecords, n
     kind, _, rest = node.partition(":")
     if kind == "partition":
         read_day(environment, graph, records.model, rest.partition(":")[0])
-    elif node:
+    elif kind in _COUNTED_KINDS:
         every = set(graph.nodes)
         read_prediction_counts(environment, graph, records, every)
         read_scored(environment, graph, records, every)

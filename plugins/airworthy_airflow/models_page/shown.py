@@ -38,12 +38,10 @@ def age(time: str | datetime | None, now: datetime | None = None) -> str:
     if time is None:
         return NONE
     seconds = abs(((now or datetime.now(UTC)) - as_time(time)).total_seconds())
-    if seconds < _MINUTE:
-        return "now"
     for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if seconds >= unit:
             return f"{int(seconds // unit)} {name}"
-    return "now"
+    return "less than 1 min"
 
 
 def figure(value: float | None) -> str:
