@@ -5,8 +5,8 @@ author = "Airworthy"
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "html_image"]
-# Pages link to files of the project, which are no pages. Pictures are made by a script, and may not be there yet.
-suppress_warnings = ["myst.xref_missing_file", "image.not_readable"]
+# Pages link to files of the project, which are no pages.
+suppress_warnings = ["myst.xref_missing_file"]
 nitpicky = True
 html_theme = "furo"
 html_title = "Airworthy"
