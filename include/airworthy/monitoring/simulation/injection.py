@@ -35,7 +35,7 @@ class Injection:
 def injections(
     spec: ModelSpec, importance: Mapping[str, float], rows: pl.DataFrame
 ) -> list[Injection]:
-    """Return all kinds of change for a model. They change its most important columns.
+    """Return the kinds of change that a model's inputs allow. Its most important columns change.
 
     Args:
         spec: The model's spec.
@@ -43,31 +43,32 @@ def injections(
         rows: Unchanged rows. They give means and standard deviations.
     """
     by_importance = sorted(spec.inputs, key=lambda name: -importance.get(name, 0.0))
-    number = next(name for name in by_importance if spec.inputs[name] in NUMBERS)
-    category = next(name for name in by_importance if spec.inputs[name] in ("category", "string"))
-    mean, deviation = _mean_and_deviation(rows[number])
+    numbers = [name for name in by_importance if spec.inputs[name] in NUMBERS]
+    categories = [name for name in by_importance if spec.inputs[name] in ("category", "string")]
+    column = [*numbers, *categories, *by_importance][0]
+    changes = _changes_of_number(spec, numbers[0], rows) if numbers else []
+    if categories:
+        words = f"{_SHARE:.0%} of {categories[0]} are a new one"
+        changes.append(Injection("new category", words, _new_category(categories[0])))
     return [
-        Injection(
-            "mean shift",
-            f"{number} + {_SHIFT:g} standard deviations",
-            _add(number, _SHIFT * deviation),
-        ),
-        Injection(
-            "variance change", f"{number} x {_SPREAD:g} around its mean", _spread(number, mean)
-        ),
-        Injection(
-            "new category", f"{_SHARE:.0%} of {category} are a new one", _new_category(category)
-        ),
-        Injection("missing values", f"{_SHARE:.0%} of {number} are missing", _missing(number)),
-        Injection("unit change", f"{number} x {_UNIT:g}", _multiply(number)),
+        *changes,
+        Injection("missing values", f"{_SHARE:.0%} of {column} are missing", _missing(column)),
         Injection(
             "label shift", "rows with great labels come three times as often", _label_shift(spec)
         ),
-        Injection(
-            "concept drift",
-            f"same inputs; labels differ where {number} is great",
-            _concept_drift(spec, number),
-        ),
+    ]
+
+
+def _changes_of_number(spec: ModelSpec, number: str, rows: pl.DataFrame) -> list[Injection]:
+    mean, deviation = _mean_and_deviation(rows[number])
+    shift = f"{number} + {_SHIFT:g} standard deviations"
+    spread = f"{number} x {_SPREAD:g} around its mean"
+    concept = f"same inputs; labels differ where {number} is great"
+    return [
+        Injection("mean shift", shift, _add(number, _SHIFT * deviation)),
+        Injection("variance change", spread, _spread(number, mean)),
+        Injection("unit change", f"{number} x {_UNIT:g}", _multiply(number)),
+        Injection("concept drift", concept, _concept_drift(spec, number)),
     ]
 
 
