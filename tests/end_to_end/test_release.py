@@ -210,7 +210,7 @@ def test_an_approved_version_becomes_champion(stack: Stack) -> None:
     version = stack.stage_output(MODEL, run_id, "register")["version"]
     assert f"{MODEL} version {version}" in str(question.subject)
     assert "| gate | outcome |" in str(question.body)
-    assert "artifacts/report.html" in str(question.body)
+    assert f"/airworthy/evidence/{MODEL}/" in str(question.body)
     assert list(question.params or {}) == ["comment"]
     assert stack.served_version(MODEL) is None
     answer(stack, run_id, "Approve", comment="the first one")
