@@ -88,7 +88,7 @@ def test_what_cannot_be_recorded_fails_no_stage(
     """With a file in place of the folder, the stage has its output, and the log names the lost
     metrics.
     """
-    environment.state.mkdir(parents=True)
+    environment.state.mkdir(parents=True, exist_ok=True)
     (environment.state / "metrics").write_text("a file")
     assert run_stages(make_model(), last="ingest")["dataset"]["rows"] > 0
     assert "what the stage took is not recorded" in caplog.text
