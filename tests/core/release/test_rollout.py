@@ -30,6 +30,7 @@ from airworthy.registry.registry import CHALLENGER
 from airworthy.release.rollout_flags import clear_rollout, set_kill_switch
 from airworthy.release.rollout_steps import ABANDONED_AFTER
 from airworthy.stages import run_stage
+from airworthy.traffic.replica_reports import open_replica_reports
 
 from ..eventually import eventually  # noqa: TID252 - tests are no installed package
 from .release_environment import BRITTLE, MODEL, WEAK, ReleaseEnvironment, open_release_environment
@@ -119,6 +120,13 @@ def test_what_one_of_several_clients_alone_makes_trip_is_undecided(
     payload = env.new_run(good)
     env.poll(payload, "shadow")
     env.wait_for_step("shadow")
+    reports = open_replica_reports(env.environment)
+    eventually(
+        "each server reports both clients",
+        lambda: all(
+            each.report.clients and each.report.clients.known == 2 for each in reports.read()
+        ),
+    )
     status = env.poll_until(payload, "shadow", lambda: env.predict(5, token=rival, stops=100_000))
     assert_traffic_given_back(env, payload, status, RolloutStopped, "undecided: error_rate")
     assert "client rival alone" in " ".join(status["reasons"])
