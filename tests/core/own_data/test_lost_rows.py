@@ -215,9 +215,9 @@ def test_an_sqlite_file_of_any_name_is_found(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("url", "package"),
     [
-        ("mysql://u:secret@127.0.0.1/x", "PyMySQL"),
-        ("mssql://u:secret@127.0.0.1/x", "pymssql"),
-        ("snowflake://u:secret@127.0.0.1/x", "snowflake-sqlalchemy"),
+        ("mysql://u:pw-9f3e71@127.0.0.1/x", "PyMySQL"),
+        ("mssql://u:pw-9f3e71@127.0.0.1/x", "pymssql"),
+        ("snowflake://u:pw-9f3e71@127.0.0.1/x", "snowflake-sqlalchemy"),
     ],
 )
 def test_a_driver_that_is_not_there_is_named_by_its_package(
