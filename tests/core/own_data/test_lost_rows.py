@@ -227,7 +227,7 @@ def test_a_driver_that_is_not_there_is_named_by_its_package(
     source = {"type": "sql", "url": url, "query": QUERY}
     result = ingest_window(write_model(tmp_path, source={}, ingest={"source": source}))
     assert f"install the Python package {package}" in result.message
-    assert "secret" not in result.message
+    assert "pw-9f3e71" not in result.message
 
 
 def run_of(job: Job, run_id: str, refresh: str | None = None) -> Job:
