@@ -22,7 +22,6 @@ from airworthy.serving.environment_access import environment_access
 from airworthy.serving.loaded_model import Limits
 from airworthy.serving.record_reader import LOCAL_LOOKS, Following, following_of
 from airworthy.serving.server_config import server_config
-from airworthy.serving.shared_port import copies_of
 
 READY_TIMEOUT_SECONDS = 60.0
 _LOOKS = replace(LOCAL_LOOKS, notices=0.05)
@@ -99,7 +98,7 @@ def serving(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(server_config(app, limits=following.settings.limits))
         thread = threading.Thread(
-            target=server.run, args=(copies_of(listening),), name="model-server", daemon=True
+            target=server.run, args=([listening],), name="model-server", daemon=True
         )
         thread.start()
         try:

@@ -15,7 +15,6 @@ from airworthy.errors import TerminalError
 from airworthy.serving.port_owner import owner_in_words
 
 _HANDED_SOCKET = "AIRWORTHY_HANDED_SOCKET"
-_ACCEPTED_AT_ONCE = 16
 
 
 class Address(NamedTuple):
@@ -83,15 +82,6 @@ def own_socket(host: str, port: int) -> socket.socket:
         bound.close()
         raise _cannot_listen(host, port, error) from None
     return bound
-
-
-def copies_of(bound: socket.socket) -> list[socket.socket]:
-    """Return a socket, and copies of it to listen at too.
-
-    libuv takes one connection from a listening socket in a turn of its loop. With one socket, new
-    clients would wait for a turn each, and their requests would never be predicted together.
-    """
-    return [bound, *(bound.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
 
 
 def handed_socket() -> socket.socket | None:

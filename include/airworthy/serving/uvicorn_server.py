@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from airworthy.serving.server_config import server_config
-from airworthy.serving.shared_port import copies_of, handed_socket, own_socket, start_anew
+from airworthy.serving.shared_port import handed_socket, own_socket, start_anew
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -123,7 +123,7 @@ def serve_alone(
         server = _Server(server_config(app, host, port, limits), url, on_address)
         with bound.dup() as kept:
             signal.signal(signal.SIGUSR2, lambda *_: server.hand_over())
-            server.run(copies_of(bound))
+            server.run([bound])
             if server.hands_over:
                 start_anew(kept)
 

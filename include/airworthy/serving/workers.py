@@ -34,7 +34,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from airworthy.serving.metrics_folder import metrics_folder
 from airworthy.serving.server_config import server_config
 from airworthy.serving.shared_metrics import SharedMetrics, forget_gauges
-from airworthy.serving.shared_port import Address, bound_socket, copies_of, reserved_port
+from airworthy.serving.shared_port import Address, bound_socket, reserved_port
 
 if TYPE_CHECKING:
     from airworthy.server_limits import ServerLimits
@@ -96,8 +96,7 @@ class Worker(Process):
         threading.Thread(target=_end_with_parent, args=(drain,), daemon=True).start()
         make_app: MakeApp = self.config.app  # type: ignore[assignment]
         self.config.app = partial(make_app, self.metrics)
-        [bound] = sockets or [bound_socket(self._address)]
-        self._listening = copies_of(bound)
+        self._listening = sockets or [bound_socket(self._address)]
         super().target(self._listening)
 
     def pong(self) -> None:
