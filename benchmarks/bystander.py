@@ -109,7 +109,7 @@ def main() -> None:
         row = row_of(frame)
         _write_bodies(folder, row)
         body = (folder / "row.json").read_bytes()
-        lake = record(folder / "lake", with_canary=False)
+        lake = record(folder / "lake", bundle, with_canary=False)
         for name in names:
             port = free_port()
             serve = [sys.executable, str(HERE / "server.py"), "--serve-bundle", str(bundle)]

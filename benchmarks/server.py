@@ -271,32 +271,40 @@ def serve_bundle(folder: Path, port: int, lake: Path, spool: Path | None = None)
         spool: Of the prediction log. None: no log.
     """
     os.environ["POLARS_MAX_THREADS"] = "1"
-    import uvicorn
+    from airworthy.server_limits import ServerLimits
+    from airworthy.serving.uvicorn_server import serve_alone
 
-    from airworthy.serving.server_config import server_config
-
-    uvicorn.Server(server_config(bundle_app(folder, lake, spool), port=port)).run()
+    serve_alone(lambda _: bundle_app(folder, lake, spool), "127.0.0.1", port, ServerLimits())
 
 
-def record(lake: Path, *, with_canary: bool) -> Path:
+def record(lake: Path, bundle: Path, *, with_canary: bool) -> Path:
     """Write a ledger with a champion, version 1, and perhaps a canary of 10 %; return its lake.
 
     Args:
         lake: The folder to write.
+        bundle: The files of both versions.
         with_canary: Version 2 is under rollout.
     """
     from filelock import FileLock
 
+    from airworthy.bundle import bundle_digest
     from airworthy.ledger.events import AliasMove, RolloutStep
     from airworthy.ledger.ledger import Ledger
 
     lake.mkdir()
+    digest = bundle_digest(bundle)
     lock = FileLock(lake / "ledger.lock")
     ledger = Ledger(f"{lake}/benchmark/ledger", "benchmark", lock)
-    ledger.append(AliasMove(to="1"), run_id="benchmark", who="benchmark")
+    move = AliasMove(to="1", bundle_digest=digest)
+    ledger.append(move, run_id="benchmark", who="benchmark")
     if with_canary:
         step = RolloutStep(
-            version="2", step=10, state="begun", champion="1", since=datetime.now(UTC)
+            version="2",
+            step=10,
+            state="begun",
+            champion="1",
+            since=datetime.now(UTC),
+            bundle_digest=digest,
         )
         ledger.append(step, run_id="benchmark", who="benchmark")
     return lake
@@ -304,8 +312,8 @@ def record(lake: Path, *, with_canary: bool) -> Path:
 
 def compare(case: Case, scratch: Path) -> None:
     """Start all servers, measure, and print the table."""
-    plain = ["--lake", str(record(scratch / "plain", with_canary=False))]
-    canary = ["--lake", str(record(scratch / "canary", with_canary=True))]
+    plain = ["--lake", str(record(scratch / "plain", case.bundle, with_canary=False))]
+    canary = ["--lake", str(record(scratch / "canary", case.bundle, with_canary=True))]
     canary += ["--spool", str(scratch / "spool")]
     ports: dict[str, tuple[int, str]] = {}
     with ExitStack() as running:

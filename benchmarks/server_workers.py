@@ -72,13 +72,13 @@ def serve(bundle: Path, lake: Path, spool: Path, port: int, workers: int) -> Non
         workers: Their number.
     """
     os.environ["POLARS_MAX_THREADS"] = "1"
-    import uvicorn
-
-    from airworthy.serving.server_config import server_config
+    from airworthy.server_limits import ServerLimits
+    from airworthy.serving.uvicorn_server import serve_alone
     from airworthy.serving.workers import serve_with_workers
 
     if workers == 1:
-        uvicorn.Server(server_config(bundle_app(bundle, lake, spool), port=port)).run()
+        limits = ServerLimits()
+        serve_alone(lambda _: bundle_app(bundle, lake, spool), "127.0.0.1", port, limits)
         return
     make_app = partial(bundle_app, bundle, lake, spool)
     folder = spool.with_name("metrics")
@@ -87,7 +87,7 @@ def serve(bundle: Path, lake: Path, spool: Path, port: int, workers: int) -> Non
 
 def compare(case: Case, scratch: Path) -> None:
     """Start both servers, measure, and print the table."""
-    lake = record(scratch / "lake", with_canary=False)
+    lake = record(scratch / "lake", case.bundle, with_canary=False)
     ports: dict[str, int] = {}
     with ExitStack() as running:
         for name, workers in SERVERS.items():

@@ -43,7 +43,7 @@ class Attack:
         """Return the head of a request with a JSON body."""
         lines = [
             f"{method} {path or self.path} HTTP/1.1",
-            "host: attack",
+            f"host: {HOST}",
             "content-type: application/json",
             f"content-length: {length}",
         ]

@@ -124,7 +124,7 @@ def test_a_reason_in_an_error_is_part_of_its_line(environment: Environment) -> N
     with pytest.raises(TerminalError) as refused:
         refuse_retired(environment, MODEL)
     assert_harmless(str(refused.value))
-    assert len(str(refused.value).splitlines()) == 5
+    assert len(str(refused.value).splitlines()) == 4
 
 
 def test_a_log_message_is_one_record(

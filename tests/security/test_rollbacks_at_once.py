@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.core.release.conftest import make_model, model, run_stages, server
+from tests.core.release.conftest import make_model, model, released, run_stages, server
 from tests.core.stages.conftest import RunStages
 from tests.security.ledgers import command
 
@@ -17,7 +17,7 @@ from airworthy.ledger.events import RollbackStarted
 from airworthy.stages import run_stage
 from airworthy.traffic.current_traffic import current_champion
 
-__all__ = ["make_model", "model", "run_stages", "server"]
+__all__ = ["make_model", "model", "released", "run_stages", "server"]
 
 
 def _roll_back(name: str, run_id: str, **request: Any) -> dict[str, Any]:
