@@ -1,4 +1,4 @@
-"""What is drawn of one model: quality over time, marks on it, gates, slices, drift, and its ledger."""
+"""Shapes of the drawings of one model: quality over time, marks on it, gates, slices, drift, and its ledger."""
 
 from __future__ import annotations
 

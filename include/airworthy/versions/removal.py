@@ -1,4 +1,4 @@
-"""What ``airworthy gc`` removes of one model: planned, recorded in the ledger, then carried out."""
+"""The removals of ``airworthy gc`` for one model: planned, recorded in the ledger, then carried out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from airworthy.versions.unneeded_files import needed_runs, needed_versions, unne
 
 @dataclass(frozen=True)
 class Removal:
-    """What a model loses.
+    """The files and records that a model loses.
 
     Attributes:
         kept: The trainings whose files stay.

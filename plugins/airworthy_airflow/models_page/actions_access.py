@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.models.dag import DagModel
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+from airworthy_airflow.models_page.login import dag_details
 
 
 def may_start_runs(user: BaseUser, dag_id: str) -> bool:
     """Return whether a user may start runs of a DAG."""
     return bool(
         get_auth_manager().is_authorized_dag(
-            method="POST", access_entity=DagAccessEntity.RUN, details=_details(dag_id), user=user
+            method="POST", access_entity=DagAccessEntity.RUN, details=dag_details(dag_id), user=user
         )
     )
 
@@ -23,7 +24,7 @@ def may_answer(user: BaseUser, dag_id: str) -> bool:
         get_auth_manager().is_authorized_dag(
             method="PUT",
             access_entity=DagAccessEntity.HITL_DETAIL,
-            details=_details(dag_id),
+            details=dag_details(dag_id),
             user=user,
         )
     )
@@ -32,9 +33,5 @@ def may_answer(user: BaseUser, dag_id: str) -> bool:
 def may_pause(user: BaseUser, dag_id: str) -> bool:
     """Return whether a user may pause and unpause a DAG."""
     return bool(
-        get_auth_manager().is_authorized_dag(method="PUT", details=_details(dag_id), user=user)
+        get_auth_manager().is_authorized_dag(method="PUT", details=dag_details(dag_id), user=user)
     )
-
-
-def _details(dag_id: str) -> DagDetails:
-    return DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))

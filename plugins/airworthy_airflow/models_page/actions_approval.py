@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar, Final
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -66,9 +67,9 @@ class _Answer(Action):
     def check(self, scene: Scene, task: TaskInstance, version: str | None) -> None:
         """Refuse what the task would refuse later. A rejection is always taken."""
 
+    @abstractmethod
     def effects(self, version: str, run_id: str) -> list[str]:
         """Return the effects of the answer in sentences."""
-        raise NotImplementedError
 
     def act(self, scene: Scene, token: FormToken, reason: str) -> Done:  # noqa: ARG002 - the question is answered once
         """Answer the question. The reason is the comment."""

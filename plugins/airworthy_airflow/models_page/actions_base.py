@@ -22,7 +22,7 @@ from airworthy_airflow.models_page.form_token import FormToken
 
 @dataclass(frozen=True)
 class Scene:
-    """What an action looks at.
+    """The records and the request that an action reads.
 
     Attributes:
         environment: The environment.

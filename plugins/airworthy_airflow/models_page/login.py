@@ -7,7 +7,7 @@ from typing import Annotated
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException
@@ -25,7 +25,7 @@ def may_read(user: BaseUser, model: str) -> bool:
     """Return whether a user may read a model: its train DAG."""
     return bool(
         get_auth_manager().is_authorized_dag(
-            method="GET", details=_details(train_dag_id(model)), user=user
+            method="GET", details=dag_details(train_dag_id(model)), user=user
         )
     )
 
@@ -44,18 +44,6 @@ def readable(user: BaseUser, models: Iterable[str]) -> set[str]:
     return {dags[dag] for dag in allowed}
 
 
-def may_run(user: BaseUser, dag_id: str) -> bool:
-    """Return whether a user may start a run of a DAG."""
-    return bool(
-        get_auth_manager().is_authorized_dag(
-            method="POST",
-            access_entity=DagAccessEntity.RUN,
-            details=_details(dag_id),
-            user=user,
-        )
-    )
-
-
 def require_readable(user: BaseUser, model: str) -> None:
     """Refuse a model that a user may not read as one that is not there.
 
@@ -66,5 +54,6 @@ def require_readable(user: BaseUser, model: str) -> None:
         raise HTTPException(404, f"there is no model {model} that you may read")
 
 
-def _details(dag_id: str) -> DagDetails:
+def dag_details(dag_id: str) -> DagDetails:
+    """Return a DAG as the auth manager asks for it."""
     return DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
