@@ -62,7 +62,8 @@ class Deployment:
 
     def prepare(self) -> None:
         """Make Airflow's tables and its first user."""
-        user = ["--username", USER, "--password", self.settings.password, "--role", "Admin"]
+        # With "=": a random password may begin with "-".
+        user = ["--username", USER, f"--password={self.settings.password}", "--role", "Admin"]
         person = ["--firstname", "Air", "--lastname", "Worthy", "--email", "admin@example.org"]
         self._finish("db", "migrate")
         self._finish("users", "create", *user, *person)
