@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+INFRA := $(VENV)/infra
+INFRA_STAMP := $(INFRA)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
 # What images are built from and say of themselves.
 BASE ?= python:3.11-slim-bookworm
@@ -20,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test docs lint assets bench lock wheel clean
+  compose-test docker-test docs lint lint-infra assets bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,12 @@ $(STAMP): requirements-dev.txt requirements-build.txt pyproject.toml
 	@echo "Installing the locked requirements (a few minutes the first time)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(INFRA_STAMP): requirements-infra.txt | $(STAMP)
+	@echo "Installing the linters of infra/ into $(INFRA)"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(INFRA)
+	@$(BIN)/uv pip install --quiet --python $(INFRA)/bin/python --require-hashes -r requirements-infra.txt
 	@touch $@
 
 up: $(STAMP) ## Start Airflow, MLflow and the model server; wait until all are healthy
@@ -97,6 +105,10 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint --failure-threshold warning infra/docker/Dockerfile infra/docker/offline/Dockerfile
+	@$(MAKE) --no-print-directory lint-infra
+
+lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
+	@$(INFRA)/bin/yamllint --strict .yamllint.yaml
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py
@@ -118,6 +130,7 @@ lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platf
 	@$(LOCK) pyproject.toml --extra airflow --extra s3 --extra distributed --constraint requirements-dev.txt \
 	  --output-file requirements-distributed.txt
 	@$(LOCK) pyproject.toml --extra s3 --constraint requirements.txt --output-file requirements-core.txt
+	@$(LOCK) --group infra --output-file requirements-infra.txt
 	@echo uv | $(LOCK) - --constraint requirements-dev.txt --output-file requirements-build.txt
 	@echo cyclonedx-bom | $(LOCK) - --constraint requirements-dev.txt --output-file infra/docker/requirements-sbom.txt
 
