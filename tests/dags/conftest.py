@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,27 @@ DAGS = PROJECT / "dags"
 SHIPPED = PROJECT / "include" / "models"
 SCORING = "\nscore: {}\n"
 """A spec's part for a score DAG beside the others."""
+
+LIBRARIES = (
+    "airflow.dag_processing.dagbag",
+    "airflow.api_fastapi.execution_api.app",
+    "airflow.api_fastapi.execution_api.routes",
+    "airflow.models.serialized_dag",
+    "airflow.providers.amazon.aws.hooks.s3",
+    "airflow.sdk.execution_time.supervisor",
+    "airworthy.serving.in_process_server",
+    "airworthy.stages.evaluate",
+    "airworthy.stages.train",
+    "airworthy_airflow.operators.monitor_operators",
+    "airworthy_airflow.operators.release_operators",
+    "deltalake",
+    "git",
+    "great_expectations",
+    "matplotlib.pyplot",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+)
+"""What is imported before the scripts that run DAGs."""
 
 Parse = Callable[..., dict[str, Any]]
 
@@ -52,16 +75,12 @@ def shipped_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def parse(airflow_environment: dict[str, str], tmp_path: Path, shipped_models: Path) -> Parse:
-    """Read the DAG files against a folder of models, in a fresh process."""
+def parse(parsing_scripts: Scripts, tmp_path: Path, shipped_models: Path) -> Parse:
+    """Read the DAG files against a folder of models, in a fork of a process with Airflow alone."""
 
     def run(models: Path = shipped_models, dags: Path = DAGS, **variables: str) -> dict[str, Any]:
-        environment = {
-            **airflow_environment,
-            "AIRWORTHY_STATE": str(tmp_path),
-            "AIRWORTHY_MODELS": str(models),
-        }
-        result = run_script("parse_dags.py", {**environment, **variables}, str(dags))
+        state = {"AIRWORTHY_STATE": str(tmp_path), "AIRWORTHY_MODELS": str(models)}
+        result = parsing_scripts.run("parse_dags.py", {**state, **variables}, str(dags))
         # The one DAG that is no model's.
         result["aliases"] = result["dags"].pop("airworthy__aliases", None)
         return result
@@ -69,21 +88,90 @@ def parse(airflow_environment: dict[str, str], tmp_path: Path, shipped_models: P
     return run
 
 
-def run_script(script: str, environment: dict[str, str], *arguments: str) -> dict[str, Any]:
-    """Run a script of this folder and return its last line of JSON.
+@dataclass
+class Scripts:
+    """Runs this folder's scripts in forks of a process with Airflow; see `script_server`.
+
+    Attributes:
+        folder: Gets the scripts' output.
+        environment: The process's variables.
+        process: The process.
+        count: The scripts that were run.
+    """
+
+    folder: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[str]
+    count: int = 0
+
+    def run(self, script: str, variables: dict[str, str], *arguments: str) -> dict[str, Any]:
+        """Run a script and return its last line of JSON.
+
+        Args:
+            script: Its file name.
+            variables: Further variables of the script.
+            *arguments: Of the script.
+        """
+        variables = {**self.environment, **variables}
+        self.count += 1
+        output = self.folder / f"{self.count}.log"
+        order = {"script": str(HERE / script), "arguments": arguments, "output": str(output)}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps({**order, "variables": variables}), file=self.process.stdin, flush=True)
+        code = self.process.stdout.readline().strip()
+        printed = output.read_text(encoding="utf-8") if output.is_file() else ""
+        assert code == "0", f"exit code {code}: {printed[-8000:]}"
+        # Airflow may log after it.
+        line = next(line for line in reversed(printed.splitlines()) if line.startswith("{"))
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+
+@contextmanager
+def running_scripts(folder: Path, environment: dict[str, str], *modules: str) -> Iterator[Scripts]:
+    """Yield scripts in forks of a process that has imported modules.
 
     Args:
-        script: Its file name.
+        folder: Gets the scripts' output.
         environment: The process's variables.
-        *arguments: Of the script.
+        *modules: The modules.
     """
-    command = [sys.executable, str(HERE / script), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
-    # Airflow may log to standard output after it.
-    line = next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{"))
-    result: dict[str, Any] = json.loads(line)
-    return result
+    command = [sys.executable, str(HERE / "script_server.py"), *modules]
+    with (
+        (folder / "server.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        yield Scripts(folder, environment, process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def parsing_scripts(
+    tmp_path_factory: pytest.TempPathFactory, airflow_environment: dict[str, str]
+) -> Iterator[Scripts]:
+    """Scripts that only read DAG files: nothing but Airflow is imported before."""
+    folder = tmp_path_factory.mktemp("parsing-scripts")
+    with running_scripts(folder, airflow_environment, "airflow.dag_processing.dagbag") as scripts:
+        yield scripts
+
+
+@pytest.fixture(scope="session")
+def scripts(
+    tmp_path_factory: pytest.TempPathFactory, airflow_environment: dict[str, str]
+) -> Iterator[Scripts]:
+    """Scripts that run DAGs: the stages' libraries are imported before."""
+    folder = tmp_path_factory.mktemp("scripts")
+    with running_scripts(folder, airflow_environment, *LIBRARIES) as scripts:
+        yield scripts
 
 
 def copy_models(folder: Path, names: list[str], more: str = "") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.receivers import web_receiver
 
-from .conftest import DAGS, PROJECT, Parse, copy_models, run_script
+from .conftest import DAGS, PROJECT, Parse, Scripts, copy_models
 
 CHANNEL = "{type: webhook, connection: hook, endpoint: alerts, kinds: [%s]}"
 
@@ -23,9 +23,7 @@ def project_with(folder: Path, kinds: str) -> dict[str, str]:
     return {"AIRWORTHY_PROJECT": str(folder)}
 
 
-def test_unfit_data_fail_the_run_and_are_told(
-    airflow_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_unfit_data_fail_the_run_and_are_told(scripts: Scripts, tmp_path: Path) -> None:
     """A critical expectation breaks: one message with the dataset version, the finding, and the
     task's page.
     """
@@ -37,14 +35,13 @@ def test_unfit_data_fail_the_run_and_are_told(
     )
     with web_receiver() as web:
         variables = {
-            **airflow_environment,
             **project_with(tmp_path / "project", "failed_validation"),
             "AIRWORTHY_STATE": str(tmp_path / "state"),
             "AIRWORTHY_MODELS": str(tmp_path / "models"),
             "AIRFLOW_CONN_HOOK": web.connection("http"),
             "NO_PROXY": "127.0.0.1",
         }
-        result = run_script(
+        result = scripts.run(
             "run_dag.py", variables, str(DAGS), "unfit__train", json.dumps({"as_of": "2026-03-20"})
         )
     assert (result["state"], result["tasks"]["validate"]) == ("failed", "failed")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .conftest import DAGS, copy_models, run_script
+from .conftest import DAGS, copy_models
 
 if TYPE_CHECKING:
-    from .conftest import Parse
+    from .conftest import Parse, Scripts
 
 CHECKS = ("check_skew", "check_drift", "check_performance")
 
@@ -25,7 +25,7 @@ def test_every_model_has_a_monitor_dag(parse: Parse) -> None:
     assert dag["params"] == {"as_of": None}
 
 
-def test_a_good_champion_is_left_alone(airflow_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_good_champion_is_left_alone(scripts: Scripts, tmp_path: Path) -> None:
     """A window without drift ends quiet, with every signal in the ledger; asked again, nothing is
     judged twice.
     """
@@ -34,9 +34,9 @@ def test_a_good_champion_is_left_alone(airflow_environment: dict[str, str], tmp_
         "AIRWORTHY_STATE": str(tmp_path / "state"),
         "AIRWORTHY_MODELS": str(tmp_path / "models"),
     }
-    result = run_script(
+    result = scripts.run(
         "run_monitor_dag.py",
-        {**airflow_environment, **state},
+        state,
         str(DAGS),
         "steady",
         "2026-03-20",

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from .conftest import DAGS, copy_models, run_script
+from .conftest import DAGS, Scripts, copy_models
 
 MODEL = "traced"
 
@@ -45,7 +45,7 @@ def collecting_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def test_a_runs_events_name_data_and_models_in_a_file_and_over_http(
-    airflow_environment: dict[str, str], tmp_path: Path
+    scripts: Scripts, tmp_path: Path
 ) -> None:
     """Each task reports its inputs and outputs: lake table, model version and server, with
     versions.
@@ -62,7 +62,6 @@ def test_a_runs_events_name_data_and_models_in_a_file_and_over_http(
             {"type": "http", "url": url, "endpoint": "api/v1/lineage"},
         ]
         variables = {
-            **airflow_environment,
             "AIRWORTHY_STATE": str(tmp_path / "state"),
             "AIRWORTHY_MODELS": str(tmp_path / "models"),
             "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
@@ -74,7 +73,7 @@ def test_a_runs_events_name_data_and_models_in_a_file_and_over_http(
             "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "120",
         }
         conf = json.dumps({"as_of": "2026-03-20", "promote": "always"})
-        result = run_script("run_dag.py", variables, str(DAGS), f"{MODEL}__train", conf)
+        result = scripts.run("run_dag.py", variables, str(DAGS), f"{MODEL}__train", conf)
     assert result["state"] == "success"
     written = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert sorted(map(identity, written)) == sorted(map(identity, received))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tests.core.models.shipped import SHIPPED as MODELS
 
-from .conftest import DAGS, SCORING, SHIPPED, copy_models, run_script
+from .conftest import DAGS, SCORING, SHIPPED, copy_models
 
 if TYPE_CHECKING:
-    from .conftest import Parse
+    from .conftest import Parse, Scripts
 
 
 def test_every_model_that_scores_batches_has_a_score_dag(parse: Parse) -> None:
@@ -33,9 +33,7 @@ def test_every_model_that_scores_batches_has_a_score_dag(parse: Parse) -> None:
     assert "bike_demand__score" not in dags
 
 
-def test_each_run_scores_its_own_day_once(
-    airflow_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_each_run_scores_its_own_day_once(scripts: Scripts, tmp_path: Path) -> None:
     """Without a champion it fails before anything is read; with one, each day is written once, by
     its own run.
     """
@@ -45,9 +43,9 @@ def test_each_run_scores_its_own_day_once(
         "AIRWORTHY_MODELS": str(tmp_path / "models"),
     }
     days = ("2026-03-20", "2026-03-22", "2026-03-20")
-    result = run_script(
+    result = scripts.run(
         "run_score_dag.py",
-        {**airflow_environment, **state},
+        state,
         str(DAGS),
         "nightly",
         "2026-03-20",

@@ -9,35 +9,35 @@ from typing import Any
 import pytest
 from tests.core.models.shipped import SHIPPED as MODELS
 
-from .conftest import DAGS, copy_models, run_script
+from .conftest import DAGS, Scripts, copy_models
 
 CONF = {"bike_demand": {"as_of": "2011-07-01"}}
 
 
 def run_dag(
-    environment: dict[str, str], state: Path, dag_id: str, conf: dict[str, Any], **more: str
+    scripts: Scripts, state: Path, dag_id: str, conf: dict[str, Any], **more: str
 ) -> dict[str, Any]:
     """Run a DAG on a fresh state folder.
 
     Args:
-        environment: The process's variables.
+        scripts: Runs the script.
         state: The state folder.
         dag_id: The DAG.
         conf: The configuration.
         **more: Further variables.
     """
-    variables = {**environment, "AIRWORTHY_STATE": str(state), **more}
-    return run_script("run_dag.py", variables, str(DAGS), dag_id, json.dumps(conf))
+    variables = {"AIRWORTHY_STATE": str(state), **more}
+    return scripts.run("run_dag.py", variables, str(DAGS), dag_id, json.dumps(conf))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_shipped_models_dag_runs_to_a_release(
-    airflow_environment: dict[str, str], tmp_path: Path, shipped_models: Path, model: str
+    scripts: Scripts, tmp_path: Path, shipped_models: Path, model: str
 ) -> None:
     """A fresh clone's models all pass their own gates and are released."""
     conf = CONF.get(model, {"as_of": "2026-03-20"})
     result = run_dag(
-        airflow_environment,
+        scripts,
         tmp_path,
         f"{model}__train",
         conf,
@@ -47,9 +47,7 @@ def test_every_shipped_models_dag_runs_to_a_release(
     assert set(result["tasks"].values()) == {"success"}
 
 
-def test_a_failed_gate_skips_the_release_and_ends_well(
-    airflow_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_failed_gate_skips_the_release_and_ends_well(scripts: Scripts, tmp_path: Path) -> None:
     """A challenger with a failed gate is registered, its release skipped; the run is no failure."""
     copy_models(tmp_path / "models", ["hopeless"])
     spec = tmp_path / "models" / "hopeless" / "model.yaml"
@@ -58,7 +56,7 @@ def test_a_failed_gate_skips_the_release_and_ends_well(
     )
     models = str(tmp_path / "models")
     result = run_dag(
-        airflow_environment,
+        scripts,
         tmp_path / "state",
         "hopeless__train",
         {"as_of": "2026-03-20"},
@@ -70,9 +68,7 @@ def test_a_failed_gate_skips_the_release_and_ends_well(
     assert result["tasks"]["release.deploy_production"] == "skipped"
 
 
-def test_a_release_in_steps_runs_to_its_end(
-    airflow_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_release_in_steps_runs_to_its_end(scripts: Scripts, tmp_path: Path) -> None:
     """A first version passes the tasks of a rollout at once: there is no champion to compare with."""
     copy_models(tmp_path / "models", ["stepwise"])
     spec = tmp_path / "models" / "stepwise" / "model.yaml"
@@ -82,7 +78,7 @@ def test_a_release_in_steps_runs_to_its_end(
     )
     models = str(tmp_path / "models")
     result = run_dag(
-        airflow_environment,
+        scripts,
         tmp_path / "state",
         "stepwise__train",
         {"as_of": "2026-03-20"},

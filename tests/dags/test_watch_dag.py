@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .conftest import DAGS, copy_models, run_script
+from .conftest import DAGS, copy_models
 
 if TYPE_CHECKING:
-    from .conftest import Parse
+    from .conftest import Parse, Scripts
 
 
 def test_only_watched_models_have_a_watch_dag(parse: Parse, tmp_path: Path) -> None:
@@ -25,9 +25,7 @@ def test_only_watched_models_have_a_watch_dag(parse: Parse, tmp_path: Path) -> N
     assert list(dags["watched__rollback_drill"]["tasks"]) == ["rollback_drill"]
 
 
-def test_the_dag_goes_back_from_a_bad_champion(
-    airflow_environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_the_dag_goes_back_from_a_bad_champion(scripts: Scripts, tmp_path: Path) -> None:
     """The second version fails its requests: the watch trips, and the same run goes back. The next
     run finds nothing to watch. The drill before went well.
     """
@@ -53,7 +51,7 @@ def test_the_dag_goes_back_from_a_bad_champion(
         encoding="utf-8",
     )
     state = {"AIRWORTHY_STATE": str(tmp_path / "state"), "AIRWORTHY_MODELS": str(folder.parent)}
-    result = run_script("run_watch_dag.py", {**airflow_environment, **state}, str(DAGS), "lenient")
+    result = scripts.run("run_watch_dag.py", state, str(DAGS), "lenient")
     assert result["released"] == [True, True]
     assert result["drilled"] == "success"
     assert set(result["failed"]) == {400}
