@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 
 import pytest
-
-# Airflow reads its settings at its first import.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airworthy-airflow-home-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-
+from tests import temporary_airflow_home  # noqa: F401 - before any import of Airflow
 from tests.security.models_page_site import Site, open_site
 
 

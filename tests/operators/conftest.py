@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airworthy-airflow-home-")
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+from tests import temporary_airflow_home  # noqa: F401 - its import makes the home
+
 os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "a secret of the tests that is long enough for " * 2

@@ -1,9 +1,3 @@
-"""A temporary Airflow home: Airflow reads its settings at its first import."""
+"""A temporary Airflow home for the sites of these tests."""
 
-from __future__ import annotations
-
-import os
-import tempfile
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airworthy-airflow-home-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+from tests import temporary_airflow_home  # noqa: F401 - its import makes the home
