@@ -90,6 +90,20 @@ def test_values_of_every_type_come_as_numbers_or_texts(tmp_path: Path, address: 
     }
 
 
+def test_new_model_reads_columns_of_every_type(address: str) -> None:
+    """Arrays, JSON, UUIDs, bytes and intervals are the texts that the model's source gives."""
+    table = database_table(database_origin(address, "trips", None))
+    row = table.scan.head(1).collect().row(0, named=True)
+    assert {name: row[name] for name in ("tags", "ref", "doc", "bin", "took", "minutes")} == {
+        "tags": "[1, 2]",
+        "ref": "00000000-0000-0000-0000-000000000001",
+        "doc": '{"a": 1}',
+        "bin": "78",
+        "took": "1:30:00",
+        "minutes": 0.25,
+    }
+
+
 def as_json(url: URL) -> str:
     """Return an address as an Airflow connection in JSON."""
     parts = {"login": url.username, "password": url.password, "host": url.host, "port": url.port}
@@ -126,7 +140,7 @@ def test_every_documented_address_reaches_the_server(
         tmp_path, url, QUERY.format("aware AS at, id, city, minutes", *["aware"] * 2), COLUMNS
     )
     assert (result.message, result.rows.height) == ("", 144)
-    origin = database_origin(url, None, "SELECT id, city, minutes FROM trips")
+    origin = database_origin(url, "trips", None)
     assert database_table(origin).rows == 144
     assert str(make_url(address).password) not in origin.text
     assert origin.url_in_spec(tmp_path, tmp_path) is None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
+import polars.selectors as cs
 
 from airworthy.answer_limit import within_limit
 from airworthy.lake.sources.sql_address import with_driver
+from airworthy.lake.sources.sql_source import column_names
+from airworthy.lake.sources.sql_values import batch_of
 from airworthy.masking import masked, shown_url, url_secrets
 from airworthy.proposal.proposal_error import ProposalError
 from airworthy.proposal.row_table import RowTable, Scratch
@@ -113,12 +117,12 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
     try:
         connection = _engine(origin.url).connect().execution_options(stream_results=True)
         with connection:
-            batches = pl.read_database(
-                text(origin.select), connection, iter_batches=True, batch_size=BATCH,
-                infer_schema_length=None,
-            )  # fmt: skip
-            for batch in batches:
+            result = connection.execute(text(origin.select))
+            names = column_names(result, origin.text)
+            for rows in result.partitions(BATCH):
                 paths.append(scratch.folder / f"{len(paths):06}.parquet")
+                # Values become columns as they will when the model's source reads them.
+                batch = batch_of(names, rows).with_columns(cs.decimal().cast(pl.Float64))
                 batch.write_parquet(paths[-1])
                 if len(paths) * BATCH >= MAX_ROWS:
                     break
@@ -127,8 +131,18 @@ def database_table(origin: DatabaseOrigin) -> RowTable:
     if not paths:
         raise ProposalError("the query has no row", received=origin.select, allowed="rows")
     note = f"the first {MAX_ROWS:,} rows were looked at" if len(paths) * BATCH >= MAX_ROWS else ""
+    return RowTable(origin.text, _joined(paths), None, note, scratch)
+
+
+def _joined(paths: Sequence[Path]) -> pl.LazyFrame:
+    """Return the rows of all files; a column with values of two kinds is text in all."""
     scans = [pl.scan_parquet(path, glob=False) for path in paths]
-    return RowTable(origin.text, pl.concat(scans, how="diagonal_relaxed"), None, note, scratch)
+    schemas = [scan.collect_schema() for scan in scans]
+    for name in schemas[0].names():
+        kinds = {schema[name] for schema in schemas} - {pl.Null()}
+        if len(kinds) > 1 and not all(kind.is_numeric() for kind in kinds):
+            scans = [scan.with_columns(pl.col(name).cast(pl.String)) for scan in scans]
+    return pl.concat(scans, how="vertical_relaxed")
 
 
 def _engine(url: URL) -> Engine:

@@ -285,6 +285,21 @@ class Sql:
 
 
 def _frame(result: CursorResult[Any], source: str) -> pl.DataFrame | None:
+    names = column_names(result, source)
+    batches = [sql_values.batch_of(names, rows) for rows in result.partitions(BATCH)]
+    return sql_values.stack(batches) if batches else None
+
+
+def column_names(result: CursorResult[Any], source: str) -> list[str]:
+    """Return the names of a result's columns.
+
+    Args:
+        result: The result of a query.
+        source: The source in words, for messages.
+
+    Raises:
+        TerminalError: when two columns have one name.
+    """
     names = list(result.keys())
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -294,10 +309,4 @@ def _frame(result: CursorResult[Any], source: str) -> pl.DataFrame | None:
             allowed="each column once",
             next_step="name the columns after SELECT, each with a name of its own (AS)",
         )
-    batches = [_batch(names, rows) for rows in result.partitions(BATCH)]
-    return sql_values.stack(batches) if batches else None
-
-
-def _batch(names: list[str], rows: Sequence[Any]) -> pl.DataFrame:
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    return pl.DataFrame([sql_values.column(name, values) for name, values in columns])
+    return names

@@ -12,6 +12,17 @@ import polars as pl
 _EXACT = 1 << 53
 
 
+def batch_of(names: Sequence[str], rows: Sequence[Any]) -> pl.DataFrame:
+    """Return a batch of rows.
+
+    Args:
+        names: The columns' names, each once.
+        rows: At least one row; each has a value of each column.
+    """
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([column(name, values) for name, values in columns])
+
+
 def stack(batches: list[pl.DataFrame]) -> pl.DataFrame:
     """Stack batches; a column with different types in two batches becomes text in all."""
     for name in batches[0].columns:
