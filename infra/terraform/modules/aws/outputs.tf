@@ -40,13 +40,13 @@ output "region" {
 }
 
 output "role_arns" {
-  description = "Workload -> IAM role, for the annotation eks.amazonaws.com/role-arn of its service account. Workloads: stage, server, mlflow, airflow."
+  description = "Workload -> IAM role, for the annotation eks.amazonaws.com/role-arn of its service account. Workloads: stage (pods of stages), worker (tasks), airflow (its other parts), server (model servers and their collectors), mlflow, secrets (what copies secrets into the cluster)."
   value       = { for workload, role in aws_iam_role.workload : workload => role.arn }
 }
 
 output "service_accounts" {
   description = "Workload -> name of its service account in the namespace. Only that one may take the role."
-  value       = local.service_accounts
+  value       = module.policies.service_accounts
 }
 
 output "namespace" {
@@ -92,9 +92,4 @@ output "database_security_group_id" {
 output "endpoints_security_group_id" {
   description = "Security group of the interface endpoints."
   value       = aws_security_group.endpoints.id
-}
-
-output "permissions_boundary_arn" {
-  description = "Most that any role of this deployment can do."
-  value       = aws_iam_policy.boundary.arn
 }
