@@ -20,7 +20,7 @@ module "policies" {
   data_bucket        = local.buckets.data
   anchors_bucket     = local.buckets.anchors
   logs_bucket        = local.buckets.logs
-  source_buckets     = var.source_buckets
+  source_bucket_arns = var.source_bucket_arns
   key_arn            = aws_kms_key.main.arn
   secret_arns        = local.readable_secret_arns
   s3_endpoint_id     = local.s3_endpoint_id

@@ -59,8 +59,8 @@ variable "administrator_arns" {
   }
 }
 
-variable "source_buckets" {
-  description = "Names of other buckets that stages read rows from."
+variable "source_bucket_arns" {
+  description = "Other buckets that stages read rows from."
   type        = list(string)
   default     = []
 }

@@ -3,27 +3,25 @@ locals {
   own_account = { StringEquals = { "aws:PrincipalAccount" = var.account_id } }
 
   endpoint_statements = {
-    s3 = [
-      {
+    s3 = concat(
+      [{
         Sid       = "OwnBuckets"
         Effect    = "Allow"
         Principal = "*"
         Action    = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
-        Resource = concat(
-          [local.data, local.anchors], local.sources,
-          [for bucket in concat([local.data, local.anchors], local.sources) : "${bucket}/*"],
-        )
+        Resource  = [local.data, local.anchors, "${local.data}/*", "${local.anchors}/*"]
         Condition = local.own_account
-      },
+      }],
       # ECR keeps the layers of images there.
-      {
+      [{
         Sid       = "ImageLayers"
         Effect    = "Allow"
         Principal = "*"
         Action    = "s3:GetObject"
         Resource  = "arn:${var.partition}:s3:::prod-${var.region}-starport-layer-bucket/*"
-      },
-    ]
+      }],
+      [for each in local.read_sources : merge(each, { Principal = "*", Condition = local.own_account })],
+    )
     account = [{
       Sid       = "OwnAccount"
       Effect    = "Allow"

@@ -28,7 +28,7 @@ variable "logs_bucket" {
   type        = string
 }
 
-variable "source_buckets" {
+variable "source_bucket_arns" {
   description = "Buckets of others that stages read rows from."
   type        = list(string)
 }

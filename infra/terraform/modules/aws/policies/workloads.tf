@@ -2,7 +2,6 @@
 locals {
   data    = "arn:${var.partition}:s3:::${var.data_bucket}"
   anchors = "arn:${var.partition}:s3:::${var.anchors_bucket}"
-  sources = [for bucket in var.source_buckets : "arn:${var.partition}:s3:::${bucket}"]
 
   list_lake = {
     Sid       = "ListLake"
@@ -42,13 +41,13 @@ locals {
     Action   = ["s3:GetObject", "s3:PutObject"]
     Resource = "${local.data}/flags.json"
   }
-  read_sources = length(local.sources) == 0 ? [] : [
-    { Sid = "ListSources", Effect = "Allow", Action = "s3:ListBucket", Resource = local.sources },
+  read_sources = length(var.source_bucket_arns) == 0 ? [] : [
+    { Sid = "ListSources", Effect = "Allow", Action = "s3:ListBucket", Resource = var.source_bucket_arns },
     {
       Sid      = "ReadSources"
       Effect   = "Allow"
       Action   = "s3:GetObject"
-      Resource = [for source in local.sources : "${source}/*"]
+      Resource = [for arn in var.source_bucket_arns : "${arn}/*"]
     },
   ]
   list_task_logs = {
