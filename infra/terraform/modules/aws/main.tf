@@ -22,7 +22,8 @@ module "policies" {
   logs_bucket        = local.buckets.logs
   source_bucket_arns = var.source_bucket_arns
   key_arn            = aws_kms_key.main.arn
-  secret_arns        = local.readable_secret_arns
+  name               = var.name
+  admin_secret_arn   = aws_db_instance.main.master_user_secret[0].secret_arn
   s3_endpoint_id     = local.s3_endpoint_id
   administrator_arns = var.administrator_arns
   oidc_provider_arn  = var.oidc_provider_arn

@@ -15,10 +15,6 @@ locals {
     mlflow_password           = { version = 1, about = "MLFLOW_TRACKING_PASSWORD" }
     server_token              = { version = 1, about = "AIRWORTHY_SERVER_TOKEN" }
   }
-  readable_secret_arns = concat(
-    [for name in keys(local.secrets) : aws_secretsmanager_secret.generated[name].arn],
-    [aws_db_instance.main.master_user_secret[0].secret_arn],
-  )
 }
 
 # 43 letters and digits are 32 bytes in URL-safe base64, which is a Fernet key's length.

@@ -38,9 +38,14 @@ variable "key_arn" {
   type        = string
 }
 
-variable "secret_arns" {
-  description = "Secrets that the role secrets reads. * stands for the random end of an ARN."
-  type        = list(string)
+variable "name" {
+  description = "Prefix of all names. The names of the deployment's secrets begin with it and /."
+  type        = string
+}
+
+variable "admin_secret_arn" {
+  description = "Secret of PostgreSQL's user postgres, which RDS made."
+  type        = string
 }
 
 variable "s3_endpoint_id" {

@@ -128,10 +128,13 @@ locals {
     ]
     secrets = [
       {
-        Sid      = "ReadSecrets"
-        Effect   = "Allow"
-        Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-        Resource = var.secret_arns
+        Sid    = "ReadSecrets"
+        Effect = "Allow"
+        Action = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+        Resource = [
+          "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${var.name}/*",
+          var.admin_secret_arn,
+        ]
       },
       {
         Sid       = "UseKey"
