@@ -89,9 +89,7 @@ def aws_account(folder: Path) -> Iterator[Account]:
     }
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **variables}, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log)
     try:
         eventually("moto answers", lambda: _answers(account, process), START_SECONDS)
         yield account

@@ -72,6 +72,21 @@ def test_a_train_run_needs_no_more_than_the_stage_role(
         make_champion(environment, model, "1")
         assert open_ledger(environment, model).first_broken_entry() is None
     calls = [each for each in account.requests() if each.key_id == stage.key]
-    print(len(calls), sorted({(c.method, c.action, c.resource.split("/")[0], tuple(sorted(c.query))) for c in calls}))
-    print(sorted({h for c in calls if c.method == "PUT" for h in c.headers if "check" in h or "none" in h or 'md5' in h}))
+    print(
+        len(calls),
+        sorted(
+            {(c.method, c.action, c.resource.split("/")[0], tuple(sorted(c.query))) for c in calls}
+        ),
+    )
+    print(
+        sorted(
+            {
+                h
+                for c in calls
+                if c.method == "PUT"
+                for h in c.headers
+                if "check" in h or "none" in h or "md5" in h
+            }
+        )
+    )
     print(sorted({c.query["prefix"] for c in calls if "prefix" in c.query})[:40])

@@ -3,12 +3,13 @@ locals {
   data    = "arn:${var.partition}:s3:::${var.data_bucket}"
   anchors = "arn:${var.partition}:s3:::${var.anchors_bucket}"
 
+  # A request for an object that is not there answers 404 to who may list, else 403. It has no prefix: hence IfExists.
   list_lake = {
     Sid       = "ListLake"
     Effect    = "Allow"
     Action    = "s3:ListBucket"
     Resource  = local.data
-    Condition = { StringLike = { "s3:prefix" = "lake/*" } }
+    Condition = { StringLikeIfExists = { "s3:prefix" = "lake/*" } }
   }
   read_lake = {
     Sid      = "ReadLake"
@@ -27,7 +28,7 @@ locals {
     Effect    = "Allow"
     Action    = "s3:ListBucket"
     Resource  = local.anchors
-    Condition = { StringLike = { "s3:prefix" = "anchors/*" } }
+    Condition = { StringLikeIfExists = { "s3:prefix" = "anchors/*" } }
   }
   add_anchors = {
     Sid      = "AddAnchors"
@@ -55,7 +56,7 @@ locals {
     Effect    = "Allow"
     Action    = "s3:ListBucket"
     Resource  = local.data
-    Condition = { StringLike = { "s3:prefix" = "airflow-logs/*" } }
+    Condition = { StringLikeIfExists = { "s3:prefix" = "airflow-logs/*" } }
   }
   write_task_logs = {
     Sid      = "WriteTaskLogs"
@@ -116,7 +117,7 @@ locals {
         Effect    = "Allow"
         Action    = "s3:ListBucket"
         Resource  = local.data
-        Condition = { StringLike = { "s3:prefix" = ["artifacts", "artifacts/*"] } }
+        Condition = { StringLikeIfExists = { "s3:prefix" = "artifacts/*" } }
       },
       {
         Sid      = "KeepArtifacts"
