@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from .account import Account, Keys, aws_account
+from .rights import Rights
 from .stack import SOURCES, Stack, create_stack
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -49,3 +49,9 @@ def stack(account: Account, administrator: Keys) -> Stack:
 def stage(account: Account, stack: Stack) -> Keys:
     """The keys of the role of stages."""
     return account.take_role(stack.outputs["StageRoleArn"])
+
+
+@pytest.fixture(scope="session")
+def rights(account: Account, administrator: Keys, stack: Stack) -> Rights:
+    """What the roles of the stack may do."""
+    return Rights(account, administrator, stack)

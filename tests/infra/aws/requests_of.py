@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from base64 import b64decode
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import unescape
 
 _S3 = {
     ("GET", "key"): "s3:GetObject",
@@ -19,7 +22,7 @@ _S3 = {
 
 @dataclass(frozen=True)
 class Request:
-    """A request. `headers` have names in lower case."""
+    """A request. `headers` have names in lower case. A bulk of removals is one of all its objects."""
 
     method: str
     path: str
@@ -46,9 +49,9 @@ class Request:
     @property
     def action(self) -> str:
         """The action of a request to S3 (S3's reference: "Required permissions")."""
-        kind = "key" if "/" in self.path.strip("/") else "bucket"
         if self.method == "POST":
             return "s3:DeleteObject" if "delete" in self.query else "s3:PutObject"
+        kind = "key" if "/" in self.path.strip("/") else "bucket"
         if self.method == "DELETE" and "uploadId" in self.query:
             return "s3:AbortMultipartUpload"
         return _S3[self.method, kind]
@@ -68,16 +71,26 @@ def read_requests(recording: Path) -> list[Request]:
     """Return the requests of a file, oldest first."""
     if not recording.exists():
         return []
-    return [_request(line) for line in recording.read_text(encoding="utf-8").splitlines()]
+    lines = recording.read_text(encoding="utf-8").splitlines()
+    return [each for line in lines for each in _each_object(_request(line))]
+
+
+def _each_object(request: Request) -> list[Request]:
+    """Return a request, or one for each object that it removes."""
+    if request.method != "POST" or "delete" not in request.query:
+        return [request]
+    keys = re.findall(r"<Key>(.*?)</Key>", request.body)
+    return [replace(request, path=f"{request.path.rstrip('/')}/{unescape(key)}") for key in keys]
 
 
 def _request(line: str) -> Request:
     entry = json.loads(line)
     url = urlsplit(entry["url"])
+    body = b64decode(entry["body"]) if entry["body_encoded"] else entry["body"].encode()
     return Request(
         entry["method"],
         unquote(url.path),
         dict(parse_qsl(url.query, keep_blank_values=True)),
         {name.lower(): value for name, value in entry["headers"].items()},
-        entry["body"],
+        body.decode(errors="replace"),
     )

@@ -1,30 +1,110 @@
-"""The stack of infra/cloudformation: it is created, and its roles can do what the product does."""
+"""The stack of infra/cloudformation: it is created, and its roles do what the product does, no more."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
 
-from airworthy.environment import Environment, load_environment
+from airworthy.environment import Environment
+from airworthy.errors import TerminalError
 from airworthy.ledger import open_ledger
+from airworthy.object_store import open_store
+from airworthy.predictions.collect import collect
+from airworthy.predictions.prediction_ids import new_request_id
+from airworthy.predictions.spool import open_prediction_log
+from airworthy.traffic.replica_reports import open_replica_reports
 
 from ...core.champions import make_champion  # noqa: TID252 - tests are no installed package
+from ...core.ledger.notes import Note  # noqa: TID252 - tests are no installed package
+from ...core.predictions.conftest import ROW, body_of, manifest  # noqa: TID252 - tests are no installed package
+from ...core.release.replica_reports import replica_report  # noqa: TID252 - tests are no installed package
 from ...core.stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
-from .account import REGION, Account, Keys
-from .stack import Stack
+from .account import NUMBER, REGION, Account, Keys
+from .environments import enter
+from .evaluation import is_allowed
+from .requests_of import Request
+from .rights import Rights
+from .stack import NAME, Stack
 
 __all__ = ["make_model", "run_stages"]
 
-ENVIRONMENT_FILE = """\
-lake: ${AIRWORTHY_LAKE}
-artifacts: "{state}/artifacts"
-tracking_uri: "sqlite:///{state}/mlflow.db"
-server_url: http://127.0.0.1:9
-release: {dirty_trees: allow}
-anchors:
-  - {type: bucket, uri: "${ANCHORS}"}
-"""
+DATA = f"{NAME}-data-{NUMBER}"
+ANCHORS = f"{NAME}-anchors-{NUMBER}"
+OBJECT = {"Bucket": DATA, "Key": "lake/small_model/data/x"}
+RULE = {"Rules": [{"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
+
+# service, method, arguments: none of it is any stage's work.
+DENIED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "read MLflow's artifacts": ("s3", "get_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
+    "write MLflow's artifacts": ("s3", "put_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
+    "read task logs": ("s3", "get_object", {"Bucket": DATA, "Key": "airflow-logs/dag/1.log"}),
+    "change the flags": ("s3", "put_object", {"Bucket": DATA, "Key": "flags.json"}),
+    "write beside the lake": ("s3", "put_object", {"Bucket": DATA, "Key": "lakes/x"}),
+    "write to the buckets of others": (
+        "s3",
+        "put_object",
+        {"Bucket": "rows-of-others", "Key": "rows.csv"},
+    ),
+    "remove a head": ("s3", "delete_object", {"Bucket": ANCHORS, "Key": "anchors/m/1.json"}),
+    "remove a version": ("s3", "delete_object", {**OBJECT, "VersionId": "1"}),
+    "list versions": ("s3", "list_object_versions", {"Bucket": DATA}),
+    "list the account's buckets": ("s3", "list_buckets", {}),
+    "make a bucket": (
+        "s3",
+        "create_bucket",
+        {"Bucket": "mine", "CreateBucketConfiguration": {"LocationConstraint": REGION}},
+    ),
+    "remove the bucket": ("s3", "delete_bucket", {"Bucket": DATA}),
+    "open the bucket": ("s3", "put_bucket_policy", {"Bucket": DATA, "Policy": "{}"}),
+    "remove the bucket's policy": ("s3", "delete_bucket_policy", {"Bucket": DATA}),
+    "stop the versions": (
+        "s3",
+        "put_bucket_versioning",
+        {"Bucket": DATA, "VersioningConfiguration": {"Status": "Suspended"}},
+    ),
+    "let objects expire": (
+        "s3",
+        "put_bucket_lifecycle_configuration",
+        {"Bucket": DATA, "LifecycleConfiguration": RULE},
+    ),
+    "make an object public": ("s3", "put_object_acl", {**OBJECT, "ACL": "public-read"}),
+    "read a secret": ("secretsmanager", "get_secret_value", {"SecretId": f"{NAME}/server_token"}),
+    "list secrets": ("secretsmanager", "list_secrets", {}),
+    "end the key": ("kms", "schedule_key_deletion", {"KeyId": f"alias/{NAME}"}),
+    "turn the key off": ("kms", "disable_key", {"KeyId": f"alias/{NAME}"}),
+    "make a user": ("iam", "create_user", {"UserName": "intruder"}),
+    "widen its role": (
+        "iam",
+        "attach_role_policy",
+        {
+            "RoleName": f"{NAME}-stage",
+            "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
+        },
+    ),
+    "take another role": (
+        "sts",
+        "assume_role",
+        {"RoleArn": f"arn:aws:iam::{NUMBER}:role/{NAME}-server", "RoleSessionName": "tests"},
+    ),
+    "remove the database": (
+        "rds",
+        "delete_db_instance",
+        {"DBInstanceIdentifier": NAME, "SkipFinalSnapshot": True},
+    ),
+    "copy the database": (
+        "rds",
+        "create_db_snapshot",
+        {"DBInstanceIdentifier": NAME, "DBSnapshotIdentifier": "x"},
+    ),
+    "remove images": ("ecr", "delete_repository", {"repositoryName": f"{NAME}/airworthy-stage"}),
+    "remove an endpoint": ("ec2", "delete_vpc_endpoints", {"VpcEndpointIds": ["vpce-1"]}),
+    "remove the stack": ("cloudformation", "delete_stack", {"StackName": NAME}),
+}
 
 
 @pytest.fixture
@@ -36,57 +116,135 @@ def environment(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Environment:
-    """An environment whose lake and anchors are in the stack's buckets, reached as a stage."""
-    folder = tmp_path / "project/include/environments"
-    folder.mkdir(parents=True)
-    (folder / "aws.yaml").write_text(ENVIRONMENT_FILE, encoding="utf-8")
-    variables = {
-        "AIRWORTHY_PROJECT": str(tmp_path / "project"),
-        "AIRWORTHY_ENV": "aws",
-        "AIRWORTHY_LAKE": stack.outputs["Lake"],
-        "ANCHORS": stack.outputs["Anchors"],
-        "AWS_ACCESS_KEY_ID": stage.key,
-        "AWS_SECRET_ACCESS_KEY": stage.secret,
-        "AWS_SESSION_TOKEN": stage.token,
-        "AWS_ENDPOINT_URL": account.address,
-        "AWS_REGION": REGION,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_CHECKSUM_ALGORITHM": "sha256",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return load_environment()
+    """An environment in the stack's buckets, reached as a stage."""
+    return enter(account, stack, stage, tmp_path, monkeypatch)
 
 
-def test_a_train_run_needs_no_more_than_the_stage_role(
+def calls_of(account: Account, keys: Keys) -> list[Request]:
+    """Return the requests to S3 that were signed with some keys."""
+    return [each for each in account.requests() if each.key_id == keys.key and each.service == "s3"]
+
+
+def s3_actions(document: dict[str, Any]) -> set[str]:
+    """Return the actions on S3 that a document allows."""
+    listed = [each["Action"] for each in document["Statement"]]
+    flat = [name for each in listed for name in ([each] if isinstance(each, str) else each)]
+    return {name for name in flat if name.startswith("s3:")}
+
+
+def test_a_train_run_needs_the_stage_role_and_all_of_it(
     environment: Environment,
     make_model: MakeModel,
     run_stages: RunStages,
     account: Account,
+    rights: Rights,
     stage: Keys,
 ) -> None:
-    """Every call to S3 of a train run and of a release is allowed by actions and resources."""
+    """Each call is allowed by moto, which knows actions and resources, and by its conditions.
+
+    A model is trained, registered and made champion, a folder of the lake is removed, and rows of
+    others are read.
+    """
     model = make_model()
     with account.enforced():
         run_stages(model)
         make_champion(environment, model, "1")
         assert open_ledger(environment, model).first_broken_entry() is None
-    calls = [each for each in account.requests() if each.key_id == stage.key]
-    print(
-        len(calls),
-        sorted(
-            {(c.method, c.action, c.resource.split("/")[0], tuple(sorted(c.query))) for c in calls}
-        ),
-    )
-    print(
-        sorted(
-            {
-                h
-                for c in calls
-                if c.method == "PUT"
-                for h in c.headers
-                if "check" in h or "none" in h or "md5" in h
-            }
+        open_store(environment.lake).delete_folder(f"{model}/metrics")
+        open_store(environment.lake).delete(f"{model}/not-there")
+        assert open_store("s3://rows-of-others").read("rows.csv") is not None
+        assert open_store("s3://rows-of-others").list()
+    calls = calls_of(account, stage)
+    assert len(calls) > 100
+    assert rights.refused("stage", calls) == []
+    # What ends a large upload that failed is the only right without a call here.
+    granted = s3_actions(rights.of_role("stage")) - {"s3:AbortMultipartUpload"}
+    assert {each.action for each in calls} == granted
+
+
+def test_object_lock_gets_the_checksum_that_it_demands(account: Account, stage: Keys) -> None:
+    """S3 refuses a put into a locked bucket without one. `AWS_CHECKSUM_ALGORITHM` makes them."""
+    puts = [each for each in calls_of(account, stage) if each.method == "PUT"]
+    assert puts
+    assert all("x-amz-checksum-sha256" in each.headers for each in puts)
+
+
+@pytest.mark.parametrize("what", DENIED)
+def test_a_stage_cannot(account: Account, stage: Keys, what: str) -> None:
+    """Each of these is refused for want of a right, not for another fault."""
+    service, method, arguments = DENIED[what]
+    with account.enforced(), pytest.raises(ClientError) as refused:
+        getattr(account.client(service, stage), method)(**arguments)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert re.search("AccessDenied|Access Denied|UnauthorizedOperation", str(refused.value))
+
+
+def test_a_model_server_reports_and_logs(
+    environment: Environment,
+    account: Account,
+    rights: Rights,
+    stack: Stack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Predictions, reports and an order of --break-glass reach the lake; rows do not."""
+    keys = account.take_role(stack.outputs["ServerRoleArn"])
+    environment = enter(account, stack, keys, tmp_path / "server", monkeypatch)
+    log = open_prediction_log(environment)
+    with account.enforced():
+        request, body = new_request_id(), body_of([ROW])
+        assert log.record(request, "eta", "1", "champion", "someone", body, [1.5], manifest())
+        assert collect(environment, "eta").predictions == 1
+        open_ledger(environment, "eta").append(Note(name="glass"), run_id="run", who="server")
+        reports = open_replica_reports(environment)
+        reports.write(replica_report("one"))
+        reports.store.delete("production/one.json")
+        assert open_store(environment.lake).folders()
+        with pytest.raises(TerminalError, match="AccessDenied"):
+            open_store(environment.lake).write("eta/data/x", b"x")
+    log.close()
+    calls = calls_of(account, keys)
+    assert {each.path for each in rights.refused("server", calls)} == {f"/{DATA}/lake/eta/data/x"}
+
+
+def test_mlflow_keeps_artifacts_and_nothing_else(
+    account: Account, rights: Rights, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By MLflow's own client of S3, which its server keeps artifacts with."""
+    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+    keys = account.take_role(stack.outputs["MlflowRoleArn"])
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", account.address)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    (tmp_path / "model.bin").write_bytes(b"model")
+
+    def repository(folder: str) -> S3ArtifactRepository:
+        uri = f"s3://{DATA}/{folder}"
+        return S3ArtifactRepository(uri, keys.key, keys.secret, keys.token)
+
+    with account.enforced():
+        artifacts = repository("artifacts/1/run/artifacts")
+        artifacts.log_artifacts(str(tmp_path), "model")
+        assert [each.path for each in artifacts.list_artifacts("model")] == ["model/model.bin"]
+        assert Path(artifacts.download_artifacts("model/model.bin")).read_bytes() == b"model"
+        with pytest.raises(S3UploadFailedError, match="AccessDenied"):
+            repository("lake/eta").log_artifact(str(tmp_path / "model.bin"))
+    # moto looks for the right to delete many objects at the bucket. S3 does so at each object.
+    artifacts.delete_artifacts("model")
+    assert artifacts.list_artifacts() == []
+    refused = rights.refused("mlflow", calls_of(account, keys))
+    assert {each.path for each in refused} == {f"/{DATA}/lake/eta/model.bin"}
+
+
+def test_only_one_role_reads_secrets_and_those_of_the_deployment(rights: Rights) -> None:
+    """By the roles' policies: moto knows no resource of a secret."""
+    prefix = f"arn:aws:secretsmanager:{REGION}:{NUMBER}:secret:"
+    readers = {
+        (workload, name)
+        for workload in ("airflow", "mlflow", "secrets", "server", "stage", "worker")
+        for name in (f"{NAME}/server_token-AbCdEf", "other/server_token-AbCdEf", "rds!db-1")
+        if is_allowed(
+            rights.of_role(workload), "secretsmanager:GetSecretValue", f"{prefix}{name}", {}
         )
-    )
-    print(sorted({c.query["prefix"] for c in calls if "prefix" in c.query})[:40])
+    }
+    assert readers == {("secrets", f"{NAME}/server_token-AbCdEf"), ("secrets", "rds!db-1")}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from .account import NUMBER, REGION, Account, Keys, policy_document
-from .both import MODULE, bucket_policies, normal, read_template, terraform_policies
+from .account import NUMBER, Account, Keys
+from .both import MODULE, normal, read_template, terraform_policies
 from .evaluation import holds, is_allowed
+from .rights import Rights
 from .stack import ADMINISTRATOR, ISSUER, NAME, Stack
+
+May = Callable[[str, str, Mapping[str, str | None]], bool]
 
 DEMANDED = "AIRWORTHY_DEMAND_TERRAFORM"
 WORKLOADS = ("airflow", "mlflow", "secrets", "server", "stage", "worker")
@@ -23,55 +25,41 @@ ANCHORS = f"arn:aws:s3:::{NAME}-anchors-{NUMBER}"
 
 
 @pytest.fixture(scope="module")
-def endpoints(account: Account, administrator: Keys, stack: Stack) -> dict[str, dict[str, Any]]:
-    """The stack's endpoints by the last part of their service's name."""
-    ec2 = account.client("ec2", administrator)
-    found = ec2.describe_vpc_endpoints()["VpcEndpoints"]
-    assert stack.resources["S3Endpoint"]
-    return {each["ServiceName"].partition(f".{REGION}.")[2]: each for each in found}
-
-
-@pytest.fixture(scope="module")
 def documents(
-    account: Account,
-    administrator: Keys,
-    stack: Stack,
-    endpoints: dict[str, dict[str, Any]],
-    tmp_path_factory: pytest.TempPathFactory,
+    stack: Stack, rights: Rights, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """Terraform's policies, with the names of the stack."""
     if shutil.which("terraform") is None:
         assert not os.environ.get(DEMANDED), f"{DEMANDED} is set, and terraform is not there"
         pytest.skip("terraform is not installed")
-    endpoint = endpoints["s3"]["VpcEndpointId"]
-    return terraform_policies(stack, endpoint, tmp_path_factory.mktemp("terraform"))
+    folder = tmp_path_factory.mktemp("terraform")
+    return terraform_policies(stack, rights.s3_endpoint, folder)
 
 
 def test_both_templates_give_a_workload_the_same_rights(
-    account: Account, administrator: Keys, documents: dict[str, Any]
+    account: Account, administrator: Keys, rights: Rights, documents: dict[str, Any]
 ) -> None:
     """The roles have the same statements, and the same service account takes them."""
     iam = account.client("iam", administrator)
     assert documents["service_accounts"] == {name: f"airworthy-{name}" for name in WORKLOADS}
     for name in WORKLOADS:
-        made = policy_document(account, administrator, f"{NAME}-{name}")
-        assert normal(made) == normal(documents["workloads"][name])
+        assert normal(rights.of_role(name)) == normal(documents["workloads"][name])
         trust = iam.get_role(RoleName=f"{NAME}-{name}")["Role"]["AssumeRolePolicyDocument"]
         assert normal(trust) == normal(documents["trust"][name])
 
 
 def test_both_templates_close_buckets_and_endpoints_alike(
-    stack: Stack, endpoints: dict[str, dict[str, Any]], documents: dict[str, Any]
+    rights: Rights, documents: dict[str, Any]
 ) -> None:
     """Policies of the buckets, and of the endpoints for S3, STS and all others."""
-    made = bucket_policies(stack, endpoints["s3"]["VpcEndpointId"])
-    assert {*made} == {*documents["buckets"]}
-    for name, document in made.items():
+    assert {*rights.buckets} == {*documents["buckets"]}
+    for name, document in rights.buckets.items():
         assert normal(document) == normal(documents["buckets"][name])
-    assert {*endpoints} == {"ecr.api", "ecr.dkr", "kms", "s3", "secretsmanager", "sts"}
-    for service, endpoint in endpoints.items():
+    services = {"ecr.api", "ecr.dkr", "kms", "s3", "secretsmanager", "sts"}
+    assert {*rights.endpoints} == services
+    for service, document in rights.endpoints.items():
         policy = documents["endpoints"].get(service, documents["endpoints"]["account"])
-        assert normal(_read(endpoint["PolicyDocument"])) == normal(policy)
+        assert normal(document) == normal(policy)
 
 
 def test_both_templates_make_the_same_secrets() -> None:
@@ -86,15 +74,10 @@ def test_both_templates_make_the_same_secrets() -> None:
     assert of_terraform == of_cloudformation
 
 
-INSIDE = {
-    "aws:SecureTransport": "true",
-    "aws:PrincipalAccount": NUMBER,
-    "aws:PrincipalArn": f"arn:aws:iam::{NUMBER}:role/{NAME}-stage",
-}
 HEAD = f"{ANCHORS}/anchors/eta/000000000001-x.json"
 PART = f"{DATA}/lake/eta/data/part.parquet"
 FIRST_ONLY = {"s3:if-none-match": "*"}
-REFUSED: dict[str, tuple[str, str, dict[str, str | None]]] = {
+REFUSED: dict[str, tuple[str, str, Mapping[str, str | None]]] = {
     "an object from outside the network": ("s3:GetObject", PART, {"aws:SourceVpce": None}),
     "an object through another endpoint": ("s3:GetObject", PART, {"aws:SourceVpce": "vpce-9"}),
     "names from outside the network": ("s3:ListBucket", DATA, {"aws:SourceVpce": None}),
@@ -120,7 +103,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "another lock of the bucket": ("s3:PutBucketObjectLockConfiguration", DATA, {}),
     "another policy of the bucket": ("s3:PutBucketPolicy", DATA, {}),
 }
-ALLOWED: dict[str, tuple[str, str, dict[str, str | None]]] = {
+ALLOWED: dict[str, tuple[str, str, Mapping[str, str | None]]] = {
     "an object of the lake": ("s3:GetObject", PART, {}),
     "whether an object is there": ("s3:ListBucket", DATA, {}),
     "names of the lake": ("s3:ListBucket", DATA, {"s3:prefix": "lake/eta/data/_delta_log/"}),
@@ -131,46 +114,35 @@ ALLOWED: dict[str, tuple[str, str, dict[str, str | None]]] = {
 
 
 @pytest.fixture(scope="module")
-def may(
-    account: Account, administrator: Keys, stack: Stack, endpoints: dict[str, dict[str, Any]]
-) -> Any:
-    """Return a function: may a stage's role do this, with these values of the request?"""
-    role = policy_document(account, administrator, f"{NAME}-stage")
-    endpoint = endpoints["s3"]["VpcEndpointId"]
-    buckets = bucket_policies(stack, endpoint)
-    passing = [_read(endpoints["s3"]["PolicyDocument"])]
-
-    def asked(action: str, resource: str, values: Mapping[str, str | None]) -> bool:
-        given = {"aws:SourceVpce": endpoint, **INSIDE, **FIRST_ONLY, **values}
-        context = {key: value for key, value in given.items() if value is not None}
-        refusals = [buckets["data"], buckets["anchors"]]
-        return is_allowed(role, action, resource, context, bounds=passing, refusals=refusals)
-
-    return asked
+def may(rights: Rights) -> May:
+    """Return a function: may a stage do this, with these values in the request?"""
+    role = rights.of_role("stage")
+    return lambda action, resource, values: rights.may(
+        role, action, resource, {**FIRST_ONLY, **values}
+    )
 
 
 @pytest.mark.parametrize("what", ALLOWED)
-def test_conditions_let_pass_what_a_stage_does(may: Any, what: str) -> None:
+def test_conditions_let_pass_what_a_stage_does(may: May, what: str) -> None:
     """Role, bucket and endpoint together."""
     assert may(*ALLOWED[what])
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_conditions_refuse_the_rest(may: Any, what: str) -> None:
+def test_conditions_refuse_the_rest(may: May, what: str) -> None:
     """Role, bucket and endpoint together. The same from inside and as it should be is allowed."""
     assert not may(*REFUSED[what])
 
 
-def test_an_administrator_outside_sees_names_and_no_object(
-    stack: Stack, endpoints: dict[str, dict[str, Any]]
-) -> None:
+def test_an_administrator_outside_sees_names_and_no_object(rights: Rights) -> None:
     """Terraform asks for the bucket; even somebody who may do all reads no row from outside."""
     everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    refusals = [*bucket_policies(stack, endpoints["s3"]["VpcEndpointId"]).values()]
     outside = {"aws:SecureTransport": "true", "aws:PrincipalArn": ADMINISTRATOR}
 
     def may(action: str, resource: str) -> bool:
-        return is_allowed(everything, action, resource, outside, refusals=refusals)
+        return is_allowed(
+            everything, action, resource, outside, refusals=[*rights.buckets.values()]
+        )
 
     assert may("s3:ListBucket", DATA)
     assert may("s3:PutBucketPolicy", DATA)
@@ -204,8 +176,3 @@ def test_only_its_service_account_takes_a_role(
     token = {f"{ISSUER}:sub": f"system:serviceaccount:{account_of}", f"{ISSUER}:aud": audience}
     assert statement["Principal"] == {"Federated": stack.parameters["OidcProviderArn"]}
     assert holds(statement["Condition"], token) == takes
-
-
-def _read(document: str) -> Any:
-    """Return an endpoint's policy. moto answers with Python's text of it."""
-    return ast.literal_eval(document)
