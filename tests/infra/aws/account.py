@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -106,7 +105,7 @@ def policy_document(account: Account, administrator: Keys, role: str) -> dict[st
         iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
     ]
     statements = [each for document in documents for each in document["Statement"]]
-    return json.loads(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _answers(account: Account, process: subprocess.Popen[bytes]) -> bool:

@@ -75,12 +75,9 @@ def bucket_policies(stack: Stack, endpoint: str) -> dict[str, Any]:
 
 def read_template() -> dict[str, Any]:
     """Return the template with the long forms of its functions."""
-
-    class Loader(yaml.SafeLoader):
-        """Knows the short forms."""
-
-    Loader.add_multi_constructor("", yaml_tag_constructor)
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    loader = type("Loader", (yaml.SafeLoader,), {})
+    loader.add_multi_constructor("", yaml_tag_constructor)  # type: ignore[attr-defined]
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), loader)  # noqa: S506
     return loaded
 
 

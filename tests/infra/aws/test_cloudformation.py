@@ -35,6 +35,7 @@ __all__ = ["make_model", "run_stages"]
 
 DATA = f"{NAME}-data-{NUMBER}"
 ANCHORS = f"{NAME}-anchors-{NUMBER}"
+CHECKSUM = re.compile("x-amz-checksum-|x-amz-trailer|content-md5")
 OBJECT = {"Bucket": DATA, "Key": "lake/small_model/data/x"}
 RULE = {"Rules": [{"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
 
@@ -125,6 +126,13 @@ def calls_of(account: Account, keys: Keys) -> list[Request]:
     return [each for each in account.requests() if each.key_id == keys.key and each.service == "s3"]
 
 
+def unchecked(calls: list[Request]) -> list[str]:
+    """Return the objects that were put without a checksum: a locked bucket refuses them."""
+    puts = [each for each in calls if each.method == "PUT"]
+    assert puts
+    return [each.path for each in puts if not any(map(CHECKSUM.match, each.headers))]
+
+
 def s3_actions(document: dict[str, Any]) -> set[str]:
     """Return the actions on S3 that a document allows."""
     listed = [each["Action"] for each in document["Statement"]]
@@ -160,13 +168,7 @@ def test_a_train_run_needs_the_stage_role_and_all_of_it(
     # What ends a large upload that failed is the only right without a call here.
     granted = s3_actions(rights.of_role("stage")) - {"s3:AbortMultipartUpload"}
     assert {each.action for each in calls} == granted
-
-
-def test_object_lock_gets_the_checksum_that_it_demands(account: Account, stage: Keys) -> None:
-    """S3 refuses a put into a locked bucket without one. `AWS_CHECKSUM_ALGORITHM` makes them."""
-    puts = [each for each in calls_of(account, stage) if each.method == "PUT"]
-    assert puts
-    assert all("x-amz-checksum-sha256" in each.headers for each in puts)
+    assert unchecked(calls) == []
 
 
 @pytest.mark.parametrize("what", DENIED)
@@ -204,6 +206,7 @@ def test_a_model_server_reports_and_logs(
             open_store(environment.lake).write("eta/data/x", b"x")
     log.close()
     calls = calls_of(account, keys)
+    assert unchecked(calls) == []
     assert {each.path for each in rights.refused("server", calls)} == {f"/{DATA}/lake/eta/data/x"}
 
 
@@ -232,7 +235,10 @@ def test_mlflow_keeps_artifacts_and_nothing_else(
     # moto looks for the right to delete many objects at the bucket. S3 does so at each object.
     artifacts.delete_artifacts("model")
     assert artifacts.list_artifacts() == []
-    refused = rights.refused("mlflow", calls_of(account, keys))
+    calls = calls_of(account, keys)
+    assert unchecked(calls) == []
+    assert "s3:DeleteObject" in {each.action for each in calls}
+    refused = rights.refused("mlflow", calls)
     assert {each.path for each in refused} == {f"/{DATA}/lake/eta/model.bin"}
 
 

@@ -20,6 +20,18 @@ May = Callable[[str, str, Mapping[str, str | None]], bool]
 
 DEMANDED = "AIRWORTHY_DEMAND_TERRAFORM"
 WORKLOADS = ("airflow", "mlflow", "secrets", "server", "stage", "worker")
+# Names of the same setting of the database in both templates.
+ON_AND_OFF = {
+    "AutoMinorVersionUpgrade": "auto_minor_version_upgrade",
+    "CopyTagsToSnapshot": "copy_tags_to_snapshot",
+    "DeleteAutomatedBackups": "delete_automated_backups",
+    "DeletionProtection": "deletion_protection",
+    "EnableIAMDatabaseAuthentication": "iam_database_authentication_enabled",
+    "EnablePerformanceInsights": "performance_insights_enabled",
+    "ManageMasterUserPassword": "manage_master_user_password",
+    "PubliclyAccessible": "publicly_accessible",
+    "StorageEncrypted": "storage_encrypted",
+}
 DATA = f"arn:aws:s3:::{NAME}-data-{NUMBER}"
 ANCHORS = f"arn:aws:s3:::{NAME}-anchors-{NUMBER}"
 
@@ -72,6 +84,24 @@ def test_both_templates_make_the_same_secrets() -> None:
         if each["Type"] == "AWS::SecretsManager::Secret"
     }
     assert of_terraform == of_cloudformation
+
+
+def test_both_templates_keep_what_was_written() -> None:
+    """Versions, locks, encryption and privacy of the buckets; what may not go of the database."""
+    resources = read_template()["Resources"]
+    terraform = {path.stem: path.read_text(encoding="utf-8") for path in MODULE.glob("*.tf")}
+    for name, mode in (("data", "GOVERNANCE"), ("anchors", "COMPLIANCE")):
+        bucket = resources[f"{name.capitalize()}Bucket"]["Properties"]
+        retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert retention["Mode"] == mode
+        lock = f'"aws_s3_bucket_object_lock_configuration" "{name}"'
+        assert f'mode = "{mode}"' in terraform["buckets"].partition(lock)[2].partition("\n}")[0]
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+    database = resources["Database"]["Properties"]
+    for of_cloudformation, of_terraform in ON_AND_OFF.items():
+        value = str(database[of_cloudformation]).lower()
+        assert re.search(rf"\b{of_terraform}\s+= {value}\n", terraform["database"])
 
 
 HEAD = f"{ANCHORS}/anchors/eta/000000000001-x.json"
