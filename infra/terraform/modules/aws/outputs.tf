@@ -76,7 +76,8 @@ output "database_admin_secret_arn" {
 
 output "secret_arns" {
   description = "Name -> secret with one random value. Names: the keys of local.secrets in secrets.tf."
-  value       = { for name, secret in aws_secretsmanager_secret.generated : name => secret.arn }
+  # Of the versions: who reads a secret comes after its value.
+  value = { for name, version in aws_secretsmanager_secret_version.generated : name => version.arn }
 }
 
 output "kms_key_arn" {
