@@ -35,16 +35,34 @@ __all__ = ["make_model", "run_stages"]
 
 DATA = f"{NAME}-data-{NUMBER}"
 ANCHORS = f"{NAME}-anchors-{NUMBER}"
+REFUSAL = re.compile("AccessDenied|Access Denied|UnauthorizedOperation")
 CHECKSUM = re.compile("x-amz-checksum-|x-amz-trailer|content-md5")
 OBJECT = {"Bucket": DATA, "Key": "lake/small_model/data/x"}
 RULE = {"Rules": [{"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
 
-# service, method, arguments: none of it is any stage's work.
-DENIED: dict[str, tuple[str, str, dict[str, Any]]] = {
+# What is asked -> service, method, arguments.
+ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "read MLflow's artifacts": ("s3", "get_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
     "write MLflow's artifacts": ("s3", "put_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
     "read task logs": ("s3", "get_object", {"Bucket": DATA, "Key": "airflow-logs/dag/1.log"}),
+    "write task logs": (
+        "s3",
+        "put_object",
+        {"Bucket": DATA, "Key": "airflow-logs/dag/1.log", "Body": b"x"},
+    ),
     "change the flags": ("s3", "put_object", {"Bucket": DATA, "Key": "flags.json"}),
+    "write rows": ("s3", "put_object", {**OBJECT, "Body": b"x"}),
+    "write a report of a server": (
+        "s3",
+        "put_object",
+        {"Bucket": DATA, "Key": "lake/_servers/production/x.json", "Body": b"x"},
+    ),
+    "add a head": ("s3", "put_object", {"Bucket": ANCHORS, "Key": "anchors/m/2.json"}),
+    "read the buckets of others": (
+        "s3",
+        "get_object",
+        {"Bucket": "rows-of-others", "Key": "rows.csv"},
+    ),
     "write beside the lake": ("s3", "put_object", {"Bucket": DATA, "Key": "lakes/x"}),
     "write to the buckets of others": (
         "s3",
@@ -108,6 +126,19 @@ DENIED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+_STAGE = {"write rows", "write a report of a server", "add a head", "read the buckets of others"}
+_AIRFLOW = {*_STAGE, "change the flags", "read task logs", "write task logs"}
+# Workload -> what of it is its work. Nobody else may.
+ALLOWED: dict[str, set[str]] = {
+    "stage": _STAGE,
+    "worker": _AIRFLOW,
+    "airflow": _AIRFLOW,
+    "server": {"write a report of a server", "add a head", "change the flags"},
+    "mlflow": {"read MLflow's artifacts", "write MLflow's artifacts"},
+    "secrets": set(),
+}
+
+
 @pytest.fixture
 def environment(
     environment: Environment,
@@ -124,6 +155,18 @@ def environment(
 def calls_of(account: Account, keys: Keys) -> list[Request]:
     """Return the requests to S3 that were signed with some keys."""
     return [each for each in account.requests() if each.key_id == keys.key and each.service == "s3"]
+
+
+def is_refused(
+    account: Account, keys: Keys, service: str, method: str, arguments: dict[str, Any]
+) -> bool:
+    """Ask for something; return whether the right to it is missing."""
+    try:
+        getattr(account.client(service, keys), method)(**arguments)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status == 403 and REFUSAL.search(str(error)) is not None
+    return False
 
 
 def unchecked(calls: list[Request]) -> list[str]:
@@ -171,14 +214,15 @@ def test_a_train_run_needs_the_stage_role_and_all_of_it(
     assert unchecked(calls) == []
 
 
-@pytest.mark.parametrize("what", DENIED)
-def test_a_stage_cannot(account: Account, stage: Keys, what: str) -> None:
-    """Each of these is refused for want of a right, not for another fault."""
-    service, method, arguments = DENIED[what]
-    with account.enforced(), pytest.raises(ClientError) as refused:
-        getattr(account.client(service, stage), method)(**arguments)
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    assert re.search("AccessDenied|Access Denied|UnauthorizedOperation", str(refused.value))
+@pytest.mark.parametrize("workload", ALLOWED)
+def test_a_workload_can_do_its_work_and_is_refused_the_rest(
+    account: Account, stack: Stack, workload: str
+) -> None:
+    """Each action is tried with the role's keys. It is refused for want of a right alone."""
+    keys = account.take_role(stack.outputs[f"{workload.capitalize()}RoleArn"])
+    with account.enforced():
+        refused = {what for what in ASKED if is_refused(account, keys, *ASKED[what])}
+    assert {*ASKED} - refused == ALLOWED[workload]
 
 
 def test_a_model_server_reports_and_logs(

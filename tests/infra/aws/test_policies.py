@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .account import NUMBER, Account, Keys
+from .account import NUMBER, REGION, Account, Keys
 from .both import MODULE, normal, read_template, terraform_policies
 from .evaluation import holds, is_allowed
 from .rights import Rights
@@ -162,6 +162,43 @@ def test_conditions_let_pass_what_a_stage_does(may: May, what: str) -> None:
 def test_conditions_refuse_the_rest(may: May, what: str) -> None:
     """Role, bucket and endpoint together. The same from inside and as it should be is allowed."""
     assert not may(*REFUSED[what])
+
+
+@pytest.mark.parametrize(
+    ("workload", "folder"),
+    [
+        ("airflow", {"lake/", "airflow-logs/"}),
+        ("mlflow", {"artifacts/"}),
+        ("secrets", set()),
+        ("server", {"lake/"}),
+        ("stage", {"lake/"}),
+        ("worker", {"lake/", "airflow-logs/"}),
+    ],
+)
+def test_a_workload_sees_the_names_of_its_own_folders(
+    rights: Rights, workload: str, folder: set[str]
+) -> None:
+    """Of the folders that all share a bucket."""
+    role = rights.of_role(workload)
+    folders = ("lake/", "artifacts/", "airflow-logs/", "other/")
+    assert folder == {
+        each for each in folders if rights.may(role, "s3:ListBucket", DATA, {"s3:prefix": each})
+    }
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_the_key_opens_what_a_service_keeps_and_nothing_by_itself(
+    rights: Rights, stack: Stack, workload: str
+) -> None:
+    """Who copied a secret or an object in its closed form cannot open it with the role."""
+    role, key = rights.of_role(workload), stack.outputs["KeyArn"]
+    service = "secretsmanager" if workload == "secrets" else "s3"
+    through = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+    assert is_allowed(role, "kms:Decrypt", key, through)
+    assert not is_allowed(role, "kms:Decrypt", key, {})
+    assert not is_allowed(
+        role, "kms:Decrypt", key, {"kms:ViaService": f"rds.{REGION}.amazonaws.com"}
+    )
 
 
 def test_an_administrator_outside_sees_names_and_no_object(rights: Rights) -> None:
