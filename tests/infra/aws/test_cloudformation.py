@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
+from airworthy.handover.catalogue import OPERATIONS
+from airworthy.lake import delta
 from airworthy.ledger import open_ledger
 from airworthy.object_store import open_store
 from airworthy.predictions.collect import collect
 from airworthy.predictions.prediction_ids import new_request_id
 from airworthy.predictions.spool import open_prediction_log
+from airworthy.stages import run_stage
 from airworthy.traffic.replica_reports import open_replica_reports
 
 from ...core.champions import make_champion  # noqa: TID252 - tests are no installed package
@@ -25,118 +30,28 @@ from ...core.predictions.conftest import ROW, body_of, manifest  # noqa: TID252 
 from ...core.release.replica_reports import replica_report  # noqa: TID252 - tests are no installed package
 from ...core.stages.conftest import MakeModel, RunStages, make_model, run_stages  # noqa: TID252 - tests are no installed package
 from .account import NUMBER, REGION, Account, Keys
+from .asked_actions import ALLOWED, ASKED, DATA
 from .environments import enter
 from .evaluation import is_allowed
 from .requests_of import Request
 from .rights import Rights
 from .stack import NAME, Stack
+from .sts_front import sts_front
 
 __all__ = ["make_model", "run_stages"]
 
-DATA = f"{NAME}-data-{NUMBER}"
-ANCHORS = f"{NAME}-anchors-{NUMBER}"
 REFUSAL = re.compile("AccessDenied|Access Denied|UnauthorizedOperation")
 CHECKSUM = re.compile("x-amz-checksum-|x-amz-trailer|content-md5")
-OBJECT = {"Bucket": DATA, "Key": "lake/small_model/data/x"}
-RULE = {"Rules": [{"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
-
-# What is asked -> service, method, arguments.
-ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "read MLflow's artifacts": ("s3", "get_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
-    "write MLflow's artifacts": ("s3", "put_object", {"Bucket": DATA, "Key": "artifacts/1/model"}),
-    "read task logs": ("s3", "get_object", {"Bucket": DATA, "Key": "airflow-logs/dag/1.log"}),
-    "write task logs": (
-        "s3",
-        "put_object",
-        {"Bucket": DATA, "Key": "airflow-logs/dag/1.log", "Body": b"x"},
-    ),
-    "change the flags": ("s3", "put_object", {"Bucket": DATA, "Key": "flags.json"}),
-    "write rows": ("s3", "put_object", {**OBJECT, "Body": b"x"}),
-    "write a report of a server": (
-        "s3",
-        "put_object",
-        {"Bucket": DATA, "Key": "lake/_servers/production/x.json", "Body": b"x"},
-    ),
-    "add a head": ("s3", "put_object", {"Bucket": ANCHORS, "Key": "anchors/m/2.json"}),
-    "read the buckets of others": (
-        "s3",
-        "get_object",
-        {"Bucket": "rows-of-others", "Key": "rows.csv"},
-    ),
-    "write beside the lake": ("s3", "put_object", {"Bucket": DATA, "Key": "lakes/x"}),
-    "write to the buckets of others": (
-        "s3",
-        "put_object",
-        {"Bucket": "rows-of-others", "Key": "rows.csv"},
-    ),
-    "remove a head": ("s3", "delete_object", {"Bucket": ANCHORS, "Key": "anchors/m/1.json"}),
-    "remove a version": ("s3", "delete_object", {**OBJECT, "VersionId": "1"}),
-    "list versions": ("s3", "list_object_versions", {"Bucket": DATA}),
-    "list the account's buckets": ("s3", "list_buckets", {}),
-    "make a bucket": (
-        "s3",
-        "create_bucket",
-        {"Bucket": "mine", "CreateBucketConfiguration": {"LocationConstraint": REGION}},
-    ),
-    "remove the bucket": ("s3", "delete_bucket", {"Bucket": DATA}),
-    "open the bucket": ("s3", "put_bucket_policy", {"Bucket": DATA, "Policy": "{}"}),
-    "remove the bucket's policy": ("s3", "delete_bucket_policy", {"Bucket": DATA}),
-    "stop the versions": (
-        "s3",
-        "put_bucket_versioning",
-        {"Bucket": DATA, "VersioningConfiguration": {"Status": "Suspended"}},
-    ),
-    "let objects expire": (
-        "s3",
-        "put_bucket_lifecycle_configuration",
-        {"Bucket": DATA, "LifecycleConfiguration": RULE},
-    ),
-    "make an object public": ("s3", "put_object_acl", {**OBJECT, "ACL": "public-read"}),
-    "read a secret": ("secretsmanager", "get_secret_value", {"SecretId": f"{NAME}/server_token"}),
-    "list secrets": ("secretsmanager", "list_secrets", {}),
-    "end the key": ("kms", "schedule_key_deletion", {"KeyId": f"alias/{NAME}"}),
-    "turn the key off": ("kms", "disable_key", {"KeyId": f"alias/{NAME}"}),
-    "make a user": ("iam", "create_user", {"UserName": "intruder"}),
-    "widen its role": (
-        "iam",
-        "attach_role_policy",
-        {
-            "RoleName": f"{NAME}-stage",
-            "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
-        },
-    ),
-    "take another role": (
-        "sts",
-        "assume_role",
-        {"RoleArn": f"arn:aws:iam::{NUMBER}:role/{NAME}-server", "RoleSessionName": "tests"},
-    ),
-    "remove the database": (
-        "rds",
-        "delete_db_instance",
-        {"DBInstanceIdentifier": NAME, "SkipFinalSnapshot": True},
-    ),
-    "copy the database": (
-        "rds",
-        "create_db_snapshot",
-        {"DBInstanceIdentifier": NAME, "DBSnapshotIdentifier": "x"},
-    ),
-    "remove images": ("ecr", "delete_repository", {"repositoryName": f"{NAME}/airworthy-stage"}),
-    "remove an endpoint": ("ec2", "delete_vpc_endpoints", {"VpcEndpointIds": ["vpce-1"]}),
-    "remove the stack": ("cloudformation", "delete_stack", {"StackName": NAME}),
-}
-
-
-_STAGE = {"write rows", "write a report of a server", "add a head", "read the buckets of others"}
-_AIRFLOW = {*_STAGE, "change the flags", "read task logs", "write task logs"}
-# Workload -> what of it is its work. Nobody else may.
-ALLOWED: dict[str, set[str]] = {
-    "stage": _STAGE,
-    "worker": _AIRFLOW,
-    "airflow": _AIRFLOW,
-    "server": {"write a report of a server", "add a head", "change the flags"},
-    "mlflow": {"read MLflow's artifacts", "write MLflow's artifacts"},
-    "secrets": set(),
-}
+AFTER_A_RELEASE = (
+    "check_data",
+    "check_skew",
+    "check_drift",
+    "check_performance",
+    "decide",
+    "ingest_inputs",
+    "score",
+)
+MONITOR = {"min_rows": 100, "retrain": {"min_labels": 100}, "reference": "14d"}
 
 
 @pytest.fixture
@@ -193,13 +108,15 @@ def test_a_train_run_needs_the_stage_role_and_all_of_it(
 ) -> None:
     """Each call is allowed by moto, which knows actions and resources, and by its conditions.
 
-    A model is trained, registered and made champion, a folder of the lake is removed, and rows of
-    others are read.
+    A model is trained, registered and made champion, looked after and asked for scores. A folder
+    of the lake is removed, and rows of others are read.
     """
-    model = make_model()
+    model = make_model(score={}, monitor=MONITOR)
     with account.enforced():
-        run_stages(model)
+        made = run_stages(model)
         make_champion(environment, model, "1")
+        for name in AFTER_A_RELEASE:
+            made[OPERATIONS[name].output] = run_stage(name, made)
         assert open_ledger(environment, model).first_broken_entry() is None
         open_store(environment.lake).delete_folder(f"{model}/metrics")
         open_store(environment.lake).delete(f"{model}/not-there")
@@ -298,3 +215,52 @@ def test_only_one_role_reads_secrets_and_those_of_the_deployment(rights: Rights)
         )
     }
     assert readers == {("secrets", f"{NAME}/server_token-AbCdEf"), ("secrets", "rds!db-1")}
+
+
+@pytest.fixture
+def as_a_pod(
+    environment: Environment,
+    account: Account,
+    stack: Stack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Environment]:
+    """An environment in the stack's buckets, with the variables that EKS gives a pod."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    token = tmp_path / "token"
+    token.write_text("x" * 20, encoding="utf-8")
+    monkeypatch.setenv("AWS_ROLE_ARN", stack.outputs["StageRoleArn"])
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ALLOW_INVALID_CERTIFICATES", "true")
+    with sts_front(account.address, tmp_path) as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", front)
+        yield environment
+
+
+def test_every_client_takes_the_role_of_its_service_account(
+    as_a_pod: Environment, account: Account
+) -> None:
+    """Those of objects (obstore), Delta tables (delta-rs) and scans (Polars), each for itself."""
+    before = len(account.requests())
+    uri = f"{as_a_pod.lake}/roles"
+    open_store(uri).write("by-obstore", b"x")
+    of_obstore = _roles_taken(account.requests()[before:])
+    delta.open_or_create(uri, {"n": pl.Int64(), "partition": pl.String()})
+    table = delta.open_table(uri)
+    assert table is not None
+    delta.replace_partition(table, pl.DataFrame({"n": [1]}), "2026-01-31", {"kind": "test"})
+    table = delta.open_table(uri)
+    assert table is not None
+    files = [path for paths in delta.files_by_partition(table).values() for path in paths]
+    of_delta = _roles_taken(account.requests()[before:])
+    assert delta.scan_files(uri, files).collect().height == 1
+    made = account.requests()[before:]
+    assert 0 < of_obstore < of_delta < _roles_taken(made)
+    to_s3 = [each for each in made if each.service == "s3"]
+    assert to_s3
+    assert all(each.headers.get("x-amz-security-token") for each in to_s3)
+
+
+def _roles_taken(requests: list[Request]) -> int:
+    return sum("AssumeRoleWithWebIdentity" in f"{each.body}{each.query}" for each in requests)
