@@ -108,7 +108,9 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(MAKE) --no-print-directory lint-infra
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
-	@$(INFRA)/bin/yamllint --strict .yamllint.yaml
+	@$(INFRA)/bin/yamllint --strict .yamllint.yaml infra/cloudformation
+	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
+	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory infra/cloudformation
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py
