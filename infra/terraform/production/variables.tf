@@ -44,6 +44,11 @@ variable "oidc_provider_arn" {
   type        = string
 }
 
+variable "administrator_arns" {
+  description = "Roles that run Terraform here. Objects of the bucket are not theirs to read from outside the VPC."
+  type        = list(string)
+}
+
 variable "image_tag" {
   description = "Tag of the images in the repositories of modules/aws."
   type        = string

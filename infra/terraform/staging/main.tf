@@ -10,6 +10,7 @@ module "aws" {
   private_route_table_ids   = var.private_route_table_ids
   client_security_group_ids = var.client_security_group_ids
   oidc_provider_arn         = var.oidc_provider_arn
+  administrator_arns        = var.administrator_arns
   database_multi_az         = false
 }
 
