@@ -11,7 +11,6 @@ module "aws" {
   client_security_group_ids = var.client_security_group_ids
   oidc_provider_arn         = var.oidc_provider_arn
   administrator_arns        = var.administrator_arns
-  database_multi_az         = false
 }
 
 # The gateway endpoint of S3 keeps Amazon's addresses: pods may go there.
