@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.distributed.services import postgresql_program
 
-from .tools import PROJECT
+from .tools import PROJECT, program
 
 SCRIPT = PROJECT / "infra" / "postgres" / "databases.sh"
 NAMES = ("airflow", "celery", "mlflow")
@@ -23,6 +23,7 @@ CAREFUL_ROLE = "CREATE ROLE administrator LOGIN CREATEDB CREATEROLE PASSWORD 'ri
 @pytest.fixture
 def administrator() -> Iterator[dict[str, str]]:
     """The variables with which psql reaches a new server, on a socket, as its administrator."""
+    initdb, control_program = _program("initdb"), _program("pg_ctl")
     # PostgreSQL does not run as root, and pytest's folders are root's own.
     folder = Path(tempfile.mkdtemp(prefix="airworthy-databases-"))
     as_user: dict[str, Any] = {"cwd": folder}
@@ -34,7 +35,7 @@ def administrator() -> Iterator[dict[str, str]]:
     data = ["--pgdata", str(folder / "data")]
     make = ["--auth=scram-sha-256", "--pwfile", str(folder / "password"), "--username=postgres"]
     _run(
-        _program("initdb"),
+        initdb,
         *data,
         *make,
         "--encoding=UTF8",
@@ -43,7 +44,7 @@ def administrator() -> Iterator[dict[str, str]]:
         **as_user,
     )
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    control = (_program("pg_ctl"), *data, "--wait", "--silent", "--log", str(folder / "log"))
+    control = (control_program, *data, "--wait", "--silent", "--log", str(folder / "log"))
     _run(*control, "--options", options, "start", **as_user)
     try:
         reach = {"PATH": os.environ["PATH"], "PGHOST": str(folder), "PGDATABASE": "postgres"}
@@ -104,9 +105,7 @@ def _answer(variables: Mapping[str, str], statement: str) -> str | None:
 
 
 def _program(name: str) -> str:
-    found = postgresql_program(name)
-    assert found is not None, f"this test needs {name} (Debian's package postgresql)"
-    return found
+    return program(name, "DISTRIBUTED", postgresql_program(name))
 
 
 def _run(*command: str, **options: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .tools import PROJECT, kustomized
+from .tools import PROJECT, kustomized, program
 
 FOLDER = PROJECT / "infra" / "kubernetes" / "monitoring"
 PROMETHEUS = PROJECT / "infra" / "prometheus"
@@ -76,8 +75,7 @@ def test_prometheus_has_the_jobs_that_the_alerts_ask_for(tmp_path: Path) -> None
         job["static_configs"] = TARGETS
     file = tmp_path / "prometheus.yml"
     file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    promtool = shutil.which("promtool")
-    assert promtool is not None, "this test needs promtool (Debian's package prometheus)"
+    promtool = program("promtool", "PROMTOOL")
     checked = subprocess.run(
         [promtool, "check", "config", file], capture_output=True, text=True, check=False
     )
@@ -123,8 +121,8 @@ def test_files_are_where_the_programs_look(production: list[dict[str, Any]]) -> 
     provisioning = {each["name"]: each.get("value") for each in grafana["containers"][0]["env"]}[
         "GF_PATHS_PROVISIONING"
     ]
-    mounts = {each["mountPath"] for each in grafana["containers"][0]["volumeMounts"]}
-    assert {f"{provisioning}/dashboards", f"{provisioning}/datasources"} <= mounts
+    folders = {each["mountPath"] for each in grafana["containers"][0]["volumeMounts"]}
+    assert {f"{provisioning}/dashboards", f"{provisioning}/datasources"} <= folders
 
 
 def test_compose_and_the_cluster_have_the_same_programs(production: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -45,6 +46,22 @@ VALUES: dict[str, Any] = {
 """Variables of the module that have no default."""
 
 
+def program(name: str, demanded: str, path: str | None = None) -> str:
+    """Return the path of a program. Only on a developer's machine may it be missing.
+
+    Args:
+        name: Its name, or its path.
+        demanded: End of the variable ``AIRWORTHY_DEMAND_...`` with which it may not be missing.
+        path: Its path, where it is not on the search path.
+    """
+    found = path or shutil.which(name)
+    if found is None:
+        variable = f"AIRWORTHY_DEMAND_{demanded}"
+        assert not os.environ.get(variable), f"{variable} is set, and {name} is not there"
+        pytest.skip(f"{name} is not on this machine")
+    return found
+
+
 def expressions_only(folder: Path) -> Path:
     """Copy the module's variables and locals, with the files that they read, and return its copy.
 
@@ -71,7 +88,7 @@ def evaluate(module: Path, expression: str, **values: Any) -> Any:
     given = VALUES | values
     (module / "terraform.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
     done = subprocess.run(
-        [_terraform(), "console"],
+        [program("terraform", "TERRAFORM"), "console"],
         input=f"jsonencode({expression})\n",
         cwd=module,
         env={**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"},
@@ -92,7 +109,7 @@ def blocks(folder: Path) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _blocks(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    parser = Path(sys.prefix) / "infra" / "bin" / "hcl2tojson"
+    parser = program(str(Path(sys.prefix) / "infra" / "bin" / "hcl2tojson"), "TERRAFORM")
     with tempfile.TemporaryDirectory() as made:
         subprocess.run([parser, folder, made], capture_output=True, check=True)
         for file in sorted(Path(made).glob("*.json")):
@@ -100,18 +117,9 @@ def _blocks(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield from ((kind, each) for each in found)
 
 
-def _terraform() -> str:
-    found = shutil.which("terraform")
-    assert found is not None, "these tests need terraform (1.11 or newer)"
-    return found
-
-
 @cache
 def kustomized(folder: Path) -> list[dict[str, Any]]:
     """Return the objects that ``kubectl kustomize`` makes of a folder. Nobody changes them."""
-    kubectl = shutil.which("kubectl")
-    assert kubectl is not None, "these tests need kubectl (1.30 or newer)"
-    done = subprocess.run(
-        [kubectl, "kustomize", folder], capture_output=True, text=True, check=True
-    )
+    command = [program("kubectl", "KUBECTL"), "kustomize", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [each for each in yaml.safe_load_all(done.stdout) if each]
