@@ -77,7 +77,14 @@ def test_nothing_calls_what_only_airflows_own_image_has(values: Mapping[str, Any
         assert values[part]["livenessProbe"]["command"]
         assert values[part]["logGroomerSidecar"] == {"enabled": False}
         assert values[part]["waitForMigrations"] == {"enabled": False}
-    assert values["scheduler"]["startupProbe"]["command"]
+    # The scheduler's own health answers with a status and no text, so no part is looked for in it.
+    asked = values["scheduler"]["livenessProbe"]["command"]
+    assert asked[-1] == "http://127.0.0.1:8974/health"
+    assert values["scheduler"]["startupProbe"]["command"] == asked
+    assert (
+        _environment(values["scheduler"])["AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"]["value"]
+        == "True"
+    )
     assert values["workers"]["logGroomerSidecar"] == {"enabled": False}
     if values["executor"] == "CeleryExecutor":
         assert values["workers"]["celery"]["livenessProbe"]["command"]
