@@ -41,14 +41,11 @@ def test_the_parts_have_the_database_and_the_tasks_do_not(values: Mapping[str, A
         }
         waits = values[part]["extraInitContainers"][-1]
         assert (waits["name"], DATABASE in _environment(waits)) == ("wait-for-migrations", True)
-    workers = values["workers"]
-    everywhere = [
-        *values["env"],
-        *workers.get("env", []),
-        *workers.get("celery", {}).get("env", []),
-    ]
-    assert DATABASE not in {each["name"] for each in everywhere}
-    assert not any("wait" in each["name"] for each in workers.get("extraInitContainers", []))
+    for workers in values["workers"].values():
+        assert DATABASE not in _environment(workers)
+        assert not any("wait" in each["name"] for each in workers.get("extraInitContainers", []))
+    assert DATABASE not in _environment(values)
+    assert values["workers"]["celery"]["waitForMigrations"] == {"enabled": False}
 
 
 def test_every_container_is_restricted(values: Mapping[str, Any]) -> None:
@@ -85,7 +82,7 @@ def test_nothing_calls_what_only_airflows_own_image_has(values: Mapping[str, Any
         _environment(values["scheduler"])["AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"]["value"]
         == "True"
     )
-    assert values["workers"]["logGroomerSidecar"] == {"enabled": False}
+    assert values["workers"]["celery"]["logGroomerSidecar"] == {"enabled": False}
     if values["executor"] == "CeleryExecutor":
         assert values["workers"]["celery"]["livenessProbe"]["command"]
     image = (PROJECT / "infra" / "docker" / "Dockerfile").read_text("utf-8")
@@ -140,9 +137,11 @@ def test_one_commit_runs_everywhere() -> None:
         _environment(each)["GITSYNC_REF"]["value"] for each in inits if each["name"] == "checkout"
     }
     assert commits == {named["AIRWORTHY_GIT_COMMIT"]}
-    assert {part for part, each in found.items() if "extraInitContainers" in each} == {
+    parts = found | found["workers"]
+    assert {part for part, each in parts.items() if "extraInitContainers" in each} == {
         *PARTS,
-        "workers",
+        "celery",
+        "kubernetes",
         "migrateDatabaseJob",
     }
     for name in (
@@ -186,9 +185,9 @@ def test_terraform_puts_its_variables_into_the_values(tmp_path: Path) -> None:
     made = evaluate(module, "local.deployment_values", **given)
     image = {"repository": VALUES["images"]["airflow_repository"], "tag": "7"}
     assert made["images"] == {"airflow": image, "pod_template": image}
-    assert made["workers"]["serviceAccount"]["annotations"] == {
-        "eks.amazonaws.com/role-arn": "arn:airflow"
-    }
+    for kind in ("celery", "kubernetes"):
+        account = made["workers"][kind]["serviceAccount"]
+        assert account["annotations"] == {"eks.amazonaws.com/role-arn": "arn:airflow"}
     (first, second) = made["apiServer"]["networkPolicy"]["ingress"]["from"]
     assert first == {"podSelector": {}}
     assert second["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "ingress"}
@@ -212,7 +211,7 @@ def _environment(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _init_containers(values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for part in values.values():
+    for part in (*values.values(), *values.get("workers", {}).values()):
         if isinstance(part, dict):
             yield from part.get("extraInitContainers", [])
 

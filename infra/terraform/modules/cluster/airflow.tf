@@ -23,11 +23,11 @@ locals {
     airflowPodAnnotations = {
       "checksum/settings" = sha256(jsonencode([local.airflow_settings, local.settings, local.airflow_addresses, var.secrets_revision]))
     }
-    workers = {
+    workers = { for kind in ["celery", "kubernetes"] : kind => {
       serviceAccount = {
         annotations = { for workload, role in var.role_arns : "eks.amazonaws.com/role-arn" => role if workload == "airflow" }
       }
-    }
+    } }
     apiServer = {
       networkPolicy = {
         ingress = {
