@@ -61,7 +61,11 @@ module "cluster" {
   artifacts = module.aws.mlflow_artifacts_uri
   task_logs = module.aws.task_logs_uri
   settings = merge(
-    { for name, value in module.aws.variables : name => value if !contains(["AIRWORTHY_LAKE", "AIRWORTHY_ARTIFACTS"], name) },
+    { for name, value in module.aws.variables : name => value if startswith(name, "AWS_") },
+    {
+      AIRWORTHY_FLAGS              = module.aws.variables.AIRWORTHY_FLAGS
+      AIRWORTHY_STAGING_SERVER_URL = "http://model-server-staging.airworthy-production.svc:8000"
+    },
     var.settings,
   )
 

@@ -60,7 +60,10 @@ module "cluster" {
   artifacts = module.aws.mlflow_artifacts_uri
   task_logs = module.aws.task_logs_uri
   settings = merge(
-    { for name, value in module.aws.variables : name => value if !contains(["AIRWORTHY_LAKE", "AIRWORTHY_ARTIFACTS"], name) },
+    { for name, value in module.aws.variables : name => value if startswith(name, "AWS_") },
+    {
+      AIRWORTHY_FLAGS = module.aws.variables.AIRWORTHY_FLAGS
+    },
     var.settings,
   )
 

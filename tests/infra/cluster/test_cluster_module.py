@@ -151,8 +151,14 @@ def test_production_is_careful() -> None:
     assert quota["default"][0]["services.loadbalancers"] == "0"
 
 
-@pytest.mark.parametrize("root", ROOTS)
-def test_an_environment_of_a_root_is_a_file(root: str) -> None:
-    """The processes load include/environments/<name>.yaml."""
-    name = "compose" if root == "dev" else root
-    assert (PROJECT / "include" / "environments" / f"{name}.yaml").is_file()
+@pytest.mark.parametrize("root", ["staging", "production"])
+def test_the_processes_have_each_variable_of_their_environments_file(
+    root: str, module: Path
+) -> None:
+    """include/environments/<root>.yaml names them, and the module and the root set them."""
+    file = PROJECT / "include" / "environments" / f"{root}.yaml"
+    needed = set(re.findall(r"\$\{(AIRWORTHY_\w+)\}", file.read_text("utf-8")))
+    (call,) = [b["cluster"] for kind, b in blocks(TERRAFORM / root) if "cluster" in b]
+    assert call["environment"] == [root]
+    of_the_root = set(re.findall(r"AIRWORTHY_\w+", str(call["settings"])))
+    assert needed <= of_the_root | set(evaluate(module, "local.settings"))

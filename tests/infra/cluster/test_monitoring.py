@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from airworthy.environment import OVERRIDES, load_environment
+
 from .tools import PROJECT, kustomized, program
 
 FOLDER = PROJECT / "infra" / "kubernetes" / "monitoring"
@@ -131,6 +133,23 @@ def test_compose_and_the_cluster_have_the_same_programs(production: list[dict[st
     for name in ("prometheus", "grafana"):
         (container,) = _deployment(production, name)["template"]["spec"]["containers"]
         assert container["image"] == compose[name]["image"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "production"])
+def test_the_metrics_load_their_environment_from_the_settings(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each variable of its file is set. The lake is that of the namespace."""
+    settings = _config_maps(kustomized(FOLDER / "overlays" / environment))["airworthy-metrics"]
+    for name in ("AIRWORTHY_STATE", "AIRWORTHY_MODELS", *OVERRIDES.values()):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    loaded = load_environment(PROJECT)
+    assert (loaded.lake, loaded.tracking_uri) == (
+        f"s3://airworthy-{environment}/lake",
+        "http://mlflow:5000",
+    )
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "production"])
