@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .tools import PROJECT, VALUES, evaluate, expressions_only, kustomized
+from .tools import MODULE, PROJECT, VALUES, evaluate, expressions_only, kustomized
 
 FOLDER = PROJECT / "infra" / "kubernetes" / "airflow"
 EXECUTORS = ("kubernetes_executor", "celery_executor")
@@ -126,6 +127,15 @@ def test_no_password_is_a_value(values: Mapping[str, Any]) -> None:
             "redis.password",
         }
     )
+
+
+def test_the_chart_is_told_of_the_images_airflow() -> None:
+    """What the chart makes depends on this version; Terraform takes the chart that is named here."""
+    text = (FOLDER / "values.yaml").read_text("utf-8")
+    locked = (PROJECT / "requirements-distributed.txt").read_text("utf-8")
+    assert f"\napache-airflow=={yaml.safe_load(text)['airflowVersion']} " in locked
+    module = (MODULE / "airflow.tf").read_text("utf-8")
+    assert re.findall(r"--version (\S+)", text) == re.findall(r'version +=\s"(\S+)"', module)
 
 
 def test_one_commit_runs_everywhere() -> None:
