@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test docs lint lint-infra assets bench lock wheel clean
+  compose-test docker-test chart-test docs lint lint-infra assets bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ compose-test: $(STAMP) ## Bring docker-compose.yaml up with images made here, pl
 docker-test: $(STAMP) image ## Run stages in real containers: a whole train run, errors, cancellation (needs Docker)
 	@$(BIN)/python -m pytest infra/docker/test_docker.py
 
+chart-test: $(STAMP) ## Render Airflow's official chart with the values of infra/kubernetes/airflow (needs helm and the network)
+	@$(BIN)/python -m pytest infra/kubernetes/airflow/test_chart.py
+
 lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check . $(SHIPPED)
 	@$(BIN)/ruff format --check --quiet .
@@ -108,9 +111,11 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(MAKE) --no-print-directory lint-infra
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
-	@$(INFRA)/bin/yamllint --strict .yamllint.yaml infra/cloudformation
+	@$(INFRA)/bin/yamllint --strict .yamllint.yaml infra/cloudformation infra/kubernetes/airflow infra/kubernetes/mlflow infra/kubernetes/monitoring \
+	  infra/*/kustomization.yaml
 	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
-	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory infra/cloudformation
+	@if command -v terraform >/dev/null || test -n "$$AIRWORTHY_DEMAND_TERRAFORM"; then terraform fmt -check -diff -recursive infra/terraform; fi
+	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework terraform cloudformation --directory infra/terraform --directory infra/cloudformation
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py

@@ -1,6 +1,7 @@
-"""Prepares the services of docker-compose.yaml before the parts start: databases, user, bucket.
+"""Prepares the services of docker-compose.yaml, or of a cluster, before the parts start: databases, user, bucket.
 
-Every step may be repeated: it runs at every start, and brings older databases up to date.
+Every step may be repeated: it runs at every start, and brings older databases up to date. A cluster
+gives no ``AIRWORTHY_BUCKET``, as its bucket is there, and MLflow's pods make MLflow's tables.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ USER = "admin"
 
 def main() -> None:
     """Make what is missing. A failed step ends the program, and no part starts."""
-    make_bucket(os.environ["AIRWORTHY_BUCKET"])
-    run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
+    if bucket := os.environ.get("AIRWORTHY_BUCKET"):
+        make_bucket(bucket)
+    if "MLFLOW_BACKEND_STORE_URI" in os.environ:
+        run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
     run("airflow", "db", "migrate")
     make_user(os.environ["AIRFLOW_ADMIN_PASSWORD"])
     print("prepared")
