@@ -100,7 +100,8 @@ def running_cluster(cluster: Cluster) -> Iterator[Cluster]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     cluster.url = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
+    # The end of a test waits for at most this time.
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield cluster
     finally:

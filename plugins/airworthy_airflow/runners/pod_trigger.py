@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
-from airflow.providers.cncf.kubernetes.utils.pod_manager import (
-    AsyncPodManager,
-    PodLaunchFailedException,
-)
+from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
 
 from airworthy_airflow.runners.pod_deaths import hopeless
 
@@ -38,7 +36,7 @@ class _AsyncPodManager(AsyncPodManager):
         Raises:
             PodLaunchFailedException: when it can never start.
         """
-        read = await super().read_pod(pod)
+        read: V1Pod = await super().read_pod(pod)
         fault = hopeless(read)
         if fault is not None:
             raise PodLaunchFailedException(fault.problem)
