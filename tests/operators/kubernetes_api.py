@@ -34,6 +34,7 @@ class Cluster:
         refusals: Answers to requests for a pod, in order; each an HTTP status and a message. After
             them, pods are created.
         on_create: Called with each pod before its creation is answered.
+        on_look: Called before each look at a pod.
         events: Reasons and messages of warnings.
         log: The stage's log.
         pods: The pods that there are, by name.
@@ -42,6 +43,7 @@ class Cluster:
     states: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
     on_create: Callable[[dict[str, Any]], None] = lambda _: None
+    on_look: Callable[[], None] = lambda: None
     events: list[tuple[str, str]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     pods: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -162,6 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send({"kind": "Status", "status": "Success"})
 
     def _send_pod(self, name: str) -> None:
+        self.kubernetes.on_look()
         pod = self.kubernetes.look(name)
         if pod is None:
             self._refuse(404, f'pods "{name}" not found')

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airworthy.cli.container_call import short_error
 from airworthy.environment import load_environment
@@ -26,7 +26,11 @@ from airworthy.errors import (
     TransientPlaceError,
     UnfitDataError,
 )
+from airworthy.ledger import open_ledger
+from airworthy.ledger.events import AlertRaised
+from airworthy.ledger.ledger_queries import of_kind
 from airworthy.stage_results import write_result
+from airworthy_airflow.operators import ValidateOperator
 from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
 from airworthy_airflow.runners.pod_specification import INPUT
 from airworthy_airflow.runners.stage_call import StageCall
@@ -41,7 +45,9 @@ from .kubernetes_api import (
     write_kubeconfig,
 )
 from .stage_calls import RUN, make_call, task_context
+from .test_operators import context as run_context
 
+NO_ROOM = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes: Insufficient memory"}
 RESULT = {"model": "delivery_eta", "bundle_uri": "s3://elsewhere/bundle"}
 TEMPLATE = {
     "apiVersion": "v1",
@@ -78,6 +84,12 @@ def call_in(project: Path, **settings: Any) -> StageCall:
     """A call whose lake is on a volume of all pods."""
     given = {"pod_template": "pod.yaml", "deferrable": False, **settings}
     return make_call(project, "kubernetes", lake=str(project / "lake"), **given)
+
+
+def deferrable_call(project: Path, **settings: Any) -> StageCall:
+    """A call whose task waits in the triggerer."""
+    call = call_in(project, deferrable=True, **settings)
+    return StageCall(call.task_id, call.stage, call.payload, call.environment, may_defer=True)
 
 
 def leave_result(pod: dict[str, Any]) -> None:
@@ -153,8 +165,7 @@ def test_only_a_killed_workers_pod_with_the_same_image_and_input_is_taken_up(
 
 def test_a_pod_waits_in_the_triggerer_and_holds_no_worker(project: Path, cluster: Cluster) -> None:
     """The trigger sees the end, and the second execution fetches the result."""
-    call = call_in(project, deferrable=True)
-    call = StageCall(call.task_id, call.stage, call.payload, call.environment, may_defer=True)
+    call = deferrable_call(project)
     cluster.on_create = leave_result
     with pytest.raises(TaskDeferred) as deferred:
         KubernetesRunner(call).run(task_context())
@@ -169,12 +180,97 @@ def test_a_pod_waits_in_the_triggerer_and_holds_no_worker(project: Path, cluster
     assert cluster.pods == {}
 
 
+def test_a_task_that_is_ended_takes_its_pod_along(project: Path, cluster: Cluster) -> None:
+    """While the worker looks at it, and while the triggerer does."""
+    runner = KubernetesRunner(call_in(project))
+    cluster.states[:] = [RUNNING]
+    cluster.on_look = runner.stop
+    with pytest.raises(TransientPlaceError, match="the task was ended"):
+        runner.run(task_context())
+    assert cluster.pods == {}
+    cluster.on_look = lambda: None
+    with pytest.raises(TaskDeferred) as deferred:
+        KubernetesRunner(deferrable_call(project)).run(task_context())
+    assert len(cluster.pods) == 1
+    asyncio.run(deferred.value.trigger.on_kill())
+    assert cluster.pods == {}
+
+
+def test_a_trigger_that_fails_loses_no_running_pod(project: Path, cluster: Cluster) -> None:
+    """The task waits again, and after three times it says what happened."""
+    call = deferrable_call(project)
+    cluster.states[:] = [RUNNING]
+    with pytest.raises(TaskDeferred) as deferred:
+        KubernetesRunner(call).run(task_context())
+    name = deferred.value.trigger.pod_name
+    event = {"status": "error", "name": name, "namespace": "ml", "message": "503"}
+    with pytest.raises(TaskDeferred) as again:
+        KubernetesRunner(call).resume(task_context(), event)
+    assert again.value.trigger.trigger_kwargs["_redefer_count"] == 1
+    assert list(cluster.pods) == [name]
+    with pytest.raises(TransientPlaceError, match="the triggerer lost sight of the pod"):
+        KubernetesRunner(call).resume(task_context(), {**event, "_redefer_count": 3})
+    assert cluster.pods == {}
+
+
+def test_the_triggerer_ends_a_pod_that_finds_no_room(project: Path, cluster: Cluster) -> None:
+    """After the time to start; the scheduler's words are told."""
+    call = deferrable_call(project, startup_timeout="1s")
+    cluster.states[:] = [{"phase": "Pending", "conditions": [NO_ROOM]}]
+    with pytest.raises(TaskDeferred) as deferred:
+        KubernetesRunner(call).run(task_context())
+    event = asyncio.run(anext(deferred.value.trigger.run())).payload
+    with pytest.raises(TransientPlaceError, match="no node had room") as failure:
+        KubernetesRunner(call).resume(task_context(), event)
+    assert "Insufficient memory" in str(failure.value.received)
+
+
+DATASET = {
+    "model": "delivery_eta",
+    "table": "s3://lake/delivery_eta/data",
+    "version": 1,
+    "window": {"start": "2026-03-01T00:00:00Z", "end": "2026-03-20T00:00:00Z"},
+    "partitions": {},
+    "rows": 9,
+    "quarantined": 0,
+    "digest": "d",
+}
+
+
+def test_only_the_stages_own_no_is_told_as_unfit_data(
+    project: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that refuses the pod says nothing about the data, and the next failure is told."""
+    models = Path(__file__).resolve().parents[2] / "include" / "models"
+    monkeypatch.setenv("AIRWORTHY_MODELS", str(models))
+    deferrable_call(project)
+    given = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
+    given["ti"].log_url = "http://task"
+    cluster.refusals = [(404, 'namespaces "ml" not found')]
+
+    def operator() -> ValidateOperator:
+        return ValidateOperator(task_id="train", model="delivery_eta", inputs={"dataset": DATASET})
+
+    with pytest.raises(AirflowFailException, match="there is no namespace ml"):
+        operator().execute(given)
+    ledger = open_ledger(load_environment(), "delivery_eta")
+    assert list(of_kind(ledger.entries(), AlertRaised)) == []
+    unfit = UnfitDataError("1 critical check(s) of the data failed", received="nulls(km)")
+    cluster.states[:] = [RUNNING, ended(1, message=short_error(unfit))]
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().execute(given)
+    event = asyncio.run(anext(deferred.value.trigger.run())).payload
+    with pytest.raises(AirflowFailException, match="critical check"):
+        operator().execute_complete(given, event)
+    (entry,) = of_kind(ledger.entries(), AlertRaised)
+    assert "nulls(km)" in str(entry.event.alert)
+
+
 def test_the_triggerer_gives_up_on_a_pod_that_can_never_start(
     project: Path, cluster: Cluster
 ) -> None:
     """Its Secret is missing: nobody waits for the time to start."""
-    call = call_in(project, deferrable=True, secrets=["airworthy"])
-    call = StageCall(call.task_id, call.stage, call.payload, call.environment, may_defer=True)
+    call = deferrable_call(project, secrets=["airworthy"])
     cluster.states[:] = [waiting("CreateContainerConfigError", 'secret "airworthy" not found')]
     with pytest.raises(TaskDeferred) as deferred:
         KubernetesRunner(call).run(task_context())
@@ -185,7 +281,6 @@ def test_the_triggerer_gives_up_on_a_pod_that_can_never_start(
 
 
 POD = {"phase": "Failed"}
-NO_ROOM = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes: Insufficient memory"}
 TAKEN = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
 DEATHS = [
     ({"gone": True}, TransientPlaceError, "the pod was deleted before the stage was done"),

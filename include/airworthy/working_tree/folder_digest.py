@@ -7,14 +7,14 @@ from pathlib import Path
 
 DIGEST_VARIABLE = "AIRWORTHY_MODEL_DIGEST"
 """A container gets the digest of its caller's model folder by this variable."""
-_NOT_PARTS = {".md", ".pyc"}
+_PARTS = {".yaml", ".yml", ".py", ".sql", ".toml"}
 
 
 def folder_digest(folder: Path) -> str:
     """Return the SHA-256 over the files of a model's folder, by their paths in it.
 
-    Hidden files, caches and texts for people (``*.md``) are no part of it. A folder that is not
-    there has the digest of an empty one.
+    Its files are the spec, the code and queries, also in folders below. Data, hidden files and texts
+    for people are no part of it. A folder that is not there has the digest of an empty one.
 
     Raises:
         OSError: when a file cannot be read.
@@ -33,4 +33,4 @@ def _files(folder: Path) -> list[Path]:
 def _is_part(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
     hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-    return not hidden and path.suffix not in _NOT_PARTS
+    return not hidden and path.suffix in _PARTS

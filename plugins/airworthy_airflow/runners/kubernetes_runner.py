@@ -215,6 +215,14 @@ def _may_have_succeeded(pod: V1Pod | None) -> bool:
 
 
 def _lost(failure: Exception | None) -> PlaceFault:
+    from airworthy_airflow.runners.pod_operator import LostSightError
+
+    if isinstance(failure, LostSightError):
+        return PlaceFault(
+            " ".join(str(failure).split())[:500],
+            "give the triggerer the right to get pods and pods/log, or say kubernetes.deferrable: "
+            "false",
+        )
     return PlaceFault(
         "the cluster does not answer, so the end of the pod is not known",
         "check the cluster's API server; a retry takes the pod up again",

@@ -39,6 +39,10 @@ class StoppedError(AirflowException):
     """The task was ended."""
 
 
+class LostSightError(AirflowException):
+    """The triggerer could not look at the pod, time and again."""
+
+
 @dataclass(frozen=True)
 class EndedPod:
     """The last look at a pod.
@@ -156,6 +160,7 @@ class StagePodOperator(KubernetesPodOperator):
 
         Raises:
             TaskDeferred: when the trigger failed and the pod still runs, at most three times.
+            LostSightError: after them; the pod is removed.
         """
         name = V1ObjectMeta(name=event["name"], namespace=event["namespace"])
         self.pod = V1Pod(metadata=name)
@@ -167,6 +172,8 @@ class StagePodOperator(KubernetesPodOperator):
                 self.pod = pod
                 self.trigger_kwargs = {**(self.trigger_kwargs or {}), "_redefer_count": lost + 1}
                 self.invoke_defer_method(event.get("last_log_time"), context)
+            self.conclude()
+            raise LostSightError(f"the triggerer lost sight of the pod: {event.get('message')}")
         if pod is not None and self.get_logs:
             self._log_rest(pod, event)
         self.conclude()
