@@ -59,7 +59,7 @@ def task_context(try_number: int = 1, max_tries: int = 2) -> Any:
     return {
         "ti": instance,
         "run_id": "manual__1",
-        "dag": SimpleNamespace(),
+        "dag": SimpleNamespace(params={}),
         "task": SimpleNamespace(retries=2),
         "dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1"),
     }
