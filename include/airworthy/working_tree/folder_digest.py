@@ -1,8 +1,12 @@
-"""The digest of a model's folder: two places with the same digest run the same model."""
+"""The digest of a model's folder: two places with the same digest run the same model.
+
+As a script it prints the digests of all model folders below a folder, for the label of an image.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 DIGEST_VARIABLE = "AIRWORTHY_MODEL_DIGEST"
@@ -34,3 +38,13 @@ def _is_part(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
     hidden = any(part.startswith((".", "__pycache__")) for part in parts)
     return not hidden and path.suffix in _PARTS
+
+
+def main(models: Path) -> str:
+    """Return the begin of each model folder's digest: ``name=digest,name=digest``."""
+    folders = sorted(spec.parent for spec in models.glob("*/model.yaml"))
+    return ",".join(f"{folder.name}={folder_digest(folder)[:12]}" for folder in folders)
+
+
+if __name__ == "__main__":
+    print(main(Path(sys.argv[1])))

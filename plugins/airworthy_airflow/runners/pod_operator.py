@@ -95,12 +95,15 @@ class StagePodOperator(KubernetesPodOperator):
                 continue
             self.log.info("removing the pod %s of an earlier try", pod.metadata.name)
             self._delete(pod)
-        if adopted is None:
-            self._patiently(lambda: self._create(pod_request_obj))
         pod = adopted or pod_request_obj
-        if self.is_stopped():
+        try:
+            if adopted is None:
+                self._patiently(lambda: self._create(pod_request_obj))
+            self._require_going()
+        except StoppedError:
+            # Also when no answer came: the request may have been accepted.
             self._delete(pod)
-            raise StoppedError("the task was ended")
+            raise
         return pod
 
     def find_pod(
@@ -207,8 +210,7 @@ class StagePodOperator(KubernetesPodOperator):
         """
         until = time.monotonic() + self.startup_timeout_seconds
         while True:
-            if self.is_stopped():
-                raise StoppedError("the task was ended")
+            self._require_going()
             try:
                 return request()
             except (ApiException, HTTPError) as error:
@@ -216,6 +218,11 @@ class StagePodOperator(KubernetesPodOperator):
                     raise
                 self.log.warning("the cluster does not take the pod yet: %s", _short(error))
             self._wait(min(_PAUSE, max(until - time.monotonic(), 0.0)))
+
+    def _require_going(self) -> None:
+        """Raise a `StoppedError` when the task was ended."""
+        if self.is_stopped():
+            raise StoppedError("the task was ended")
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
