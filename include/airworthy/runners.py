@@ -112,11 +112,11 @@ class KubernetesSettings(ContainerSettings):
 
     `startup_timeout` is the maximum time to find room, to pull an image and to start; `deadline` is
     that of the whole pod. With `deferrable`, a task waits in Airflow's triggerer and holds no
-    worker. `pull_policy` and `pull_secrets` are for images of a registry. `security_context` is the
-    container's and `pod_security_context` the pod's, in Kubernetes' own words; without them, and
-    without any in the template, they are what the Pod Security Standard *restricted* asks.
-    `labels` and `annotations` are added to the pods. `state` is the state folder in a pod.
-    `gpu_resource` is the cluster's name of a GPU.
+    worker. `pull_policy` (None: the template's, else ``IfNotPresent``) and `pull_secrets` are for
+    images of a registry. `security_context` is the container's and `pod_security_context` the
+    pod's, in Kubernetes' own words; without them, and without any in the template, they are what
+    the Pod Security Standard *restricted* asks. `labels` and `annotations` are added to the pods.
+    `state` is the state folder in a pod. `gpu_resource` is the cluster's name of a GPU.
     """
 
     namespace: NonEmptyText

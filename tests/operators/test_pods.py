@@ -30,7 +30,8 @@ from airworthy.ledger import open_ledger
 from airworthy.ledger.events import AlertRaised
 from airworthy.ledger.ledger_queries import of_kind
 from airworthy.stage_results import write_result
-from airworthy_airflow.operators import ValidateOperator
+from airworthy_airflow.assets import day_asset
+from airworthy_airflow.operators import IngestOperator, ValidateOperator
 from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
 from airworthy_airflow.runners.pod_specification import INPUT
 from airworthy_airflow.runners.stage_call import StageCall
@@ -264,6 +265,21 @@ def test_only_the_stages_own_no_is_told_as_unfit_data(
         operator().execute_complete(given, event)
     (entry,) = of_kind(ledger.entries(), AlertRaised)
     assert "nulls(km)" in str(entry.event.alert)
+
+
+def test_a_task_that_waits_tells_nothing_yet(
+    project: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an ingest noticed is told at its end, and its asset has no event before."""
+    models = Path(__file__).resolve().parents[2] / "include" / "models"
+    monkeypatch.setenv("AIRWORTHY_MODELS", str(models))
+    deferrable_call(project)
+    cluster.states[:] = [RUNNING]
+    given = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
+    operator = IngestOperator(task_id="ingest", model="delivery_eta")
+    with pytest.raises(TaskDeferred):
+        operator.execute(given)
+    assert [outlet.uri for outlet in operator.outlets] == [day_asset("delivery_eta").uri]
 
 
 def test_the_triggerer_gives_up_on_a_pod_that_can_never_start(

@@ -33,7 +33,7 @@ from airworthy_airflow.runners.docker_runner import DockerRunner, failure_of
 from airworthy_airflow.runners.inline_runner import InlineRunner
 from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
 from airworthy_airflow.runners.pod_deaths import exit_code_of
-from airworthy_airflow.runners.stage_call import StageCall
+from airworthy_airflow.runners.stage_call import StageCall, secret_values
 
 from .docker_engine import Engine, running_engine
 from .stage_calls import make_call
@@ -119,7 +119,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     """
     settings = {
         "network": "host",
-        "mounts": ["/data:/data:ro"],
+        "mounts": ["/data:/data:ro", "shared:/shared"],
         "variables": ["AIRWORTHY_TEST_KEY"],
         "resources": {"train": {"memory_mib": 512, "cpus": 2}},
     }
@@ -142,7 +142,12 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     mounted = requested["HostConfig"]["Mounts"]
     mounts = {mount["Target"]: (mount["Source"], bool(mount.get("ReadOnly"))) for mount in mounted}
     state = str(built.environment.state)
-    assert mounts == {state: (state, False), "/data": ("/data", True)}
+    shared = str(built.environment.project / "shared")
+    assert mounts == {
+        state: (state, False),
+        "/data": ("/data", True),
+        "/shared": (shared, False),  # below the project, wherever the worker runs
+    }
     assert requested["HostConfig"]["NetworkMode"] == "host"
     assert requested["HostConfig"]["Memory"] == 512 * 2**20
     assert engine.removed == ["container"]
@@ -279,6 +284,21 @@ def test_the_stages_answer_is_not_a_librarys_last_line(call: Callable[..., Stage
             pytest.raises(kind, match=words),
         ):
             DockerRunner(call(engine=engine.url)).run(CONTEXT)
+
+
+def test_logs_show_harmless_variables_and_no_others() -> None:
+    """An address without a login, a name, a region; a value that nobody knows is masked."""
+    shown = {
+        "AIRWORTHY_ENV": "production",
+        "AIRWORTHY_SERVER_URL": "http://models:8000",
+        "AWS_REGION": "eu-central-1",
+    }
+    address = "postgresql://user:pass-word@db/mlflow"
+    assert secret_values({**shown, "ANY_KEY": "of any kind", "URI": address}) == {
+        "of any kind",
+        "pass-word",
+        address,
+    }
 
 
 def test_an_image_says_its_own_commit(call: Callable[..., StageCall]) -> None:
