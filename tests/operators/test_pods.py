@@ -226,7 +226,7 @@ def test_the_triggerer_ends_a_pod_that_finds_no_room(project: Path, cluster: Clu
     assert "Insufficient memory" in str(failure.value.received)
 
 
-DATASET = {
+DATASET: Any = {
     "model": "delivery_eta",
     "table": "s3://lake/delivery_eta/data",
     "version": 1,
@@ -245,7 +245,7 @@ def test_only_the_stages_own_no_is_told_as_unfit_data(
     models = Path(__file__).resolve().parents[2] / "include" / "models"
     monkeypatch.setenv("AIRWORTHY_MODELS", str(models))
     deferrable_call(project)
-    given = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
+    given: Any = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
     given["ti"].log_url = "http://task"
     cluster.refusals = [(404, 'namespaces "ml" not found')]
 
@@ -275,7 +275,7 @@ def test_a_task_that_waits_tells_nothing_yet(
     monkeypatch.setenv("AIRWORTHY_MODELS", str(models))
     deferrable_call(project)
     cluster.states[:] = [RUNNING]
-    given = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
+    given: Any = {**task_context(), **run_context(as_of="2026-03-20"), "ti": task_context()["ti"]}
     operator = IngestOperator(task_id="ingest", model="delivery_eta")
     with pytest.raises(TaskDeferred):
         operator.execute(given)
