@@ -107,7 +107,8 @@ class KubernetesSettings(ContainerSettings):
 
     `secrets` are names of Secrets; their keys become environment variables. A pod's specification
     shows the values of variables, but only the names of Secrets. So with Secrets, a pod gets only
-    `variables` and `environment` from its caller. `pod_template` is a file with a pod as the base
+    `variables` and `environment` from its caller. `config_maps` are names of ConfigMaps with further
+    variables. `pod_template` is a file with a pod as the base
     of these settings, such as for volumes; a relative path is below the project's folder.
 
     `startup_timeout` is the maximum time to find room, to pull an image and to start; `deadline` is
@@ -125,6 +126,7 @@ class KubernetesSettings(ContainerSettings):
     in_cluster: bool | None = None
     service_account: str | None = None
     secrets: list[NonEmptyText] = Field(default_factory=list)
+    config_maps: list[NonEmptyText] = Field(default_factory=list)
     pod_template: Path | None = None
     startup_timeout: Duration = timedelta(seconds=600)
     deadline: Duration = timedelta(days=1)

@@ -37,6 +37,7 @@ class Cluster:
         on_look: Called before each look at a pod.
         events: Reasons and messages of warnings.
         log: The stage's log.
+        loses_answers: Whether a creation is accepted, and never answered.
         pods: The pods that there are, by name.
     """
 
@@ -46,6 +47,7 @@ class Cluster:
     on_look: Callable[[], None] = lambda: None
     events: list[tuple[str, str]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    loses_answers: bool = False
     pods: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -148,10 +150,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.kubernetes.refusals:
             self._refuse(*self.kubernetes.refusals.pop(0))
             return
+        if pod["metadata"]["name"] in self.kubernetes.pods:
+            self._refuse(409, "pods already exists")
+            return
         self.kubernetes.created.append(pod)
-        self.kubernetes.on_create(pod)
         pod["status"] = {"phase": "Pending"}
         self.kubernetes.put(pod)
+        self.kubernetes.on_create(pod)
+        if self.kubernetes.loses_answers:
+            self.close_connection = True
+            return
         self._send(pod, 201)
 
     def do_DELETE(self) -> None:

@@ -428,10 +428,20 @@ def test_a_refused_pod_is_a_fault_of_the_place(
 
 def test_a_quota_that_gets_room_lets_the_pod_in(project: Path, cluster: Cluster) -> None:
     """A nightly run waits for other pods, and does not fail."""
-    cluster.refusals = [(403, QUOTA.format(2))]
+    cluster.refusals = [(403, QUOTA.format(2)), (409, "cannot be fulfilled on resourcequotas")]
+    cluster.on_create = leave_result
+    call = call_in(project, startup_timeout="3s")
+    assert KubernetesRunner(call).run(task_context()) == RESULT
+
+
+def test_a_lost_answer_makes_no_second_pod(project: Path, cluster: Cluster) -> None:
+    """The pod that was created is the one that is watched."""
+    cluster.loses_answers = True
     cluster.on_create = leave_result
     call = call_in(project, startup_timeout="1s")
     assert KubernetesRunner(call).run(task_context()) == RESULT
+    assert len(cluster.created) == 1
+    assert cluster.pods == {}
 
 
 def test_no_secret_reaches_the_log_when_a_pod_is_refused(

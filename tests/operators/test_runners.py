@@ -334,6 +334,7 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     built = call(
         "kubernetes",
         secrets=["lake"],
+        config_maps=["addresses"],
         service_account="airworthy",
         pod_template=str(tmp_path / "pod.yaml"),
         resources={"default": {"cpus": 1}, "train": TRAINING},
@@ -369,6 +370,7 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     assert stage.args == built.command(f"handover:{back.metadata.name}", "/dev/termination-log")
     assert stage.image_pull_policy == "IfNotPresent"
     assert stage.env_from[0].secret_ref.name == "lake"
+    assert stage.env_from[1].config_map_ref.name == "addresses"
     amounts = {"cpu": "2.5", "memory": "4096Mi", "ephemeral-storage": "10Gi", "nvidia.com/gpu": "1"}
     assert stage.resources.limits == stage.resources.requests == amounts
     assert stage.termination_message_policy == "FallbackToLogsOnError"

@@ -73,3 +73,8 @@ class StageContainerOperator(DockerOperator):
         with suppress(DockerException, RequestException):
             self.cli.remove_container(self._container["Id"], force=True)
         self._container = None
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        if self.hook.client_created:
+            self.cli.close()

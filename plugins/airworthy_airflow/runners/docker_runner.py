@@ -64,6 +64,7 @@ class DockerRunner:
             raise self._lost(f"Docker could not run the stage: {error}") from None
         finally:
             operator.remove()
+            operator.close()
         if not isinstance(result, dict):
             raise self._lost("the container left no result")
         return result

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 _MISSING, _EXISTS = 404, 409
 _PAUSE = 15.0
-"""Seconds between two tries of a request that may be accepted in a while."""
+"""The most seconds between two tries of a request that may be accepted in a while."""
 _SLICE = 0.5
 """Seconds between two looks whether the task was ended."""
 _GRACE = 5
@@ -208,7 +208,7 @@ class StagePodOperator(KubernetesPodOperator):
         Raises:
             StoppedError: when the task was ended meanwhile.
         """
-        until = time.monotonic() + self.startup_timeout_seconds
+        until, pause = time.monotonic() + self.startup_timeout_seconds, _SLICE
         while True:
             self._require_going()
             try:
@@ -217,7 +217,8 @@ class StagePodOperator(KubernetesPodOperator):
                 if not _may_pass(error) or time.monotonic() >= until:
                     raise
                 self.log.warning("the cluster does not take the pod yet: %s", _short(error))
-            self._wait(min(_PAUSE, max(until - time.monotonic(), 0.0)))
+            self._wait(min(pause, max(until - time.monotonic(), 0.0)))
+            pause = min(2 * pause, _PAUSE)
 
     def _require_going(self) -> None:
         """Raise a `StoppedError` when the task was ended."""

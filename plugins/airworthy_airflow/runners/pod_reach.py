@@ -22,7 +22,7 @@ def require_reach(
 ) -> None:
     """Refuse a stage whose pod cannot reach its lake, MLflow or model server.
 
-    What a pod's own Secret names is not seen, and not judged. Volumes of a template may have any
+    What a Secret or a ConfigMap names is not seen, and not judged. Volumes of a template may have any
     folder.
 
     Args:
@@ -43,7 +43,8 @@ def require_reach(
     if (template or {}).get("spec", {}).get("hostNetwork"):
         return
     for key in ("tracking_uri", "server_url", "staging_server_url"):
-        if settings.secrets or (key != "tracking_uri" and call.stage not in _ASK_SERVERS):
+        unseen = settings.secrets or settings.config_maps
+        if unseen or (key != "tracking_uri" and call.stage not in _ASK_SERVERS):
             continue
         variable = OVERRIDES[key]
         address = settings.environment.get(variable) or getattr(call.environment, key)

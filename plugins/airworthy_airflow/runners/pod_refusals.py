@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from airworthy_airflow.runners.place_fault import PlaceFault
 
-BUSY = frozenset({429, 500, 502, 503, 504})
-"""The API server, or one of its admission webhooks, cannot answer now."""
+BUSY = frozenset({408, 409, 429, 500, 502, 503, 504})
+"""The API server, a quota's counter or an admission webhook cannot answer now."""
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<requested>\S+), used: (?P<used>\S+), "
     r"limited: (?P<limited>\S+)"

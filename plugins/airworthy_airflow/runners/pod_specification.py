@@ -48,6 +48,7 @@ def pod_arguments(call: StageCall, settings: KubernetesSettings, name: str) -> d
         # A pod's specification shows every value. With Secrets, secret values come from them alone.
         "env_vars": pod_variables(call, settings),
         "env_from": [_from_secret(each) for each in settings.secrets],
+        "configmaps": settings.config_maps,
         "service_account_name": settings.service_account,
         "container_resources": requirements(resources, settings.gpu_resource),
         "node_selector": resources.node_selector,
