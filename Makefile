@@ -12,7 +12,8 @@ COMMIT = $(shell git rev-parse HEAD)$(shell git status --porcelain -- include pl
 DIGEST = $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())'
 BUILD = docker build --quiet --file infra/docker/Dockerfile --build-arg BASE=$(BASE) --build-arg COMMIT=$(COMMIT) \
   --build-arg CORE_LOCK_DIGEST=$$($(DIGEST) requirements-core.txt) \
-  --build-arg LOCK_DIGEST=$$($(DIGEST) requirements-distributed.txt)
+  --build-arg LOCK_DIGEST=$$($(DIGEST) requirements-distributed.txt) \
+  --build-arg MODELS=$$($(PYTHON) include/airworthy/working_tree/folder_digest.py include/models)
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # The models of this repository: others beside them are a user's own.
 SHIPPED := $(addprefix include/models/,bike_demand delivery_drift delivery_eta delivery_late)

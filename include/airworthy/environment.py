@@ -4,6 +4,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 
 ``AIRWORTHY_PROJECT``    the project's folder (default: see ``project.py``)
 ``AIRWORTHY_ENV``        name of a file in ``include/environments`` (default ``local``)
+``AIRWORTHY_ENV_CONTENT`` the text of that file, packed: a container gets it from its caller
 ``AIRWORTHY_STATE``      replaces the environment's ``state`` folder
 ``AIRWORTHY_MODELS``     replaces the folder of the model folders
 ``AIRWORTHY_DOWNLOADS``  the download cache; it may already have the files
@@ -44,9 +45,11 @@ from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
 from airworthy.spec.fields import Violation, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
+from airworthy.stage_input import pack_text, unpack
 
 _LOCAL = Path(__file__).with_name("local.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+CONTENT = "AIRWORTHY_ENV_CONTENT"
 OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
@@ -160,6 +163,11 @@ class Environment(BaseModel):
         return VARIABLES if remote else ()
 
     @property
+    def places(self) -> dict[str, str]:
+        """The addresses that may be others in a container: lake, artifacts, state."""
+        return {"lake": self.lake, "artifacts": self.artifacts, "state": str(self.state)}
+
+    @property
     def copies(self) -> Path:
         """Folder of this machine's copies of remembered validations and monitor windows.
 
@@ -208,8 +216,12 @@ class Environment(BaseModel):
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified_ns: int) -> dict[str, Any]:
     """Return the file's content; the time of its last change is a part of the cache's key."""
+    return _parse(path.read_bytes(), path)
+
+
+def _parse(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(text.decode())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
         raise TerminalError(f"{path} is not YAML: {problem}", next_step=f"edit {path}") from None
@@ -226,8 +238,7 @@ def load_environment(project: Path | None = None) -> Environment:
     """
     project = project or project_folder()
     name = os.environ.get("AIRWORTHY_ENV") or _LOCAL.stem
-    path = _file_of(project / ENVIRONMENTS, name)
-    values = dict(_read(path, path.stat().st_mtime_ns))
+    path, values = _content(project / ENVIRONMENTS, name)
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
     state = Path(
@@ -245,6 +256,38 @@ def load_environment(project: Path | None = None) -> Environment:
         "downloads", str(state / "downloads")
     )
     return _validate(path, json.dumps(resolved, default=str))
+
+
+def packed_environment(environment: Environment) -> str:
+    """Return the value of ``AIRWORTHY_ENV_CONTENT`` for a container that this process starts.
+
+    Raises:
+        TerminalError: when the environment's file is gone.
+    """
+    given = os.environ.get(CONTENT)
+    if given:
+        return given
+    path = _file_of(environment.project / ENVIRONMENTS, environment.name)
+    return pack_text(path.read_text(encoding="utf-8"))
+
+
+def _content(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
+    """Return the environment's file, and a copy of its content.
+
+    Raises:
+        TerminalError: when the file is missing or invalid, or the packed text is none.
+    """
+    packed = os.environ.get(CONTENT)
+    if not packed:
+        path = _file_of(folder, name)
+        return path, dict(_read(path, path.stat().st_mtime_ns))
+    path = folder / f"{name}.yaml"
+    try:
+        return path, _parse(unpack(packed).encode(), path)
+    except ValueError as error:
+        raise TerminalError(
+            f"{CONTENT} is no packed file: {error}", next_step=f"unset {CONTENT}"
+        ) from None
 
 
 def _file_of(folder: Path, name: str) -> Path:

@@ -3,6 +3,9 @@
 After a `TerminalError`, a retry fails again (bad data, a bad spec, a failed gate). After a
 `TransientError`, a retry may succeed (network, lock). Both name the model, the stage, the received
 and the allowed value, and the next command to run. Nobody needs a traceback to act.
+
+Each kind has errors of the place: a disk, a container engine, a cluster. They say that the stage
+could not be run there, and nothing about its data or its model.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ class AirworthyError(Exception):
     """Base of Airworthy's errors."""
 
     consequence = ""
+    kind: str | None = None
+    """The word for it in JSON: ``unfit_data`` or ``place``; None: neither."""
 
     def __init__(
         self,
@@ -70,6 +75,12 @@ class TerminalError(AirworthyError):
     consequence = "this run stops and is not retried; the champion keeps serving."
 
 
+class UnfitDataError(TerminalError):
+    """The stage's own answer is no: the data broke a critical check."""
+
+    kind = "unfit_data"
+
+
 class TransientError(AirworthyError):
     """A retry may help: a network, a lock or a service was not available."""
 
@@ -78,3 +89,15 @@ class TransientError(AirworthyError):
 
 class SupersededError(TransientError):
     """Another decision came first. A retry reads the record again and decides anew."""
+
+
+class TerminalPlaceError(TerminalError):
+    """The place cannot run the stage, and a retry meets the same: no image, no namespace, no memory."""
+
+    kind = "place"
+
+
+class TransientPlaceError(TransientError):
+    """The place could not run the stage, and may later: a full disk, a lost node, a used up quota."""
+
+    kind = "place"

@@ -63,3 +63,12 @@ class Evidence:
         path = address.removeprefix(f"{self.root}/")
         stored = open_store(self.root).read(path) if path != address else None
         return None if stored is None else stored.content
+
+    def delete(self, name: str) -> None:
+        """Delete a file of the run; without one, do nothing.
+
+        Raises:
+            TerminalError: when the store refuses.
+            TransientError: when it cannot be reached.
+        """
+        open_store(self.root).delete(f"{self.run}/{name}")

@@ -10,8 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airworthy.error_kinds import OF_MACHINES, kind_of
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.error_kinds import OF_MACHINES, ErrorKind, kind_of
+from airworthy.errors import (
+    AirworthyError,
+    TerminalError,
+    TerminalPlaceError,
+    TransientError,
+    TransientPlaceError,
+)
 from airworthy.masking import masked
 from airworthy.object_store import reason
 
@@ -44,8 +50,13 @@ def known_error(
         return TerminalError(f"{place} fails: {text}", next_step=f"edit {place}{details}")
     if kind is None:
         return _unexpected(text, evidence)
-    final = TransientError if kind.transient else TerminalError
-    return final(f"{kind.problem}: {text}", next_step=f"{kind.next_step}{details}")
+    return _type_of(kind)(f"{kind.problem}: {text}", next_step=f"{kind.next_step}{details}")
+
+
+def _type_of(kind: ErrorKind) -> type[AirworthyError]:
+    if kind in OF_MACHINES:
+        return TransientPlaceError if kind.transient else TerminalPlaceError
+    return TransientError if kind.transient else TerminalError
 
 
 def _unexpected(text: str, evidence: str | None) -> UnexpectedError:

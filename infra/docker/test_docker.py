@@ -24,7 +24,7 @@ import pytest
 import yaml
 
 from airworthy.environment import load_environment
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import TerminalError, TerminalPlaceError, TransientError
 from airworthy_airflow.runners.docker_runner import DockerRunner
 from airworthy_airflow.runners.stage_call import StageCall
 
@@ -139,12 +139,12 @@ def test_what_cannot_help_is_told_in_the_stages_own_words(
         runner("validate").run(CONTEXT)
 
 
-def test_a_container_that_was_killed_may_be_tried_again(
+def test_a_container_over_its_memory_limit_names_the_limit(
     project: Callable[..., Path], engine: docker.DockerClient
 ) -> None:
-    """The kernel ends a stage over its memory limit: 137, without a message."""
+    """The kernel ends a stage over its memory limit: 137, without a message. A retry would end alike."""
     project(resources={"ingest": {"memory_mib": 64}})
-    with pytest.raises(TransientError) as failure:
+    with pytest.raises(TerminalPlaceError, match="its limit of 64 MiB") as failure:
         runner("ingest").run(CONTEXT)
     assert "137" in str(failure.value.received)
 

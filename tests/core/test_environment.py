@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airworthy.environment import Environment, load_environment
+from airworthy.environment import CONTENT, Environment, load_environment, packed_environment
 from airworthy.errors import TerminalError
 from airworthy.project import project_folder
 from airworthy.release.release_rules import release_rules
@@ -407,3 +407,21 @@ def test_checkout_is_the_project_wherever_the_command_is_given(
     (tmp_path / "include" / "models").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert project_folder() == Path(__file__).resolve().parents[2]
+
+
+def test_a_container_needs_no_environment_file(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The packed file of its caller stands for it, with the container's own variables."""
+    monkeypatch.setenv("LAKE", "s3://caller")
+    write("lake: ${LAKE}\ntracking_uri: http://m\nartifacts: s3://a\nserver_url: http://s\n")
+    caller = load_environment()
+    monkeypatch.setenv(CONTENT, packed_environment(caller))
+    monkeypatch.setenv("LAKE", "s3://container")
+    monkeypatch.setenv("AIRWORTHY_PROJECT", str(tmp_path / "image"))
+    (tmp_path / "image" / "include" / "models").mkdir(parents=True)
+    container = load_environment()
+    assert (container.name, container.lake) == (caller.name, "s3://container")
+    monkeypatch.setenv(CONTENT, "no packed file")
+    with pytest.raises(TerminalError, match="no packed file"):
+        load_environment()

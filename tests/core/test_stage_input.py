@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.errors import TerminalError
-from airworthy.stage_input import MAX_LENGTH, pack, unpack
+from airworthy.stage_input import MAX_LENGTH, located, pack, portable, unpack
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -53,3 +53,22 @@ def test_text_that_was_not_packed_is_refused(text: str) -> None:
     """Any fault in it is a ValueError; the command turns it into words."""
     with pytest.raises(ValueError, match=r"base64|ascii|ASCII"):
         unpack(text)
+
+
+def test_addresses_of_one_place_become_those_of_another() -> None:
+    """The longest place counts; addresses of elsewhere, and names that only begin alike, stay."""
+    here = {"lake": "/srv/state/lake", "state": "/srv/state", "artifacts": "s3://models/a"}
+    there = {"lake": "s3://lake", "state": "/var/lib/airworthy", "artifacts": "s3://models/a"}
+    payload = {
+        "table": "/srv/state/lake/eta",
+        "more": ["/srv/state", "/srv/state2/x", "s3://models/a/1", "postgresql://db/x", 7, None],
+    }
+    sent = portable(payload, here)
+    assert "/srv/state/" not in json.dumps(sent)
+    assert located(sent, here) == payload
+    assert located(sent, there) == {
+        "table": "s3://lake/eta",
+        "more": [
+            "/var/lib/airworthy", "/srv/state2/x", "s3://models/a/1", "postgresql://db/x", 7, None,
+        ],
+    }  # fmt: skip

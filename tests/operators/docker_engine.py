@@ -10,7 +10,7 @@ import io
 import json
 import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,8 @@ class Engine:
     leftovers: list[str] = field(default_factory=list)
     created: dict[str, Any] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    on_create: Callable[[], None] = lambda: None
     url: str = ""
     started: Event = field(default_factory=Event)
 
@@ -42,7 +44,7 @@ def running_engine(engine: Engine) -> Iterator[Engine]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     engine.url = f"tcp://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield engine
     finally:
@@ -67,13 +69,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.endswith("/_ping"):
             self._send_bytes(b"OK")
         else:
-            self._send({"Config": {"Tty": False}})
+            self._send({"Config": {"Tty": False}, "State": self.docker.state})
 
     def do_POST(self) -> None:
         path = urlparse(self.path).path
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if path.endswith("/create"):
             self.docker.created = json.loads(body)
+            self.docker.on_create()
             self._send({"Id": "container", "Warnings": []}, 201)
         elif path.endswith("/attach"):
             self._send_log()

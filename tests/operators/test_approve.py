@@ -27,7 +27,8 @@ from airworthy.spec import load_spec
 from airworthy.spec.release_part import Release
 from airworthy_airflow.dag_factories.train_dag import build_train_dag
 from airworthy_airflow.operators.approval_news import ApprovalWait
-from airworthy_airflow.operators.approve_operator import answer_of, is_retry
+from airworthy_airflow.operators.approve_operator import answer_of
+from airworthy_airflow.runners.tries import is_retry
 
 from .test_approval_brief import HANDED
 from .test_operators import context

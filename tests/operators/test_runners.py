@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,23 +16,36 @@ from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient, V1Pod
 
-from airworthy.environment import load_environment
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.environment import CONTENT
+from airworthy.errors import (
+    AirworthyError,
+    TerminalError,
+    TerminalPlaceError,
+    TransientError,
+    TransientPlaceError,
+    UnfitDataError,
+)
 from airworthy.stage_input import VARIABLE, unpack
+from airworthy.working_tree.folder_digest import DIGEST_VARIABLE
 from airworthy_airflow.operators.stage_operator import airflow_errors
 from airworthy_airflow.runners import runner_for
 from airworthy_airflow.runners.docker_runner import DockerRunner, failure_of
 from airworthy_airflow.runners.inline_runner import InlineRunner
-from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner, exit_code_of
-from airworthy_airflow.runners.stage_call import StageCall
+from airworthy_airflow.runners.kubernetes_runner import KubernetesRunner
+from airworthy_airflow.runners.pod_deaths import exit_code_of
+from airworthy_airflow.runners.stage_call import StageCall, secret_values
 
 from .docker_engine import Engine, running_engine
+from .stage_calls import make_call
 
-RUN = {
-    "model": "delivery_eta",
-    "as_of": "2026-03-20T00:00:00Z",
-    "reason": "manual",
-    "run_id": "manual__1",
+TRAINING = {
+    "cpus": 2.5,
+    "memory_mib": 4096,
+    "gpus": 1,
+    "disk": "10Gi",
+    "node_selector": {"disk": "ssd"},
+    "tolerations": [{"key": "gpu", "operator": "Exists"}],
+    "priority_class": "nightly",
 }
 CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="delivery_eta__train", run_id="manual__1")}
 ERROR = [
@@ -47,38 +61,18 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage
     monkeypatch.setenv("AIRWORTHY_ENV", "contained")
     monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AIRWORTHY_GIT_COMMIT", "abc123")
-    monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "postgresql://user:secret@db/mlflow")
+    monkeypatch.setenv("AIRWORTHY_TRACKING_URI", "postgresql://user:db-word@db/mlflow")
     monkeypatch.setenv("AIRWORTHY_TEST_KEY", "a secret too")
     monkeypatch.setenv("AIRWORTHY_SERVER_TOKEN", "the servers' secret")
     monkeypatch.delenv("AIRWORTHY_SERVER_URL", raising=False)
 
-    def make(runner: str = "docker", **settings: Any) -> StageCall:
-        keys = {
-            "image": "airworthy:1",
-            **({"namespace": "ml"} if runner == "kubernetes" else {}),
-            **settings,
-        }
-        environment = {
-            "lake": "s3://lake",
-            "artifacts": "s3://artifacts",
-            "server_url": "http://server",
-            "stages": {"train": runner},
-            **({} if runner == "inline" else {runner: keys}),
-        }
-        path = tmp_path / "include" / "environments" / "contained.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(environment), encoding="utf-8")
-        return StageCall(
-            "train", "train", {"run": RUN, "dataset": {"digest": "d"}}, load_environment()
-        )
-
-    return make
+    return partial(make_call, tmp_path)
 
 
 @pytest.fixture
 def store_variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The caller's variables that lead to its object store."""
-    variables = {"AWS_ENDPOINT_URL": "http://store:9000", "AWS_SECRET_ACCESS_KEY": "of the store"}
+    variables = {"AWS_ENDPOINT_URL": "http://store:9000", "AWS_SECRET_ACCESS_KEY": "store-key-1"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables
@@ -125,7 +119,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     """
     settings = {
         "network": "host",
-        "mounts": ["/data:/data:ro"],
+        "mounts": ["/data:/data:ro", "shared:/shared"],
         "variables": ["AIRWORTHY_TEST_KEY"],
         "resources": {"train": {"memory_mib": 512, "cpus": 2}},
     }
@@ -139,7 +133,7 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     variables = dict(line.split("=", 1) for line in requested["Env"])
     assert json.loads(unpack(variables[VARIABLE])) == built.payload
     assert variables["AIRWORTHY_ENV"] == "contained"
-    assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+    assert variables["AIRWORTHY_TRACKING_URI"] == "postgresql://user:db-word@db/mlflow"
     assert variables["AIRWORTHY_TEST_KEY"] == "a secret too"
     assert variables["AIRWORTHY_SERVER_TOKEN"] == "the servers' secret"
     assert "AIRWORTHY_GIT_COMMIT" not in variables  # the image says its own
@@ -148,7 +142,12 @@ def test_docker_is_asked_for_one_container_with_all_that_the_stage_needs(
     mounted = requested["HostConfig"]["Mounts"]
     mounts = {mount["Target"]: (mount["Source"], bool(mount.get("ReadOnly"))) for mount in mounted}
     state = str(built.environment.state)
-    assert mounts == {state: (state, False), "/data": ("/data", True)}
+    shared = str(built.environment.project / "shared")
+    assert mounts == {
+        state: (state, False),
+        "/data": ("/data", True),
+        "/shared": (shared, False),  # below the project, wherever the worker runs
+    }
     assert requested["HostConfig"]["NetworkMode"] == "host"
     assert requested["HostConfig"]["Memory"] == 512 * 2**20
     assert engine.removed == ["container"]
@@ -159,7 +158,7 @@ def test_secrets_are_in_no_field_that_airflow_shows(call: Callable[..., StageCal
     operator = DockerRunner(call(variables=["AIRWORTHY_TEST_KEY"])).operator(CONTEXT)
     shown = str([getattr(operator, field) for field in operator.template_fields])
     assert "a secret too" not in shown
-    assert "user:secret" not in shown
+    assert "user:db-word" not in shown
 
 
 @pytest.mark.parametrize(
@@ -246,6 +245,68 @@ def test_what_a_killed_try_left_is_removed_first(call: Callable[..., StageCall])
     assert engine.removed == ["old", "container"]
 
 
+def test_a_stop_before_the_container_exists_lets_none_begin(
+    call: Callable[..., StageCall],
+) -> None:
+    """Before the run, and while the engine creates the container; nothing of it is left."""
+    with running_engine(Engine(result={})) as engine:
+        early = DockerRunner(call(engine=engine.url))
+        early.stop()
+        with pytest.raises(TransientPlaceError, match="the task was ended"):
+            early.run(CONTEXT)
+        assert engine.created == {}
+        late = DockerRunner(call(engine=engine.url))
+        engine.on_create = late.stop
+        with pytest.raises(TransientPlaceError, match="the task was ended"):
+            late.run(CONTEXT)
+    assert not engine.started.is_set()
+    assert engine.removed == ["container"]
+
+
+def test_a_container_over_its_memory_limit_names_the_limit(call: Callable[..., StageCall]) -> None:
+    """A retry would end alike, so there is none."""
+    resources = {"default": {"memory_mib": 512}}
+    with running_engine(Engine(exit_code=137, state={"OOMKilled": True})) as engine:
+        built = call(engine=engine.url, resources=resources)
+        with pytest.raises(TerminalPlaceError, match="its limit of 512 MiB"):
+            DockerRunner(built).run(CONTEXT)
+
+
+def test_the_stages_answer_is_not_a_librarys_last_line(call: Callable[..., StageCall]) -> None:
+    """The line of JSON counts, whatever came after it; without one the place is at fault."""
+    said = json.dumps({"message": "no rows", "kind": "unfit_data", "exit_code": 1})
+    for log, kind, words in (
+        ([said, "urllib3: bye"], UnfitDataError, "no rows"),
+        (["No module named airworthy"], TerminalPlaceError, "without the stage's answer"),
+    ):
+        with (
+            running_engine(Engine(exit_code=1, log=log)) as engine,
+            pytest.raises(kind, match=words),
+        ):
+            DockerRunner(call(engine=engine.url)).run(CONTEXT)
+
+
+def test_logs_show_harmless_variables_and_no_others() -> None:
+    """An address without a login, a name, a region; a value that nobody knows is masked."""
+    shown = {
+        "AIRWORTHY_ENV": "production",
+        "AIRWORTHY_SERVER_URL": "http://models:8000",
+        "AWS_REGION": "eu-central-1",
+    }
+    address = "postgresql://user:pass-word@db/mlflow"
+    assert secret_values({**shown, "ANY_KEY": "of any kind", "URI": address}) == {
+        "of any kind",
+        "pass-word",
+        address,
+    }
+
+
+def test_an_image_says_its_own_commit(call: Callable[..., StageCall]) -> None:
+    """The caller's would make the evidence name code that did not run."""
+    with pytest.raises(TerminalError, match="the image says this of itself"):
+        call(variables=["AIRWORTHY_GIT_COMMIT"])
+
+
 def test_an_engine_that_is_down_may_come_back(call: Callable[..., StageCall]) -> None:
     """The failure is transient for Airflow."""
     with running_engine(Engine()) as engine:
@@ -258,16 +319,14 @@ def test_an_engine_that_is_down_may_come_back(call: Callable[..., StageCall]) ->
 def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     call: Callable[..., StageCall], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kubernetes' own models read the specification back; the result has its place beside the
-    stage.
-    """
+    """Kubernetes' own models read the specification back; there is one container."""
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", "kubernetes://")
     template = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "template"},
         "spec": {
-            "nodeSelector": {"pool": "big"},
+            "volumes": [{"name": "lake", "emptyDir": {}}],
             "containers": [{"name": "base", "image": "replaced"}],
         },
     }
@@ -275,10 +334,14 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     built = call(
         "kubernetes",
         secrets=["lake"],
+        config_maps=["addresses"],
         service_account="airworthy",
         pod_template=str(tmp_path / "pod.yaml"),
-        resources={"default": {"cpus": 1}, "train": {"cpus": 2.5, "memory_mib": 4096}},
+        resources={"default": {"cpus": 1}, "train": TRAINING},
+        pull_secrets=["registry"],
+        labels={"team": "eta"},
         startup_timeout="20m",
+        deadline="3h",
     )
     operator = KubernetesRunner(built).operator()
     assert operator.startup_timeout_seconds == 1200
@@ -289,20 +352,50 @@ def test_kubernetes_is_asked_for_a_pod_that_its_api_takes(
     assert back.metadata.namespace == "ml"
     assert back.metadata.name.startswith("airworthy-train-delivery-eta-")
     assert back.spec.service_account_name == "airworthy"
-    assert back.spec.node_selector == {"pool": "big"}
+    assert back.spec.volumes[0].name == "lake"
+    assert back.spec.node_selector == {"disk": "ssd"}
     assert back.spec.restart_policy == "Never"
-    stage, sidecar = back.spec.containers
+    assert back.spec.active_deadline_seconds == 3 * 3600
+    assert back.spec.priority_class_name == "nightly"
+    assert (
+        back.spec.tolerations[0].to_dict().items() >= {"key": "gpu", "operator": "Exists"}.items()
+    )
+    assert back.spec.image_pull_secrets[0].name == "registry"
+    assert back.spec.automount_service_account_token is False
+    labels = {"team": "eta", "airworthy.model": "delivery_eta", "airworthy.stage": "train"}
+    assert labels.items() <= back.metadata.labels.items()
+    (stage,) = back.spec.containers
     assert stage.image == "airworthy:1"
     assert not stage.command
-    assert stage.args == built.command("/airflow/xcom/return.json")
+    assert stage.args == built.command(f"handover:{back.metadata.name}", "/dev/termination-log")
+    assert stage.image_pull_policy == "IfNotPresent"
     assert stage.env_from[0].secret_ref.name == "lake"
-    assert stage.resources.limits == stage.resources.requests == {"cpu": "2.5", "memory": "4096Mi"}
+    assert stage.env_from[1].config_map_ref.name == "addresses"
+    amounts = {"cpu": "2.5", "memory": "4096Mi", "ephemeral-storage": "10Gi", "nvidia.com/gpu": "1"}
+    assert stage.resources.limits == stage.resources.requests == amounts
     assert stage.termination_message_policy == "FallbackToLogsOnError"
-    assert {mount.mount_path for mount in stage.volume_mounts} == {"/airflow/xcom"}
-    assert sidecar.name == "airflow-xcom-sidecar"
     values = {variable.name: variable.value for variable in stage.env}
     assert json.loads(unpack(values[VARIABLE])) == built.payload
-    assert set(values) == {VARIABLE, "AIRWORTHY_ENV"}
+    own = {"AIRWORTHY_ENV", "AIRWORTHY_STATE", CONTENT, DIGEST_VARIABLE}
+    assert set(values) == {VARIABLE, *own}
+
+
+@pytest.mark.parametrize("own", [None, {"runAsNonRoot": False}])
+def test_a_pod_meets_the_standard_restricted_unless_it_is_told_otherwise(
+    call: Callable[..., StageCall], tmp_path: Path, own: dict[str, Any] | None
+) -> None:
+    """The settings win over the defaults, and so does a template that says something itself."""
+    container = {"name": "base", "image": "replaced"}
+    template = {"kind": "Pod", "spec": {"containers": [container]}}
+    if own is not None:
+        template["spec"] = {"containers": [container], "securityContext": own}
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(template), encoding="utf-8")
+    operator = KubernetesRunner(call("kubernetes", pod_template="pod.yaml")).operator()
+    pod = ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(dry_run=True))
+    expected = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert pod["spec"]["securityContext"] == (own or expected)
+    security = pod["spec"]["containers"][0]["securityContext"]
+    assert security == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
@@ -311,7 +404,7 @@ def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
     """It reads the same environment file, and needs its variables."""
     operator = KubernetesRunner(call("kubernetes")).operator()
     assert isinstance(operator.env_vars, dict)
-    assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:secret@db/mlflow"
+    assert operator.env_vars["AIRWORTHY_TRACKING_URI"] == "postgresql://user:db-word@db/mlflow"
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def error_object(error: AirworthyError, code: int) -> dict[str, object]:
     """Return an error's parts, and the exit code."""
     return {
         "message": error.problem,
+        "kind": error.kind,
         "model": error.model,
         "stage": error.stage,
         "received": _text(error.received),

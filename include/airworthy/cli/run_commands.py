@@ -194,8 +194,14 @@ def stage(  # noqa: PLR0913 - the command's options
         ),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(help="File for the result. Default: standard output.", dir_okay=False),
+        str | None,
+        typer.Option(
+            help="File for the result, or handover:NAME for one beside the lake. Default: standard "
+            "output."
+        ),
+    ] = None,
+    error: Annotated[
+        Path | None, typer.Option(help="File for an error, as one line of JSON.", dir_okay=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -204,35 +210,36 @@ def stage(  # noqa: PLR0913 - the command's options
     The result is JSON, with --json and without it: --json makes an error JSON, too. env:NAME is a
     variable with JSON packed by gzip and base64.
     """
+    from airworthy.cli.container_call import error_file, require_same_model, write_output
     from airworthy.stages import run_stage
 
     log_to_stderr()
-    payload = _read_payload(input_source)
-    options = {
-        "as_of": as_of and parse_as_of(as_of).isoformat(),
-        "reason": reason,
-        "run_id": run_id,
-        "model": model,
-    }
-    # Options win over the payload, and the payload over the defaults.
-    given = _run_in(payload)
-    named = "as_of" in given or as_of is not None
-    end = parse_as_of(None) if named else default_as_of(model)
-    request = manual_request(model, end.isoformat())
-    if "requested_by" in given:
-        del request["requested_by_proof"]  # The process's user proves no other name.
-    payload["run"] = (
-        request | given | {key: value for key, value in options.items() if value is not None}
-    )
-    # Standard output is for the result alone. Libraries and features may print, too.
-    with redirect_stdout(sys.stderr):
-        result = run_stage(name, payload)
-    if output is not None:
-        output.write_text(json.dumps(result), encoding="utf-8")
+    options = {"as_of": as_of, "reason": reason, "run_id": run_id, "model": model}
+    with error_file(error):
+        require_same_model(model)
+        payload = _stage_payload(_read_payload(input_source), options)
+        # Standard output is for the result alone. Libraries and features may print, too.
+        with redirect_stdout(sys.stderr):
+            result = run_stage(name, payload)
+        if output is not None:
+            write_output(output, payload["run"], result)
     if output is None:
         print_result(json.dumps(result))
     elif as_json:
         print_json({"stage": name, "model": model, "file": output})
+
+
+def _stage_payload(payload: dict[str, Any], options: dict[str, str | None]) -> dict[str, Any]:
+    """Return a stage's payload with the run's request: options win over the payload's own."""
+    given, as_of = _run_in(payload), options["as_of"]
+    named = "as_of" in given or as_of is not None
+    end = parse_as_of(None) if named else default_as_of(str(options["model"]))
+    request = manual_request(str(options["model"]), end.isoformat())
+    if "requested_by" in given:
+        del request["requested_by_proof"]  # The process's user proves no other name.
+    chosen = {**options, "as_of": as_of and parse_as_of(as_of).isoformat()}
+    chosen = {key: value for key, value in chosen.items() if value is not None}
+    return {**payload, "run": request | given | chosen}
 
 
 def _run_in(payload: dict[str, Any]) -> dict[str, Any]:
@@ -275,12 +282,12 @@ def _read_input(source: str) -> str:
         return sys.stdin.read()
     if not source.startswith("env:"):
         return Path(source).read_text(encoding="utf-8")
-    from airworthy.stage_input import unpack
+    from airworthy.cli.container_call import unpacked_input
 
     name = source.removeprefix("env:")
     if name not in os.environ:
         raise ValueError(f"the environment variable {name} is not set")
-    return unpack(os.environ[name])
+    return unpacked_input(os.environ[name])
 
 
 def serve(

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, date, datetime
 from typing import Any
 
-from airworthy.errors import TerminalError
+from airworthy.errors import UnfitDataError
 from airworthy.handover import CheckResult, DatasetRef, ValidationResult
 from airworthy.job import Job
 from airworthy.lake.dataset_records import ValidationRecord
@@ -33,7 +33,7 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
         The result of every check, failed warnings included.
 
     Raises:
-        TerminalError: when a critical check failed. The evidence of the result is written before.
+        UnfitDataError: when a critical check failed. The evidence of the result is written before.
         TransientError: when the lake or MLflow cannot be reached.
     """
     champion = current_traffic(job.environment, job.spec.model).champion
@@ -56,7 +56,7 @@ def validate(job: Job, dataset: DatasetRef) -> ValidationResult:
         "%d checks, %d of them failed", len(checks), sum(not check.success for check in checks)
     )
     if critical:
-        raise TerminalError(
+        raise UnfitDataError(
             f"{len(critical)} critical check(s) of the data failed",
             model=job.spec.model,
             stage="validate",

@@ -22,11 +22,13 @@ from airworthy_airflow.operators.approval_news import ApprovalWait, tell_of_answ
 from airworthy_airflow.operators.stage_operator import (
     PATIENCE,
     EmitsLineage,
+    EndsRunner,
     airflow_errors,
     request_of,
 )
-from airworthy_airflow.runners import runner_for
+from airworthy_airflow.runners import Runner
 from airworthy_airflow.runners.stage_call import StageCall
+from airworthy_airflow.runners.tries import is_retry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 NOBODY = "nobody"
 
 
-class ApproveOperator(EmitsLineage, ApprovalOperator):
+class ApproveOperator(EmitsLineage, EndsRunner, ApprovalOperator):
     """Waits for a person's answer without holding a worker. Only an answer leaves an approval.
 
     The resumed task writes the record. A task marked as a success by hand writes none, and the next
@@ -86,6 +88,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
         self.inputs = dict(inputs)
         self.stage_output: dict[str, Any] = {}
         self.evidence_folder: str | None = None
+        self.runner: Runner | None = None
+        self.was_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask, and free the worker until there is an answer.
@@ -237,19 +241,8 @@ class ApproveOperator(EmitsLineage, ApprovalOperator):
             wait=wait_exponential(max=30),
             reraise=True,
         )
-        runner = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
+        runner = self.start_runner(StageCall(self.task_id, self.stage, payload, load_environment()))
         return retrying(runner.run, context)
-
-
-def is_retry(try_number: int, max_tries: int, retries: int) -> bool:
-    """Return whether a try follows a failed one. A cleared task has more tries and starts anew.
-
-    Args:
-        try_number: The number of this try, from 1.
-        max_tries: Airflow's limit. Clearing a task raises it.
-        retries: The task's own limit.
-    """
-    return try_number > 1 and max_tries == retries
 
 
 def answer_of(event: Mapping[str, Any]) -> ApprovalAnswer:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import TaskDeferred
+
 from airworthy.environment import load_environment
 from airworthy_airflow.asset_events import AssetNews, emit
 from airworthy_airflow.assets import day_asset
@@ -43,11 +45,18 @@ class IngestsSource(StageOperator):
     def _telling(self, run: RunRequest, context: Context) -> Iterator[None]:
         try:
             yield
-        finally:
-            news = self._news(run)
-            emit(self, context, day_asset(self.model), _asset_news(self.model, news))
-            if news is not None:
-                self._tell(news, run, context)
+        except TaskDeferred:
+            raise  # The stage is not done yet.
+        except BaseException:
+            self._tell_all(run, context)
+            raise
+        self._tell_all(run, context)
+
+    def _tell_all(self, run: RunRequest, context: Context) -> None:
+        news = self._news(run)
+        emit(self, context, day_asset(self.model), _asset_news(self.model, news))
+        if news is not None:
+            self._tell(news, run, context)
 
     def _news(self, run: RunRequest) -> IngestNews | None:
         """Return the run's news; None: the lake does not tell."""

@@ -35,6 +35,7 @@ class RolloutOperator(StageOperator):
     """
 
     stage: ClassVar[str] = "rollout"
+    defers: ClassVar[bool] = False
     task_doc_md: ClassVar[str] = (
         "Sets the flags of this step and watches the version for the spec's `bake` time: errors, latency, predictions "
         "and, where labels came in, quality, against the champion in the same step. Between two looks it holds no "

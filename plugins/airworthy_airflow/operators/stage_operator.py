@@ -19,6 +19,7 @@ from airworthy.spec import load_spec
 from airworthy.spec.run_parameters import require_finite
 from airworthy_airflow.links import MODEL_LINKS
 from airworthy_airflow.runners import Runner, runner_for
+from airworthy_airflow.runners.nested_operator import execute_nested
 from airworthy_airflow.runners.stage_call import StageCall
 from airworthy_airflow.windows import (
     facts_of,
@@ -63,8 +64,32 @@ class EmitsLineage:
         return lineage_of(self.stage, self.model, self.inputs, self.stage_output)
 
 
-class StageOperator(EmitsLineage, BaseOperator):
+class EndsRunner:
+    """Ends the runner of a stage with its task, at whatever moment that is."""
+
+    runner: Runner | None
+    was_killed: bool
+
+    def start_runner(self, call: StageCall) -> Runner:
+        """Return the runner of a stage. It begins nothing when the task was ended before."""
+        self.runner = runner_for(call)
+        # The signal may have come while the inputs were made, when there was nothing to end.
+        if self.was_killed:
+            self.runner.stop()
+        return self.runner
+
+    def on_kill(self) -> None:
+        """End the stage with the task."""
+        self.was_killed = True
+        if self.runner is not None:
+            self.runner.stop()
+
+
+class StageOperator(EmitsLineage, EndsRunner, BaseOperator):
     """Runs one stage of `airworthy.stages` by the environment's runner: in this process or in a container.
+
+    A task whose stage runs in a pod may wait for it in the triggerer. It is then executed a second
+    time, with the pod's end. A class whose tasks reschedule themselves does not wait so: `defers`.
 
     Args:
         model: The model's name.
@@ -75,6 +100,7 @@ class StageOperator(EmitsLineage, BaseOperator):
     stage: ClassVar[str] = ""
     task_doc_md: ClassVar[str] = ""
     whole_days: ClassVar[bool] = True
+    defers: ClassVar[bool] = True
     template_fields = ("inputs",)
     ui_color = "#e8f0f8"
     operator_extra_links: Collection[BaseOperatorLink] = MODEL_LINKS
@@ -88,6 +114,8 @@ class StageOperator(EmitsLineage, BaseOperator):
         self.stage_output: dict[str, Any] = {}
         self.evidence_folder: str | None = None
         self.runner: Runner | None = None
+        self.was_killed = False
+        self.event: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the stage. Its output becomes the task's XCom.
@@ -108,13 +136,28 @@ class StageOperator(EmitsLineage, BaseOperator):
     def run_stage(self, run: RunRequest, context: Context) -> dict[str, Any]:
         """Run the stage with the request and the inputs. Subclasses decide by the context, too."""
         payload = {"run": run.model_dump(mode="json"), **self.inputs}
-        self.runner = runner_for(StageCall(self.task_id, self.stage, payload, load_environment()))
-        return self.runner.run(context)
+        environment = load_environment()
+        runner = self.start_runner(
+            StageCall(self.task_id, self.stage, payload, environment, may_defer=self.defers)
+        )
+        if self.event is not None:
+            return runner.resume(context, self.event)
+        return runner.run(context)
 
-    def on_kill(self) -> None:
-        """End the stage with the task."""
-        if self.runner is not None:
-            self.runner.stop()
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after the triggerer has watched the stage's pod; see `execute`.
+
+        Args:
+            context: The task's context.
+            event: The event of the trigger.
+
+        Raises:
+            AirflowFailException: for a `TerminalError`: the task fails without a retry.
+            AirflowException: for a `TransientError`: the task is retried.
+        """
+        self.event = event
+        output: dict[str, Any] = execute_nested(self, context)
+        return output
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airworthy.errors import TerminalError
+from airworthy.errors import UnfitDataError
 from airworthy.handover import DatasetRef, RunRequest, Verdict
 from airworthy_airflow.links import (
     MODEL_LINKS,
@@ -47,16 +47,17 @@ class ValidateOperator(StageOperator):
         """Validate.
 
         Raises:
-            TerminalError: when a critical check failed.
+            UnfitDataError: when a critical check failed.
+            TerminalError: when a retry cannot help. It says nothing about the data.
             TransientError: when the lake or MLflow cannot be reached.
         """
         try:
             return super().run_stage(run, context)
-        except TerminalError as error:
+        except UnfitDataError as error:
             self._notify(error, run, context)
             raise
 
-    def _notify(self, error: TerminalError, run: RunRequest, context: Context) -> None:
+    def _notify(self, error: UnfitDataError, run: RunRequest, context: Context) -> None:
         from airworthy.alerts.factories import failed_validation
         from airworthy_airflow.alerts.alert_links import task_links
         from airworthy_airflow.alerts.notify import notify

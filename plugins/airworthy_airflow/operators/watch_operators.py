@@ -29,6 +29,7 @@ class WatchOperator(StageOperator):
     """Looks at the champion, and frees its worker until the next look. Succeeds when the watch is over or tripped."""
 
     stage: ClassVar[str] = "watch"
+    defers: ClassVar[bool] = False
     task_doc_md: ClassVar[str] = (
         "Watches a new champion for the spec's `release.watch`: errors, latency and, where labels came in, quality, "
         "over all model servers. It looks often at first, and each five minutes later. Between two looks it holds no "

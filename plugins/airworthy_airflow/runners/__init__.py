@@ -21,8 +21,16 @@ class Runner(Protocol):
             TransientError: when a retry may help.
         """
 
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the output of a stage that the task waited for in the triggerer; see `run`.
+
+        Args:
+            context: The task's context.
+            event: The event of the trigger.
+        """
+
     def stop(self) -> None:
-        """End the stage early and leave nothing of it running."""
+        """End the stage early and leave nothing of it running; before `run`, let it never begin."""
 
 
 def runner_for(call: StageCall) -> Runner:

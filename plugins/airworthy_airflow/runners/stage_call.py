@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from airworthy.anchor_settings import ANCHOR_KEY
-from airworthy.environment import OVERRIDES, Environment
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.environment import CONTENT, OVERRIDES, Environment, packed_environment
 from airworthy.object_store import CREDENTIALS
 from airworthy.registry.mlflow_login import LOGIN_VARIABLES
 from airworthy.runners import ContainerSettings
 from airworthy.server_settings import SERVER_TOKEN
-from airworthy.stage_input import VARIABLE, pack
+from airworthy.stage_input import VARIABLE, pack, portable
+from airworthy.working_tree.folder_digest import DIGEST_VARIABLE, folder_digest
 
-_TERMINAL_EXIT_CODE = 1
+_OPEN = {"AIRWORTHY_ENV", "AIRWORTHY_STATE", "AIRWORTHY_PROJECT", "HOME"}
+_OPEN |= {VARIABLE, CONTENT, DIGEST_VARIABLE, "AWS_ALLOW_HTTP", "AWS_REGION"}
+"""Variables whose values are never secret."""
 
 
 @dataclass(frozen=True)
 class StageCall:
-    """One stage for one task: its name, its input as JSON with the key ``run``, and the environment."""
+    """One stage for one task: its name, its input as JSON with the key ``run``, and the environment.
+
+    With `may_defer`, the task may wait for the stage in Airflow's triggerer.
+    """
 
     task_id: str
     stage: str
     payload: dict[str, Any]
     environment: Environment
+    may_defer: bool = False
 
     @property
     def model(self) -> str:
         """The model's name."""
         return str(self.payload["run"]["model"])
 
-    def command(self, output: str) -> list[str]:
-        """Return the stage's command in a container. It writes the stage's output to a file."""
-        return [
-            "python",
-            "-m",
-            "airworthy",
-            "stage",
-            self.stage,
-            "--model",
-            self.model,
-            "--input",
-            f"env:{VARIABLE}",
-            "--output",
-            output,
-        ]
+    def command(self, output: str, error: str | None = None) -> list[str]:
+        """Return the stage's command in a container. An error is one line of JSON.
+
+        Args:
+            output: The place of the stage's output: a file, or ``handover:NAME``.
+            error: A file for an error, besides standard error.
+        """
+        command = ["python", "-m", "airworthy", "stage", self.stage, "--model", self.model]
+        command += ["--input", f"env:{VARIABLE}", "--output", output, "--json"]
+        return command if error is None else [*command, "--error", error]
 
     def variables(
         self, settings: ContainerSettings, *, with_secrets: bool = False, private: bool = False
     ) -> dict[str, str]:
         """Return the container's variables. Secrets may be among them.
 
-        They are the environment's name, the variables named in the settings, the stage's input and,
-        unless Secrets supply them, the addresses and variables of the environment's file and the
-        variables that lead to its object store. The commit is not among them: the code is the
-        image's, and the image says its own.
+        They are the environment's name and file, the variables named in the settings, those with
+        values in the settings, the stage's input, the digest of the model's folder and, unless
+        Secrets supply them, the addresses and variables of the environment's file and the variables
+        that lead to its object store. The commit is not among them: the code is the image's, and
+        the image says its own.
 
         Args:
             settings: The runner's settings.
@@ -75,25 +80,48 @@ class StageCall:
             names |= {*OVERRIDES.values(), SERVER_TOKEN, ANCHOR_KEY, *LOGIN_VARIABLES}
             names |= {*self.environment.variables, *stored}
         given = {name: os.environ[name] for name in sorted(names) if name in os.environ}
-        return {**given, VARIABLE: pack(self.payload)}
+        return {**given, **settings.environment, **self._of_stage}
 
-    def failure(self, exit_code: int, log: Sequence[str]) -> AirworthyError:
-        """Return the error of a failed container. Exit code 1 of ``airworthy`` is final; any other may be retried.
+    @property
+    def input_digest(self) -> str:
+        """The SHA-256 over all that a container is given to work on: stage, input, model, settings."""
+        parts = json.dumps([self.stage, self._portable_input, self._of_stage], sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()
 
-        Args:
-            exit_code: The container's exit code. 137: it was killed, for example for lack of
-                memory.
-            log: Its last lines. An error's first line is the message; the lines under it are
-                indented.
-        """
-        message = next(
-            (line for line in reversed(log) if line.strip() and not line.startswith(" ")), ""
-        )
-        message = message.removeprefix(f"{self.model} {self.stage}: ")
-        kind = TerminalError if exit_code == _TERMINAL_EXIT_CODE else TransientError
-        return kind(
-            message or "the container failed without a word",
-            model=self.model,
-            stage=self.stage,
-            received=f"a container that ended with {exit_code}",
-        )
+    @property
+    def _of_stage(self) -> dict[str, str]:
+        return {
+            VARIABLE: pack(self._portable_input),
+            CONTENT: packed_environment(self.environment),
+            DIGEST_VARIABLE: folder_digest(self.environment.models / self.model),
+        }
+
+    @property
+    def _portable_input(self) -> dict[str, Any]:
+        given: dict[str, Any] = portable(self.payload, self.environment.places)
+        return given
+
+
+def secret_values(variables: Mapping[str, str]) -> set[str]:
+    """Return the values of variables that no log may show.
+
+    An address is shown unless it has a login. Of all others, only those known to be harmless are.
+    """
+    found: set[str] = set()
+    for name, value in variables.items():
+        if "://" in value:
+            found |= _of_address(value)
+        elif name not in _OPEN:
+            found.add(value)
+    return found
+
+
+def _of_address(address: str) -> set[str]:
+    try:
+        parts = urlsplit(address)
+        password = parts.password
+    except ValueError:
+        return {address}
+    if "@" not in parts.netloc and not parts.query:
+        return set()
+    return {address, *([password] if password else [])}

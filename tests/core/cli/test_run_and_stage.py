@@ -16,11 +16,13 @@ from typer.testing import CliRunner, Result
 
 from airworthy.cli.caller import user_name
 from airworthy.cli.main import app
-from airworthy.environment import Environment
-from airworthy.errors import TerminalError
+from airworthy.environment import Environment, load_environment
+from airworthy.errors import TerminalError, TerminalPlaceError
 from airworthy.handover.catalogue import STAGES
 from airworthy.stage_input import pack
+from airworthy.stage_results import read_result, remove_result
 from airworthy.traffic.current_traffic import current_champion
+from airworthy.working_tree.folder_digest import DIGEST_VARIABLE, folder_digest
 
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
 
@@ -165,3 +167,37 @@ def test_input_that_is_not_there_or_not_packed(
     result = invoke("stage", "ingest", "--model", model, "--input", "env:AIRWORTHY_STAGE_INPUT")
     assert isinstance(result.exception, TerminalError)
     assert "AIRWORTHY_STAGE_INPUT" in str(result.exception)
+
+
+def test_a_pods_stage_leaves_its_result_beside_the_lake(model: str) -> None:
+    """Its caller reads it by its name, and removes it. The addresses are portable."""
+    day = ["--model", model, "--as-of", "2026-03-20", "--run-id", "by hand: 1"]
+    done = invoke("stage", "ingest", *day, "--output", "handover:pod-1", "--json")
+    assert done.exit_code == 0, done.output
+    run = {"model": model, "run_id": "by hand: 1"}
+    environment = load_environment()
+    (stored,) = Path(environment.lake).rglob("handover/pod-1.json")
+    assert environment.lake not in stored.read_text(encoding="utf-8")
+    result = read_result(environment, run, "pod-1")
+    assert result is not None
+    assert result["table"].startswith(environment.lake)
+    remove_result(environment, run, "pod-1")
+    assert read_result(environment, run, "pod-1") is None
+
+
+def test_a_stage_in_an_image_with_another_model_folder_is_refused(
+    model: str, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence would name code that did not run. The error is in a file, short enough for a pod."""
+    monkeypatch.setenv(DIGEST_VARIABLE, folder_digest(load_environment().models / model))
+    file, command = tmp_path / "error", ["stage", "validate", "--model", model]
+    lacking = invoke(*command, "--error", str(file))
+    assert "the stage's input lacks 'dataset'" in json.loads(file.read_text())["message"]
+    assert isinstance(lacking.exception, TerminalError)
+    features = load_environment().models / model / "features.py"
+    features.write_text(FEATURES + "# another commit", encoding="utf-8")
+    refused = invoke(*command, "--error", str(file))
+    assert isinstance(refused.exception, TerminalPlaceError)
+    error = json.loads(file.read_text())
+    assert (error["kind"], error["exit_code"]) == ("place", 1)
+    assert "another model folder" in error["message"]

@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 
 from airworthy.checks.check_spec import check_spec, spec_files
 from airworthy.environment import Environment
-from airworthy.errors import AirworthyError, TerminalError, TransientError
+from airworthy.errors import (
+    AirworthyError,
+    TerminalError,
+    TerminalPlaceError,
+    TransientError,
+    TransientPlaceError,
+)
 from airworthy.known_errors import known_errors
 from airworthy.ledger import open_ledger
 from airworthy.spec import find_specs
@@ -208,16 +214,16 @@ def test_an_interruption_is_no_error(kind: type[BaseException]) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (OSError(122, "Disk quota exceeded"), TransientError, "disk is full"),
-        (OSError(30, "Read-only file system"), TransientError, "read-only"),
-        (OSError(5, "Input/output error"), TransientError, "disk failed"),
+        (OSError(122, "Disk quota exceeded"), TransientPlaceError, "disk is full"),
+        (OSError(30, "Read-only file system"), TransientPlaceError, "read-only"),
+        (OSError(5, "Input/output error"), TransientPlaceError, "disk failed"),
         (PermissionError(13, "Permission denied"), TerminalError, "chmod"),
-        (MemoryError(), TerminalError, "lookback"),
-        (TimeoutError("timed out"), TransientError, "did not answer"),
+        (MemoryError(), TerminalPlaceError, "lookback"),
+        (TimeoutError("timed out"), TransientPlaceError, "did not answer"),
         (ImportError("no module"), TerminalError, "requirements.txt"),
         (
             pl.exceptions.ComputeError("No space left on device (os error 28)"),
-            TransientError,
+            TransientPlaceError,
             "disk is full",
         ),
         (pl.exceptions.ComputeError("conversion failed"), TerminalError, "rows"),
@@ -232,10 +238,13 @@ def test_an_interruption_is_no_error(kind: type[BaseException]) -> None:
 def test_the_first_of_a_kind_has_a_sentence_of_its_own(
     error: Exception, kind: type[AirworthyError], words: str
 ) -> None:
-    """It says whether trying again may help; what nobody has foreseen is final and is reported."""
+    """It says whether trying again may help, and whether the place is at fault; what nobody has
+    foreseen is final and is reported.
+    """
     with pytest.raises(kind) as caught, known_errors(lambda _: "the/traceback.txt", model=MODEL):
         raise error
     assert words in str(caught.value)
+    assert caught.value.kind == kind.kind
     assert "the/traceback.txt" in str(caught.value.next_step)
 
 
