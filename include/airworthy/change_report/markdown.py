@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def report_markdown(report: ChangeReport, links: str = "") -> str:
         autoescape=False,  # noqa: S701 - it is no HTML; each text goes through `text` or `code`
     )
     pages.filters |= {
+        "html": _html,
         "short": _short,
         "text": as_text,
         "code": as_code,
@@ -96,6 +98,11 @@ def as_code(value: object) -> str:
     """
     shown = one_line(" ".join(str(value).split())).replace("`", "'").replace("|", "\\|")
     return f"`{shown or ' '}`"
+
+
+def _html(value: object) -> str:
+    """Return a text as HTML that shows it, on one line."""
+    return _MENTION.sub(_APART, escape(one_line(" ".join(str(value).split()))))
 
 
 def _fence(text: str) -> str:

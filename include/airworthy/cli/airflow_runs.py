@@ -18,7 +18,7 @@ from airworthy.cli.airflow_session import (
     new_token,
 )
 from airworthy.environment import AirflowLogin
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import TerminalError
 
 _MAX_ATTEMPTS: Final = 20
 _MAX_TASKS: Final = 100
@@ -255,8 +255,6 @@ def _require_allowed(answer: httpx.Response, dag_id: str) -> None:
             allowed="a login that may see the DAG and start its runs",
             next_step="give the pipeline's user this right",
         )
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise TransientError("Airflow has too many requests", received="429", next_step="try again")
 
 
 def _dag(dag_id: str) -> str:

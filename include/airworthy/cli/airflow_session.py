@@ -234,7 +234,8 @@ def content_of(answer: httpx.Response, url: str) -> dict[str, Any]:
         TerminalError: when it is a refusal, or no answer of Airflow's API.
         TransientError: when Airflow has trouble of its own.
     """
-    kind = TransientError if answer.is_server_error else TerminalError
+    busy = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+    kind = TransientError if busy else TerminalError
     try:
         content = answer.json() if answer.is_success else None
     except ValueError:

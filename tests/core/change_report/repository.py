@@ -9,6 +9,10 @@ from airworthy.spec.scaffold import scaffold
 
 MODEL = "parcels"
 AS_OF = "2026-03-20"
+GOOD, BAD = "learning_rate: 0.3", "learning_rate: 0.001"
+QUICK_PARAMETERS = (
+    "{max_depth: 4, " + GOOD + ", nthread: 1}\n  rounds: 30\n  recent: []\n  refit: false"
+)
 
 
 class Repository:
@@ -22,9 +26,9 @@ class Repository:
         self.project = folder
         self.models = folder / "include" / "models"
         scaffold(self.models, MODEL, "regression", "simulator")
-        self.replace("model.yaml", "rows_per_day: 2000", "rows_per_day: 300")
-        self.replace("model.yaml", "lookback: 28d ", "lookback: 14d ")
-        self.replace("model.yaml", "max_depth: 6", "max_depth: 4")
+        self.replace("model.yaml", "rows_per_day: 2000", "rows_per_day: 200")
+        self.replace("model.yaml", "lookback: 28d ", "lookback: 10d ")
+        self.replace("model.yaml", "{max_depth: 6, learning_rate: 0.1}", QUICK_PARAMETERS)
         self.write("README.md", "A project.\n")
         self.git("init", "--quiet", "--initial-branch", "main")
 
