@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INFRA := $(VENV)/infra
 INFRA_STAMP := $(INFRA)/.installed
+PIPELINES_STAMP := infra/pipelines/node_modules/.installed
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
 # What images are built from and say of themselves.
 BASE ?= python:3.11-slim-bookworm
@@ -21,13 +23,17 @@ export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
+.PHONY: help setup up down status demo test test-thorough coverage image images push sbom compose-env compose-up compose-down compose-demo \
   compose-test docker-test docs lint lint-infra assets bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
+set$(PIPELINES_STAMP): infra/pipelines/package-lock.json
+	@cd infra/pipelines && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+up: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
 $(STAMP): requirements-dev.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -45,6 +51,10 @@ $(INFRA_STAMP): requirements-infra.txt | $(STAMP)
 	@echo "Installing the linters of infra/ into $(INFRA)"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(INFRA)
 	@$(BIN)/uv pip install --quiet --python $(INFRA)/bin/python --require-hashes -r requirements-infra.txt
+	@touch $@
+
+$(PIPELINES_STAMP): infra/pipelines/package-lock.json
+	@cd infra/pipelines && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 up: $(STAMP) ## Start Airflow, MLflow and the model server; wait until all are healthy
@@ -77,6 +87,10 @@ images: image ## Build all images: airworthy-stage, airworthy-server, airworthy-
 	@$(BUILD) --target server --tag airworthy-server .
 	@$(BUILD) --target airflow --tag airworthy-airflow .
 
+push: ## Push the images to REGISTRY, tagged TAG (needs Docker, and make images)
+	@for name in stage server airflow; do \
+	  docker tag airworthy-$$name "$(REGISTRY)/airworthy-$$name:$(TAG)" && docker push "$(REGISTRY)/airworthy-$$name:$(TAG)" || exit 1; done
+
 sbom: ## Write the bill of materials of each image into dist/ (needs Docker, and make images)
 	@for name in stage server airflow; do $(PYTHON) infra/docker/sbom.py airworthy-$$name dist || exit 1; done
 
@@ -107,8 +121,15 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/hadolint --failure-threshold warning infra/docker/Dockerfile infra/docker/offline/Dockerfile
 	@$(MAKE) --no-print-directory lint-infra
 
-lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
-	@$(INFRA)/bin/yamllint --strict .yamllint.yaml
+lint-infra: $(INFRA_STAMP) $(PIPELINES_STAMP) ## Run the linters of infra/ and of the pipelines
+	@$(INFRA)/bin/yamllint --strict .yamllint.yaml .github .gitlab-ci.yml .pre-commit-config.yaml
+	@node infra/pipelines/lint_workflows.mjs $(WORKFLOWS)
+	@$(INFRA)/bin/zizmor --offline --quiet --no-progress .github
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py

@@ -10,9 +10,7 @@ from airworthy.spec.scaffold import scaffold
 MODEL = "parcels"
 AS_OF = "2026-03-20"
 GOOD, BAD = "learning_rate: 0.3", "learning_rate: 0.001"
-QUICK_PARAMETERS = (
-    "{max_depth: 4, " + GOOD + ", nthread: 1}\n  rounds: 30\n  recent: []\n  refit: false"
-)
+QUICK_PARAMETERS = "{max_depth: 4, " + GOOD + "}\n  rounds: 30\n  recent: []\n  refit: false"
 
 
 class Repository:
