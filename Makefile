@@ -29,11 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-set$(PIPELINES_STAMP): infra/pipelines/package-lock.json
-	@cd infra/pipelines && npm ci --ignore-scripts --no-audit --no-fund --silent
-	@touch $@
-
-up: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
+setup: $(STAMP) ## Install everything into .venv (again only when requirements-dev.txt changes)
 
 $(STAMP): requirements-dev.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
