@@ -26,6 +26,10 @@ _WAITING: Final = ("awaiting_input", "deferred")
 _DONE: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
+class NoDagError(TerminalError):
+    """Airflow has no such DAG, or has not read it yet."""
+
+
 @dataclass
 class AirflowAccess:
     """The access to one Airflow. A password gets a new token when the time of one is over."""
@@ -135,6 +139,24 @@ class AirflowRun:
         return ", ".join([self.state, *now, done] if self.tasks else [self.state])
 
 
+def bundle_version(access: AirflowAccess, dag_id: str) -> str | None:
+    """Return the version of the files that Airflow has read a DAG from; None: it has none.
+
+    Of files that git brings to Airflow, it is the commit.
+
+    Args:
+        access: Airflow.
+        dag_id: The DAG.
+
+    Raises:
+        NoDagError: when Airflow has no such DAG.
+        TerminalError: when Airflow refuses.
+        TransientError: when Airflow cannot be reached.
+    """
+    version = _dag_of(access, dag_id).get("bundle_version")
+    return None if version is None else str(version)
+
+
 def start_once(access: AirflowAccess, dag_id: str, name: str, note: str) -> tuple[str, bool]:
     """Start a run with the reason ``code_change``; return its id, and whether it is a new one.
 
@@ -228,17 +250,21 @@ def _state(access: AirflowAccess, dag_id: str, run_id: str) -> str:
     return str(access.get(_run(dag_id, run_id)).get("state"))
 
 
-def _require_active(access: AirflowAccess, dag_id: str) -> None:
+def _dag_of(access: AirflowAccess, dag_id: str) -> dict[str, Any]:
     answer = access.session.send("GET", _dag(dag_id))
     if answer.status_code == httpx.codes.NOT_FOUND:
-        raise TerminalError(
+        raise NoDagError(
             f"Airflow has no DAG {dag_id}",
             received=f"404 from {access.url}",
             allowed="a DAG that Airflow has read, which the login may see",
             next_step="wait until Airflow has the merged files; look at its import errors",
         )
     _require_allowed(answer, dag_id)
-    if content_of(answer, access.url).get("is_paused"):
+    return content_of(answer, access.url)
+
+
+def _require_active(access: AirflowAccess, dag_id: str) -> None:
+    if _dag_of(access, dag_id).get("is_paused"):
         raise TerminalError(
             f"the DAG {dag_id} is paused: a run of it would wait without end",
             received="is_paused: true",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -28,7 +30,16 @@ _WORST_FIRST = (
 )
 
 
-def release(
+@dataclass(frozen=True)
+class _Times:
+    """In seconds: the longest time for the runs, between two looks, and for the files."""
+
+    seconds: float
+    pause: float
+    arrival: float
+
+
+def release(  # noqa: PLR0913 - the command's options
     url: Annotated[str, typer.Option(help="Airflow's address.")],
     base: Annotated[
         str,
@@ -40,6 +51,10 @@ def release(
     pause: Annotated[
         float, typer.Option(min=0.01, help="Seconds between two looks at the runs.")
     ] = 5.0,
+    arrival: Annotated[
+        float,
+        typer.Option(min=0, help="Minutes to wait until Airflow has the merged files."),
+    ] = 10.0,
     approval_later: Annotated[
         bool,
         typer.Option(
@@ -56,7 +71,8 @@ def release(
     address = _address(url)
     changes, touched = _touched(base)
     trained = [each.model for each in touched if each.kind != "removed"]
-    results = _release(address, changes, trained, minutes * 60, pause) if trained else []
+    times = _Times(minutes * 60, pause, arrival * 60)
+    results = _release(address, changes, trained, times) if trained else []
     for result in results:
         if as_json:
             print_json(result.as_json())
@@ -68,7 +84,7 @@ def release(
 
 
 def _release(
-    address: str, changes: Changes, models: list[str], seconds: float, pause: float
+    address: str, changes: Changes, models: list[str], times: _Times
 ) -> list[ReleasedModel]:
     from airworthy.cli.airflow_runs import AirflowAccess
     from airworthy.cli.followed_release import Follower
@@ -78,12 +94,12 @@ def _release(
     login = airflow_login()
     kept = None if login.token or login.user else kept_token(address)
     access = AirflowAccess.open(address, login, kept)
-    runs, results = _start(access, changes, models)
-    return [*results, *Follower(access, seconds, pause, _say).follow(runs)]
+    runs, results = _start(access, changes, models, times)
+    return [*results, *Follower(access, times.seconds, times.pause, _say).follow(runs)]
 
 
 def _start(
-    access: AirflowAccess, changes: Changes, models: list[str]
+    access: AirflowAccess, changes: Changes, models: list[str], times: _Times
 ) -> tuple[dict[str, str], list[ReleasedModel]]:
     """Start a run of each model; return the runs, and the models whose run could not be started."""
     from airworthy.cli.airflow_runs import start_once
@@ -94,12 +110,44 @@ def _start(
     results: list[ReleasedModel] = []
     for model in models:
         try:
+            _await_files(access, changes, model, times)
             runs[model], is_new = start_once(access, f"{model}__train", name, note)
             _say(model, f"{'started' if is_new else 'taken up'}: {runs[model]}")
         except AirworthyError as error:
             outcome: Outcome = "unknown" if isinstance(error, TransientError) else "failed"
             results.append(ReleasedModel(model, outcome, reasons=str(error).splitlines()))
     return runs, results
+
+
+def _await_files(access: AirflowAccess, changes: Changes, model: str, times: _Times) -> None:
+    """Wait until Airflow has read the merged files: it would train the former ones.
+
+    Raises:
+        TerminalError: when it has no DAG of the model in time.
+        TransientError: when it has older files, or does not answer, in time.
+    """
+    from airworthy.cli.airflow_runs import NoDagError, bundle_version
+    from airworthy.working_tree import is_before
+
+    until = time.monotonic() + times.arrival
+    while True:
+        try:
+            version = bundle_version(access, f"{model}__train")
+            if version is None or not is_before(changes, version):
+                return
+            error: AirworthyError = TransientError(
+                "Airflow has not read the merged files yet",
+                model=model,
+                received=f"the files of commit {version[:12]}",
+                allowed=f"those of {changes.head[:12]}, or later ones",
+                next_step="try again; look at what brings the files to Airflow",
+            )
+        except (NoDagError, TransientError) as found:
+            error = found
+        if time.monotonic() > until:
+            raise error
+        _say(model, f"{error.problem}; looking again")
+        time.sleep(times.pause)
 
 
 def _touched(base: str) -> tuple[Changes, list[TouchedModel]]:

@@ -4,6 +4,7 @@ from airworthy.working_tree.git_changes import (
     Changes,
     changes_since,
     folders_of,
+    is_before,
     write_folder,
 )
 from airworthy.working_tree.working_tree import (
@@ -24,6 +25,7 @@ __all__ = [
     "commit_of",
     "cut_text",
     "folders_of",
+    "is_before",
     "read_working_tree",
     "write_folder",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,24 @@ def write_folder(changes: Changes, folder: Path, target: Path) -> bool:
         blob, path = rest.partition(" ")[2].split("\t", 1)
         _write(changes.repository, mode, blob, target / path)
     return bool(entries)
+
+
+def is_before(changes: Changes, commit: str) -> bool:
+    """Return whether a commit is a former one of the commit that is checked out.
+
+    False for one that this clone does not have: it is newer, or of another repository.
+
+    Args:
+        changes: The changes.
+        commit: The whole name of the commit.
+    """
+    if commit == changes.head or not re.fullmatch("[0-9a-f]{40,64}", commit):
+        return False
+    try:
+        base = _text(changes.repository, "merge-base", commit, changes.head, missing=1)
+    except GitError:
+        return False
+    return base.strip() == commit
 
 
 def _write(repository: Path, mode: str, blob: str, path: Path) -> None:

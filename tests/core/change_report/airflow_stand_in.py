@@ -28,6 +28,7 @@ class AirflowStandIn:
         runs: Run -> its conf, as it was started.
         failed: Runs that there are already, and have failed.
         paused: Whether the DAG is paused.
+        bundles: The versions of the DAG's files, one for each look at it; the last one stays.
         tokens: Tokens that count.
         requests: Method and path of each request.
     """
@@ -38,6 +39,7 @@ class AirflowStandIn:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     paused: bool = False
+    bundles: list[str | None] = field(default_factory=lambda: [None])
     tokens: set[str] = field(default_factory=lambda: {"t0ken"})
     requests: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
@@ -51,9 +53,10 @@ class AirflowStandIn:
         """Return the status and the content of an answer to a request with a good token."""
         parts = path.removeprefix("/api/v2/dags/").split("?")[0].split("/")
         if parts[0] != "parcels__train":
-            return 404, {"detail": f"The Dag with ID: `{parts[0]}` was not found"}
+            return 404, {"detail": f"The DAG with ID: `{parts[0]}` was not found"}
         if len(parts) == 1:
-            return 200, {"dag_id": parts[0], "is_paused": self.paused}
+            version = self.bundles.pop(0) if len(self.bundles) > 1 else self.bundles[0]
+            return 200, {"dag_id": parts[0], "is_paused": self.paused, "bundle_version": version}
         if method == "POST":
             return self._start(body)
         if self.first:

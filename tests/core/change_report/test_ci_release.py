@@ -42,8 +42,8 @@ def merged(repository: Repository) -> Repository:
 
 
 def release(airflow: AirflowStandIn, *options: str) -> Result:
-    words = ["ci", "release", "--url", f"{airflow.url}/", "--pause", "0.02", *options]
-    return CliRunner().invoke(app, words)
+    words = ["ci", "release", "--url", f"{airflow.url}/", "--pause", "0.02", "--arrival", "0"]
+    return CliRunner().invoke(app, [*words, *options])
 
 
 def run_id(repository: Repository) -> str:
@@ -116,6 +116,21 @@ def test_a_failed_run_of_the_commit_is_followed_by_another_one(
     airflow.failed = {run_id(merged), f"{run_id(merged)}__2"}
     assert release(airflow).exit_code == 0
     assert list(airflow.runs) == [f"{run_id(merged)}__3"]
+
+
+def test_files_that_have_not_arrived_are_waited_for(
+    merged: Repository, airflow: AirflowStandIn
+) -> None:
+    """Airflow names the commit of its files: former ones would be trained in their place."""
+    old = merged.git("rev-parse", "HEAD^").strip()
+    airflow.bundles = [old]
+    late = release(airflow)
+    assert (late.exit_code, airflow.runs) == (75, {})
+    assert "has not read the merged files yet" in late.stdout
+    airflow.bundles = [old, old, merged.git("rev-parse", "HEAD").strip()]
+    assert release(airflow, "--arrival", "1").exit_code == 0
+    airflow.bundles = ["f" * 40]  # A later merge, which this clone does not have.
+    assert release(airflow).exit_code == 0
 
 
 @pytest.mark.parametrize("status", [502, 503, 500, 429])
@@ -227,6 +242,8 @@ def test_no_airflow_at_the_address_may_pass(
     merged: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRWORTHY_AIRFLOW_TOKEN", "t0ken")
-    result = CliRunner().invoke(app, ["ci", "release", "--url", "http://127.0.0.1:9"])
+    result = CliRunner().invoke(
+        app, ["ci", "release", "--url", "http://127.0.0.1:9", "--arrival", "0"]
+    )
     assert result.exit_code == 75
     assert "cannot be reached" in problem(result)
