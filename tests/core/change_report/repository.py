@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from shutil import copytree
 
 from airworthy.spec.scaffold import scaffold
 
@@ -18,11 +19,15 @@ class Repository:
 
     Args:
         folder: Becomes the project's folder.
+        template: A repository to copy; None: a new one is made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: Repository | None = None) -> None:
         self.project = folder
         self.models = folder / "include" / "models"
+        if template is not None:
+            copytree(template.project, folder)
+            return
         scaffold(self.models, MODEL, "regression", "simulator")
         self.replace("model.yaml", "rows_per_day: 2000", "rows_per_day: 200")
         self.replace("model.yaml", "lookback: 28d ", "lookback: 10d ")
