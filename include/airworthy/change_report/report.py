@@ -74,13 +74,14 @@ class ModelReport:
             reasons.append(f"{self.run.stopped.stage}: {self.run.stopped.problem}")
         verdict = self.run.verdict if self.run else None
         if verdict is not None and not verdict.releasable:
-            reasons += verdict.reasons
+            # What failed comes first: the overview shows the first reason alone.
+            reasons += sorted(verdict.reasons, key=lambda each: ": fail: " not in each)
         return reasons
 
     @property
-    def loosened(self) -> list[KeyChange]:
+    def judging_keys(self) -> list[str]:
         """The changed keys that decide how the model is judged."""
-        return [key for key in self.keys or [] if key.judges]
+        return list(dict.fromkeys(key.key for key in self.keys or [] if key.judges))
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
