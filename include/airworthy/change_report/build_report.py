@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -111,9 +111,13 @@ class _ModelWork:
             progress(touched.model, "the model to compare with")
             report.opponent = self._opponent(report)
             progress(touched.model, "training on a sample")
-            report.run = run_on_sample(self._head_job(report), report.opponent.compared)
+            run = run_on_sample(self._head_job(report), report.opponent.compared)
+            if run.stopped is not None:
+                problem = self._below(run.stopped.problem)
+                run.stopped = replace(run.stopped, problem=problem)
+            report.run = run
         except AirworthyError as error:
-            report.problem = str(error)
+            report.problem = self._below(str(error))
             report.problem_may_pass = isinstance(error, TransientError)
         return report
 
@@ -130,7 +134,14 @@ class _ModelWork:
     def _test(self, report: ModelReport) -> None:
         place = self._place("tests", self._environment.models)
         for part in run_model_tests(self._folder(report.touched), place, self._request.deliver):
-            report.tests.append(part)
+            failures = [self._below(failure) for failure in part.failures]
+            report.tests.append(replace(part, failures=failures))
+
+    def _below(self, text: str) -> str:
+        """Return a text with paths below the repository: this machine's are nobody's concern."""
+        for folder in (self._changes.repository, self._scratch):
+            text = text.replace(f"{folder}/", "")
+        return text
 
     def _end(self, report: ModelReport) -> datetime:
         spec, today = report.spec, datetime.now(UTC).date()

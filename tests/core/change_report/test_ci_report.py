@@ -144,7 +144,10 @@ def test_the_champion_of_the_registry_is_compared_with_and_nothing_is_written_th
 
 
 def test_new_removed_and_broken_models_are_told_apart(repository: Repository) -> None:
-    """A new one is judged without a champion, a removed one is not, a broken one has its faults."""
+    """A new one is judged without a champion, a removed one is not, a broken one has its faults.
+
+    Unfit data stop the run of their model, and the failed check is in the report.
+    """
     shutil.copytree(repository.models / MODEL, repository.models / "old")
     shutil.copytree(repository.models / MODEL, repository.models / "broken")
     for name in ("old", "broken"):
@@ -155,6 +158,11 @@ def test_new_removed_and_broken_models_are_told_apart(repository: Repository) ->
     shutil.copytree(repository.models / MODEL, repository.models / "fresh")
     repository.replace("model.yaml", f"model: {MODEL}", "model: fresh", "fresh")
     repository.replace("model.yaml", "better_by: 0.02", "better_by: 0.99", "fresh")
+    shutil.copytree(repository.models / MODEL, repository.models / "unfit")
+    repository.replace("model.yaml", f"model: {MODEL}", "model: unfit", "unfit")
+    repository.replace(
+        "model.yaml", "max_value: 200, mostly: 0.99, severity: warning", "max_value: 1", "unfit"
+    )
 
     code, report = reported()
 
@@ -165,22 +173,15 @@ def test_new_removed_and_broken_models_are_told_apart(repository: Repository) ->
         "broken": ("changed", "no"),
         "fresh": ("new", "no"),
         "old": ("removed", "yes"),
+        "unfit": ("new", "no"),
     }
     assert "regretion" in str(found["broken"]["reasons"])
     assert any("rmse against baseline: fail" in each for each in found["fresh"]["reasons"])
-
-
-def test_unfit_data_stop_the_run_and_are_in_the_report(repository: Repository) -> None:
-    repository.branch()
-    repository.replace(
-        "model.yaml", "max_value: 200, mostly: 0.99, severity: warning", "max_value: 1"
-    )
-
-    result = invoke(*QUICK)
-
-    assert result.exit_code == 1, result.output
-    assert "critical: `expect_column_values_to_be_between` of `distance_km`" in result.stdout
-    assert "validate: " in result.stdout
+    assert found["unfit"]["reasons"][0].startswith("validate: unfit validate: 1 critical check")
+    failed = [check for check in found["unfit"]["validation"]["checks"] if not check["success"]]
+    assert [(check["check"], check["column"]) for check in failed] == [
+        ("expect_column_values_to_be_between", "distance_km")
+    ]
 
 
 @pytest.mark.parametrize(
