@@ -44,7 +44,7 @@ def hostile_model() -> ModelReport:
 
 def rendered(text: str) -> str:
     """Render as GitHub does: tables, links of bare addresses, and no HTML but the page's own."""
-    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
 
 
 def test_nothing_of_people_or_data_becomes_markup() -> None:
