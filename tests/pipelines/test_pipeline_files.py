@@ -22,7 +22,7 @@ WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 GITLAB, JENKINS = PROJECT / ".gitlab-ci.yml", PROJECT / "Jenkinsfile"
 PRE_COMMIT = PROJECT / ".pre-commit-config.yaml"
 DEMANDED = "AIRWORTHY_DEMAND_NPM"
-PROGRAMS = ("make", "airworthy", "docker", "gh", "cat", "printf", "apk")
+PROGRAMS = ("make", "airworthy", "docker", "gh", "git", "cat", "printf", "apk")
 SECTIONS = [
     "pipeline", "options", "stages", "stage", "steps", "when", "post", "always", "environment",
 ]  # fmt: skip
