@@ -15,7 +15,9 @@ from airworthy.change_report.touched_models import TouchedModel
 from airworthy.handover import GateOutcome, Verdict
 from airworthy.model_tests.part_result import PartResult
 
-HOSTILE = "a|b `c` *d* <img src=x onerror=alert(1)> [e](https://x.example) @team #1\n# big \u202e"
+HOSTILE = (
+    "a|b `c` *d* <img src=x onerror=alert(1)> [e](https://x.example) @team #1\n# big \u202e\udcff"
+)
 GATE = GateOutcome(
     gate=HOSTILE, outcome="fail", value=1.5, threshold=1.0, interval=(1.2, 1.8), n=9, reason=HOSTILE
 )
@@ -49,6 +51,7 @@ def rendered(text: str) -> str:
 
 def test_nothing_of_people_or_data_becomes_markup() -> None:
     html = rendered(report_markdown(report(hostile_model())))
+    assert html.encode()  # A file's name may be no UTF-8.
     assert "<img" not in html
     assert "<a href" not in html
     assert "<em>" not in html
