@@ -10,7 +10,6 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from models_in_flight import models_in_flight
-
 from pipelines import pipelines
 
 FOLDER = Path(__file__).with_name("provisioning") / "dashboards"
