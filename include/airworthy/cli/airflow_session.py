@@ -23,6 +23,10 @@ APPROVAL_TASK: Final = "release.approve"
 """The task of a training DAG that asks for an approval."""
 
 
+class RefusedTokenError(TerminalError):
+    """Airflow does not accept a token: it is wrong, or its time is over."""
+
+
 @dataclass(frozen=True)
 class AirflowPerson:
     """A person as Airflow has authenticated them."""
@@ -56,7 +60,7 @@ def new_token(url: str, user: str, password: str) -> str:
             received=f"{user} at {url}",
             next_step="airworthy login",
         )
-    return str(_content(answer, url).get("access_token", ""))
+    return str(content_of(answer, url).get("access_token", ""))
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,10 @@ class AirflowSession:
             TerminalError: when Airflow does not accept the token.
             TransientError: when Airflow cannot be reached.
         """
-        answer = self._send("GET", "/ui/auth/me")
+        answer = self.send("GET", "/ui/auth/me")
         if answer.status_code == httpx.codes.FORBIDDEN:  # This page asks for no right but a login.
             raise self._refused_token(answer)
-        content = _content(answer, self.url)
+        content = content_of(answer, self.url)
         person = AirflowPerson(str(content.get("id") or ""), str(content.get("username") or ""))
         if not person.id or not person.name:
             raise TerminalError(
@@ -98,9 +102,9 @@ class AirflowSession:
             TerminalError: when Airflow gives another answer than yes or no.
             TransientError: when Airflow cannot be reached.
         """
-        answer = self._send("PATCH", _question_path(dag_id, _NO_RUN), _answer(""))
+        answer = self.send("PATCH", _question_path(dag_id, _NO_RUN), _answer(""))
         if answer.status_code not in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
-            _content(answer, self.url)
+            content_of(answer, self.url)
         return answer.status_code == httpx.codes.NOT_FOUND
 
     def waiting_runs(self, dag_id: str) -> list[str]:
@@ -111,7 +115,7 @@ class AirflowSession:
         """
         path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/~/hitlDetails"
         query = {"response_received": "false", "order_by": "-created_at", "limit": _QUESTIONS}
-        questions = self._ask("GET", path, query=query).get("hitl_details", [])
+        questions = self.ask("GET", path, query=query).get("hitl_details", [])
         tasks = [question["task_instance"] for question in questions]
         return [
             str(task["dag_run_id"])
@@ -131,12 +135,24 @@ class AirflowSession:
             TerminalError: when Airflow does not take the answer.
             TransientError: when Airflow cannot be reached.
         """
-        recorded = self._ask("PATCH", _question_path(dag_id, run_id), _answer(comment))
+        recorded = self.ask("PATCH", _question_path(dag_id, run_id), _answer(comment))
         user = recorded["responded_by"]
         return AirflowPerson(str(user["id"]), str(user["name"]))
 
-    def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
-        answer = self._send(method, path, body, **query)
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
+        """Send a request as the person and return the content of the answer.
+
+        Args:
+            method: ``GET``, ``POST`` or ``PATCH``.
+            path: The path, escaped.
+            body: JSON values.
+            **query: ``query`` has the parameters.
+
+        Raises:
+            TerminalError: when Airflow refuses.
+            TransientError: when Airflow cannot be reached.
+        """
+        answer = self.send(method, path, body, **query)
         if answer.status_code == httpx.codes.FORBIDDEN:
             raise TerminalError(
                 "Airflow does not allow this person to do it",
@@ -144,11 +160,23 @@ class AirflowSession:
                 allowed="a user who may see and edit the model's DAG runs",
                 next_step="airworthy login --user NAME",
             )
-        return _content(answer, self.url)
+        return content_of(answer, self.url)
 
-    def _send(
+    def send(
         self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None
     ) -> httpx.Response:
+        """Send a request as the person and return the answer, whatever it says.
+
+        Args:
+            method: ``GET``, ``POST`` or ``PATCH``.
+            path: The path, escaped.
+            body: JSON values.
+            query: The parameters.
+
+        Raises:
+            RefusedTokenError: when Airflow does not accept the token.
+            TransientError: when Airflow cannot be reached.
+        """
         headers = {"authorization": f"Bearer {self.token}"}
         with _client(self.url) as client, _http_errors(self.url):
             answer = client.request(method, path, json=body, params=query, headers=headers)
@@ -156,8 +184,8 @@ class AirflowSession:
             raise self._refused_token(answer)
         return answer
 
-    def _refused_token(self, answer: httpx.Response) -> TerminalError:
-        return TerminalError(
+    def _refused_token(self, answer: httpx.Response) -> RefusedTokenError:
+        return RefusedTokenError(
             "Airflow does not accept the token: it is wrong, or its time is over",
             received=f"{answer.status_code} from {self.url}: {_detail(answer)}",
             allowed="a token that this Airflow gave",
@@ -195,14 +223,19 @@ def _http_errors(url: str) -> Iterator[None]:
         ) from None
 
 
-def _content(answer: httpx.Response, url: str) -> dict[str, Any]:
+def content_of(answer: httpx.Response, url: str) -> dict[str, Any]:
     """Return the JSON of an answer.
+
+    Args:
+        answer: The answer.
+        url: The address of Airflow.
 
     Raises:
         TerminalError: when it is a refusal, or no answer of Airflow's API.
         TransientError: when Airflow has trouble of its own.
     """
-    kind = TransientError if answer.is_server_error else TerminalError
+    busy = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+    kind = TransientError if busy else TerminalError
     try:
         content = answer.json() if answer.is_success else None
     except ValueError:

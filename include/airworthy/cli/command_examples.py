@@ -16,7 +16,7 @@ class Example(NamedTuple):
 
 
 PANELS = {
-    "Build a model": ("new-model", "check", "test", "schema"),
+    "Build a model": ("new-model", "check", "test", "ci", "schema"),
     "Run it": ("run", "stage", "score", "predict"),
     "Release it": ("release", "rollback", "adopt", "drill", "retire", "login", "logout"),
     "Watch it": (
@@ -171,6 +171,19 @@ EXAMPLES = {
     "serve": (
         Example("airworthy serve", "On port 8000 of this machine:"),
         Example("airworthy serve --host 0.0.0.0 --port 8080 --workers 4", "For other machines:"),
+    ),
+    "ci report": (
+        Example("airworthy ci report", "What the change of this branch does to the models:"),
+        Example(
+            "airworthy ci report --base origin/main --days 60 --output report.md",
+            "In a pipeline, on fewer days, with the plots beside the report:",
+        ),
+    ),
+    "ci release": (
+        Example(
+            "airworthy ci release --url https://airflow.example.org --base HEAD^",
+            "Train in Airflow what the last merge touched; the login is in variables:",
+        ),
     ),
     "clients list": (Example("airworthy clients list", "Who has a token:"),),
     "clients add": (Example("airworthy clients add shop", "A token for a client, shown once:"),),

@@ -14,12 +14,12 @@ TERMINATED = 143  # 128 and the number of SIGTERM
 MEANINGS = {
     SUCCESS: "Done. Nothing needs a person.",
     FAILED: "An error that trying again cannot mend, or a check that found a fault (check, test, "
-    "doctor, explain).",
+    "doctor, explain, ci report).",
     WRONG_USAGE: "A wrong command, option or argument. Nothing was done.",
-    REFUSED: "Done, and the answer is no: the challenger was rejected (run), there are blockers "
+    REFUSED: "Done, and the answer is no: the challenger was rejected (run, ci release), there are blockers "
     "(release, adopt), the champion was bad and traffic has gone back (watch), the rehearsal failed "
     "(drill), rows have no prediction (predict).",
-    WAITS_FOR_APPROVAL: "The version waits for an approval (run, release, adopt).",
+    WAITS_FOR_APPROVAL: "The version waits for an approval (run, release, adopt, ci release).",
     TRANSIENT: "An error that may pass: a network, a lock or a service. Try again.",
     INTERRUPTED: "Ctrl-C (SIGINT) stopped it.",
     TERMINATED: "SIGTERM stopped it. A rollout of this process was ended first.",

@@ -9,6 +9,7 @@ import typer
 from airworthy.cli import (
     adopt_command,
     backtest_commands,
+    ci_commands,
     client_commands,
     doctor_command,
     explain_command,
@@ -74,6 +75,7 @@ server_commands.register(app)
 doctor_command.register(app)
 gc_command.register(app)
 client_commands.register(app)
+ci_commands.register(app)
 teach(app)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airworthy.behaviour import load_behaviour
 from airworthy.bundle import ModelBundle
+from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.evaluation.comparable import incomparable_reason
 from airworthy.evaluation.evaluate_challenger import evaluate_challenger
@@ -22,7 +24,6 @@ from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
 from airworthy.reconciliation import require_agreement
 from airworthy.registry.registry import BUNDLE_ARTIFACT, Registry, open_registry
-from airworthy.traffic import ServedVersion
 from airworthy.traffic.champion_files import champion_digest
 from airworthy.traffic.current_traffic import current_traffic
 from airworthy.training.baseline import BaselineModel
@@ -35,13 +36,24 @@ _WAY_OUT = (
 )
 
 
-def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
+@dataclass(frozen=True)
+class ComparedModel:
+    """A model that a challenger is compared with: its name in the verdict, and its files."""
+
+    name: str
+    bundle: ModelBundle
+
+
+def evaluate(
+    job: Job, dataset: DatasetRef, challenger: ModelRef, compared: ComparedModel | None = None
+) -> Verdict:
     """Evaluate a challenger on the holdout of its dataset version.
 
     Args:
         job: The run.
         dataset: The dataset version.
         challenger: The trained model.
+        compared: The model to compare with; None: the champion by the ledger.
 
     Returns:
         The verdict. A failed gate raises nothing.
@@ -55,9 +67,9 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     require_agreement(job, "evaluate")
     behaviour = load_behaviour(job.folder, job.spec.model)
     registry = open_registry(job.environment)
-    champion = current_traffic(job.environment, job.spec.model).champion
-    bundles = {"challenger": _challenger(registry, challenger)}
-    incomparable = _add_champion(job, registry, champion, bundles)
+    champion = compared or champion_of(job.environment, job.spec.model)
+    bundles = {"challenger": trained_bundle(registry, challenger)}
+    incomparable = _add_champion(job, champion, bundles)
     baseline = BaselineModel.model_validate_json(
         registry.run_artifact_text(challenger.mlflow_run_id, "baseline.json")
     )
@@ -70,7 +82,7 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
         dataset_digest=dataset.digest,
         outcome=evaluation.outcome,
         releasable=evaluation.releasable,
-        champion_version=champion.version if champion else None,
+        champion_version=champion.name if champion else None,
         metrics=evaluation.measurements.metrics,
         slices=evaluation.measurements.slices,
         gates=evaluation.gates,
@@ -83,25 +95,48 @@ def evaluate(job: Job, dataset: DatasetRef, challenger: ModelRef) -> Verdict:
     return verdict
 
 
-def _challenger(registry: Registry, challenger: ModelRef) -> ModelBundle:
-    folder = registry.download(challenger.model_uri, BUNDLE_ARTIFACT)
-    return ModelBundle.load(folder, challenger.bundle_digest)
+def champion_of(environment: Environment, model: str) -> ComparedModel | None:
+    """Return a model's champion by the ledger, with its files from the registry; None: none serves.
+
+    Args:
+        environment: The environment of ledger and registry.
+        model: The model.
+
+    Raises:
+        TerminalError: when the files are not those of the ledger.
+        TransientError: when the ledger or MLflow cannot be reached.
+    """
+    champion = current_traffic(environment, model).champion
+    if champion is None:
+        return None
+    registry = open_registry(environment)
+    digest = champion_digest(registry, model, champion)
+    folder, _ = registry.bundle(model, champion.version)
+    return ComparedModel(champion.version, ModelBundle.load(folder, digest))
+
+
+def trained_bundle(registry: Registry, trained: ModelRef) -> ModelBundle:
+    """Return the files of a trained model, after a check of their digest.
+
+    Args:
+        registry: Where it was logged.
+        trained: The output of the stage `train`.
+    """
+    folder = registry.download(trained.model_uri, BUNDLE_ARTIFACT)
+    return ModelBundle.load(folder, trained.bundle_digest)
 
 
 def _add_champion(
-    job: Job, registry: Registry, champion: ServedVersion | None, bundles: dict[str, ModelBundle]
+    job: Job, champion: ComparedModel | None, bundles: dict[str, ModelBundle]
 ) -> dict[str, str]:
     """Add the champion's bundle; return the reason by role when it cannot be compared."""
     if champion is None:
         return {}
-    digest = champion_digest(registry, job.spec.model, champion)
-    folder, _ = registry.bundle(job.spec.model, champion.version)
-    bundle = ModelBundle.load(folder, digest)
-    reason = incomparable_reason(bundle.manifest, job.spec)
+    reason = incomparable_reason(champion.bundle.manifest, job.spec)
     if reason is None:
-        bundles["champion"] = bundle
+        bundles["champion"] = champion.bundle
         return {}
-    log.warning("champion version %s is not compared with: %s", champion.version, reason)
+    log.warning("champion version %s is not compared with: %s", champion.name, reason)
     return {"champion": f"{reason}; {_WAY_OUT}"}
 
 

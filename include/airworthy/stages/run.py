@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -52,7 +53,7 @@ def _run(name: str, payload: dict[str, Any]) -> dict[str, Any]:
     }
     with observe_stage(job, name) as run:
         keep_one_spec(job, name)
-        run.output = _call(stage, job, inputs)
+        run.output = call_stage(stage, job, inputs)
     return run.output.model_dump(mode="json")
 
 
@@ -62,8 +63,18 @@ def _model_of(payload: dict[str, Any]) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput:
-    """Call the stage's function. Turns every exception into an error with a next step."""
+def call_stage(stage: Stage, job: Job, inputs: Mapping[str, Any]) -> StageOutput:
+    """Call a stage's function. Turns every exception into an error with a next step.
+
+    Args:
+        stage: The stage.
+        job: The run.
+        inputs: The function's arguments by name.
+
+    Raises:
+        TerminalError: when the stage fails for good.
+        TransientError: when it fails for a reason that may pass.
+    """
     from airworthy.registry.mlflow_errors import mlflow_errors
 
     function = stage_function(stage.name)
@@ -83,7 +94,7 @@ def _call(stage: Stage, job: Job, inputs: dict[str, StageOutput]) -> StageOutput
 
 
 def _error_of_feature(
-    job: Job, inputs: dict[str, StageOutput], error: BaseException
+    job: Job, inputs: Mapping[str, Any], error: BaseException
 ) -> TerminalError | None:
     """Return the error of the feature that cannot be computed; None: it is none's."""
     dataset = inputs.get("dataset")

@@ -120,6 +120,20 @@ def _git(repository: Path, *words: str, missing: int | None = None) -> str:
         words: The arguments.
         missing: An exit code that stands for an empty output.
     """
+    return git_bytes(repository, *words, missing=missing).decode(errors="replace")
+
+
+def git_bytes(repository: Path, *words: str, missing: int | None = None) -> bytes:
+    """Run git and return its output as it is.
+
+    Args:
+        repository: The folder to run in.
+        words: The arguments.
+        missing: An exit code that stands for an empty output.
+
+    Raises:
+        GitError: when git is not there, fails or takes too long.
+    """
     variables = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     command = [*_GIT, "-C", str(repository), *words]
     try:
@@ -130,4 +144,4 @@ def _git(repository: Path, *words: str, missing: int | None = None) -> str:
         raise GitError(str(error)) from error
     if done.returncode not in (0, missing):
         raise GitError(done.stderr.decode(errors="replace"))
-    return done.stdout.decode(errors="replace")
+    return done.stdout
