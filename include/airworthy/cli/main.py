@@ -13,6 +13,7 @@ from airworthy.cli import (
     doctor_command,
     explain_command,
     gc_command,
+    kubernetes_commands,
     ledger_commands,
     lineage_commands,
     login_commands,
@@ -74,6 +75,7 @@ server_commands.register(app)
 doctor_command.register(app)
 gc_command.register(app)
 client_commands.register(app)
+kubernetes_commands.register(app)
 teach(app)
 
 
