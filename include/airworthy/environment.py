@@ -12,6 +12,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_TRACKING_URI`` replaces the environment's MLflow tracking and registry address
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 ``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
+``AIRWORTHY_SERVER_HOSTS`` further names of the model servers, with commas, beside ``server.hosts``
 ``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
@@ -47,6 +48,7 @@ from airworthy.spec.release_part import ReleaseDefaults
 
 _LOCAL = Path(__file__).with_name("local.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SERVER_HOSTS = "AIRWORTHY_SERVER_HOSTS"
 OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
@@ -230,6 +232,9 @@ def load_environment(project: Path | None = None) -> Environment:
     values = dict(_read(path, path.stat().st_mtime_ns))
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
+    hosts = os.environ.get(SERVER_HOSTS, "").replace(",", " ").split()
+    if hosts:
+        values["server"] = _with_hosts(values.get("server") or {}, hosts)
     state = Path(
         os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")
     ).resolve()
@@ -245,6 +250,13 @@ def load_environment(project: Path | None = None) -> Environment:
         "downloads", str(state / "downloads")
     )
     return _validate(path, json.dumps(resolved, default=str))
+
+
+def _with_hosts(server: Any, hosts: list[str]) -> Any:
+    """Return a file's part `server` with further hosts. One that is malformed stays as it is."""
+    if not isinstance(server, dict) or not isinstance(server.get("hosts") or [], list):
+        return server
+    return {**server, "hosts": [*(server.get("hosts") or []), *hosts]}
 
 
 def _file_of(folder: Path, name: str) -> Path:

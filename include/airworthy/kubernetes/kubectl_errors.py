@@ -15,6 +15,7 @@ class _Kind(NamedTuple):
     error: type[AirworthyError] = TerminalError
 
 
+_LOGGED = re.compile(r'err="((?:[^"\\]|\\.)*)"')
 _LOOK = "kubectl cluster-info says whether the cluster answers"
 # The first kind whose words are in the text.
 _KINDS = (
@@ -106,11 +107,13 @@ def kubectl_error(text: str, command: str) -> AirworthyError:
 
 
 def said_in_short(text: str) -> str:
-    """Return the lines that say something, without the log lines of kubectl's libraries."""
-    lines = [line.strip() for line in text.splitlines()]
-    wanted = [
-        line
-        for line in lines
-        if line and not re.match(r"[EWI]\d{4} ", line) and not line.startswith("Warning:")
-    ]
-    return "\n".join(wanted)[:2000] or text.strip()[:500]
+    r"""Return the lines that say something, without the log lines of kubectl's libraries.
+
+    >>> said_in_short('E1127 14:51:01.5 run.go:72] "command failed" err="no \\"x\\" here"')
+    'no "x" here'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    logged = [line for line in lines if re.match(r"[EWI]\d{4} ", line)]
+    said = [line for line in lines if line not in logged and not line.startswith("Warning:")]
+    errors = [match[1].replace('\\"', '"') for line in logged if (match := _LOGGED.search(line))]
+    return "\n".join(dict.fromkeys(said or errors or lines))[:2000]

@@ -134,16 +134,12 @@ def _line(state: Progress) -> str:
 
 
 def _not_up(states: Sequence[Progress], timeout: timedelta, is_final: bool) -> TerminalError:
-    faults = list(dict.fromkeys(state.fault for state in states if state.fault is not None))
+    faulty = [state for state in states if state.fault is not None]
+    first = faulty[0]
+    fault = first.fault or Fault("", "")
     waited = "" if is_final else f" within {timeout.total_seconds():.0f} s"
-    names = ", ".join(str(state.workload) for state in states)
-    verb = "does" if len(states) == 1 else "do"
     return TerminalError(
-        f"{names} {verb} not come up{waited}: {faults[0].sentence}",
-        received="\n".join(_received(faults)) or None,
-        next_step=faults[0].next_step,
+        f"{first.workload} does not come up{waited}: {fault.sentence}",
+        received="\n".join(map(_line, faulty)) if len(faulty) > 1 else None,
+        next_step=fault.next_step,
     )
-
-
-def _received(faults: Sequence[Fault]) -> list[str]:
-    return [f"{each.sentence} ({each.next_step})" for each in faults[1:]]

@@ -62,7 +62,7 @@ def progress_of(workload: Workload, objects: Sequence[Object]) -> Progress:
     """
     found = next((each for each in objects if _is(each, workload)), None)
     if found is None:
-        gone = Fault(f"{workload} is gone: somebody deleted it", "apply again", lasts=True)
+        gone = Fault("it is gone, somebody deleted it", "apply again", lasts=True)
         return Progress(workload, 0, 1, gone)
     done, wanted, up = _counts(found)
     if up:
@@ -91,7 +91,7 @@ def _counts(found: Object) -> tuple[int, int, bool]:
 
 
 def _fault(workload: Workload, found: Object, objects: Sequence[Object]) -> Fault:
-    refused = _refusal(workload, found, objects)
+    refused = _refusal(found, objects)
     if refused is not None:
         return refused
     faults = []
@@ -112,11 +112,11 @@ def _unseen(workload: Workload, found: Object) -> Fault:
     )
     seen = found.get("status", {}).get("observedGeneration", 0)
     if seen < found["metadata"].get("generation", 0):
-        return Fault(f"{workload}: no controller of the cluster has seen it yet", look)
-    return Fault(f"{workload}: pods are being started or ended", look)
+        return Fault("no controller of the cluster has seen it yet", look)
+    return Fault("pods are being started or ended", look)
 
 
-def _refusal(workload: Workload, found: Object, objects: Sequence[Object]) -> Fault | None:
+def _refusal(found: Object, objects: Sequence[Object]) -> Fault | None:
     """Return why pods are not even made: a quota, a policy, a missing account."""
     messages = [
         each.get("message", "")
@@ -132,7 +132,7 @@ def _refusal(workload: Workload, found: Object, objects: Sequence[Object]) -> Fa
     if not messages:
         return None
     message = " ".join(messages[-1].split())[:600]
-    return Fault(f"{workload}: no pod can be made: {message}", _step_after(message), lasts=True)
+    return Fault(f"no pod can be made: {message}", _step_after(message), lasts=True)
 
 
 def _step_after(message: str) -> str:
