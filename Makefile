@@ -109,6 +109,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
 	@$(INFRA)/bin/yamllint --strict .yamllint.yaml
+	@$(BIN)/python infra/kubernetes/validate.py $(INFRA)/bin
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
 	@$(BIN)/python infra/docs/reference.py

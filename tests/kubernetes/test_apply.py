@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from airworthy.cli.main import app
 from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.kubernetes.kubectl import Kubectl
-from airworthy.kubernetes.manifests import objects_of, parse_images, parts_of, render
+from airworthy.kubernetes.manifests import in_order, objects_of, parse_images, parts_of, render
 from airworthy.kubernetes.rollout import LastingFaults, apply_manifests, wait_for_rollout
 from airworthy.kubernetes.workloads import Progress
 
@@ -218,6 +218,14 @@ def test_an_image_without_a_version_is_refused(pair: str) -> None:
     """A tag `latest` would be another image tomorrow."""
     with pytest.raises(TerminalError, match="this names no image"):
         parse_images([pair])
+
+
+def test_namespaces_are_applied_before_what_is_in_them() -> None:
+    """Parts come in the order of their names, and one of them has the namespace."""
+    first = "kind: Service\nmetadata: {name: a}\n"
+    objects = objects_of(in_order([first, rendered(DEV)]))
+    assert [each["kind"] for each in objects][:2] == ["Namespace", "Service"]
+    assert len(objects) == 1 + len(objects_of(rendered(DEV)))
 
 
 def test_an_environment_or_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -126,9 +126,8 @@ def test_the_standard_sees_each_of_its_controls(
 
 @all_overlays
 def test_every_container_is_bounded_and_writes_to_volumes_alone(overlay: Path) -> None:
-    """Each has requests and limits, a read-only root, a version of its image, and no token."""
+    """Each has requests and limits, a read-only root, a version of its image."""
     for name, template in pods(overlay):
-        assert template["spec"].get("automountServiceAccountToken") is False, name
         for each in containers(template["spec"]):
             where = f"{name}: {each['name']}"
             assert each["securityContext"]["readOnlyRootFilesystem"] is True, where
@@ -137,6 +136,19 @@ def test_every_container_is_bounded_and_writes_to_volumes_alone(overlay: Path) -
             tag = each["image"].rpartition("/")[2].partition(":")[2]
             assert tag not in ("", "latest"), where
             assert "imagePullPolicy" in each, where
+
+
+@all_overlays
+def test_a_pod_has_a_token_of_the_cluster_only_with_a_role(overlay: Path) -> None:
+    """Where a pod asks the cluster for nothing, a thief of its files can ask for nothing either."""
+    bound = {
+        subject["name"]
+        for each in objects(overlay, "RoleBinding", "ClusterRoleBinding")
+        for subject in each["subjects"]
+    }
+    for name, template in pods(overlay):
+        if template["spec"].get("serviceAccountName") not in bound:
+            assert template["spec"].get("automountServiceAccountToken") is False, name
 
 
 @all_overlays
@@ -161,7 +173,8 @@ def _check_references(overlay: Path) -> None:
     names = {(each["kind"], each["metadata"]["name"]) for each in objects(overlay)}
     for where, template in pods(overlay):
         spec = template["spec"]
-        assert ("ServiceAccount", spec.get("serviceAccountName")) in names, where
+        account = spec.get("serviceAccountName", "default")
+        assert account == "default" or ("ServiceAccount", account) in names, where
         for container in containers(spec):
             for source in container.get("envFrom") or ():
                 if "configMapRef" in source:
@@ -175,6 +188,15 @@ def _check_references(overlay: Path) -> None:
 def test_no_secret_is_in_the_repository(overlay: Path) -> None:
     """A Secret is made by its owner: the manifests refer to it."""
     assert objects(overlay, "Secret") == []
+
+
+def test_the_trials_object_store_is_the_one_that_is_tested() -> None:
+    """docker-compose.yaml has the same image, and `make compose-test` runs it."""
+    compose = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text("utf-8"))
+    (deployment,) = objects(PROJECT / "infra/kubernetes/object_store/overlays/dev", "Deployment")
+    (store,) = containers(deployment["spec"]["template"]["spec"])
+    assert store["image"] == compose["services"]["s3"]["image"]
+    assert {each["name"]: each.get("value") for each in store["env"]}["BUCKET"] == "airworthy-dev"
 
 
 @model_servers

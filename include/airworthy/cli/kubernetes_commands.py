@@ -83,16 +83,16 @@ def apply(  # noqa: PLR0913 - the options of one command
     follow the record. Stopping it stops the waiting alone.
     """
     from airworthy.kubernetes.kubectl import Kubectl
+    from airworthy.kubernetes.manifests import in_order
     from airworthy.kubernetes.rollout import LastingFaults, apply_manifests, wait_for_rollout
 
     kubectl = Kubectl(context)
-    rendered = _rendered(environment, parts, images)
-    for text in rendered.values():
-        for line in apply_manifests(kubectl, text, force=force_conflicts):
-            typer.echo(line, err=True)
+    manifests = in_order(list(_rendered(environment, parts, images).values()))
+    for line in apply_manifests(kubectl, manifests, force=force_conflicts):
+        typer.echo(line, err=True)
     states = wait_for_rollout(
         kubectl,
-        "\n---\n".join(rendered.values()),
+        manifests,
         timedelta(seconds=timeout),
         lambda line: typer.echo(line, err=True),
         LastingFaults(),

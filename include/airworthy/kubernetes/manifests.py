@@ -136,3 +136,10 @@ def _image(name: str, image: str) -> dict[str, str]:
 def objects_of(manifests: str) -> list[dict[str, Any]]:
     """Return the objects of rendered manifests."""
     return [each for each in yaml.safe_load_all(manifests) if each]
+
+
+def in_order(texts: Sequence[str]) -> str:
+    """Return the manifests of several parts as one text, namespaces first: others need them."""
+    objects = [each for text in texts for each in objects_of(text)]
+    objects.sort(key=lambda each: each["kind"] != "Namespace")
+    return yaml.safe_dump_all(objects, sort_keys=False)
