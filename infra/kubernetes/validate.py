@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,8 +33,9 @@ def main(linters: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         known = [file for overlay in overlays() for file in write(overlay, Path(folder))]
         for version in VERSIONS:
-            validate = [linters / "kubernetes-validate", "--strict", "--quiet", "-k", version]
-            if subprocess.run([*validate, *known], check=False).returncode != 0:
+            program = linters / "kubernetes-validate"
+            words = ["--strict", "--quiet", "-k", version]
+            if subprocess.run([program, *words, *known], check=False).returncode != 0:
                 print(f"the manifests do not fit Kubernetes {version}")
                 return 1
         return check_policies(linters / "checkov", Path(folder))
@@ -47,7 +49,8 @@ def overlays() -> list[Path]:
 def write(overlay: Path, folder: Path) -> list[Path]:
     """Write an overlay's manifests into a folder. Return the file of those with a known schema."""
     name = f"{overlay.parents[1].name}_{overlay.name}"
-    known, others = [], []
+    known: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     for each in objects_of(render(overlay)):
         (known if is_of_kubernetes(each["apiVersion"]) else others).append(each)
     file = folder / f"{name}.yaml"

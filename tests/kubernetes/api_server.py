@@ -84,7 +84,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
 
 
 def _kubeconfig(address: str) -> str:
-    return yaml.safe_dump(
+    text: str = yaml.safe_dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
@@ -94,6 +94,7 @@ def _kubeconfig(address: str) -> str:
             "current-context": "stand-in",
         }
     )
+    return text
 
 
 class _Handler(BaseHTTPRequestHandler):

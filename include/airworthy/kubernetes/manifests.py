@@ -142,4 +142,5 @@ def in_order(texts: Sequence[str]) -> str:
     """Return the manifests of several parts as one text, namespaces first: others need them."""
     objects = [each for text in texts for each in objects_of(text)]
     objects.sort(key=lambda each: each["kind"] != "Namespace")
-    return yaml.safe_dump_all(objects, sort_keys=False)
+    text: str = yaml.safe_dump_all(objects, sort_keys=False)
+    return text

@@ -71,7 +71,8 @@ def progress_of(workload: Workload, objects: Sequence[Object]) -> Progress:
 
 
 def _is(each: Object, workload: Workload) -> bool:
-    return each["kind"] == workload.kind and each["metadata"]["name"] == workload.name
+    names: tuple[str, str] = (each["kind"], each["metadata"]["name"])
+    return names == (workload.kind, workload.name)
 
 
 def _counts(found: Object) -> tuple[int, int, bool]:
