@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from infra.kubernetes.trial_secrets import trial_secrets
 
 from airworthy.environment import OVERRIDES, load_environment
 from airworthy.kubernetes.manifests import objects_of, render
@@ -197,6 +198,34 @@ def test_the_trials_object_store_is_the_one_that_is_tested() -> None:
     (store,) = containers(deployment["spec"]["template"]["spec"])
     assert store["image"] == compose["services"]["s3"]["image"]
     assert {each["name"]: each.get("value") for each in store["env"]}["BUCKET"] == "airworthy-dev"
+
+
+@pytest.mark.parametrize("overlay", [o for o in OVERLAYS if o.name == "dev"], ids=name_of)
+def test_a_trial_has_every_secret_that_its_pods_name(overlay: Path) -> None:
+    """No pod of dev waits for a Secret after those of trial_secrets.py were made."""
+    made = trial_secrets()
+    for where, template in pods(overlay):
+        for container in containers(template["spec"]):
+            for source in container.get("envFrom") or ():
+                name = (source.get("secretRef") or {}).get("name")
+                assert name is None or name in made, where
+            for variable in container.get("env") or ():
+                key = (variable.get("valueFrom") or {}).get("secretKeyRef")
+                assert key is None or key["key"] in made[key["name"]], where
+    assert trial_secrets()["airworthy"] != made["airworthy"]
+
+
+@model_servers
+def test_the_page_says_what_the_model_servers_ask_for(overlay: Path) -> None:
+    """The requests in docs/how-to/kubernetes.md are those of the manifests."""
+    page = (PROJECT / "docs/how-to/kubernetes.md").read_text("utf-8")
+    (server,) = (p for name, p in pods(overlay) if name == "Deployment model-server")
+    requests = [each["resources"]["requests"] for each in containers(server["spec"])]
+    cpus = sum(int(each["cpu"].removesuffix("m")) for each in requests) / 1000
+    memory = sum(int(each["memory"].removesuffix("Mi")) for each in requests) / 1024
+    assert (
+        f"| a replica of the model server, with its collector | {cpus:g} | {memory:g} GiB |" in page
+    )
 
 
 @model_servers
