@@ -49,12 +49,14 @@ class Cluster:
         objects: The objects by resource, namespace and name.
         requests: Method, path and query of each request.
         refusals: Answers, code and message, by the path that they refuse.
+        log: The log of each container.
     """
 
     kubeconfig: Path
     objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    log: str = ""
 
     def put(self, resource: str, value: dict[str, Any]) -> None:
         """Put an object in, or replace it."""
@@ -115,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_bytes(200, b"", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
             return
         answer = _discovery(path)
+        if path.endswith("/log"):
+            self._send_bytes(200, self.cluster.log.encode(), "text/plain")
+            return
         if answer is None and _address(path)[0] in _NAMES:
             answer = self._objects(path)
         if answer is None:

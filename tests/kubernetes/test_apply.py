@@ -77,6 +77,7 @@ def test_what_does_not_come_up_is_told_with_its_reason_and_the_next_step(cluster
     come_up(cluster, status)
     message = "Readiness probe failed: HTTP probe failed with statuscode: 503"
     cluster.put("events", pod_event("Unhealthy", message))
+    cluster.log = "starting\nmlflow does not answer\n"
     told: list[str] = []
     with pytest.raises(TerminalError) as raised:
         wait(told)
@@ -84,6 +85,7 @@ def test_what_does_not_come_up_is_told_with_its_reason_and_the_next_step(cluster
         "Deployment model-server does not come up within 0 s: pod model-server-7f-x1 runs and is not "
         "ready: Readiness probe failed: HTTP probe failed with statuscode: 503"
     )
+    assert raised.value.received == "its log: starting\nits log: mlflow does not answer"
     assert raised.value.next_step == "kubectl logs --namespace airworthy-dev model-server-7f-x1"
     assert told[0].startswith("Deployment model-server: 0 of 1 ready; pod model-server-7f-x1 runs")
 

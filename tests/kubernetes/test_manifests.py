@@ -256,6 +256,18 @@ def test_images_have_the_version_of_the_project(overlay: Path) -> None:
     }
 
 
+def test_the_images_run_as_the_number_that_the_pods_name() -> None:
+    """A cluster cannot tell that a user with a name is not root."""
+    lines = (PROJECT / "infra/docker/Dockerfile").read_text("utf-8").splitlines()
+    users = {line.split()[1] for line in lines if line.startswith("USER ")}
+    named = {
+        str(pod["spec"]["securityContext"]["runAsUser"])
+        for overlay in MODEL_SERVERS
+        for _, pod in pods(overlay)
+    }
+    assert users == named == {"10001"}
+
+
 @model_servers
 def test_a_server_loads_its_environment_from_the_settings(
     overlay: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,11 +21,13 @@ class Fault(NamedTuple):
         sentence: The subject and the reason.
         next_step: What to do.
         lasts: Whether waiting longer hardly helps.
+        logs: Namespace and pod whose log says more; None: none does.
     """
 
     sentence: str
     next_step: str
     lasts: bool = False
+    logs: tuple[str, str] | None = None
 
 
 def pod_fault(pod: Object, events: Sequence[Object] = ()) -> Fault | None:
@@ -141,8 +143,9 @@ def _not_ready(pod: Object, status: Object, events: Sequence[Object]) -> Fault:
         return Fault(f"{_name(pod)} is being started", _describe(pod))
     probes = [each for each in events if each.get("reason") == "Unhealthy"]
     why = f": {_words(probes[-1].get('message'))}" if probes else ""
-    step = f"kubectl logs --namespace {_namespace(pod)} {pod['metadata']['name']}"
-    return Fault(f"{_name(pod)} runs and is not ready{why}", step)
+    namespace, name = _namespace(pod), pod["metadata"]["name"]
+    step = f"kubectl logs --namespace {namespace} {name}"
+    return Fault(f"{_name(pod)} runs and is not ready{why}", step, logs=(namespace, name))
 
 
 def _memory_limit(pod: Object, container: str) -> str:

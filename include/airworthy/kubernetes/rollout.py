@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from airworthy.errors import TerminalError, TransientError
+from airworthy.errors import AirworthyError, TerminalError, TransientError
 from airworthy.kubernetes.kubectl import Kubectl
 from airworthy.kubernetes.manifests import objects_of
 from airworthy.kubernetes.pod_faults import Fault
@@ -18,6 +18,7 @@ FIELD_MANAGER = "airworthy"
 _LOOK_SECONDS = 2.0
 _LASTING_SECONDS = 60.0
 _UNANSWERED_LOOKS = 5
+_LOG_LINES = 3
 _KINDS = "deployments,statefulsets,replicasets,jobs,pods,events"
 
 Tell = Callable[[str], None]
@@ -93,7 +94,8 @@ def wait_for_rollout(
         now = time.monotonic()
         final = lasting.final(states, now)
         if final or now >= until:
-            raise _not_up(final or [each for each in states if each.fault], timeout, bool(final))
+            waited = None if final else timeout
+            raise _not_up(final or [each for each in states if each.fault], waited, kubectl)
         time.sleep(min(_LOOK_SECONDS, max(0.0, until - now)))
     return []
 
@@ -133,13 +135,29 @@ def _line(state: Progress) -> str:
     return head if state.fault is None else f"{head}; {state.fault.sentence}"
 
 
-def _not_up(states: Sequence[Progress], timeout: timedelta, is_final: bool) -> TerminalError:
+def _not_up(
+    states: Sequence[Progress], waited: timedelta | None, kubectl: Kubectl
+) -> TerminalError:
+    """Return the error for workloads with faults; `waited` is None for faults that last."""
     faulty = [state for state in states if state.fault is not None]
     first = faulty[0]
     fault = first.fault or Fault("", "")
-    waited = "" if is_final else f" within {timeout.total_seconds():.0f} s"
+    within = "" if waited is None else f" within {waited.total_seconds():.0f} s"
+    others = [_line(state) for state in faulty] if len(faulty) > 1 else []
     return TerminalError(
-        f"{first.workload} does not come up{waited}: {fault.sentence}",
-        received="\n".join(map(_line, faulty)) if len(faulty) > 1 else None,
+        f"{first.workload} does not come up{within}: {fault.sentence}",
+        received="\n".join([*others, *_log_lines(fault, kubectl)]) or None,
         next_step=fault.next_step,
     )
+
+
+def _log_lines(fault: Fault, kubectl: Kubectl) -> list[str]:
+    """Return the last lines of a faulty pod's log, if they can be had."""
+    if fault.logs is None:
+        return []
+    namespace, pod = fault.logs
+    try:
+        text = kubectl.ask("logs", pod, f"--namespace={namespace}", f"--tail={_LOG_LINES}")
+    except AirworthyError:
+        return []
+    return [f"its log: {line}" for line in text.splitlines() if line.strip()]
