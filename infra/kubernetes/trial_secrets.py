@@ -1,4 +1,4 @@
-"""Prints random Secrets for a trial in dev, as JSON for kubectl:
+"""Prints random Secrets for a trial in dev, as JSON for kubectl.
 
 ``python3 infra/kubernetes/trial_secrets.py | kubectl create --namespace airworthy-dev -f -``
 

@@ -50,6 +50,7 @@ class Cluster:
         requests: Method, path and query of each request.
         refusals: Answers, code and message, by the path that they refuse.
         log: The log of each container.
+        warnings: The warning that a kind gets when it is applied.
     """
 
     kubeconfig: Path
@@ -57,6 +58,7 @@ class Cluster:
     requests: list[str] = field(default_factory=list)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
     log: str = ""
+    warnings: dict[str, str] = field(default_factory=dict)
 
     def put(self, resource: str, value: dict[str, Any]) -> None:
         """Put an object in, or replace it."""
@@ -144,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         generation = before.get("metadata", {}).get("generation", 0) + 1
         value["metadata"] |= {"uid": f"uid-{resource}-{name}", "generation": generation}
         self.cluster.objects[resource, namespace, name] = {**before, **value}
-        self._send(200 if before else 201, value)
+        self._send(200 if before else 201, value, self.cluster.warnings.get(value["kind"]))
 
     def _note(self) -> None:
         self.cluster.requests.append(f"{self.command} {self.path}")
@@ -168,11 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         return {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}
 
-    def _send(self, code: int, value: dict[str, Any]) -> None:
-        self._send_bytes(code, json.dumps(value).encode(), "application/json")
+    def _send(self, code: int, value: dict[str, Any], warning: str | None = None) -> None:
+        self._send_bytes(code, json.dumps(value).encode(), "application/json", warning)
 
-    def _send_bytes(self, code: int, body: bytes, kind: str) -> None:
+    def _send_bytes(self, code: int, body: bytes, kind: str, warning: str | None = None) -> None:
         self.send_response(code)
+        if warning is not None:
+            self.send_header("Warning", f'299 - "{warning}"')
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -10,7 +10,7 @@ import pytest
 DEMANDED = "AIRWORTHY_DEMAND_KUBECTL"
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(scope="session")
 def kubectl() -> str:
     """Where kubectl is. Without it these tests are left out, unless the variable demands it."""
     path = shutil.which("kubectl")

@@ -21,6 +21,7 @@ from .api_server import Cluster, running_cluster
 from .controllers import READY, come_up, pod_event
 from .overlays import PROJECT, rendered
 
+pytestmark = pytest.mark.usefixtures("kubectl")
 DEV = PROJECT / "infra/kubernetes/model_server/overlays/dev"
 AT_ONCE = LastingFaults(after=0.0)
 NO_WAIT = timedelta(0)
@@ -43,7 +44,11 @@ def wait(told: list[str], timeout: timedelta = NO_WAIT) -> list[Progress]:
 
 
 def test_all_objects_are_applied_on_the_servers_side(cluster: Cluster) -> None:
-    """Namespace first, each by the field manager of Airworthy, each field checked by the server."""
+    """Namespace first, each by the field manager of Airworthy, each field checked by the server.
+
+    What the cluster warns of is told.
+    """
+    cluster.warnings["Deployment"] = "would violate PodSecurity restricted"
     lines = apply_manifests(Kubectl(), rendered(DEV))
     applied = {(each["kind"], each["metadata"]["name"]) for each in cluster.objects.values()}
     assert applied == {(o["kind"], o["metadata"]["name"]) for o in objects_of(rendered(DEV))}
@@ -51,6 +56,7 @@ def test_all_objects_are_applied_on_the_servers_side(cluster: Cluster) -> None:
     assert "/api/v1/namespaces/airworthy-dev?" in patches[0]
     assert all("fieldManager=airworthy&fieldValidation=Strict&force=false" in p for p in patches)
     assert lines[0] == "namespace/airworthy-dev serverside-applied"
+    assert lines[-1] == "Warning: would violate PodSecurity restricted"
 
 
 def test_the_command_ends_when_all_pods_are_ready(

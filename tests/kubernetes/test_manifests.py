@@ -29,6 +29,7 @@ from .overlays import (
 )
 from .pod_security import containers, restricted_findings
 
+pytestmark = pytest.mark.usefixtures("kubectl")
 PLAIN = {
     "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Namespace", "NetworkPolicy",
     "PodDisruptionBudget", "Service", "ServiceAccount", "StatefulSet",

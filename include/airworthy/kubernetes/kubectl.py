@@ -15,13 +15,18 @@ _CALL_SECONDS = 120
 
 
 class Kubectl:
-    """kubectl for one cluster."""
+    """kubectl for one cluster.
+
+    Attributes:
+        warnings: What the cluster has warned of so far.
+    """
 
     def __init__(self, context: str | None = None) -> None:
         """Keep the cluster.
 
         `context` is a context of the kubeconfig; None: its current one.
         """
+        self.warnings: list[str] = []
         self._cluster = [f"--request-timeout={_REQUEST_SECONDS}s"]
         if context is not None:
             self._cluster.append(f"--context={context}")
@@ -45,6 +50,8 @@ class Kubectl:
         ended = run_kubectl([*words, *self._cluster], manifests)
         if ended.returncode != 0:
             raise kubectl_error(ended.stderr, words[0])
+        warned = (line for line in ended.stderr.splitlines() if line.startswith("Warning:"))
+        self.warnings += [line for line in warned if line not in self.warnings]
         return ended.stdout
 
 

@@ -119,7 +119,7 @@ def _ended_fault(pod: Object, container: Object) -> Fault | None:
     if not ended or ended.get("reason") == "Completed" or (running and container.get("ready")):
         return None
     name, code = container["name"], ended.get("exitCode")
-    lasts = container.get("restartCount", 0) >= _STEADY_RESTARTS
+    lasts = not running and container.get("restartCount", 0) >= _STEADY_RESTARTS
     if ended.get("reason") == "OOMKilled":
         limit = _memory_limit(pod, name)
         sentence = f"{_name(pod)}: {name} took more memory than its limit{limit} and was killed"

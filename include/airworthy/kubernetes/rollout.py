@@ -25,7 +25,7 @@ Tell = Callable[[str], None]
 
 
 def apply_manifests(kubectl: Kubectl, manifests: str, *, force: bool = False) -> list[str]:
-    """Apply manifests on the server's side. Return a line for each object.
+    """Apply manifests on the server's side. Return a line for each object and each warning.
 
     Args:
         kubectl: The cluster.
@@ -39,7 +39,8 @@ def apply_manifests(kubectl: Kubectl, manifests: str, *, force: bool = False) ->
     words = ["apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-"]
     if force:
         words.append("--force-conflicts")
-    return kubectl.ask(*words, manifests=manifests).splitlines()
+    lines = kubectl.ask(*words, manifests=manifests).splitlines()
+    return [*lines, *kubectl.warnings]
 
 
 @dataclass
