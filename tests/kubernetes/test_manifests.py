@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from infra.kubernetes.trial_secrets import trial_secrets
 
 from airworthy.environment import OVERRIDES, load_environment
 from airworthy.kubernetes.manifests import objects_of, render
+from airworthy.serving.rollout_arms import SHADOW
 from airworthy.serving.server_config import server_config
 from airworthy.serving.uvicorn_server import environment_app
 
@@ -35,6 +37,7 @@ PLAIN = {
     "PodDisruptionBudget", "Service", "ServiceAccount", "StatefulSet",
 }  # fmt: skip
 """Kinds that every cluster knows."""
+SCALER = "HorizontalPodAutoscaler"
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 all_overlays = pytest.mark.parametrize("overlay", OVERLAYS, ids=name_of)
@@ -190,6 +193,21 @@ def _check_references(overlay: Path) -> None:
 def test_no_secret_is_in_the_repository(overlay: Path) -> None:
     """A Secret is made by its owner: the manifests refer to it."""
     assert objects(overlay, "Secret") == []
+
+
+def test_the_autoscaler_asks_for_a_metric_that_the_adapter_makes_of_served_ones() -> None:
+    """The name is the same on both sides, and a model server serves what it is made of."""
+    folder = PROJECT / "infra/kubernetes/model_server/components/autoscaling"
+    adapter = yaml.safe_load((folder / "prometheus_adapter.yaml").read_text("utf-8"))
+    (rule,) = adapter["rules"]["custom"]
+    (scaler,) = objects(PROJECT / "infra/kubernetes/model_server/overlays/production", SCALER)
+    (metric,) = scaler["spec"]["metrics"]
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"]
+    (served,) = re.findall(r"^(airworthy_\w+)_sum\{", rule["seriesQuery"])
+    assert f"| `{served}` | histogram |" in (PROJECT / "docs/reference/metrics.md").read_text(
+        "utf-8"
+    )
+    assert f'arm!="{SHADOW}"' in rule["metricsQuery"]
 
 
 def test_the_trials_object_store_is_the_one_that_is_tested() -> None:
