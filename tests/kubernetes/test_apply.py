@@ -152,6 +152,8 @@ def test_an_older_version_that_still_runs_is_waited_for(cluster: Cluster) -> Non
          TerminalError, "the cluster does not take the manifests"),
         ("/configmaps/", (403, "unable to create new content in namespace airworthy-dev because it "
          "is being terminated"), TransientError, "the namespace is being deleted"),
+        ("/services/", (404, 'namespaces "airworthy-dev" not found'), TerminalError,
+         "the cluster does not have the namespace"),
         ("/deployments/", (400, 'admission webhook "policy" denied the request: no'), TerminalError,
          "a policy of the cluster refuses the manifests"),
     ],

@@ -35,6 +35,11 @@ _KINDS = (
         "kubectl config get-contexts lists them",
     ),
     _Kind(
+        r"namespaces \S+ not found",
+        "the cluster does not have the namespace",
+        "kubectl create namespace NAME, or apply the part model_server with it: it has the namespace",
+    ),
+    _Kind(
         r"must be logged in|Unauthorized|provide credentials",
         "the cluster does not know this login",
         "log in to the cluster again; kubectl auth whoami says as whom",
