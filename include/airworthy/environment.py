@@ -15,6 +15,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
 ``AIRWORTHY_AIRFLOW_TOKEN`` the token for Airflow of a pipeline (``airworthy ci release``)
 ``AIRWORTHY_AIRFLOW_USER`` its name there, with ``AIRWORTHY_AIRFLOW_PASSWORD``, without a token
+``AIRWORTHY_SERVER_HOSTS`` further names of the model servers, with commas, beside ``server.hosts``
 ``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
@@ -53,6 +54,7 @@ from airworthy.stage_input import pack_text, unpack
 _LOCAL = Path(__file__).with_name("local.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 CONTENT = "AIRWORTHY_ENV_CONTENT"
+SERVER_HOSTS = "AIRWORTHY_SERVER_HOSTS"
 OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
@@ -265,6 +267,9 @@ def load_environment(project: Path | None = None) -> Environment:
     path, values = _content(project / ENVIRONMENTS, name)
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
+    hosts = os.environ.get(SERVER_HOSTS, "").replace(",", " ").split()
+    if hosts:
+        values["server"] = _with_hosts(values.get("server") or {}, hosts)
     state = Path(
         os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")
     ).resolve()
@@ -332,6 +337,13 @@ def local_environment(state: Path) -> Environment:
     resolved["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / MODELS)
     resolved["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or str(state / "downloads")
     return _validate(_LOCAL, json.dumps(resolved, default=str))
+
+
+def _with_hosts(server: Any, hosts: list[str]) -> Any:
+    """Return a file's part `server` with further hosts. One that is malformed stays as it is."""
+    if not isinstance(server, dict) or not isinstance(server.get("hosts") or [], list):
+        return server
+    return {**server, "hosts": [*(server.get("hosts") or []), *hosts]}
 
 
 def _file_of(folder: Path, name: str) -> Path:

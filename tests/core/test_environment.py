@@ -201,6 +201,21 @@ def test_servers_have_the_settings_of_the_file_and_careful_ones_else(
     )
 
 
+def test_further_names_of_servers_come_by_a_variable(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster gives a server several names; the file's own stay."""
+    write("server: {hosts: [models.example.org]}")
+    monkeypatch.setenv("AIRWORTHY_SERVER_HOSTS", "model-server, model-server.models")
+    hosts = load_environment().server.hosts
+    assert hosts == ("models.example.org", "model-server", "model-server.models")
+    write("server:")
+    assert load_environment().server.hosts == hosts[1:]
+    monkeypatch.setenv("AIRWORTHY_SERVER_HOSTS", "http://model-server")
+    with pytest.raises(TerminalError, match=r"server\.hosts\[0\]: this is no host"):
+        load_environment()
+
+
 @pytest.mark.parametrize(
     ("server", "place"),
     [

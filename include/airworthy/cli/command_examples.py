@@ -32,7 +32,7 @@ PANELS = {
     ),
     "Explain it": ("explain", "ledger", "show", "diff", "lineage", "dataset"),
     "Serve it": ("serve", "servers", "clients", "collect"),
-    "Operate it": ("doctor", "gc", "metrics"),
+    "Operate it": ("doctor", "gc", "metrics", "render", "apply"),
 }
 
 EXAMPLES = {
@@ -191,6 +191,18 @@ EXAMPLES = {
     "collect": (
         Example("airworthy collect --all", "What the servers have logged:"),
         Example("airworthy collect --all --every 60", "Each minute, until stopped:"),
+    ),
+    "render": (
+        Example("airworthy render --env production", "All manifests, printed:"),
+        Example("airworthy render --env staging --output manifests", "A file for each part:"),
+    ),
+    "apply": (
+        Example("airworthy apply --env dev --part model_server", "The model servers:"),
+        Example(
+            "airworthy apply --env production --image "
+            "airworthy-server=registry.example.org/airworthy-server:0.3.0",
+            "With the image of your registry:",
+        ),
     ),
     "doctor": (
         Example("airworthy doctor", "Every model:"),

@@ -14,6 +14,7 @@ from airworthy.cli import (
     doctor_command,
     explain_command,
     gc_command,
+    kubernetes_commands,
     ledger_commands,
     lineage_commands,
     login_commands,
@@ -76,6 +77,7 @@ doctor_command.register(app)
 gc_command.register(app)
 client_commands.register(app)
 ci_commands.register(app)
+kubernetes_commands.register(app)
 teach(app)
 
 

@@ -31,6 +31,22 @@ def test_an_answered_prediction_is_in_the_lake_before_long(
             collector.terminate()
 
 
+def test_an_ended_collector_takes_the_last_answers_along(
+    environment: Environment, record: Record
+) -> None:
+    """It looks once more after SIGTERM: a pod's server ends before its collector, and its disk after."""
+    first = set(record(rows=1))
+    command = [sys.executable, "-m", "airworthy", "collect", "--all", "--every", "3600"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as collector:
+        try:
+            eventually("the first answer is in the lake", lambda: first <= collected(environment))
+            last = set(record(rows=2))
+        finally:
+            collector.terminate()
+        assert collector.wait() == 0
+    assert first | last <= collected(environment)
+
+
 def collected(environment: Environment) -> set[str]:
     """Return the ids of the collected predictions."""
     if not DeltaTable.is_deltatable(table_uri(environment, "eta", "predictions")):

@@ -1,0 +1,1 @@
+"""The manifests of ``infra/kubernetes``, rendered and applied by kubectl."""
