@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.handover import DatasetRef, ModelRef
 from airworthy.job import Job
-from airworthy.lake.dataset_records import DatasetRecord, TrainingRecord
+from airworthy.lake.dataset_records import DatasetRecord, TrainingRecord, ValidationRecord
 from airworthy.lake.datasets import open_datasets
 from airworthy.promotion.origin import Origin
 from airworthy.registry.registry import Registry, open_registry
@@ -39,15 +39,19 @@ def import_training(job: Job, origin: Origin, dataset: DatasetRef) -> ModelRef:
     else:
         log.info("an earlier try imported the model: nothing is imported again")
     record = TrainingRecord.model_validate(outcome["record"])
-    others = [each for each in origin.records if not isinstance(each, TrainingRecord)]
-    moved = [
-        each.model_copy(update={"table": dataset.table, "version": dataset.version})
-        if isinstance(each, DatasetRecord)
-        else each
-        for each in others
-    ]
+    moved = [_moved(job, each, dataset) for each in origin.records]
     open_datasets(job.environment, job.spec.model).add(dataset, *moved, record)
     return ModelRef.model_validate(outcome["challenger"])
+
+
+def _moved(
+    job: Job, record: DatasetRecord | ValidationRecord, dataset: DatasetRef
+) -> DatasetRecord | ValidationRecord:
+    """Return a record as one of the promotion's run: run ids of two environments may be the same."""
+    updates: dict[str, Any] = {"run_id": job.run.run_id, "dag_id": None}
+    if isinstance(record, DatasetRecord):
+        updates |= {"table": dataset.table, "version": dataset.version}
+    return record.model_copy(update=updates)
 
 
 def _key(registry: Registry, job: Job, origin: Origin) -> str:
@@ -82,7 +86,12 @@ def _import(
             }
         )
         record = origin.training.model_copy(
-            update={"mlflow_run_id": info.run_id, "idempotency_key": key}
+            update={
+                "run_id": job.run.run_id,
+                "dag_id": None,
+                "mlflow_run_id": info.run_id,
+                "idempotency_key": key,
+            }
         )
         outcome = {
             "challenger": challenger.model_dump(mode="json"),

@@ -47,10 +47,11 @@ class Origin:
         dataset: The dataset version of its training.
         challenger: The result of its training.
         validation: The result of the data's validation.
-        records: The records of dataset, validation and training.
-        training: The record of the training, one of them.
+        records: The records of the dataset version and of its validation.
+        training: The record of the training.
+        registered_by: The run that registered it.
         trained_by: Those who triggered its training, as far as their names were proved.
-        evidence: The folder with the files of the training's run beside the lake.
+        evidence: The folder with the files of that run beside the lake.
     """
 
     environment: Environment
@@ -58,8 +59,9 @@ class Origin:
     dataset: DatasetRef
     challenger: ModelRef
     validation: ValidationResult
-    records: list[DatasetRecord | ValidationRecord | TrainingRecord]
+    records: list[DatasetRecord | ValidationRecord]
     training: TrainingRecord
+    registered_by: str
     trained_by: list[str]
     evidence: Path
 
@@ -102,6 +104,7 @@ def read_origin(request: PromotionRequest, environment: Environment, folder: Pat
     challenger = ModelRef.model_validate(exported.outputs["challenger"])
     require_agreement(_job(request, dataset), "release")
     training = _training(environment, challenger)
+    run_id = _registrations(entries, version)[-1].run_id
     validation = (exported.run_folder / VALIDATION_FILE).read_bytes()
     return Origin(
         environment=environment,
@@ -109,10 +112,11 @@ def read_origin(request: PromotionRequest, environment: Environment, folder: Pat
         dataset=dataset,
         challenger=challenger,
         validation=ValidationResult.model_validate_json(validation),
-        records=[*_records(environment, dataset, training), training],
+        records=_records(environment, dataset, training),
         training=training,
+        registered_by=run_id,
         trained_by=_trained_by(entries, version),
-        evidence=_copy_evidence(environment, model, training.run_id, folder / _EVIDENCE),
+        evidence=_copy_evidence(environment, model, run_id, folder / _EVIDENCE),
     )
 
 
@@ -186,12 +190,15 @@ def _records(
     return [*datasets, *validations]
 
 
+def _registrations(entries: Sequence[Entry], version: str) -> list[Entry[Registration]]:
+    registrations = of_kind(entries_about(entries, version), Registration)
+    return [entry for entry in registrations if entry.event.version == version]
+
+
 def _trained_by(entries: Sequence[Entry], version: str) -> list[str]:
     """Return the proved names of those who triggered a version's training, here or before."""
-    names: set[str] = set()
-    for entry in of_kind(entries_about(entries, version), Registration):
-        if entry.event.version == version and entry.proved_by != "nobody":
-            names.add(entry.who)
+    registered = _registrations(entries, version)
+    names = {entry.who for entry in registered if entry.proved_by != "nobody"}
     for received in of_kind(entries_about(entries, version), PromotionReceived):
         if received.event.version == version:
             names.update(received.event.trained_by)

@@ -143,6 +143,7 @@ def _receive(
             from_version=origin.version,
             from_entry=started.sequence,
             from_entry_hash=started.hash,
+            from_run=origin.registered_by,
             mlflow_run_id=origin.challenger.mlflow_run_id,
             trained_by=origin.trained_by,
         ),

@@ -332,12 +332,12 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
     (
         PromotionReceived(
             version="3", bundle_digest="bb", dataset_digest="dd", from_environment="staging", from_version="7",
-            from_entry=12, from_entry_hash="ee", mlflow_run_id="f00", trained_by=["ada"],
+            from_entry=12, from_entry_hash="ee", from_run="run-0", mlflow_run_id="f00", trained_by=["ada"],
         ),
         "run-1", "promotion_received:staging:7:3:bb",
         '{"bundle_digest": "bb", "dataset_digest": "dd", "from_entry": 12, "from_entry_hash": "ee", '
-        '"from_environment": "staging", "from_version": "7", "mlflow_run_id": "f00", "trained_by": ["ada"], '
-        '"version": "3"}',
+        '"from_environment": "staging", "from_run": "run-0", "from_version": "7", "mlflow_run_id": "f00", '
+        '"trained_by": ["ada"], "version": "3"}',
     ),
     (
         PromotionCompleted(

@@ -169,7 +169,7 @@ class FolderRegistry:
         """Return the aliases; nobody has set one unless a test did."""
         return dict(self._read().get("aliases", {}))
 
-    def is_foreign(self, model: str, version: str | None) -> bool:  # noqa: ARG002 - as the registry
+    def is_foreign(self, model: str, version: str | None) -> bool:
         """Return False: one environment has this registry."""
         return False
 

@@ -66,6 +66,7 @@ class PromotionReceived(_Promotion):
         from_version: The version there.
         from_entry: The number of the entry in the other ledger that began the promotion.
         from_entry_hash: The hash of that entry.
+        from_run: The run that registered it there.
         mlflow_run_id: The MLflow run of the training in the other environment.
         trained_by: The names of those who triggered its training there, as far as they were proved.
     """
@@ -77,6 +78,7 @@ class PromotionReceived(_Promotion):
     from_version: str
     from_entry: int
     from_entry_hash: str
+    from_run: str | None = None
     mlflow_run_id: str | None = None
     trained_by: list[str] = Field(default_factory=list)
 
