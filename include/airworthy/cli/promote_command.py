@@ -17,7 +17,6 @@ from airworthy.cli.model_names import require_known_model
 from airworthy.cli.release_commands import exit_of_release, released
 from airworthy.cli.release_in_process import print_release, release_object
 from airworthy.environment import Environment
-from airworthy.errors import TerminalError
 from airworthy.shown_text import one_line
 
 if TYPE_CHECKING:
@@ -73,13 +72,13 @@ def promote(  # noqa: PLR0913 - one parameter for each option
 
     Exits 3 when it is rejected there or has blockers, 4 when it waits for an approval.
     """
-    from airworthy.promotion import promote_version, read_place
+    from airworthy.promotion import promote_version, read_place, require_two
     from airworthy.promotion.request import PromotionRequest
 
     log_to_stderr()
     source = read_place(from_ or os.environ.get("AIRWORTHY_ENV") or "local", from_variables)
     target = read_place(to, to_variables)
-    _require_two(source, target)
+    require_two(source, target)
     with source.entered() as environment:
         model, version = _version(environment, reference)
     request = PromotionRequest(model, version, source, target, user_name(), "operating system")
@@ -96,17 +95,6 @@ def promote(  # noqa: PLR0913 - one parameter for each option
         raise typer.Exit(REFUSED)
     if payload is not None:
         exit_of_release(payload)
-
-
-def _require_two(source: Place, target: Place) -> None:
-    if source.name != target.name:
-        return
-    raise TerminalError(
-        "a version is promoted from one environment to another",
-        received=f"{source.name}, twice",
-        allowed="two names of files in include/environments",
-        next_step="name the environment that it is from with --from",
-    )
 
 
 def _version(environment: Environment, words: list[str]) -> tuple[str, str]:

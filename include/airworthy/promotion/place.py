@@ -15,6 +15,7 @@ from pathlib import Path
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
+from airworthy.object_store import local_folder
 
 _NAME = "AIRWORTHY_ENV"
 _OF_ENVIRONMENTS = ("AIRWORTHY_", "AWS_", "MLFLOW_S3_", "MLFLOW_TRACKING_")
@@ -75,20 +76,56 @@ def read_place(name: str, file: Path | None) -> Place:
     """
     if file is None:
         return Place(name)
+    from io import StringIO
+
     from dotenv import dotenv_values
 
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, str(error)) from None
-    from io import StringIO
-
     values = dotenv_values(stream=StringIO(text), interpolate=False)
     if nameless := sorted(name for name, value in values.items() if value is None):
         raise _unreadable(file, f"no value for {', '.join(nameless)}")
     if not values:
         raise _unreadable(file, "no line NAME=value")
     return Place(name, {name: str(value) for name, value in values.items()})
+
+
+def require_two(source: Place, target: Place) -> None:
+    """Check that two places are two environments with a lake and a ledger each.
+
+    Args:
+        source: The one.
+        target: The other.
+
+    Raises:
+        TerminalError: when they are one, or one of them cannot be loaded.
+    """
+    if source.name == target.name:
+        raise TerminalError(
+            "a version is promoted from one environment to another",
+            received=f"{source.name}, twice",
+            allowed="two names of files in include/environments",
+            next_step="name the environment that it is from with --from",
+        )
+    with target.entered() as environment:
+        lake = environment.lake
+    with source.entered() as environment:
+        if _address(environment.lake) != _address(lake):
+            return
+    raise TerminalError(
+        f"{source.name} and {target.name} have the same lake and ledger",
+        received=lake,
+        allowed="two environments with a lake each",
+        next_step="name the variables of each: --from-variables FILE, --to-variables FILE",
+    )
+
+
+def _address(lake: str) -> str:
+    """Return one address for all names of a folder."""
+    folder = local_folder(lake)
+    return str(folder.resolve()) if folder is not None else lake.rstrip("/")
 
 
 def _unreadable(file: Path, problem: str) -> TerminalError:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, Verdict, VersionRef
 from airworthy.job import Job, open_job
@@ -81,8 +80,8 @@ def promote_version(request: PromotionRequest) -> Promotion:
     with tempfile.TemporaryDirectory(prefix="airworthy-promotion-") as folder:
         with request.source.entered() as environment:
             origin = read_origin(request, environment, Path(folder))
-        with request.target.entered() as environment:
-            _require_welcome(request, origin, environment)
+        with request.target.entered():
+            _require_welcome(request, origin)
         with request.source.entered():
             started = record_start(request, origin)
         dataset = copy_rows(request, origin.dataset)
@@ -105,16 +104,8 @@ def promote_version(request: PromotionRequest) -> Promotion:
     )
 
 
-def _require_welcome(request: PromotionRequest, origin: Origin, environment: Environment) -> None:
-    """Check that the other environment is another one, and may use what the version's tree made."""
-    if environment.lake.rstrip("/") == origin.environment.lake.rstrip("/"):
-        raise TerminalError(
-            f"{request.source.name} and {request.target.name} have the same lake and ledger",
-            model=request.model,
-            received=environment.lake,
-            allowed="two environments with a lake each",
-            next_step="name the variables of each: --from-variables FILE, --to-variables FILE",
-        )
+def _require_welcome(request: PromotionRequest, origin: Origin) -> None:
+    """Check that the other environment may use what the version's tree made. The process is in it."""
     job = open_job(request.run(origin.dataset.window.end, origin.digest))
     require_committed(job, origin.exported.tags)
 
