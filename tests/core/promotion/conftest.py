@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from airworthy.cli.main import app
 from airworthy.handover.catalogue import STAGES
@@ -75,10 +74,11 @@ class World:
         return self.folder / f"{name}.env"
 
     def arguments(self, version: str, to: str, *more: str, source: str = "staging") -> list[str]:
-        """Return the arguments of the command that promotes a version."""
+        """Return the arguments of the command that promotes a version, such as ``1`` or ``@champion``."""
         files = ["--from-variables", str(self.variables(source))]
         files += ["--to-variables", str(self.variables(to))]
-        return ["promote", f"{MODEL}/{version}", "--from", source, "--to", to, *files, *more]
+        reference = f"{MODEL}{version}" if version.startswith("@") else f"{MODEL}/{version}"
+        return ["promote", reference, "--from", source, "--to", to, *files, *more]
 
     def promote(self, version: str, to: str, *more: str, source: str = "staging") -> Result:
         """Promote a version by the command, and return the result."""
