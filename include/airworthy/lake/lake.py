@@ -328,8 +328,13 @@ class Lake:
         self._records.add(newest if complete else delta.history(table))
 
     def _pin(self, version: int) -> PinnedVersion:
-        """Return a version of the table, cached."""
-        table = delta.open_table(self.data_uri, version)
+        """Return a version of the table, cached.
+
+        A promoted version's rows never change. A repair writes the same rows again, so the table's
+        newest version has them whole.
+        """
+        promoted = is_promoted(self.part)
+        table = delta.open_table(self.data_uri, None if promoted else version)
         if table is None:
             raise TerminalError(
                 f"the lake holds no table {self.data_uri}",
@@ -339,9 +344,9 @@ class Lake:
             )
         files = delta.files_by_partition(table)
         records = Records()
-        records.add(delta.history(table), up_to=version)
+        records.add(delta.history(table), up_to=table.version() if promoted else version)
         command = f"airworthy {'run' if self.is_training else 'score'} {self.model}"
-        if is_promoted(self.part):
+        if promoted:
             command = f"airworthy promote {self.model}/VERSION"
         return PinnedVersion(self.data_uri, command, files, records.partitions)
 

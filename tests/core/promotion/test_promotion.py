@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 
 from airworthy.bundle import BundleFiles
+from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef
 from airworthy.job import open_job
 from airworthy.lake.lake import open_dataset_lake
@@ -184,7 +185,9 @@ def test_the_same_command_again_changes_nothing(world: World, promoted: Result) 
 
 
 def test_a_damaged_day_is_copied_again(world: World, promoted: Result) -> None:
-    """The doctor names the command; it writes the day anew, and judges nothing again."""
+    """The doctor names the command; it writes the day anew, and judges nothing again. Whoever has the
+    dataset version from before reads the new file.
+    """
     assert promoted.exit_code == 4
     before = len(world.entries("production"))
     file = min((world.folder / "production/lake").glob(f"{MODEL}/promoted/*/data/*/*.parquet"))
@@ -194,6 +197,10 @@ def test_a_damaged_day_is_copied_again(world: World, promoted: Result) -> None:
     assert world.promote(GOOD, "production", "--no-release").exit_code == 0
     world.assert_whole("production")
     assert len(world.entries("production")) == before
+    place = read_place("production", world.variables("production"))
+    dataset = DatasetRef.model_validate(outputs_of(place, "1")["dataset"])
+    with place.entered() as environment:
+        assert open_dataset_lake(environment, dataset).damaged(dataset) == []
 
 
 def test_a_version_that_is_worse_than_the_champion_there_is_rejected(
@@ -229,6 +236,26 @@ def test_a_champion_goes_on_to_an_environment_with_the_same_mlflow(world: World)
         assert (one.source, registry.champion(MODEL)) == (two.source, "2")
     world.assert_whole("first")
     world.assert_whole("second")
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (GOOD, "release.dirty_trees of the environment strict is refuse"),
+        ("9", "no files of version 9"),
+    ],
+)
+def test_what_may_not_leave_or_not_enter_leaves_no_trace(
+    world: World, version: str, words: str
+) -> None:
+    """Files that no commit has, where they are refused, and a version that nobody registered."""
+    world.add("strict", dirty_trees="refuse")
+    before = len(world.entries("staging"))
+    result = world.promote(version, "strict")
+    assert isinstance(result.exception, TerminalError), result.output
+    assert words in str(result.exception)
+    assert len(world.entries("staging")) == before
+    assert world.entries("strict") == []
 
 
 def rows_are_there(folder: Path) -> bool:
