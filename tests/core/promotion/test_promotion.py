@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow.pyfunc
 import pytest
-from click.testing import Result
+from typer.testing import Result
 
 from airworthy.bundle import BundleFiles
 from airworthy.errors import TerminalError
