@@ -129,12 +129,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Ite
         own = folder / name
         own.mkdir()
         shutil.copy(empty_database, own / "mlflow.db")
-        return stack.enter_context(mlflow_server(own, str(own / "artifacts"), {}))
+        variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        return stack.enter_context(mlflow_server(own, str(own / "artifacts"), variables))
 
-    with pytest.MonkeyPatch.context() as variables, ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as shell, ExitStack() as stack:
         for name in ("AIRWORTHY_ENV", "AIRWORTHY_STATE", "AIRWORTHY_MODELS"):
-            variables.delenv(name, raising=False)
-        variables.setenv("AIRWORTHY_PROJECT", str(folder / "project"))
+            shell.delenv(name, raising=False)
+        shell.setenv("AIRWORTHY_PROJECT", str(folder / "project"))
         with ThreadPoolExecutor() as pool:
             urls = list(pool.map(lambda name: start(stack, name), ("staging", "production")))
         staging = built.add("staging", urls[0])

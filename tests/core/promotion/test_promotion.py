@@ -30,9 +30,11 @@ from airworthy.ledger.ledger_queries import of_kind
 from airworthy.monitoring.monitored_champion import load_champion
 from airworthy.promotion import Place, read_place
 from airworthy.promotion.request import PromotionRequest
+from airworthy.registry.logged_models import model_files
 from airworthy.registry.registry import open_registry
 from airworthy.registry.stage_outputs import read_stage_outputs
 from airworthy.release.approval_record import trigger_blockers
+from airworthy.release.put_back import find_moved_aliases
 from airworthy.traffic import ServedVersion
 
 from ..champions import make_champion  # noqa: TID252 - tests are no installed package
@@ -234,6 +236,9 @@ def test_a_champion_goes_on_to_an_environment_with_the_same_mlflow(world: World)
         registry = open_registry(environment)
         one, two = registry.versions(MODEL)
         assert (one.source, registry.champion(MODEL)) == (two.source, "2")
+    with read_place("first", world.variables("first")).entered() as environment:
+        assert find_moved_aliases(environment) == []
+        assert model_files(open_registry(environment), MODEL) == []  # gc: the other one needs them
     world.assert_whole("first")
     world.assert_whole("second")
 
@@ -283,7 +288,7 @@ def test_a_promotion_that_was_killed_is_completed_by_the_same_command(world: Wor
     sent = of_kind(world.entries("staging"), PromotionCompleted)
     assert [entry.event.to_environment for entry in sent].count("killed") == 1
     with read_place("killed", world.variables("killed")).entered() as environment:
-        assert [each.version for each in open_registry(environment).versions(MODEL)] == ["1"]
+        assert [str(v.version) for v in open_registry(environment).versions(MODEL)] == ["1"]
     world.assert_whole("killed")
 
 
