@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from airworthy.environment import Environment
@@ -31,6 +32,7 @@ from airworthy.promotion.request import PromotionRequest
 from airworthy.reconciliation import require_agreement
 from airworthy.registry.mlflow_errors import mlflow_errors
 from airworthy.registry.registry import open_registry
+from airworthy.registry.tags import AS_OF
 from airworthy.registry.version_export import VALIDATION_FILE, ExportedVersion, export_version
 from airworthy.release.recorded_outputs import require_recorded_outputs
 
@@ -74,6 +76,12 @@ class Origin:
     def digest(self) -> str:
         """The digest of its files."""
         return self.exported.bundle_digest
+
+    @property
+    def as_of(self) -> datetime:
+        """The `as_of` of its training. That of static rows is later than their window."""
+        as_of = self.exported.tags.get(AS_OF)
+        return datetime.fromisoformat(as_of) if as_of else self.dataset.window.end
 
     @property
     def name(self) -> str:

@@ -106,7 +106,7 @@ def promote_version(request: PromotionRequest) -> Promotion:
 
 def _require_welcome(request: PromotionRequest, origin: Origin) -> None:
     """Check that the other environment may use what the version's tree made. The process is in it."""
-    job = open_job(request.run(origin.dataset.window.end, origin.digest))
+    job = open_job(request.run(origin.as_of, origin.digest))
     require_committed(job, origin.exported.tags)
 
 
@@ -117,7 +117,7 @@ def _receive(
     dataset: DatasetRef,
 ) -> tuple[Entry[PromotionReceived], Verdict, VersionRef]:
     """Judge and register the version in its new environment. The process is in it."""
-    job = open_job(request.run(origin.dataset.window.end, origin.digest))
+    job = open_job(request.run(origin.as_of, origin.digest))
     entries = open_ledger(job.environment, request.model).entries()
     outputs = _settled(job, origin, entries)
     if outputs is None:
