@@ -8,6 +8,7 @@ the process works in an environment with a file, it has only the variables of th
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from airworthy.environment import Environment, load_environment
 from airworthy.errors import TerminalError
-from airworthy.object_store import local_folder
+from airworthy.object_store import endpoint, local_folder
 
 _NAME = "AIRWORTHY_ENV"
 _OF_ENVIRONMENTS = ("AIRWORTHY_", "AWS_", "MLFLOW_S3_", "MLFLOW_TRACKING_")
@@ -53,9 +54,11 @@ class Place:
         before = dict(os.environ)
         try:
             _replace_variables(self._variables(before))
+            _forget_clients()
             yield load_environment()
         finally:
             _replace_variables(before)
+            _forget_clients()
 
     def _variables(self, before: Mapping[str, str]) -> dict[str, str]:
         if self.variables is None:
@@ -110,9 +113,9 @@ def require_two(source: Place, target: Place) -> None:
             next_step="name the environment that it is from with --from",
         )
     with target.entered() as environment:
-        lake = environment.lake
+        lake, address = environment.lake, _address(environment.lake)
     with source.entered() as environment:
-        if _address(environment.lake) != _address(lake):
+        if _address(environment.lake) != address:
             return
     raise TerminalError(
         f"{source.name} and {target.name} have the same lake and ledger",
@@ -123,9 +126,9 @@ def require_two(source: Place, target: Place) -> None:
 
 
 def _address(lake: str) -> str:
-    """Return one address for all names of a folder."""
+    """Return one address for all names of a folder. Two stores may have buckets of one name."""
     folder = local_folder(lake)
-    return str(folder.resolve()) if folder is not None else lake.rstrip("/")
+    return str(folder.resolve()) if folder is not None else f"{endpoint()} {lake.rstrip('/')}"
 
 
 def _unreadable(file: Path, problem: str) -> TerminalError:
@@ -139,6 +142,16 @@ def _unreadable(file: Path, problem: str) -> TerminalError:
 
 def _is_of_environment(name: str) -> bool:
     return name.startswith(_OF_ENVIRONMENTS) and name not in _OF_THIS_MACHINE
+
+
+def _forget_clients() -> None:
+    """Let boto3 and MLflow read the variables again: they keep the credentials that they read first."""
+    boto3 = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.setup_default_session()
+    repository = sys.modules.get("mlflow.store.artifact.s3_artifact_repo")
+    if repository is not None:
+        repository._cached_get_s3_client.cache_clear()
 
 
 def _replace_variables(wanted: Mapping[str, str]) -> None:

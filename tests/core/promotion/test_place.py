@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from typer.testing import CliRunner
 
 from airworthy.cli.main import app
@@ -85,3 +87,23 @@ def test_a_wrong_command_is_refused_before_anything_is_read(
     assert words in str(result.exception)
     assert result.exception.next_step or result.exception.allowed
     assert not (project / "shell").exists()
+
+
+def test_clients_of_an_object_store_have_the_credentials_of_their_place(project: Path) -> None:
+    """boto3 and MLflow keep what they read first. A signed address names the key that it is of."""
+    keys = []
+    for name in ("staging", "production", "staging"):
+        file = project / f"{name}.env"
+        file.write_text(
+            f"AIRWORTHY_LAKE=/data/{name}\nAWS_ACCESS_KEY_ID=key-of-{name}\n"
+            "AWS_SECRET_ACCESS_KEY=secret\nAWS_REGION=eu-central-1\n"
+        )
+        with read_place(name, file).entered():
+            client = get_artifact_repository("s3://bucket/artifacts")._get_s3_client()
+            address = client.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})
+            keys.append(re.search(r"key-of-[a-z]+", address))
+    assert [key and key[0] for key in keys] == [
+        "key-of-staging",
+        "key-of-production",
+        "key-of-staging",
+    ]
