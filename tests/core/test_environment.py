@@ -38,9 +38,26 @@ def test_file_that_is_no_yaml(
         load_environment()
 
 
-@pytest.mark.parametrize("name", ["local", "staging", "production"])
+SHIPPED = {
+    # name: approval, what is refused of dirty trees, guarded steps before full
+    "local": ("auto", "allow", ()),
+    "dev": ("auto", "allow", ("shadow",)),
+    "test": ("auto", "refuse", ("shadow",)),
+    "compose": ("auto", "allow", ()),
+    "staging": ("auto", "allow", ("shadow", 50)),
+    "production": ("required", "refuse", ("shadow", 10, 50)),
+}
+
+
+def test_each_shipped_environment_has_its_rules_named_here() -> None:
+    """No file is left out below."""
+    folder = Path(__file__).resolve().parents[2] / "include" / "environments"
+    assert {file.stem for file in folder.glob("*.yaml")} - {"roles"} == set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three files are complete once their variables are set."""
+    """The files are complete once their variables are set; later ones are no less careful."""
     monkeypatch.setenv("AIRWORTHY_ENV", name)
     for variable in (
         "LAKE",
@@ -52,10 +69,10 @@ def test_every_shipped_environment_loads(name: str, monkeypatch: pytest.MonkeyPa
     ):
         monkeypatch.setenv(f"AIRWORTHY_{variable}", f"/somewhere/{variable.lower()}")
     environment = load_environment()
-    assert environment.name == name
-    assert environment.release.rollout[-1] == "full"
-    assert (environment.release.approval == "required") == (name == "production")
-    assert (environment.release.dirty_trees == "refuse") == (name == "production")
+    approval, dirty_trees, guarded = SHIPPED[name]
+    release = environment.release
+    assert (environment.name, tuple(release.rollout)) == (name, (*guarded, "full"))
+    assert (release.approval, release.dirty_trees) == (approval, dirty_trees)
 
 
 def test_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

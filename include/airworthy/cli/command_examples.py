@@ -18,7 +18,16 @@ class Example(NamedTuple):
 PANELS = {
     "Build a model": ("new-model", "check", "test", "ci", "schema"),
     "Run it": ("run", "stage", "score", "predict"),
-    "Release it": ("release", "rollback", "adopt", "drill", "retire", "login", "logout"),
+    "Release it": (
+        "release",
+        "promote",
+        "rollback",
+        "adopt",
+        "drill",
+        "retire",
+        "login",
+        "logout",
+    ),
     "Watch it": (
         "status",
         "next",
@@ -92,6 +101,18 @@ EXAMPLES = {
         Example(
             'airworthy release delivery_eta 7 --approve "better on short trips"',
             "Approved in your name:",
+        ),
+    ),
+    "promote": (
+        Example(
+            "airworthy promote delivery_eta/7 --from staging --to production "
+            "--from-variables staging.env --to-variables production.env",
+            "From staging to production, as far as it needs nobody:",
+        ),
+        Example(
+            "airworthy promote delivery_eta@champion --to production "
+            "--to-variables production.env --no-release",
+            "Judged and registered there alone:",
         ),
     ),
     "rollback": (

@@ -61,4 +61,5 @@ def _examine(environment: Environment, model: str, deep: bool) -> list[Disagreem
     from airworthy.batch_scoring.scoring_inputs import PART
     from airworthy.reconciliation.deep import deep_disagreements
 
-    return [*found, *deep_disagreements(environment, facts, ["", PART])]
+    promoted = {each.dataset_part for each in facts.registered.values() if each.dataset_part}
+    return [*found, *deep_disagreements(environment, facts, ["", PART, *sorted(promoted)])]

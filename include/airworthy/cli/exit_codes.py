@@ -17,9 +17,9 @@ MEANINGS = {
     "doctor, explain, ci report).",
     WRONG_USAGE: "A wrong command, option or argument. Nothing was done.",
     REFUSED: "Done, and the answer is no: the challenger was rejected (run, ci release), there are blockers "
-    "(release, adopt), the champion was bad and traffic has gone back (watch), the rehearsal failed "
+    "(release, adopt, promote), the champion was bad and traffic has gone back (watch), the rehearsal failed "
     "(drill), rows have no prediction (predict).",
-    WAITS_FOR_APPROVAL: "The version waits for an approval (run, release, adopt, ci release).",
+    WAITS_FOR_APPROVAL: "The version waits for an approval (run, release, adopt, promote, ci release).",
     TRANSIENT: "An error that may pass: a network, a lock or a service. Try again.",
     INTERRUPTED: "Ctrl-C (SIGINT) stopped it.",
     TERMINATED: "SIGTERM stopped it. A rollout of this process was ended first.",

@@ -25,6 +25,7 @@ from airworthy.cli import (
     new_model_command,
     predict_command,
     prediction_commands,
+    promote_command,
     release_commands,
     run_commands,
     score_commands,
@@ -59,6 +60,7 @@ run_commands.register(app)
 ledger_commands.register(app)
 release_commands.register(app)
 adopt_command.register(app)
+promote_command.register(app)
 login_commands.register(app)
 watch_commands.register(app)
 predict_command.register(app)

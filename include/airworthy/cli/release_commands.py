@@ -77,25 +77,53 @@ def release_recorded(
         TransientError: when MLflow, the ledger or the server cannot be reached.
         typer.Exit: 3 when there are blockers, 4 when it waits for an approval.
     """
+    log_to_stderr()
+    require_known_model(load_environment(), model)
+    payload = released(model, version, approve, promote, run_id)
+    if as_json:
+        print_json(release_object(payload))
+    else:
+        print_release(payload)
+    exit_of_release(payload)
+
+
+def released(
+    model: str, version: str, approve: str | None, promote: str, run_id: str | None
+) -> dict[str, Any]:
+    """Release a version by the outputs that its stages left, and return the payload.
+
+    Args:
+        model: The model's name.
+        version: The registered version.
+        approve: The caller's comment on the approval; None: no approval.
+        promote: ``auto`` or ``always``.
+        run_id: The release's run; None: a new one.
+
+    Raises:
+        TerminalError: when the ledger does not have its verdict or its files, or it may not go on.
+        TransientError: when MLflow, the ledger or the server cannot be reached.
+    """
     from airworthy.ledger import open_ledger
     from airworthy.registry.mlflow_errors import mlflow_errors
     from airworthy.registry.registry import open_registry
     from airworthy.registry.stage_outputs import read_stage_outputs
     from airworthy.release.recorded_outputs import require_recorded_outputs
 
-    log_to_stderr()
     environment = load_environment()
-    require_known_model(environment, model)
     with mlflow_errors(environment):
         payload = read_stage_outputs(open_registry(environment), model, version)
     require_recorded_outputs(open_ledger(environment, model).entries(), payload)
     as_of = payload["dataset"]["window"]["end"]
     payload["run"] = {**manual_request(model, as_of, run_id), "promote": promote}
-    payload = release_version(payload, approve)
-    if as_json:
-        print_json(release_object(payload))
-    else:
-        print_release(payload)
+    return release_version(payload, approve)
+
+
+def exit_of_release(payload: dict[str, Any]) -> None:
+    """Exit with 3 when a release had blockers, with 4 when it waits for an approval.
+
+    Raises:
+        typer.Exit: then.
+    """
     if "approved_run" in payload:
         return
     if "deployment" not in payload:

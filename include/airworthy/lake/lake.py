@@ -3,7 +3,8 @@
 ``<root>/<model>/data``        the declared columns, one Delta partition per UTC day
 ``<root>/<model>/quarantine``  unusable rows, as JSON, with the reason
 
-The rows of a separate source of batch scoring are in a second lake below ``<root>/<model>``.
+The rows of a separate source of batch scoring are in a second lake below ``<root>/<model>``, and those
+of a version that another environment trained in one below ``<root>/<model>/promoted``.
 
 One commit replaces one partition and carries its record (see `partition_records`). Restatements are
 read from these commits, so none can be lost. Nothing expires: every dataset version stays readable.
@@ -26,6 +27,7 @@ from airworthy.errors import TerminalError, TransientError
 from airworthy.handover import DatasetRef
 from airworthy.lake import delta
 from airworthy.lake.partition_records import PartitionRecord, Reading, Records
+from airworthy.lake.promoted_parts import is_promoted, part_of_table
 from airworthy.lake.verified_partitions import (
     PinnedVersion,
     in_columns,
@@ -51,6 +53,16 @@ def open_lake(environment: Environment, model: str, part: str = "") -> Lake:
     return Lake(environment.lake, model, part)
 
 
+def open_dataset_lake(environment: Environment, dataset: DatasetRef) -> Lake:
+    """Return the lake with the rows of a dataset version: the model's, or a promoted version's.
+
+    Args:
+        environment: Gives the root of the lake.
+        dataset: The dataset version.
+    """
+    return open_lake(environment, dataset.model, part_of_table(dataset.model, dataset.table))
+
+
 class Lake:
     """One model's tables below a root: a folder, or ``s3://bucket/prefix``."""
 
@@ -62,7 +74,7 @@ class Lake:
             model: The model.
             part: A subfolder of the model's folder; empty: none.
         """
-        self.model, self.is_training = model, not part
+        self.model, self.is_training, self.part = model, not part, part
         self._checked: set[tuple[str, ...]] = set()
         folder = f"{root.rstrip('/')}/{model}{part and f'/{part}'}"
         self.data_uri, self.quarantine_uri = f"{folder}/data", f"{folder}/quarantine"
@@ -180,6 +192,30 @@ class Lake:
             frame = frame.filter(event_time < end)
         return frame
 
+    def stored_days(self, dataset: DatasetRef) -> list[PartitionRecord]:
+        """Return the records of a dataset version's days, in the order in which they were written.
+
+        Raises:
+            TerminalError: when there is no such version.
+            TransientError: when the lake cannot be reached.
+        """
+        records = self._pinned(dataset.version).records
+        of_dataset = [records[day] for day in dataset.partitions if day in records]
+        return sorted(of_dataset, key=lambda record: record.version)
+
+    def stored_rows(self, dataset: DatasetRef, day: str) -> pl.DataFrame:
+        """Return all rows of one day of a dataset version, with the columns that it was written with.
+
+        Args:
+            dataset: The dataset version.
+            day: One of its partitions (``2026-01-31``).
+
+        Raises:
+            TerminalError: when the day does not hold what was written.
+            TransientError: when the lake cannot be reached.
+        """
+        return read_verified(self._pinned(dataset.version), dataset, day)
+
     def rows_at(self, version: int, day: date) -> pl.DataFrame | None:
         """Return one day's rows at a Delta version of the table; None: they are gone, or damaged.
 
@@ -292,8 +328,13 @@ class Lake:
         self._records.add(newest if complete else delta.history(table))
 
     def _pin(self, version: int) -> PinnedVersion:
-        """Return a version of the table, cached."""
-        table = delta.open_table(self.data_uri, version)
+        """Return a version of the table, cached.
+
+        A promoted version's rows never change. A repair writes the same rows again, so the table's
+        newest version has them whole.
+        """
+        promoted = is_promoted(self.part)
+        table = delta.open_table(self.data_uri, None if promoted else version)
         if table is None:
             raise TerminalError(
                 f"the lake holds no table {self.data_uri}",
@@ -303,8 +344,10 @@ class Lake:
             )
         files = delta.files_by_partition(table)
         records = Records()
-        records.add(delta.history(table), up_to=version)
+        records.add(delta.history(table), up_to=table.version() if promoted else version)
         command = f"airworthy {'run' if self.is_training else 'score'} {self.model}"
+        if promoted:
+            command = f"airworthy promote {self.model}/VERSION"
         return PinnedVersion(self.data_uri, command, files, records.partitions)
 
     def _frame(self, files: list[str], columns: dict[str, pl.DataType]) -> pl.LazyFrame:

@@ -19,6 +19,7 @@ from airworthy.handover import DatasetRef
 from airworthy.lake import delta
 from airworthy.lake.digest import frame_digest
 from airworthy.lake.partition_records import PartitionRecord
+from airworthy.lake.promoted_parts import is_promoted, part_of_table
 from airworthy.object_store import local_folder
 
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
@@ -122,13 +123,17 @@ def damaged_partition(pinned: PinnedVersion, dataset: DatasetRef, day: str) -> T
         day: The day.
     """
     end = dataset.window.end
+    next_step = (
+        f"read it again from the source: {pinned.command} --as-of {end:%Y-%m-%d} --refresh {day}"
+    )
+    if is_promoted(part_of_table(dataset.model, pinned.uri)):
+        next_step = f"copy it again: {pinned.command} --from ENVIRONMENT --to ENVIRONMENT"
     return TerminalError(
         f"the partition {day} of the lake is damaged: its rows are not those that were written",
         model=dataset.model,
         received=", ".join(pinned.files.get(day, [])) or f"no file below {pinned.uri}",
         allowed=f"rows with the digest {dataset.partitions[day]}",
-        next_step=f"read it again from the source: {pinned.command} --as-of {end:%Y-%m-%d} "
-        f"--refresh {day}",
+        next_step=next_step,
     )
 
 

@@ -23,6 +23,7 @@ from airworthy.lineage.decision_nodes import add_decisions
 from airworthy.lineage.graph import Graph, Node
 from airworthy.lineage.model_records import ModelRecords, entry_node, event_node, link_if_present
 from airworthy.lineage.node_ids import dataset_id, entry_id, entry_time, training_id, version_id
+from airworthy.lineage.origin_nodes import add_origins
 
 
 def build_graph(records: ModelRecords) -> Graph:
@@ -35,6 +36,7 @@ def build_graph(records: ModelRecords) -> Graph:
     _add_trainings(graph, records)
     _add_verdicts(graph, records)
     _add_versions(graph, records)
+    add_origins(graph, records)
     add_decisions(graph, records)
     return graph
 

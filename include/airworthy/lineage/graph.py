@@ -15,8 +15,8 @@ class Node:
     Attributes:
         id: Unique in the graph.
         kind: ``source``, ``partition``, ``dataset``, ``validation``, ``training``, ``verdict``,
-            ``version``, ``deployment``, ``replaced``, ``prediction``, ``predictions``, ``scored``,
-            or a kind of the ledger's entries.
+            ``origin``, ``version``, ``deployment``, ``replaced``, ``prediction``, ``predictions``,
+            ``scored``, or a kind of the ledger's entries.
         title: One line for people.
         time: The time of its creation, ISO 8601 in UTC; None when not recorded.
         run_id: The run that created it.

@@ -6,7 +6,7 @@ import of MLflow alone takes longer than the whole answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from airworthy.lake import delta, open_lake
 from airworthy.lake.dataset_records import Event
 from airworthy.lake.datasets import open_datasets
 from airworthy.lake.partition_records import PartitionRecord
+from airworthy.lake.promoted_parts import part_of_table
 from airworthy.ledger import first_broken_entry, open_ledger
 from airworthy.lineage.graph import Graph
 from airworthy.lineage.model_records import ModelRecords
@@ -71,7 +72,8 @@ def read_partitions(
         return
     by_dataset = open_datasets(environment, model).partitions(keys)
     contents = {content for partitions in by_dataset.values() for content in partitions.items()}
-    records = _partition_records(environment, model, {day for day, _ in contents})
+    days = {day for day, _ in contents}
+    records = _partition_records(environment, model, days, _parts(graph, model, by_dataset))
     used = [record for record in records if (record.partition, record.digest) in contents]
     add_partitions(graph, model, by_dataset, used)
 
@@ -90,7 +92,8 @@ def read_day(environment: Environment, graph: Graph, model: str, day: str) -> li
     """
     by_dataset = open_datasets(environment, model).partitions(day=day)
     existing = set(graph.nodes)
-    add_partitions(graph, model, by_dataset, _partition_records(environment, model, {day}))
+    records = _partition_records(environment, model, {day}, _parts(graph, model, by_dataset))
+    add_partitions(graph, model, by_dataset, records)
     return [
         node.id
         for node in graph.nodes.values()
@@ -188,11 +191,32 @@ def read_scored_day(graph: Graph, model: str, record: ScoredPartition) -> None:
     add_partitions(graph, model, {}, scored)
 
 
+def _parts(graph: Graph, model: str, datasets: Iterable[str]) -> list[str]:
+    """Return the parts of the lake with the rows of dataset versions, the model's own rows first.
+
+    Args:
+        graph: The model's graph.
+        model: The model's name.
+        datasets: Keys of dataset versions.
+    """
+    nodes = [graph.nodes[dataset_id(key)] for key in datasets if dataset_id(key) in graph.nodes]
+    parts = {part_of_table(model, str(node.facts.get("table", ""))) for node in nodes}
+    return sorted({"", *parts})
+
+
 def _partition_records(
-    environment: Environment, model: str, days: Collection[str]
+    environment: Environment, model: str, days: Collection[str], parts: Iterable[str]
 ) -> list[PartitionRecord]:
-    """Return the records of all contents of these days over time, oldest first."""
-    return _table_records(open_lake(environment, model).data_uri, days)
+    """Return the records of all contents of these days over time, oldest first.
+
+    Args:
+        environment: The environment of the lake.
+        model: The model's name.
+        days: The days.
+        parts: The parts of the lake.
+    """
+    tables = [open_lake(environment, model, part).data_uri for part in parts]
+    return [record for table in tables for record in _table_records(table, days)]
 
 
 def _table_records(uri: str, days: Collection[str]) -> list[PartitionRecord]:

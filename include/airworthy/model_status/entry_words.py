@@ -19,6 +19,9 @@ from airworthy.ledger.events import (
     FlagOverride,
     GuardTrip,
     KillSwitchTurned,
+    PromotionCompleted,
+    PromotionReceived,
+    PromotionStarted,
     RecordsRemoved,
     Registration,
     Retirement,
@@ -85,6 +88,8 @@ def _words(event: AnyEvent) -> str | None:
             return _retraining(event)
         case StalenessMeasured():
             return _staleness(event)
+        case PromotionStarted() | PromotionReceived() | PromotionCompleted():
+            return _promotion(event)
         case AlertRaised():
             return f"{event.title} (told: {', '.join(event.told) or 'nobody'})"
         case _:
@@ -98,6 +103,17 @@ def _training_result(event: VerdictReached | Registration) -> str:
     notes = [f"waived {waiver}" for waiver in event.waivers]
     notes += [f"the champion fails its own gates: {text}" for text in event.champion_failing]
     return _with_reasons(f"{event.outcome} {against}", [*event.reasons, *notes])
+
+
+def _promotion(event: PromotionStarted | PromotionReceived | PromotionCompleted) -> str:
+    match event:
+        case PromotionReceived():
+            origin = f"{event.from_environment}'s version {event.from_version}"
+            return f"version {event.version} is {origin}, promoted by its entry {event.from_entry}"
+        case PromotionCompleted():
+            target = f"{event.to_environment}'s version {event.to_version}"
+            return f"version {event.version} is {target}, received by its entry {event.to_entry}"
+    return f"version {event.version} is to be promoted to {event.to_environment}"
 
 
 def _candidate(event: CandidateNamed | CandidateDropped) -> str:

@@ -16,7 +16,7 @@ from airworthy.monitoring.importance import column_importance
 from airworthy.monitoring.live_rows import LakeRows, LiveRows
 from airworthy.monitoring.spans import Span
 from airworthy.registry.registry import open_registry
-from airworthy.registry.tags import DATASET_VERSION
+from airworthy.registry.tags import DATASET_PART, DATASET_VERSION
 from airworthy.traffic import ServedVersion
 from airworthy.traffic.champion_files import champion_digest
 
@@ -79,7 +79,8 @@ def load_champion(job: Job, served: ServedVersion) -> Champion:
     if reason is not None:
         raise InconclusiveError(reason)
     lake_version = int(registry.tag(registered, DATASET_VERSION))
-    rows, record = _training(job, str(registered.run_id), lake_version)
+    part = str(registered.tags.get(DATASET_PART, ""))
+    rows, record = _training(job, str(registered.run_id), lake_version, part)
     return Champion(
         version=version,
         run_id=str(registered.run_id),
@@ -92,13 +93,22 @@ def load_champion(job: Job, served: ServedVersion) -> Champion:
     )
 
 
-def _training(job: Job, run_id: str, lake_version: int) -> tuple[LakeRows, TrainingRecord]:
-    """Return the rows and the record of the training of an MLflow run."""
+def _training(
+    job: Job, run_id: str, lake_version: int, part: str
+) -> tuple[LakeRows, TrainingRecord]:
+    """Return the rows and the record of the training of an MLflow run.
+
+    Args:
+        job: The run.
+        run_id: The MLflow run.
+        lake_version: The version of the lake's table.
+        part: The part of the lake; see `airworthy.lake.promoted_parts`.
+    """
     model = job.spec.model
     datasets = open_datasets(job.environment, model)
     for key, record in datasets.events(TrainingRecord):
         if record.mlflow_run_id == run_id:
             partitions = datasets.partitions([key]).get(key, {})
-            lake = open_lake(job.environment, model)
+            lake = open_lake(job.environment, model, part)
             return LakeRows(job.spec, lake, lake_version, partitions), record
     raise InconclusiveError(f"nothing is recorded of the training of run {run_id}")

@@ -9,6 +9,7 @@ from airworthy.object_store.settings import (
     CREDENTIALS,
     VARIABLES,
     delta_options,
+    endpoint,
     local_folder,
     polars_options,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "ObjectStore",
     "StoredObject",
     "delta_options",
+    "endpoint",
     "is_refusal",
     "local_folder",
     "open_store",

@@ -62,7 +62,16 @@ def polars_options(uri: str) -> dict[str, Any]:
         return {}
     retries = {"max_retries": RETRIES, "retry_timeout_ms": RETRY_SECONDS * 1000}
     # Without a provider Polars reads the variables itself. Its provider would import boto3.
-    return {"storage_options": client_options() | retries, "credential_provider": None}
+    address = endpoint()
+    # Polars keeps a client for each bucket with its options. Two stores may have buckets of one name.
+    own = {"aws_endpoint_url": address} if address else {}
+    options = client_options() | own | retries
+    return {"storage_options": options, "credential_provider": None}
+
+
+def endpoint() -> str | None:
+    """Return the address of the object store, where a variable has it; None: Amazon's own."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
 def client_options() -> dict[str, Any]:

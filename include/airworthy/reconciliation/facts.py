@@ -20,12 +20,14 @@ class RegisteredVersion:
         bundle_digest: The digest of its files by its tag; None: it has no such tag.
         is_own: True when a run of this environment registered it. Environments may share MLflow.
         dataset_version: The version of the lake's table that it was trained on, or None.
+        dataset_part: The part of the lake with that table; empty: the lake of the model's own rows.
     """
 
     version: str
     bundle_digest: str | None
     is_own: bool = True
     dataset_version: int | None = None
+    dataset_part: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Facts:
         kept_heads: The heads of the ledger in the anchors. They were read before it, too.
         servers: The live production servers. They were read before the ledger: none of them can
             have seen more of it.
-        lake_version: The version of the lake's table; None: there is none.
+        lake_version: The version of the lake's table with the champion's rows; None: there is none.
     """
 
     model: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from airworthy.reconciliation.facts import Facts, RegisteredVersion
 from airworthy.registry import tags
 from airworthy.registry.mlflow_errors import mlflow_errors
 from airworthy.registry.registry import Registry, open_registry
+from airworthy.traffic import traffic_of
 from airworthy.traffic.replica_reports import Replica, open_replica_reports
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def gather(environment: Environment, model: str) -> Facts:
         aliases=aliases,
         kept_heads=kept_heads,
         servers=servers,
-        lake_version=_lake_version(environment, model),
+        lake_version=_lake_version(environment, model, _part_of_champion(entries, registered)),
     )
 
 
@@ -65,6 +67,7 @@ def _registered(environment: Environment, version: ModelVersion) -> RegisteredVe
         bundle_digest=version.tags.get(tags.BUNDLE_DIGEST),
         is_own=version.tags.get(tags.ENVIRONMENT) == environment.name,
         dataset_version=int(dataset_version) if dataset_version else None,
+        dataset_part=version.tags.get(tags.DATASET_PART, ""),
     )
 
 
@@ -80,6 +83,15 @@ def _entries(environment: Environment, model: str) -> tuple[list[Entry], Termina
         return [], error
 
 
-def _lake_version(environment: Environment, model: str) -> int | None:
-    version = open_lake(environment, model).refresh().version
+def _part_of_champion(entries: list[Entry], registered: Mapping[str, RegisteredVersion]) -> str:
+    """Return the part of the lake with the champion's rows. A broken ledger names no champion."""
+    try:
+        champion = registered.get(traffic_of(entries).champion_version or "")
+    except TerminalError:
+        return ""
+    return champion.dataset_part if champion else ""
+
+
+def _lake_version(environment: Environment, model: str, part: str) -> int | None:
+    version = open_lake(environment, model, part).refresh().version
     return version if version >= 0 else None

@@ -166,7 +166,10 @@ def _unnamed(facts: Facts) -> list[Disagreement]:
 
 
 def _aliases(facts: Facts, traffic: Traffic) -> list[Disagreement]:
-    """Return the aliases that are not those of the ledger. They decide nothing."""
+    """Return the aliases that are not those of the ledger. They decide nothing.
+
+    Environments that share MLflow share its aliases: the last one that released has them.
+    """
     rollout = traffic.rollout
     wanted = {
         "champion": traffic.champion_version,
@@ -176,8 +179,13 @@ def _aliases(facts: Facts, traffic: Traffic) -> list[Disagreement]:
     return [
         _alias(facts, alias, version, known=facts.aliases.get(alias) in {*named, None})
         for alias, version in wanted.items()
-        if facts.aliases.get(alias) != version
+        if facts.aliases.get(alias) != version and not _is_foreign(facts, alias)
     ]
+
+
+def _is_foreign(facts: Facts, alias: str) -> bool:
+    registered = facts.registered.get(facts.aliases.get(alias, ""))
+    return registered is not None and not registered.is_own
 
 
 def _alias(facts: Facts, alias: str, wanted: str | None, *, known: bool) -> Disagreement:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airworthy.registry.model_files import logged_model_id
-from airworthy.registry.registry import Registry
+from airworthy.registry.registry import Registry, is_of_other_environment
 from airworthy.registry.tags import ARTIFACTS_REMOVED
 
 if TYPE_CHECKING:
@@ -37,13 +37,19 @@ class ModelFiles:
 def model_files(registry: Registry, model: str) -> list[ModelFiles]:
     """Return the logged models of a model that have files, oldest first.
 
+    Those of versions that another environment registered are left out: its ledger is not ours.
+
     Args:
         registry: The registry.
         model: The model.
     """
     versions: dict[str, list[str]] = {}
+    foreign: set[str] = set()
     for version in registry.versions(model):
-        versions.setdefault(logged_model_id(version.source), []).append(str(version.version))
+        files = logged_model_id(version.source)
+        versions.setdefault(files, []).append(str(version.version))
+        if is_of_other_environment(registry.environment, version.tags):
+            foreign.add(files)
     found = [
         ModelFiles(
             each.model_id,
@@ -52,7 +58,7 @@ def model_files(registry: Registry, model: str) -> list[ModelFiles]:
             tuple(versions.get(each.model_id, ())),
         )
         for each in _logged(registry, model)
-        if ARTIFACTS_REMOVED not in each.tags
+        if ARTIFACTS_REMOVED not in each.tags and each.model_id not in foreign
     ]
     return sorted(found, key=lambda each: each.created)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,13 @@ from airworthy.environment import Environment
 from airworthy.errors import TerminalError
 from airworthy.registry.model_files import download_model
 from airworthy.registry.registration import register_once, versions_with_key
-from airworthy.registry.tags import BUNDLE_DIGEST, REGISTERING, ROLLED_BACK, VALIDATION_STATUS
+from airworthy.registry.tags import (
+    BUNDLE_DIGEST,
+    ENVIRONMENT,
+    REGISTERING,
+    ROLLED_BACK,
+    VALIDATION_STATUS,
+)
 from airworthy.registry.tracking import connect
 
 if TYPE_CHECKING:
@@ -93,6 +100,20 @@ class Registry:
             allowed=", ".join(versions) or "none",
             next_step=f"airworthy ledger {model}",
         ) from cause
+
+    def is_foreign(self, model: str, version: str | None) -> bool:
+        """Return whether another environment, which shares this MLflow, registered a version.
+
+        Args:
+            model: The registered model's name.
+            version: The version; None, or one that is gone: False.
+        """
+        if version is None:
+            return False
+        try:
+            return is_of_other_environment(self.environment, self.version(model, version).tags)
+        except TerminalError:
+            return False
 
     def versions(self, model: str, key: str | None = None) -> list[ModelVersion]:
         """Return a model's versions, oldest first; with an idempotency key, only its own.
@@ -190,6 +211,16 @@ class Registry:
                 allowed="validation_status=approved",
                 next_step="train a new challenger",
             )
+
+
+def is_of_other_environment(environment: Environment, tags: Mapping[str, str]) -> bool:
+    """Return whether the tags of a run or a version name another environment.
+
+    Args:
+        environment: The environment.
+        tags: The tags. Some that Airworthy did not make name none.
+    """
+    return tags.get(ENVIRONMENT, environment.name) != environment.name
 
 
 def open_registry(environment: Environment) -> Registry:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airworthy.registry.registry import Registry
+from airworthy.registry.registry import Registry, is_of_other_environment
 from airworthy.registry.tags import ARTIFACTS_REMOVED, SOURCE_RUN
 
 if TYPE_CHECKING:
@@ -92,14 +92,17 @@ def _runs_of(registry: Registry, model: str, needed: Collection[str]) -> set[str
 
 
 def _runs(registry: Registry, model: str) -> Iterator[Run]:
-    """Yield the runs of a model that have files."""
+    """Yield the runs of a model that have files. Those of other environments are left out."""
     experiment = registry.client.get_experiment_by_name(model)
     token: Any = None
     while experiment is not None:
         page = registry.client.search_runs(
             [experiment.experiment_id], max_results=_PAGE, page_token=token
         )
-        yield from (run for run in page if ARTIFACTS_REMOVED not in run.data.tags)
+        for run in page:
+            foreign = is_of_other_environment(registry.environment, run.data.tags)
+            if ARTIFACTS_REMOVED not in run.data.tags and not foreign:
+                yield run
         token = page.token
         if not token:
             return

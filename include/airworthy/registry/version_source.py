@@ -106,6 +106,18 @@ def read_source(version: ModelVersion, name: str) -> bytes:
         return Path(path).read_bytes()
 
 
+def copy_kept_source(client: MlflowClient, version: ModelVersion, folder: Path) -> None:
+    """Copy the kept files of a version into a folder; none of an earlier release's version.
+
+    Args:
+        client: A client of the registry.
+        version: The version.
+        folder: The folder.
+    """
+    for name in source_files(client, version):
+        (folder / name).write_bytes(read_source(version, name))
+
+
 def take_clean_source(
     client: MlflowClient, version: ModelVersion, run_id: str, tags: Mapping[str, str]
 ) -> bool:

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from airworthy.ledger import Entry
-from airworthy.ledger.events import ApprovalAnswered, Registration, VerdictReached
+from airworthy.ledger.events import (
+    ApprovalAnswered,
+    PromotionReceived,
+    Registration,
+    VerdictReached,
+)
 from airworthy.ledger.ledger_queries import alias_moves, of_kind
 from airworthy.ledger.version_numbers import entries_about
 from airworthy.release.release_record import entries_of
@@ -69,6 +74,10 @@ def trigger_blockers(
         if entry.proved_by != "nobody"
         and (entry.run_id == run_id or entry.event.subject == version)
     }
+    # Who trained a promoted version in another environment is no other person here.
+    for entry in of_kind(entries_about(entries, version), PromotionReceived):
+        if entry.event.version == version:
+            triggers.update(entry.event.trained_by)
     own = sorted(triggers.intersection(names))
     return [f"{name} triggered its run: another person must approve it" for name in own]
 

@@ -77,7 +77,7 @@ def _project_challenger(registry: Registry, model: str, traffic: Traffic) -> Non
     found = registry.challenger(model)
     if wanted is not None and found != wanted:
         registry.client.set_registered_model_alias(model, CHALLENGER, wanted)
-    if wanted is None and found is not None:
+    if wanted is None and found is not None and not registry.is_foreign(model, found):
         registry.client.delete_registered_model_alias(model, CHALLENGER)
 
 

@@ -24,12 +24,13 @@ def find_moved_aliases(environment: Environment) -> list[MovedAlias]:
         TransientError: when a ledger or MLflow cannot be reached.
     """
     with mlflow_errors(environment):
-        aliases = open_registry(environment).aliases()
-    return [
-        moved
-        for model, of_model in sorted(aliases.items())
-        for moved in moved_aliases(model, current_traffic(environment, model), of_model)
-    ]
+        registry = open_registry(environment)
+        return [
+            moved
+            for model, of_model in sorted(registry.aliases().items())
+            for moved in moved_aliases(model, current_traffic(environment, model), of_model)
+            if not registry.is_foreign(model, moved.found)
+        ]
 
 
 def put_back_aliases(

@@ -76,9 +76,15 @@ class AliasWatch:
 
     async def _disagreeing(self) -> list[MovedAlias]:
         aliases = await self._registry.call(lambda registry: registry.aliases())
-        found = []
+        found: list[MovedAlias] = []
         for model, of_model in sorted(aliases.items()):
             traffic = self._follower.traffic(model)
             if traffic is not None:
                 found += moved_aliases(model, traffic, of_model)
-        return found
+        if not found:
+            return []
+        return await self._registry.call(
+            lambda registry: [
+                each for each in found if not registry.is_foreign(each.model, each.found)
+            ]
+        )

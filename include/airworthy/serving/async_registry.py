@@ -33,6 +33,10 @@ class RegistryReader(Protocol):
         """Return alias -> version, by model, of all registered models."""
         ...
 
+    def is_foreign(self, model: str, version: str | None) -> bool:
+        """Return whether another environment registered a version."""
+        ...
+
 
 OpenRegistry = Callable[[], RegistryReader]
 

@@ -17,7 +17,7 @@ from airworthy.bundle import ModelBundle
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ParityResult, VersionRef
 from airworthy.job import Job
-from airworthy.lake.lake import open_lake
+from airworthy.lake.lake import open_dataset_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import StagingCheck
 from airworthy.reconciliation import require_agreement
@@ -221,7 +221,7 @@ def _record(
 
 def _holdout_rows(job: Job, dataset: DatasetRef, challenger: ModelRef) -> pl.DataFrame:
     """Return input rows from every day of the holdout, up to the spec's number."""
-    lake = open_lake(job.environment, job.spec.model)
+    lake = open_dataset_lake(job.environment, dataset)
     start, end = challenger.split.holdout_start, challenger.split.end
     days = dataset.partition_days(start, end)
     missing, samples = job.spec.release.parity.rows, []

@@ -19,7 +19,7 @@ from airworthy.handover import DatasetRef, ModelRef, Verdict
 from airworthy.job import Job
 from airworthy.lake.dataset_records import BenchmarkRecord
 from airworthy.lake.datasets import open_datasets
-from airworthy.lake.lake import open_lake
+from airworthy.lake.lake import open_dataset_lake
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import VerdictReached
 from airworthy.reconciliation import require_agreement
@@ -147,7 +147,7 @@ def _score(
     bundles: dict[str, ModelBundle],
     baseline: BaselineModel,
 ) -> ScoredHoldout:
-    lake = open_lake(job.environment, job.spec.model)
+    lake = open_dataset_lake(job.environment, dataset)
     start, end = challenger.split.holdout_start, challenger.split.end
     days = dataset.partition_days(start, end)
     scored = score_holdout(

@@ -7,6 +7,7 @@ import logging
 from airworthy.errors import TerminalError
 from airworthy.handover import DatasetRef, ModelRef, ValidationResult, Verdict, VersionRef
 from airworthy.job import Job
+from airworthy.lake.promoted_parts import part_of_table
 from airworthy.ledger import open_ledger
 from airworthy.ledger.events import Registration
 from airworthy.ledger.version_numbers import was_other_version
@@ -18,12 +19,14 @@ from airworthy.registry.tags import (
     DATA_WARNINGS,
     DATASET_DIGEST,
     DATASET_ID,
+    DATASET_PART,
     DATASET_VERSION,
     DECISION,
     GIT_COMMIT,
     METRIC_PREFIX,
     MODEL_SHA256,
     PARAMETER_PREFIX,
+    PROMOTED_FROM,
     VALIDATION_STATUS,
     WINDOW_END,
     WINDOW_START,
@@ -89,9 +92,12 @@ def register(
 
 
 def _code_tags(registry: Registry, challenger: ModelRef) -> dict[str, str]:
-    """Return what the training said of its code: another machine may register the version."""
+    """Return what the training said of its code: another machine may register the version.
+
+    The run of a promoted version says where it is from, too.
+    """
     tags = registry.client.get_run(challenger.mlflow_run_id).data.tags
-    return {name: tags[name] for name in CODE_TAGS if name in tags}
+    return {name: tags[name] for name in (*CODE_TAGS, PROMOTED_FROM) if name in tags}
 
 
 def _triggering_decision(job: Job) -> str | None:
@@ -169,6 +175,7 @@ def _tags(
 ) -> dict[str, str]:
     """Return the version's tags, for people and for later stages."""
     warnings = sum(not check.success for check in validation.checks)
+    part = part_of_table(dataset.model, dataset.table)
     return {
         **run_tags(job, challenger.idempotency_key),
         VALIDATION_STATUS: "approved" if verdict.releasable else "rejected",
@@ -179,6 +186,7 @@ def _tags(
         DATASET_ID: dataset.id,
         DATASET_DIGEST: dataset.digest,
         DATASET_VERSION: str(dataset.version),
+        **({DATASET_PART: part} if part else {}),
         WINDOW_START: dataset.window.start.isoformat(),
         WINDOW_END: dataset.window.end.isoformat(),
         DATA_WARNINGS: str(warnings),

@@ -27,6 +27,7 @@ def record_lines(record: VersionRecord) -> list[str]:
         ("traffic", record.traffic),
         ("registered", f"{record.created:%Y-%m-%d %H:%M:%SZ} by {by}"),
         ("environment", record.environment),
+        *([("promoted from", record.promoted_from)] if record.promoted_from else []),
         ("MLflow run", record.mlflow_run_id),
         ("files", f"digest {record.bundle_digest}"),
         ("verdict", record.verdict),

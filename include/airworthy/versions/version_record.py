@@ -60,6 +60,7 @@ class VersionRecord:
         parameters: Hyperparameters, as texts.
         metrics: Metrics on its holdout, by role: challenger, champion, baseline.
         approvals: The answers of people, oldest first.
+        promoted_from: Environment, model and version that it was promoted from, or None.
     """
 
     model: str
@@ -83,6 +84,7 @@ class VersionRecord:
     verdict: str
     reasons: list[str]
     approvals: list[dict[str, str]] = field(default_factory=list)
+    promoted_from: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
@@ -168,6 +170,7 @@ def read_version(environment: Environment, model: str, version: str) -> VersionR
         verdict=known.get(tags.VERDICT, _NOT_KEPT),
         reasons=known.get(tags.REASONS, "").splitlines(),
         approvals=_approvals(entries, version),
+        promoted_from=known.get(tags.PROMOTED_FROM),
     )
 
 

@@ -18,6 +18,9 @@ from airworthy.ledger.events import (
     GuardTrip,
     KillSwitchTurned,
     LedgerEvent,
+    PromotionCompleted,
+    PromotionReceived,
+    PromotionStarted,
     RecordsRemoved,
     Registration,
     Retirement,
@@ -320,5 +323,28 @@ STORED: list[tuple[LedgerEvent, str, str, str]] = [
         KillSwitchTurned(on=True, reason="it is slow"),
         "page-1", "kill_switch:page-1",
         '{"on": true, "reason": "it is slow"}',
+    ),
+    (
+        PromotionStarted(version="7", bundle_digest="bb", dataset_digest="dd", to_environment="production"),
+        "run-1", "promotion_started:production:7:bb",
+        '{"bundle_digest": "bb", "dataset_digest": "dd", "to_environment": "production", "version": "7"}',
+    ),
+    (
+        PromotionReceived(
+            version="3", bundle_digest="bb", dataset_digest="dd", from_environment="staging", from_version="7",
+            from_entry=12, from_entry_hash="ee", from_run="run-0", mlflow_run_id="f00", trained_by=["ada"],
+        ),
+        "run-1", "promotion_received:staging:7:3:bb",
+        '{"bundle_digest": "bb", "dataset_digest": "dd", "from_entry": 12, "from_entry_hash": "ee", '
+        '"from_environment": "staging", "from_run": "run-0", "from_version": "7", "mlflow_run_id": "f00", '
+        '"trained_by": ["ada"], "version": "3"}',
+    ),
+    (
+        PromotionCompleted(
+            version="7", bundle_digest="bb", to_environment="production", to_version="3", to_entry=5, to_entry_hash="ff"
+        ),
+        "run-1", "promotion_completed:production:3:7:bb",
+        '{"bundle_digest": "bb", "to_entry": 5, "to_entry_hash": "ff", "to_environment": "production", '
+        '"to_version": "3", "version": "7"}',
     ),
 ]  # fmt: skip

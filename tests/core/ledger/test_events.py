@@ -79,6 +79,9 @@ def test_every_kind_of_event_is_among_those_that_were_stored() -> None:
         "alert",
         "adoption",
         "kill_switch",
+        "promotion_started",
+        "promotion_received",
+        "promotion_completed",
     ]
 
 

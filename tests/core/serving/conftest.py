@@ -169,6 +169,10 @@ class FolderRegistry:
         """Return the aliases; nobody has set one unless a test did."""
         return dict(self._read().get("aliases", {}))
 
+    def is_foreign(self, model: str, version: str | None) -> bool:
+        """Return False: one environment has this registry."""
+        return False
+
     def _entry(self, model: str, version: str) -> dict[str, Any]:
         versions = self._read()["models"].get(model, {})
         if version not in versions:

@@ -21,6 +21,11 @@ from airworthy.ledger.events.monitor_events import (
     StalenessLimit,
     StalenessMeasured,
 )
+from airworthy.ledger.events.promotion_events import (
+    PromotionCompleted,
+    PromotionReceived,
+    PromotionStarted,
+)
 from airworthy.ledger.events.release_events import (
     BEGUN,
     DONE,
@@ -65,6 +70,9 @@ KnownEvent = (
     | AlertRaised
     | Adoption
     | KillSwitchTurned
+    | PromotionStarted
+    | PromotionReceived
+    | PromotionCompleted
 )
 AnyEvent = KnownEvent | UnknownEvent
 
@@ -104,6 +112,9 @@ __all__ = [
     "KnownEvent",
     "LedgerEvent",
     "Moment",
+    "PromotionCompleted",
+    "PromotionReceived",
+    "PromotionStarted",
     "RecordsRemoved",
     "Registration",
     "Retirement",
