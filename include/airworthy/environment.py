@@ -13,6 +13,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_SERVER_TOKEN`` the token for the model server's administration, instead of its file
 ``AIRWORTHY_ANCHOR_KEY`` the key that signs the heads of ledgers, instead of its file
 ``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
+``AIRWORTHY_CLIENT_TOKENS_FILE`` a file with them, such as a mounted secret: it may change at any time
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 
