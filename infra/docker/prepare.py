@@ -1,4 +1,4 @@
-"""Prepares the services of docker-compose.yaml before the parts start: databases, user, bucket.
+"""Prepares the services of docker-compose.yaml before the parts start: databases, roles, user, bucket.
 
 Every step may be repeated: it runs at every start, and brings older databases up to date.
 """
@@ -21,6 +21,7 @@ def main() -> None:
     make_bucket(os.environ["AIRWORTHY_BUCKET"])
     run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
     run("airflow", "db", "migrate")
+    run(sys.executable, "-m", "airworthy_airflow.access.fab_roles")
     make_user(os.environ["AIRFLOW_ADMIN_PASSWORD"])
     print("prepared")
 

@@ -24,6 +24,7 @@ from airworthy.cli import (
     predict_command,
     prediction_commands,
     release_commands,
+    role_commands,
     run_commands,
     score_commands,
     server_commands,
@@ -74,6 +75,7 @@ server_commands.register(app)
 doctor_command.register(app)
 gc_command.register(app)
 client_commands.register(app)
+role_commands.register(app)
 teach(app)
 
 
