@@ -155,6 +155,34 @@ def _status(client: httpx.Client) -> Callable[[], int]:
     return lambda: client.get("/models").status_code
 
 
+def test_the_commands_give_scopes_and_rotate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens are shown once. A rotated one keeps its scopes, and a wrong time or name changes nothing."""
+    monkeypatch.setenv("AIRWORTHY_STATE", str(tmp_path))
+
+    def run(*arguments: str) -> list[str]:
+        result = CliRunner().invoke(app, ["clients", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    shown = [run("add", "shop"), run("add", "lab", "--scope", "label")]
+    shown += [run("add", "ops", "--scope", "admin", "--scope", "predict")]
+    shown += [run("rotate", "lab", "--keep", "1h")]
+    assert [line.split("  ")[2:] for line in run("list")][0::2] == [
+        ["predict+label"],
+        ["predict+admin"],
+    ]
+    ending, fresh = (json.loads(line) for line in run("list", "--json") if '"lab"' in line)
+    assert (ending["scopes"], fresh["scopes"], fresh["until"]) == (["label"], ["label"], None)
+    assert ending["until"] is not None
+    assert all(token[0] not in "".join(run("list")) for token in shown)
+    for wrong in (["lab", "--keep", "soon"], ["nobody"]):
+        result = CliRunner().invoke(app, ["clients", "rotate", *wrong])
+        assert isinstance(result.exception, TerminalError)
+    assert len(run("list")) == 4
+
+
 def test_a_mounted_file_of_tokens_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
