@@ -12,10 +12,12 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import httpx
 
@@ -44,7 +46,13 @@ _NAMES: Final = {
     "version_number": "1",
 }
 # Words of refusals that are no 403, or not the only one: some say that there is nothing.
-_REFUSALS: Final = ("that you may read", "may look at", "Backfill not found")
+_REFUSALS: Final = (
+    "that you may read",
+    "may look at",
+    "is none of the approvers",
+    "Backfill not found",
+)
+_HITL: Final = "/api/v2/dags/<model>__train/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails"
 _ACTIONS: Final = {"connections": "connection_id", "variables": "key", "pools": "name"}
 
 
@@ -62,11 +70,18 @@ def main(manager: str, file: str) -> None:
     """Write the table of one auth manager."""
     with tempfile.TemporaryDirectory() as folder:
         _set_variables(Path(folder), MANAGERS[manager])
+        from airflow.api_fastapi.app import create_app
         from tests.security.models_page_site import open_site
 
         with open_site(Path(folder) / "site") as site:
             tokens = dict(_tokens(manager))
-            questions = [*_airflow_questions(), *_page_questions(site)]
+            airflow = create_app("core")
+            # One after the other: a release that waits with approvers would change the rows before.
+            questions = chain(
+                _airflow_questions(airflow),
+                _page_questions(site),
+                _approver_questions(site, airflow),
+            )
             rows = asyncio.run(_ask_all(questions, tokens))
     Path(file).write_text("".join(f"{line}\n" for line in _lines(rows)), encoding="utf-8")
 
@@ -124,12 +139,10 @@ def _users(manager: str) -> Iterator[dict[str, Any]]:
         yield made | {"no_login": None}
 
 
-def _airflow_questions() -> Iterator[Question]:
+def _airflow_questions(app: Any) -> Iterator[Question]:
     """Yield a question for each route of Airflow's own API, and of what its UI asks."""
-    from airflow.api_fastapi.app import create_app
     from fastapi.routing import APIRoute
 
-    app = create_app("core")
     _add_backfill()
     token = _file_token(app)
     for route in app.routes:
@@ -158,8 +171,24 @@ def _page_questions(site: Any) -> Iterator[Question]:
         yield Question(f"{method} {path}", site.app, method, path, None)
 
 
+def _approver_questions(site: Any, app: Any) -> Iterator[Question]:
+    """Yield questions of a release that names its approvers: each of the people has the role's name."""
+    from tests.operators.test_approval_brief import HANDED, RULES, RUN
+
+    from airworthy_airflow.operators.approval_brief import approval_brief
+
+    run_id = site.ask_for_approval(approval_brief(RUN, HANDED, RULES), ("approver", "ml_engineer"))
+    shown = "approvers: approver, ml_engineer"
+    path = f"/api/v2/dags/delivery_eta__train/dagRuns/{quote(run_id)}/taskInstances/release.approve"
+    # An answer that is none: nobody approves it.
+    body = {"chosen_options": ["Neither"], "params_input": {}}
+    yield Question(f"PATCH {_HITL} ({shown})", app, "PATCH", f"{path}/-1/hitlDetails", body)
+    page = "/airworthy/models/delivery_eta/actions/approve"
+    yield Question(f"GET {page} ({shown})", site.app, "GET", page, None)
+
+
 async def _ask_all(
-    questions: list[Question], tokens: dict[str, str | None]
+    questions: Iterable[Question], tokens: dict[str, str | None]
 ) -> dict[str, list[str]]:
     """Return a row for each question, with a cell for each person: ``yes`` or ``-``."""
     return {
