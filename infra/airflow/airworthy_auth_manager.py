@@ -7,8 +7,8 @@ from collections.abc import Collection
 from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
 from airflow.providers.fab.auth_manager.models import User
 from airflow.providers.fab.auth_manager.models.anonymous_user import AnonymousUser
+from airworthy_fab_roles import file_names
 
-from airworthy_airflow.access.fab_roles import file_names
 from airworthy_airflow.access.roles_auth_manager import RolesAuthManager
 
 

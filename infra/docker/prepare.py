@@ -21,7 +21,7 @@ def main() -> None:
     make_bucket(os.environ["AIRWORTHY_BUCKET"])
     run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
     run("airflow", "db", "migrate")
-    run(sys.executable, "-m", "airworthy_airflow.access.fab_roles")
+    run(sys.executable, "-m", "airworthy_fab_roles")
     make_user(os.environ["AIRFLOW_ADMIN_PASSWORD"])
     print("prepared")
 

@@ -67,7 +67,7 @@ class Deployment:
         person = ["--firstname", "Air", "--lastname", "Worthy", "--email", "admin@example.org"]
         airflow = str(BINARIES / "airflow")
         self._finish(airflow, "db", "migrate")
-        self._finish(sys.executable, "-m", "airworthy_airflow.access.fab_roles")
+        self._finish(sys.executable, "-m", "airworthy_fab_roles")
         self._finish(airflow, "users", "create", *user, *person)
 
     def start_mlflow(self) -> None:

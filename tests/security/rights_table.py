@@ -125,8 +125,7 @@ def _users(manager: str) -> Iterator[dict[str, Any]]:
         yield people | {"no_login": None}
         return
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
-
-    from airworthy_airflow.access.fab_roles import PREFIX, sync_roles
+    from airworthy_fab_roles import PREFIX, sync_roles
 
     sync_roles()
     with get_application_builder() as appbuilder:

@@ -32,7 +32,7 @@ PANELS = {
     ),
     "Explain it": ("explain", "ledger", "show", "diff", "lineage", "dataset"),
     "Serve it": ("serve", "servers", "clients", "collect"),
-    "Operate it": ("doctor", "gc", "metrics"),
+    "Operate it": ("doctor", "gc", "metrics", "roles"),
 }
 
 EXAMPLES = {
@@ -173,12 +173,19 @@ EXAMPLES = {
         Example("airworthy serve --host 0.0.0.0 --port 8080 --workers 4", "For other machines:"),
     ),
     "clients list": (Example("airworthy clients list", "Who has a token:"),),
-    "clients add": (Example("airworthy clients add shop", "A token for a client, shown once:"),),
+    "clients add": (
+        Example("airworthy clients add shop", "A token for a client, shown once:"),
+        Example("airworthy clients add lab --scope label", "One for labels alone:"),
+    ),
+    "clients rotate": (
+        Example("airworthy clients rotate shop --keep 1h", "A new one; the others end in an hour:"),
+    ),
     "clients remove": (Example("airworthy clients remove shop", "Its tokens count no more:"),),
     "collect": (
         Example("airworthy collect --all", "What the servers have logged:"),
         Example("airworthy collect --all --every 60", "Each minute, until stopped:"),
     ),
+    "roles": (Example("airworthy roles", "Who may do what in Airflow:"),),
     "doctor": (
         Example("airworthy doctor", "Every model:"),
         Example("airworthy doctor delivery_eta --deep", "One, file by file:"),

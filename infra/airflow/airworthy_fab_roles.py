@@ -1,4 +1,4 @@
-"""Makes our roles in Airflow's FAB auth manager: ``python -m airworthy_airflow.access.fab_roles``.
+"""Makes our roles in Airflow's FAB auth manager: ``python -m airworthy_fab_roles``.
 
 It may run at any time, and runs before each start of the parts. FAB keeps who has which role; the
 rights of a role come from the file at each request. In FAB's database a role has the permissions
@@ -62,8 +62,10 @@ def _set_permissions(manager: Any, role: Any, permissions: list[Any]) -> None:
 
 
 def main() -> None:
-    """Make the roles, and print them."""
-    for line in sync_roles():
+    """Make the roles, and print them. FAB's log has a line for each permission: it is not shown."""
+    from airflow.utils.cli import suppress_logs_and_warning
+
+    for line in suppress_logs_and_warning(sync_roles)():
         print(line)
 
 
