@@ -17,6 +17,7 @@ Environment variables read here and in ``project.py``, and nowhere else in the c
 ``AIRWORTHY_AIRFLOW_USER`` its name there, with ``AIRWORTHY_AIRFLOW_PASSWORD``, without a token
 ``AIRWORTHY_SERVER_HOSTS`` further names of the model servers, with commas, beside ``server.hosts``
 ``AIRWORTHY_CLIENT_TOKENS`` the tokens of its clients (``name=token,...``), instead of their file
+``AIRWORTHY_CLIENT_TOKENS_FILE`` a file with them, such as a mounted secret: it may change at any time
 
 A project without the folder ``include/environments`` has the environment ``local`` of the package.
 

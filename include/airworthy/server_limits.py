@@ -31,6 +31,8 @@ class ServerLimits(BaseModel):
         gap_time: The time between two pieces of a body.
         body_time: The time from the headers to the body's end.
         read_time: The time in which a client takes a piece of its answer.
+        requests_per_second_per_client: The requests of one client below ``/models``: of its token's
+            name, else of its address. None: any number. Each process counts for itself.
         connections: Open connections in all.
         connections_per_address: Open connections of one address.
         held_bytes: Bodies that are being received, in all. Small bodies do not count.
@@ -55,6 +57,7 @@ class ServerLimits(BaseModel):
     gap_time: Duration = timedelta(seconds=10)
     body_time: Duration = timedelta(minutes=1)
     read_time: Duration = timedelta(seconds=30)
+    requests_per_second_per_client: Count | None = None
     connections: Annotated[int, Field(ge=8)] = 1024
     connections_per_address: Annotated[int, Field(ge=4)] = 256
     held_bytes: Count = 256 * _MIB

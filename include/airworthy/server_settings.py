@@ -6,9 +6,9 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from airworthy.server_limits import ServerLimits
 from airworthy.spec.fields import Duration, Violation, format_duration, raise_violations
@@ -32,6 +32,20 @@ class ClientSettings(BaseModel):
     label_all: tuple[str, ...] = ()
 
 
+class TlsSettings(BaseModel):
+    """The PEM files of the model servers. They are read again when they change.
+
+    Attributes:
+        certificate: The certificate, and those that sign it. A path from the project's folder.
+        key: Its key, without a password. A path from the project's folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, Field(min_length=1)]
+
+
 class ServerSettings(BaseModel):
     """The model servers of an environment.
 
@@ -41,6 +55,7 @@ class ServerSettings(BaseModel):
         lease: A server without a new report for this time counts as silent.
         limits: What one client, and all of them, may take of a server.
         clients: Who may ask.
+        tls: The certificate of the servers; None: they speak HTTP without TLS.
         hosts: Further names by which servers are asked (the header Host), without ports; ``*``:
             any. Loopback, the addresses of the environment and the host's own name are known.
     """
@@ -52,6 +67,7 @@ class ServerSettings(BaseModel):
     lease: Duration = timedelta(seconds=10)
     limits: ServerLimits = ServerLimits()
     clients: ClientSettings = ClientSettings()
+    tls: TlsSettings | None = None
     hosts: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Prepares the services of docker-compose.yaml, or of a cluster, before the parts start: databases, user, bucket.
+"""Prepares the services of docker-compose.yaml, or of a cluster, before the parts start: databases, roles, user, bucket.
 
 Every step may be repeated: it runs at every start, and brings older databases up to date. A cluster
 gives no ``AIRWORTHY_BUCKET``, as its bucket is there, and MLflow's pods make MLflow's tables.
@@ -24,6 +24,7 @@ def main() -> None:
     if "MLFLOW_BACKEND_STORE_URI" in os.environ:
         run(sys.executable, "-m", "airworthy_airflow.stack.mlflow_database", **mlflow_database())
     run("airflow", "db", "migrate")
+    run(sys.executable, "-m", "airworthy_fab_roles")
     make_user(os.environ["AIRFLOW_ADMIN_PASSWORD"])
     print("prepared")
 

@@ -65,8 +65,10 @@ class Deployment:
         # With "=": a random password may begin with "-".
         user = ["--username", USER, f"--password={self.settings.password}", "--role", "Admin"]
         person = ["--firstname", "Air", "--lastname", "Worthy", "--email", "admin@example.org"]
-        self._finish("db", "migrate")
-        self._finish("users", "create", *user, *person)
+        airflow = str(BINARIES / "airflow")
+        self._finish(airflow, "db", "migrate")
+        self._finish(sys.executable, "-m", "airworthy_fab_roles")
+        self._finish(airflow, "users", "create", *user, *person)
 
     def start_mlflow(self) -> None:
         """Start MLflow's server, which keeps the models' files too."""
@@ -176,11 +178,11 @@ class Deployment:
         answer = _get(address, {"authorization": f"Bearer {self.settings.token}"})
         return str(answer.json()["version"]) if answer and answer.status_code == 200 else None
 
-    def _finish(self, *arguments: str) -> None:
+    def _finish(self, *command: str) -> None:
         own = self.folder / "prepare"
         own.mkdir(exist_ok=True)
         done = subprocess.run(
-            [str(BINARIES / "airflow"), *arguments],
+            command,
             env=self.settings.of_part(own),
             cwd=own,
             capture_output=True,

@@ -21,6 +21,7 @@ LOCAL_SETTINGS = PROJECT / "infra" / "airflow" / "airflow_local_settings.py"
 # Settings of the embedded stack that several machines have otherwise, or not at all.
 OTHERWISE = {
     "AIRFLOW__API__HOST",
+    "AIRFLOW__CORE__AUTH_MANAGER",
     "AIRFLOW__CORE__EXECUTOR",
     "AIRFLOW__CORE__PARALLELISM",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",

@@ -21,12 +21,14 @@ def test_users_have_roles_and_passwords_that_stay(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command that does not know of the users takes no password away, and gives nobody access."""
-    monkeypatch.setenv(VARIABLE, " eve:viewer,bob:user ")
+    monkeypatch.setenv(VARIABLE, " eve:viewer,bob:user,ann:approver ")
     layout = load_layout()
     secrets = ensure_secrets(layout)
     passwords = user_passwords(layout)
-    assert airflow_settings(layout, secrets)[USERS] == "admin:admin,eve:viewer,bob:user"
-    assert len({secrets.password, *passwords.values()}) == 3
+    assert (
+        airflow_settings(layout, secrets)[USERS] == "admin:admin,eve:viewer,bob:user,ann:approver"
+    )
+    assert len({secrets.password, *passwords.values()}) == 4
     assert f"login: eve / {passwords['eve']}" in addresses(layout)
     monkeypatch.delenv(VARIABLE)
     without = load_layout()

@@ -22,7 +22,7 @@ class Question:
         version: The version.
         run_id: The run that asks.
         expires_at: The time after which no answer counts as a rejection, UTC.
-        approvers: The people who may answer; empty: everybody who may edit the DAG's runs.
+        approvers: The people who may answer; empty: everybody with the right to approve.
     """
 
     model: str
@@ -99,7 +99,7 @@ def _about(question: Question) -> str:
 
 
 def _facts(question: Question) -> dict[str, str]:
-    approvers = ", ".join(question.approvers) or "everybody who may edit the DAG's runs"
+    approvers = ", ".join(question.approvers) or "everybody with the right to approve"
     return {
         "version": question.version,
         "run": question.run_id,

@@ -157,7 +157,7 @@ class AirflowSession:
             raise TerminalError(
                 "Airflow does not allow this person to do it",
                 received=_detail(answer),
-                allowed="a user who may see and edit the model's DAG runs",
+                allowed="a user with the right to approve, such as one with the role approver",
                 next_step="airworthy login --user NAME",
             )
         return content_of(answer, self.url)

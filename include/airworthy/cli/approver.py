@@ -74,7 +74,11 @@ def _authenticated(
 
     model, dag_id = job.spec.model, f"{job.spec.model}__train"
     if not session.may_answer(dag_id):
-        raise _refusal(job, person.who, "a user of Airflow who may edit the runs of this DAG")
+        raise _refusal(
+            job,
+            person.who,
+            "a user with the right to approve, such as one with the role approver",
+        )
     entries = open_ledger(job.environment, model).entries()
     waiting = session.waiting_runs(dag_id)
     run_id = next((each for each in waiting if _staged(entries, each) == version["version"]), None)

@@ -41,7 +41,7 @@ PANELS = {
     ),
     "Explain it": ("explain", "ledger", "show", "diff", "lineage", "dataset"),
     "Serve it": ("serve", "servers", "clients", "collect"),
-    "Operate it": ("doctor", "gc", "metrics", "render", "apply"),
+    "Operate it": ("doctor", "gc", "metrics", "render", "apply", "roles"),
 }
 
 EXAMPLES = {
@@ -207,7 +207,13 @@ EXAMPLES = {
         ),
     ),
     "clients list": (Example("airworthy clients list", "Who has a token:"),),
-    "clients add": (Example("airworthy clients add shop", "A token for a client, shown once:"),),
+    "clients add": (
+        Example("airworthy clients add shop", "A token for a client, shown once:"),
+        Example("airworthy clients add lab --scope label", "One for labels alone:"),
+    ),
+    "clients rotate": (
+        Example("airworthy clients rotate shop --keep 1h", "A new one; the others end in an hour:"),
+    ),
     "clients remove": (Example("airworthy clients remove shop", "Its tokens count no more:"),),
     "collect": (
         Example("airworthy collect --all", "What the servers have logged:"),
@@ -225,6 +231,7 @@ EXAMPLES = {
             "With the image of your registry:",
         ),
     ),
+    "roles": (Example("airworthy roles", "Who may do what in Airflow:"),),
     "doctor": (
         Example("airworthy doctor", "Every model:"),
         Example("airworthy doctor delivery_eta --deep", "One, file by file:"),

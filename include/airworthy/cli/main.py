@@ -27,6 +27,7 @@ from airworthy.cli import (
     prediction_commands,
     promote_command,
     release_commands,
+    role_commands,
     run_commands,
     score_commands,
     server_commands,
@@ -80,6 +81,7 @@ gc_command.register(app)
 client_commands.register(app)
 ci_commands.register(app)
 kubernetes_commands.register(app)
+role_commands.register(app)
 teach(app)
 
 

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airworthy.protocol.refusals import RefusedError
 from airworthy.serving.client_access import ClientAccess
+from airworthy.serving.route_responses import refusal_headers
 
 
 class AccessMiddleware:
@@ -39,7 +40,7 @@ async def _refuse(send: Send, refused: RefusedError) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
     ]
-    if refused.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    for name, value in refusal_headers(refused).items():
+        headers.append((name.encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

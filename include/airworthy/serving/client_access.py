@@ -2,6 +2,7 @@
 
 Below ``/models`` a server that listens beyond loopback asks for a client's token. Administration's
 token is good there too. Health, metrics and the OpenAPI document ask for none: they have no rows.
+A token opens what its scopes say, also where none is asked for.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from starlette.types import Scope
 
-from airworthy.client_tokens import KnownClient, token_digest
+from airworthy.client_tokens import ClientScope, KnownClient, token_digest
 from airworthy.errors import TerminalError
 from airworthy.protocol.refusals import RefusedError
 from airworthy.server_settings import ServerSettings
 from airworthy.serving.admin_token import ReadToken
+from airworthy.serving.client_rate import ClientRate
 from airworthy.traffic.replica_report import ClientsReport
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,7 @@ class Client(NamedTuple):
     Attributes:
         name: Its name for the guard: of its token, else its address, else empty.
         keys: The keys of its answers' ids, that of the present token first; none without a token.
-        is_admin: Whether it sent administration's token.
+        is_admin: Whether its token is administration's, or has the scope ``admin``.
         sees_all: Whether it may see samples of others' predictions.
         labels_all: Whether it may send labels for answers to others.
     """
@@ -84,6 +87,8 @@ class ClientAccess:
             hosts: Names of the server, beside those of the settings and of loopback.
         """
         settings = settings or ServerSettings()
+        rate = settings.limits.requests_per_second_per_client
+        self._rate = None if rate is None else ClientRate(rate)
         self._read_token = read_token
         self._read_clients = read_clients
         self._settings = settings.clients
@@ -92,7 +97,7 @@ class ClientAccess:
             self._by_address and self._settings.required == "beyond_loopback"
         )
         self._hosts = LOOPBACK_HOSTS | {_plain(each) for each in (host, *hosts, *settings.hosts)}
-        self._clients: dict[str, str] = {}
+        self._clients: dict[str, KnownClient] = {}
         self._keys: dict[str, tuple[bytes, ...]] = {}
         self._read_at = -_READ_SECONDS
 
@@ -100,7 +105,7 @@ class ClientAccess:
         """Check one request, and note its sender in its scope.
 
         Raises:
-            RefusedError: 400 or 421 for its Host; 401 or 403 for its token.
+            RefusedError: 400 or 421 for its Host; 401 or 403 for its token; 429 for its rate.
         """
         host = authorization = None
         for name, value in scope["headers"]:
@@ -112,13 +117,22 @@ class ClientAccess:
                 authorization = value
         self._check_host(host, scope)
         if asks_for_rows(scope["path"]):
-            scope[_SCOPE_KEY] = self._client(authorization, scope)
+            client = scope[_SCOPE_KEY] = self._client(authorization, scope)
+            if self._rate is not None and not client.is_admin:
+                self._rate.take(client.name or _address(scope))
+
+    @property
+    def limits_rate(self) -> bool:
+        """Whether a client that sends too many requests is refused."""
+        return self._rate is not None
 
     def describe(self) -> ClientsReport:
         """Return the rules for the server's report."""
         self._refresh()
+        now = datetime.now(UTC)
+        known = {each.name for each in self._clients.values() if not each.has_ended(now)}
         open_to_all = self._by_address and not self.required
-        return ClientsReport(required=self.required, known=len(self._keys), open_to_all=open_to_all)
+        return ClientsReport(required=self.required, known=len(known), open_to_all=open_to_all)
 
     def _check_host(self, header: bytes | None, scope: Scope) -> None:
         if header is None:
@@ -136,8 +150,7 @@ class ClientAccess:
     def _client(self, authorization: bytes | None, scope: Scope) -> Client:
         self._refresh()
         if authorization is not None and authorization[:7].lower() == _BEARER:
-            token = authorization[7:].strip()
-            client = self._of_token(token)
+            client = self._of_token(authorization[7:].strip(), scope["path"])
             if client is not None:
                 return client
             if self.required and not _checks_itself(scope["path"]):
@@ -154,22 +167,26 @@ class ClientAccess:
             next_step="ask its owner for one: airworthy clients add NAME",
         )
 
-    def _of_token(self, token: bytes) -> Client | None:
-        digest = token_digest(token)
-        name = self._clients.get(digest)
-        if name is not None:
-            key = bytes.fromhex(digest)
-            keys = (key, *(each for each in self._keys[name] if each != key))
-            return Client(
-                name,
-                keys,
-                sees_all=not self.required,
-                labels_all=name in self._settings.label_all,
-            )
+    def _of_token(self, token: bytes, path: str) -> Client | None:
+        known = self._clients.get(token_digest(token))
+        if known is not None and not known.has_ended(datetime.now(UTC)):
+            _check_scope(known, path)
+            return self._of_known(known)
         admin = self._read_token()
         if admin is not None and hmac.compare_digest(token, admin.encode()):
             return _ADMIN
         return None
+
+    def _of_known(self, known: KnownClient) -> Client:
+        key = bytes.fromhex(known.sha256)
+        is_admin = "admin" in known.scopes
+        return Client(
+            known.name,
+            (key, *(each for each in self._keys[known.name] if each != key)),
+            is_admin=is_admin,
+            sees_all=is_admin or not self.required,
+            labels_all=is_admin or known.name in self._settings.label_all,
+        )
 
     def _refresh(self) -> None:
         """Read the tokens again from time to time: they change under a running server."""
@@ -182,7 +199,7 @@ class ClientAccess:
         except TerminalError as error:
             log.error("the last good tokens of clients hold: %s", error.problem)
             return
-        self._clients = {each.sha256: each.name for each in known}
+        self._clients = {each.sha256: each for each in known}
         keys: dict[str, list[bytes]] = {}
         for each in known:
             keys.setdefault(each.name, []).append(bytes.fromhex(each.sha256))
@@ -206,6 +223,41 @@ def is_loopback(host: str) -> bool:
 def asks_for_rows(path: str) -> bool:
     """Tell whether a path is one of those that ask for a token."""
     return path == "/models" or path.startswith("/models/")
+
+
+def needed_scope(path: str) -> ClientScope | None:
+    """Return the scope that a path asks of a client's token; None: each token is good.
+
+    >>> needed_scope("/models/eta/labels"), needed_scope("/models")
+    ('label', None)
+    """
+    match path.split("/"):
+        case ["", "models", _, "labels"]:
+            return "label"
+        case ["", "models", _, "invocations" | "example"]:
+            return "predict"
+        case ["", "models", _, "versions", _, "invocations"] | ["", "models", _, "break-glass"]:
+            return "admin"
+    return None
+
+
+def _check_scope(known: KnownClient, path: str) -> None:
+    """Refuse a token without the scope of a path.
+
+    Raises:
+        RefusedError: 403.
+    """
+    scope = needed_scope(path)
+    if scope is None or scope in known.scopes or "admin" in known.scopes:
+        return
+    raise RefusedError(
+        403,
+        f"this token of {known.name} has not the scope {scope}",
+        field="authorization",
+        received=f"a token for {', '.join(known.scopes)}",
+        allowed=f"a token with the scope {scope}",
+        next_step=f"ask the server's owner for one: airworthy clients add NAME --scope {scope}",
+    )
 
 
 def _checks_itself(path: str) -> bool:

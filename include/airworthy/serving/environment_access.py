@@ -41,4 +41,9 @@ def environment_access(environment: Environment, read_token: ReadToken, host: st
         log.warning("no client has a token, so nobody is answered: airworthy clients add NAME")
     if not access.required and not is_loopback(host):
         log.warning("%s is open to whoever reaches it: server.clients.required is never", host)
+    if environment.server.tls is None and not is_loopback(host):
+        log.warning(
+            "tokens and rows go over %s without TLS: set server.tls, or put a proxy with TLS before it",
+            host,
+        )
     return access

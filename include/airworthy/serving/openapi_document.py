@@ -86,6 +86,8 @@ class OpenAPIDocument:
         for path, operations in paths.items():
             for operation in operations.values():
                 told = refusal_responses(400, 421)
+                if self._access.limits_rate and asks_for_rows(path):
+                    told |= refusal_responses(429)
                 if self._access.required and asks_for_rows(path):
                     told |= refusal_responses(401, 403)
                     operation["security"] = [{_TOKEN: []}]

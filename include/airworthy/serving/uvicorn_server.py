@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airworthy.ledger.events import ServerRole
     from airworthy.server_limits import ServerLimits
     from airworthy.serving.shared_metrics import SharedMetrics
+    from airworthy.serving.tls import TlsFiles
 
 
 class _Server(uvicorn.Server):
@@ -66,14 +67,17 @@ def serve(
         on_address: Called with the server's URL as soon as it listens, or as its workers start. None: nobody is told.
 
     Raises:
-        TerminalError: when the environment file is wrong, or another program has the port.
+        TerminalError: when the environment file or the certificate is wrong, or another program
+            has the port.
     """
     # A request has few rows: threads of Polars only slow it down. Polars reads this at its import.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     _allow_open_files()
     from airworthy.environment import load_environment
+    from airworthy.serving.tls import tls_files
 
     environment = load_environment()
+    tls = tls_files(environment)
     if workers == 1:
         serve_alone(
             lambda takes_over: environment_app(role, host=host, takes_over=takes_over),
@@ -81,12 +85,13 @@ def serve(
             port,
             environment.server.limits,
             on_address,
+            tls=tls,
         )
         return
     from airworthy.serving.workers import serve_with_workers
 
     if on_address is not None:
-        on_address(_url(host, port))
+        on_address(_url(host, port, tls))
     serve_with_workers(
         partial(environment_app, role, host=host),
         workers,
@@ -94,6 +99,7 @@ def serve(
         port=port,
         metrics=environment.state / "server_metrics",
         limits=environment.server.limits,
+        tls=tls,
     )
 
 
@@ -103,6 +109,8 @@ def serve_alone(
     port: int,
     limits: ServerLimits,
     on_address: Callable[[str], None] | None = None,
+    *,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve with this process; see `serve`.
 
@@ -112,15 +120,16 @@ def serve_alone(
         port: The port to listen at; 0: a free one.
         limits: What a client may take of each connection.
         on_address: Called with the server's URL as soon as it listens. None: nobody is told.
+        tls: The files of its certificate. None: no TLS.
 
     Raises:
         TerminalError: when another program has the port.
     """
     handed = handed_socket()
     with closing(handed or own_socket(host, port)) as bound:
-        url = _url(host, bound.getsockname()[1])
+        url = _url(host, bound.getsockname()[1], tls)
         app = make_app(handed is not None)
-        server = _Server(server_config(app, host, port, limits), url, on_address)
+        server = _Server(server_config(app, host, port, limits, tls), url, on_address)
         with bound.dup() as kept:
             signal.signal(signal.SIGUSR2, lambda *_: server.hand_over())
             server.run([bound])
@@ -136,8 +145,9 @@ def _allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _url(host: str, port: int, tls: TlsFiles | None) -> str:
+    scheme = "http" if tls is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def environment_app(

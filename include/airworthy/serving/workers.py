@@ -38,6 +38,7 @@ from airworthy.serving.shared_port import Address, bound_socket, reserved_port
 
 if TYPE_CHECKING:
     from airworthy.server_limits import ServerLimits
+    from airworthy.serving.tls import TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -294,7 +295,7 @@ class WorkerSupervisor(Multiprocess):
         return worker
 
 
-def serve_with_workers(
+def serve_with_workers(  # noqa: PLR0913 - the parts of one server
     make_app: MakeApp,
     workers: int,
     *,
@@ -302,6 +303,7 @@ def serve_with_workers(
     port: int,
     metrics: Path,
     limits: ServerLimits | None = None,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve with several processes until SIGINT or SIGTERM. Running requests are answered first.
 
@@ -312,12 +314,13 @@ def serve_with_workers(
         port: The port to listen at.
         metrics: The folder for the workers' metrics.
         limits: The limits of each worker. None: the usual ones.
+        tls: The files of the server's certificate. None: no TLS.
 
     Raises:
         TerminalError: when another server has the port.
     """
     with reserved_port(host, port) as address, metrics_folder(metrics) as folder:
-        config = server_config(make_app, *address, limits)
+        config = server_config(make_app, *address, limits, tls)
         config.factory, config.workers = True, workers
         WorkerSupervisor(config, address, folder).run()
 

@@ -201,8 +201,7 @@ class Release(Part):
     )
     approvers: list[Annotated[str, Field(min_length=1)]] = Field(
         default_factory=list,
-        description="Airflow users allowed to approve it; empty: all with the right to edit DAG "
-        "runs.",
+        description="Airflow users allowed to approve it; empty: all with the right to approve.",
     )
     approval_timeout: Annotated[
         Duration | None,

@@ -47,7 +47,7 @@ def approvers_text(spec: ModelSpec, rules: ReleaseRules) -> str:
     """Return the people who may approve, in words."""
     names = ", ".join(as_code(name) for name in spec.release.approvers)
     other = "; not the person who triggered the run" if rules.by_other_than_trigger else ""
-    return (names or "anybody who may edit DAG runs") + other
+    return (names or "anybody with the right to approve") + other
 
 
 def _staging(spec: ModelSpec) -> TaskDoc:

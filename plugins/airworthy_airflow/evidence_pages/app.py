@@ -10,13 +10,7 @@ from collections.abc import Awaitable, Callable
 from html import escape
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import Annotated
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-from airflow.api_fastapi.core_api.security import get_user
-from airflow.models.dag import DagModel
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -24,6 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from airworthy.errors import AirworthyError, TransientError
 from airworthy.sandboxed_page import content_policy
 from airworthy.shown_text import one_line
+from airworthy_airflow.access.page_login import User, require_readable
 from airworthy_airflow.evidence_pages import files
 
 PREFIX = "/airworthy/evidence"
@@ -46,19 +41,11 @@ _PAGE = """<!doctype html>
 """
 
 
-def require_readable(model: str, user: Annotated[BaseUser, Depends(get_user)]) -> None:
-    """Refuse a model whose train DAG the user may not read as one that is not there.
-
-    Raises:
-        HTTPException: 401 without a login, 404 without the right.
-    """
-    dag_id = f"{model}__train"
-    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
-    if not get_auth_manager().is_authorized_dag(method="GET", details=details, user=user):
-        raise HTTPException(404, f"there is no model {model} that you may read")
+def _require_readable(model: str, user: User) -> None:
+    require_readable(user, model)
 
 
-router = APIRouter(dependencies=[Depends(require_readable)])
+router = APIRouter(dependencies=[Depends(_require_readable)])
 
 
 @router.get("/{model}/{run}/data_docs", response_class=HTMLResponse)

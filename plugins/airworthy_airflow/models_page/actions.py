@@ -16,6 +16,7 @@ from airworthy.cli.model_names import require_known_model
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy.shown_text import visible
+from airworthy_airflow.access.page_login import User, require_readable
 from airworthy_airflow.models_page.actions_approval import Approve, Reject
 from airworthy_airflow.models_page.actions_audit import record_action, require_unused
 from airworthy_airflow.models_page.actions_base import Action, Plan, Scene
@@ -35,7 +36,6 @@ from airworthy_airflow.models_page.actions_refusals import (
 from airworthy_airflow.models_page.actions_runs import RollBack, Train
 from airworthy_airflow.models_page.actions_traffic import KillSwitch, StopRollout
 from airworthy_airflow.models_page.form_token import FormToken
-from airworthy_airflow.models_page.login import User, require_readable
 from airworthy_airflow.models_page.rendering import page
 
 ACTIONS: Final[dict[str, Action]] = {

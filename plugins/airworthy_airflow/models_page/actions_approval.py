@@ -22,7 +22,7 @@ from airworthy.release.approval_record import trigger_blockers
 from airworthy.release.release_rules import release_rules
 from airworthy.spec import load_spec
 from airworthy.spec.loading import SPEC_FILE
-from airworthy_airflow.models_page.actions_access import may_answer
+from airworthy_airflow.access.page_actions import may_answer
 from airworthy_airflow.models_page.actions_base import Action, Alternative, Done, Plan, Scene
 from airworthy_airflow.models_page.actions_refusals import ActionRefusedError, airflow_refusal
 from airworthy_airflow.models_page.form_token import FormToken

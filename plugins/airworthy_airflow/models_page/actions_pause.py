@@ -11,7 +11,7 @@ from airflow.models.dag import DagModel
 from fastapi import HTTPException
 from sqlalchemy import select
 
-from airworthy_airflow.models_page.actions_access import may_pause
+from airworthy_airflow.access.page_actions import may_pause
 from airworthy_airflow.models_page.actions_base import Action, Boxes, Done, Plan, Scene
 from airworthy_airflow.models_page.actions_refusals import ActionRefusedError, airflow_refusal
 from airworthy_airflow.models_page.form_token import FormToken

@@ -24,7 +24,7 @@ from airworthy.spec.fields import format_duration
 from airworthy.spec.loading import SPEC_FILE
 from airworthy.traffic import traffic_of
 from airworthy.traffic.current_traffic import retired_error
-from airworthy_airflow.models_page.actions_access import may_start_runs
+from airworthy_airflow.access.page_actions import may_roll_back, may_start_runs
 from airworthy_airflow.models_page.actions_base import Action, Alternative, Done, Plan, Scene
 from airworthy_airflow.models_page.actions_refusals import airflow_refusal
 from airworthy_airflow.models_page.form_token import FormToken
@@ -83,7 +83,7 @@ class RollBack(Action):
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
         """Return whether the user may start runs of the rollback DAG."""
-        return may_start_runs(user, f"{model}__rollback")
+        return may_roll_back(user, model)
 
     def plan(self, scene: Scene) -> Plan:
         """Return what a rollback would do now.

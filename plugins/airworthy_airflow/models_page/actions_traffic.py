@@ -11,7 +11,7 @@ from airworthy.release.release_record import step_name
 from airworthy.release.rollout_flags import kill_switch_is_on
 from airworthy.release.stop_by_hand import no_rollout, stop_rollout, turn_kill_switch
 from airworthy.traffic import traffic_of
-from airworthy_airflow.models_page.actions_access import may_start_runs
+from airworthy_airflow.access.page_actions import may_roll_back, may_turn_flags
 from airworthy_airflow.models_page.actions_base import Action, Done, Plan, Scene
 from airworthy_airflow.models_page.form_token import FormToken
 
@@ -26,7 +26,7 @@ class StopRollout(Action):
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
         """Return whether the user may start a rollback, which can do the same."""
-        return may_start_runs(user, f"{model}__rollback")
+        return may_roll_back(user, model)
 
     def plan(self, scene: Scene) -> Plan:
         """Return what an end of the rollout would do.
@@ -62,8 +62,8 @@ class KillSwitch(Action):
     is_grave: ClassVar[bool] = True
 
     def is_permitted(self, user: BaseUser, model: str) -> bool:
-        """Return whether the user may start a rollback, which can do the same."""
-        return may_start_runs(user, f"{model}__rollback")
+        """Return whether the user may turn flags."""
+        return may_turn_flags(user, model)
 
     def plan(self, scene: Scene) -> Plan:
         """Return what a turn would do. It needs the flags alone: the ledger may be away.

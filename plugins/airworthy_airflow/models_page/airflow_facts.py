@@ -15,7 +15,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from airworthy_airflow.models_page.login import train_dag_id
+from airworthy_airflow.access.page_login import train_dag_id
 
 _ASKING = (TaskInstanceState.DEFERRED, TaskInstanceState.AWAITING_INPUT)
 

@@ -17,8 +17,8 @@ from airworthy.lineage.read_records import (
     read_prediction_counts,
     read_scored,
 )
+from airworthy_airflow.access.page_login import User
 from airworthy_airflow.models_page.lineage_picture import BOX_HEIGHT, BOX_WIDTH, lineage_picture
-from airworthy_airflow.models_page.login import User
 from airworthy_airflow.models_page.reading import ModelName, readable_history
 from airworthy_airflow.models_page.rendering import page
 

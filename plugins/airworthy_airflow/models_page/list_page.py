@@ -10,7 +10,7 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from airworthy_airflow.models_page.login import User
+from airworthy_airflow.access.page_login import User
 from airworthy_airflow.models_page.model_rows import ListChoice, SortKey, chosen_rows
 from airworthy_airflow.models_page.reading import readable_rows
 from airworthy_airflow.models_page.rendering import page

@@ -12,11 +12,11 @@ from fastapi.responses import HTMLResponse
 
 from airworthy.model_status.model_history import ModelHistory
 from airworthy.shown_text import one_line
+from airworthy_airflow.access.page_login import User, train_dag_id
 from airworthy_airflow.models_page.actions import permitted_actions
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
 from airworthy_airflow.models_page.buttons import buttons_for
 from airworthy_airflow.models_page.drawings import drift_lines, gate_drawing, slice_table
-from airworthy_airflow.models_page.login import User, train_dag_id
 from airworthy_airflow.models_page.model_rows import ModelRow
 from airworthy_airflow.models_page.reading import ModelName, readable_history
 from airworthy_airflow.models_page.rendering import page

@@ -13,8 +13,8 @@ from airworthy.model_status.history import model_history
 from airworthy.model_status.known_models import known_models
 from airworthy.model_status.model_history import ModelHistory
 from airworthy.model_status.summaries import model_summaries
+from airworthy_airflow.access.page_login import readable, require_readable
 from airworthy_airflow.models_page.airflow_facts import airflow_facts
-from airworthy_airflow.models_page.login import readable, require_readable
 from airworthy_airflow.models_page.model_rows import ModelRow
 
 ModelName = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=200)]

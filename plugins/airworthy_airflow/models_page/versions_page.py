@@ -13,7 +13,7 @@ from airworthy.errors import AirworthyError
 from airworthy.model_status.model_history import VersionFigures
 from airworthy.versions.version_diff import VersionDiff, compare_versions
 from airworthy.versions.version_record import read_version
-from airworthy_airflow.models_page.login import User
+from airworthy_airflow.access.page_login import User
 from airworthy_airflow.models_page.reading import ModelName, readable_history
 from airworthy_airflow.models_page.rendering import page
 

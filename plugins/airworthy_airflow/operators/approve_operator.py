@@ -47,8 +47,8 @@ class ApproveOperator(EmitsLineage, EndsRunner, ApprovalOperator):
         model: The model's name.
         inputs: ``challenger``, ``verdict``, ``version`` and ``parity``: their operators'
             ``output``.
-        approvers: Ids of the Airflow users with the right to answer. Empty: everybody who may edit
-            the DAG's runs.
+        approvers: Ids of those Airflow users with the right to approve who may answer. Empty: all
+            of them.
         response_timeout: The time for an answer. After it, the version is rejected.
         kwargs: Arguments of Airflow's `ApprovalOperator`.
     """

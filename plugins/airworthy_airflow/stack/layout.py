@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
+from airworthy.roles import load_roles
 from airworthy_airflow.stack.users import VARIABLE, read_users
 
 HOST = "127.0.0.1"
@@ -80,7 +81,7 @@ def load_layout() -> Layout:
 
     Raises:
         TerminalError: when a port's variable holds no port, when two have the same one, when
-            `AIRWORTHY_USERS` is wrong, or when the environment file is.
+            `AIRWORTHY_USERS` is wrong, or when the file of the environment or of the roles is.
     """
     ports = {part: _port(variable, default) for part, (variable, default) in PORT_VARIABLES.items()}
     _refuse_equal_ports(ports)
@@ -94,7 +95,7 @@ def load_layout() -> Layout:
         tracking_uri=environment.tracking_uri,
         token_file=environment.server_token_file,
         ports=ports,
-        users=read_users(os.environ.get(VARIABLE, "")),
+        users=read_users(os.environ.get(VARIABLE, ""), load_roles(environment.project).roles),
     )
 
 

@@ -43,6 +43,7 @@ def airflow_settings(layout: Layout, secrets: Secrets) -> dict[str, str]:
             "executor": "LocalExecutor",
             "parallelism": 4,
             "fernet_key": secrets.fernet_key,
+            "auth_manager": "airworthy_airflow.access.simple_auth_manager.SimpleRolesAuthManager",
             "simple_auth_manager_users": _users(layout),
             "simple_auth_manager_passwords_file": password_file(layout),
             "execution_api_server_url": f"{layout.url('airflow')}/execution/",

@@ -1,4 +1,4 @@
-"""Airflow's login, and what a user may read and do. Every route depends on it."""
+"""Airflow's login, and the models that a user may read. Each route of our pages depends on it."""
 
 from __future__ import annotations
 
