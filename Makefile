@@ -111,7 +111,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(MAKE) --no-print-directory lint-infra
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
-	@cd infra/ansible && PATH="$(CURDIR)/$(INFRA)/bin:$$PATH" ANSIBLE_HOME="$(CURDIR)/$(INFRA)/ansible" ansible-lint --strict --quiet
+	@cd infra/ansible && PATH="$(CURDIR)/$(INFRA)/bin:$$PATH" ANSIBLE_HOME="$(CURDIR)/$(INFRA)/ansible" ansible-lint --strict -q
 	@$(INFRA)/bin/yamllint --strict .yamllint.yaml
 
 docs: $(STAMP) ## Write docs/reference from the code, and the pages of docs/ into dist/docs
