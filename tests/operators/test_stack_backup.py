@@ -19,6 +19,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from filelock import FileLock
 
 from airworthy.environment import Environment
 from airworthy.errors import TerminalError
@@ -114,7 +115,7 @@ def test_the_newest_backups_stay(layout: Layout, tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("not ours", encoding="utf-8")
     made = [back_up(layout, folder, keep=2) for _ in range(3)]
     digests = [Path(f"{path}.sha256") for path in made[1:]]
-    assert set(folder.iterdir()) == {*made[1:], *digests, folder / "notes.txt"}
+    assert set(folder.iterdir()) == {*made[1:], *digests, folder / "notes.txt", folder / ".lock"}
     checked = subprocess.run(
         ["sha256sum", "--check", *map(str, digests)], cwd=folder, capture_output=True, check=False
     )
@@ -183,12 +184,15 @@ def test_a_running_stack_is_not_replaced(layout: Layout, tmp_path: Path) -> None
 
 
 def test_a_backup_that_would_be_lost_is_refused(layout: Layout, tmp_path: Path) -> None:
-    """In the state folder, or removed at once. Nothing is written."""
+    """In the state folder, removed at once, or by another one that is being made. Nothing is written."""
     inside = layout.state / "backups"
     assert main(["backup", str(inside)]) == 1
     assert main(["backup", str(tmp_path / "backups"), "--keep", "0"]) == 1
     assert not inside.exists()
     assert not (tmp_path / "backups").exists()
+    (tmp_path / "backups").mkdir()
+    with FileLock(tmp_path / "backups" / ".lock"):
+        assert main(["backup", str(tmp_path / "backups")]) == 1
 
 
 def test_a_backup_says_what_it_lacks(

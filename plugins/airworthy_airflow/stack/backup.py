@@ -23,6 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from filelock import FileLock, Timeout
+
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 from airworthy_airflow.stack.layout import Layout
@@ -49,11 +51,22 @@ def back_up(layout: Layout, folder: Path, *, keep: int) -> Path:
         keep: The number of the newest backups that stay; at least 1.
 
     Raises:
-        TerminalError: when there is no state, when `keep` is below 1, or when the folder lies in the state.
+        TerminalError: when there is no state, when `keep` is below 1, when the folder lies in the state,
+            or while another backup is made.
     """
     _refuse(layout, folder, keep)
     os.umask(UMASK)
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            return _back_up(layout, folder, keep)
+    except Timeout:
+        raise TerminalError(
+            "another backup is being made", received=folder, next_step="wait for it"
+        ) from None
+
+
+def _back_up(layout: Layout, folder: Path, keep: int) -> Path:
     for leftover in folder.glob(f".{_PATTERN}.part"):
         leftover.unlink()
     target = folder / f"airworthy-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.tar.gz"
