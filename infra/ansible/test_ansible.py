@@ -59,10 +59,10 @@ class Site:
         )
         tool = Path(sys.prefix) / "infra" / "bin" / "ansible-playbook"
         command = [
-            tool,
+            str(tool),
             f"{name}.yml",
             "--inventory",
-            inventory,
+            str(inventory),
             "--extra-vars",
             json.dumps(variables),
         ]
@@ -143,7 +143,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         copy = tmp_path_factory.mktemp("checkout")
         listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listing, cwd=PROJECT, capture_output=True, check=True).stdout
-        packing = ["tar", "--create", "--null", "--files-from=-", "--file", copy / "all.tar"]
+        packing = ["tar", "--create", "--null", "--files-from=-", "--file", str(copy / "all.tar")]
         subprocess.run(packing, cwd=PROJECT, input=names, check=True)
         subprocess.run(["tar", "--extract", "--file", copy / "all.tar"], cwd=copy, check=True)
         settings = copy / "pyproject.toml"
