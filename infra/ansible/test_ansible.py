@@ -255,6 +255,16 @@ def test_a_killed_part_starts_again(site: Site) -> None:
     assert len(site.machine.run("pgrep -f 'airflow scheduler'").split()) >= 1
 
 
+def test_the_model_server_starts_anew_without_a_stop(site: Site) -> None:
+    """A reload keeps its process id, and it answers as before."""
+    answered = site.predictions()
+    pid = "systemctl show -p MainPID --value airworthy-server.service"
+    before = site.machine.run(pid)
+    site.machine.run("systemctl reload airworthy-server.service")
+    assert site.predictions() == answered
+    assert site.machine.run(pid) == before
+
+
 def test_upgraded(site: Site, second: Path) -> None:
     """The new version runs, and has the state of the former one: champion, predictions, ledger. A backup was made."""
     answered = site.predictions()
