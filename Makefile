@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test test-thorough coverage image images push sbom compose-env compose-up compose-down compose-demo \
-  compose-test docker-test chart-test docs lint lint-infra lint-workflows assets bench lock wheel clean
+  compose-test docker-test chart-test ansible-test docs lint lint-infra lint-workflows assets bench lock wheel bundle clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ docker-test: $(STAMP) image ## Run stages in real containers: a whole train run,
 chart-test: $(STAMP) ## Render Airflow's official chart with the values of infra/kubernetes/airflow (needs helm and the network)
 	@$(BIN)/python -m pytest infra/kubernetes/airflow/test_chart.py
 
+ansible-test: $(STAMP) $(INFRA_STAMP) ## Install, upgrade, restore, uninstall with infra/ansible (needs root, debootstrap, systemd-nspawn)
+	@$(BIN)/python -m pytest infra/ansible/test_ansible.py
+
 lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check . $(SHIPPED)
 	@$(BIN)/ruff format --check --quiet .
@@ -122,6 +125,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 	@$(MAKE) --no-print-directory lint-infra
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
+	@cd infra/ansible && PATH="$(CURDIR)/$(INFRA)/bin:$$PATH" ANSIBLE_HOME="$(CURDIR)/$(INFRA)/ansible" ansible-lint --strict -q
 	@$(INFRA)/bin/yamllint --strict .yamllint.yaml .github .gitlab-ci.yml .pre-commit-config.yaml infra/cloudformation \
 	  infra/kubernetes/airflow infra/kubernetes/mlflow infra/kubernetes/monitoring infra/*/kustomization.yaml
 	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
@@ -165,7 +169,10 @@ lock: $(STAMP) ## Make the locks from pyproject.toml, for every Python and platf
 	@echo cyclonedx-bom | $(LOCK) - --constraint requirements-dev.txt --output-file infra/docker/requirements-sbom.txt
 
 wheel: $(STAMP) ## Build the wheel and the source distribution into dist/
-	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+
+bundle: wheel ## Pack what a machine needs into dist/, for infra/ansible
+	@$(BIN)/python infra/ansible/bundle.py $$(ls -t dist/airworthy-*.whl | head -1) $(COMMIT)
 
 clean: down ## Stop everything and remove state and environment
 	@rm -rf .airworthy $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Prepares the services of docker-compose.yaml, or of a cluster, before the parts start: databases, roles, user, bucket.
+"""Prepares the services of docker-compose.yaml or a cluster before the parts start: databases, roles, user, bucket.
 
 Every step may be repeated: it runs at every start, and brings older databases up to date. A cluster
 gives no ``AIRWORTHY_BUCKET``, as its bucket is there, and MLflow's pods make MLflow's tables.

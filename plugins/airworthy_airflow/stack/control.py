@@ -109,7 +109,7 @@ def _up(layout: Layout, console: Console, inherited: dict[str, str]) -> None:
     _refuse_taken_ports(layout)
     secrets = ensure_secrets(layout)
     environment = process_environment(layout, secrets, inherited)
-    _write_env_file(layout, secrets)
+    write_env_file(layout, secrets)
     try:
         with progress(
             console, "Preparing the databases (a quarter of a minute the first time)"
@@ -191,7 +191,8 @@ def _failed_start(
     )
 
 
-def _write_env_file(layout: Layout, secrets: Secrets) -> None:
+def write_env_file(layout: Layout, secrets: Secrets) -> None:
+    """Write the file that a user's shell sources to reach this stack."""
     lines = [
         f"export {key}={shlex.quote(value)}"
         for key, value in user_environment(layout, secrets).items()

@@ -15,10 +15,21 @@ _COLLECT_SECONDS = 5
 # The triggerer tells of late runs, and does so at its next start when it is ended before; the
 # server finishes requests.
 _STOP_SECONDS = {"server": 25, "scheduler": 20, "triggerer": 2}
+# These have processes of their own, which a killed one leaves behind.
+_FORKING = frozenset({"scheduler", "dag-processor", "triggerer", "mlflow"})
 
 
 def commands(layout: Layout) -> dict[str, list[str]]:
-    """Return each part's command line, by its name."""
+    """Return each part's command line under supervisord, by its name."""
+    alone = [sys.executable, "-m", "airworthy_airflow.stack.part"]
+    return {
+        name: [*alone, *command] if name in _FORKING else command
+        for name, command in part_commands(layout).items()
+    }
+
+
+def part_commands(layout: Layout) -> dict[str, list[str]]:
+    """Return each part's own command line, by its name. Systemd itself ends what a killed part leaves."""
     python, binaries = sys.executable, Path(sys.executable).parent
     airflow = str(binaries / "airflow")
     mlflow = [
@@ -33,8 +44,6 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         layout.artifacts,
     ]
     collect = [python, "-m", "airworthy", "collect", "--all", "--every", str(_COLLECT_SECONDS)]
-    # These have processes of their own, which a killed one leaves behind.
-    alone = [python, "-m", "airworthy_airflow.stack.part"]
     serve = [
         python,
         "-m",
@@ -57,10 +66,10 @@ def commands(layout: Layout) -> dict[str, list[str]]:
     ]
     return {
         "api-server": [airflow, "api-server"],
-        "scheduler": [*alone, airflow, "scheduler", "--skip-serve-logs"],
-        "dag-processor": [*alone, airflow, "dag-processor"],
-        "triggerer": [*alone, airflow, "triggerer", "--skip-serve-logs"],
-        "mlflow": [*alone, *mlflow],
+        "scheduler": [airflow, "scheduler", "--skip-serve-logs"],
+        "dag-processor": [airflow, "dag-processor"],
+        "triggerer": [airflow, "triggerer", "--skip-serve-logs"],
+        "mlflow": mlflow,
         "server": serve,
         "collector": collect,
         "metrics": metrics,
