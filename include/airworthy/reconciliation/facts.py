@@ -19,6 +19,7 @@ class RegisteredVersion:
         version: The version.
         bundle_digest: The digest of its files by its tag; None: it has no such tag.
         is_own: True when a run of this environment registered it. Environments may share MLflow.
+        is_foreign: True when a run of another environment did. A version without a tag is of nobody.
         dataset_version: The version of the lake's table that it was trained on, or None.
         dataset_part: The part of the lake with that table; empty: the lake of the model's own rows.
     """
@@ -26,6 +27,7 @@ class RegisteredVersion:
     version: str
     bundle_digest: str | None
     is_own: bool = True
+    is_foreign: bool = False
     dataset_version: int | None = None
     dataset_part: str = ""
 

@@ -14,7 +14,7 @@ from airworthy.ledger import Entry, open_ledger
 from airworthy.reconciliation.facts import Facts, RegisteredVersion
 from airworthy.registry import tags
 from airworthy.registry.mlflow_errors import mlflow_errors
-from airworthy.registry.registry import Registry, open_registry
+from airworthy.registry.registry import Registry, is_of_other_environment, open_registry
 from airworthy.traffic import traffic_of
 from airworthy.traffic.replica_reports import Replica, open_replica_reports
 
@@ -66,6 +66,7 @@ def _registered(environment: Environment, version: ModelVersion) -> RegisteredVe
         version=str(version.version),
         bundle_digest=version.tags.get(tags.BUNDLE_DIGEST),
         is_own=version.tags.get(tags.ENVIRONMENT) == environment.name,
+        is_foreign=is_of_other_environment(environment, version.tags),
         dataset_version=int(dataset_version) if dataset_version else None,
         dataset_part=version.tags.get(tags.DATASET_PART, ""),
     )

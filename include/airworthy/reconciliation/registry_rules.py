@@ -185,7 +185,7 @@ def _aliases(facts: Facts, traffic: Traffic) -> list[Disagreement]:
 
 def _is_foreign(facts: Facts, alias: str) -> bool:
     registered = facts.registered.get(facts.aliases.get(alias, ""))
-    return registered is not None and not registered.is_own
+    return registered is not None and registered.is_foreign
 
 
 def _alias(facts: Facts, alias: str, wanted: str | None, *, known: bool) -> Disagreement:
