@@ -126,8 +126,7 @@ lint: $(STAMP) ## Run the linters, the type checker and the import contracts
 
 lint-infra: $(INFRA_STAMP) ## Run the linters of infra/ and of the pipelines
 	@cd infra/ansible && PATH="$(CURDIR)/$(INFRA)/bin:$$PATH" ANSIBLE_HOME="$(CURDIR)/$(INFRA)/ansible" ansible-lint --strict -q
-	@$(INFRA)/bin/yamllint --strict .yamllint.yaml .github .gitlab-ci.yml .pre-commit-config.yaml infra/cloudformation \
-	  infra/kubernetes/airflow infra/kubernetes/mlflow infra/kubernetes/monitoring infra/*/kustomization.yaml
+	@$(INFRA)/bin/yamllint --strict .
 	@$(INFRA)/bin/cfn-lint infra/cloudformation/airworthy.yaml
 	@if command -v terraform >/dev/null || test -n "$$AIRWORTHY_DEMAND_TERRAFORM"; then terraform fmt -check -diff -recursive infra/terraform; fi
 	@$(INFRA)/bin/checkov --quiet --compact --skip-download --framework terraform cloudformation --directory infra/terraform --directory infra/cloudformation

@@ -232,6 +232,10 @@ class OneBundle:
         """Return none."""
         return {}
 
+    def is_foreign(self, model: str, version: str | None) -> bool:
+        """Return that no version is another environment's."""
+        return False
+
     def example(self, model: str, version: str) -> dict[str, Any] | None:
         """Return none."""
         return None
