@@ -231,6 +231,10 @@ def test_a_trial_has_every_secret_that_its_pods_name(overlay: Path) -> None:
             for variable in container.get("env") or ():
                 key = (variable.get("valueFrom") or {}).get("secretKeyRef")
                 assert key is None or key["key"] in made[key["name"]], where
+        for volume in template["spec"].get("volumes") or ():
+            secret = volume.get("secret")
+            if secret is not None:
+                assert {each["key"] for each in secret["items"]} <= set(made[secret["secretName"]])
     assert trial_secrets()["airworthy"] != made["airworthy"]
 
 

@@ -39,6 +39,7 @@ class Cluster:
         log: The stage's log.
         loses_answers: Whether a creation is accepted, and never answered.
         pods: The pods that there are, by name.
+        asked: Each resource and verb, as a Role names them.
     """
 
     states: list[dict[str, Any]] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Cluster:
     pods: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    asked: set[tuple[str, str]] = field(default_factory=set)
     url: str = ""
 
     def put(self, pod: dict[str, Any], **metadata: Any) -> str:
@@ -132,7 +134,18 @@ class _Handler(BaseHTTPRequestHandler):
     kubernetes: Cluster
     protocol_version = "HTTP/1.1"
 
+    def _note(self) -> None:
+        """Keep what a Role has to allow for this request."""
+        url = urlparse(self.path)
+        found = _PODS.match(url.path)
+        one = found is not None and found["name"] is not None
+        looked = "watch" if "watch=" in url.query.lower() else "list"
+        resource = "events" if found is None else f"pods{found['log'] or ''}"
+        verbs = {"GET": "get" if one else looked, "POST": "create", "DELETE": "delete"}
+        self.kubernetes.asked.add((resource, verbs.get(self.command, self.command)))
+
     def do_GET(self) -> None:
+        self._note()
         url = urlparse(self.path)
         found = _PODS.match(url.path)
         if found is None:
@@ -146,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send({"kind": "PodList", "metadata": {}, "items": self._selected(wanted)})
 
     def do_POST(self) -> None:
+        self._note()
         pod = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         if self.kubernetes.refusals:
             self._refuse(*self.kubernetes.refusals.pop(0))
@@ -163,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(pod, 201)
 
     def do_DELETE(self) -> None:
+        self._note()
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         name = urlparse(self.path).path.rsplit("/", 1)[-1]
         if self.kubernetes.pods.pop(name, None) is None:

@@ -56,6 +56,8 @@ TEMPLATE = {
     "spec": {"containers": [{"name": "base", "image": "replaced"}]},
 }
 
+STAGE_PODS = Path(__file__).resolve().parents[2] / "infra" / "kubernetes" / "stage_pods"
+
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
@@ -179,6 +181,31 @@ def test_a_pod_waits_in_the_triggerer_and_holds_no_worker(project: Path, cluster
     assert event["status"] == "success"
     assert KubernetesRunner(call).resume(task_context(), event) == RESULT
     assert cluster.pods == {}
+
+
+def test_the_role_of_airflow_allows_what_it_asks_for_and_no_more(
+    project: Path, cluster: Cluster
+) -> None:
+    """A run in a worker and one in the triggerer, a pod of before, and one that finds no room."""
+    cluster.on_create = leave_result
+    KubernetesRunner(call_in(project)).run(task_context())
+    cluster.put(cluster.created[0])
+    cluster.log[:] = ["one line"]
+    cluster.states[:] = [RUNNING, ended(0)]
+    with pytest.raises(TaskDeferred) as deferred:
+        KubernetesRunner(deferrable_call(project)).run(task_context())
+    event = asyncio.run(anext(deferred.value.trigger.run())).payload
+    KubernetesRunner(call_in(project)).resume(task_context(), event)
+    cluster.states[:] = [{"phase": "Pending", "conditions": [NO_ROOM]}]
+    error_of(call_in(project, startup_timeout="1s"))
+    (role, _) = yaml.safe_load_all((STAGE_PODS / "role.yaml").read_text("utf-8"))
+    allowed = {
+        (resource, verb)
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert cluster.asked == allowed
 
 
 def test_a_task_that_is_ended_takes_its_pod_along(project: Path, cluster: Cluster) -> None:
