@@ -1,6 +1,7 @@
 """The environment: paths, addresses and settings from the file named by ``AIRWORTHY_ENV``.
 
-Environment variables read here and in ``project.py``, and nowhere else in the core:
+Environment variables read here, in the modules of their settings and in ``project.py``, and nowhere
+else in the core:
 
 ``AIRWORTHY_PROJECT``    the project's folder (default: see ``project.py``)
 ``AIRWORTHY_ENV``        name of a file in ``include/environments`` (default ``local``)
@@ -30,16 +31,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airworthy.anchor_settings import AnchorSettings, FileAnchor
+from airworthy.environment_file import (
+    CONTENT,
+    LOCAL,
+    file_content,
+    file_of,
+    read_file,
+    resolve,
+    variables_of,
+)
 from airworthy.errors import TerminalError
 from airworthy.object_store import VARIABLES, local_folder
 from airworthy.project import ENVIRONMENTS, MODELS, project_folder
@@ -50,23 +57,14 @@ from airworthy.spec.alerts_part import Channel
 from airworthy.spec.faults import faults_of
 from airworthy.spec.fields import Violation, raise_violations
 from airworthy.spec.release_part import ReleaseDefaults
-from airworthy.stage_input import pack_text, unpack
+from airworthy.stage_input import pack_text
 
-_LOCAL = Path(__file__).with_name("local.yaml")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-CONTENT = "AIRWORTHY_ENV_CONTENT"
 SERVER_HOSTS = "AIRWORTHY_SERVER_HOSTS"
 OVERRIDES = {
     "server_url": "AIRWORTHY_SERVER_URL",
     "staging_server_url": "AIRWORTHY_STAGING_SERVER_URL",
     "tracking_uri": "AIRWORTHY_TRACKING_URI",
 }
-
-
-class UnsetVariableError(TerminalError):
-    """A variable that the environment's file names is not set."""
-
-    consequence = ""
 
 
 class Environment(BaseModel):
@@ -225,36 +223,6 @@ class Environment(BaseModel):
         return self.state / "server_token"
 
 
-@dataclass(frozen=True)
-class AirflowLogin:
-    """The login of a pipeline at Airflow: a token, or a name and a password."""
-
-    token: str = field(default="", repr=False)
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-def airflow_login() -> AirflowLogin:
-    """Return the login of the variables; all of it may be empty."""
-    names = ("AIRWORTHY_AIRFLOW_TOKEN", "AIRWORTHY_AIRFLOW_USER", "AIRWORTHY_AIRFLOW_PASSWORD")
-    return AirflowLogin(*(os.environ.get(name, "").strip() for name in names))
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, _modified_ns: int) -> dict[str, Any]:
-    """Return the file's content; the time of its last change is a part of the cache's key."""
-    return _parse(path.read_bytes(), path)
-
-
-def _parse(text: bytes, path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text.decode())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise TerminalError(f"{path} is not YAML: {problem}", next_step=f"edit {path}") from None
-    return content if isinstance(content, dict) else {}
-
-
 def load_environment(project: Path | None = None) -> Environment:
     """Load the environment of ``AIRWORTHY_ENV``, with the overrides of the module's docstring.
 
@@ -264,8 +232,8 @@ def load_environment(project: Path | None = None) -> Environment:
         TerminalError: when there is no project, or when the file is missing or invalid.
     """
     project = project or project_folder()
-    name = os.environ.get("AIRWORTHY_ENV") or _LOCAL.stem
-    path, values = _content(project / ENVIRONMENTS, name)
+    name = os.environ.get("AIRWORTHY_ENV") or LOCAL.stem
+    path, values = file_content(project / ENVIRONMENTS, name)
     for key, variable in OVERRIDES.items():
         values[key] = os.environ.get(variable) or values.get(key)
     hosts = os.environ.get(SERVER_HOSTS, "").replace(",", " ").split()
@@ -274,8 +242,8 @@ def load_environment(project: Path | None = None) -> Environment:
     state = Path(
         os.environ.get("AIRWORTHY_STATE") or project / values.get("state", ".airworthy")
     ).resolve()
-    resolved = {key: _resolve(value, state, path, key) for key, value in values.items()}
-    resolved["variables"] = tuple(sorted(set(_VARIABLE.findall(str(values)))))
+    resolved = {key: resolve(value, state, path, key) for key, value in values.items()}
+    resolved["variables"] = variables_of(values)
     resolved["name"] = name
     resolved["project"] = str(project)
     resolved["state"] = str(state)
@@ -297,27 +265,8 @@ def packed_environment(environment: Environment) -> str:
     given = os.environ.get(CONTENT)
     if given:
         return given
-    path = _file_of(environment.project / ENVIRONMENTS, environment.name)
+    path = file_of(environment.project / ENVIRONMENTS, environment.name)
     return pack_text(path.read_text(encoding="utf-8"))
-
-
-def _content(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
-    """Return the environment's file, and a copy of its content.
-
-    Raises:
-        TerminalError: when the file is missing or invalid, or the packed text is none.
-    """
-    packed = os.environ.get(CONTENT)
-    if not packed:
-        path = _file_of(folder, name)
-        return path, dict(_read(path, path.stat().st_mtime_ns))
-    path = folder / f"{name}.yaml"
-    try:
-        return path, _parse(unpack(packed).encode(), path)
-    except ValueError as error:
-        raise TerminalError(
-            f"{CONTENT} is no packed file: {error}", next_step=f"unset {CONTENT}"
-        ) from None
 
 
 def local_environment(state: Path) -> Environment:
@@ -331,13 +280,13 @@ def local_environment(state: Path) -> Environment:
     """
     project = project_folder()
     resolved = {
-        key: _resolve(value, state, _LOCAL, key)
-        for key, value in _read(_LOCAL, _LOCAL.stat().st_mtime_ns).items()
+        key: resolve(value, state, LOCAL, key)
+        for key, value in read_file(LOCAL, LOCAL.stat().st_mtime_ns).items()
     }
-    resolved |= {"name": _LOCAL.stem, "project": str(project), "state": str(state)}
+    resolved |= {"name": LOCAL.stem, "project": str(project), "state": str(state)}
     resolved["models"] = os.environ.get("AIRWORTHY_MODELS") or str(project / MODELS)
     resolved["downloads"] = os.environ.get("AIRWORTHY_DOWNLOADS") or str(state / "downloads")
-    return _validate(_LOCAL, json.dumps(resolved, default=str))
+    return _validate(LOCAL, json.dumps(resolved, default=str))
 
 
 def _with_hosts(server: Any, hosts: list[str]) -> Any:
@@ -345,23 +294,6 @@ def _with_hosts(server: Any, hosts: list[str]) -> Any:
     if not isinstance(server, dict) or not isinstance(server.get("hosts") or [], list):
         return server
     return {**server, "hosts": [*(server.get("hosts") or []), *hosts]}
-
-
-def _file_of(folder: Path, name: str) -> Path:
-    path = folder / f"{name}.yaml"
-    if path.is_file():
-        return path
-    if name == _LOCAL.stem and not folder.is_dir():
-        return _LOCAL
-    names = (
-        sorted(file.stem for file in folder.glob("*.yaml")) if folder.is_dir() else [_LOCAL.stem]
-    )
-    raise TerminalError(
-        "there is no such environment",
-        received=f"AIRWORTHY_ENV={name}",
-        allowed=", ".join(names),
-        next_step=f"create {path}",
-    )
 
 
 @lru_cache(maxsize=8)
@@ -375,31 +307,3 @@ def _validate(path: Path, values: str) -> Environment:
     except ValidationError as error:
         faults = faults_of(path, error, Environment.model_json_schema())
         raise TerminalError("\n".join(map(str, faults)), next_step=f"edit {path}") from None
-
-
-def _resolve(value: Any, state: Path, path: Path, key: str) -> Any:
-    """Replace ``{state}`` and ``${NAME}`` in all texts of a value.
-
-    Raises:
-        TerminalError: when a variable named in the file is not set.
-    """
-    if isinstance(value, dict):
-        return {
-            name: _resolve(inner, state, path, f"{key}.{name}") for name, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_resolve(inner, state, path, key) for inner in value]
-    if not isinstance(value, str):
-        return value
-
-    def variable(match: re.Match[str]) -> str:
-        if not os.environ.get(match[1]):
-            raise UnsetVariableError(
-                f"{path}: {key}: the environment variable {match[1]} is not set",
-                received=value,
-                allowed=f"{match[1]} with a value",
-                next_step=f"export {match[1]}=..., or edit {path}",
-            )
-        return os.environ[match[1]]
-
-    return _VARIABLE.sub(variable, value.replace("{state}", str(state)))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from airworthy.environment import CONTENT, Environment, load_environment, packed_environment
+from airworthy.environment import Environment, load_environment, packed_environment
+from airworthy.environment_file import CONTENT
 from airworthy.errors import TerminalError
 from airworthy.project import project_folder
 from airworthy.release.release_rules import release_rules

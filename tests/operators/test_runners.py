@@ -16,7 +16,7 @@ from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient, V1Pod
 
-from airworthy.environment import CONTENT
+from airworthy.environment_file import CONTENT
 from airworthy.errors import (
     AirworthyError,
     TerminalError,

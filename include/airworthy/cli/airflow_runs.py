@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from airworthy.airflow_login import AirflowLogin
 from airworthy.cli.airflow_session import (
     APPROVAL_TASK,
     AirflowSession,
@@ -17,7 +18,6 @@ from airworthy.cli.airflow_session import (
     content_of,
     new_token,
 )
-from airworthy.environment import AirflowLogin
 from airworthy.errors import TerminalError
 
 _MAX_ATTEMPTS: Final = 20

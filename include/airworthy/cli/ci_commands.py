@@ -127,7 +127,8 @@ def _environments(folder: Path) -> tuple[Environment, Environment | str]:
 
     A variable that is not set, as in the pipeline of a fork, leaves no environment of champions.
     """
-    from airworthy.environment import UnsetVariableError, load_environment, local_environment
+    from airworthy.environment import load_environment, local_environment
+    from airworthy.environment_file import UnsetVariableError
 
     try:
         environment = load_environment()

@@ -86,10 +86,10 @@ def release(  # noqa: PLR0913 - the command's options
 def _release(
     address: str, changes: Changes, models: list[str], times: _Times
 ) -> list[ReleasedModel]:
+    from airworthy.airflow_login import airflow_login
     from airworthy.cli.airflow_runs import AirflowAccess
     from airworthy.cli.followed_release import Follower
     from airworthy.cli.kept_tokens import kept_token
-    from airworthy.environment import airflow_login
 
     login = airflow_login()
     kept = None if login.token or login.user else kept_token(address)
@@ -156,7 +156,8 @@ def _touched(base: str) -> tuple[Changes, list[TouchedModel]]:
 
     from airworthy.change_report.project_layout import read_layout
     from airworthy.change_report.touched_models import touched_models
-    from airworthy.environment import UnsetVariableError, load_environment, local_environment
+    from airworthy.environment import load_environment, local_environment
+    from airworthy.environment_file import UnsetVariableError
     from airworthy.working_tree import changes_since
 
     try:

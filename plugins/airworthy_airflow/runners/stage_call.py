@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airworthy.anchor_settings import ANCHOR_KEY
-from airworthy.environment import CONTENT, OVERRIDES, Environment, packed_environment
+from airworthy.environment import OVERRIDES, Environment, packed_environment
+from airworthy.environment_file import CONTENT
 from airworthy.object_store import CREDENTIALS
 from airworthy.registry.mlflow_login import LOGIN_VARIABLES
 from airworthy.runners import ContainerSettings
