@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from airworthy.errors import (
     TransientPlaceError,
     UnfitDataError,
 )
+from airworthy.handover.catalogue import OPERATIONS, STAGES
 from airworthy.stage_input import VARIABLE, unpack
 from airworthy.working_tree.folder_digest import DIGEST_VARIABLE
 from airworthy_airflow.operators.stage_operator import airflow_errors
@@ -396,6 +398,26 @@ def test_a_pod_meets_the_standard_restricted_unless_it_is_told_otherwise(
     assert pod["spec"]["securityContext"] == (own or expected)
     security = pod["spec"]["containers"][0]["securityContext"]
     assert security == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+@pytest.mark.parametrize("stage", [*STAGES, *OPERATIONS])
+def test_every_stage_is_a_pod_that_the_cluster_takes(
+    call: Callable[..., StageCall], stage: str
+) -> None:
+    """A name of DNS, the stage's command, its limits; Kubernetes' own models read it back."""
+    own = {stage: {"cpus": 0.5, "memory_mib": 700}}
+    operator = KubernetesRunner(call("kubernetes", stage=stage, resources=own)).operator()
+    sent = ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(dry_run=True))
+    pod = ApiClient().deserialize(SimpleNamespace(data=json.dumps(sent)), "V1Pod")
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", pod.metadata.name)
+    (container,) = pod.spec.containers
+    assert stage in container.args
+    assert not container.command
+    assert container.resources.limits == {"cpu": "0.5", "memory": "700Mi"}
+    assert container.security_context.allow_privilege_escalation is False
+    assert pod.spec.security_context.run_as_non_root is True
+    labels = sent["metadata"]["labels"]
+    assert (labels["airworthy.model"], labels["airworthy.stage"]) == ("delivery_eta", stage)
 
 
 def test_without_secrets_a_pod_gets_the_addresses_from_its_caller(
