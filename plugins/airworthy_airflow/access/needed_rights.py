@@ -12,7 +12,8 @@ from airworthy.roles import Right
 GUARDING: Final = ("__rollback", "__watch")
 """The ends of the ids of those DAGs that move a champion back: their runs need a right of their own."""
 _STARTED: Final = ("RUN", "TASK_INSTANCE")
-_SEEN_VIEWS: Final = ("CLUSTER_ACTIVITY", "DOCS", "IMPORT_ERRORS", "JOBS", "WEBSITE")
+# Airflow's menu shows the pages of plugins, such as Models, to those who may read the list of plugins.
+_SEEN_VIEWS: Final = ("CLUSTER_ACTIVITY", "DOCS", "IMPORT_ERRORS", "JOBS", "PLUGINS", "WEBSITE")
 _MENU: Final[dict[str, Right]] = {
     "Assets": "see",
     "Audit Log": "audit",
