@@ -280,7 +280,9 @@ def test_an_upgrade_that_fails_goes_back(site: Site, bundle: Callable[..., Path]
     """To the release and the state from before."""
     answered = site.predictions()
     broken = str(bundle("1.2.0", broken=True))
-    told = site.play("upgrade", fails=True, airworthy_bundle=broken, airworthy_healthy_within=20)
+    told = site.play(
+        "upgrade", fails=True, airworthy_bundle=broken, airworthy_upgrade_healthy_within=20
+    )
     assert re.search(r"The upgrade to airworthy-1\.2\.0-\S+ failed", told), told[-3000:]
     assert site.version() == "1.1.0"
     assert site.predictions() == answered
@@ -291,7 +293,8 @@ def test_backup_and_restore(site: Site) -> None:
     answered = site.predictions()
     told = site.play("backup")
     [backup] = re.findall(r"/var/backups/airworthy/\S+\.tar\.gz", told)[:1]
-    site.machine.run("rm -rf /var/lib/airworthy/state/lake /var/lib/airworthy/state/mlflow.db")
+    lost = "/var/lib/airworthy/state/lake /var/lib/airworthy/state/mlflow.db"
+    site.machine.run(f"systemctl stop airworthy.target {ALL} && rm -rf {lost}")
     site.play("restore", airworthy_backup_file=backup)
     assert site.predictions() == answered
     assert "agree" in site.machine.run(f"airworthy doctor {MODEL}")
