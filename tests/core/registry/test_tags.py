@@ -47,6 +47,8 @@ def test_a_tag_that_was_stored_is_still_found() -> None:
         "DATASET_ID": "airworthy.dataset_id",
         "DATASET_DIGEST": "airworthy.dataset_digest",
         "DATASET_VERSION": "airworthy.dataset_version",
+        "DATASET_PART": "airworthy.dataset_part",
+        "PROMOTED_FROM": "airworthy.promoted_from",
         "WINDOW_START": "airworthy.window_start",
         "WINDOW_END": "airworthy.window_end",
         "DATA_WARNINGS": "airworthy.data_warnings",
