@@ -24,7 +24,7 @@ VERSIONS = ("1.33", "1.35", "1.37")
 ACCEPTED = {
     "CKV_K8S_15": "a tag is never moved here, so IfNotPresent is enough, and nodes may be offline",
     "CKV_K8S_35": "AWS, MLflow and Airworthy read secrets from variables",
-    "CKV_K8S_38": "tests/kubernetes lets a pod have a token of the cluster only with a role of its own",
+    "CKV_K8S_38": "tests/kubernetes_manifests lets a pod have a token of the cluster only with a role of its own",
     "CKV_K8S_40": "images of others run as the users that they are made for; none of them is root",
     "CKV_K8S_43": "the digest is known to whoever pushes the image: airworthy apply --image",
 }
