@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from shutil import copytree
+
+from tests.core.git_repository import GitRepository
 
 from airworthy.spec.scaffold import scaffold
 
@@ -14,7 +15,7 @@ GOOD, BAD = "learning_rate: 0.3", "learning_rate: 0.001"
 QUICK_PARAMETERS = "{max_depth: 4, " + GOOD + "}\n  rounds: 30\n  recent: []\n  refit: false"
 
 
-class Repository:
+class Repository(GitRepository):
     """A project in a git repository. The first commit is the branch `main`.
 
     Args:
@@ -23,7 +24,7 @@ class Repository:
     """
 
     def __init__(self, folder: Path, template: Repository | None = None) -> None:
-        self.project = folder
+        super().__init__(folder)
         self.models = folder / "include" / "models"
         if template is not None:
             copytree(template.project, folder)
@@ -35,30 +36,12 @@ class Repository:
         self.write("README.md", "A project.\n")
         self.git("init", "--quiet", "--initial-branch", "main")
 
-    def git(self, *words: str) -> str:
-        """Run git in the project and return its output."""
-        who = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
-        command = ["git", *who, "-C", str(self.project), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file below the project."""
-        path = self.project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
     def replace(self, name: str, old: str, new: str, model: str = MODEL) -> None:
         """Replace a text of a file of a model."""
         path = self.models / model / name
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} is not once in:\n{text}"
         path.write_text(text.replace(old, new), encoding="utf-8")
-
-    def commit(self) -> str:
-        """Commit everything and return the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "Everything")
-        return self.git("rev-parse", "HEAD").strip()
 
     def branch(self) -> None:
         """Commit everything as the base, and begin the branch of the change."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
+
+from tests.core.git_repository import GitRepository
 
 MODEL = "small_model"
 
 
-class Repository:
+class Repository(GitRepository):
     """A project in a git repository.
 
     Args:
@@ -16,27 +17,9 @@ class Repository:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.project = folder
+        super().__init__(folder)
         self.model = folder / "include" / "models" / MODEL
         self.model.mkdir(parents=True)
         self.git("init", "--quiet")
         self.write("include/airworthy/code.py", "CODE = 1\n")
         self.commit()
-
-    def git(self, *words: str) -> str:
-        """Run git in the project and return its output."""
-        who = ("-c", "user.name=ada", "-c", "user.email=ada@example.org")
-        command = ["git", *who, "-C", str(self.project), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file below the project."""
-        path = self.project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def commit(self) -> str:
-        """Commit everything and return the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "Everything")
-        return self.git("rev-parse", "HEAD").strip()
