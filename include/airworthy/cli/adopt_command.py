@@ -9,7 +9,7 @@ import typer
 from airworthy.cli.caller import manual_request
 from airworthy.cli.completion import Model, complete_versions
 from airworthy.cli.json_output import Json
-from airworthy.cli.release_commands import release_recorded
+from airworthy.cli.release_commands import Approve, Promote, release_recorded
 from airworthy.environment import load_environment
 from airworthy.errors import TerminalError
 
@@ -26,13 +26,8 @@ def adopt(
         typer.Argument(help="The version that the alias named.", autocompletion=complete_versions),
     ],
     reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.")],
-    approve: Annotated[
-        str | None,
-        typer.Option(help="Approve it, in your name (see login); the words are recorded."),
-    ] = None,
-    promote: Annotated[
-        str, typer.Option(help="auto, or always: though its data are older.")
-    ] = "auto",
+    approve: Approve = None,
+    promote: Promote = "auto",
     as_json: Json = False,
 ) -> None:
     """Release the VERSION of MODEL that an alias named which somebody moved in MLflow.

@@ -14,7 +14,7 @@ from airworthy.cli.completion import complete_references
 from airworthy.cli.exit_codes import REFUSED
 from airworthy.cli.json_output import Json, print_json
 from airworthy.cli.model_names import require_known_model
-from airworthy.cli.release_commands import exit_of_release, released
+from airworthy.cli.release_commands import Promote, exit_of_release, released
 from airworthy.cli.release_in_process import print_release, release_object
 from airworthy.environment import Environment
 from airworthy.shown_text import one_line
@@ -59,9 +59,7 @@ def promote(  # noqa: PLR0913 - one parameter for each option
         str | None,
         typer.Option(help="Approve it there, in your name (see login); the words are recorded."),
     ] = None,
-    promote: Annotated[
-        str, typer.Option(help="auto, or always: though its data are older.")
-    ] = "auto",
+    promote: Promote = "auto",
     as_json: Json = False,
 ) -> None:
     """Promote a registered version from one environment to another: files, rows and evidence.

@@ -18,6 +18,11 @@ from airworthy.environment import load_environment
 from airworthy.errors import AirworthyError, TerminalError
 from airworthy.shown_text import one_line
 
+Approve = Annotated[
+    str | None, typer.Option(help="Approve it, in your name (see login); the words are recorded.")
+]
+Promote = Annotated[str, typer.Option(help="auto, or always: though its data are older.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -34,13 +39,8 @@ def release(
             autocompletion=complete_versions,
         ),
     ],
-    approve: Annotated[
-        str | None,
-        typer.Option(help="Approve it, in your name (see login); the words are recorded."),
-    ] = None,
-    promote: Annotated[
-        str, typer.Option(help="auto, or always: though its data are older.")
-    ] = "auto",
+    approve: Approve = None,
+    promote: Promote = "auto",
     run_id: Annotated[
         str | None, typer.Option(help="Go on with the release that this run began.")
     ] = None,
