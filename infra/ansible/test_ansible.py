@@ -185,7 +185,7 @@ def second(bundle: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def before(site: Site) -> set[str]:
-    """What the machine has where installations write, before the first one."""
+    """The files in an installation's places before the first one."""
     return traces(site.machine)
 
 

@@ -21,7 +21,7 @@ def write(project: Path, text: str) -> Path:
 
 
 def test_the_shipped_roles_keep_training_approving_and_going_back_apart(tmp_path: Path) -> None:
-    """Who approves starts nothing, who trains or operates approves nothing, and all see."""
+    """An approver starts nothing, an engineer or operator approves nothing, and all see."""
     roles = load_roles(tmp_path)
     rights = {name: roles.rights_of([name]) for name in roles.roles}
     assert list(rights) == ["viewer", "ml_engineer", "approver", "operator", "admin"]

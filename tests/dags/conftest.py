@@ -42,7 +42,7 @@ LIBRARIES = (
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
 )
-"""What is imported before the scripts that run DAGs."""
+"""The modules that are imported before the scripts that run DAGs."""
 
 Parse = Callable[..., dict[str, Any]]
 

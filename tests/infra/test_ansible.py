@@ -1,4 +1,4 @@
-"""What infra/ansible writes: the bundle, the settings, the services. `make ansible-test` runs it on a machine."""
+"""The files of infra/ansible: the bundle, the settings, the services. `make ansible-test` runs it on a machine."""
 
 from __future__ import annotations
 

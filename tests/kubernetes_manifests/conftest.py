@@ -12,7 +12,7 @@ DEMANDED = "AIRWORTHY_DEMAND_KUBECTL"
 
 @pytest.fixture(scope="session")
 def kubectl() -> str:
-    """Where kubectl is. Without it these tests are left out, unless the variable demands it."""
+    """The path of kubectl. Without it these tests are left out, unless the variable demands it."""
     path = shutil.which("kubectl")
     if path is None:
         assert not os.environ.get(DEMANDED), f"{DEMANDED} is set, and kubectl is not there"

@@ -1,4 +1,4 @@
-"""What the controllers of a cluster would make of an applied Deployment: ReplicaSet, pods, status."""
+"""The objects that a cluster's controllers make of an applied Deployment: ReplicaSet, pods, status."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_an_older_version_that_still_runs_is_waited_for(cluster: Cluster) -> Non
 def test_each_refusal_of_the_cluster_has_a_sentence(
     cluster: Cluster, path: str, answer: tuple[int, str], error: type[AirworthyError], problem: str
 ) -> None:
-    """What the cluster said stands below it."""
+    """The cluster's own words stand below it."""
     cluster.refusals[path] = answer
     with pytest.raises(error) as raised:
         apply_manifests(Kubectl(), rendered(DEV))

@@ -145,7 +145,7 @@ def test_every_container_is_bounded_and_writes_to_volumes_alone(overlay: Path) -
 
 @all_overlays
 def test_a_pod_has_a_token_of_the_cluster_only_with_a_role(overlay: Path) -> None:
-    """Where a pod asks the cluster for nothing, a thief of its files can ask for nothing either."""
+    """If a pod asks the cluster for nothing, a thief of its files can ask for nothing either."""
     bound = {
         subject["name"]
         for each in objects(overlay, "RoleBinding", "ClusterRoleBinding")

@@ -297,7 +297,7 @@ def test_only_the_stages_own_no_is_told_as_unfit_data(
 def test_a_task_that_waits_tells_nothing_yet(
     project: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an ingest noticed is told at its end, and its asset has no event before."""
+    """An ingest's findings are told at its end, and its asset has no event before."""
     models = Path(__file__).resolve().parents[2] / "include" / "models"
     monkeypatch.setenv("AIRWORTHY_MODELS", str(models))
     deferrable_call(project)

@@ -35,7 +35,7 @@ class StoppedStage:
 
 @dataclass
 class SampleRun:
-    """What a run on a sample left.
+    """The result of a run on a sample.
 
     Attributes:
         dataset: The dataset version.

@@ -16,7 +16,7 @@ _MAX_SILENCES: Final = 60
 
 @dataclass(frozen=True)
 class ReleasedModel:
-    """What became of a model.
+    """The outcome of a model's run.
 
     Attributes:
         model: The model.

@@ -1,4 +1,4 @@
-"""What kubectl says on standard error, as an error with a next step."""
+"""Turns kubectl's words on standard error into an error with a next step."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Workload(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a workload is.
+    """The progress of a workload.
 
     Attributes:
         workload: The workload.

@@ -183,7 +183,7 @@ class StagePodOperator(KubernetesPodOperator):
 
     @cached_property
     def pod_manager(self) -> PodManager:
-        """What reads pods and their logs."""
+        """The reader of pods and their logs."""
         return _StagePodManager(kube_client=self.client)
 
     def _pods_of_task(self, namespace: str, context: Context) -> list[V1Pod]:

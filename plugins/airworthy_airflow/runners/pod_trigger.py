@@ -25,7 +25,7 @@ class StagePodTrigger(KubernetesPodTrigger):
 
     @cached_property
     def pod_manager(self) -> AsyncPodManager:
-        """What reads pods in the triggerer."""
+        """The reader of pods in the triggerer."""
         return _AsyncPodManager(async_hook=self.hook)
 
 

@@ -76,7 +76,7 @@ def test_a_merge_is_trained_once_with_its_reason_and_reported(
 def test_a_merge_without_a_model_asks_nothing(
     repository: Repository, airflow: AirflowStandIn
 ) -> None:
-    """What is not committed is not merged."""
+    """Files that are not committed are not merged."""
     repository.branch()
     repository.write("README.md", "Other words.\n")
     repository.commit()

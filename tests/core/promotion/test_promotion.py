@@ -220,7 +220,7 @@ def test_a_version_that_is_worse_than_the_champion_there_is_rejected(
 
 
 def test_a_champion_goes_on_to_an_environment_with_the_same_mlflow(world: World) -> None:
-    """Where nobody is waited for it is champion at once. Both versions name one logged model, and
+    """It is champion at once if nobody is waited for. Both versions name one logged model, and
     the champion of one environment is no moved alias of the other.
     """
     for name in ("first", "second"):

@@ -53,5 +53,5 @@ def stage(account: Account, stack: Stack) -> Keys:
 
 @pytest.fixture(scope="session")
 def rights(account: Account, administrator: Keys, stack: Stack) -> Rights:
-    """What the roles of the stack may do."""
+    """The policies of the stack's roles."""
     return Rights(account, administrator, stack)

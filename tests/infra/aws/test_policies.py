@@ -190,7 +190,7 @@ def test_a_workload_sees_the_names_of_its_own_folders(
 def test_the_key_opens_what_a_service_keeps_and_nothing_by_itself(
     rights: Rights, stack: Stack, workload: str
 ) -> None:
-    """Who copied a secret or an object in its closed form cannot open it with the role."""
+    """The role does not open a copy of an encrypted secret or object."""
     role, key = rights.of_role(workload), stack.outputs["KeyArn"]
     service = "secretsmanager" if workload == "secrets" else "s3"
     through = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}

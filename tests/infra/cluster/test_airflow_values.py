@@ -130,7 +130,7 @@ def test_no_password_is_a_value(values: Mapping[str, Any]) -> None:
 
 
 def test_the_chart_is_told_of_the_images_airflow() -> None:
-    """What the chart makes depends on this version; Terraform takes the chart that is named here."""
+    """The chart's output depends on this version; Terraform takes the chart that is named here."""
     text = (FOLDER / "values.yaml").read_text("utf-8")
     locked = (PROJECT / "requirements-distributed.txt").read_text("utf-8")
     assert f"\napache-airflow=={yaml.safe_load(text)['airflowVersion']} " in locked
